@@ -1,0 +1,121 @@
+//! The scheduled sweep: what has fallen due by itself is written down.
+//!
+//! **Invariant:** correctness never depends on it having run: balances count from the clock. It only makes
+//! history complete for wallets that nobody touches.
+//! **Invariant:** it works in bounded batches and resumes where it stopped, since what it has settled leaves
+//! the index; a wallet that cannot be settled is pushed forward and does not block those behind it.
+
+use domain::actor::{Actor, Role};
+use domain::context::Context;
+use domain::decide::Settle;
+use domain::ids::{CustomerId, RequestId};
+use edge::{App, telemetry};
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Instant;
+use store::{StoreError, keys};
+
+/// How long after it fell due something is swept: machines' clocks may differ by five minutes, and a lot that
+/// one machine has expired must not be alive for another.
+const GRACE_MINUTES: u32 = 10;
+
+/// How many wallets one look at the index takes.
+const BATCH: u16 = 25;
+
+/// How long a wallet that could not be settled is left alone.
+const POSTPONE_SECONDS: u32 = 900;
+
+/// What the schedule sends.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// How many wallets to settle at most in this run.
+    #[serde(default = "default_limit")]
+    pub limit: u32,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { limit: default_limit() }
+    }
+}
+
+fn default_limit() -> u32 {
+    500
+}
+
+/// What the run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Wallets looked at.
+    pub wallets: u32,
+    /// Entries written: expired lots, and holds whose time was up.
+    pub entries: u32,
+    /// Wallets that could not be settled and were pushed forward.
+    pub failed: u32,
+    /// True if the limit was reached; the next run goes on.
+    pub more: bool,
+}
+
+/// The handler: one event of the schedule.
+pub async fn handle(app: &App, event: LambdaEvent<Sweep>) -> Result<Swept, lambda_runtime::Error> {
+    let request = RequestId::new(event.context.request_id);
+    sweep(app, &event.payload, request).await.map_err(lambda_runtime::Error::from)
+}
+
+/// Settles what has been due for ten minutes or longer.
+pub async fn sweep(app: &App, wanted: &Sweep, request: RequestId) -> Result<Swept, StoreError> {
+    let started = Instant::now();
+    let actor = Actor { role: Role::System, sub: "expire-credits".to_owned(), scopes: BTreeSet::new() };
+    let context = Context { now: app.clock.now(), actor, request, policy: app.policy.clone() };
+    let mut swept = Swept::default();
+    for shard in 0..keys::DUE_SHARDS {
+        sweep_shard(app, (shard, wanted.limit), &context, &mut swept).await?;
+    }
+    tracing::info!(
+        wallets = swept.wallets,
+        entries = swept.entries,
+        failed = swept.failed,
+        more = swept.more,
+        "sweep"
+    );
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    telemetry::count("sweep", (swept.failed > 0).then_some("failed"), 0, micros);
+    Ok(swept)
+}
+
+async fn sweep_shard(
+    app: &App,
+    (shard, limit): (u8, u32),
+    context: &Context,
+    swept: &mut Swept,
+) -> Result<(), StoreError> {
+    let until = context.now.minus_minutes(GRACE_MINUTES);
+    // The index may still show what has just been settled: each wallet is taken once.
+    let mut seen: BTreeSet<CustomerId> = BTreeSet::new();
+    loop {
+        let due = app.store.due_wallets(shard, until, BATCH).await?;
+        let fresh: Vec<CustomerId> = due.into_iter().filter(|id| !seen.contains(id)).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        for customer in fresh {
+            if swept.wallets >= limit {
+                swept.more = true;
+                return Ok(());
+            }
+            swept.wallets += 1;
+            seen.insert(customer.clone());
+            match app.store.execute(&Settle { customer: customer.clone() }, context).await {
+                Ok(done) => swept.entries += done.entries,
+                Err(error) => {
+                    tracing::error!(%customer, %error, "wallet cannot be settled");
+                    swept.failed += 1;
+                    let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+                    app.store.postpone(&customer, later).await?;
+                }
+            }
+        }
+    }
+}

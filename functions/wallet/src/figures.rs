@@ -1,0 +1,142 @@
+//! A wallet in figures: counts, sums, averages, and a series by month.
+//!
+//! **Invariant:** figures are a fold over the wallet's entries; nothing is kept for them.
+
+use crate::history::{PAGE, written_down};
+use axum::extract::State;
+use axum::response::Response;
+use domain::account::Account;
+use domain::currency::Currency;
+use domain::entry::EntryType;
+use domain::money::Money;
+use domain::report::{Report, Tally};
+use edge::json::Number;
+use edge::{App, Ask, Problem, reply};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How many, and how much.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TallyView {
+    count: u64,
+    amount: Number,
+}
+
+fn tally(tally: Tally, currency: Currency) -> TallyView {
+    TallyView { count: tally.count, amount: Number::money(tally.amount, currency) }
+}
+
+async fn report(app: &App, account: &Account) -> Result<Report, Problem> {
+    let mut report = Report::default();
+    let mut before = account.seq + 1;
+    loop {
+        let page = app.store.history(&account.customer, before, PAGE).await?;
+        for entry in &page.entries {
+            report.add(entry);
+            before = entry.seq;
+        }
+        if !page.more {
+            return Ok(report);
+        }
+    }
+}
+
+/// Counts and sums.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Summary {
+    customer_id: String,
+    currency: &'static str,
+    total_transactions: u64,
+    by_type: BTreeMap<&'static str, TallyView>,
+    by_source: BTreeMap<&'static str, TallyView>,
+}
+
+/// Counts and sums by type and source.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/transaction-summary", tag = "wallet",
+    params(("customer_id" = String, Path)), responses((status = 200, body = Summary)))]
+pub(crate) async fn summary(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    ask.params().finish()?;
+    let account = written_down(&app, &ask).await?;
+    let report = report(&app, &account).await?;
+    let currency = account.currency;
+    reply::ok(&Summary {
+        customer_id: account.customer.to_string(),
+        currency: currency.code(),
+        total_transactions: report.count(),
+        by_type: report.by_type.iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
+        by_source: report
+            .by_source
+            .iter()
+            .map(|(source, sum)| (source.as_str(), tally(*sum, currency)))
+            .collect(),
+    })
+}
+
+/// One month of a wallet.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Month {
+    /// `2026-01`
+    month: String,
+    by_type: BTreeMap<&'static str, TallyView>,
+}
+
+/// A wallet in figures.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Statistics {
+    customer_id: String,
+    currency: &'static str,
+    balance: Number,
+    available: Number,
+    held: Number,
+    total_earned: Number,
+    total_spent: Number,
+    total_refunded: Number,
+    total_expired: Number,
+    total_transactions: u64,
+    average_credit: Number,
+    /// Of debits and captures.
+    average_spend: Number,
+    #[schema(format = DateTime)]
+    first_transaction_date: Option<String>,
+    #[schema(format = DateTime)]
+    last_transaction_date: Option<String>,
+    by_month: Vec<Month>,
+}
+
+/// Totals, averages and a series by month.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/statistics", tag = "wallet",
+    params(("customer_id" = String, Path)), responses((status = 200, body = Statistics)))]
+pub(crate) async fn statistics(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    ask.params().finish()?;
+    let account = written_down(&app, &ask).await?;
+    let report = report(&app, &account).await?;
+    let currency = account.currency;
+    let money = |amount: Money| Number::money(amount, currency);
+    let (debits, captures) = (report.of(EntryType::Debit), report.of(EntryType::Capture));
+    let spends = Tally {
+        count: debits.count + captures.count,
+        amount: [debits.amount, captures.amount].into_iter().sum(),
+    };
+    let month = |(month, tallies): (&String, &BTreeMap<EntryType, Tally>)| Month {
+        month: month.clone(),
+        by_type: tallies.iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
+    };
+    reply::ok(&Statistics {
+        customer_id: account.customer.to_string(),
+        currency: currency.code(),
+        balance: money(account.balance()),
+        available: money(account.available()),
+        held: money(account.held()),
+        total_earned: money(account.totals.earned),
+        total_spent: money(account.totals.spent),
+        total_refunded: money(account.totals.refunded),
+        total_expired: money(account.totals.expired),
+        total_transactions: report.count(),
+        average_credit: money(report.of(EntryType::Credit).mean(currency)),
+        average_spend: money(spends.mean(currency)),
+        first_transaction_date: report.first.map(|at| at.to_string()),
+        last_transaction_date: report.last.map(|at| at.to_string()),
+        by_month: report.by_month.iter().map(month).collect(),
+    })
+}

@@ -1,0 +1,275 @@
+//! Reading what has happened to a wallet.
+//!
+//! **Invariant:** what has fallen due is written down before a list or a sum is made, so both show it.
+
+use crate::views::{self, Transaction};
+use axum::extract::State;
+use axum::response::Response;
+use domain::account::Account;
+use domain::authz::Action;
+use domain::decide::Settle;
+use domain::decision::Outcome;
+use domain::entry::{Entry, EntryType};
+use domain::ids::TransactionId;
+use domain::lot::Source;
+use domain::parse::ParseError;
+use domain::time::{Timestamp, parse_date};
+use edge::json::Number;
+use edge::params::{Params, Window};
+use edge::{App, Ask, Problem, reply};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How many matches of a filter are counted; beyond, the total is unknown.
+const MAX_COUNTED: u64 = 1_000;
+
+/// How many entries one read of the index asks for.
+pub(crate) const PAGE: u16 = 250;
+
+/// Writes down what is due, and gives the wallet.
+pub(crate) async fn written_down(app: &App, ask: &Ask) -> Result<Account, Problem> {
+    let customer = ask.customer()?;
+    ask.permit(Action::Read, &customer)?;
+    let done = app.store.execute(&Settle { customer }, &ask.context(app)?).await?;
+    match done.outcome {
+        Outcome::Account(account) => Ok(*account),
+        Outcome::Entry(_) => Err(Problem::internal()),
+    }
+}
+
+/// Which entries are wanted.
+#[derive(Default)]
+struct Filter {
+    kind: Option<EntryType>,
+    source: Option<Source>,
+    completed: Option<bool>,
+    /// Not before.
+    from: Option<Timestamp>,
+    /// Before.
+    until: Option<Timestamp>,
+}
+
+impl Filter {
+    fn read(params: &mut Params) -> Self {
+        let status = |text: &str| match text {
+            "COMPLETED" => Ok(true),
+            "PENDING" | "FAILED" | "EXPIRED" => Ok(false),
+            _ => Err(ParseError("must be COMPLETED, PENDING, FAILED or EXPIRED")),
+        };
+        Self {
+            kind: params.optional("type", EntryType::parse),
+            source: params.optional("source", Source::parse),
+            completed: params.optional("status", status),
+            from: params.optional("start_date", |text| {
+                parse_date(text).map(Timestamp::start_of).or_else(|_| Timestamp::parse(text))
+            }),
+            until: params.optional("end_date", |text| {
+                // A date counts through its end; an instant is included.
+                let after = |at: Timestamp| Timestamp::from_millis(at.millis() + 1);
+                let shape = ParseError("must be a date or an RFC 3339 instant");
+                let instant = |text| Timestamp::parse(text).ok().and_then(after).ok_or(shape);
+                parse_date(text).map(Timestamp::end_of).or_else(|_| instant(text))
+            }),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.kind.is_none()
+            && self.source.is_none()
+            && self.completed.is_none()
+            && self.from.is_none()
+            && self.until.is_none()
+    }
+
+    fn matches(&self, entry: &Entry) -> bool {
+        self.kind.is_none_or(|kind| entry.kind == kind)
+            && self.source.is_none_or(|source| entry.source == Some(source))
+            && self.completed.unwrap_or(true)
+            && self.from.is_none_or(|from| entry.at >= from)
+            && self.until.is_none_or(|until| entry.at < until)
+    }
+
+    /// The filter as text: what a cursor is bound to.
+    fn bind(&self, account: &Account) -> String {
+        format!(
+            "transactions|{}|{:?}|{:?}|{:?}|{:?}|{:?}",
+            account.customer, self.kind, self.source, self.completed, self.from, self.until
+        )
+    }
+}
+
+/// Part of a list.
+struct Found {
+    entries: Vec<Entry>,
+    total: Option<u64>,
+    next_cursor: Option<String>,
+}
+
+async fn find(
+    app: &App,
+    account: &Account,
+    (query, filter): (String, &Filter),
+    window: &Window,
+) -> Result<Found, Problem> {
+    let below = match &window.cursor {
+        Some(cursor) => app.cursors.open(&query, cursor)?,
+        None => account.seq + 1,
+    };
+    let (entries, total, more) = if filter.is_open() {
+        // Numbers have no gaps, so what is skipped need not be read.
+        let before = below.saturating_sub(u64::from(window.skip));
+        let page = app.store.history(&account.customer, before, window.limit).await?;
+        let more = page.entries.last().is_some_and(|last| last.seq > 1);
+        (page.entries, Some(account.seq), more)
+    } else {
+        filtered(app, account, filter, (below, window)).await?
+    };
+    let place = entries.last().filter(|_| more).map(|entry| entry.seq);
+    Ok(Found { next_cursor: place.and_then(|place| app.cursors.seal(&query, place)), entries, total })
+}
+
+/// Reads from the newest on: counts matches up to the bound, keeps those of the window.
+async fn filtered(
+    app: &App,
+    account: &Account,
+    filter: &Filter,
+    (below, window): (u64, &Window),
+) -> Result<(Vec<Entry>, Option<u64>, bool), Problem> {
+    let (mut kept, mut counted, mut passed, mut more) = (Vec::new(), 0_u64, 0_u16, false);
+    let mut before = account.seq + 1;
+    loop {
+        let page = app.store.history(&account.customer, before, PAGE).await?;
+        for entry in page.entries {
+            before = entry.seq;
+            if filter.from.is_some_and(|from| entry.at < from) {
+                // Entries are dated in the order of their numbers: no older one can match.
+                return Ok((kept, (counted <= MAX_COUNTED).then_some(counted), more));
+            }
+            if !filter.matches(&entry) {
+                continue;
+            }
+            counted += 1;
+            if entry.seq >= below {
+                continue;
+            }
+            if passed < window.skip {
+                passed += 1;
+            } else if kept.len() < usize::from(window.limit) {
+                kept.push(entry);
+            } else {
+                more = true;
+            }
+        }
+        if !page.more || (counted > MAX_COUNTED && more) {
+            return Ok((kept, (counted <= MAX_COUNTED).then_some(counted), more));
+        }
+    }
+}
+
+/// Movements, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Transactions {
+    transactions: Vec<Transaction>,
+    /// How many there are in all; with filters null beyond 1000.
+    total: Option<u64>,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// The wallet's movements, newest first.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions", tag = "wallet",
+    params(("customer_id" = String, Path), ("type" = Option<String>, Query), ("source" = Option<String>, Query),
+        ("status" = Option<String>, Query),
+        ("start_date" = Option<String>, Query, description = "A date or an instant; included"),
+        ("end_date" = Option<String>, Query, description = "A date (through its end) or an instant; included"),
+        ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Transactions)))]
+pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let mut params = ask.params();
+    let filter = Filter::read(&mut params);
+    let window = params.window();
+    params.finish()?;
+    let account = written_down(&app, &ask).await?;
+    let found = find(&app, &account, (filter.bind(&account), &filter), &window).await?;
+    reply::ok(&Transactions {
+        transactions: found.entries.iter().map(views::transaction).collect(),
+        total: found.total,
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: found.next_cursor,
+    })
+}
+
+/// One movement.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions/{transaction_id}", tag = "wallet",
+    params(("customer_id" = String, Path), ("transaction_id" = String, Path)),
+    responses((status = 200, body = Transaction)))]
+pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let customer = ask.customer()?;
+    ask.params().finish()?;
+    ask.permit(Action::Read, &customer)?;
+    let unknown =
+        || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such transaction");
+    let (id, seq) = ask.path("transaction_id", TransactionId::parse).map_err(|_| unknown())?;
+    let entry = app.store.entry(&customer, seq).await?;
+    let entry = entry.filter(|entry| entry.id() == id).ok_or_else(unknown)?;
+    reply::ok(&views::transaction(&entry))
+}
+
+/// A past expiry.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Expiry {
+    transaction_id: String,
+    amount: Number,
+    /// The last date it could be spent on.
+    #[schema(format = Date)]
+    expires_on: Option<String>,
+    /// The instant from which it could not.
+    #[schema(format = DateTime)]
+    expired_at: String,
+    source: Option<&'static str>,
+}
+
+/// Past expiries, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Expiries {
+    expiries: Vec<Expiry>,
+    total: Option<u64>,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// What has expired, and when.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/expiry-history", tag = "wallet",
+    params(("customer_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Expiries)))]
+pub(crate) async fn expiries(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let mut params = ask.params();
+    let window = params.window();
+    params.finish()?;
+    let account = written_down(&app, &ask).await?;
+    let now = app.clock.now();
+    let from = app.expiry_history_days.map(|days| now.minus_minutes(days.saturating_mul(1_440)));
+    let filter = Filter { kind: Some(EntryType::Expiry), from, ..Filter::default() };
+    // The retention moves with the clock, so a cursor is not bound to it.
+    let query = format!("expiries|{}", account.customer);
+    let found = find(&app, &account, (query, &filter), &window).await?;
+    let view = |entry: &Entry| Expiry {
+        transaction_id: entry.id().to_string(),
+        amount: Number::money(entry.amount, entry.currency),
+        expires_on: entry.expires_on.map(|date| date.to_string()),
+        expired_at: entry.at.to_string(),
+        source: entry.source.map(Source::as_str),
+    };
+    reply::ok(&Expiries {
+        expiries: found.entries.iter().map(view).collect(),
+        total: found.total,
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: found.next_cursor,
+    })
+}

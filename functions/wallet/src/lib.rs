@@ -1,0 +1,226 @@
+//! Customers' money wallets over HTTP: CONTRACT section 2.
+//!
+//! Every handler reads parse → authorize → load → decide → commit → respond; `execute` is the middle three.
+//!
+//! **Invariant:** no handler changes value but through [`store::Store::execute`].
+//! **Invariant:** no handler reads the store before the caller is permitted.
+
+mod figures;
+mod history;
+mod openapi;
+mod reads;
+pub mod schema;
+mod views;
+mod wire;
+
+pub use openapi::document;
+
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use domain::account::Status;
+use domain::authz::{Action, Denial, permit};
+use domain::decide::Command;
+use domain::ids::{CustomerId, HoldId};
+use edge::{App, Ask, Problem, reply, telemetry};
+use http::StatusCode;
+use store::Done;
+
+/// The routes of this function.
+pub fn router(app: App) -> Router {
+    let holds = Router::new()
+        .route("/{hold_id}", get(reads::hold))
+        .route("/{hold_id}/capture", post(capture))
+        .route("/{hold_id}/release", post(release));
+    let wallet = Router::new()
+        .route("/", get(reads::wallet))
+        .route("/balance", get(reads::balance))
+        .route("/add-credits", post(add_credits))
+        .route("/deduct-credits", post(deduct_credits))
+        .route("/refund", post(refund))
+        .route("/transfer", post(transfer))
+        .route("/holds", post(place_hold))
+        .route("/freeze", post(freeze))
+        .route("/unfreeze", post(unfreeze))
+        .route("/suspend", post(suspend))
+        .route("/transactions", get(history::transactions))
+        .route("/transactions/{transaction_id}", get(history::transaction))
+        .route("/transaction-summary", get(figures::summary))
+        .route("/statistics", get(figures::statistics))
+        .route("/expiring", get(reads::expiring))
+        .route("/expiry-history", get(history::expiries))
+        .route("/referral-code", get(reads::referral_code))
+        .route("/tier-benefits", get(reads::tier_benefits));
+    Router::new()
+        .route("/health", get(reads::health))
+        .route("/api/wallet/health", get(reads::health))
+        .route("/api/wallet/create", post(create))
+        .nest("/api/wallet/holds", holds)
+        .nest("/api/wallet/{customer_id}", wallet)
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .layer(middleware::from_fn(telemetry::layer))
+        .with_state(app)
+}
+
+/// Opens a wallet.
+///
+/// One wallet for each customer. An initial balance is a CREDIT of source `manual`.
+#[utoipa::path(post, path = "/api/wallet/create", tag = "wallet",
+    request_body = schema::CreateWallet, responses((status = 201, body = views::Wallet)))]
+pub(crate) async fn create(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::create(&ask, &app)?;
+    ask.permit(Action::Create, &command.customer)?;
+    let done = app.store.execute(&command, &ask.context(&app)?).await?;
+    let location = format!("/api/wallet/{}", command.customer);
+    reply::done(&done, Some(location), &views::wallet_of(&done, &app)?)
+}
+
+/// Adds credit.
+///
+/// Without an expiry, it lives as long as the tier held before the credit says.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/add-credits", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::AddCredits, responses((status = 201, body = views::Transaction)))]
+pub(crate) async fn add_credits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::add_credits(&ask)?;
+    moved(&app, &ask, Action::Credit, &command.customer, &command).await
+}
+
+/// Spends credit, soonest date first.
+///
+/// With an order_id it pays that order: without a key it is the one payment of the order, with a key one of
+/// several that add up to at most its total.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/deduct-credits", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::DeductCredits, responses((status = 201, body = views::Transaction)))]
+pub(crate) async fn deduct_credits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::deduct_credits(&ask)?;
+    moved(&app, &ask, Action::Debit, &command.customer, &command).await
+}
+
+/// Gives back what an order took from this wallet.
+///
+/// Value returns to the lots that paid, last burned first; where a date has passed meanwhile, to a refund lot
+/// with days of grace.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/refund", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::Refund, responses((status = 201, body = views::Transaction)))]
+pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::refund(&ask)?;
+    moved(&app, &ask, Action::Refund, &command.customer, &command).await
+}
+
+/// Moves credit to another wallet; lots keep their dates.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/transfer", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::Transfer, responses((status = 201, body = views::Transferred)))]
+pub(crate) async fn transfer(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let (from, command) = wire::transfer(&ask)?;
+    ask.permit(Action::Transfer, &from)?;
+    let done = app.store.execute(&command?, &ask.context(&app)?).await?;
+    let entry = done.entry().ok_or_else(Problem::internal)?;
+    let location = views::location(entry);
+    reply::done(&done, Some(location), &views::transferred(entry, ask.actor()?)?)
+}
+
+/// Sets credit aside until it is captured, released, or its time is up.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/holds", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::PlaceHold, responses((status = 201, body = views::Hold)))]
+pub(crate) async fn place_hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::place_hold(&ask)?;
+    ask.permit(Action::Hold, &command.customer)?;
+    let done = app.store.execute(&command, &ask.context(&app)?).await?;
+    let hold = views::hold_after(&done)?;
+    reply::done(&done, Some(format!("/api/wallet/holds/{}", hold.hold_id)), &hold)
+}
+
+/// Spends from a hold, in part or whole; a final capture gives back the rest.
+#[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/capture", tag = "wallet",
+    params(("hold_id" = String, Path)),
+    request_body = schema::CaptureHold, responses((status = 200, body = views::Hold)))]
+pub(crate) async fn capture(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::capture(&ask)?;
+    closed(&app, &ask, &command.hold, &command).await
+}
+
+/// Gives back all that remains of a hold.
+#[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/release", tag = "wallet",
+    params(("hold_id" = String, Path)), responses((status = 200, body = views::Hold)))]
+pub(crate) async fn release(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::release(&ask)?;
+    closed(&app, &ask, &command.hold, &command).await
+}
+
+/// Stops all spending from a wallet.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/freeze", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::SetStatus, responses((status = 200, body = views::Wallet)))]
+pub(crate) async fn freeze(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    set_status(&app, &ask, Status::Frozen).await
+}
+
+/// Lifts a freeze or a suspension.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/unfreeze", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::SetStatus, responses((status = 200, body = views::Wallet)))]
+pub(crate) async fn unfreeze(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    set_status(&app, &ask, Status::Active).await
+}
+
+/// Stops all spending, credits by hand and transfers in.
+#[utoipa::path(post, path = "/api/wallet/{customer_id}/suspend", tag = "wallet",
+    params(("customer_id" = String, Path)),
+    request_body = schema::SetStatus, responses((status = 200, body = views::Wallet)))]
+pub(crate) async fn suspend(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    set_status(&app, &ask, Status::Suspended).await
+}
+
+async fn set_status(app: &App, ask: &Ask, status: Status) -> Result<Response, Problem> {
+    let command = wire::set_status(ask, status)?;
+    ask.permit(Action::SetStatus, &command.customer)?;
+    let done = app.store.execute(&command, &ask.context(app)?).await?;
+    // A status asked for again changes nothing; that is no replay.
+    let done = Done { replayed: false, ..done };
+    reply::done(&done, None, &views::wallet_of(&done, app)?)
+}
+
+/// Authorize, execute and answer with the transaction.
+async fn moved(
+    app: &App,
+    ask: &Ask,
+    action: Action,
+    customer: &CustomerId,
+    command: &dyn Command,
+) -> Result<Response, Problem> {
+    ask.permit(action, customer)?;
+    let done = app.store.execute(command, &ask.context(app)?).await?;
+    let entry = done.entry().ok_or_else(Problem::internal)?;
+    reply::done(&done, Some(views::location(entry)), &views::transaction(entry))
+}
+
+/// Authorize, execute and answer with the hold.
+async fn closed(app: &App, ask: &Ask, hold: &HoldId, command: &dyn Command) -> Result<Response, Problem> {
+    permit_hold(ask, hold)?;
+    let done = app.store.execute(command, &ask.context(app)?).await?;
+    reply::done(&done, None, &views::hold_after(&done)?)
+}
+
+/// Who may not know of the wallet may not know of the hold either.
+pub(crate) fn permit_hold(ask: &Ask, hold: &HoldId) -> Result<(), Problem> {
+    permit(ask.actor()?, Action::Hold, hold.customer()).map_err(|denial| match denial {
+        Denial::Unknown => Problem::hold_not_found(),
+        Denial::Forbidden => Problem::forbidden(),
+    })
+}
+
+async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+}
+
+async fn method_not_allowed() -> Problem {
+    let detail = "this path does not take this method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}

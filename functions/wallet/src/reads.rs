@@ -1,0 +1,235 @@
+//! Reading a wallet as it stands now.
+//!
+//! **Invariant:** what has fallen due counts as having happened, whether or not it has been written down.
+
+use crate::views::{self, Hold, Wallet};
+use crate::{permit_hold, wire};
+use axum::extract::State;
+use axum::response::Response;
+use domain::account::Account;
+use domain::authz::Action;
+use domain::lot::Lot;
+use domain::money::Money;
+use domain::time::{days_until, plus_days};
+use edge::app::VERSION;
+use edge::json::Number;
+use edge::params::whole;
+use edge::{App, Ask, Problem, reply};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The wallet that the path names, settled at this instant.
+async fn settled(app: &App, ask: &Ask, action: Action) -> Result<Account, Problem> {
+    let customer = ask.customer()?;
+    ask.permit(action, &customer)?;
+    let now = app.clock.now();
+    let party = app.store.wallet(&customer, now).await?.ok_or_else(Problem::wallet_not_found)?;
+    Ok(party.settled(now)?.account)
+}
+
+/// A wallet.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}", tag = "wallet",
+    params(("customer_id" = String, Path)), responses((status = 200, body = Wallet)))]
+pub(crate) async fn wallet(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    ask.params().finish()?;
+    reply::ok(&views::wallet(&settled(&app, &ask, Action::Read).await?, &app))
+}
+
+/// What expires next.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NextExpiry {
+    amount: Number,
+    /// The last date it can be spent on.
+    #[schema(format = Date)]
+    date: String,
+}
+
+/// A balance.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Balance {
+    /// available + held
+    balance: Number,
+    available: Number,
+    held: Number,
+    currency: &'static str,
+    next_expiry: Option<NextExpiry>,
+}
+
+/// A balance, and what of it expires next.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/balance", tag = "wallet",
+    params(("customer_id" = String, Path)), responses((status = 200, body = Balance)))]
+pub(crate) async fn balance(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    ask.params().finish()?;
+    let account = settled(&app, &ask, Action::ReadBalance).await?;
+    let money = |amount| Number::money(amount, account.currency);
+    let next = account.lots.first().and_then(|lot| lot.expires_on);
+    let sum = |date| -> Money {
+        account.lots.iter().filter(|lot| lot.expires_on == Some(date)).map(|lot| lot.amount).sum()
+    };
+    reply::ok(&Balance {
+        balance: money(account.balance()),
+        available: money(account.available()),
+        held: money(account.held()),
+        currency: account.currency.code(),
+        next_expiry: next.map(|date| NextExpiry { amount: money(sum(date)), date: date.to_string() }),
+    })
+}
+
+/// Credit that expires soon.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExpiringLot {
+    amount: Number,
+    /// The last date it can be spent on.
+    #[schema(format = Date)]
+    expires_on: String,
+    /// Whole days until then; 0 is today.
+    days_remaining: u64,
+    source: &'static str,
+}
+
+/// Credit that expires soon, soonest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Expiring {
+    lots: Vec<ExpiringLot>,
+    /// The sum of all of them.
+    amount: Number,
+    currency: &'static str,
+    total: usize,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// Credit that expires soon.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/expiring", tag = "wallet",
+    params(("customer_id" = String, Path), ("days_ahead" = Option<u16>, Query, description = "0 to 3660, default 30"),
+        ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Expiring)))]
+pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let mut params = ask.params();
+    let detail = "must be a whole number of days from 0 to 3660";
+    let days = params.optional("days_ahead", whole(0, 3_660, detail)).unwrap_or(30);
+    let window = params.window();
+    params.finish()?;
+    let account = settled(&app, &ask, Action::Read).await?;
+    let today = app.clock.now().max(account.updated_at).date();
+    let until = plus_days(today, u32::from(days));
+    let soon = |lot: &&Lot| lot.expires_on.is_some_and(|date| until.is_none_or(|until| date <= until));
+    let lots: Vec<&Lot> = account.lots.iter().filter(soon).collect();
+    let list = format!("expiring|{}|{days}", account.customer);
+    let from = match &window.cursor {
+        Some(cursor) => usize::try_from(app.cursors.open(&list, cursor)?).unwrap_or(usize::MAX),
+        None => usize::from(window.skip),
+    };
+    let until = from.saturating_add(usize::from(window.limit));
+    let view = |lot: &&Lot| {
+        let date = lot.expires_on?;
+        Some(ExpiringLot {
+            amount: Number::money(lot.amount, account.currency),
+            expires_on: date.to_string(),
+            days_remaining: days_until(today, date),
+            source: lot.source.as_str(),
+        })
+    };
+    let more = until < lots.len();
+    reply::ok(&Expiring {
+        amount: Number::money(lots.iter().map(|lot| lot.amount).sum(), account.currency),
+        currency: account.currency.code(),
+        total: lots.len(),
+        lots: lots.iter().skip(from).take(usize::from(window.limit)).filter_map(view).collect(),
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: more
+            .then(|| app.cursors.seal(&list, u64::try_from(until).unwrap_or(u64::MAX)))
+            .flatten(),
+    })
+}
+
+/// What a customer hands to friends.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Referral {
+    customer_id: String,
+    referral_code: String,
+    /// How many friends came.
+    referral_count: u64,
+}
+
+/// The customer's referral code.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/referral-code", tag = "wallet",
+    params(("customer_id" = String, Path)), responses((status = 200, body = Referral)))]
+pub(crate) async fn referral_code(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    ask.params().finish()?;
+    let account = settled(&app, &ask, Action::Read).await?;
+    reply::ok(&Referral {
+        customer_id: account.customer.to_string(),
+        referral_code: account.referral_code.to_string(),
+        referral_count: account.referral_count,
+    })
+}
+
+/// A tier and the way to the next.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TierBenefits {
+    customer_id: String,
+    /// BRONZE, SILVER, GOLD or PLATINUM
+    tier: Option<&'static str>,
+    benefits: Vec<String>,
+    /// How many days new credit lives; null: for ever.
+    credit_expiry_days: Option<u32>,
+    /// null at the top.
+    next_tier: Option<&'static str>,
+    /// What the balance lacks for it; null at the top.
+    amount_missing: Option<Number>,
+    currency: &'static str,
+}
+
+/// The wallet's tier, what it gives, and what is missing for the next.
+#[utoipa::path(get, path = "/api/wallet/{customer_id}/tier-benefits", tag = "wallet",
+    params(("customer_id" = String, Path)), responses((status = 200, body = TierBenefits)))]
+pub(crate) async fn tier_benefits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    ask.params().finish()?;
+    let account = settled(&app, &ask, Action::Read).await?;
+    let balance = account.balance();
+    let (rule, next) = (app.policy.tier(balance), app.policy.next_tier(balance));
+    reply::ok(&TierBenefits {
+        customer_id: account.customer.to_string(),
+        tier: rule.map(|rule| rule.tier.as_str()),
+        benefits: rule.map(|rule| rule.benefits.clone()).unwrap_or_default(),
+        credit_expiry_days: rule.and_then(|rule| rule.expiry_days),
+        next_tier: next.map(|next| next.tier.as_str()),
+        amount_missing: next.map(|next| Number::money(next.from.saturating_sub(balance), account.currency)),
+        currency: account.currency.code(),
+    })
+}
+
+/// A hold.
+#[utoipa::path(get, path = "/api/wallet/holds/{hold_id}", tag = "wallet",
+    params(("hold_id" = String, Path)), responses((status = 200, body = Hold)))]
+pub(crate) async fn hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = wire::hold_id(&ask)?;
+    ask.params().finish()?;
+    permit_hold(&ask, &id)?;
+    let now = app.clock.now();
+    let (party, stored) = app.store.hold(&id, now).await?;
+    let (Some(party), Some(stored)) = (party, stored) else { return Err(Problem::hold_not_found()) };
+    let posting = party.settled(now)?;
+    let hold = posting.hold(&id).unwrap_or(&stored);
+    reply::ok(&views::hold(&id, &hold.view, posting.account.currency))
+}
+
+/// That the function runs and reaches its table.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(examples("ok"))]
+    status: &'static str,
+    version: &'static str,
+    table: String,
+}
+
+/// Whether the table is reachable.
+#[utoipa::path(get, path = "/api/wallet/health", tag = "wallet", security(()),
+    responses((status = 200, body = Health)))]
+pub(crate) async fn health(State(app): State<App>) -> Result<Response, Problem> {
+    app.store.reach().await?;
+    reply::ok(&Health { status: "ok", version: VERSION, table: app.store.table().to_owned() })
+}

@@ -1,0 +1,256 @@
+//! What callers see, rendered from stored outcomes.
+//!
+//! **Invariant:** the view of an operation is a function of its entry (and of who may see what), so that a
+//! replay shows the same.
+
+use domain::account::Account;
+use domain::actor::{Actor, Role};
+use domain::currency::Currency;
+use domain::decision::Outcome;
+use domain::entry::{Entry, EntryType};
+use domain::hold::HoldView;
+use domain::ids::{HoldId, TransactionId, WalletId};
+use domain::lot::{Lot, Source};
+use domain::money::Money;
+use domain::text::FreeText;
+use edge::json::Number;
+use edge::{App, Problem};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use store::Done;
+use utoipa::ToSchema;
+
+/// A wallet.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Wallet {
+    customer_id: String,
+    wallet_id: String,
+    #[schema(examples("INR"))]
+    currency: &'static str,
+    /// available + held
+    balance: Number,
+    available: Number,
+    held: Number,
+    /// What is still to be collected for payments that were taken back.
+    owed: Number,
+    /// Σ CREDIT
+    total_earned: Number,
+    /// Σ DEBIT + CAPTURE
+    total_spent: Number,
+    total_refunded: Number,
+    total_expired: Number,
+    /// ACTIVE, FROZEN or SUSPENDED
+    status: &'static str,
+    /// BRONZE, SILVER, GOLD or PLATINUM
+    tier: Option<&'static str>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    #[schema(format = DateTime)]
+    last_transaction_date: Option<String>,
+    /// The caller's pairs, with `referral_code` and `referral_count`.
+    #[schema(value_type = BTreeMap<String, Object>)]
+    metadata: BTreeMap<String, Value>,
+}
+
+/// A wallet as it stands; what is due must be settled already.
+pub(crate) fn wallet(account: &Account, app: &App) -> Wallet {
+    let money = |amount| Number::money(amount, account.currency);
+    let mut metadata: BTreeMap<String, Value> =
+        account.metadata.pairs().iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    metadata.insert("referral_code".to_owned(), account.referral_code.as_str().into());
+    metadata.insert("referral_count".to_owned(), account.referral_count.into());
+    Wallet {
+        customer_id: account.customer.to_string(),
+        wallet_id: WalletId::of(&account.customer).to_string(),
+        currency: account.currency.code(),
+        balance: money(account.balance()),
+        available: money(account.available()),
+        held: money(account.held()),
+        owed: money(account.owed),
+        total_earned: money(account.totals.earned),
+        total_spent: money(account.totals.spent),
+        total_refunded: money(account.totals.refunded),
+        total_expired: money(account.totals.expired),
+        status: account.status.as_str(),
+        tier: app.policy.tier(account.balance()).map(|rule| rule.tier.as_str()),
+        created_at: account.created_at.to_string(),
+        updated_at: account.updated_at.to_string(),
+        last_transaction_date: account.last_transaction_at.map(|at| at.to_string()),
+        metadata,
+    }
+}
+
+/// The wallet that an operation left.
+pub(crate) fn wallet_of(done: &Done, app: &App) -> Result<Wallet, Problem> {
+    match &done.outcome {
+        Outcome::Account(account) => Ok(wallet(account, app)),
+        Outcome::Entry(_) => Err(Problem::internal()),
+    }
+}
+
+/// Some credit of one date.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LotView {
+    amount: Number,
+    /// The last date; null: never expires.
+    #[schema(format = Date)]
+    expires_on: Option<String>,
+    source: &'static str,
+}
+
+/// Who did it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActorView {
+    /// The role, or `system` for what the clock has done.
+    role: &'static str,
+    sub: String,
+}
+
+/// One movement of value; never changed, never deleted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Transaction {
+    id: String,
+    customer_id: String,
+    wallet_id: String,
+    /// Its number in the wallet, without gaps.
+    seq: u64,
+    #[serde(rename = "type")]
+    #[schema(examples("DEBIT"))]
+    kind: &'static str,
+    /// Positive; the type tells the direction.
+    amount: Number,
+    currency: &'static str,
+    reason: Option<String>,
+    source: Option<&'static str>,
+    order_id: Option<String>,
+    hold_id: Option<String>,
+    #[schema(examples("COMPLETED"))]
+    status: &'static str,
+    #[schema(format = Date)]
+    expiry_date: Option<String>,
+    /// The balance (available + held) afterwards; of another's wallet only for staff.
+    balance_after: Option<Number>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    actor: ActorView,
+    /// The cause: why value moved, once.
+    reference: String,
+    lots: Vec<LotView>,
+    metadata: BTreeMap<String, String>,
+}
+
+fn lots(lots: &[Lot], currency: Currency) -> Vec<LotView> {
+    let view = |lot: &Lot| LotView {
+        amount: Number::money(lot.amount, currency),
+        expires_on: lot.expires_on.map(|date| date.to_string()),
+        source: lot.source.as_str(),
+    };
+    lots.iter().map(view).collect()
+}
+
+/// A movement as callers see it.
+pub(crate) fn transaction(entry: &Entry) -> Transaction {
+    Transaction {
+        id: entry.id().to_string(),
+        customer_id: entry.customer.to_string(),
+        wallet_id: WalletId::of(&entry.customer).to_string(),
+        seq: entry.seq,
+        kind: entry.kind.as_str(),
+        amount: Number::money(entry.amount, entry.currency),
+        currency: entry.currency.code(),
+        reason: entry.reason.as_ref().map(FreeText::as_str).map(str::to_owned),
+        source: entry.source.map(Source::as_str),
+        order_id: entry.order_id.as_ref().map(ToString::to_string),
+        hold_id: entry.hold_id.as_ref().map(ToString::to_string),
+        status: "COMPLETED",
+        expiry_date: entry.expires_on.map(|date| date.to_string()),
+        balance_after: Some(Number::money(entry.balance_after, entry.currency)),
+        created_at: entry.at.to_string(),
+        actor: ActorView { role: entry.by.role.as_str(), sub: entry.by.sub.clone() },
+        reference: entry.cause.to_string(),
+        lots: lots(&entry.lots, entry.currency),
+        metadata: entry.metadata.pairs().clone(),
+    }
+}
+
+/// Where a movement can be read again.
+pub(crate) fn location(entry: &Entry) -> String {
+    format!("/api/wallet/{}/transactions/{}", entry.customer, entry.id())
+}
+
+/// Both sides of a transfer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Transferred {
+    out_transaction: Transaction,
+    in_transaction: Transaction,
+}
+
+/// Both sides of a transfer, from the sender's entry alone. The recipient's balance is shown to staff who made
+/// the transfer; a replay never shows more than the first answer did.
+pub(crate) fn transferred(entry: &Entry, actor: &Actor) -> Result<Transferred, Problem> {
+    let other = entry.after.counterpart.as_ref().ok_or_else(Problem::internal)?;
+    let by_staff = matches!(entry.by.role, Role::Staff | Role::Admin);
+    let out_transaction = transaction(entry);
+    let in_transaction = Transaction {
+        id: TransactionId::of(&other.customer, other.seq, &other.cause).to_string(),
+        customer_id: other.customer.to_string(),
+        wallet_id: WalletId::of(&other.customer).to_string(),
+        seq: other.seq,
+        kind: EntryType::TransferIn.as_str(),
+        reference: other.cause.to_string(),
+        balance_after: (by_staff && actor.is_staff())
+            .then(|| Number::money(other.balance_after, entry.currency)),
+        ..transaction(entry)
+    };
+    Ok(Transferred { out_transaction, in_transaction })
+}
+
+/// Value set aside.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Hold {
+    pub(crate) hold_id: String,
+    customer_id: String,
+    currency: &'static str,
+    amount: Number,
+    captured: Number,
+    released: Number,
+    /// What can still be captured or released.
+    remaining: Number,
+    /// open, captured, released or expired
+    status: &'static str,
+    order_id: Option<String>,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// The ids of the movements it caused, oldest first.
+    transactions: Vec<String>,
+}
+
+/// A hold as callers see it.
+pub(crate) fn hold(id: &HoldId, view: &HoldView, currency: Currency) -> Hold {
+    let money = |amount: Money| Number::money(amount, currency);
+    Hold {
+        hold_id: id.to_string(),
+        customer_id: id.customer().to_string(),
+        currency: currency.code(),
+        amount: money(view.amount),
+        captured: money(view.captured),
+        released: money(view.released),
+        remaining: money(view.remaining()),
+        status: view.status.as_str(),
+        order_id: view.order_id.as_ref().map(ToString::to_string),
+        expires_at: view.expires_at.to_string(),
+        transactions: view.transactions.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The hold that an operation left.
+pub(crate) fn hold_after(done: &Done) -> Result<Hold, Problem> {
+    let entry = done.entry().ok_or_else(Problem::internal)?;
+    match (&entry.hold_id, &entry.after.hold) {
+        (Some(id), Some(view)) => Ok(hold(id, view, entry.currency)),
+        (None, _) | (_, None) => Err(Problem::internal()),
+    }
+}

@@ -1,0 +1,103 @@
+//! `audit`: the books proved, or every difference named.
+//!
+//! **Invariant:** the digest is over every account's number and head in order of account, so two tables with
+//! the same entries have the same digest, and no others.
+
+use crate::Failure;
+use crate::clock::TestClock;
+use crate::data::DataDir;
+use crate::platform::Link;
+use domain::audit::{Difference, prove};
+use domain::currency::Currency;
+use domain::entry::EntryType;
+use domain::hash::Hash;
+use domain::money::Money;
+use edge::cursor::CursorKey;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::{Store, StoreError};
+
+/// The proof of a whole table.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// How many accounts.
+    pub accounts: u64,
+    /// How many entries.
+    pub entries: u64,
+    /// How many items of any kind.
+    pub items: u64,
+    /// Sums by currency and type.
+    pub sums: BTreeMap<(&'static str, EntryType), Money>,
+    /// Balances by currency.
+    pub balances: BTreeMap<&'static str, Money>,
+    /// SHA-256 over `account|seq|head` of every account, in order.
+    pub digest: String,
+    /// What does not add up.
+    pub differences: Vec<Difference>,
+}
+
+impl Audit {
+    /// True if everything adds up.
+    pub fn is_proved(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Proves every account of a table.
+pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
+    let list = store.accounts().await?;
+    let mut audit = Audit { items: list.items, ..Audit::default() };
+    let mut chains = String::new();
+    for customer in &list.wallets {
+        let (books, unreadable) = store.books(customer).await?;
+        let proof = prove(&books);
+        audit.accounts += u64::from(books.account.is_some());
+        audit.entries += proof.entries;
+        for (key, sum) in proof.sums {
+            let total = audit.sums.entry(key).or_default();
+            *total = [*total, sum].into_iter().sum();
+        }
+        if let Some((currency, balance)) = proof.balance {
+            let total = audit.balances.entry(currency.code()).or_default();
+            *total = [*total, balance].into_iter().sum();
+        }
+        let _ = writeln!(chains, "w:{customer}|{}|{}", proof.entries, proof.head);
+        audit.differences.extend(unreadable);
+        audit.differences.extend(proof.differences);
+    }
+    audit.digest = Hash::of(chains).to_string();
+    Ok(audit)
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |code: &str, money: Money| {
+            Currency::parse(code).map_or_else(|_| money.to_string(), |currency| currency.format(money))
+        };
+        writeln!(f, "accounts     {}", self.accounts)?;
+        writeln!(f, "entries      {}", self.entries)?;
+        for ((code, kind), sum) in &self.sums {
+            writeln!(f, "sum          {code} {:<14} {}", kind.as_str(), shown(code, *sum))?;
+        }
+        for (code, balance) in &self.balances {
+            writeln!(f, "balances     {code} {}", shown(code, *balance))?;
+        }
+        writeln!(f, "digest       {}", self.digest)?;
+        writeln!(f, "differences  {}", self.differences.len())?;
+        for difference in &self.differences {
+            writeln!(f, "  {difference}")?;
+        }
+        write!(f, "{}", if self.is_proved() { "PROVED" } else { "NOT PROVED" })
+    }
+}
+
+/// Audits the platform in this directory, running or not.
+pub async fn run(data: &DataDir) -> Result<ExitCode, Failure> {
+    let link = Link::open(data).await?;
+    let app = link.app(Arc::new(TestClock::ahead_by(0)), CursorKey::new("unused"))?;
+    let audit = audit(&app.store).await?;
+    println!("{audit}");
+    Ok(if audit.is_proved() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,186 @@
+//! The command line.
+//!
+//! **Invariant:** every command finds its platform by its data directory, whether or not one is running.
+
+use crate::Failure;
+use crate::clock::parse_duration;
+use crate::data::DataDir;
+use crate::platform::{Options, Platform};
+use crate::token::Grant;
+use crate::{audit, clock, docs, invoke, keys, sample};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime;
+
+/// Scrip on this machine: stored value behind an HTTP API, over an embedded DynamoDB.
+#[derive(Parser)]
+#[command(name = "scrip", version, about, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the platform (the default).
+    Serve(Serve),
+    /// Print a token for the API.
+    Token(Token),
+    /// Show or advance the test clock.
+    Clock(Clock),
+    /// Run one function on an event file, through the Lambda runtime's own path.
+    Invoke(Invoke),
+    /// Prove the books; exit 1 on any difference.
+    Audit(At),
+    /// Replay the sample data through the API of the running platform, under its test clock.
+    Sample(Sample),
+    /// Write the OpenAPI document to a file.
+    Openapi {
+        /// Where to.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Clone)]
+struct At {
+    /// The platform's data directory.
+    #[arg(long, default_value = ".scrip")]
+    data: PathBuf,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The API's port.
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    #[command(flatten)]
+    at: At,
+    /// Keep nothing: the database lives in memory.
+    #[arg(long)]
+    memory: bool,
+    /// The embedded DynamoDB's port (default: the API's port + 1, or any free one).
+    #[arg(long)]
+    dynamodb_port: Option<u16>,
+}
+
+#[derive(Args)]
+struct Token {
+    /// customer, staff, admin, agency, client or service.
+    #[arg(long)]
+    role: String,
+    /// The subject; for a customer, the customer's id.
+    #[arg(long)]
+    sub: Option<String>,
+    /// The budget account of an agency or client.
+    #[arg(long)]
+    account: Option<String>,
+    /// What a service may do, such as "wallet:debit wallet:read".
+    #[arg(long)]
+    scope: Option<String>,
+    /// How long the token is valid.
+    #[arg(long, default_value = "1h", value_parser = parse_duration)]
+    ttl: Duration,
+    #[command(flatten)]
+    at: At,
+}
+
+#[derive(Args)]
+struct Clock {
+    #[command(subcommand)]
+    what: Option<ClockCommand>,
+    #[command(flatten)]
+    at: At,
+}
+
+#[derive(Subcommand)]
+enum ClockCommand {
+    /// Move the clock forward, such as by 30d or "1h 30m".
+    Advance {
+        /// By how much.
+        #[arg(value_parser = parse_duration)]
+        by: Duration,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Args)]
+struct Invoke {
+    /// wallet or expire-credits.
+    function: String,
+    /// The event, as Lambda would get it.
+    event: PathBuf,
+    #[command(flatten)]
+    at: At,
+}
+
+#[derive(Args)]
+struct Sample {
+    /// The movements to replay.
+    #[arg(long, default_value = "infra/local/sample/wallets.csv")]
+    file: PathBuf,
+    #[command(flatten)]
+    at: At,
+}
+
+impl Cli {
+    /// Runs the command; the exit code says whether it succeeded.
+    pub fn run(self) -> ExitCode {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let outcome = match runtime {
+            Ok(runtime) => runtime.block_on(self.command.unwrap_or(Command::Serve(self.serve)).run()),
+            Err(error) => Err(error.into()),
+        };
+        match outcome {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("scrip: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Serve(serve) => {
+                edge::telemetry::init_terminal("warn,dynoxide=error");
+                let Serve { port, at, memory, dynamodb_port } = serve;
+                let options = Options { port, data: at.data, memory, dynamodb_port };
+                Platform::start(options).await?.run_until_stopped().await?;
+            }
+            Self::Token(token) => {
+                let keys = keys::Keys::open(&DataDir::open(&token.at.data)?)?;
+                let Token { role, sub, account, scope, ttl, .. } = token;
+                println!("{}", Grant { role, sub, account, scope, ttl }.sign(&keys)?);
+            }
+            Self::Clock(command) => {
+                let (at, by) = match command.what {
+                    Some(ClockCommand::Advance { by, at }) => (nearer(at, command.at), by),
+                    None => (command.at, Duration::ZERO),
+                };
+                println!("{}", clock::advance(&DataDir::open(&at.data)?, by).await?);
+            }
+            Self::Invoke(invoke) => {
+                let event = std::fs::read_to_string(&invoke.event)
+                    .map_err(|error| format!("{}: {error}", invoke.event.display()))?;
+                let data = DataDir::open(&invoke.at.data)?;
+                println!("{}", invoke::run(&data, &invoke.function, &event).await?);
+            }
+            Self::Audit(at) => return audit::run(&DataDir::open(&at.data)?).await,
+            Self::Sample(wanted) => sample::run(&DataDir::open(&wanted.at.data)?, &wanted.file).await?,
+            Self::Openapi { file } => std::fs::write(file, docs::text()?)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// `clock --data X advance 1d` and `clock advance 1d --data X` mean the same.
+fn nearer(inner: At, outer: At) -> At {
+    if inner.data.as_os_str() == ".scrip" { outer } else { inner }
+}

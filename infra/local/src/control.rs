@@ -1,0 +1,78 @@
+//! `/_local`: the handles of the platform itself, for people, scripts and checks.
+//!
+//! **Invariant:** nothing here exists in AWS, and nothing here moves value but by running a function.
+
+use crate::clock::{TestClock, parse_duration};
+use crate::{Failure, invoke};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use edge::{App, Clock, Problem};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the handles work on.
+#[derive(Clone)]
+pub struct Control {
+    /// What functions are given.
+    pub app: App,
+    /// The test clock.
+    pub clock: Arc<TestClock>,
+    /// The public keys that verify tokens.
+    pub jwks: Value,
+}
+
+/// The handles.
+pub fn router(control: Control) -> Router {
+    Router::new()
+        .route("/_local/clock", get(now).post(advance))
+        .route("/_local/run/{function}", post(run))
+        .route("/.well-known/jwks.json", get(jwks))
+        .with_state(control)
+}
+
+fn answer(body: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+fn failed(error: &Failure) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_request", error.to_string())
+}
+
+async fn now(State(control): State<Control>) -> Response {
+    // The process tells which platform this is: ports are taken over, data directories are not.
+    answer(&json!({"now": control.clock.now().to_string(), "pid": std::process::id()}))
+}
+
+/// `{"advance": "30d"}` moves the test clock; it runs no job.
+async fn advance(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
+    let body: Value = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+    let by =
+        body.get("advance").and_then(Value::as_str).ok_or_else(|| failed(&"advance is missing".into()))?;
+    let by: Duration = parse_duration(by).map_err(|error| failed(&error.into()))?;
+    let now = control.clock.advance(by).map_err(|error| failed(&error))?;
+    Ok(answer(&json!({"now": now.to_string()})))
+}
+
+/// Runs a scheduled function once; the body, if there is one, is its event.
+async fn run(
+    State(control): State<Control>,
+    Path(function): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let event = if body.is_empty() { "{}".into() } else { String::from_utf8_lossy(&body).into_owned() };
+    if !invoke::SCHEDULED.contains(&function.as_str()) {
+        let detail = format!("scheduled functions: {}", invoke::SCHEDULED.join(", "));
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
+    }
+    let result = invoke::invoke(&control.app, &function, &event).await;
+    Ok(answer(&result.map_err(|error| failed(&error))?))
+}
+
+async fn jwks(State(control): State<Control>) -> Response {
+    answer(&control.jwks)
+}

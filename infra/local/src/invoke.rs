@@ -1,0 +1,60 @@
+//! Running one function on one event, through the path that the Lambda runtime takes.
+//!
+//! **Invariant:** an HTTP function gets its event through `lambda_http`'s own adapter (base64 bodies, cookies
+//! and context included), a scheduled one through `lambda_runtime`'s event type.
+
+use crate::clock::{self, TestClock};
+use crate::data::DataDir;
+use crate::keys::Keys;
+use crate::platform::Link;
+use crate::{Failure, gateway};
+use edge::cursor::CursorKey;
+use edge::{App, Clock};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent, Service};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The functions that a schedule calls.
+pub const SCHEDULED: [&str; 1] = ["expire-credits"];
+
+/// Runs a function of the platform in this directory, running or not; gives the answer as JSON.
+pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, Failure> {
+    let keys = Keys::open(data)?;
+    let link = Link::open(data).await?;
+    let clock = match data.running().await {
+        Some(running) => {
+            let reply = reqwest::get(format!("{}/_local/clock", running.api)).await?.text().await?;
+            let machine = edge::wiring::SystemClock.now().millis();
+            TestClock::ahead_by((clock::now_of(&reply)?.millis() - machine).max(0))
+        }
+        None => TestClock::open(Some(data.clone()))?,
+    };
+    let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
+    Ok(serde_json::to_string_pretty(&invoke(&app, function, event).await?)?)
+}
+
+/// Runs a function on an event.
+pub async fn invoke(app: &App, function: &str, event: &str) -> Result<Value, Failure> {
+    let mut context = Context::default();
+    context.request_id = gateway::request_id();
+    match function {
+        "wallet" => {
+            let event: LambdaRequest = serde_json::from_str(event)?;
+            // The adapter itself cannot cross an await in a future that moves between threads.
+            let answer = {
+                let mut adapter = Adapter::from(wallet::router(app.clone()));
+                Service::call(&mut adapter, LambdaEvent::new(event, context))
+            };
+            match answer.await {
+                Ok(answer) => Ok(serde_json::to_value(&answer)?),
+                Err(never) => match never {},
+            }
+        }
+        "expire-credits" => {
+            let event = LambdaEvent::new(serde_json::from_str(event)?, context);
+            Ok(serde_json::to_value(expire_credits::handle(app, event).await?)?)
+        }
+        other => Err(format!("there is no function {other}; there are wallet and expire-credits").into()),
+    }
+}

@@ -1,0 +1,225 @@
+//! Starting and stopping the platform.
+//!
+//! **Invariant:** the ready line is printed when `GET /health` would answer 200, not before.
+
+use crate::clock::TestClock;
+use crate::control::Control;
+use crate::data::{DataDir, Running};
+use crate::database::Embedded;
+use crate::gateway::{Function, Gateway};
+use crate::keys::Keys;
+use crate::token::Grant;
+use crate::{Failure, control, docs, gateway, invoke};
+use axum::Router;
+use axum::routing::any;
+use edge::cursor::CursorKey;
+use edge::{App, Clock, wiring};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Credentials, Settings, https, table};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// How the platform is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The API's port; 0 for any.
+    pub port: u16,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Keep the database in memory.
+    pub memory: bool,
+    /// The embedded DynamoDB's port.
+    pub dynamodb_port: Option<u16>,
+}
+
+/// A way to a platform's table.
+pub struct Link {
+    /// DynamoDB's URL.
+    pub url: String,
+    region: String,
+    credentials: Credentials,
+    embedded: Option<Embedded>,
+}
+
+/// A running platform.
+pub struct Platform {
+    /// The API's URL.
+    pub url: String,
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    data: DataDir,
+    keys: Arc<Keys>,
+    server: JoinHandle<std::io::Result<()>>,
+    schedule: JoinHandle<()>,
+    stop: tokio::sync::watch::Sender<bool>,
+    embedded: Option<Embedded>,
+}
+
+impl Link {
+    fn new(url: String, embedded: Option<Embedded>) -> Self {
+        let credentials = Credentials::new("local", "local", None, None, "local");
+        Self { url, region: "us-east-1".to_owned(), credentials, embedded }
+    }
+
+    /// The endpoint that the environment names, if it names one.
+    fn of_environment() -> Option<Self> {
+        let (url, region, credentials) = wiring::other_endpoint()?;
+        Some(Self { url, region, credentials, embedded: None })
+    }
+
+    /// To the table of the platform in this directory: through it if it runs, else by opening its file.
+    pub async fn open(data: &DataDir) -> Result<Self, Failure> {
+        if let Some(running) = data.running().await {
+            return Ok(Self::new(running.dynamodb, None));
+        }
+        if let Some(link) = Self::of_environment() {
+            return Ok(link);
+        }
+        let embedded = Embedded::start(Some(&data.file("scrip.db")), 0)?;
+        Ok(Self::new(embedded.url(), Some(embedded)))
+    }
+
+    /// What functions are given.
+    pub fn app(&self, clock: Arc<dyn Clock>, cursors: CursorKey) -> Result<App, Failure> {
+        let settings = Settings {
+            region: self.region.clone(),
+            credentials: self.credentials.clone(),
+            endpoint: Some(self.url.clone()),
+            attempt_timeout: Duration::from_secs(5),
+        };
+        Ok(wiring::app(settings, https(), clock, cursors)?)
+    }
+}
+
+impl Platform {
+    /// Starts everything; when it returns, the API answers.
+    pub async fn start(options: Options) -> Result<Self, Failure> {
+        let data = DataDir::open(&options.data)?;
+        if !options.memory
+            && let Some(running) = data.running().await
+        {
+            let (pid, api) = (running.pid, running.api);
+            return Err(format!("a platform runs in this directory already (pid {pid}, {api})").into());
+        }
+        let keys = Arc::new(Keys::open(&data)?);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
+        let listener = listener.map_err(|error| format!("port {}: {error}", options.port))?;
+        let address = listener.local_addr()?;
+        let mut link = match Link::of_environment() {
+            Some(link) => link,
+            None => embedded(&options, &data, address)?,
+        };
+        let clock = Arc::new(TestClock::open((!options.memory).then(|| data.clone()))?);
+        let app = link.app(clock.clone(), CursorKey::new(keys.cursor.clone()))?;
+        table::create(app.store.client(), app.store.table()).await?;
+        app.store.reach().await?;
+        let url = format!("http://{address}");
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let schedule = tokio::spawn(schedules(app.clone()));
+        let routes = routes(app, clock, &keys)?;
+        let server = tokio::spawn(async move {
+            let mut stopped = stopped;
+            let signal = async move {
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            axum::serve(listener, routes).with_graceful_shutdown(signal).await
+        });
+        let running = Running { api: url.clone(), dynamodb: link.url.clone(), pid: std::process::id() };
+        data.write("platform.json", &serde_json::to_string(&running)?)?;
+        let (dynamodb, embedded) = (link.url.clone(), link.embedded.take());
+        Ok(Self { url, dynamodb, data, keys, server, schedule, stop, embedded })
+    }
+
+    /// A token of this platform.
+    pub fn token(&self, role: &str, sub: Option<&str>) -> Result<String, Failure> {
+        let (role, sub, ttl) = (role.to_owned(), sub.map(str::to_owned), Duration::from_hours(24));
+        Grant { role, sub, account: None, scope: None, ttl }.sign(&self.keys)
+    }
+
+    /// Prints how to use it, and runs until Ctrl-C or a termination signal; requests under way are finished.
+    pub async fn run_until_stopped(self) -> Result<(), Failure> {
+        self.greet()?;
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+        println!("stopping");
+        self.stop().await
+    }
+
+    /// Stops: requests under way are finished, then the database is closed.
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.schedule.abort();
+        self.stop.send_replace(true);
+        let finished = tokio::time::timeout(Duration::from_secs(10), self.server).await;
+        if let Ok(finished) = finished {
+            finished??;
+        }
+        let _ = std::fs::remove_file(self.data.file("platform.json"));
+        tokio::task::spawn_blocking(move || drop(self.embedded)).await?;
+        Ok(())
+    }
+
+    fn greet(&self) -> Result<(), Failure> {
+        let (url, admin, customer) =
+            (&self.url, self.token("admin", None)?, self.token("customer", Some("cust_123"))?);
+        println!("Scrip {}: stored value behind an HTTP API\n", env!("CARGO_PKG_VERSION"));
+        println!("  API       {url}        docs at {url}/docs");
+        println!("  DynamoDB  {}", self.dynamodb);
+        println!("  tokens    cargo run -- token --role admin\n");
+        println!("Open a wallet, spend from it, see what happened:\n");
+        println!(
+            "curl -sw '\\n' {url}/api/wallet/create -H 'Authorization: Bearer {admin}' -H 'Idempotency-Key: hello-1' \
+             -H 'Content-Type: application/json' -d '{{\"customer_id\":\"cust_123\",\"initial_balance\":500}}'\n"
+        );
+        println!(
+            "curl -sw '\\n' {url}/api/wallet/cust_123/deduct-credits -H 'Authorization: Bearer {customer}' \
+             -H 'Idempotency-Key: hello-2' -H 'Content-Type: application/json' \
+             -d '{{\"amount\":120.50,\"reason\":\"Breakfast\"}}'\n"
+        );
+        println!(
+            "curl -sw '\\n' {url}/api/wallet/cust_123/transactions -H 'Authorization: Bearer {customer}'\n"
+        );
+        println!("ready: {url} (Ctrl-C stops; `cargo run -- audit` proves the books)");
+        Ok(())
+    }
+}
+
+fn embedded(options: &Options, data: &DataDir, api: SocketAddr) -> Result<Link, Failure> {
+    let file = (!options.memory).then(|| data.file("scrip.db"));
+    let embedded = match options.dynamodb_port {
+        Some(port) => Embedded::start(file.as_deref(), port)?,
+        None => Embedded::start_near(file.as_deref(), api.port().saturating_add(1))?,
+    };
+    Ok(Link::new(embedded.url(), Some(embedded)))
+}
+
+fn routes(app: App, clock: Arc<TestClock>, keys: &Arc<Keys>) -> Result<Router, Failure> {
+    let wallet = wallet::router(app.clone());
+    let functions = vec![
+        Function { prefix: "/api/wallet", router: wallet.clone() },
+        Function { prefix: "/health", router: wallet },
+    ];
+    let gateway = Arc::new(Gateway { functions, keys: keys.clone() });
+    let jwks = serde_json::json!({"keys": [keys.jwk]});
+    let functions = Router::new().fallback(any(gateway::handle)).with_state(gateway);
+    Ok(control::router(Control { app, clock, jwks }).merge(docs::router()?).merge(functions))
+}
+
+/// The schedules of the template, driven by the machine's clock.
+async fn schedules(app: App) {
+    let mut every = tokio::time::interval(Duration::from_mins(15));
+    every.tick().await;
+    loop {
+        every.tick().await;
+        for function in invoke::SCHEDULED {
+            if let Err(error) = invoke::invoke(&app, function, "{}").await {
+                tracing::error!(function, error, "scheduled function failed");
+            }
+        }
+    }
+}

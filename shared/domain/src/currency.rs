@@ -1,0 +1,56 @@
+//! ISO 4217 currencies and how many digits each has.
+//!
+//! **Invariant:** a [`Currency`] always has a number of minor digits; units that ISO lists without one
+//! (gold, special drawing rights) cannot be constructed.
+
+use crate::money::Money;
+use crate::parse::ParseError;
+use std::fmt;
+
+/// A currency that money can be held in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Currency {
+    iso: iso_currency::Currency,
+    digits: u32,
+}
+
+impl Currency {
+    /// Reads a three-letter code in capitals, such as `INR`.
+    pub fn parse(code: &str) -> Result<Self, ParseError> {
+        let unknown = ParseError("must be an ISO 4217 currency code such as INR");
+        let iso = iso_currency::Currency::from_code(code).ok_or(unknown.clone())?;
+        if iso.is_superseded().is_some() {
+            return Err(ParseError("names a currency that has been replaced"));
+        }
+        let digits = u32::from(iso.exponent().ok_or(unknown)?);
+        Ok(Self { iso, digits })
+    }
+
+    /// The three-letter code.
+    pub fn code(self) -> &'static str {
+        self.iso.code()
+    }
+
+    /// How many digits follow the point (INR 2, VND 0, BHD 3).
+    pub fn digits(self) -> u32 {
+        self.digits
+    }
+
+    /// The amount with exactly this currency's digits: `300.10`, `5000`.
+    pub fn format(self, money: Money) -> String {
+        let digits = usize::try_from(self.digits).unwrap_or(0);
+        format!("{:.digits$}", money.value())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

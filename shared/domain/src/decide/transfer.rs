@@ -1,0 +1,98 @@
+//! Moving credit from one customer's wallet to another's.
+//!
+//! **Invariant:** what leaves one wallet arrives in the other in the same transaction, lot by lot, with the
+//! same dates.
+
+use super::{Begun, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_receive, may_spend};
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::decision::{Decided, Decision};
+use crate::entry::{After, Counterpart, EntryType};
+use crate::fingerprint::Fingerprint;
+use crate::ids::CustomerId;
+use crate::money::Amount;
+use crate::posting::MAX_DUE;
+use crate::rejection::Rejection;
+use crate::settle;
+use crate::text::FreeText;
+
+/// Transfer credits.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    from: CustomerId,
+    to: CustomerId,
+    amount: Amount,
+    reason: Option<FreeText>,
+    cause: Cause,
+}
+
+impl Transfer {
+    /// Takes a transfer between two different wallets.
+    pub fn try_new(
+        (from, to): (CustomerId, CustomerId),
+        amount: Amount,
+        reason: Option<FreeText>,
+        cause: Cause,
+    ) -> Result<Self, Rejection> {
+        if from == to {
+            return Err(Rejection::SelfTransfer);
+        }
+        Ok(Self { from, to, amount, reason, cause })
+    }
+}
+
+impl Command for Transfer {
+    fn needs(&self) -> Needs {
+        Needs { counterparty: Some(self.to.clone()), ..Needs::wallet(&self.from) }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        let fingerprint = Fingerprint::of(&[
+            ("op", Some("transfer".to_owned())),
+            ("to", Some(self.to.to_string())),
+            ("amount", Some(self.amount.to_string())),
+            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
+        ]);
+        Some(Key::new(self.cause.clone(), fingerprint))
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        let mut sender = match begin(state.party.as_ref(), &self.from, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        let mut recipient = match begin(state.counterparty.as_ref(), &self.to, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        let amount = exact(self.amount, &sender.account)?;
+        if sender.account.currency != recipient.account.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        may_spend(&sender.account)?;
+        may_receive(&recipient.account)?;
+        let lots = burn(&sender.account, amount)?;
+        // Both sides see one instant, so a lot cannot leave alive and arrive expired.
+        let now = sender.now.max(recipient.now);
+        let key = self.key(state).ok_or(Rejection::Inconsistent("a transfer has no cause"))?;
+        let cause = Cause::counterpart("transfer", self.from.as_str(), &key.cause);
+        let mut arrival =
+            draft(key.clone(), EntryType::TransferIn, lots.clone(), self.reason.as_ref(), context);
+        arrival.cause = cause.clone();
+        arrival.fingerprint = None;
+        let arrived = recipient.post_at(arrival, now)?;
+        let mut departure = draft(key, EntryType::TransferOut, lots, self.reason.as_ref(), context);
+        departure.after = After {
+            counterpart: Some(Counterpart {
+                customer: self.to.clone(),
+                seq: arrived.seq,
+                cause,
+                balance_after: arrived.balance_after,
+            }),
+            ..After::default()
+        };
+        let departed = sender.post_at(departure, now)?;
+        settle::post_due(&mut recipient, MAX_DUE)?;
+        finish(sender, departed, recipient.into_writes())
+    }
+}

@@ -1,0 +1,119 @@
+//! What a decision gives: the entry to answer from, and the writes that must all happen or none.
+//!
+//! **Invariant:** every write carries the condition under which it was decided; a condition that fails means
+//! either that the state has moved (decide again), or a rejection that the write itself names.
+
+use crate::account::{Account, StatusChange};
+use crate::entry::Entry;
+use crate::hold::Hold;
+use crate::ids::{CustomerId, ReferralCode};
+use crate::order::Order;
+use crate::rejection::Rejection;
+
+/// One item to write, with its condition.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A new wallet; the customer must have none.
+    OpenAccount(Account),
+    /// A changed wallet; it must still have version `was`.
+    Account {
+        /// The wallet after the decision.
+        account: Account,
+        /// Its version before.
+        was: u64,
+    },
+    /// A new entry; its cause must be free.
+    Entry(Box<Entry>),
+    /// A new hold; its id must be free.
+    PlaceHold(Hold),
+    /// A changed hold; entry `was` must still be the last that changed it.
+    Hold {
+        /// The hold after the decision.
+        hold: Hold,
+        /// The entry that had changed it last.
+        was: u64,
+    },
+    /// An order that nobody has registered; its id must be free.
+    OpenOrder(Order),
+    /// A changed order; it must still have version `was`.
+    Order {
+        /// The order after the decision.
+        order: Order,
+        /// Its version before.
+        was: u64,
+    },
+    /// A referral code; nobody may have it.
+    ReferralCode {
+        /// The code.
+        code: ReferralCode,
+        /// Whose it is.
+        customer: CustomerId,
+    },
+    /// The record of a change of status; written with the account.
+    StatusRecord {
+        /// Whose wallet.
+        customer: CustomerId,
+        /// The version that the change made.
+        version: u64,
+        /// What changed.
+        change: StatusChange,
+    },
+}
+
+/// What it means that a write's condition did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The state has moved: load and decide again.
+    Stale,
+    /// The cause has an entry already: answer from that.
+    Caused,
+    /// The customer has a wallet already: answer from its opening, or reject.
+    Opened,
+    /// Another customer has this referral code: try the next candidate.
+    CodeTaken,
+}
+
+impl Write {
+    /// What a failed condition of this write means.
+    pub fn refused(&self) -> Refused {
+        match self {
+            Self::OpenAccount(_) => Refused::Opened,
+            Self::Entry(_) => Refused::Caused,
+            Self::ReferralCode { .. } => Refused::CodeTaken,
+            Self::Account { .. }
+            | Self::PlaceHold(_)
+            | Self::Hold { .. }
+            | Self::OpenOrder(_)
+            | Self::Order { .. }
+            | Self::StatusRecord { .. } => Refused::Stale,
+        }
+    }
+}
+
+/// What an operation leaves to answer from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The entry that the operation is known by.
+    Entry(Box<Entry>),
+    /// The wallet, where the operation is not a movement.
+    Account(Box<Account>),
+}
+
+/// A decision.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// More has fallen due than fits one transaction: write this down first, then decide again.
+    SettleFirst(Vec<Write>),
+    /// Do this, and answer from the outcome.
+    Commit {
+        /// What the response is rendered from.
+        outcome: Outcome,
+        /// All or nothing.
+        writes: Vec<Write>,
+    },
+    /// It was done before; answer from the outcome.
+    Already(Outcome),
+}
+
+/// What every `decide` gives.
+pub type Decided = Result<Decision, Rejection>;

@@ -1,0 +1,65 @@
+//! SHA-256 digests as they stand in entries, ids and proofs.
+//!
+//! **Invariant:** a [`Hash`] is 32 bytes; its text is 64 lowercase hexadecimal digits.
+
+use crate::parse::ParseError;
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hash([u8; 32]);
+
+impl Hash {
+    /// What the first entry of an account names as its predecessor.
+    pub const GENESIS: Self = Self([0; 32]);
+
+    /// The digest of the bytes.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Sha256::digest(bytes.as_ref()).into())
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first `length` bytes as hexadecimal text; for ids, where 10 bytes leave no practical collision.
+    pub fn prefix(&self, length: usize) -> String {
+        hex(self.0.get(..length).unwrap_or(&self.0))
+    }
+
+    /// Reads 64 lowercase hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("must be 64 hexadecimal digits");
+        let mut bytes = [0; 32];
+        if text.len() != 64 || text.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(SHAPE);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| SHAPE)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| SHAPE)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", self.prefix(4))
+    }
+}

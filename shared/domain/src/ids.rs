@@ -1,0 +1,214 @@
+//! Identifiers: those that callers bring, and those that we mint.
+//!
+//! **Invariant:** an id that a caller brings is 1–128 characters of `A–Z a–z 0–9 . _ : @ -`, so it can stand
+//! in a key, a path or a log line as it is.
+//! **Invariant:** an id that we mint is a function of what caused it, so a retry mints the same one.
+
+use crate::cause::Cause;
+use crate::hash::Hash;
+use crate::parse::ParseError;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt;
+
+/// Segments of the wallet API's paths, and what paths treat specially: none of them can be a customer.
+const RESERVED: [&str; 8] = ["create", "bulk", "rewards", "referral", "holds", "health", ".", ".."];
+
+fn caller_id(text: &str) -> Result<&str, ParseError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'@' | b'-');
+    if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) {
+        return Err(ParseError("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"));
+    }
+    Ok(text)
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// Who owns a wallet; brought by the caller.
+    CustomerId
+}
+text_id! {
+    /// An order of the caller's shop.
+    OrderId
+}
+text_id! {
+    /// One invocation; minted at the edge, unique.
+    RequestId
+}
+text_id! {
+    /// A ledger entry as callers see it: `txn_<seq>_<hash>`; the number finds the entry in its account.
+    TransactionId
+}
+text_id! {
+    /// A wallet as callers see it: `wallet_<hash>`, one for each customer.
+    WalletId
+}
+text_id! {
+    /// What a customer hands to friends: eight characters that cannot be misread.
+    ReferralCode
+}
+text_id! {
+    /// The caller's `Idempotency-Key`: 1–255 printable ASCII characters.
+    IdempotencyKey
+}
+
+impl CustomerId {
+    /// Reads a caller's id; words that are path segments are refused.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        if RESERVED.contains(&text) {
+            return Err(ParseError("is a reserved word"));
+        }
+        caller_id(text).map(|id| Self(id.to_owned()))
+    }
+}
+
+impl OrderId {
+    /// Reads a caller's id.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        caller_id(text).map(|id| Self(id.to_owned()))
+    }
+}
+
+impl RequestId {
+    /// Takes the id that the platform gave this invocation.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl IdempotencyKey {
+    /// Reads the header's value; quotes around it (draft-ietf-httpapi-idempotency-key-header) are not part of it.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+        if bare.is_empty() || bare.len() > 255 || !bare.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return Err(ParseError("must be 1 to 255 printable ASCII characters"));
+        }
+        Ok(Self(bare.to_owned()))
+    }
+}
+
+impl WalletId {
+    /// The wallet of a customer.
+    pub fn of(customer: &CustomerId) -> Self {
+        Self(format!("wallet_{}", Hash::of(format!("wallet|{customer}")).prefix(10)))
+    }
+}
+
+impl TransactionId {
+    /// The id of the entry with this number and cause.
+    pub fn of(customer: &CustomerId, seq: u64, cause: &Cause) -> Self {
+        Self(format!("txn_{seq}_{}", Hash::of(format!("{customer}|{seq}|{cause}")).prefix(10)))
+    }
+
+    /// Reads an id from a path; gives the entry's number to look it up by.
+    pub fn parse(text: &str) -> Result<(Self, u64), ParseError> {
+        const SHAPE: ParseError = ParseError("is not a transaction id");
+        let rest = text.strip_prefix("txn_").ok_or(SHAPE)?;
+        let (seq, hash) = rest.split_once('_').ok_or(SHAPE)?;
+        if hash.len() != 20 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(SHAPE);
+        }
+        let number = seq.parse::<u64>().map_err(|_| SHAPE)?;
+        Ok((Self(text.to_owned()), number))
+    }
+
+    /// Takes an id that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl ReferralCode {
+    /// The `attempt`-th candidate for a customer's code (the first is taken unless another customer has it).
+    pub fn mint(customer: &CustomerId, attempt: u32) -> Self {
+        const ALPHABET: [char; 32] = [
+            'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U',
+            'V', 'W', 'X', 'Y', 'Z', '2', '3', '4', '5', '6', '7', '8', '9',
+        ];
+        let hash = Hash::of(format!("referral|{customer}|{attempt}"));
+        let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or('A');
+        Self(hash.bytes().iter().take(8).map(letter).collect())
+    }
+
+    /// Takes a code that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// A hold; its text carries the customer, so that `/holds/{hold_id}` finds the wallet.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldId {
+    text: String,
+    customer: CustomerId,
+}
+
+impl HoldId {
+    /// The id of the hold that this cause makes.
+    pub fn mint(customer: &CustomerId, cause: &Cause) -> Self {
+        let place = URL_SAFE_NO_PAD.encode(customer.as_str());
+        let text = format!("hold_{place}.{}", Hash::of(format!("{customer}|{cause}")).prefix(10));
+        Self { text, customer: customer.clone() }
+    }
+
+    /// Reads an id from a path or a stored item.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("is not a hold id");
+        let (place, tail) = text.strip_prefix("hold_").and_then(|t| t.split_once('.')).ok_or(SHAPE)?;
+        if tail.len() != 20 || !tail.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            return Err(SHAPE);
+        }
+        let customer = URL_SAFE_NO_PAD.decode(place).map_err(|_| SHAPE)?;
+        let customer = String::from_utf8(customer).map_err(|_| SHAPE)?;
+        let customer = CustomerId::parse(&customer).map_err(|_| SHAPE)?;
+        Ok(Self { text: text.to_owned(), customer })
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whose wallet holds it.
+    pub fn customer(&self) -> &CustomerId {
+        &self.customer
+    }
+}
+
+impl fmt::Display for HoldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for HoldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,97 @@
+//! Orders, as far as wallets pay for them and get refunds.
+//!
+//! **Invariant:** refunded ≤ paid ≤ total, and the refundable lots sum to paid − refunded.
+
+use crate::currency::Currency;
+use crate::ids::{CustomerId, OrderId};
+use crate::lot::Lot;
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::time::Timestamp;
+
+/// The sums of an order, as an entry remembers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderTotals {
+    /// What is to be paid.
+    pub total: Money,
+    /// What wallets have paid.
+    pub paid: Money,
+    /// What has gone back.
+    pub refunded: Money,
+}
+
+/// An order as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The caller's id.
+    pub id: OrderId,
+    /// Whose order it is.
+    pub customer: CustomerId,
+    /// In which currency.
+    pub currency: Currency,
+    /// Its sums.
+    pub totals: OrderTotals,
+    /// What each lot paid and has left to refund, in burn order.
+    pub lots: Vec<Lot>,
+    /// Since when it is known.
+    pub created_at: Timestamp,
+    /// The wallet's entry that last changed it (zero: none yet).
+    pub seq: u64,
+    /// Counts its changes; the guard against a stale read.
+    pub version: u64,
+}
+
+impl Order {
+    /// What is still to be paid.
+    pub fn due(&self) -> Money {
+        self.totals.total.saturating_sub(self.totals.paid)
+    }
+
+    /// What can still be refunded.
+    pub fn refundable(&self) -> Money {
+        self.totals.paid.saturating_sub(self.totals.refunded)
+    }
+
+    /// Books a payment from these lots.
+    pub fn pay(&mut self, lots: &[Lot], amount: Money) -> Result<(), Rejection> {
+        if amount > self.due() {
+            return Err(Rejection::PaymentExceedsDue);
+        }
+        let overflow = Rejection::Inconsistent("the sums of an order overflow");
+        self.totals.paid = self.totals.paid.checked_add(amount).ok_or(overflow.clone())?;
+        for lot in lots {
+            let same = |last: &&mut Lot| last.expires_on == lot.expires_on && last.class == lot.class;
+            match self.lots.last_mut().filter(same) {
+                Some(last) => last.amount = last.amount.checked_add(lot.amount).ok_or(overflow.clone())?,
+                None => self.lots.push(lot.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the lots that paid, last burned first; gives them in that order, with their old dates.
+    pub fn refund(&mut self, amount: Money) -> Result<Vec<Lot>, Rejection> {
+        if amount > self.refundable() {
+            return Err(Rejection::RefundExceedsPayment);
+        }
+        let overflow = Rejection::Inconsistent("the sums of an order overflow");
+        self.totals.refunded = self.totals.refunded.checked_add(amount).ok_or(overflow)?;
+        let mut missing = amount;
+        let mut taken = Vec::new();
+        while !missing.is_zero() {
+            let Some(last) = self.lots.last_mut() else {
+                return Err(Rejection::Inconsistent(
+                    "the lots of an order are fewer than what it can refund",
+                ));
+            };
+            let part = last.amount.min(missing);
+            missing = missing.saturating_sub(part);
+            taken.push(last.with_amount(part));
+            last.amount = last.amount.saturating_sub(part);
+            if last.amount.is_zero() {
+                self.lots.pop();
+            }
+        }
+        Ok(taken)
+    }
+}

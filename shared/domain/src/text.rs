@@ -1,0 +1,66 @@
+//! Free text and metadata that callers attach to what they do.
+//!
+//! **Invariant:** free text has at most 500 characters and no control characters; metadata has at most
+//! 20 pairs and 2 KB. Neither is ever interpreted: it is stored and shown as text.
+
+use crate::parse::ParseError;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A reason, a note or a name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FreeText(String);
+
+impl FreeText {
+    /// Reads a caller's text.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        if text.chars().count() > 500 {
+            return Err(ParseError("must be at most 500 characters"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(ParseError("must not contain control characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FreeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// A caller's own pairs of strings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata(BTreeMap<String, String>);
+
+impl Metadata {
+    /// Takes pairs within the bounds of CONTRACT section 1.
+    pub fn try_new(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
+        if pairs.len() > 20 {
+            return Err(ParseError("must have at most 20 pairs"));
+        }
+        if pairs.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() > 2_048 {
+            return Err(ParseError("must be at most 2 KB"));
+        }
+        if pairs.iter().any(|(k, v)| k.is_empty() || k.chars().chain(v.chars()).any(char::is_control)) {
+            return Err(ParseError("must have names, and no control characters"));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The pairs, by name.
+    pub fn pairs(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

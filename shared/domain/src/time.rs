@@ -1,0 +1,96 @@
+//! Instants and dates, both UTC, handed in from outside.
+//!
+//! **Invariant:** a [`Timestamp`] has whole milliseconds and prints as RFC 3339 with `Z`; texts of equal
+//! length sort as the instants do.
+//! **Invariant:** a date ends at the midnight that follows it; credit is spendable up to, not at, that instant.
+
+use crate::parse::ParseError;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use std::fmt;
+
+/// A date, UTC.
+pub type Date = NaiveDate;
+
+/// An instant, UTC, in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Takes milliseconds since 1970; `None` outside the years 1970 to 9999.
+    pub fn from_millis(millis: i64) -> Option<Self> {
+        (0..=253_402_300_799_999)
+            .contains(&millis)
+            .then(|| DateTime::from_timestamp_millis(millis))?
+            .map(Self)
+    }
+
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+
+    /// Reads RFC 3339 with any offset.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("must be an RFC 3339 instant such as 2026-01-28T10:00:00Z");
+        let instant = DateTime::parse_from_rfc3339(text).map_err(|_| SHAPE)?;
+        Self::from_millis(instant.timestamp_millis()).ok_or(SHAPE)
+    }
+
+    /// The UTC date of this instant.
+    pub fn date(self) -> Date {
+        self.0.date_naive()
+    }
+
+    /// The instant at which the date has ended: the midnight after it.
+    pub fn end_of(date: Date) -> Self {
+        Self(date.succ_opt().unwrap_or(Date::MAX).and_time(NaiveTime::MIN).and_utc())
+    }
+
+    /// The first instant of the date.
+    pub fn start_of(date: Date) -> Self {
+        Self(date.and_time(NaiveTime::MIN).and_utc())
+    }
+
+    /// This instant, some seconds later; `None` past the year 9999.
+    pub fn plus_seconds(self, seconds: u32) -> Option<Self> {
+        Self::from_millis(self.millis().checked_add(i64::from(seconds) * 1_000)?)
+    }
+
+    /// This instant, some minutes earlier (at the earliest 1970).
+    pub fn minus_minutes(self, minutes: u32) -> Self {
+        let earlier = self.0.checked_sub_signed(TimeDelta::minutes(i64::from(minutes)));
+        Self(earlier.unwrap_or(DateTime::UNIX_EPOCH))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Reads `YYYY-MM-DD`.
+pub fn parse_date(text: &str) -> Result<Date, ParseError> {
+    const SHAPE: ParseError = ParseError("must be a date such as 2026-01-28");
+    if text.len() != 10 {
+        return Err(SHAPE);
+    }
+    Date::parse_from_str(text, "%Y-%m-%d").map_err(|_| SHAPE)
+}
+
+/// The date some days later; `None` past the year 9999.
+pub fn plus_days(date: Date, days: u32) -> Option<Date> {
+    use chrono::Datelike;
+    date.checked_add_days(Days::new(u64::from(days))).filter(|d| d.year() <= 9_999)
+}
+
+/// Whole days from `from` until `to` (zero if `to` is not later).
+pub fn days_until(from: Date, to: Date) -> u64 {
+    u64::try_from(to.signed_duration_since(from).num_days()).unwrap_or(0)
+}

@@ -1,0 +1,33 @@
+//! What a function is given once, at start: the table, the clock, the rules.
+//!
+//! **Invariant:** business time comes from the [`Clock`] alone, so a test clock moves all of it.
+
+use crate::cursor::CursorKey;
+use domain::policy::Policy;
+use domain::time::Timestamp;
+use std::sync::Arc;
+use store::Store;
+
+/// The source of business time.
+pub trait Clock: Send + Sync + 'static {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// Everything a function needs.
+#[derive(Clone)]
+pub struct App {
+    /// The table.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The key that seals cursors.
+    pub cursors: CursorKey,
+    /// How long the list of past expiries reaches back; `None` for good.
+    pub expiry_history_days: Option<u32>,
+}
+
+/// The version that `/health` tells.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

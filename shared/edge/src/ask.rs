@@ -1,0 +1,183 @@
+//! A request as a handler sees it: the verified caller, path, query, key and body.
+//!
+//! **Invariant:** the caller comes from the claims that the authorizer put into the request context, never from
+//! a header.
+//! **Invariant:** no more than the limit of a body is ever held decoded; a compressed one is read only so far.
+
+use crate::app::App;
+use crate::fields::Fields;
+use crate::params::Params;
+use crate::problem::Problem;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::HeaderMap;
+use domain::actor::{Actor, Role};
+use domain::authz::{Action, permit};
+use domain::context::Context;
+use domain::ids::{CustomerId, IdempotencyKey, RequestId};
+use domain::parse::ParseError;
+use http::{StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
+use std::io::Read;
+
+/// The largest JSON body, decoded (CONTRACT section 1).
+const MAX_BODY: usize = 256 * 1024;
+
+/// A request.
+pub struct Ask {
+    actor: Option<Actor>,
+    request: RequestId,
+    path: Vec<(String, String)>,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Ask {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let path = RawPathParams::from_request_parts(&mut parts, state).await;
+        let path = path.map_err(|_| Problem::invalid("the path is not UTF-8"))?;
+        let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { too_large() } else { Problem::invalid("the body broke off") }
+        })?;
+        let body = decoded(&parts.headers, body.to_bytes().to_vec())?;
+        Ok(Self {
+            actor: actor_of(&parts.extensions),
+            request: request_id(&parts.extensions),
+            path,
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+impl Ask {
+    /// The verified caller.
+    pub fn actor(&self) -> Result<&Actor, Problem> {
+        self.actor.as_ref().ok_or_else(Problem::unauthenticated)
+    }
+
+    /// Permits the action on the wallet, or says why not.
+    pub fn permit(&self, action: Action, customer: &CustomerId) -> Result<(), Problem> {
+        Ok(permit(self.actor()?, action, customer)?)
+    }
+
+    /// What a decision of this request knows.
+    pub fn context(&self, app: &App) -> Result<Context, Problem> {
+        if self.request.as_str().is_empty() {
+            // Without an id, two requests without a key would have one cause.
+            tracing::error!("the platform gave the request no id");
+            return Err(Problem::internal());
+        }
+        Ok(Context {
+            now: app.clock.now(),
+            actor: self.actor()?.clone(),
+            request: self.request.clone(),
+            policy: app.policy.clone(),
+        })
+    }
+
+    /// This invocation's id.
+    pub fn request(&self) -> &RequestId {
+        &self.request
+    }
+
+    /// A segment of the path.
+    pub fn path<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, ParseError>) -> Result<T, Problem> {
+        self.actor()?;
+        let (_, text) = self.path.iter().find(|(param, _)| param == name).ok_or_else(Problem::internal)?;
+        parse(text).map_err(|error| Problem::field(format!("/{name}"), error.0))
+    }
+
+    /// The customer that the path names.
+    pub fn customer(&self) -> Result<CustomerId, Problem> {
+        self.path("customer_id", CustomerId::parse)
+    }
+
+    /// The query parameters.
+    pub fn params(&self) -> Params {
+        Params::new(self.query.as_deref())
+    }
+
+    /// The caller's key, if one was sent.
+    pub fn key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+        let mut values = self.headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let detail = "must be sent once, as 1 to 255 printable ASCII characters";
+        let bad = || Problem::field("/Idempotency-Key", detail);
+        if values.next().is_some() {
+            return Err(bad());
+        }
+        let text = value.to_str().map_err(|_| bad())?;
+        IdempotencyKey::parse(text).map(Some).map_err(|_| bad())
+    }
+
+    /// The fields of the JSON body.
+    pub fn fields(&self) -> Result<Fields<'_>, Problem> {
+        self.actor()?;
+        if !self.body.is_empty() && !is_json(&self.headers) {
+            let detail = "the body must be sent as application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        Fields::parse(&self.body)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) else {
+        return false;
+    };
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body must be at most 256 KiB")
+}
+
+/// The body as it was before compression; a bomb is read up to the limit and refused.
+fn decoded(headers: &HeaderMap, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
+    let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX) + 1;
+    let mut plain = Vec::new();
+    let read = match encoding.to_str().map(str::to_ascii_lowercase).as_deref() {
+        Ok("identity") => return Ok(body),
+        Ok("gzip") => flate2::read::MultiGzDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain),
+        Ok("deflate") => flate2::read::ZlibDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain),
+        Ok(_) | Err(_) => {
+            let detail = "only gzip and deflate are understood as Content-Encoding";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+    };
+    read.map_err(|_| Problem::invalid("the body is not what its Content-Encoding says"))?;
+    if plain.len() > MAX_BODY { Err(too_large()) } else { Ok(plain) }
+}
+
+/// The caller, from the claims of the JWT authorizer.
+fn actor_of(extensions: &http::Extensions) -> Option<Actor> {
+    let Some(RequestContext::ApiGatewayV2(context)) = extensions.request_context_ref() else { return None };
+    let claims = &context.authorizer.as_ref()?.jwt.as_ref()?.claims;
+    let claim = |name: &str| claims.get(name).filter(|text| !text.is_empty());
+    let scopes = claim("scope").map(|scope| scope.split(' ').map(str::to_owned).collect());
+    Some(Actor {
+        role: Role::parse(claim("role")?).ok()?,
+        sub: claim("sub")?.clone(),
+        scopes: scopes.unwrap_or_default(),
+    })
+}
+
+/// The invocation's id, as Lambda or the gateway gave it.
+pub(crate) fn request_id(extensions: &http::Extensions) -> RequestId {
+    let lambda = extensions.lambda_context_ref().map(|context| context.request_id.clone());
+    let gateway = match extensions.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    RequestId::new(lambda.filter(|id| !id.is_empty()).or(gateway).unwrap_or_default())
+}

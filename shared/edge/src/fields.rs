@@ -1,0 +1,85 @@
+//! Reading the fields of a JSON body, so that every offending one is told at once.
+//!
+//! **Invariant:** a field that nobody asked for, or that was sent twice, is an error.
+
+use crate::json::{Members, Raw};
+use crate::problem::{FieldError, Problem};
+use domain::parse::ParseError;
+
+/// A required field that could not be read; the error is noted already.
+#[derive(Clone, Copy, Debug)]
+pub struct Missing;
+
+/// The fields of one object.
+pub struct Fields<'a> {
+    members: Vec<(String, Raw<'a>)>,
+    asked: Vec<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads the body; an empty one has no fields.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        let text = std::str::from_utf8(body).map_err(|_| Problem::invalid("the body is not UTF-8"))?;
+        let members = if text.is_empty() {
+            vec![]
+        } else {
+            let object = serde_json::from_str::<Members<'a>>(text);
+            object.map_err(|_| Problem::invalid("the body is not a JSON object"))?.0
+        };
+        Ok(Self { members, asked: vec![], errors: vec![] })
+    }
+
+    /// Notes that a field is not as it must be.
+    pub fn offend(&mut self, name: &str, detail: &str) {
+        self.errors.push(FieldError { pointer: pointer(name), detail: detail.to_owned() });
+    }
+
+    /// A field that must be there.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+    ) -> Result<T, Missing> {
+        let before = self.errors.len();
+        let value = self.optional(name, read);
+        if value.is_none() && self.errors.len() == before {
+            self.offend(name, "is required");
+        }
+        value.ok_or(Missing)
+    }
+
+    /// A field that may be left out (or be null).
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        self.asked.push(name);
+        let (_, raw) = self.members.iter().find(|(member, _)| member == name)?;
+        if raw.get() == "null" {
+            return None;
+        }
+        let value = read(raw);
+        value.map_err(|error| self.offend(name, error.0)).ok()
+    }
+
+    /// Tells every offending field: those noted, those unknown, those sent twice.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        let names: Vec<String> = self.members.iter().map(|(name, _)| name.clone()).collect();
+        for (at, name) in names.iter().enumerate() {
+            if !self.asked.contains(&name.as_str()) {
+                self.offend(name, "is not a field of this request");
+            } else if names.iter().take(at).any(|earlier| earlier == name) {
+                self.offend(name, "is sent twice");
+            }
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::fields(self.errors)) }
+    }
+}
+
+/// RFC 6901: `~` and `/` in a name are escaped; an endless name is cut.
+fn pointer(name: &str) -> String {
+    let name: String = name.chars().take(100).collect();
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,131 @@
+//! JSON values without floats: reading each kind of field, and writing exact numbers.
+//!
+//! **Invariant:** a number is read and written as the text it is; it never becomes a binary fraction.
+
+use domain::currency::Currency;
+use domain::money::{Amount, Money};
+use domain::parse::ParseError;
+use domain::text::{FreeText, Metadata};
+use domain::time::{Date, parse_date};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+
+/// An exact number, such as an amount in its currency's digits.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Number(Box<RawValue>);
+
+impl Number {
+    /// Money as callers see it: `300.10`, `5000`.
+    pub fn money(money: Money, currency: Currency) -> Self {
+        let raw = RawValue::from_string(currency.format(money));
+        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+}
+
+impl utoipa::PartialSchema for Number {
+    fn schema() -> utoipa::openapi::RefOr<Schema> {
+        let number = ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::Number))
+            .description(Some("Money in major units, with exactly the currency's ISO 4217 digits"))
+            .examples([serde_json::json!(300)])
+            .build();
+        utoipa::openapi::RefOr::T(number.into())
+    }
+}
+
+impl utoipa::ToSchema for Number {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Money".into()
+    }
+}
+
+/// The members of a JSON object in the order sent, duplicates included.
+pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A field as it was sent.
+pub type Raw<'a> = &'a RawValue;
+
+fn string(raw: Raw<'_>) -> Result<String, ParseError> {
+    serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a string"))
+}
+
+/// An amount: a JSON number or a decimal string.
+pub fn amount(raw: Raw<'_>) -> Result<Amount, ParseError> {
+    let text = raw.get();
+    if text.starts_with('"') {
+        return Amount::parse(&string(raw)?);
+    }
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        return Err(ParseError("must be a number or a decimal string"));
+    }
+    Amount::parse(text)
+}
+
+/// A string that a domain type reads.
+pub fn of<T>(parse: impl Fn(&str) -> Result<T, ParseError>) -> impl Fn(Raw<'_>) -> Result<T, ParseError> {
+    move |raw| parse(&string(raw)?)
+}
+
+/// Free text.
+pub fn free_text(raw: Raw<'_>) -> Result<FreeText, ParseError> {
+    FreeText::parse(&string(raw)?)
+}
+
+/// A date.
+pub fn date(raw: Raw<'_>) -> Result<Date, ParseError> {
+    parse_date(&string(raw)?)
+}
+
+/// `true` or `false`.
+pub fn boolean(raw: Raw<'_>) -> Result<bool, ParseError> {
+    serde_json::from_str(raw.get()).map_err(|_| ParseError("must be true or false"))
+}
+
+/// A whole number within bounds; `detail` says which.
+pub fn whole(min: u32, max: u32, detail: &'static str) -> impl Fn(Raw<'_>) -> Result<u32, ParseError> {
+    move |raw| {
+        let number = raw.get().parse::<u32>().map_err(|_| ParseError(detail))?;
+        if (min..=max).contains(&number) { Ok(number) } else { Err(ParseError(detail)) }
+    }
+}
+
+/// Pairs of strings.
+pub fn metadata(raw: Raw<'_>) -> Result<Metadata, ParseError> {
+    let Members(members) =
+        serde_json::from_str(raw.get()).map_err(|_| ParseError("must be an object of strings"))?;
+    let mut pairs = BTreeMap::new();
+    for (name, value) in members {
+        let value = string(value).map_err(|_| ParseError("must be an object of strings"))?;
+        if pairs.insert(name, value).is_some() {
+            return Err(ParseError("must not name a pair twice"));
+        }
+    }
+    Metadata::try_new(pairs)
+}

@@ -1,0 +1,20 @@
+//! The only crate that knows HTTP and JWT claims: who calls, what was sent, and how answers look.
+//!
+//! **Invariant:** raw text from a caller stops here and in each function's `wire` module; what goes on is typed.
+//! **Invariant:** every error becomes a problem in exactly one place ([`problem`]), and no internal text leaves.
+
+pub mod app;
+pub mod ask;
+pub mod cursor;
+pub mod fields;
+pub mod json;
+pub mod openapi;
+pub mod params;
+pub mod problem;
+pub mod reply;
+pub mod telemetry;
+pub mod wiring;
+
+pub use app::{App, Clock};
+pub use ask::Ask;
+pub use problem::Problem;

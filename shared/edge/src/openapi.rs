@@ -1,0 +1,133 @@
+//! What every operation of the OpenAPI document has in common.
+//!
+//! **Invariant:** every operation lists every problem that the conventions of the contract allow it.
+
+use crate::problem::{FieldError, ProblemBody};
+use utoipa::openapi::Required;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, PathItem, Ref, RefOr};
+use utoipa::{OpenApi, ToSchema};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Scrip",
+        description = "Stored value for businesses: wallets whose every balance can be proved from its entries.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(ProblemBody, FieldError)),
+    tags((name = "wallet", description = "Customers' money wallets"))
+)]
+struct Common;
+
+/// The document of several functions, with what they have in common.
+pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
+    let mut document = Common::openapi();
+    for function in functions {
+        document.merge(function);
+    }
+    let components = document.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("Claims: sub, role (customer, staff, admin, agency, client, service), scope"))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    for (status, name, description) in PROBLEMS {
+        components.responses.insert((*name).to_owned(), problem(status, description).into());
+    }
+    for item in document.paths.paths.values_mut() {
+        for (writes, operation) in operations(item) {
+            for (status, name, _) in
+                PROBLEMS.iter().filter(|(status, ..)| writes || !ONLY_WRITES.contains(status))
+            {
+                let response = RefOr::Ref(Ref::from_response_name(*name));
+                operation.responses.responses.entry((*status).to_owned()).or_insert(response);
+            }
+            if writes {
+                takes_a_key(operation);
+            }
+        }
+    }
+    document
+}
+
+const ONLY_WRITES: [&str; 5] = ["402", "409", "413", "415", "422"];
+
+const PROBLEMS: [(&str, &str, &str); 10] = [
+    (
+        "400",
+        "Invalid",
+        "invalid_request, currency_mismatch, invalid_cursor or self_transfer; `errors` lists fields",
+    ),
+    ("401", "Unauthenticated", "unauthenticated: no valid bearer token"),
+    ("402", "InsufficientFunds", "insufficient_funds, with `available`, `required` and `currency`"),
+    ("403", "Forbidden", "forbidden: the role or scope is too small"),
+    ("404", "NotFound", "wallet_not_found, hold_not_found, order_not_found; also for what may not be known"),
+    (
+        "409",
+        "Conflict",
+        "wallet_exists, account_frozen, account_suspended, refund_exceeds_payment, order_already_paid, \
+         payment_exceeds_due, hold_closed, hold_expired, capture_exceeds_hold or too_many_holds",
+    ),
+    ("413", "TooLarge", "The body is over 256 KiB, as sent or decompressed"),
+    ("415", "UnsupportedMediaType", "The body is not application/json, or its encoding is unknown"),
+    ("422", "KeyReused", "idempotency_key_reused: the key was used for a different request"),
+    (
+        "503",
+        "Unavailable",
+        "contention (nothing was applied) or unavailable (outcome unknown: the same request with the same key tells)",
+    ),
+];
+
+fn problem(status: &str, description: &str) -> Response {
+    let schema = Ref::from_schema_name(ProblemBody::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let mut response =
+        ResponseBuilder::new().description(description).content("application/problem+json", content);
+    if status == "503" {
+        let seconds = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer)).build();
+        let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait")).build();
+        response = response.header("Retry-After", header);
+    }
+    response.build()
+}
+
+/// Every write takes an Idempotency-Key and says whether its answer was given before.
+fn takes_a_key(operation: &mut Operation) {
+    let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "1 to 255 printable ASCII characters: the same key and request give the first answer",
+        ))
+        .schema(Some(text().min_length(Some(1)).max_length(Some(255)).build()))
+        .build();
+    operation.parameters.get_or_insert_default().push(key.into());
+    for (status, response) in &mut operation.responses.responses {
+        let (true, RefOr::T(response)) = (status.starts_with('2'), response) else { continue };
+        let header =
+            |description| HeaderBuilder::new().schema(Some(text().build())).description(Some(description));
+        let replayed = header("true: this answer was given before").build();
+        response.headers.insert("Idempotent-Replayed".to_owned(), replayed.into());
+        if status == "201" {
+            response.headers.insert("Location".to_owned(), header("where it can be read").build().into());
+        }
+    }
+}
+
+/// The operations of a path; true for those that write.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    let writes = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+    let reads = [&mut item.get, &mut item.head];
+    let writes = writes.into_iter().filter_map(Option::as_mut).map(|operation| (true, operation));
+    let reads = reads.into_iter().filter_map(Option::as_mut).map(|operation| (false, operation));
+    writes.chain(reads)
+}

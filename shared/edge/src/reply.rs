@@ -1,0 +1,47 @@
+//! Answers: JSON bytes, and the headers that creations and replays carry.
+//!
+//! **Invariant:** the bytes of an answer depend on the stored outcome alone, so a replay repeats them.
+
+use crate::problem::Problem;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use store::Done;
+
+/// How often the store had to try again; read by the telemetry layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retries(pub u32);
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// A 200 with this body.
+pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
+    json(StatusCode::OK, body)
+}
+
+/// The answer to an operation that moved value or changed a wallet; `location` makes it a 201.
+pub fn done(done: &Done, location: Option<String>, body: &impl Serialize) -> Result<Response, Problem> {
+    let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = json(status, body)?;
+    let headers = response.headers_mut();
+    if let Some(location) = location {
+        headers.insert(header::LOCATION, HeaderValue::try_from(location).map_err(|_| Problem::internal())?);
+    }
+    if done.replayed {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response.extensions_mut().insert(Retries(done.retries));
+    Ok(response)
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(body).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written");
+        Problem::internal()
+    })?;
+    let mut response = (status, bytes).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,66 @@
+//! What falls due, by the sparse index `due`.
+//!
+//! **Invariant:** the index only names candidates; what is due is decided on the item itself.
+//! **Invariant:** an item that keeps failing is pushed forward, so it cannot block those behind it.
+
+use crate::Store;
+use crate::attr::text;
+use crate::error::StoreError;
+use crate::keys;
+use crate::load::unread;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::CustomerId;
+use domain::time::Timestamp;
+
+impl Store {
+    /// Up to `limit` wallets of a shard whose visit was appointed for `until` or earlier, soonest first.
+    pub async fn due_wallets(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<CustomerId>, StoreError> {
+        self.patiently(|| async {
+            let request = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(keys::DUE)
+                .key_condition_expression("dpk = :shard AND dsk < :until")
+                .expression_attribute_values(":shard", text(keys::due_shard(shard)))
+                // `~` sorts after every key, so that what is due at `until` itself is included.
+                .expression_attribute_values(":until", text(keys::due(until, "~")))
+                .limit(i32::from(limit));
+            let output = request.send().await.map_err(|error| unread(&error))?;
+            let pk = |item: &crate::attr::Item| item.get(keys::PK)?.as_s().ok().cloned();
+            let found = output.items.unwrap_or_default();
+            Ok(found.iter().filter_map(pk).filter_map(|pk| keys::wallet_customer(&pk)).collect())
+        })
+        .await
+    }
+
+    /// Appoints another visit for a wallet that could not be settled.
+    pub async fn postpone(&self, customer: &CustomerId, until: Timestamp) -> Result<(), StoreError> {
+        let pk = keys::wallet_partition(customer);
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::wallet(customer).attributes()))
+            .update_expression("SET dsk = :due")
+            .condition_expression("attribute_exists(dsk)")
+            .expression_attribute_values(":due", AttributeValue::S(keys::due(until, &pk)));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // It was settled meanwhile.
+            Err(e)
+                if e.as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(unread(&error)),
+        }
+    }
+}

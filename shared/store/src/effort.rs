@@ -1,0 +1,59 @@
+//! How long to keep trying: by elapsed time, with full jitter.
+//!
+//! **Invariant:** an operation that cannot be finished ends within its patience plus one attempt.
+
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long to keep trying, and how long to wait between tries.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// After this much time no new try begins.
+    pub budget: Duration,
+    /// The first wait is at most this long; it doubles.
+    pub base: Duration,
+    /// No wait is longer.
+    pub cap: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            budget: Duration::from_secs(8),
+            base: Duration::from_millis(8),
+            cap: Duration::from_millis(250),
+        }
+    }
+}
+
+/// The tries of one operation.
+#[derive(Debug)]
+pub(crate) struct Effort {
+    patience: Patience,
+    started: Instant,
+    tries: u32,
+}
+
+impl Effort {
+    pub(crate) fn new(patience: Patience) -> Self {
+        Self { patience, started: Instant::now(), tries: 0 }
+    }
+
+    /// How often it was tried again.
+    pub(crate) fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// Waits before another try; false if the patience is spent.
+    pub(crate) async fn again(&mut self) -> bool {
+        let longest = self.patience.base.saturating_mul(1 << self.tries.min(16)).min(self.patience.cap);
+        self.tries += 1;
+        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
+        let wait = Duration::from_micros(fastrand::u64(0..micros));
+        if self.started.elapsed() + wait >= self.patience.budget {
+            return false;
+        }
+        sleep(wait).await;
+        true
+    }
+}

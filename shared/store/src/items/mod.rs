@@ -1,0 +1,50 @@
+//! How each domain value stands in an item, one module each.
+//!
+//! **Invariant:** an existing item is changed by an update that names only the attributes this version knows,
+//! so attributes written by another version stay.
+
+pub(crate) mod account;
+pub mod entry;
+pub(crate) mod hold;
+pub(crate) mod lot;
+pub(crate) mod order;
+
+use crate::attr::Item;
+use crate::error::StoreError;
+use crate::keys;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+
+/// Sets these attributes of an existing item if `guard` still has this value; removes those named.
+pub(crate) fn update(
+    table: &str,
+    key: &keys::Key,
+    (guard, expected): (&str, u64),
+    set: Item,
+    remove: &[&str],
+) -> Result<Update, StoreError> {
+    let mut names: Vec<(String, AttributeValue)> = set.into_iter().collect();
+    names.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut assignments = Vec::new();
+    let mut builder: UpdateBuilder = Update::builder().table_name(table).set_key(Some(key.attributes()));
+    for (at, (name, value)) in names.into_iter().enumerate() {
+        assignments.push(format!("#s{at} = :s{at}"));
+        builder = builder
+            .expression_attribute_names(format!("#s{at}"), name)
+            .expression_attribute_values(format!(":s{at}"), value);
+    }
+    let mut expression = format!("SET {}", assignments.join(", "));
+    for (at, name) in remove.iter().enumerate() {
+        expression.push_str(if at == 0 { " REMOVE " } else { ", " });
+        expression.push_str("#r");
+        expression.push_str(&at.to_string());
+        builder = builder.expression_attribute_names(format!("#r{at}"), *name);
+    }
+    builder
+        .update_expression(expression)
+        .condition_expression("#guard = :guard")
+        .expression_attribute_names("#guard", guard)
+        .expression_attribute_values(":guard", AttributeValue::N(expected.to_string()))
+        .build()
+        .map_err(StoreError::built)
+}

@@ -1,0 +1,67 @@
+//! The item of an order.
+
+use super::{lot, update};
+use crate::attr::{Attributes, Item, Reader};
+use crate::error::StoreError;
+use crate::keys;
+use aws_sdk_dynamodb::types::Update;
+use domain::currency::Currency;
+use domain::ids::{CustomerId, OrderId};
+use domain::order::{Order, OrderTotals};
+
+/// The sums of an order.
+pub(crate) fn totals_to_map(totals: &OrderTotals) -> Attributes {
+    Attributes::default()
+        .number("total", totals.total)
+        .number("paid", totals.paid)
+        .number("refunded", totals.refunded)
+}
+
+/// Reads the sums of an order.
+pub(crate) fn totals_from_map(reader: &Reader<'_>) -> Result<OrderTotals, StoreError> {
+    Ok(OrderTotals {
+        total: reader.money("total")?,
+        paid: reader.money("paid")?,
+        refunded: reader.money("refunded")?,
+    })
+}
+
+fn changing(order: &Order) -> Attributes {
+    totals_to_map(&order.totals)
+        .number("refundable", order.refundable())
+        .with("lots", lot::to_list(order.lots.iter()))
+        .number("seq", order.seq)
+        .number("version", order.version)
+}
+
+/// What a new order is stored as.
+pub(crate) fn to_item(order: &Order) -> Item {
+    let mut item = changing(order)
+        .text("order_id", &order.id)
+        .text("customer_id", &order.customer)
+        .text("currency", order.currency)
+        .text("created_at", order.created_at)
+        .0;
+    item.extend(keys::order(&order.id).attributes());
+    item
+}
+
+/// The update of an order that had version `was`.
+pub(crate) fn to_update(table: &str, order: &Order, was: u64) -> Result<Update, StoreError> {
+    update(table, &keys::order(&order.id), ("version", was), changing(order).0, &[])
+}
+
+/// Reads an order item.
+pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
+    let reader = Reader::new(item, "order");
+    Ok(Order {
+        id: reader.parse("order_id", OrderId::parse)?,
+        customer: reader.parse("customer_id", CustomerId::parse)?,
+        currency: reader.parse("currency", Currency::parse)?,
+        totals: totals_from_map(&reader)?,
+        lots: lot::from_list(&reader, "lots")?,
+        created_at: reader.instant("created_at")?,
+        seq: reader.count("seq")?,
+        version: reader.count("version")?,
+    })
+}

@@ -1,0 +1,142 @@
+//! Every key of the table, in one place.
+//!
+//! | item | pk | sk | indexes |
+//! |---|---|---|---|
+//! | wallet account | `A#w:<customer>` | `A` | `due` when something will fall due |
+//! | hold | `A#w:<customer>` | `H#<hold id>` | |
+//! | change of status | `A#w:<customer>` | `S#<version, 12 digits>` | |
+//! | entry | `E#w:<customer>` | `<cause>` | `by_account` by number |
+//! | order | `O#<order>` | `O` | |
+//! | referral code | `R#<code>` | `R` | |
+//! | (probe, never written) | `Z#probe` | `Z` | |
+//!
+//! | index | hash key | range key | projection |
+//! |---|---|---|---|
+//! | `by_account` | `pk` | `hs`: the entry's number, 12 digits | all |
+//! | `due` | `dpk`: `D#<shard>` | `dsk`: `<instant>#<pk>` | keys only |
+//!
+//! **Invariant:** the prefix comes first, so that IAM can be cut by `dynamodb:LeadingKeys`.
+//! **Invariant:** ids hold no `#` (domain::ids), so no id can leave its prefix; causes stand alone in `sk`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::cause::Cause;
+use domain::hash::Hash;
+use domain::ids::{CustomerId, HoldId, OrderId, ReferralCode};
+use domain::time::Timestamp;
+use std::collections::HashMap;
+
+/// Hash key of the table.
+pub const PK: &str = "pk";
+/// Range key of the table.
+pub const SK: &str = "sk";
+/// Range key of `by_account`.
+pub const HISTORY_SK: &str = "hs";
+/// Hash key of `due`.
+pub const DUE_PK: &str = "dpk";
+/// Range key of `due`.
+pub const DUE_SK: &str = "dsk";
+/// The index of a wallet's entries by number.
+pub const BY_ACCOUNT: &str = "by_account";
+/// The index of what falls due.
+pub const DUE: &str = "due";
+/// How many shards the index `due` has; a fixed property of the table.
+pub const DUE_SHARDS: u8 = 8;
+
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Hash key.
+    pub pk: String,
+    /// Range key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    /// As DynamoDB wants it.
+    pub fn attributes(&self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
+            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+/// A key that is never written; reading it tells whether the table is there.
+pub fn probe() -> Key {
+    Key::new("Z#probe".to_owned(), "Z")
+}
+
+/// The partition of a wallet, its holds and changes of status.
+pub fn wallet_partition(customer: &CustomerId) -> String {
+    format!("A#w:{customer}")
+}
+
+/// A wallet's account.
+pub fn wallet(customer: &CustomerId) -> Key {
+    Key::new(wallet_partition(customer), "A")
+}
+
+/// The customer whose wallet partition this is.
+pub fn wallet_customer(pk: &str) -> Option<CustomerId> {
+    CustomerId::parse(pk.strip_prefix("A#w:")?).ok()
+}
+
+/// A hold.
+pub fn hold(hold: &HoldId) -> Key {
+    Key::new(wallet_partition(hold.customer()), format!("H#{hold}"))
+}
+
+/// The record of a change of status.
+pub fn status(customer: &CustomerId, version: u64) -> Key {
+    Key::new(wallet_partition(customer), format!("S#{version:012}"))
+}
+
+/// The partition of a wallet's entries.
+pub fn entry_partition(customer: &CustomerId) -> String {
+    format!("E#w:{customer}")
+}
+
+/// The customer whose entries' partition this is.
+pub fn entry_customer(pk: &str) -> Option<CustomerId> {
+    CustomerId::parse(pk.strip_prefix("E#w:")?).ok()
+}
+
+/// A wallet's entry.
+pub fn entry(customer: &CustomerId, cause: &Cause) -> Key {
+    Key::new(entry_partition(customer), cause.as_str())
+}
+
+/// An order.
+pub fn order(order: &OrderId) -> Key {
+    Key::new(format!("O#{order}"), "O")
+}
+
+/// A referral code.
+pub fn referral(code: &ReferralCode) -> Key {
+    Key::new(format!("R#{code}"), "R")
+}
+
+/// The range key of an entry in `by_account`.
+pub fn history(seq: u64) -> String {
+    format!("{seq:012}")
+}
+
+/// The hash key of `due` for an item.
+pub fn due_partition(pk: &str) -> String {
+    let shard = Hash::of(pk).bytes().first().copied().unwrap_or(0) % DUE_SHARDS;
+    due_shard(shard)
+}
+
+/// The hash key of `due` for a shard.
+pub fn due_shard(shard: u8) -> String {
+    format!("D#{shard}")
+}
+
+/// The range key of `due` for an item.
+pub fn due(at: Timestamp, pk: &str) -> String {
+    format!("{at}#{pk}")
+}

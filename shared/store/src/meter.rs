@@ -1,0 +1,50 @@
+//! What operations cost: round trips and capacity units, as the table reports them.
+//!
+//! **Invariant:** a store without a meter asks for no report; with one, every request is counted.
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+use rust_decimal::Decimal;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+
+/// Counts since the last reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Requests sent.
+    pub round_trips: u64,
+    /// Write capacity units, indexes included.
+    pub write_units: Decimal,
+    /// Read capacity units.
+    pub read_units: Decimal,
+}
+
+/// A running count.
+#[derive(Debug, Default)]
+pub struct Meter(Mutex<Reading>);
+
+impl Meter {
+    /// The counts since the last call.
+    pub fn take(&self) -> Reading {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn read(&self, capacity: &[ConsumedCapacity]) {
+        self.count(|reading| reading.read_units += units(capacity));
+    }
+
+    pub(crate) fn written(&self, capacity: &[ConsumedCapacity]) {
+        self.count(|reading| reading.write_units += units(capacity));
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Reading)) {
+        let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.round_trips += 1;
+        add(&mut reading);
+    }
+}
+
+/// The SDK gives units as a binary fraction; its shortest text is the exact decimal that was sent.
+fn units(capacity: &[ConsumedCapacity]) -> Decimal {
+    let parse = |c: &ConsumedCapacity| Decimal::from_str(&c.capacity_units()?.to_string()).ok();
+    capacity.iter().filter_map(parse).sum()
+}

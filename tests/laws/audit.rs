@@ -1,0 +1,167 @@
+//! The proof: whatever is changed in the books is found and named.
+
+use domain::account::Account;
+use domain::actor::{Actor, Role};
+use domain::audit::{Books, prove};
+use domain::cause::{Cause, Operation};
+use domain::context::Context;
+use domain::currency::Currency;
+use domain::decide::Command;
+use domain::decide::create::CreateWallet;
+use domain::decide::debit::DeductCredits;
+use domain::decide::holds::PlaceHold;
+use domain::entry::Entry;
+use domain::hash::Hash;
+use domain::ids::{CustomerId, IdempotencyKey, OrderId, RequestId};
+use domain::money::{Amount, Money};
+use domain::policy::Policy;
+use domain::text::Metadata;
+use domain::time::Timestamp;
+use rust_decimal::Decimal;
+use std::sync::Arc;
+use tests::memory::Memory;
+
+fn books() -> Books {
+    let mut memory = Memory::default();
+    let customer = CustomerId::parse("c").unwrap();
+    let currency = Currency::parse("INR").unwrap();
+    let request = RequestId::new("r");
+    let cause = |operation, key: &str| {
+        Cause::of_request(operation, Some(&IdempotencyKey::parse(key).unwrap()), &request)
+    };
+    let context = Context {
+        now: Timestamp::parse("2026-01-15T10:00:00Z").unwrap(),
+        actor: Actor { role: Role::Admin, sub: "a".to_owned(), scopes: Default::default() },
+        request: request.clone(),
+        policy: Arc::new(Policy::standard(currency).unwrap()),
+    };
+    let amount = |text: &str| Amount::parse(text).unwrap();
+    let (order_id, reason) = (Some(OrderId::parse("o").unwrap()), None);
+    let commands: [Box<dyn Command>; 3] = [
+        Box::new(CreateWallet {
+            customer: customer.clone(),
+            initial_balance: Some(amount("500")),
+            currency,
+            metadata: Metadata::default(),
+            cause: cause(Operation::Create, "1"),
+        }),
+        Box::new(DeductCredits {
+            customer: customer.clone(),
+            amount: amount("120.5"),
+            reason: reason.clone(),
+            order_id,
+            cause: cause(Operation::DeductCredits, "2"),
+        }),
+        Box::new(PlaceHold {
+            customer: customer.clone(),
+            amount: amount("80"),
+            reason,
+            order_id: None,
+            ttl_seconds: 600,
+            cause: cause(Operation::Hold, "3"),
+        }),
+    ];
+    for command in &commands {
+        memory.execute(command.as_ref(), &context).unwrap();
+    }
+    Books {
+        customer: customer.clone(),
+        account: memory.accounts.get(&customer).cloned(),
+        holds: memory.holds.values().cloned().collect(),
+        orders: memory.orders.values().cloned().collect(),
+        entries: memory.entries.values().cloned().collect(),
+    }
+}
+
+fn money(text: &str) -> Money {
+    Money::try_new(text.parse::<Decimal>().unwrap()).unwrap()
+}
+
+#[track_caller]
+fn is_found(change: impl FnOnce(&mut Books), named: &str) {
+    let mut books = books();
+    change(&mut books);
+    let found: Vec<String> = prove(&books).differences.iter().map(ToString::to_string).collect();
+    assert!(found.iter().any(|text| text.contains(named)), "{named} is not in {found:?}");
+}
+
+fn entry(books: &mut Books, seq: u64) -> &mut Entry {
+    books.entries.iter_mut().find(|entry| entry.seq == seq).unwrap()
+}
+
+#[test]
+fn untouched_books_are_proved() {
+    let proof = prove(&books());
+    assert!(proof.differences.is_empty(), "{:?}", proof.differences);
+    assert_eq!((proof.entries, proof.balance.unwrap().1), (3, money("379.5")));
+}
+
+#[test]
+fn any_field_of_an_entry_that_is_changed_is_named_with_its_entry() {
+    let changes: [fn(&mut Entry); 11] = [
+        |e| e.amount = Money::try_new(Decimal::from(1)).unwrap(),
+        |e| e.balance_after = Money::try_new(Decimal::from(999)).unwrap(),
+        |e| e.at = Timestamp::parse("2026-01-16T10:00:00Z").unwrap(),
+        |e| e.by.sub = "somebody else".to_owned(),
+        |e| e.order_id = None,
+        |e| e.lots.clear(),
+        |e| e.kind = domain::entry::EntryType::Credit,
+        |e| e.request = None,
+        |e| e.fingerprint = None,
+        |e| e.after.order = None,
+        |e| e.prev_hash = Hash::of("other"),
+    ];
+    for change in changes {
+        let id = books().entries.iter().find(|entry| entry.seq == 2).unwrap().id().to_string();
+        is_found(|books| change(entry(books, 2)), &id);
+    }
+}
+
+#[test]
+fn an_entry_that_is_rewritten_with_a_fresh_hash_breaks_the_chain_after_it() {
+    is_found(
+        |books| {
+            let entry = entry(books, 2);
+            entry.by.sub = "somebody else".to_owned();
+            entry.hash = entry.digest();
+        },
+        "does not name its predecessor's hash",
+    );
+}
+
+#[test]
+fn an_entry_that_is_removed_is_named() {
+    is_found(|books| books.entries.retain(|entry| entry.seq != 2), "entry 2 is missing");
+    is_found(|books| books.entries.retain(|entry| entry.seq != 3), "the number of its last entry");
+}
+
+#[test]
+fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
+    fn account(books: &mut Books) -> &mut Account {
+        books.account.as_mut().unwrap()
+    }
+    is_found(|b| account(b).totals.earned = money("1"), "total earned is stored as 1, its entries give 500");
+    is_found(|b| account(b).lots = Default::default(), "available is stored as 0, its entries give 299.5");
+    is_found(|b| account(b).holds.clear(), "held is stored as 0");
+    is_found(|b| account(b).head = Hash::of("x"), "head of its chain");
+    is_found(|b| b.account = None, "has entries but no account");
+    is_found(|b| b.holds[0].view.captured = money("1"), "the hold is not what its entries say");
+    is_found(|b| b.holds.clear(), "the hold is open but not stored");
+    is_found(|b| b.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
+    is_found(|b| b.orders.clear(), "the order is paid but not stored");
+}
+
+#[test]
+fn entries_written_after_the_account_was_read_are_no_difference() {
+    let mut books = books();
+    let mut early = books.account.clone().unwrap();
+    // The account as it stood two entries ago, while its entries are read now.
+    early = Account { seq: 1, head: entry(&mut books, 1).hash, ..early };
+    early.lots = domain::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
+    early.holds.clear();
+    early.totals.spent = Money::ZERO;
+    books.account = Some(early);
+    let proof = prove(&books);
+    assert!(proof.differences.is_empty(), "{:?}", proof.differences);
+    assert_eq!(proof.entries, 1);
+}

@@ -1,0 +1,102 @@
+//! Lots: burn order, merging, conservation.
+
+use domain::lot::{Lot, Lots, MAX_LOTS, Source, split, without_front};
+use domain::money::Money;
+use domain::time::{Date, parse_date, plus_days};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+fn lot(days: Option<u32>, source: Source, paise: i64) -> Lot {
+    let start = parse_date("2026-01-15").unwrap();
+    let expires_on = days.map(|days| plus_days(start, days).unwrap());
+    Lot { expires_on, class: source.class(), source, amount: Money::try_new(Decimal::new(paise, 2)).unwrap() }
+}
+
+fn any_lot() -> impl Strategy<Value = Lot> {
+    let days = prop::option::weighted(0.9, 0..400_u32);
+    (days, 0..6_usize, 1..100_000_i64).prop_map(|(days, source, paise)| lot(days, Source::ALL[source], paise))
+}
+
+/// What could be spent on a date if nothing else happened.
+fn alive(lots: &[Lot], date: Date) -> Money {
+    lots.iter().filter(|lot| !lot.is_expired(date)).map(|lot| lot.amount).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn merging_keeps_every_paisa_and_never_shortens_a_life(lots in prop::collection::vec(any_lot(), 1..260)) {
+        let held = Lots::new(lots.clone()).unwrap();
+        prop_assert!(held.len() <= MAX_LOTS);
+        prop_assert_eq!(held.total(), lots.iter().map(|lot| lot.amount).sum::<Money>());
+        let kept: Vec<Lot> = held.iter().cloned().collect();
+        for lot in &lots {
+            let date = lot.expires_on.unwrap_or(Date::MAX);
+            prop_assert!(alive(&kept, date) >= alive(&lots, date), "less could be spent on {date}");
+        }
+        let never = |lots: &[Lot]| -> Money { lots.iter().filter(|l| l.expires_on.is_none()).map(|l| l.amount).sum() };
+        prop_assert_eq!(never(&kept), never(&lots), "dated credit became undying or the reverse");
+    }
+
+    #[test]
+    fn a_burn_takes_the_soonest_date_first_and_exactly_the_amount(
+        lots in prop::collection::vec(any_lot(), 1..60), share in 1..100_u32,
+    ) {
+        let mut held = Lots::new(lots).unwrap();
+        let total = held.total();
+        let amount = Money::try_new((total.value() * Decimal::from(share) / Decimal::ONE_HUNDRED).round_dp(2)).unwrap();
+        let before: Vec<Lot> = held.iter().cloned().collect();
+        let burned = held.burn(amount).unwrap();
+        prop_assert_eq!(burned.iter().map(|lot| lot.amount).sum::<Money>(), amount);
+        // All but the last are burned whole, in the order they stand.
+        for (burned, held) in burned.iter().zip(&before).take(burned.len().saturating_sub(1)) {
+            prop_assert_eq!(burned, held);
+        }
+        for lot in &burned {
+            held.remove(lot).unwrap();
+        }
+        prop_assert_eq!(held.total(), total.checked_sub(amount).unwrap());
+        prop_assert_eq!(held.burn(total), if amount.is_zero() { Some(before) } else { None });
+    }
+
+    #[test]
+    fn what_is_split_off_and_what_remains_are_the_whole(
+        lots in prop::collection::vec(any_lot(), 0..20), paise in 0..500_000_i64,
+    ) {
+        let amount = Money::try_new(Decimal::new(paise, 2)).unwrap();
+        let (front, missing) = split(&lots, amount);
+        let rest = without_front(&lots, amount);
+        let sum = |lots: &[Lot]| lots.iter().map(|lot| lot.amount).sum::<Money>();
+        prop_assert_eq!([sum(&front), sum(&rest)].into_iter().sum::<Money>(), sum(&lots));
+        prop_assert_eq!(sum(&front).checked_add(missing).unwrap(), amount);
+    }
+}
+
+#[test]
+fn within_a_date_promotional_burns_before_refund_before_paid_and_undying_last() {
+    let sources = [Source::Manual, Source::Refund, Source::Promotion];
+    let lots = sources.map(|source| lot(Some(5), source, 100)).into_iter().chain([lot(
+        None,
+        Source::Promotion,
+        100,
+    )]);
+    let held = Lots::new(lots).unwrap();
+    let order: Vec<_> = held.iter().map(|lot| (lot.source, lot.expires_on.is_some())).collect();
+    let dated = [Source::Promotion, Source::Refund, Source::Manual].map(|source| (source, true));
+    assert_eq!(order, [&dated[..], &[(Source::Promotion, false)]].concat());
+}
+
+#[test]
+fn the_hundred_and_first_lot_merges_the_two_nearest_dates_of_one_class_into_the_later() {
+    // Every third day, but for two neighbours a day apart.
+    let mut days: Vec<u32> = (0..100).map(|n| n * 3).collect();
+    days.push(31);
+    let held = Lots::new(days.iter().map(|day| lot(Some(*day), Source::Manual, 100))).unwrap();
+    assert_eq!(held.len(), 100);
+    let start = parse_date("2026-01-15").unwrap();
+    let on = |day| {
+        held.iter().find(|lot| lot.expires_on == plus_days(start, day)).map(|lot| lot.amount.to_string())
+    };
+    assert_eq!((on(30), on(31)), (None, Some("2".to_owned())));
+}

@@ -1,0 +1,40 @@
+//! Every test of the workspace, in one binary.
+//!
+//! `SCRIP_TEST_DYNAMODB_ENDPOINT` runs those that need a table against another DynamoDB-compatible server.
+
+mod laws {
+    mod audit;
+    mod authz;
+    mod causes;
+    mod lots;
+    mod machine;
+    mod money;
+    mod precedence;
+}
+mod wallet_api {
+    mod bad_input;
+    mod credits;
+    mod expiry;
+    mod history;
+    mod holds;
+    mod idempotency;
+    pub mod orders;
+    mod status;
+    mod transfers;
+    mod who;
+}
+mod store_behaviour {
+    mod costs;
+    mod faults;
+    mod races;
+    mod reads;
+    mod sweep;
+    mod tampering;
+}
+mod running {
+    mod events;
+    mod gateway;
+    mod openapi;
+    mod platform;
+}
+mod tidy;

@@ -1,0 +1,188 @@
+//! The sample events through the Lambda runtime's own path: in process, and as the real binaries.
+
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use scrip::invoke::invoke;
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::sync::Arc;
+use tests::World;
+use tests::process::{binary, root};
+use tokio::sync::{Mutex, mpsc};
+
+fn event(name: &str) -> String {
+    std::fs::read_to_string(root().join("events").join(format!("{name}.json"))).unwrap()
+}
+
+/// The story of one wallet: the event, and the status it is answered with.
+const STORY: [(&str, u16); 22] = [
+    ("wallet-create", 201),
+    ("wallet-add-credits", 201),
+    ("wallet-deduct-credits", 201),
+    ("wallet-refund", 201),
+    ("wallet-hold", 201),
+    ("wallet-hold-get", 200),
+    ("wallet-hold-capture", 200),
+    ("wallet-hold-release", 200),
+    ("wallet-transfer", 201),
+    ("wallet-get", 200),
+    ("wallet-balance", 200),
+    ("wallet-transactions", 200),
+    ("wallet-transaction-summary", 200),
+    ("wallet-statistics", 200),
+    ("wallet-expiring", 200),
+    ("wallet-expiry-history", 200),
+    ("wallet-referral-code", 200),
+    ("wallet-tier-benefits", 200),
+    ("wallet-freeze", 200),
+    ("wallet-suspend", 200),
+    ("wallet-unfreeze", 200),
+    ("wallet-health", 200),
+];
+
+#[tokio::test]
+async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
+    let world = World::new().await;
+    world.a_wallet("cust_456", "").await;
+    for (name, status) in STORY {
+        let answer = invoke(&world.app, "wallet", &event(name)).await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{name} {answer}");
+        assert_eq!(answer["isBase64Encoded"], false, "JSON goes out as text");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        if name == "wallet-deduct-credits" {
+            assert_eq!((&body["amount"], &body["reference"]), (&json!(250.0), &json!("order:order_789:pay")));
+        }
+    }
+    world.expect_available("cust_123", "1275.50").await;
+    world.expect_available("cust_456", "25.00").await;
+    // Every event again: those with a key or a natural cause change nothing, the rest only read.
+    for (name, _) in STORY {
+        invoke(&world.app, "wallet", &event(name)).await.unwrap();
+    }
+    world.expect_available("cust_123", "1275.50").await;
+    world.clock.advance_days(400);
+    let swept = invoke(&world.app, "expire-credits", &event("expire-credits-schedule")).await.unwrap();
+    assert_eq!((&swept["failed"], &swept["more"]), (&json!(0), &json!(false)));
+    assert!(swept["entries"].as_u64().unwrap() >= 2, "{swept}");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn there_is_an_event_for_every_call_and_each_is_played() {
+    let mut files: Vec<String> = std::fs::read_dir(root().join("events"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter_map(|file| file.strip_suffix(".json").map(str::to_owned))
+        .collect();
+    files.retain(|file| file != "expire-credits-schedule");
+    files.sort();
+    let mut story: Vec<&str> = STORY.iter().map(|(name, _)| *name).collect();
+    story.sort_unstable();
+    assert_eq!(files, story);
+}
+
+#[derive(Clone)]
+struct Runtime {
+    events: Arc<Mutex<mpsc::Receiver<(String, String)>>>,
+    answers: mpsc::Sender<(String, String, String)>,
+}
+
+/// Lambda's Runtime API on loopback.
+async fn runtime_api(runtime: Runtime) -> String {
+    let next = async |State(runtime): State<Runtime>| {
+        let Some((id, event)) = runtime.events.lock().await.recv().await else {
+            return std::future::pending().await;
+        };
+        let headers = [
+            ("lambda-runtime-aws-request-id", id),
+            ("lambda-runtime-deadline-ms", "9999999999999".to_owned()),
+            ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:local".to_owned()),
+        ];
+        (headers, event)
+    };
+    let done =
+        async |State(runtime): State<Runtime>, Path((id, kind)): Path<(String, String)>, body: String| {
+            runtime.answers.send((id, kind, body)).await.unwrap();
+            http::StatusCode::ACCEPTED
+        };
+    let routes = axum::Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(done))
+        .with_state(runtime);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async { axum::serve(listener, routes).await });
+    address
+}
+
+/// Plays events to a binary as Lambda would; gives the answers.
+async fn lambda(world: &World, function: &str, events: &[String]) -> Vec<(String, Value)> {
+    let (to_function, from_test) = mpsc::channel(1);
+    let (to_test, mut from_function) = mpsc::channel(1);
+    let api = runtime_api(Runtime { events: Arc::new(Mutex::new(from_test)), answers: to_test }).await;
+    let program = binary(function);
+    let mut process = tokio::process::Command::new(program);
+    process
+        .envs([("AWS_LAMBDA_RUNTIME_API", api.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", function)])
+        .envs([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
+        .envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")])
+        .envs([("SCRIP_TABLE", world.app.store.table()), ("SCRIP_CURSOR_KEY", "a key for tests")])
+        .env("AWS_ENDPOINT_URL_DYNAMODB", world.endpoint())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut process = process.spawn().unwrap();
+    let mut answers = vec![];
+    for (at, event) in events.iter().enumerate() {
+        to_function.send((format!("lambda-{at}"), event.clone())).await.unwrap();
+        let (id, kind, body) = from_function.recv().await.unwrap();
+        assert_eq!(id, format!("lambda-{at}"));
+        answers.push((kind, serde_json::from_str(&body).unwrap()));
+    }
+    process.kill().await.unwrap();
+    let mut logs = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut process.stdout.unwrap(), &mut logs).await.unwrap();
+    answers.push(("logs".to_owned(), Value::String(logs)));
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wallet_binary_serves_events_as_lambda_hands_them_over_and_counts_them() {
+    let world = World::new().await;
+    let mut events: Vec<String> = STORY.iter().take(4).map(|(name, _)| event(name)).collect();
+    events.push("{\"nonsense\":true}".to_owned());
+    events.push(event("wallet-balance"));
+    let answers = lambda(&world, "wallet", &events).await;
+    for (kind, answer) in &answers[..4] {
+        assert_eq!((kind.as_str(), &answer["statusCode"]), ("response", &json!(201)), "{answer}");
+    }
+    assert_eq!(answers[4].0, "error", "what is no event is an error, and the function lives on");
+    assert!(answers[5].1["body"].as_str().unwrap().contains("\"balance\":1350.50"), "{}", answers[5].1);
+    let logs = answers[6].1.as_str().unwrap();
+    let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let metric =
+        lines.iter().find(|line| line["Operation"] == "POST /api/wallet/{customer_id}/refund").unwrap();
+    let defined = &metric["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(
+        (&defined["Namespace"], &metric["Operations"], &metric["Rejections"]),
+        (&json!("Scrip"), &json!(1), &json!(0))
+    );
+    let logged = lines.iter().find(|line| line["message"] == "request" && line["status"] == 201).unwrap();
+    assert_eq!(logged["request_id"], "lambda-0");
+    assert!(!logs.contains("Bearer") && !logs.contains("Item missing"), "no header and no body in a log");
+    world.prove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_expire_credits_binary_serves_the_schedule() {
+    let world = World::new().await;
+    world.a_wallet("a", "").await;
+    // Due since long before the machine's own clock: the binary lives in the present.
+    world.clock.set("2020-01-15T00:00:00Z");
+    let early = world.another_machine(world.clock.clone());
+    early.a_wallet("b", "").await;
+    early.credit("b", "7", "promotion", "2020-01-20").await;
+    let answers = lambda(&world, "expire-credits", &[event("expire-credits-schedule")]).await;
+    let expected = json!({"wallets": 1, "entries": 1, "failed": 0, "more": false});
+    assert_eq!(answers[0], ("response".to_owned(), expected));
+    world.prove().await;
+}

@@ -1,0 +1,87 @@
+//! The API describes itself, truly.
+
+use http::{HeaderMap, Method};
+use serde_json::{Value, json};
+use tests::process::root;
+use tests::{World, admin};
+
+fn document() -> Value {
+    serde_json::to_value(scrip::docs::document()).unwrap()
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_the_code_makes() {
+    let committed = std::fs::read_to_string(root().join("infra/openapi.json")).unwrap_or_default();
+    assert!(committed == scrip::docs::text().unwrap(), "run: cargo run -- openapi infra/openapi.json");
+}
+
+#[test]
+fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.values().map(|path| path.as_object().unwrap().len()).sum::<usize>(), 23);
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            for status in ["400", "401", "403", "404", "503"] {
+                assert!(
+                    responses.contains_key(status) || path.ends_with("/health"),
+                    "{method} {path} {status}"
+                );
+            }
+            if method == "post" {
+                let parameters = operation["parameters"].as_array().unwrap();
+                assert!(
+                    parameters.iter().any(|p| p["name"] == "Idempotency-Key" && p["in"] == "header"),
+                    "{path}"
+                );
+                let success = responses.get("201").or(responses.get("200")).unwrap();
+                assert!(success["headers"]["Idempotent-Replayed"].is_object(), "{path}");
+                assert_eq!(
+                    success["headers"]["Location"].is_object(),
+                    responses.contains_key("201"),
+                    "{path}"
+                );
+            }
+        }
+    }
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+}
+
+/// The properties of a request's schema.
+fn properties(document: &Value, operation: &Value) -> Vec<String> {
+    let reference =
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+    let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+    schema["properties"].as_object().unwrap().keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn the_fields_it_describes_are_the_fields_that_are_read() {
+    let (world, document) = (World::new().await, document());
+    world.a_wallet("a", "100").await;
+    let hold = world.post(&admin(), "/api/wallet/a/holds", r#"{"amount":5}"#).await.text("/hold_id");
+    let mut checked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let operation = &methods["post"];
+        if operation["requestBody"].is_null() {
+            continue;
+        }
+        let path = path.replace("{customer_id}", "a").replace("{hold_id}", &hold);
+        let fields = properties(&document, operation);
+        // Every field with a value that no field takes: each must be told, and none as unknown.
+        let body: serde_json::Map<String, Value> =
+            fields.iter().map(|name| (name.clone(), json!([[]]))).collect();
+        let request =
+            tests::world::request(Method::POST, &path, &Value::Object(body).to_string(), HeaderMap::new());
+        let answer = world.send(Some(&admin()), request).await.expect_problem(400, "invalid_request");
+        let mut told = answer.offending();
+        told.sort();
+        told.dedup();
+        assert_eq!(told, fields.iter().map(|name| format!("/{name}")).collect::<Vec<_>>(), "{path}");
+        assert!(!answer.body.contains("is not a field"), "{path} {}", answer.body);
+        checked += 1;
+    }
+    assert_eq!(checked, 10);
+}

@@ -1,0 +1,36 @@
+//! What a failing table looks like to readers, and that a stored contradiction fails closed.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::CustomerId;
+use tests::{Fault, World, customer, staff};
+
+#[tokio::test]
+async fn reads_wait_out_a_passing_fault() {
+    let world = World::new().await;
+    world.a_wallet("a", "100").await;
+    for fault in [Fault::Unreachable, Fault::LostReply, Fault::exception("ThrottlingException")] {
+        world.faults.plan("GetItem", 2, fault);
+        world.expect_available("a", "100.00").await;
+    }
+    assert_eq!(world.faults.fired(), 6);
+}
+
+#[tokio::test]
+async fn a_balance_that_contradicts_its_lots_is_not_served_and_not_spent_from() {
+    let world = World::new().await;
+    world.a_wallet("a", "100").await;
+    let key = store::keys::wallet(&CustomerId::parse("a").unwrap());
+    let update =
+        world.raw().update_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
+    let update = update.update_expression("SET available = :n");
+    update.expression_attribute_values(":n", AttributeValue::N("1000000".into())).send().await.unwrap();
+    world.get(&staff(), "/api/wallet/a/balance").await.expect_problem(503, "unavailable");
+    let debit = world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":1}"#).await;
+    let debit = debit.expect_problem(503, "unavailable");
+    assert!(!debit.body.contains("lots"), "no internal text leaves");
+    let audit = scrip::audit::audit(&world.app.store).await.unwrap();
+    assert!(
+        audit.differences.iter().any(|d| d.account == "w:a" && d.detail.contains("available")),
+        "{audit}"
+    );
+}

@@ -1,0 +1,125 @@
+//! What someone with access to the table changes is found and named.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::CustomerId;
+use scrip::audit::{Audit, audit};
+use tests::{World, admin, customer};
+
+async fn world() -> World {
+    let world = World::new().await;
+    world.a_wallet("a", "100").await;
+    world.a_wallet("b", "100").await;
+    let body = r#"{"amount":25,"order_id":"o","reason":"tea"}"#;
+    world.post(&admin(), "/api/wallet/a/deduct-credits", body).await.expect(201);
+    world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":5}"#).await.expect(201);
+    world
+}
+
+async fn entry(world: &World, seq: u64) -> domain::entry::Entry {
+    world.app.store.entry(&CustomerId::parse("a").unwrap(), seq).await.unwrap().unwrap()
+}
+
+async fn set(world: &World, key: &store::keys::Key, expression: &str, value: Option<AttributeValue>) {
+    let update =
+        world.raw().update_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
+    let update = update.update_expression(expression);
+    let update = match value {
+        Some(value) => update.expression_attribute_values(":v", value),
+        None => update,
+    };
+    update.send().await.unwrap();
+}
+
+fn names(audit: &Audit, at: &str) -> bool {
+    audit.differences.iter().all(|d| d.account == "w:a")
+        && audit.differences.iter().any(|d| d.at.as_deref().unwrap_or("w:a").contains(at))
+}
+
+#[tokio::test]
+async fn a_stored_entry_that_is_changed_or_removed_is_named() {
+    for (expression, value) in [
+        ("SET amount = :v", AttributeValue::N("1".into())),
+        ("SET balance_after = :v", AttributeValue::N("99".into())),
+        ("SET reason = :v", AttributeValue::S("coffee".into())),
+        ("SET order_id = :v", AttributeValue::S("other".into())),
+        ("SET hs = :v", AttributeValue::S("000000000009".into())),
+        ("SET currency = :v", AttributeValue::S("USD".into())),
+    ] {
+        let world = world().await;
+        let second = entry(&world, 2).await;
+        let key = store::keys::entry(&second.customer, &second.cause);
+        set(&world, &key, expression, Some(value)).await;
+        let found = audit(&world.app.store).await.unwrap();
+        assert!(!found.is_proved() && !found.differences.is_empty(), "{expression} {found}");
+        assert!(found.differences.iter().all(|d| d.account == "w:a"), "{found}");
+    }
+    let world = world().await;
+    let second = entry(&world, 2).await;
+    let key = store::keys::entry(&second.customer, &second.cause);
+    world
+        .raw()
+        .delete_item()
+        .table_name(world.app.store.table())
+        .set_key(Some(key.attributes()))
+        .send()
+        .await
+        .unwrap();
+    let found = audit(&world.app.store).await.unwrap();
+    assert!(
+        found.to_string().contains("entry 2 is missing") && found.to_string().ends_with("NOT PROVED"),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn a_balance_a_hold_or_an_order_that_is_edited_is_named() {
+    let lot = |amount: &str| {
+        let lot = [("c", "paid"), ("s", "manual"), ("d", "2027-01-15")];
+        let mut map: std::collections::HashMap<String, AttributeValue> =
+            lot.iter().map(|(k, v)| ((*k).to_owned(), AttributeValue::S((*v).to_owned()))).collect();
+        map.insert("a".into(), AttributeValue::N(amount.into()));
+        AttributeValue::L(vec![AttributeValue::M(map)])
+    };
+    let account = store::keys::wallet(&CustomerId::parse("a").unwrap());
+    let number = |text: &str| Some(AttributeValue::N(text.into()));
+    let edits = [
+        ("SET earned = :v", number("5")),
+        ("SET available = :v", number("1000")),
+        ("SET lots = :v", Some(lot("1000"))),
+        ("SET seq = :v", number("2")),
+        ("REMOVE holds", None),
+        ("SET held = :v", number("0")),
+    ];
+    for (expression, value) in edits {
+        let world = world().await;
+        set(&world, &account, expression, value).await;
+        let found = audit(&world.app.store).await.unwrap();
+        assert!(!found.is_proved() && names(&found, ""), "{expression} {found}");
+    }
+    // Edited consistently, lots and sum together: the entries still tell.
+    let world = world().await;
+    set(&world, &account, "SET lots = :v", Some(lot("1000"))).await;
+    set(&world, &account, "SET available = :v", number("1000")).await;
+    let found = audit(&world.app.store).await.unwrap().to_string();
+    assert!(found.contains("w:a: available is stored as 1000, its entries give 70"), "{found}");
+    let order = store::keys::order(&domain::ids::OrderId::parse("o").unwrap());
+    let world = world_with_order_edited(&order).await;
+    assert!(names(&audit(&world.app.store).await.unwrap(), "o"));
+}
+
+async fn world_with_order_edited(order: &store::keys::Key) -> World {
+    let world = world().await;
+    set(&world, order, "SET paid = :v", Some(AttributeValue::N("5".into()))).await;
+    world
+}
+
+#[tokio::test]
+async fn the_digest_is_that_of_the_entries_alone() {
+    let world = world().await;
+    let before = audit(&world.app.store).await.unwrap();
+    assert_eq!(audit(&world.app.store).await.unwrap().digest, before.digest);
+    world.post(&admin(), "/api/wallet/b/freeze", r#"{"reason":"r"}"#).await.expect(200);
+    assert_eq!(audit(&world.app.store).await.unwrap().digest, before.digest);
+    world.credit("b", "1", "manual", "").await;
+    assert_ne!(audit(&world.app.store).await.unwrap().digest, before.digest);
+}

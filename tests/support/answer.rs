@@ -1,0 +1,81 @@
+//! What came back.
+
+use http::HeaderMap;
+use serde_json::Value;
+
+/// A response, whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON (numbers as `serde_json` reads them; use [`Answer::raw`] for exact digits).
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+
+    /// A field of the body.
+    #[track_caller]
+    pub fn field(&self, pointer: &str) -> Value {
+        self.json().pointer(pointer).cloned().unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
+    }
+
+    /// A field that is text.
+    #[track_caller]
+    pub fn text(&self, pointer: &str) -> String {
+        self.field(pointer)
+            .as_str()
+            .unwrap_or_else(|| panic!("{pointer} is no text in {}", self.body))
+            .to_owned()
+    }
+
+    /// The digits of a top-level number, exactly as sent.
+    #[track_caller]
+    pub fn raw(&self, name: &str) -> String {
+        let start =
+            self.body.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name}: {}", self.body));
+        let rest = &self.body[start + name.len() + 3..];
+        rest[..rest.find([',', '}']).unwrap()].to_owned()
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// True if the answer says that it was given before.
+    pub fn is_replay(&self) -> bool {
+        self.header("idempotent-replayed") == Some("true")
+    }
+
+    /// Expects this status; gives the answer back.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+
+    /// Expects a problem with this status and code.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(answer.text("/code"), code, "{}", answer.body);
+        assert!(answer.text("/type").ends_with(code));
+        assert!(!answer.text("/instance").is_empty() && !answer.text("/title").is_empty());
+        answer
+    }
+
+    /// The pointers of a validation problem.
+    pub fn offending(&self) -> Vec<String> {
+        let errors = self.field("/errors");
+        errors.as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
+    }
+}

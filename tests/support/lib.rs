@@ -1,0 +1,17 @@
+//! What the tests stand on: a world with a table, a clock, callers, faults, and the checker of every law.
+//!
+//! **Invariant:** every world has a table of its own, so tests cannot meet.
+//! **Invariant:** [`World::prove`] ends every test that moves value.
+
+pub mod answer;
+pub mod caller;
+pub mod faults;
+pub mod memory;
+pub mod model;
+pub mod process;
+pub mod world;
+
+pub use answer::Answer;
+pub use caller::{Caller, admin, customer, service, staff};
+pub use faults::{Fault, Faults};
+pub use world::{ManualClock, World};

@@ -1,0 +1,138 @@
+//! The ledger in memory: the same decisions and conditions as the store's, without a table.
+//!
+//! **Invariant:** writes apply all or none, and each only under its condition.
+
+use domain::account::Account;
+use domain::audit::{Books, prove};
+use domain::cause::Cause;
+use domain::context::Context;
+use domain::decide::{Command, State};
+use domain::decision::{Decision, Outcome, Write};
+use domain::entry::Entry;
+use domain::hold::Hold;
+use domain::ids::{CustomerId, HoldId, OrderId};
+use domain::order::Order;
+use domain::posting::Party;
+use domain::rejection::Rejection;
+use domain::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// All wallets of one property test.
+#[derive(Default)]
+pub struct Memory {
+    /// By customer.
+    pub accounts: BTreeMap<CustomerId, Account>,
+    /// By customer and cause.
+    pub entries: BTreeMap<(CustomerId, Cause), Entry>,
+    /// By id.
+    pub holds: BTreeMap<HoldId, Hold>,
+    /// By id.
+    pub orders: BTreeMap<OrderId, Order>,
+}
+
+impl Memory {
+    fn party(&self, customer: &CustomerId) -> Option<Party> {
+        let account = self.accounts.get(customer)?.clone();
+        let due_holds = account.holds.keys().filter_map(|id| self.holds.get(id)).cloned().collect();
+        Some(Party { account, due_holds })
+    }
+
+    fn load(&self, command: &dyn Command) -> State {
+        let needs = command.needs();
+        let hold = needs.hold.and_then(|id| self.holds.get(&id)).cloned();
+        let order = needs.order.or_else(|| hold.as_ref().and_then(|hold| hold.view.order_id.clone()));
+        State {
+            party: self.party(&needs.customer),
+            counterparty: needs.counterparty.and_then(|id| self.party(&id)),
+            order: order.and_then(|id| self.orders.get(&id)).cloned(),
+            hold,
+            codes_taken: 0,
+        }
+    }
+
+    /// Carries out a command; true if it was done before.
+    pub fn execute(
+        &mut self,
+        command: &dyn Command,
+        context: &Context,
+    ) -> Result<(Outcome, bool), Rejection> {
+        loop {
+            let state = self.load(command);
+            match command.decide(&state, context) {
+                Ok(Decision::SettleFirst(writes)) => assert!(self.commit(&writes), "settling is refused"),
+                Ok(Decision::Already(outcome)) => return Ok((outcome, true)),
+                Ok(Decision::Commit { outcome, writes }) => {
+                    if self.commit(&writes) {
+                        return Ok((outcome, false));
+                    }
+                    return self.replay(command, &state).unwrap_or_else(|| panic!("refused without a cause"));
+                }
+                Err(rejection) => return self.replay(command, &state).unwrap_or(Err(rejection)),
+            }
+        }
+    }
+
+    fn replay(&self, command: &dyn Command, state: &State) -> Option<Result<(Outcome, bool), Rejection>> {
+        let key = command.key(state)?;
+        let entry = self.entries.get(&(command.needs().customer, key.cause.clone()))?;
+        Some(key.answers(entry).map(|()| (Outcome::Entry(Box::new(entry.clone())), true)))
+    }
+
+    fn holds_true(&self, write: &Write) -> bool {
+        match write {
+            Write::OpenAccount(account) => !self.accounts.contains_key(&account.customer),
+            Write::Account { account, was } => self.accounts[&account.customer].version == *was,
+            Write::Entry(entry) => !self.entries.contains_key(&(entry.customer.clone(), entry.cause.clone())),
+            Write::PlaceHold(hold) => !self.holds.contains_key(&hold.id),
+            Write::Hold { hold, was } => self.holds[&hold.id].seq == *was,
+            Write::OpenOrder(order) => !self.orders.contains_key(&order.id),
+            Write::Order { order, was } => self.orders[&order.id].version == *was,
+            Write::ReferralCode { .. } | Write::StatusRecord { .. } => true,
+        }
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> bool {
+        assert!(writes.len() <= 100, "{} writes do not fit a transaction", writes.len());
+        if !writes.iter().all(|write| self.holds_true(write)) {
+            return false;
+        }
+        for write in writes {
+            match write.clone() {
+                Write::OpenAccount(account) | Write::Account { account, .. } => {
+                    self.accounts.insert(account.customer.clone(), account);
+                }
+                Write::Entry(entry) => {
+                    self.entries.insert((entry.customer.clone(), entry.cause.clone()), *entry);
+                }
+                Write::PlaceHold(hold) | Write::Hold { hold, .. } => {
+                    self.holds.insert(hold.id.clone(), hold);
+                }
+                Write::OpenOrder(order) | Write::Order { order, .. } => {
+                    self.orders.insert(order.id.clone(), order);
+                }
+                Write::ReferralCode { .. } | Write::StatusRecord { .. } => {}
+            }
+        }
+        true
+    }
+
+    /// The wallet as it stands at an instant.
+    pub fn settled(&self, customer: &CustomerId, now: Timestamp) -> Option<Account> {
+        Some(self.party(customer)?.settled(now).unwrap().account)
+    }
+
+    /// Proves every wallet.
+    pub fn prove(&self) {
+        for customer in self.accounts.keys() {
+            let books = Books {
+                customer: customer.clone(),
+                account: self.accounts.get(customer).cloned(),
+                holds: self.holds.values().filter(|hold| hold.customer() == customer).cloned().collect(),
+                orders: self.orders.values().filter(|order| order.customer == *customer).cloned().collect(),
+                entries: self.entries.values().filter(|entry| entry.customer == *customer).cloned().collect(),
+            };
+            let proof = prove(&books);
+            assert!(proof.differences.is_empty(), "{:?}", proof.differences);
+        }
+    }
+}

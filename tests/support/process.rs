@@ -1,0 +1,97 @@
+//! The real binaries, built once and run as processes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A binary of the workspace, as `cargo build` makes it.
+pub fn binary(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--bins",
+            "-p",
+            "scrip",
+            "-p",
+            "wallet",
+            "-p",
+            "expire-credits",
+        ]);
+        assert!(build.current_dir(root()).status().unwrap().success(), "the binaries do not build");
+        // target/debug/deps/scrip-… → target/debug
+        std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned()
+    });
+    folder.join(name)
+}
+
+/// A directory that is removed with the test.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    /// A fresh one.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("scrip-test-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A platform as a process; killed with -9 when dropped.
+pub struct Platform {
+    /// The API's URL.
+    pub api: String,
+    /// The process.
+    pub child: Child,
+}
+
+impl Platform {
+    /// Starts `scrip serve` and waits for its ready line.
+    pub fn start(data: &Path) -> Self {
+        use std::io::BufRead;
+        let mut serve = Command::new(binary("scrip"));
+        serve.args(["serve", "--port", "0", "--dynamodb-port", "0", "--data"]).arg(data);
+        let mut child = serve.env_remove("AWS_ENDPOINT_URL_DYNAMODB").stdout(Stdio::piped()).spawn().unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready =
+            lines.map(Result::unwrap).find(|line| line.starts_with("ready: ")).expect("no ready line");
+        let api = ready.split_whitespace().nth(1).unwrap().to_owned();
+        Self { api, child }
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command of the `scrip` binary; gives its exit code and what it printed.
+pub fn scrip(args: &[&str]) -> (i32, String) {
+    let mut command = Command::new(binary("scrip"));
+    let output = command.args(args).env_remove("AWS_ENDPOINT_URL_DYNAMODB").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), text)
+}

@@ -1,0 +1,299 @@
+//! A table, a clock and the wallet's routes, with a record of what was answered.
+
+use crate::answer::Answer;
+use crate::caller::Caller;
+use crate::faults::Faults;
+use axum::Router;
+use axum::body::Body;
+use domain::currency::Currency;
+use domain::policy::Policy;
+use domain::time::Timestamp;
+use edge::cursor::CursorKey;
+use edge::{App, Clock};
+use http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt;
+use lambda_http::aws_lambda_events::apigw::{
+    ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerJwtDescription, ApiGatewayV2httpRequestContext,
+};
+use lambda_http::request::RequestContext;
+use scrip::database::Embedded;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use store::{Credentials, Meter, Patience, Settings, Store, connect, https, table};
+use tower::ServiceExt;
+
+/// A clock that only tests move.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that stands at this instant.
+    pub fn at(instant: &str) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(Timestamp::parse(instant).unwrap().millis())))
+    }
+
+    /// Goes to this instant, forward or back.
+    pub fn set(&self, instant: &str) {
+        self.0.store(Timestamp::parse(instant).unwrap().millis(), Ordering::SeqCst);
+    }
+
+    /// Moves forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
+    }
+
+    /// Moves forward by whole days.
+    pub fn advance_days(&self, days: u64) {
+        self.advance(Duration::from_secs(days * 86_400));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// What was answered: to be found again, or not, in the books.
+#[derive(Debug, Default)]
+struct Record {
+    acknowledged: BTreeSet<String>,
+    rejected: BTreeSet<String>,
+}
+
+/// The world of one test.
+pub struct World {
+    /// What the function is given.
+    pub app: App,
+    /// The time.
+    pub clock: Arc<ManualClock>,
+    /// What goes wrong.
+    pub faults: Arc<Faults>,
+    /// What it costs.
+    pub meter: Arc<Meter>,
+    router: Router,
+    record: Mutex<Record>,
+    endpoint: String,
+    _database: Option<Arc<Embedded>>,
+}
+
+static COUNTER: AtomicU64 = AtomicU64::new(1);
+
+/// Where the time begins in tests.
+pub const START: &str = "2026-01-15T10:00:00Z";
+
+impl World {
+    /// A new table at [`START`].
+    pub async fn new() -> Self {
+        Self::with_patience(Patience::default()).await
+    }
+
+    /// A new table, with this much patience.
+    pub async fn with_patience(patience: Patience) -> Self {
+        let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
+            Some(endpoint) => (endpoint, None),
+            None => {
+                let database = Embedded::start(None, 0).unwrap();
+                (database.url(), Some(Arc::new(database)))
+            }
+        };
+        let name = format!("scrip_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::SeqCst));
+        let world = Self::over(endpoint, database, name, ManualClock::at(START), patience);
+        table::create(world.app.store.client(), world.app.store.table()).await.unwrap();
+        world.faults.take_log();
+        world
+    }
+
+    /// Another machine over the same table, with a clock of its own.
+    pub fn another_machine(&self, clock: Arc<ManualClock>) -> Self {
+        let (endpoint, database) = (self.endpoint.clone(), self._database.clone());
+        Self::over(endpoint, database, self.app.store.table().to_owned(), clock, Patience::default())
+    }
+
+    fn over(
+        endpoint: String,
+        database: Option<Arc<Embedded>>,
+        table: String,
+        clock: Arc<ManualClock>,
+        patience: Patience,
+    ) -> Self {
+        let faults = Arc::new(Faults::default());
+        let meter = Arc::new(Meter::default());
+        let client = connect(settings(&endpoint), faults.over(https()));
+        let store = Store::new(client, table).with_patience(patience).with_meter(meter.clone());
+        let app = App {
+            store,
+            clock: clock.clone(),
+            policy: Arc::new(Policy::standard(Currency::parse("INR").unwrap()).unwrap()),
+            cursors: CursorKey::new("a key for tests"),
+            expiry_history_days: None,
+        };
+        let router = wallet::router(app.clone());
+        let record = Mutex::default();
+        Self { app, clock, faults, meter, router, record, endpoint, _database: database }
+    }
+
+    /// Where the table is.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A client without faults, for looking and tampering.
+    pub fn raw(&self) -> aws_sdk_dynamodb::Client {
+        connect(settings(&self.endpoint), https())
+    }
+
+    /// Sends a request as the gateway would hand it on.
+    pub async fn send(&self, caller: Option<&Caller>, mut request: Request<Body>) -> Answer {
+        let id = format!("req-{}", COUNTER.fetch_add(1, Ordering::SeqCst));
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.request_id = Some(id.clone());
+        context.authorizer = caller.map(|caller| {
+            let mut jwt = ApiGatewayRequestAuthorizerJwtDescription::default();
+            jwt.claims = caller.0.clone();
+            let mut authorizer = ApiGatewayRequestAuthorizer::default();
+            authorizer.jwt = Some(jwt);
+            authorizer
+        });
+        request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        self.note(id, &answer);
+        answer
+    }
+
+    fn note(&self, request: String, answer: &Answer) {
+        let mut record = self.record.lock().unwrap();
+        match answer.status {
+            200..300 => {
+                let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+                let ids = ["/id", "/out_transaction/id", "/in_transaction/id"];
+                let mut found: Vec<_> = ids.iter().filter_map(|id| body.pointer(id)).collect();
+                found.extend(body.get("transactions").and_then(|all| all.as_array()).into_iter().flatten());
+                record.acknowledged.extend(found.into_iter().filter_map(|id| id.as_str()).map(str::to_owned));
+            }
+            400..500 => {
+                record.rejected.insert(request);
+            }
+            _ => {}
+        }
+    }
+
+    /// GET.
+    pub async fn get(&self, caller: &Caller, path: &str) -> Answer {
+        self.send(Some(caller), Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// POST without a key.
+    pub async fn post(&self, caller: &Caller, path: &str, body: &str) -> Answer {
+        self.send(Some(caller), request(Method::POST, path, body, HeaderMap::new())).await
+    }
+
+    /// POST with an idempotency key.
+    pub async fn post_keyed(&self, caller: &Caller, key: &str, path: &str, body: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", key.parse().unwrap());
+        self.send(Some(caller), request(Method::POST, path, body, headers)).await
+    }
+
+    /// Opens a wallet with this balance (empty: none).
+    pub async fn a_wallet(&self, customer: &str, balance: &str) {
+        let balance =
+            if balance.is_empty() { String::new() } else { format!(r#","initial_balance":{balance}"#) };
+        let body = format!(r#"{{"customer_id":"{customer}"{balance}}}"#);
+        self.post(&crate::admin(), "/api/wallet/create", &body).await.expect(201);
+    }
+
+    /// Adds credit that lives through this date (empty: by tier).
+    pub async fn credit(&self, customer: &str, amount: &str, source: &str, expires_on: &str) -> Answer {
+        let date =
+            if expires_on.is_empty() { String::new() } else { format!(r#","expires_on":"{expires_on}""#) };
+        let body = format!(r#"{{"amount":{amount},"source":"{source}"{date}}}"#);
+        self.post(&crate::admin(), &format!("/api/wallet/{customer}/add-credits"), &body).await.expect(201)
+    }
+
+    /// Balance, available and held, as sent.
+    pub async fn balances(&self, customer: &str) -> (String, String, String) {
+        let answer = self.get(&crate::staff(), &format!("/api/wallet/{customer}/balance")).await.expect(200);
+        (answer.raw("balance"), answer.raw("available"), answer.raw("held"))
+    }
+
+    /// Expects what can be spent.
+    #[track_caller]
+    pub fn expect_available(&self, customer: &str, available: &str) -> impl Future<Output = ()> {
+        let (caller, available) = (std::panic::Location::caller(), available.to_owned());
+        async move {
+            let (_, found, _) = self.balances(customer).await;
+            assert_eq!(found, available, "available of {customer} at {caller}");
+        }
+    }
+
+    /// The types of all entries, oldest first.
+    pub async fn types(&self, customer: &str) -> Vec<String> {
+        let answer =
+            self.get(&crate::staff(), &format!("/api/wallet/{customer}/transactions?limit=100")).await;
+        let json = answer.expect(200).json();
+        let mut types: Vec<String> = json["transactions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t["type"].as_str().unwrap().to_owned())
+            .collect();
+        types.reverse();
+        types
+    }
+
+    /// The checker: the books are proved (laws 1, 2, 5, 8, 9, 10), and what was answered is what is there
+    /// (law 4): acknowledged ⇒ present once, rejected ⇒ absent.
+    pub async fn prove(&self) -> scrip::audit::Audit {
+        self.faults.clear();
+        let audit = scrip::audit::audit(&self.app.store).await.unwrap();
+        assert!(audit.is_proved(), "{audit}");
+        let list = self.app.store.accounts().await.unwrap();
+        let mut ids: Vec<String> = Vec::new();
+        let record = self.record.lock().unwrap().clone();
+        for wallet in &list.wallets {
+            let (books, _) = self.app.store.books(wallet).await.unwrap();
+            for entry in &books.entries {
+                ids.push(entry.id().to_string());
+                if let Some(request) = &entry.request {
+                    assert!(!record.rejected.contains(request.as_str()), "a rejected request left {entry:?}");
+                }
+            }
+        }
+        for id in record.acknowledged.iter().filter(|id| id.starts_with("txn_")) {
+            assert_eq!(ids.iter().filter(|found| *found == id).count(), 1, "acknowledged {id}");
+        }
+        audit
+    }
+}
+
+impl Clone for Record {
+    fn clone(&self) -> Self {
+        Self { acknowledged: self.acknowledged.clone(), rejected: self.rejected.clone() }
+    }
+}
+
+fn settings(endpoint: &str) -> Settings {
+    Settings {
+        region: "us-east-1".to_owned(),
+        credentials: Credentials::new("test", "test", None, None, "test"),
+        endpoint: Some(endpoint.to_owned()),
+        attempt_timeout: Duration::from_secs(20),
+    }
+}
+
+/// A request with a JSON body.
+pub fn request(method: Method, path: &str, body: &str, headers: HeaderMap) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.contains_key("content-type") && !body.is_empty() {
+        request = request.header("content-type", "application/json");
+    }
+    let mut request = request.body(Body::from(body.to_owned())).unwrap();
+    request.headers_mut().extend(headers);
+    request
+}

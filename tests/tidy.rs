@@ -1,0 +1,194 @@
+//! The house rules that a machine can keep: arrows, sizes, and that every function is declared and described.
+
+use std::collections::BTreeMap;
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
+use tests::process::root;
+
+fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            files(&path, ending, found);
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut found = vec![];
+    files(&root(), ".rs", &mut found);
+    found.sort();
+    found
+}
+
+/// The functions of the workspace, by directory.
+fn functions() -> Vec<String> {
+    let folders = std::fs::read_dir(root().join("functions")).unwrap();
+    let mut names: Vec<String> = folders.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What a member depends on of ours, tests aside.
+fn ours(manifest: &Path) -> Vec<String> {
+    let text = read_to_string(manifest).unwrap();
+    let (_, dependencies) = text.split_once("[dependencies]").unwrap();
+    let mut known: Vec<String> = ["domain", "store", "edge", "gateways"].map(str::to_owned).to_vec();
+    known.extend(functions());
+    let names = dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    names.filter(|name| known.iter().any(|known| known == name)).map(str::to_owned).collect()
+}
+
+#[test]
+fn arrows_point_from_functions_to_shared_to_domain_and_never_between_functions() {
+    let allowed = BTreeMap::from([
+        ("domain", vec![]),
+        ("store", vec!["domain"]),
+        ("gateways", vec!["domain"]),
+        ("edge", vec!["domain", "store"]),
+    ]);
+    for (name, allowed) in allowed {
+        let manifest = root().join("shared").join(name).join("Cargo.toml");
+        if manifest.exists() {
+            let extra: Vec<_> =
+                ours(&manifest).into_iter().filter(|n| !allowed.contains(&n.as_str())).collect();
+            assert!(extra.is_empty(), "{name} depends on {extra:?}");
+        }
+    }
+    let functions = functions();
+    for function in &functions {
+        let used = ours(&root().join("functions").join(function).join("Cargo.toml"));
+        assert!(used.iter().all(|name| !functions.contains(name)), "{function} depends on another function");
+    }
+}
+
+#[test]
+fn walls_stand_where_the_design_puts_them() {
+    for file in sources() {
+        let place = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let text = read_to_string(&file).unwrap();
+        let uses = |what: &str| {
+            text.lines().any(|line| line.trim_start().starts_with("use ") && line.contains(what))
+        };
+        let in_tests = place.starts_with("tests/");
+        assert!(in_tests || place.starts_with("shared/store/") || !uses("aws_sdk_dynamodb"), "{place}");
+        if place.starts_with("shared/domain/") {
+            for what in ["tokio", "async", "std::env", "std::fs", "std::net", "std::time", "aws_", "http"] {
+                assert!(!uses(what), "{place} uses {what}");
+            }
+            assert!(!text.contains("async fn"), "{place}");
+        }
+        if place.starts_with("shared/store/") {
+            assert!(!uses("http::") && !uses("axum"), "{place} knows HTTP");
+        }
+        for name in ["utils.rs", "common.rs", "helpers.rs"] {
+            assert!(!place.ends_with(name), "{place} says nothing");
+        }
+    }
+}
+
+#[test]
+fn files_stay_under_four_hundred_lines_and_functions_under_seventy() {
+    for file in sources() {
+        let text = read_to_string(&file).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() <= 400, "{} has {} lines", file.display(), lines.len());
+        let mut start = None;
+        for (at, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let head = line.trim_start().trim_start_matches("pub").trim_start_matches("(crate)").trim_start();
+            let is_fn = ["fn ", "async fn ", "const fn "].iter().any(|word| head.starts_with(word));
+            if is_fn && !line.trim_end().ends_with(';') {
+                start = Some((at, indent));
+            }
+            if let Some((from, depth)) =
+                start.filter(|(_, depth)| *line == format!("{}}}", " ".repeat(*depth)))
+            {
+                assert!(
+                    at - from <= 90 - depth.min(20),
+                    "{}:{} is {} lines",
+                    file.display(),
+                    from + 1,
+                    at - from + 1
+                );
+                let in_tests = file.starts_with(root().join("tests"));
+                assert!(
+                    in_tests || at - from < 70,
+                    "{}:{} is {} lines",
+                    file.display(),
+                    from + 1,
+                    at - from + 1
+                );
+                start = None;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_opens_with_a_sentence_and_every_module_of_the_product_states_its_invariants() {
+    for file in sources() {
+        let text = read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} has no opening sentence", file.display());
+        let place = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let product = !place.starts_with("tests/") && !place.ends_with("main.rs");
+        let descriptive = place.contains("/items/") || place.ends_with("openapi.rs");
+        assert!(!product || descriptive || text.contains("**Invariant:**"), "{place} states no invariant");
+    }
+}
+
+#[test]
+fn every_function_has_a_block_in_the_template_and_a_row_in_the_architecture() {
+    let template = read_to_string(root().join("infra/template.yaml")).unwrap();
+    let architecture = read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for function in functions() {
+        assert!(
+            template.contains(&format!("FunctionName: !Sub \"${{AWS::StackName}}-{function}\"")),
+            "{function}"
+        );
+        assert!(architecture.contains(&format!("| `{function}` |")), "{function}");
+    }
+}
+
+#[test]
+fn the_template_declares_the_table_as_the_code_makes_it() {
+    let template = read_to_string(root().join("infra/template.yaml")).unwrap();
+    for (index, hash, range, whole) in store::table::INDEXES {
+        let kind = if whole { "ALL" } else { "KEYS_ONLY" };
+        let block = format!(
+            "IndexName: {index}\n          KeySchema:\n            - {{ AttributeName: {hash}, KeyType: HASH }}\n            \
+             - {{ AttributeName: {range}, KeyType: RANGE }}\n          Projection: {{ ProjectionType: {kind} }}"
+        );
+        assert!(template.contains(&block), "{block}");
+    }
+    let keys = format!("{{ AttributeName: {}, KeyType: HASH }}", store::keys::PK);
+    assert!(template.contains(&keys) && template.contains(store::keys::SK));
+}
+
+#[test]
+fn nothing_is_left_for_later_and_nothing_sleeps() {
+    for file in sources() {
+        let place = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let text = read_to_string(&file).unwrap();
+        for (word, but) in [
+            (concat!("to", "do!("), ""),
+            (concat!("unimple", "mented!("), ""),
+            (concat!("#[ig", "nore"), ""),
+            // The one wait of the product: between two tries.
+            (concat!("sle", "ep("), "shared/store/src/effort.rs"),
+            (concat!("FIX", "ME"), ""),
+        ] {
+            assert!(!text.contains(word) || place == but, "{place} contains {word}");
+        }
+        let money = place.starts_with("shared/") || place.starts_with("functions/");
+        let floats = [concat!("f", "32"), concat!("f", "64")];
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            assert!(!money || words.into_iter().all(|word| !floats.contains(&word)), "{place}: {line}");
+        }
+    }
+}
