@@ -28,6 +28,7 @@ mod store_behaviour {
     mod faults;
     mod races;
     mod reads;
+    mod skew;
     mod sweep;
     mod tampering;
 }
