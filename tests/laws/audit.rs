@@ -66,6 +66,10 @@ fn books() -> Books {
     }
     Books {
         customer: customer.clone(),
+        is_named: true,
+        statuses: vec![],
+        seen: 3,
+        reached: 3,
         account: memory.accounts.get(&customer).cloned(),
         holds: memory.holds.values().cloned().collect(),
         orders: memory.orders.values().cloned().collect(),
@@ -144,11 +148,41 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| account(b).lots = Default::default(), "available is stored as 0, its entries give 299.5");
     is_found(|b| account(b).holds.clear(), "held is stored as 0");
     is_found(|b| account(b).head = Hash::of("x"), "head of its chain");
-    is_found(|b| b.account = None, "has entries but no account");
+    is_found(|b| b.account = None, "has no account, but its entries or referral code are there");
     is_found(|b| b.holds[0].view.captured = money("1"), "the hold is not what its entries say");
     is_found(|b| b.holds.clear(), "the hold is open but not stored");
     is_found(|b| b.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
     is_found(|b| b.orders.clear(), "the order is paid but not stored");
+    is_found(|b| account(b).status = domain::account::Status::Frozen, "its status is stored as FROZEN");
+    is_found(|b| account(b).opening.initial = money("600"), "was opened with a balance");
+    is_found(|b| account(b).owed = money("1"), "owed is stored as 1");
+    let later = || Timestamp::parse("2027-01-16T10:00:00Z").unwrap();
+    is_found(|b| account(b).updated_at = later(), "its last change is stored as 2027");
+    is_found(|b| account(b).last_transaction_at = Some(later()), "its last transaction is dated otherwise");
+    is_found(|b| b.holds[0].lots[0].expires_on = None, "the hold is not what its entries say");
+    is_found(|b| b.holds[0].side = Role::Customer, "the hold is not what its entries say");
+    is_found(|b| b.holds[0].view.expires_at = later(), "the hold is not what its entries say");
+    is_found(|b| b.orders[0].lots[0].expires_on = None, "the order is not what its entries say");
+    is_found(|b| b.orders[0].totals.total = money("5000"), "the order is not what its entries say");
+}
+
+#[test]
+fn an_item_that_was_put_back_to_an_earlier_state_is_named() {
+    is_found(|b| b.reached = 2, "stands at entry 2, but entry 3 is there: it was put back");
+    is_found(|b| b.orders[0].seq = 1, "the order is older than its entries: it was put back");
+    is_found(|b| b.holds[0].seq = 2, "the hold is older than its entries: it was put back");
+}
+
+#[test]
+fn an_order_that_no_entry_names_is_named() {
+    is_found(
+        |b| {
+            let mut forged = b.orders[0].clone();
+            forged.id = OrderId::parse("forged").unwrap();
+            b.orders.push(forged);
+        },
+        "c forged: the order is not what its entries say",
+    );
 }
 
 #[test]
@@ -160,6 +194,7 @@ fn entries_written_after_the_account_was_read_are_no_difference() {
     early.lots = domain::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
     early.holds.clear();
     early.totals.spent = Money::ZERO;
+    early.last_transaction_at = Some(entry(&mut books, 1).at);
     books.account = Some(early);
     let proof = prove(&books);
     assert!(proof.differences.is_empty(), "{:?}", proof.differences);

@@ -2,6 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::CustomerId;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
 use tests::{Fault, World, customer, staff};
 
 #[tokio::test]
@@ -33,4 +36,35 @@ async fn a_balance_that_contradicts_its_lots_is_not_served_and_not_spent_from() 
         audit.differences.iter().any(|d| d.account == "w:a" && d.detail.contains("available")),
         "{audit}"
     );
+}
+
+#[tokio::test]
+async fn a_due_hold_that_another_has_closed_between_two_reads_is_read_again() {
+    for (verb, path) in [("GET", "/api/wallet/a/balance"), ("POST", "/api/wallet/a/deduct-credits")] {
+        let world = World::new().await;
+        world.a_wallet("a", "100").await;
+        let body = r#"{"amount":60,"expires_in_seconds":60}"#;
+        world.post(&customer("a"), "/api/wallet/a/holds", body).await.expect(201);
+        world.clock.advance(Duration::from_secs(90));
+        let table = world.app.store.table().to_owned();
+        // The account shows the hold open; the hold, read a moment later, is released.
+        world.faults.plan(
+            "BatchGetItem",
+            1,
+            Fault::Rewrite(Arc::new(move |mut body| {
+                let hold = &mut body["Responses"][&table][0];
+                hold["status"] = json!({"S": "released"});
+                hold["released"] = json!({"N": "60"});
+                hold["lots"] = json!({"L": []});
+                hold["seq"] = json!({"N": "9"});
+                body
+            })),
+        );
+        match verb {
+            "GET" => assert_eq!(world.get(&staff(), path).await.expect(200).raw("available"), "100.00"),
+            _ => assert_eq!(world.post(&staff(), path, r#"{"amount":100}"#).await.status, 201),
+        }
+        assert_eq!(world.faults.fired(), 1);
+        world.prove().await;
+    }
 }

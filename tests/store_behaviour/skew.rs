@@ -77,3 +77,24 @@ async fn what_another_version_wrote_into_an_item_stays() {
     }
     world.prove().await;
 }
+
+#[tokio::test]
+async fn a_lot_does_not_leave_alive_and_arrive_expired() {
+    let world = world().await;
+    world.a_wallet("b", "").await;
+    world.credit("a", "50", "promotion", "2026-01-20").await;
+    let ahead = world.another_machine(ManualClock::at("2026-01-21T00:02:00Z"));
+    let behind = world.another_machine(ManualClock::at("2026-01-20T23:58:00Z"));
+    ahead.credit("b", "1", "manual", "").await;
+    // The recipient has seen the day end, so it has ended for both: the promotion is not among what is sent.
+    let body = r#"{"amount":120,"to_customer_id":"b"}"#;
+    behind
+        .post(&customer("a"), "/api/wallet/a/transfer", body)
+        .await
+        .expect_problem(402, "insufficient_funds");
+    let body = r#"{"amount":90,"to_customer_id":"b"}"#;
+    behind.post(&customer("a"), "/api/wallet/a/transfer", body).await.expect(201);
+    assert_eq!(world.types("a").await, ["CREDIT", "CREDIT", "EXPIRY", "TRANSFER_OUT"]);
+    behind.expect_available("b", "91.00").await;
+    world.prove().await;
+}

@@ -116,3 +116,20 @@ async fn a_visit_that_comes_too_early_appoints_the_right_one() {
     assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
     world.prove().await;
 }
+
+#[tokio::test]
+async fn what_ended_less_than_ten_minutes_ago_waits_though_its_wallet_is_visited() {
+    let world = World::new().await;
+    world.a_wallet("a", "").await;
+    world.credit("a", "100", "promotion", "2026-01-16").await;
+    world.clock.set("2026-01-16T23:40:00Z");
+    let body = r#"{"amount":60,"expires_in_seconds":600}"#;
+    world.post(&customer("a"), "/api/wallet/a/holds", body).await.expect(201);
+    // The hold ended at 23:50, the lot at midnight: at 00:01 only the hold is written down.
+    world.clock.set("2026-01-17T00:01:00Z");
+    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
+    world.clock.set("2026-01-17T00:10:00Z");
+    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
+    assert_eq!(world.types("a").await, ["CREDIT", "HOLD", "RELEASE", "EXPIRY"]);
+    world.prove().await;
+}

@@ -123,3 +123,76 @@ async fn the_digest_is_that_of_the_entries_alone() {
     world.credit("b", "1", "manual", "").await;
     assert_ne!(audit(&world.app.store).await.unwrap().digest, before.digest);
 }
+
+async fn item(world: &World, key: &store::keys::Key) -> std::collections::HashMap<String, AttributeValue> {
+    let get = world.raw().get_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
+    get.send().await.unwrap().item.unwrap()
+}
+
+async fn put_back(world: &World, item: std::collections::HashMap<String, AttributeValue>) {
+    world.raw().put_item().table_name(world.app.store.table()).set_item(Some(item)).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restore_that_holds_half_of_a_transaction_is_found() {
+    let account = store::keys::wallet(&CustomerId::parse("a").unwrap());
+    let order = store::keys::order(&domain::ids::OrderId::parse("o").unwrap());
+    for key in [&account, &order] {
+        let world = world().await;
+        let before = item(&world, key).await;
+        world.post(&admin(), "/api/wallet/a/refund", r#"{"amount":5,"order_id":"o"}"#).await.expect(201);
+        assert!(audit(&world.app.store).await.unwrap().is_proved());
+        put_back(&world, before).await;
+        let found = audit(&world.app.store).await.unwrap();
+        assert!(found.to_string().contains("it was put back"), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_that_did_not_arrive_and_a_wallet_that_vanished_are_found() {
+    let world = world().await;
+    let recipient = store::keys::wallet(&CustomerId::parse("b").unwrap());
+    let before = item(&world, &recipient).await;
+    let body = r#"{"amount":5,"to_customer_id":"b"}"#;
+    world.post(&customer("a"), "/api/wallet/a/transfer", body).await.expect(201);
+    let arrived = world.app.store.history(&CustomerId::parse("b").unwrap(), 99, 1).await.unwrap().entries;
+    let entry = store::keys::entry(&arrived[0].customer, &arrived[0].cause);
+    let delete = |key: store::keys::Key| {
+        world.raw().delete_item().table_name(world.app.store.table()).set_key(Some(key.attributes())).send()
+    };
+    delete(entry).await.unwrap();
+    put_back(&world, before).await;
+    let found = audit(&world.app.store).await.unwrap().to_string();
+    assert!(found.contains("w:b") && found.contains("has not arrived"), "{found}");
+    // Without its account and its entries, the referral code still names the wallet.
+    delete(recipient).await.unwrap();
+    let first = world.app.store.entry(&CustomerId::parse("b").unwrap(), 1).await.unwrap().unwrap();
+    delete(store::keys::entry(&first.customer, &first.cause)).await.unwrap();
+    let found = audit(&world.app.store).await.unwrap().to_string();
+    assert!(found.contains("w:b: has no account"), "{found}");
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_paid_but_someone_wrote_is_found() {
+    let world = world().await;
+    let mut forged = item(&world, &store::keys::order(&domain::ids::OrderId::parse("o").unwrap())).await;
+    for (name, value) in [("pk", "O#forged"), ("order_id", "forged")] {
+        forged.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+    }
+    put_back(&world, forged).await;
+    let found = audit(&world.app.store).await.unwrap().to_string();
+    assert!(found.contains("w:a forged: the order is not what its entries say"), "{found}");
+}
+
+#[tokio::test]
+async fn a_status_that_was_lifted_by_hand_is_found() {
+    let world = world().await;
+    world.post(&admin(), "/api/wallet/a/freeze", r#"{"reason":"r"}"#).await.expect(200);
+    let account = store::keys::wallet(&CustomerId::parse("a").unwrap());
+    let update =
+        world.raw().update_item().table_name(world.app.store.table()).set_key(Some(account.attributes()));
+    let update = update.update_expression("SET #s = :v").expression_attribute_names("#s", "status");
+    update.expression_attribute_values(":v", AttributeValue::S("ACTIVE".into())).send().await.unwrap();
+    let found = audit(&world.app.store).await.unwrap().to_string();
+    assert!(found.contains("w:a: its status is stored as ACTIVE, its records give FROZEN"), "{found}");
+}

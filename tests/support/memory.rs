@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** writes apply all or none, and each only under its condition.
 
-use domain::account::Account;
+use domain::account::{Account, StatusChange};
 use domain::audit::{Books, prove};
 use domain::cause::Cause;
 use domain::context::Context;
@@ -28,6 +28,8 @@ pub struct Memory {
     pub holds: BTreeMap<HoldId, Hold>,
     /// By id.
     pub orders: BTreeMap<OrderId, Order>,
+    /// By customer, with the version that each made.
+    pub statuses: BTreeMap<CustomerId, Vec<(u64, StatusChange)>>,
 }
 
 impl Memory {
@@ -110,7 +112,10 @@ impl Memory {
                 Write::OpenOrder(order) | Write::Order { order, .. } => {
                     self.orders.insert(order.id.clone(), order);
                 }
-                Write::ReferralCode { .. } | Write::StatusRecord { .. } => {}
+                Write::StatusRecord { customer, version, change } => {
+                    self.statuses.entry(customer).or_default().push((version, change));
+                }
+                Write::ReferralCode { .. } => {}
             }
         }
         true
@@ -124,8 +129,13 @@ impl Memory {
     /// Proves every wallet.
     pub fn prove(&self) {
         for customer in self.accounts.keys() {
+            let last = self.accounts[customer].seq;
             let books = Books {
                 customer: customer.clone(),
+                is_named: true,
+                seen: last,
+                reached: last,
+                statuses: self.statuses.get(customer).cloned().unwrap_or_default(),
                 account: self.accounts.get(customer).cloned(),
                 holds: self.holds.values().filter(|hold| hold.customer() == customer).cloned().collect(),
                 orders: self.orders.values().filter(|order| order.customer == *customer).cloned().collect(),

@@ -256,8 +256,8 @@ impl World {
         let list = self.app.store.accounts().await.unwrap();
         let mut ids: Vec<String> = Vec::new();
         let record = self.record.lock().unwrap().clone();
-        for wallet in &list.wallets {
-            let (books, _) = self.app.store.books(wallet).await.unwrap();
+        for (wallet, named) in &list.wallets {
+            let (books, _) = self.app.store.books(wallet, named).await.unwrap();
             for entry in &books.entries {
                 ids.push(entry.id().to_string());
                 if let Some(request) = &entry.request {

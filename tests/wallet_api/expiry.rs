@@ -114,6 +114,9 @@ async fn a_date_of_today_or_earlier_and_two_ways_to_say_it_are_refused() {
         r#"{"amount":1,"expiry_days":1.5}"#,
         r#"{"amount":1,"expires_on":"2026-02-30"}"#,
         r#"{"amount":1,"expires_on":"2026-03-01T00:00:00Z"}"#,
+        r#"{"amount":1,"expires_on":"+12026-1-2"}"#,
+        r#"{"amount":1,"expires_on":" 2026-3-01"}"#,
+        r#"{"amount":1,"expires_on":"+2026-3-01"}"#,
     ] {
         world.post(&admin(), "/api/wallet/a/add-credits", bad).await.expect_problem(400, "invalid_request");
     }
@@ -174,5 +177,18 @@ async fn an_expired_lot_stays_unspendable_days_later_though_nothing_has_deleted_
     world.clock.set("2026-01-19T00:00:01Z");
     spend(&world, "1").await.expect_problem(402, "insufficient_funds");
     world.expect_available("a", "0.00").await;
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn the_last_date_there_is_is_a_date_like_any_other() {
+    let world = World::new().await;
+    world.a_wallet("a", "").await;
+    world.credit("a", "10", "manual", "9999-12-31").await;
+    spend(&world, "4").await.expect(201);
+    world.expect_available("a", "6.00").await;
+    let swept =
+        expire_credits::sweep(&world.app, &Default::default(), domain::ids::RequestId::new("s")).await;
+    assert_eq!(swept.unwrap().wallets, 0, "its end is no instant before all others");
     world.prove().await;
 }

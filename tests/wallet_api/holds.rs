@@ -188,3 +188,43 @@ async fn a_capture_of_all_that_remains_is_replayed_when_nothing_remains() {
     assert_eq!(state(&rest), "captured 60.00 0.00 0.00");
     world.prove().await;
 }
+
+#[tokio::test]
+async fn a_capture_is_answered_only_by_a_capture_of_its_own_hold() {
+    let world = World::new().await;
+    world.a_wallet("a", "500").await;
+    let shop = service("wallet:hold");
+    // The order was paid by a debit: that is no capture of this hold.
+    let hold = place(&world, &shop, r#"{"amount":40,"order_id":"o"}"#).await;
+    orders::pay(&world, "a", "o", "40").await.expect(201);
+    capture(&world, &shop, &hold, "").await.expect_problem(409, "order_already_paid");
+    capture(&world, &shop, &hold, r#"{"amount":40}"#).await.expect_problem(409, "order_already_paid");
+    // Or by the capture of another hold.
+    let body = r#"{"amount":80,"order_id":"p"}"#;
+    let (one, two) = (place(&world, &shop, body).await, place(&world, &shop, body).await);
+    capture(&world, &shop, &one, r#"{"amount":40}"#).await.expect(200);
+    capture(&world, &shop, &two, r#"{"amount":40}"#).await.expect_problem(409, "order_already_paid");
+    // Or by a part of this one, when all that remains is asked for.
+    let hold = place(&world, &shop, r#"{"amount":80,"order_id":"q"}"#).await;
+    capture(&world, &shop, &hold, r#"{"amount":30,"final":false}"#).await.expect(200);
+    capture(&world, &shop, &hold, "").await.expect_problem(409, "order_already_paid");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_is_captured_very_often_stays_an_item() {
+    let world = World::new().await;
+    world.a_wallet("a", "100").await;
+    let hold = place(&world, &customer("a"), r#"{"amount":60}"#).await;
+    for _ in 0..130 {
+        capture(&world, &customer("a"), &hold, r#"{"amount":0.01,"final":false}"#).await.expect(200);
+    }
+    let read = world.get(&customer("a"), &format!("/api/wallet/holds/{hold}")).await.expect(200);
+    let named = read.field("/transactions");
+    assert_eq!(
+        (named.as_array().unwrap().len(), named[0].as_str().unwrap().starts_with("txn_2_")),
+        (100, true)
+    );
+    assert_eq!(state(&read), "open 1.30 0.00 58.70");
+    world.prove().await;
+}

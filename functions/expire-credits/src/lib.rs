@@ -20,6 +20,9 @@ use store::{StoreError, keys};
 /// one machine has expired must not be alive for another.
 const GRACE_MINUTES: u32 = 10;
 
+/// How far apart runs are.
+const RUN_MILLIS: i64 = 15 * 60 * 1_000;
+
 /// How many wallets one look at the index takes.
 const BATCH: u16 = 25;
 
@@ -68,9 +71,13 @@ pub async fn handle(app: &App, event: LambdaEvent<Sweep>) -> Result<Swept, lambd
 pub async fn sweep(app: &App, wanted: &Sweep, request: RequestId) -> Result<Swept, StoreError> {
     let started = Instant::now();
     let actor = Actor { role: Role::System, sub: "expire-credits".to_owned(), scopes: BTreeSet::new() };
-    let context = Context { now: app.clock.now(), actor, request, policy: app.policy.clone() };
+    // The sweep lives ten minutes ago, in choosing wallets and in settling them.
+    let now = app.clock.now().minus_minutes(GRACE_MINUTES);
+    let context = Context { now, actor, request, policy: app.policy.clone() };
     let mut swept = Swept::default();
-    for shard in 0..keys::DUE_SHARDS {
+    // A backlog in one shard must not keep the others waiting: each run begins with another.
+    let first = u8::try_from(now.millis() / RUN_MILLIS % i64::from(keys::DUE_SHARDS)).unwrap_or(0);
+    for shard in (first..keys::DUE_SHARDS).chain(0..first) {
         sweep_shard(app, (shard, wanted.limit), &context, &mut swept).await?;
     }
     tracing::info!(
@@ -91,12 +98,17 @@ async fn sweep_shard(
     context: &Context,
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
-    let until = context.now.minus_minutes(GRACE_MINUTES);
-    // The index may still show what has just been settled: each wallet is taken once.
+    // The index may still show what has just been settled: each wallet is taken once, and a look begins where
+    // the one before ended.
     let mut seen: BTreeSet<CustomerId> = BTreeSet::new();
+    let mut from = String::from("0");
     loop {
-        let due = app.store.due_wallets(shard, until, BATCH).await?;
-        let fresh: Vec<CustomerId> = due.into_iter().filter(|id| !seen.contains(id)).collect();
+        let due = app.store.due_wallets(shard, (&from, context.now), BATCH).await?;
+        let is_last = due.len() < usize::from(BATCH);
+        let Some((_, last)) = due.last() else { return Ok(()) };
+        from.clone_from(last);
+        let fresh: Vec<CustomerId> =
+            due.into_iter().map(|(id, _)| id).filter(|id| !seen.contains(id)).collect();
         if fresh.is_empty() {
             return Ok(());
         }
@@ -112,10 +124,13 @@ async fn sweep_shard(
                 Err(error) => {
                     tracing::error!(%customer, %error, "wallet cannot be settled");
                     swept.failed += 1;
-                    let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+                    let later = app.clock.now().plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
                     app.store.postpone(&customer, later).await?;
                 }
             }
+        }
+        if is_last {
+            return Ok(());
         }
     }
 }

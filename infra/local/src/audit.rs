@@ -9,7 +9,7 @@ use crate::data::DataDir;
 use crate::platform::Link;
 use domain::audit::{Difference, prove};
 use domain::currency::Currency;
-use domain::entry::EntryType;
+use domain::entry::{Entry, EntryType};
 use domain::hash::Hash;
 use domain::money::Money;
 use edge::cursor::CursorKey;
@@ -50,9 +50,12 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
     let list = store.accounts().await?;
     let mut audit = Audit { items: list.items, ..Audit::default() };
     let mut chains = String::new();
-    for customer in &list.wallets {
-        let (books, unreadable) = store.books(customer).await?;
+    for (customer, named) in &list.wallets {
+        let (books, unreadable) = store.books(customer, named).await?;
         let proof = prove(&books);
+        for sent in &proof.sent {
+            audit.differences.extend(unreceived(store, sent).await?);
+        }
         audit.accounts += u64::from(books.account.is_some());
         audit.entries += proof.entries;
         for (key, sum) in proof.sums {
@@ -69,6 +72,22 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
     }
     audit.digest = Hash::of(chains).to_string();
     Ok(audit)
+}
+
+/// Law 3 for transfers: what left one wallet has arrived in the other.
+async fn unreceived(store: &Store, sent: &Entry) -> Result<Option<Difference>, StoreError> {
+    let Some(other) = &sent.after.counterpart else { return Ok(None) };
+    let arrived = store.entry_of(&other.customer, &other.cause).await?;
+    let same = |entry: &Entry| {
+        entry.kind == EntryType::TransferIn
+            && (entry.seq, entry.amount, entry.balance_after) == (other.seq, sent.amount, other.balance_after)
+            && entry.lots == sent.lots
+    };
+    Ok((!arrived.as_ref().is_some_and(same)).then(|| Difference {
+        account: format!("w:{}", other.customer),
+        at: Some(other.cause.to_string()),
+        detail: format!("what w:{} sent as {} has not arrived", sent.customer, sent.id()),
+    }))
 }
 
 impl fmt::Display for Audit {

@@ -72,10 +72,13 @@ impl Link {
 
     /// To the table of the platform in this directory: through it if it runs, else by opening its file.
     pub async fn open(data: &DataDir) -> Result<Self, Failure> {
+        let environment = Self::of_environment();
         if let Some(running) = data.running().await {
-            return Ok(Self::new(running.dynamodb, None));
+            // A platform on another endpoint is reached with the environment's region and credentials.
+            let same = environment.filter(|link| link.url == running.dynamodb);
+            return Ok(same.unwrap_or_else(|| Self::new(running.dynamodb, None)));
         }
-        if let Some(link) = Self::of_environment() {
+        if let Some(link) = environment {
             return Ok(link);
         }
         let embedded = Embedded::start(Some(&data.file("scrip.db")), 0)?;

@@ -243,6 +243,9 @@ impl Account {
         if Money::checked_sum(entry.lots.iter().map(|lot| lot.amount)) != Some(entry.amount) {
             return Err(Broken("has lots that do not sum to its amount"));
         }
+        if entry.amount.is_zero() {
+            return Err(Broken("moves nothing"));
+        }
         self.move_lots(entry)?;
         self.move_hold(entry)?;
         self.count(entry)?;

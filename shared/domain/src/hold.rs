@@ -64,11 +64,22 @@ pub struct HoldView {
     pub order_id: Option<OrderId>,
     /// When it ends by itself.
     pub expires_at: Timestamp,
-    /// The entries it caused, oldest first.
+    /// The entries it caused, oldest first: the one that placed it, and the newest 99.
     pub transactions: Vec<TransactionId>,
 }
 
+/// How many entries a hold names: it must stay an item, however often it is captured.
+const MAX_NAMED: usize = 100;
+
 impl HoldView {
+    /// Names another entry that it caused.
+    pub fn note(&mut self, transaction: TransactionId) {
+        if self.transactions.len() >= MAX_NAMED {
+            self.transactions.remove(1);
+        }
+        self.transactions.push(transaction);
+    }
+
     /// What can still be captured or released.
     pub fn remaining(&self) -> Money {
         self.amount.saturating_sub(self.captured).saturating_sub(self.released)

@@ -9,6 +9,9 @@ use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
+/// How many lots an order keeps apart.
+const MAX_KEPT: usize = 300;
+
 /// The sums of an order, as an entry remembers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderTotals {
@@ -66,7 +69,25 @@ impl Order {
                 None => self.lots.push(lot.clone()),
             }
         }
+        if self.lots.len() > MAX_KEPT {
+            self.merge_equal();
+        }
         Ok(())
+    }
+
+    /// Merges lots of equal date and class into the one that paid last: an order paid in very many parts must
+    /// stay an item.
+    fn merge_equal(&mut self) {
+        let mut kept: Vec<Lot> = Vec::new();
+        for lot in std::mem::take(&mut self.lots).into_iter().rev() {
+            let same = |held: &&mut Lot| held.expires_on == lot.expires_on && held.class == lot.class;
+            match kept.iter_mut().find(same) {
+                Some(held) => held.amount = [held.amount, lot.amount].into_iter().sum(),
+                None => kept.push(lot),
+            }
+        }
+        kept.reverse();
+        self.lots = kept;
     }
 
     /// Takes back the lots that paid, last burned first; gives them in that order, with their old dates.

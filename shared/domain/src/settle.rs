@@ -10,6 +10,7 @@ use crate::entry::{After, EntryType};
 use crate::hold::HoldStatus;
 use crate::ids::{HoldId, TransactionId};
 use crate::lot::Lot;
+use crate::money::Money;
 use crate::posting::{Draft, Posting};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -58,11 +59,17 @@ fn expire(posting: &mut Posting, lot: Lot, at: Timestamp) -> Result<(), Rejectio
 fn time_out(posting: &mut Posting, id: &HoldId, at: Timestamp) -> Result<(), Rejection> {
     const MISSING: Rejection = Rejection::Inconsistent("a hold that is due is not stored");
     let (mut hold, was) = posting.take_hold(id).ok_or(MISSING)?;
+    let open = posting.account.holds.get(id).map(|open| open.amount);
+    let lots = Money::checked_sum(hold.lots.iter().map(|lot| lot.amount));
+    if hold.view.status != HoldStatus::Open || lots != open {
+        // Read at another moment than the account; or damaged.
+        return Err(Rejection::Inconsistent("a hold that is due is not as its account says"));
+    }
     let cause = Cause::hold_timeout(id);
     let lots = hold.lots.clone();
     hold.release(HoldStatus::Expired).ok_or(MISSING)?;
     let transaction = TransactionId::of(&posting.account.customer, posting.next_seq(), &cause);
-    hold.view.transactions.push(transaction);
+    hold.view.note(transaction);
     let mut draft = Draft::of_clock(cause, EntryType::Release, lots);
     draft.hold_id = Some(id.clone());
     draft.order_id = hold.view.order_id.clone();

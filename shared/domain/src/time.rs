@@ -41,10 +41,18 @@ impl Timestamp {
         self.0.date_naive()
     }
 
-    /// The instant at which the date has ended: the midnight after it.
+    /// The instant at which the date has ended: the midnight after it (of the last date of the year 9999, its
+    /// last millisecond, so that every instant has the same length as text).
     pub fn end_of(date: Date) -> Self {
-        Self(date.succ_opt().unwrap_or(Date::MAX).and_time(NaiveTime::MIN).and_utc())
+        let midnight = date.succ_opt().map(|next| next.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
+        midnight.and_then(Self::from_millis).unwrap_or(Self::LAST)
     }
+
+    /// The last instant there is.
+    const LAST: Self = Self(match DateTime::from_timestamp_millis(253_402_300_799_999) {
+        Some(last) => last,
+        None => DateTime::UNIX_EPOCH,
+    });
 
     /// The first instant of the date.
     pub fn start_of(date: Date) -> Self {
@@ -78,7 +86,9 @@ impl fmt::Debug for Timestamp {
 /// Reads `YYYY-MM-DD`.
 pub fn parse_date(text: &str) -> Result<Date, ParseError> {
     const SHAPE: ParseError = ParseError("must be a date such as 2026-01-28");
-    if text.len() != 10 {
+    let shape =
+        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    if text.len() != 10 || !text.bytes().enumerate().all(shape) {
         return Err(SHAPE);
     }
     Date::parse_from_str(text, "%Y-%m-%d").map_err(|_| SHAPE)

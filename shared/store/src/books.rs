@@ -1,27 +1,48 @@
 //! Reading a whole table for the audit: which accounts there are, and all that is stored about one.
 //!
-//! **Invariant:** the audit's reads are strongly consistent and from the base table; the account is read first,
-//! then its holds, its entries and its orders, and the entries again until they cover all of them.
+//! **Invariant:** the audit's reads are strongly consistent and from the base table, in this order: the account,
+//! the entries, the account again with its holds and orders, and the entries again if those are newer. So what is
+//! read later may be newer, never older, than the entries read before it.
 //! **Invariant:** an item that cannot be read is a difference, never an end of the audit.
 
 use crate::Store;
 use crate::attr::{Item, text};
 use crate::error::StoreError;
-use crate::items::{account, entry, hold, order};
+use crate::items::{account, entry, hold, order, status};
 use crate::keys::{self, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::account::{Account, StatusChange};
 use domain::audit::{Books, Difference};
+use domain::cause::Cause;
 use domain::entry::Entry;
+use domain::hold::Hold;
 use domain::ids::{CustomerId, OrderId};
 use domain::order::Order;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The accounts of a table, and orders that nobody's entries may name.
+/// The items of a wallet's own partition.
+#[derive(Debug, Default)]
+struct OwnItems {
+    account: Option<Account>,
+    holds: Vec<Hold>,
+    statuses: Vec<(u64, StatusChange)>,
+}
+
+/// What a wallet is named by, beside its own items.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// A referral code is this customer's.
+    pub by_referral: bool,
+    /// The customer's orders.
+    pub orders: BTreeSet<OrderId>,
+}
+
+/// The wallets of a table.
 #[derive(Debug, Default)]
 pub struct AccountList {
-    /// Every customer with an account or entries.
-    pub wallets: BTreeSet<CustomerId>,
+    /// Every customer who has left a trace.
+    pub wallets: BTreeMap<CustomerId, Named>,
     /// How many items there are in all.
     pub items: u64,
 }
@@ -32,13 +53,13 @@ impl Store {
         let mut list = AccountList::default();
         let mut start = None;
         loop {
-            let (from, names) = (start.clone(), "pk, sk");
+            let (from, wanted) = (start.clone(), "pk, sk, customer_id");
             let output = self
                 .patiently(|| async {
                     self.client
                         .scan()
                         .table_name(&self.table)
-                        .projection_expression(names)
+                        .projection_expression(wanted)
                         .consistent_read(true)
                         .limit(500)
                         .set_exclusive_start_key(from.clone())
@@ -50,7 +71,12 @@ impl Store {
             for item in output.items.unwrap_or_default() {
                 list.items += 1;
                 let Some(pk) = item.get(keys::PK).and_then(|pk| pk.as_s().ok()) else { continue };
-                list.wallets.extend(keys::wallet_customer(pk).or_else(|| keys::entry_customer(pk)));
+                let told = item.get("customer_id").and_then(|id| CustomerId::parse(id.as_s().ok()?).ok());
+                let own = keys::wallet_customer(pk).or_else(|| keys::entry_customer(pk));
+                let Some(customer) = own.or(told) else { continue };
+                let named = list.wallets.entry(customer).or_default();
+                named.by_referral |= keys::is_referral(pk);
+                named.orders.extend(keys::order_of(pk));
             }
             start = output.last_evaluated_key;
             if start.is_none() {
@@ -60,34 +86,65 @@ impl Store {
     }
 
     /// All that is stored about a wallet, and what of it cannot be read.
-    pub async fn books(&self, customer: &CustomerId) -> Result<(Books, Vec<Difference>), StoreError> {
+    pub async fn books(
+        &self,
+        customer: &CustomerId,
+        named: &Named,
+    ) -> Result<(Books, Vec<Difference>), StoreError> {
         let mut bad = Vec::new();
-        let mut books = Books {
+        let first = self.own_items(customer, &mut Vec::new()).await?;
+        let mut entries = self.entries(customer, &mut bad).await?;
+        let last = |entries: &[Entry]| entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
+        let seen = last(&entries);
+        let again = self.own_items(customer, &mut bad).await?;
+        let orders: BTreeSet<OrderId> = entries.iter().filter_map(|e| e.order_id.clone()).collect();
+        let orders = orders.union(&named.orders).cloned().collect();
+        let orders = self.orders_of(customer, &orders, &mut bad).await?;
+        let newest =
+            orders.iter().map(|order| order.seq).chain(again.holds.iter().map(|hold| hold.seq)).max();
+        if newest.unwrap_or(0) > seen {
+            entries = self.entries(customer, &mut Vec::new()).await?;
+        }
+        let books = Books {
             customer: customer.clone(),
-            account: None,
-            holds: vec![],
-            orders: vec![],
-            entries: vec![],
+            is_named: named.by_referral,
+            account: first.account,
+            statuses: first.statuses,
+            seen,
+            reached: again.account.map_or(0, |account| account.seq),
+            holds: again.holds,
+            orders,
+            entries,
         };
-        // One partition, read in key order: the account (`A`) comes before its holds (`H#…`).
+        Ok((books, bad))
+    }
+
+    /// The account, its holds and its changes of status: one partition, read in key order.
+    async fn own_items(
+        &self,
+        customer: &CustomerId,
+        bad: &mut Vec<Difference>,
+    ) -> Result<OwnItems, StoreError> {
+        let mut own = OwnItems::default();
         for item in self.partition(&keys::wallet_partition(customer)).await? {
             match sort_key(&item) {
-                "A" => books.account = readable(account::from_item(&item), customer, &item, &mut bad),
+                "A" => own.account = readable(account::from_item(&item), customer, &item, bad),
                 key if key.starts_with("H#") => {
-                    books.holds.extend(readable(hold::from_item(&item), customer, &item, &mut bad));
+                    own.holds.extend(readable(hold::from_item(&item), customer, &item, bad));
+                }
+                key if key.starts_with("S#") => {
+                    own.statuses.extend(readable(status::from_item(&item), customer, &item, bad));
                 }
                 _ => {}
             }
         }
-        books.entries = self.entries(customer, &mut bad).await?;
-        let named: BTreeSet<OrderId> = books.entries.iter().filter_map(|e| e.order_id.clone()).collect();
-        books.orders = self.orders_of(customer, &named, &mut bad).await?;
-        let covered = books.entries.iter().map(|entry| entry.seq).max().unwrap_or(0);
-        if books.orders.iter().any(|order| order.seq > covered) {
-            bad.clear();
-            books.entries = self.entries(customer, &mut bad).await?;
-        }
-        Ok((books, bad))
+        Ok(own)
+    }
+
+    /// The entry with this cause, strongly consistent.
+    pub async fn entry_of(&self, customer: &CustomerId, cause: &Cause) -> Result<Option<Entry>, StoreError> {
+        let item = self.patiently(|| self.get(keys::entry(customer, cause))).await?;
+        item.map(|item| entry::from_item(&item)).transpose()
     }
 
     async fn orders_of(

@@ -8,7 +8,7 @@
 use crate::Store;
 use crate::attr::{Attributes, Item};
 use crate::error::StoreError;
-use crate::items::{account, entry, hold, order};
+use crate::items::{account, entry, hold, order, status};
 use crate::keys;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -17,10 +17,8 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use domain::account::StatusChange;
 use domain::decision::{Refused, Write};
 use domain::entry::Entry;
-use domain::ids::CustomerId;
 
 /// What became of a transaction.
 #[derive(Debug)]
@@ -77,7 +75,7 @@ impl Store {
                 put(self.new_item(item, false)?)
             }
             Write::StatusRecord { customer, version, change } => {
-                put(self.new_item(status_item(customer, *version, change), false)?)
+                put(self.new_item(status::to_item(customer, *version, change), false)?)
             }
         })
     }
@@ -100,19 +98,6 @@ fn put(put: Put) -> TransactWriteItem {
 
 fn change(update: Update) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
-}
-
-fn status_item(customer: &CustomerId, version: u64, change: &StatusChange) -> Item {
-    let mut item = Attributes::default()
-        .text("from", change.from.as_str())
-        .text("to", change.to.as_str())
-        .text("reason", change.reason.as_str())
-        .text("role", change.by.role.as_str())
-        .text("sub", &change.by.sub)
-        .text("at", change.at)
-        .0;
-    item.extend(keys::status(customer, version).attributes());
-    item
 }
 
 type WriteError = SdkError<TransactWriteItemsError, HttpResponse>;

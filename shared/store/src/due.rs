@@ -14,28 +14,32 @@ use domain::ids::CustomerId;
 use domain::time::Timestamp;
 
 impl Store {
-    /// Up to `limit` wallets of a shard whose visit was appointed for `until` or earlier, soonest first.
+    /// Up to `limit` wallets of a shard whose visit was appointed for `until` or earlier, soonest first, each with
+    /// its place in the index; those at `from` and after.
     pub async fn due_wallets(
         &self,
         shard: u8,
-        until: Timestamp,
+        (from, until): (&str, Timestamp),
         limit: u16,
-    ) -> Result<Vec<CustomerId>, StoreError> {
+    ) -> Result<Vec<(CustomerId, String)>, StoreError> {
         self.patiently(|| async {
             let request = self
                 .client
                 .query()
                 .table_name(&self.table)
                 .index_name(keys::DUE)
-                .key_condition_expression("dpk = :shard AND dsk < :until")
+                .key_condition_expression("dpk = :shard AND dsk BETWEEN :from AND :until")
                 .expression_attribute_values(":shard", text(keys::due_shard(shard)))
+                .expression_attribute_values(":from", text(from))
                 // `~` sorts after every key, so that what is due at `until` itself is included.
                 .expression_attribute_values(":until", text(keys::due(until, "~")))
                 .limit(i32::from(limit));
             let output = request.send().await.map_err(|error| unread(&error))?;
-            let pk = |item: &crate::attr::Item| item.get(keys::PK)?.as_s().ok().cloned();
-            let found = output.items.unwrap_or_default();
-            Ok(found.iter().filter_map(pk).filter_map(|pk| keys::wallet_customer(&pk)).collect())
+            let place = |item: &crate::attr::Item| {
+                let customer = keys::wallet_customer(item.get(keys::PK)?.as_s().ok()?)?;
+                Some((customer, item.get(keys::DUE_SK)?.as_s().ok()?.clone()))
+            };
+            Ok(output.items.unwrap_or_default().iter().filter_map(place).collect())
         })
         .await
     }

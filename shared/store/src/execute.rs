@@ -10,6 +10,7 @@ use crate::Store;
 use crate::commit::Sent;
 use crate::effort::Effort;
 use crate::error::StoreError;
+use crate::load::MAX_TORN;
 use domain::context::Context;
 use domain::decide::{Command, Key, State};
 use domain::decision::{Decision, Outcome, Refused, Write};
@@ -58,9 +59,6 @@ struct Attempt<'a> {
     torn: u32,
 }
 
-/// How often a contradiction is read again before it is believed.
-const MAX_TORN: u32 = 3;
-
 impl Store {
     /// Carries out a command: exactly once for its cause, or not at all.
     pub async fn execute(&self, command: &dyn Command, context: &Context) -> Result<Done, StoreError> {
@@ -100,6 +98,14 @@ impl Attempt<'_> {
         state.codes_taken = self.codes_taken;
         let version = version_of(&state);
         if self.unsure.is_some_and(|unsure| version > unsure) {
+            // The account has moved: by that send, or so that it can no longer be applied. Its cause tells.
+            if let Some(key) = self.command.key(&state) {
+                match self.store.together(&[&needs.customer], (&needs.customer, &key.cause)).await {
+                    Ok((_, Some(entry))) => return self.answer(&key, entry).map(Some),
+                    Ok((_, None)) => {}
+                    Err(error) => return self.hindered(error),
+                }
+            }
             self.unsure = None;
         }
         match self.command.decide(&state, self.context) {

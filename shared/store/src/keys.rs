@@ -115,6 +115,16 @@ pub fn order(order: &OrderId) -> Key {
     Key::new(format!("O#{order}"), "O")
 }
 
+/// The order whose partition this is.
+pub fn order_of(pk: &str) -> Option<OrderId> {
+    OrderId::parse(pk.strip_prefix("O#")?).ok()
+}
+
+/// True for the partition of a referral code.
+pub fn is_referral(pk: &str) -> bool {
+    pk.starts_with("R#")
+}
+
 /// A referral code.
 pub fn referral(code: &ReferralCode) -> Key {
     Key::new(format!("R#{code}"), "R")

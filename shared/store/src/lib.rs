@@ -20,7 +20,7 @@ mod load;
 mod meter;
 pub mod table;
 
-pub use books::AccountList;
+pub use books::{AccountList, Named};
 pub use client::{Credentials, HttpClient, Settings, connect, https};
 pub use effort::Patience;
 pub use error::StoreError;

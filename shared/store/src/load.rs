@@ -24,6 +24,9 @@ use domain::posting::Party;
 use domain::time::Timestamp;
 use std::collections::HashMap;
 
+/// How often items that contradict each other are read again before it is believed.
+pub(crate) const MAX_TORN: u32 = 3;
+
 /// A read that was not answered.
 pub(crate) fn unread<E>(error: &SdkError<E, HttpResponse>) -> StoreError
 where
@@ -108,9 +111,7 @@ impl Store {
 
     /// A wallet as stored, with the holds that are due at `now`.
     pub async fn wallet(&self, customer: &CustomerId, now: Timestamp) -> Result<Option<Party>, StoreError> {
-        let needs = Needs::wallet(customer);
-        let state = self.patiently(|| self.load(&needs, now)).await?;
-        Ok(state.party)
+        Ok(self.whole(&Needs::wallet(customer), now).await?.party)
     }
 
     /// A hold and its wallet.
@@ -120,8 +121,20 @@ impl Store {
         now: Timestamp,
     ) -> Result<(Option<Party>, Option<Hold>), StoreError> {
         let needs = Needs { hold: Some(id.clone()), ..Needs::wallet(id.customer()) };
-        let state = self.patiently(|| self.load(&needs, now)).await?;
+        let state = self.whole(&needs, now).await?;
         Ok((state.party, state.hold))
+    }
+
+    /// Loads for reading: items of different moments that contradict each other are read again.
+    async fn whole(&self, needs: &Needs, now: Timestamp) -> Result<State, StoreError> {
+        let mut state = self.patiently(|| self.load(needs, now)).await?;
+        for _ in 0..MAX_TORN {
+            if state.party.as_ref().is_none_or(|party| party.settled(now).is_ok()) {
+                break;
+            }
+            state = self.patiently(|| self.load(needs, now)).await?;
+        }
+        Ok(state)
     }
 
     /// Everything a command needs: one round trip, and a second only for what the first named.
@@ -138,6 +151,8 @@ impl Store {
         let other = needs.counterparty.as_ref().map(|id| read_account(&found, id)).transpose()?.flatten();
         let held = needs.hold.as_ref().map(|id| read_hold(&found, id)).transpose()?.flatten();
         let named = held.as_ref().and_then(|hold| hold.view.order_id.clone());
+        // One instant for all that is loaded: the clock, or the latest change if that is later.
+        let now = [&main, &other].into_iter().flatten().map(|a| a.updated_at).fold(now, Timestamp::max);
         let due: Vec<HoldId> =
             [&main, &other].into_iter().flatten().flat_map(|a| due_holds(a, now)).collect();
         let mut more: Vec<Key> = due.iter().map(keys::hold).collect();
@@ -195,7 +210,6 @@ pub(crate) fn key_of(item: &Item) -> Option<Key> {
 
 /// The holds of an account that are due, as a decision at `now` will see it.
 fn due_holds(account: &Account, now: Timestamp) -> Vec<HoldId> {
-    let now = now.max(account.updated_at);
     account.holds.iter().filter(|(_, hold)| hold.due <= now).map(|(id, _)| id.clone()).collect()
 }
 

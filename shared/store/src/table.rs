@@ -2,14 +2,16 @@
 //!
 //! **Invariant:** this is the only place that says which keys and indexes the table has.
 
+use crate::effort::{Effort, Patience};
 use crate::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, ScalarAttributeType, TableStatus,
 };
+use std::time::Duration;
 
 /// An index: its name, hash key, range key, and whether it holds whole items.
 pub type Index = (&'static str, &'static str, &'static str, bool);
@@ -45,13 +47,24 @@ pub async fn create(client: &Client, name: &str) -> Result<(), StoreError> {
         request = request.global_secondary_indexes(index);
     }
     match request.send().await {
-        Ok(_) => Ok(()),
+        Ok(_) => {}
         Err(error)
-            if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) =>
-        {
-            Ok(())
+            if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+        Err(error) => {
+            return Err(StoreError::Unavailable(format!("create table: {:?}", error.into_source())));
         }
-        Err(error) => Err(StoreError::Unavailable(format!("create table: {:?}", error.into_source()))),
+    }
+    // AWS takes some seconds to make it.
+    let mut effort = Effort::new(Patience { budget: Duration::from_mins(1), ..Patience::default() });
+    loop {
+        let told = client.describe_table().table_name(name).send().await;
+        let status = told.ok().and_then(|told| told.table).and_then(|table| table.table_status);
+        if status == Some(TableStatus::Active) {
+            return Ok(());
+        }
+        if !effort.again().await {
+            return Err(StoreError::Unavailable(format!("table {name} does not become active")));
+        }
     }
 }
 

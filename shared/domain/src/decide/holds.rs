@@ -6,7 +6,7 @@
 
 use super::debit::payment_fingerprint;
 use super::orders::{Naming, payable, written};
-use super::{Begun, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_spend};
+use super::{Begun, CaptureOf, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_spend};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::decision::{Decided, Decision, Write};
@@ -122,15 +122,12 @@ impl Command for CaptureHold {
     fn key(&self, state: &State) -> Option<Key> {
         let order = state.hold.as_ref().and_then(|hold| hold.view.order_id.as_ref());
         if let (Some(order), false) = (order, self.cause.is_keyed()) {
-            // Without an amount it is all that remains; once captured, any capture of this hold answers.
+            // Without an amount it is all that remains; once captured, a capture that took all answers.
             let remains = state.hold.as_ref().map(|hold| hold.view.remaining().to_string());
             let amount = self.amount.map(|a| a.to_string());
-            let any_of = amount.is_none().then(|| self.hold.clone());
+            let capture = Some(CaptureOf { hold: self.hold.clone(), whole: amount.is_none() });
             let fingerprint = payment_fingerprint(&amount.or(remains).unwrap_or_default());
-            return Some(Key {
-                any_capture_of: any_of,
-                ..Key::new(Cause::order_payment(order), fingerprint)
-            });
+            return Some(Key { capture, ..Key::new(Cause::order_payment(order), fingerprint) });
         }
         let fingerprint = Fingerprint::of(&[
             ("op", Some("capture".to_owned())),
@@ -170,12 +167,12 @@ impl Command for CaptureHold {
         let overflow = Rejection::Inconsistent("the sums of a hold overflow");
         hold.capture(amount).ok_or(overflow.clone())?;
         let customer = self.hold.customer();
-        hold.view.transactions.push(TransactionId::of(customer, posting.next_seq(), &key.cause));
+        hold.view.note(TransactionId::of(customer, posting.next_seq(), &key.cause));
         let rest = if self.is_final { hold.lots.clone() } else { vec![] };
         let release = Cause::counterpart("capture-rest", hold.id.as_str(), &key.cause);
         if !rest.is_empty() {
             hold.release(HoldStatus::Captured).ok_or(overflow)?;
-            hold.view.transactions.push(TransactionId::of(customer, posting.next_seq() + 1, &release));
+            hold.view.note(TransactionId::of(customer, posting.next_seq() + 1, &release));
         }
         let mut entry = draft(key, EntryType::Capture, captured, hold.reason.as_ref(), context);
         entry.hold_id = Some(hold.id.clone());
@@ -225,7 +222,7 @@ impl Command for ReleaseHold {
         let lots = hold.lots.clone();
         hold.release(HoldStatus::Released).ok_or(Rejection::Inconsistent("the sums of a hold overflow"))?;
         let transaction = TransactionId::of(self.hold.customer(), posting.next_seq(), &key.cause);
-        hold.view.transactions.push(transaction);
+        hold.view.note(transaction);
         let mut entry = draft(key, EntryType::Release, lots, hold.reason.as_ref(), context);
         entry.hold_id = Some(hold.id.clone());
         entry.order_id = hold.view.order_id.clone();

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::decision::{Decided, Decision, Outcome, Write};
 use crate::entry::{Entry, EntryType};
 use crate::fingerprint::Fingerprint;
-use crate::hold::Hold;
+use crate::hold::{Hold, HoldView};
 use crate::ids::{CustomerId, HoldId, OrderId};
 use crate::lot::Lot;
 use crate::money::{Amount, Money};
@@ -71,21 +71,38 @@ pub struct Key {
     pub cause: Cause,
     /// What is asked for.
     pub fingerprint: Fingerprint,
-    /// A capture of "all that remains" is answered by any capture of this hold under the cause.
-    pub any_capture_of: Option<HoldId>,
+    /// A capture is only answered by a capture of the same hold.
+    pub capture: Option<CaptureOf>,
+}
+
+/// Which capture a request is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureOf {
+    /// Of which hold.
+    pub hold: HoldId,
+    /// All that remains, without saying how much.
+    pub whole: bool,
 }
 
 impl Key {
     /// A key that only the same request answers to.
     pub fn new(cause: Cause, fingerprint: Fingerprint) -> Self {
-        Self { cause, fingerprint, any_capture_of: None }
+        Self { cause, fingerprint, capture: None }
     }
 
     /// Tells whether an entry found under this cause answers this request.
     pub fn answers(&self, entry: &Entry) -> Result<(), Rejection> {
+        if let Some(CaptureOf { hold, whole }) = &self.capture {
+            let took_all = |hold: &HoldView| hold.remaining().is_zero() && hold.released.is_zero();
+            let same = match whole {
+                true => entry.after.hold.as_ref().is_some_and(took_all),
+                false => entry.fingerprint.as_ref() == Some(&self.fingerprint),
+            };
+            let answers = same && entry.kind == EntryType::Capture && entry.hold_id.as_ref() == Some(hold);
+            return if answers { Ok(()) } else { Err(Rejection::OrderAlreadyPaid) };
+        }
         match &entry.fingerprint {
             Some(found) if *found == self.fingerprint => Ok(()),
-            Some(_) if self.any_capture_of.is_some() && entry.hold_id == self.any_capture_of => Ok(()),
             Some(_) | None if self.cause.is_keyed() => Err(Rejection::KeyReused),
             Some(_) | None => Err(Rejection::OrderAlreadyPaid),
         }

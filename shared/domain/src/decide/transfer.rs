@@ -11,10 +11,9 @@ use crate::entry::{After, Counterpart, EntryType};
 use crate::fingerprint::Fingerprint;
 use crate::ids::CustomerId;
 use crate::money::Amount;
-use crate::posting::MAX_DUE;
 use crate::rejection::Rejection;
-use crate::settle;
 use crate::text::FreeText;
+use crate::time::Timestamp;
 
 /// Transfer credits.
 #[derive(Clone, Debug)]
@@ -57,6 +56,10 @@ impl Command for Transfer {
     }
 
     fn decide(&self, state: &State, context: &Context) -> Decided {
+        // Both sides see one instant, so a lot cannot leave alive and arrive expired.
+        let parties = [&state.party, &state.counterparty].into_iter().flatten();
+        let now = parties.map(|party| party.account.updated_at).fold(context.now, Timestamp::max);
+        let context = &Context { now, ..context.clone() };
         let mut sender = match begin(state.party.as_ref(), &self.from, context)? {
             Begun::Ready(posting) => posting,
             Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
@@ -72,15 +75,13 @@ impl Command for Transfer {
         may_spend(&sender.account)?;
         may_receive(&recipient.account)?;
         let lots = burn(&sender.account, amount)?;
-        // Both sides see one instant, so a lot cannot leave alive and arrive expired.
-        let now = sender.now.max(recipient.now);
         let key = self.key(state).ok_or(Rejection::Inconsistent("a transfer has no cause"))?;
         let cause = Cause::counterpart("transfer", self.from.as_str(), &key.cause);
         let mut arrival =
             draft(key.clone(), EntryType::TransferIn, lots.clone(), self.reason.as_ref(), context);
         arrival.cause = cause.clone();
         arrival.fingerprint = None;
-        let arrived = recipient.post_at(arrival, now)?;
+        let arrived = recipient.post(arrival)?;
         let mut departure = draft(key, EntryType::TransferOut, lots, self.reason.as_ref(), context);
         departure.after = After {
             counterpart: Some(Counterpart {
@@ -91,8 +92,7 @@ impl Command for Transfer {
             }),
             ..After::default()
         };
-        let departed = sender.post_at(departure, now)?;
-        settle::post_due(&mut recipient, MAX_DUE)?;
+        let departed = sender.post(departure)?;
         finish(sender, departed, recipient.into_writes())
     }
 }

@@ -8,6 +8,7 @@ pub mod entry;
 pub(crate) mod hold;
 pub(crate) mod lot;
 pub(crate) mod order;
+pub(crate) mod status;
 
 use crate::attr::Item;
 use crate::error::StoreError;

@@ -3,27 +3,39 @@
 //! **Invariant:** the audit trusts no stored sum: every balance, lot, hold, order and hash is recomputed, and
 //! each difference names the account and, where there is one, the entry.
 
-use crate::account::{Account, Facts};
+mod holds;
+mod orders;
+
+use crate::account::{Account, Facts, Status, StatusChange};
 use crate::currency::Currency;
 use crate::entry::{Entry, EntryType};
 use crate::hash::Hash;
-use crate::hold::{Hold, HoldStatus};
-use crate::ids::{CustomerId, HoldId, OrderId};
+use crate::hold::Hold;
+use crate::ids::CustomerId;
 use crate::money::Money;
 use crate::order::Order;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything stored about one wallet. Holds and orders must have been read before the entries.
+/// Everything stored about one wallet, in the order of reading: the account and its records, entries, the account
+/// again with holds and orders, and entries again if those are newer.
 #[derive(Clone, Debug)]
 pub struct Books {
     /// Whose.
     pub customer: CustomerId,
+    /// True if a referral code is this customer's: then there must be a wallet.
+    pub is_named: bool,
     /// The account item, if there is one.
     pub account: Option<Account>,
+    /// Its changes of status, with the version that each made, oldest first.
+    pub statuses: Vec<(u64, StatusChange)>,
+    /// The number of the last entry that had been read when the rest was read.
+    pub seen: u64,
+    /// The number that the account had reached by then.
+    pub reached: u64,
     /// Its hold items.
     pub holds: Vec<Hold>,
-    /// The order items that its entries name and that are this customer's.
+    /// The customer's order items.
     pub orders: Vec<Order>,
     /// Its entries in any order.
     pub entries: Vec<Entry>,
@@ -60,6 +72,8 @@ pub struct Proof {
     pub balance: Option<(Currency, Money)>,
     /// The hash of the last entry.
     pub head: Hash,
+    /// What it sent to other wallets: the other side is to be looked up.
+    pub sent: Vec<Entry>,
     /// What does not add up.
     pub differences: Vec<Difference>,
 }
@@ -69,8 +83,9 @@ pub fn prove(books: &Books) -> Proof {
     let mut audit = Audit::new(books);
     audit.fold();
     audit.compare_account();
-    audit.compare_holds();
-    audit.compare_orders();
+    audit.compare_records();
+    holds::compare(&mut audit);
+    orders::compare(&mut audit);
     audit.proof
 }
 
@@ -92,6 +107,7 @@ impl<'a> Audit<'a> {
             sums: BTreeMap::new(),
             balance: None,
             head: Hash::GENESIS,
+            sent: vec![],
             differences: vec![],
         };
         Self { books, entries, folded: None, proof }
@@ -105,9 +121,18 @@ impl<'a> Audit<'a> {
     /// Laws 1, 2, 5 and 9: the fold itself, entry by entry.
     fn fold(&mut self) {
         let Some(stored) = self.books.account.clone() else {
-            self.differ(None, "has entries but no account");
+            if self.books.is_named || !self.entries.is_empty() {
+                self.differ(None, "has no account, but its entries or referral code are there");
+            }
             return;
         };
+        if self.books.seen > self.books.reached {
+            let (seen, reached) = (self.books.seen, self.books.reached);
+            self.differ(
+                None,
+                format!("stands at entry {reached}, but entry {seen} is there: it was put back"),
+            );
+        }
         let mut account = Account::open(Facts {
             customer: stored.customer,
             currency: stored.currency,
@@ -134,6 +159,9 @@ impl<'a> Audit<'a> {
                 return;
             }
             self.proof.entries += 1;
+            if entry.kind == EntryType::TransferOut {
+                self.proof.sent.push(entry.clone());
+            }
             let sum = self.proof.sums.entry((entry.currency.code(), entry.kind)).or_default();
             *sum = [*sum, entry.amount].into_iter().sum();
         }
@@ -160,7 +188,12 @@ impl<'a> Audit<'a> {
         let (a, b) = (stored.held(), folded.held());
         check(a == b, differs("held", &a, &b));
         check(stored.holds == folded.holds, "its open holds are not those of its entries".to_owned());
+        check(
+            stored.last_transaction_at == folded.last_transaction_at,
+            "its last transaction is dated otherwise than its last entry".to_owned(),
+        );
         for (what, a, b) in [
+            ("owed", stored.owed, folded.owed),
             ("total earned", stored.totals.earned, folded.totals.earned),
             ("total spent", stored.totals.spent, folded.totals.spent),
             ("total refunded", stored.totals.refunded, folded.totals.refunded),
@@ -170,80 +203,41 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Law 8: hold = captured + released + open, as its entries say.
-    fn compare_holds(&mut self) {
-        let Some(folded) = self.folded.clone() else { return };
-        let mut stored: BTreeMap<&HoldId, &Hold> = BTreeMap::new();
-        for hold in &self.books.holds {
-            stored.insert(&hold.id, hold);
-            let mut sums: BTreeMap<EntryType, Money> = BTreeMap::new();
-            for entry in self.books.entries.iter().filter(|e| e.hold_id.as_ref() == Some(&hold.id)) {
-                if entry.seq <= hold.seq {
-                    let sum = sums.entry(entry.kind).or_default();
-                    *sum = [*sum, entry.amount].into_iter().sum();
-                }
-            }
-            let of = |kind| sums.get(&kind).copied().unwrap_or_default();
-            let view = &hold.view;
-            let lots: Money = hold.lots.iter().map(|lot| lot.amount).sum();
-            let is_open = view.status == HoldStatus::Open;
-            let adds_up = of(EntryType::Hold) == view.amount
-                && of(EntryType::Capture) == view.captured
-                && of(EntryType::Release) == view.released
-                && view.remaining() == lots
-                && is_open != lots.is_zero();
-            if !adds_up {
-                self.differ(Some(hold.id.to_string()), "the hold is not what its entries say");
-            }
+    /// What is recorded beside the entries: status, opening, and when it last changed.
+    fn compare_records(&mut self) {
+        let (Some(folded), Some(stored)) = (self.folded.clone(), self.books.account.clone()) else { return };
+        let changes = self.books.statuses.iter().filter(|(version, _)| *version <= stored.version);
+        let last = changes.max_by_key(|(version, _)| *version).map(|(_, change)| change.clone());
+        let status = last.as_ref().map_or(Status::Active, |change| change.to);
+        if stored.status != status {
+            let (stored, recorded) = (stored.status.as_str(), status.as_str());
+            self.differ(None, format!("its status is stored as {stored}, its records give {recorded}"));
         }
-        for id in folded.holds.keys().filter(|id| !stored.contains_key(id)) {
-            self.differ(Some(id.to_string()), "the hold is open but not stored");
+        let at = last.map_or(folded.updated_at, |change| folded.updated_at.max(change.at));
+        if stored.updated_at != at {
+            let stored = stored.updated_at;
+            self.differ(None, format!("its last change is stored as {stored}, its records give {at}"));
+        }
+        let opening = &stored.opening;
+        let opened = |first: &&Entry| {
+            first.kind == EntryType::Credit
+                && first.amount == opening.initial
+                && first.cause == opening.cause
+                && first.request.as_ref() == Some(&opening.request)
+                && first.fingerprint.as_ref() == Some(&opening.fingerprint)
+        };
+        let first = self.entries.first().copied().filter(|first| first.seq == 1);
+        if !opening.initial.is_zero() && !first.as_ref().is_some_and(opened) {
+            self.differ(None, "was opened with a balance that its first entry does not give");
         }
     }
 
-    /// Law 10: refunds ≤ payments ≤ total, as the entries say.
-    fn compare_orders(&mut self) {
-        let mut stored: BTreeMap<&OrderId, &Order> = BTreeMap::new();
-        for order in &self.books.orders {
-            stored.insert(&order.id, order);
-            let (mut paid, mut refunded) = (Money::ZERO, Money::ZERO);
-            for entry in self.books.entries.iter().filter(|e| e.order_id.as_ref() == Some(&order.id)) {
-                let sum = match entry.kind {
-                    EntryType::Debit | EntryType::Capture => &mut paid,
-                    EntryType::Refund => &mut refunded,
-                    EntryType::Credit
-                    | EntryType::Expiry
-                    | EntryType::Hold
-                    | EntryType::Release
-                    | EntryType::TransferIn
-                    | EntryType::TransferOut
-                    | EntryType::Clawback
-                    | EntryType::OwedCollected
-                    | EntryType::Adjustment => continue,
-                };
-                if entry.seq <= order.seq {
-                    *sum = [*sum, entry.amount].into_iter().sum();
-                }
-            }
-            let lots: Money = order.lots.iter().map(|lot| lot.amount).sum();
-            let totals = order.totals;
-            let adds_up = paid == totals.paid
-                && refunded == totals.refunded
-                && totals.paid <= totals.total
-                && totals.refunded <= totals.paid
-                && lots == order.refundable();
-            if !adds_up {
-                self.differ(Some(order.id.to_string()), "the order is not what its entries say");
-            }
-        }
-        let pays =
-            |entry: &&Entry| matches!(entry.kind, EntryType::Debit | EntryType::Capture | EntryType::Refund);
-        let named = self.entries.iter().copied().filter(pays).filter_map(|entry| entry.order_id.clone());
-        for id in named.collect::<std::collections::BTreeSet<_>>() {
-            if !stored.contains_key(&id) {
-                self.differ(Some(id.to_string()), "the order is paid but not stored");
-            }
-        }
+    /// The entries up to a number, oldest first, that a test picks.
+    fn picked(&self, until: u64, pick: impl Fn(&Entry) -> bool) -> Vec<&'a Entry> {
+        let mut picked: Vec<&Entry> =
+            self.books.entries.iter().filter(|entry| entry.seq <= until && pick(entry)).collect();
+        picked.sort_by_key(|entry| entry.seq);
+        picked
     }
 }
 
