@@ -293,7 +293,10 @@ impl Model {
 
     /// Freezes, suspends or lifts both.
     pub fn set_status(&mut self, wallet: usize, status: u8) -> Verdict {
-        self.open(wallet)?.status = status;
+        let naive = self.open(wallet)?;
+        if status == 0 || status > naive.status {
+            naive.status = status;
+        }
         Ok(())
     }
 }

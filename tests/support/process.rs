@@ -14,18 +14,8 @@ pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args([
-            "build",
-            "--locked",
-            "--quiet",
-            "--bins",
-            "-p",
-            "scrip",
-            "-p",
-            "wallet",
-            "-p",
-            "expire-credits",
-        ]);
+        // The whole workspace, so that features are those of `cargo test` and only links remain to be made.
+        build.args(["build", "--locked", "--quiet", "--workspace", "--bins"]);
         assert!(build.current_dir(root()).status().unwrap().success(), "the binaries do not build");
         // target/debug/deps/scrip-… → target/debug
         std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned()

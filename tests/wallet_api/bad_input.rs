@@ -77,6 +77,12 @@ async fn every_offending_field_is_told_at_once() {
     let answer =
         world.post(&admin(), "/api/wallet/a/refund", "{}").await.expect_problem(400, "invalid_request");
     assert_eq!(answer.offending(), ["/amount", "/order_id"]);
+    let body = r#"{"customer_id":"b","metadata":{"referral_code":"HACK"}}"#;
+    assert_eq!(world.post(&admin(), "/api/wallet/create", body).await.expect(400).offending(), ["/metadata"]);
+    for order in [".", ".."] {
+        let body = format!(r#"{{"amount":1,"order_id":"{order}"}}"#);
+        assert_eq!(world.post(&staff(), DEBIT, &body).await.expect(400).offending(), ["/order_id"]);
+    }
     untouched(&world).await;
 }
 
@@ -112,9 +118,13 @@ async fn bodies_that_are_no_json_object_are_refused() {
 #[tokio::test]
 async fn only_json_is_taken() {
     let world = world().await;
-    for kind in
-        ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data"]
-    {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+        "multipart/form-data",
+        "application/json; charset=utf-16",
+    ] {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", kind.parse().unwrap());
         let request = tests::world::request(Method::POST, DEBIT, r#"{"amount":1}"#, headers);
@@ -140,6 +150,8 @@ fn compressed(encoding: &str, plain: &[u8]) -> Request<Body> {
 #[tokio::test]
 async fn bodies_over_the_limit_and_compressed_bombs_are_refused() {
     let world = world().await;
+    let query = world.post(&customer("a"), &format!("{DEBIT}?amount=1"), r#"{"amount":1}"#).await;
+    assert_eq!(query.expect_problem(400, "invalid_request").offending(), ["/amount"]);
     let big = format!(r#"{{"amount":1,"reason":"{}"}}"#, "x".repeat(256 * 1024));
     world.post(&customer("a"), DEBIT, &big).await.expect_problem(413, "body_too_large");
     let bomb = vec![b' '; 64 * 1024 * 1024];

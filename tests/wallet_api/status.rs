@@ -87,3 +87,24 @@ async fn asking_for_the_status_it_has_changes_nothing_and_every_change_is_record
     assert_eq!(told, ["ACTIVE FROZEN chargeback admin-1", "FROZEN ACTIVE chargeback admin-1"]);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn a_freeze_does_not_weaken_a_suspension() {
+    let (world, _) = world().await;
+    world.post(&admin(), "/api/wallet/a/suspend", WHY).await.expect(200);
+    let frozen = world.post(&admin(), "/api/wallet/a/freeze", WHY).await.expect(200);
+    assert_eq!(frozen.text("/status"), "SUSPENDED");
+    let credit = world.post(&admin(), "/api/wallet/a/add-credits", r#"{"amount":1}"#).await;
+    credit.expect_problem(409, "account_suspended");
+    for bad in [r#"{"reason":""}"#, r#"{"reason":"  "}"#, "{}"] {
+        assert_eq!(
+            world.post(&admin(), "/api/wallet/a/unfreeze", bad).await.expect(400).offending(),
+            ["/reason"]
+        );
+    }
+    world
+        .post_keyed(&admin(), "\"\"", "/api/wallet/a/unfreeze", WHY)
+        .await
+        .expect_problem(400, "invalid_request");
+    world.prove().await;
+}

@@ -50,6 +50,9 @@ struct Filter {
     until: Option<Timestamp>,
 }
 
+/// What is wrong with a bound of a period.
+const SHAPE: ParseError = ParseError("must be a date such as 2026-01-28 or an RFC 3339 instant");
+
 impl Filter {
     fn read(params: &mut Params) -> Self {
         let status = |text: &str| match text {
@@ -62,13 +65,15 @@ impl Filter {
             source: params.optional("source", Source::parse),
             completed: params.optional("status", status),
             from: params.optional("start_date", |text| {
-                parse_date(text).map(Timestamp::start_of).or_else(|_| Timestamp::parse(text))
+                parse_date(text)
+                    .map(Timestamp::start_of)
+                    .or_else(|_| Timestamp::parse(text))
+                    .map_err(|_| SHAPE)
             }),
             until: params.optional("end_date", |text| {
                 // A date counts through its end; an instant is included.
                 let after = |at: Timestamp| Timestamp::from_millis(at.millis() + 1);
-                let shape = ParseError("must be a date or an RFC 3339 instant");
-                let instant = |text| Timestamp::parse(text).ok().and_then(after).ok_or(shape);
+                let instant = |text| Timestamp::parse(text).ok().and_then(after).ok_or(SHAPE);
                 parse_date(text).map(Timestamp::end_of).or_else(|_| instant(text))
             }),
         }

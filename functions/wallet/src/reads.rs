@@ -102,13 +102,13 @@ pub(crate) struct Expiring {
 
 /// Credit that expires soon.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiring", tag = "wallet",
-    params(("customer_id" = String, Path), ("days_ahead" = Option<u16>, Query, description = "0 to 3660, default 30"),
+    params(("customer_id" = String, Path), ("days_ahead" = Option<u16>, Query, description = "0 to 36500, default 30"),
         ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Expiring)))]
 pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();
-    let detail = "must be a whole number of days from 0 to 3660";
-    let days = params.optional("days_ahead", whole(0, 3_660, detail)).unwrap_or(30);
+    let detail = "must be a whole number of days from 0 to 36500";
+    let days = params.optional("days_ahead", whole(0, 36_500, detail)).unwrap_or(30);
     let window = params.window();
     params.finish()?;
     let account = settled(&app, &ask, Action::Read).await?;
@@ -119,8 +119,9 @@ pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Respons
     let list = format!("expiring|{}|{days}", account.customer);
     let from = match &window.cursor {
         Some(cursor) => usize::try_from(app.cursors.open(&list, cursor)?).unwrap_or(usize::MAX),
-        None => usize::from(window.skip),
+        None => 0,
     };
+    let from = from.saturating_add(usize::from(window.skip));
     let until = from.saturating_add(usize::from(window.limit));
     let view = |lot: &&Lot| {
         let date = lot.expires_on?;

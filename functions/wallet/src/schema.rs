@@ -58,7 +58,7 @@ pub struct AddCredits {
     #[schema(format = Date)]
     pub expires_on: Option<String>,
     /// The order it is about.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$")]
     pub order_id: Option<String>,
     /// At most 20 pairs and 2 KB.
     pub metadata: Option<BTreeMap<String, String>>,
@@ -75,7 +75,7 @@ pub struct DeductCredits {
     #[schema(max_length = 500)]
     pub reason: Option<String>,
     /// The order it pays.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$")]
     pub order_id: Option<String>,
 }
 
@@ -87,7 +87,7 @@ pub struct Refund {
     #[schema(schema_with = amount)]
     pub amount: String,
     /// Of which order.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$")]
     pub order_id: String,
     /// Why, in words.
     #[schema(max_length = 500)]
@@ -99,7 +99,7 @@ pub struct Refund {
 #[schema(as = TransferRequest)]
 pub struct Transfer {
     /// To whom.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$")]
     pub to_customer_id: String,
     /// How much.
     #[schema(schema_with = amount)]
@@ -120,7 +120,7 @@ pub struct PlaceHold {
     #[schema(max_length = 500)]
     pub reason: Option<String>,
     /// The order it is for.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$")]
     pub order_id: Option<String>,
     /// How long it lasts; seven days if left out.
     #[schema(minimum = 60, maximum = 2_678_400)]

@@ -16,7 +16,7 @@ use domain::ids::{CustomerId, HoldId, OrderId};
 use domain::lot::Source;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use domain::text::FreeText;
+use domain::text::{FreeText, Metadata};
 use edge::{App, Ask, Problem, json};
 
 /// How long a hold lasts unless the caller says otherwise: seven days.
@@ -35,6 +35,11 @@ pub(crate) fn create(ask: &Ask, app: &App) -> Result<CreateWallet, Problem> {
     let initial_balance = fields.optional("initial_balance", json::amount);
     let currency = fields.optional("currency", json::of(Currency::parse));
     let metadata = fields.optional("metadata", json::metadata);
+    let ours =
+        |pairs: &Metadata| ["referral_code", "referral_count"].iter().any(|n| pairs.pairs().contains_key(*n));
+    if metadata.as_ref().is_some_and(ours) {
+        fields.offend("metadata", "must not name referral_code or referral_count");
+    }
     let currency = currency.unwrap_or(app.policy.currency());
     if initial_balance.is_some_and(|amount| amount.in_currency(currency).is_none()) {
         fields.offend("initial_balance", "has more digits than the currency");
@@ -157,5 +162,7 @@ pub(crate) fn set_status(ask: &Ask, status: Status) -> Result<SetStatus, Problem
     };
     let reason = fields.required("reason", json::of(said));
     fields.finish()?;
+    // Setting a status twice sets it once, so a key is not needed; one that is no key is a mistake all the same.
+    ask.key()?;
     Ok(SetStatus { customer, status, reason: reason? })
 }

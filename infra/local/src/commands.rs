@@ -164,16 +164,18 @@ impl Command {
                     Some(ClockCommand::Advance { by, at }) => (nearer(at, command.at), by),
                     None => (command.at, Duration::ZERO),
                 };
-                println!("{}", clock::advance(&DataDir::open(&at.data)?, by).await?);
+                println!("{}", clock::advance(&DataDir::of_platform(&at.data)?, by).await?);
             }
             Self::Invoke(invoke) => {
                 let event = std::fs::read_to_string(&invoke.event)
                     .map_err(|error| format!("{}: {error}", invoke.event.display()))?;
-                let data = DataDir::open(&invoke.at.data)?;
+                let data = DataDir::of_platform(&invoke.at.data)?;
                 println!("{}", invoke::run(&data, &invoke.function, &event).await?);
             }
-            Self::Audit(at) => return audit::run(&DataDir::open(&at.data)?).await,
-            Self::Sample(wanted) => sample::run(&DataDir::open(&wanted.at.data)?, &wanted.file).await?,
+            Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
+            Self::Sample(wanted) => {
+                sample::run(&DataDir::of_platform(&wanted.at.data)?, &wanted.file).await?;
+            }
             Self::Openapi { file } => std::fs::write(file, docs::text()?)?,
         }
         Ok(ExitCode::SUCCESS)

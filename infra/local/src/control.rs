@@ -6,7 +6,8 @@ use crate::clock::{TestClock, parse_duration};
 use crate::{Failure, invoke};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use edge::{App, Clock, Problem};
@@ -32,7 +33,17 @@ pub fn router(control: Control) -> Router {
         .route("/_local/clock", get(now).post(advance))
         .route("/_local/run/{function}", post(run))
         .route("/.well-known/jwks.json", get(jwks))
+        .layer(middleware::from_fn(from_here))
         .with_state(control)
+}
+
+/// A page of another site must not move a developer's clock: browsers name the page that asks.
+async fn from_here(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) {
+        let detail = "the platform's own handles are not for web pages";
+        return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
+    }
+    next.run(request).await
 }
 
 fn answer(body: &Value) -> Response {

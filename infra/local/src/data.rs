@@ -31,6 +31,21 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
+    /// Opens the directory of a platform that has run; a misspelt name is told, not made.
+    pub fn of_platform(path: &Path) -> Result<Self, Failure> {
+        if !path.join("jwt-key.pem").exists() {
+            return Err(
+                format!("no platform has run in {}; start one with: cargo run", path.display()).into()
+            );
+        }
+        Self::open(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// A file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)

@@ -27,7 +27,8 @@ impl Embedded {
             Some(file) => Database::new(file.to_str().ok_or("the data directory's name is not UTF-8")?)?,
             None => Database::memory()?,
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .map_err(|error| format!("DynamoDB port {port} (--dynamodb-port): {error}"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();

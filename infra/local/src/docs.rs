@@ -25,5 +25,6 @@ pub fn router() -> Result<Router, Failure> {
     let text = text()?;
     let json = move || async move { ([(header::CONTENT_TYPE, "application/json")], text).into_response() };
     let page = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
-    Ok(Router::new().route("/openapi.json", get(json)).merge(page))
+    let home = || async { axum::response::Redirect::temporary("/docs/") };
+    Ok(Router::new().route("/", get(home)).route("/openapi.json", get(json)).merge(page))
 }

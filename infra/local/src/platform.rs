@@ -151,7 +151,11 @@ impl Platform {
             _ = terminate.recv() => {}
         }
         println!("stopping");
-        self.stop().await
+        tokio::select! {
+            stopped = self.stop() => stopped,
+            // Whoever asks twice does not want to wait for requests under way.
+            interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        }
     }
 
     /// Stops: requests under way are finished, then the database is closed.
@@ -173,7 +177,9 @@ impl Platform {
         println!("Scrip {}: stored value behind an HTTP API\n", env!("CARGO_PKG_VERSION"));
         println!("  API       {url}        docs at {url}/docs");
         println!("  DynamoDB  {}", self.dynamodb);
-        println!("  tokens    cargo run -- token --role admin\n");
+        let default = self.data.path() == std::path::Path::new(".scrip");
+        let at = if default { String::new() } else { format!(" --data {}", self.data.path().display()) };
+        println!("  tokens    cargo run -- token --role admin{at}\n");
         println!("Open a wallet, spend from it, see what happened:\n");
         println!(
             "curl -sw '\\n' {url}/api/wallet/create -H 'Authorization: Bearer {admin}' -H 'Idempotency-Key: hello-1' \
@@ -187,7 +193,7 @@ impl Platform {
         println!(
             "curl -sw '\\n' {url}/api/wallet/cust_123/transactions -H 'Authorization: Bearer {customer}'\n"
         );
-        println!("ready: {url} (Ctrl-C stops; `cargo run -- audit` proves the books)");
+        println!("ready: {url} (Ctrl-C stops; `cargo run -- audit{at}` proves the books)");
         Ok(())
     }
 }

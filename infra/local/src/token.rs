@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::actor::Role;
+use domain::ids::CustomerId;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -46,6 +47,12 @@ impl Grant {
             (None, "customer") => return Err("a customer's token needs --sub".into()),
             (None, role) => format!("local-{role}"),
         };
+        if self.role == "customer" && CustomerId::parse(&sub).is_err() || sub.is_empty() {
+            return Err("--sub is not a customer id".into());
+        }
+        if self.ttl.as_secs() == 0 {
+            return Err("--ttl must be at least a second".into());
+        }
         let now = seconds();
         let mut claims = json!({
             "iss": ISSUER, "aud": AUDIENCE, "sub": sub, "role": self.role,

@@ -89,8 +89,11 @@ impl CustomerId {
 }
 
 impl OrderId {
-    /// Reads a caller's id.
+    /// Reads a caller's id; what paths treat specially is refused.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        if matches!(text, "." | "..") {
+            return Err(ParseError("is a reserved word"));
+        }
         caller_id(text).map(|id| Self(id.to_owned()))
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::parse::ParseError;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// A reason, a note or a name.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +57,14 @@ impl Metadata {
     /// The pairs, by name.
     pub fn pairs(&self) -> &BTreeMap<String, String> {
         &self.0
+    }
+
+    /// One text for equal pairs and no others; for fingerprints.
+    pub fn canonical(&self) -> String {
+        self.0.iter().fold(String::new(), |mut text, (name, value)| {
+            let _ = write!(text, "{}:{name}{}:{value}", name.len(), value.len());
+            text
+        })
     }
 
     /// True if there are none.

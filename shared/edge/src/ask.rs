@@ -15,7 +15,7 @@ use domain::authz::{Action, permit};
 use domain::context::Context;
 use domain::ids::{CustomerId, IdempotencyKey, RequestId};
 use domain::parse::ParseError;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
@@ -118,9 +118,10 @@ impl Ask {
         IdempotencyKey::parse(text).map(Some).map_err(|_| bad())
     }
 
-    /// The fields of the JSON body.
+    /// The fields of the JSON body; a call that takes a body takes no query.
     pub fn fields(&self) -> Result<Fields<'_>, Problem> {
         self.actor()?;
+        self.params().finish()?;
         if !self.body.is_empty() && !is_json(&self.headers) {
             let detail = "the body must be sent as application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
@@ -130,11 +131,17 @@ impl Ask {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) else {
-        return false;
+    let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(Ok(kind)), None) = (kinds.next().map(HeaderValue::to_str), kinds.next()) else { return false };
+    let mut parts = kind.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let utf8 = |part: &str| match part.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        Some(_) | None => true,
     };
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
+    json && parts.all(utf8)
 }
 
 fn too_large() -> Problem {

@@ -3,12 +3,13 @@
 //! **Invariant:** every operation lists every problem that the conventions of the contract allow it.
 
 use crate::problem::{FieldError, ProblemBody};
+use std::collections::BTreeMap;
 use utoipa::openapi::Required;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, PathItem, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
@@ -38,10 +39,11 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
         .description(Some("Claims: sub, role (customer, staff, admin, agency, client, service), scope"))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    answers_are_whole(&mut components.schemas);
     for (status, name, description) in PROBLEMS {
         components.responses.insert((*name).to_owned(), problem(status, description).into());
     }
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         for (writes, operation) in operations(item) {
             for (status, name, _) in
                 PROBLEMS.iter().filter(|(status, ..)| writes || !ONLY_WRITES.contains(status))
@@ -49,13 +51,16 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
                 let response = RefOr::Ref(Ref::from_response_name(*name));
                 operation.responses.responses.entry((*status).to_owned()).or_insert(response);
             }
-            if writes {
+            if writes && !STATUSES.iter().any(|status| path.ends_with(status)) {
                 takes_a_key(operation);
             }
         }
     }
     document
 }
+
+/// Calls that move no value and are idempotent by nature.
+const STATUSES: [&str; 3] = ["/freeze", "/unfreeze", "/suspend"];
 
 const ONLY_WRITES: [&str; 5] = ["402", "409", "413", "415", "422"];
 
@@ -96,6 +101,17 @@ fn problem(status: &str, description: &str) -> Response {
         response = response.header("Retry-After", header);
     }
     response.build()
+}
+
+/// What we answer always has all its fields, null or not.
+fn answers_are_whole(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    for (name, schema) in schemas {
+        if let (false, RefOr::T(Schema::Object(object))) =
+            (name.ends_with("Request") || name == "Problem", schema)
+        {
+            object.required = object.properties.keys().cloned().collect();
+        }
+    }
 }
 
 /// Every write takes an Idempotency-Key and says whether its answer was given before.

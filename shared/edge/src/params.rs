@@ -18,7 +18,7 @@ pub struct Params {
 pub struct Window {
     /// How many, 1 to 100.
     pub limit: u16,
-    /// How many to pass over first, 0 to 10 000.
+    /// How many to pass over first (from the cursor, if there is one), 0 to 10 000.
     pub skip: u16,
     /// Where to go on; sealed.
     pub cursor: Option<String>,
@@ -48,11 +48,7 @@ impl Params {
         let limit = self.optional("limit", whole(1, 100, "must be a whole number from 1 to 100"));
         let skip = self.optional("skip", whole(0, 10_000, "must be a whole number from 0 to 10000"));
         let cursor = self.optional("cursor", |text| Ok(text.to_owned()));
-        let window = Window { limit: limit.unwrap_or(50), skip: skip.unwrap_or(0), cursor };
-        if window.cursor.is_some() && window.skip > 0 {
-            self.offend("skip", "cannot be combined with a cursor");
-        }
-        window
+        Window { limit: limit.unwrap_or(50), skip: skip.unwrap_or(0), cursor }
     }
 
     fn offend(&mut self, name: &str, detail: &str) {

@@ -35,12 +35,11 @@ pub struct CreateWallet {
 
 impl CreateWallet {
     fn fingerprint(&self) -> Fingerprint {
-        let pairs = self.metadata.pairs().iter().map(|(k, v)| format!("{}:{k}{}:{v}", k.len(), v.len()));
         Fingerprint::of(&[
             ("op", Some("create".to_owned())),
             ("initial", self.initial_balance.map(|amount| amount.to_string())),
             ("currency", Some(self.currency.code().to_owned())),
-            ("metadata", Some(pairs.collect())),
+            ("metadata", Some(self.metadata.canonical())),
         ])
     }
 }

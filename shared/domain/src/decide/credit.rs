@@ -54,7 +54,6 @@ impl Command for AddCredits {
     }
 
     fn key(&self, _: &State) -> Option<Key> {
-        let pairs = self.metadata.pairs().iter().map(|(k, v)| format!("{}:{k}{}:{v}", k.len(), v.len()));
         let expiry = match self.expiry {
             Expiry::ByTier => None,
             Expiry::Days(days) => Some(format!("days {days}")),
@@ -67,7 +66,7 @@ impl Command for AddCredits {
             ("source", Some(self.source.as_str().to_owned())),
             ("expiry", expiry),
             ("order", self.order_id.as_ref().map(ToString::to_string)),
-            ("metadata", Some(pairs.collect())),
+            ("metadata", Some(self.metadata.canonical())),
         ]);
         Some(Key::new(self.cause.clone(), fingerprint))
     }

@@ -1,7 +1,7 @@
 //! Freezing, suspending and lifting both.
 //!
 //! **Invariant:** a change of status moves no value; it is recorded with who, when and why, and asking for
-//! the status that a wallet has already changes nothing.
+//! the status that a wallet has already, or for a weaker stop than it has, changes nothing.
 
 use super::{Begun, Command, Key, Needs, State, begin};
 use crate::account::{Status, StatusChange};
@@ -36,7 +36,9 @@ impl Command for SetStatus {
             Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
         };
         let from = posting.account.status;
-        if from == self.status {
+        // To freeze what is suspended would let credit in again: the stricter status stays.
+        let weaker = from == Status::Suspended && self.status == Status::Frozen;
+        if from == self.status || weaker {
             return Ok(Decision::Already(Outcome::Account(Box::new(posting.account))));
         }
         let at = posting.now;
