@@ -66,7 +66,7 @@ fn books() -> Books {
     }
     Books {
         customer: customer.clone(),
-        is_named: true,
+        referral: Some(memory.accounts[&customer].referral_code.clone()),
         statuses: vec![],
         seen: 3,
         reached: 3,
@@ -152,10 +152,11 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| b.holds[0].view.captured = money("1"), "the hold is not what its entries say");
     is_found(|b| b.holds.clear(), "the hold is open but not stored");
     is_found(|b| b.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
-    is_found(|b| b.orders.clear(), "the order is paid but not stored");
+    is_found(|b| b.orders.clear(), "the order is paid or held for, but not stored");
     is_found(|b| account(b).status = domain::account::Status::Frozen, "its status is stored as FROZEN");
     is_found(|b| account(b).opening.initial = money("600"), "was opened with a balance");
     is_found(|b| account(b).owed = money("1"), "owed is stored as 1");
+    is_found(|b| b.referral = None, "its referral code is not registered");
     let later = || Timestamp::parse("2027-01-16T10:00:00Z").unwrap();
     is_found(|b| account(b).updated_at = later(), "its last change is stored as 2027");
     is_found(|b| account(b).last_transaction_at = Some(later()), "its last transaction is dated otherwise");

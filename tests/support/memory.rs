@@ -132,7 +132,7 @@ impl Memory {
             let last = self.accounts[customer].seq;
             let books = Books {
                 customer: customer.clone(),
-                is_named: true,
+                referral: Some(self.accounts[customer].referral_code.clone()),
                 seen: last,
                 reached: last,
                 statuses: self.statuses.get(customer).cloned().unwrap_or_default(),

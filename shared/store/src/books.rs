@@ -17,7 +17,7 @@ use domain::audit::{Books, Difference};
 use domain::cause::Cause;
 use domain::entry::Entry;
 use domain::hold::Hold;
-use domain::ids::{CustomerId, OrderId};
+use domain::ids::{CustomerId, OrderId, ReferralCode};
 use domain::order::Order;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -32,8 +32,8 @@ struct OwnItems {
 /// What a wallet is named by, beside its own items.
 #[derive(Clone, Debug, Default)]
 pub struct Named {
-    /// A referral code is this customer's.
-    pub by_referral: bool,
+    /// The referral code that is this customer's.
+    pub referral: Option<ReferralCode>,
     /// The customer's orders.
     pub orders: BTreeSet<OrderId>,
 }
@@ -75,7 +75,7 @@ impl Store {
                 let own = keys::wallet_customer(pk).or_else(|| keys::entry_customer(pk));
                 let Some(customer) = own.or(told) else { continue };
                 let named = list.wallets.entry(customer).or_default();
-                named.by_referral |= keys::is_referral(pk);
+                named.referral = keys::referral_of(pk).or(named.referral.take());
                 named.orders.extend(keys::order_of(pk));
             }
             start = output.last_evaluated_key;
@@ -107,7 +107,7 @@ impl Store {
         }
         let books = Books {
             customer: customer.clone(),
-            is_named: named.by_referral,
+            referral: named.referral.clone(),
             account: first.account,
             statuses: first.statuses,
             seen,

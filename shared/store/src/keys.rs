@@ -120,9 +120,9 @@ pub fn order_of(pk: &str) -> Option<OrderId> {
     OrderId::parse(pk.strip_prefix("O#")?).ok()
 }
 
-/// True for the partition of a referral code.
-pub fn is_referral(pk: &str) -> bool {
-    pk.starts_with("R#")
+/// The referral code whose partition this is.
+pub fn referral_of(pk: &str) -> Option<ReferralCode> {
+    pk.strip_prefix("R#").map(ReferralCode::stored)
 }
 
 /// A referral code.

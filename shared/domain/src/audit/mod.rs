@@ -11,7 +11,7 @@ use crate::currency::Currency;
 use crate::entry::{Entry, EntryType};
 use crate::hash::Hash;
 use crate::hold::Hold;
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, ReferralCode};
 use crate::money::Money;
 use crate::order::Order;
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ use std::fmt;
 pub struct Books {
     /// Whose.
     pub customer: CustomerId,
-    /// True if a referral code is this customer's: then there must be a wallet.
-    pub is_named: bool,
+    /// The referral code that is registered as this customer's: then there must be a wallet with it.
+    pub referral: Option<ReferralCode>,
     /// The account item, if there is one.
     pub account: Option<Account>,
     /// Its changes of status, with the version that each made, oldest first.
@@ -121,7 +121,7 @@ impl<'a> Audit<'a> {
     /// Laws 1, 2, 5 and 9: the fold itself, entry by entry.
     fn fold(&mut self) {
         let Some(stored) = self.books.account.clone() else {
-            if self.books.is_named || !self.entries.is_empty() {
+            if self.books.referral.is_some() || !self.entries.is_empty() {
                 self.differ(None, "has no account, but its entries or referral code are there");
             }
             return;
@@ -217,6 +217,9 @@ impl<'a> Audit<'a> {
         if stored.updated_at != at {
             let stored = stored.updated_at;
             self.differ(None, format!("its last change is stored as {stored}, its records give {at}"));
+        }
+        if self.books.referral.as_ref() != Some(&stored.referral_code) {
+            self.differ(None, "its referral code is not registered as this customer's");
         }
         let opening = &stored.opening;
         let opened = |first: &&Entry| {

@@ -23,10 +23,11 @@ pub(super) fn compare(audit: &mut Audit<'_>) {
             audit.differ(Some(order.id.to_string()), "the order is older than its entries: it was put back");
         }
     }
-    let named = audit.entries.iter().filter(|entry| pays(entry)).filter_map(|entry| entry.order_id.clone());
+    let needs = |entry: &&&Entry| pays(entry) || entry.kind == EntryType::Hold;
+    let named = audit.entries.iter().filter(needs).filter_map(|entry| entry.order_id.clone());
     let missing: BTreeSet<OrderId> = named.filter(|id| !stored.contains_key(id)).collect();
     for id in missing {
-        audit.differ(Some(id.to_string()), "the order is paid but not stored");
+        audit.differ(Some(id.to_string()), "the order is paid or held for, but not stored");
     }
 }
 

@@ -4,6 +4,7 @@ use super::{lot, update};
 use crate::attr::{Attributes, Item, Reader, pairs};
 use crate::error::StoreError;
 use crate::keys;
+use crate::load;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::account::{Account, OpenHold, Opening, Status, Totals};
 use domain::actor::{Role, Signature};
@@ -123,6 +124,9 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
             .and_then(|(at, _)| Timestamp::parse(at).ok()),
     };
     // The sums stand beside the lots for people who look into the table; they must not contradict them.
+    if load::key_of(item) != Some(keys::wallet(&account.customer)) {
+        return Err(reader.corrupt("customer_id: another than its key"));
+    }
     if reader.money("available")? != account.available() || reader.money("held")? != account.held() {
         return Err(reader.corrupt("available or held: not the sum of its lots or holds"));
     }

@@ -4,6 +4,7 @@ use super::{lot, update};
 use crate::attr::{Attributes, Item, Reader, text};
 use crate::error::StoreError;
 use crate::keys;
+use crate::load;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::actor::Role;
 use domain::hold::{Hold, HoldStatus, HoldView};
@@ -60,8 +61,12 @@ pub(crate) fn to_update(table: &str, hold: &Hold, was: u64) -> Result<Update, St
 /// Reads a hold item.
 pub(crate) fn from_item(item: &Item) -> Result<Hold, StoreError> {
     let reader = Reader::new(item, "hold");
+    let id = reader.parse("hold_id", HoldId::parse)?;
+    if load::key_of(item) != Some(keys::hold(&id)) {
+        return Err(reader.corrupt("hold_id: another than its key"));
+    }
     Ok(Hold {
-        id: reader.parse("hold_id", HoldId::parse)?,
+        id,
         view: view_from_map(&reader)?,
         side: reader.parse("side", Role::stored)?,
         reason: reader.maybe("reason", FreeText::parse)?,

@@ -4,6 +4,7 @@ use super::{lot, update};
 use crate::attr::{Attributes, Item, Reader};
 use crate::error::StoreError;
 use crate::keys;
+use crate::load;
 use aws_sdk_dynamodb::types::Update;
 use domain::currency::Currency;
 use domain::ids::{CustomerId, OrderId};
@@ -54,7 +55,7 @@ pub(crate) fn to_update(table: &str, order: &Order, was: u64) -> Result<Update, 
 /// Reads an order item.
 pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
     let reader = Reader::new(item, "order");
-    Ok(Order {
+    let order = Order {
         id: reader.parse("order_id", OrderId::parse)?,
         customer: reader.parse("customer_id", CustomerId::parse)?,
         currency: reader.parse("currency", Currency::parse)?,
@@ -63,5 +64,11 @@ pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
         created_at: reader.instant("created_at")?,
         seq: reader.count("seq")?,
         version: reader.count("version")?,
-    })
+    };
+    // What can be refunded stands beside the sums for people who look into the table.
+    if reader.money("refundable")? != order.refundable() || load::key_of(item) != Some(keys::order(&order.id))
+    {
+        return Err(reader.corrupt("refundable or order_id: another than its sums or key"));
+    }
+    Ok(order)
 }
