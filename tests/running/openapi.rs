@@ -48,6 +48,12 @@ fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
             }
         }
     }
+    assert_eq!(
+        document["security"],
+        json!([{"bearer": []}]),
+        "a token is required, but where a call says otherwise"
+    );
+    assert_eq!(paths["/api/wallet/health"]["get"]["security"], json!([{}]));
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
 }
 

@@ -1,4 +1,4 @@
-//! What operations cost: capacity units and round trips (DESIGN section 3).
+//! What operations cost: capacity units and round trips.
 
 use rust_decimal::Decimal;
 use store::Reading;
@@ -67,6 +67,14 @@ async fn a_balance_costs_one_read_unit_and_a_replay_two_round_trips() {
     world.post_keyed(&customer("a"), "k", path, body).await.expect(201);
     let replay = cost(&world, world.post_keyed(&customer("a"), "k", path, body)).await;
     assert_eq!(replay.round_trips, 2);
+}
+
+#[tokio::test]
+async fn a_refusal_costs_five_read_units_in_two_round_trips() {
+    let world = world().await;
+    world.meter.take();
+    world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":5000}"#).await.expect(402);
+    assert_eq!(world.meter.take(), reading(2, 0, 5));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The faults of FAULTS.md that concern one table and one function; a counter shows that each fired.
+//! What one function must survive of its table, its process and its network; a counter shows that each fired.
 
 use futures::FutureExt;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Customers' money wallets over HTTP: CONTRACT section 2.
+//! Customers' money wallets over HTTP.
 //!
 //! Every handler reads parse → authorize → load → decide → commit → respond; `execute` is the middle three.
 //!

@@ -32,7 +32,7 @@ pub struct Audit {
     pub sums: BTreeMap<(&'static str, EntryType), Money>,
     /// Balances by currency.
     pub balances: BTreeMap<&'static str, Money>,
-    /// SHA-256 over `account|seq|head` of every account, in order.
+    /// SHA-256 over the line `w:<customer>|<last number>|<head>` of every account, in order.
     pub digest: String,
     /// What does not add up.
     pub differences: Vec<Difference>,

@@ -76,6 +76,14 @@ impl DataDir {
         Ok(std::fs::read_to_string(path)?)
     }
 
+    /// Forgets where the platform listened, if it was this process.
+    pub fn forget(&self, pid: u32) {
+        let text = std::fs::read_to_string(self.file("platform.json")).unwrap_or_default();
+        if serde_json::from_str::<Running>(&text).is_ok_and(|running| running.pid == pid) {
+            let _ = std::fs::remove_file(self.file("platform.json"));
+        }
+    }
+
     /// The running platform, if it answers.
     pub async fn running(&self) -> Option<Running> {
         let text = std::fs::read_to_string(self.file("platform.json")).ok()?;

@@ -81,6 +81,13 @@ impl Link {
         if let Some(link) = environment {
             return Ok(link);
         }
+        if !data.file("scrip.db").exists() {
+            let place = data.path().display();
+            return Err(format!(
+                "nothing is stored in {place}: its platform keeps it in memory or never ran"
+            )
+            .into());
+        }
         let embedded = Embedded::start(Some(&data.file("scrip.db")), 0)?;
         Ok(Self::new(embedded.url(), Some(embedded)))
     }
@@ -101,10 +108,9 @@ impl Platform {
     /// Starts everything; when it returns, the API answers.
     pub async fn start(options: Options) -> Result<Self, Failure> {
         let data = DataDir::open(&options.data)?;
-        if !options.memory
-            && let Some(running) = data.running().await
-        {
-            let (pid, api) = (running.pid, running.api);
+        let claimed = data.running().await;
+        if let (Some(running), false) = (&claimed, options.memory) {
+            let (pid, api) = (running.pid, &running.api);
             return Err(format!("a platform runs in this directory already (pid {pid}, {api})").into());
         }
         let keys = Arc::new(Keys::open(&data)?);
@@ -131,7 +137,10 @@ impl Platform {
             axum::serve(listener, routes).with_graceful_shutdown(signal).await
         });
         let running = Running { api: url.clone(), dynamodb: link.url.clone(), pid: std::process::id() };
-        data.write("platform.json", &serde_json::to_string(&running)?)?;
+        // A platform in memory shares the keys of one that runs here, but commands go on finding that one.
+        if claimed.is_none() {
+            data.write("platform.json", &serde_json::to_string(&running)?)?;
+        }
         let (dynamodb, embedded) = (link.url.clone(), link.embedded.take());
         Ok(Self { url, dynamodb, data, keys, server, schedule, stop, embedded })
     }
@@ -166,7 +175,7 @@ impl Platform {
         if let Ok(finished) = finished {
             finished??;
         }
-        let _ = std::fs::remove_file(self.data.file("platform.json"));
+        self.data.forget(std::process::id());
         tokio::task::spawn_blocking(move || drop(self.embedded)).await?;
         Ok(())
     }
@@ -191,7 +200,7 @@ impl Platform {
              -d '{{\"amount\":120.50,\"reason\":\"Breakfast\"}}'\n"
         );
         println!(
-            "curl -sw '\\n' {url}/api/wallet/cust_123/transactions -H 'Authorization: Bearer {customer}'\n"
+            "curl -sw '\\n' {url}/api/wallet/cust_123/transactions?limit=1 -H 'Authorization: Bearer {customer}'\n"
         );
         println!("ready: {url} (Ctrl-C stops; `cargo run -- audit{at}` proves the books)");
         Ok(())

@@ -44,20 +44,20 @@ pub async fn run(data: &DataDir, file: &Path) -> Result<(), Failure> {
     let mut replay = Replay { client: Client::new(), running, token, replayed: 0 };
     let start = replay.start(data).await?;
     let mut rows = csv::Reader::from_path(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let (mut count, mut day) = (0_u32, 0);
+    let (mut count, mut again, mut day) = (0_u32, 0, 0);
     for (at, row) in rows.deserialize().enumerate() {
         let row: Row = row?;
         if row.day > day {
             day = row.day;
             replay.reach(start.plus_seconds(day * 86_400).ok_or("the sample reaches too far")?).await?;
         }
-        replay
-            .play(&row, &format!("sample-{at}"))
-            .await
-            .map_err(|error| format!("row {}: {error}", at + 2))?;
+        let before = replay.replayed;
+        let played = replay.play(&row, &format!("sample-{at}")).await;
+        played.map_err(|error| format!("row {}: {error}", at + 2))?;
         count += 1;
+        again += u32::from(replay.replayed > before);
     }
-    println!("{count} movements over {day} days, {} of them replayed before", replay.replayed);
+    println!("{count} movements over {day} days, {again} of them replayed before");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Who may do what to a wallet: the "who" column of CONTRACT section 2, as one pure function.
+//! Who may do what to a wallet, as one pure function.
 //!
 //! **Invariant:** what is not granted here is refused; a caller who may do such things, but not to this
 //! wallet, learns only that there is no such wallet.

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use std::fmt;
 use std::iter::Sum;
 
-/// The largest amount that one request may name: 10^13 major units (CONTRACT section 1).
+/// The largest amount that one request may name: 10^13 major units.
 const MAX_REQUESTED: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0);
 
 /// A sum of money in major units, zero or more.

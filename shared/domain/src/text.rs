@@ -40,7 +40,7 @@ impl fmt::Debug for FreeText {
 pub struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {
-    /// Takes pairs within the bounds of CONTRACT section 1.
+    /// Takes pairs within these bounds.
     pub fn try_new(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
         if pairs.len() > 20 {
             return Err(ParseError("must have at most 20 pairs"));

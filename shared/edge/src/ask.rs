@@ -21,7 +21,7 @@ use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use std::io::Read;
 
-/// The largest JSON body, decoded (CONTRACT section 1).
+/// The largest JSON body, decoded.
 const MAX_BODY: usize = 256 * 1024;
 
 /// A request.

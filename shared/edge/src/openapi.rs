@@ -10,7 +10,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, PathItem, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
@@ -39,6 +39,7 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
         .description(Some("Claims: sub, role (customer, staff, admin, agency, client, service), scope"))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    document.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
     answers_are_whole(&mut components.schemas);
     for (status, name, description) in PROBLEMS {
         components.responses.insert((*name).to_owned(), problem(status, description).into());

@@ -28,7 +28,7 @@ pub struct Settings {
     pub attempt_timeout: Duration,
 }
 
-/// An HTTP client with TLS by ring (a third of the cold start of the default; DESIGN section 6).
+/// An HTTP client with TLS by ring (a third of the cold start of the default).
 pub fn https() -> HttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
