@@ -70,6 +70,16 @@ async fn a_balance_costs_one_read_unit_and_a_replay_two_round_trips() {
 }
 
 #[tokio::test]
+async fn a_capture_for_an_order_reads_the_order_that_its_hold_names_in_a_third_round_trip() {
+    let world = world().await;
+    let body = r#"{"amount":5,"order_id":"o"}"#;
+    let hold = world.post(&service("wallet:hold"), "/api/wallet/a/holds", body).await.text("/hold_id");
+    let path = format!("/api/wallet/holds/{hold}/capture");
+    let found = cost(&world, world.post(&service("wallet:hold"), &path, "")).await;
+    assert_eq!((found.round_trips, found.write_units), (3, Decimal::from(9)));
+}
+
+#[tokio::test]
 async fn a_refusal_costs_five_read_units_in_two_round_trips() {
     let world = world().await;
     world.meter.take();
