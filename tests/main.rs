@@ -10,6 +10,7 @@ mod laws {
     mod machine;
     mod money;
     mod precedence;
+    mod topups;
 }
 mod wallet_api {
     mod bad_input;
@@ -18,6 +19,7 @@ mod wallet_api {
     mod history;
     mod holds;
     mod idempotency;
+    mod order_payments;
     pub mod orders;
     mod status;
     mod transfers;

@@ -11,9 +11,11 @@ use domain::decide::create::CreateWallet;
 use domain::decide::debit::DeductCredits;
 use domain::decide::holds::PlaceHold;
 use domain::entry::Entry;
+use domain::gateway::ReversalId;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, IdempotencyKey, OrderId, RequestId};
+use domain::ids::{CustomerId, IdempotencyKey, OrderId, RequestId, TopUpId};
 use domain::money::{Amount, Money};
+use domain::owed::{Debt, Owed};
 use domain::policy::Policy;
 use domain::text::Metadata;
 use domain::time::Timestamp;
@@ -73,8 +75,16 @@ fn books() -> Books {
         account: memory.accounts.get(&customer).cloned(),
         holds: memory.holds.values().cloned().collect(),
         orders: memory.orders.values().cloned().collect(),
+        owed: vec![],
+        topups: vec![],
         entries: memory.entries.values().cloned().collect(),
     }
+}
+
+fn owing(text: &str) -> Owed {
+    let (reversal, topup) =
+        (ReversalId::stored("refund:razorpay:r"), TopUpId::parse("topup_00000000000000000000.a"));
+    Owed::stored(vec![Debt { reversal, topup: topup.unwrap(), amount: money(text) }], vec![]).unwrap()
 }
 
 fn money(text: &str) -> Money {
@@ -155,7 +165,7 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| b.orders.clear(), "the order is paid or held for, but not stored");
     is_found(|b| account(b).status = domain::account::Status::Frozen, "its status is stored as FROZEN");
     is_found(|b| account(b).opening.initial = money("600"), "was opened with a balance");
-    is_found(|b| account(b).owed = money("1"), "owed is stored as 1");
+    is_found(|b| account(b).owed = owing("1"), "owed is stored as 1");
     is_found(|b| b.referral = None, "its referral code is not registered");
     let later = || Timestamp::parse("2027-01-16T10:00:00Z").unwrap();
     is_found(|b| account(b).updated_at = later(), "its last change is stored as 2027");

@@ -7,14 +7,18 @@ use domain::audit::{Books, prove};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::decide::{Command, State};
-use domain::decision::{Decision, Outcome, Write};
+use domain::decision::{Decision, Listing, Outcome, Write};
 use domain::entry::Entry;
+use domain::event::{Alert, Event, Lead, LeadTo};
+use domain::gateway::Handle;
 use domain::hold::Hold;
-use domain::ids::{CustomerId, HoldId, OrderId};
+use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, TopUpId};
 use domain::order::Order;
+use domain::owed::OwedChange;
 use domain::posting::Party;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
+use domain::topup::TopUp;
 use std::collections::BTreeMap;
 
 /// All wallets of one property test.
@@ -28,6 +32,18 @@ pub struct Memory {
     pub holds: BTreeMap<HoldId, Hold>,
     /// By id.
     pub orders: BTreeMap<OrderId, Order>,
+    /// By id.
+    pub topups: BTreeMap<TopUpId, TopUp>,
+    /// By what they are known under.
+    pub leads: BTreeMap<Handle, Lead>,
+    /// By id.
+    pub events: BTreeMap<EventId, Event>,
+    /// The open alerts.
+    pub alerts: BTreeMap<AlertId, Alert>,
+    /// The places in lists.
+    pub lists: Vec<Listing>,
+    /// By customer, with the version that each made.
+    pub owed: BTreeMap<CustomerId, Vec<(u64, OwedChange)>>,
     /// By customer, with the version that each made.
     pub statuses: BTreeMap<CustomerId, Vec<(u64, StatusChange)>>,
 }
@@ -43,11 +59,40 @@ impl Memory {
         let needs = command.needs();
         let hold = needs.hold.and_then(|id| self.holds.get(&id)).cloned();
         let order = needs.order.or_else(|| hold.as_ref().and_then(|hold| hold.view.order_id.clone()));
+        let topup = needs.topup.and_then(|id| self.topups.get(&id)).cloned();
+        let leads: BTreeMap<Handle, Lead> =
+            needs.leads.iter().filter_map(|at| Some((at.clone(), self.leads.get(at)?.clone()))).collect();
+        let strays = leads.values().filter_map(|lead| match &lead.to {
+            LeadTo::Stray(stray) => Some((stray.event.clone(), self.events.get(&stray.event)?.clone())),
+            _ => None,
+        });
+        let credited = topup.as_ref().and_then(|topup| Some((topup.id.customer(), topup.credited.as_ref()?)));
+        let caused = |prefix: String| {
+            let (customer, _) = credited.unwrap();
+            let mine =
+                |entry: &&Entry| entry.customer == *customer && entry.cause.as_str().starts_with(&prefix);
+            let mut found: Vec<Entry> = self.entries.values().filter(mine).cloned().collect();
+            found.sort_by_key(|entry| entry.seq);
+            found
+        };
+        let (moved, expired) = match (&needs.reversal, credited) {
+            (Some(id), Some((_, credited))) => (
+                caused(Cause::of_reversal(id)),
+                credited.expires_on.map_or(vec![], |date| caused(Cause::of_expiry(date, credited.class))),
+            ),
+            _ => (vec![], vec![]),
+        };
         State {
-            party: self.party(&needs.customer),
+            quarantined: strays.collect(),
+            event: needs.event.and_then(|id| self.events.get(&id)).cloned(),
+            topup,
+            moved,
+            expired,
+            party: needs.customer.and_then(|id| self.party(&id)),
             counterparty: needs.counterparty.and_then(|id| self.party(&id)),
             order: order.and_then(|id| self.orders.get(&id)).cloned(),
             hold,
+            leads,
             codes_taken: 0,
         }
     }
@@ -76,7 +121,7 @@ impl Memory {
 
     fn replay(&self, command: &dyn Command, state: &State) -> Option<Result<(Outcome, bool), Rejection>> {
         let key = command.key(state)?;
-        let entry = self.entries.get(&(command.needs().customer, key.cause.clone()))?;
+        let entry = self.entries.get(&(command.needs().customer?, key.cause.clone()))?;
         Some(key.answers(entry).map(|()| (Outcome::Entry(Box::new(entry.clone())), true)))
     }
 
@@ -89,7 +134,17 @@ impl Memory {
             Write::Hold { hold, was } => self.holds[&hold.id].seq == *was,
             Write::OpenOrder(order) => !self.orders.contains_key(&order.id),
             Write::Order { order, was } => self.orders[&order.id].version == *was,
-            Write::ReferralCode { .. } | Write::StatusRecord { .. } => true,
+            Write::OpenTopUp(topup) => !self.topups.contains_key(&topup.id),
+            Write::TopUp { topup, was } => self.topups[&topup.id].version == *was,
+            Write::Event { event, was, .. } => self.events.get(&event.id).map_or(0, |e| e.version) == *was,
+            Write::Lead { lead, was } => self.leads.get(&lead.handle).map_or(0, |l| l.version) == *was,
+            Write::ListOrder { .. }
+            | Write::ReferralCode { .. }
+            | Write::StatusRecord { .. }
+            | Write::OwedRecord { .. }
+            | Write::Alert(_)
+            | Write::List(_)
+            | Write::Unlist(_) => true,
         }
     }
 
@@ -115,7 +170,30 @@ impl Memory {
                 Write::StatusRecord { customer, version, change } => {
                     self.statuses.entry(customer).or_default().push((version, change));
                 }
-                Write::ReferralCode { .. } => {}
+                Write::OwedRecord { customer, version, change, .. } => {
+                    self.owed.entry(customer).or_default().push((version, change));
+                }
+                Write::OpenTopUp(topup) | Write::TopUp { topup, .. } => {
+                    self.topups.insert(topup.id.clone(), topup);
+                }
+                Write::Event { event, .. } => {
+                    self.events.insert(event.id.clone(), event);
+                }
+                Write::Lead { lead, .. } => {
+                    self.leads.insert(lead.handle.clone(), lead);
+                }
+                Write::Alert(alert) if alert.closed_at.is_none() => {
+                    self.alerts.insert(alert.id.clone(), alert);
+                }
+                Write::Alert(alert) => {
+                    self.alerts.remove(&alert.id).expect("an alert is closed that is not open");
+                }
+                Write::List(listing) => self.lists.push(listing),
+                Write::Unlist(listing) => {
+                    let at = self.lists.iter().position(|had| *had == listing).expect("not listed");
+                    self.lists.remove(at);
+                }
+                Write::ListOrder { .. } | Write::ReferralCode { .. } => {}
             }
         }
         true
@@ -135,6 +213,13 @@ impl Memory {
                 referral: Some(self.accounts[customer].referral_code.clone()),
                 seen: last,
                 reached: last,
+                owed: self.owed.get(customer).cloned().unwrap_or_default(),
+                topups: self
+                    .topups
+                    .values()
+                    .filter(|topup| topup.id.customer() == customer)
+                    .cloned()
+                    .collect(),
                 statuses: self.statuses.get(customer).cloned().unwrap_or_default(),
                 account: self.accounts.get(customer).cloned(),
                 holds: self.holds.values().filter(|hold| hold.customer() == customer).cloned().collect(),

@@ -3,7 +3,6 @@
 use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::faults::Faults;
-use axum::Router;
 use axum::body::Body;
 use domain::currency::Currency;
 use domain::policy::Policy;
@@ -17,6 +16,7 @@ use lambda_http::aws_lambda_events::apigw::{
 };
 use lambda_http::request::RequestContext;
 use scrip::database::Embedded;
+use scrip::functions::{Function, functions, serving};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -73,7 +73,7 @@ pub struct World {
     pub faults: Arc<Faults>,
     /// What it costs.
     pub meter: Arc<Meter>,
-    router: Router,
+    functions: Vec<Function>,
     record: Mutex<Record>,
     endpoint: String,
     _database: Option<Arc<Embedded>>,
@@ -130,9 +130,9 @@ impl World {
             cursors: CursorKey::new("a key for tests"),
             expiry_history_days: None,
         };
-        let router = wallet::router(app.clone());
+        let functions = functions(&app);
         let record = Mutex::default();
-        Self { app, clock, faults, meter, router, record, endpoint, _database: database }
+        Self { app, clock, faults, meter, functions, record, endpoint, _database: database }
     }
 
     /// Where the table is.
@@ -158,7 +158,9 @@ impl World {
             authorizer
         });
         request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let path = request.uri().path();
+        let function = serving(&self.functions, path).unwrap_or_else(|| panic!("nothing serves {path}"));
+        let response = function.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };

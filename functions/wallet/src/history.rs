@@ -8,7 +8,6 @@ use axum::response::Response;
 use domain::account::Account;
 use domain::authz::Action;
 use domain::decide::Settle;
-use domain::decision::Outcome;
 use domain::entry::{Entry, EntryType};
 use domain::ids::TransactionId;
 use domain::lot::Source;
@@ -32,10 +31,7 @@ pub(crate) async fn written_down(app: &App, ask: &Ask) -> Result<Account, Proble
     let customer = ask.customer()?;
     ask.permit(Action::Read, &customer)?;
     let done = app.store.execute(&Settle { customer }, &ask.context(app)?).await?;
-    match done.outcome {
-        Outcome::Account(account) => Ok(*account),
-        Outcome::Entry(_) => Err(Problem::internal()),
-    }
+    done.account().cloned().ok_or_else(Problem::internal)
 }
 
 /// Which entries are wanted.

@@ -15,16 +15,16 @@ mod wire;
 
 pub use openapi::document;
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Router, middleware};
 use domain::account::Status;
 use domain::authz::{Action, Denial, permit};
 use domain::decide::Command;
 use domain::ids::{CustomerId, HoldId};
-use edge::{App, Ask, Problem, reply, telemetry};
-use http::StatusCode;
+use edge::routes::complete;
+use edge::{App, Ask, Problem, reply};
 use store::Done;
 
 /// The routes of this function.
@@ -52,16 +52,13 @@ pub fn router(app: App) -> Router {
         .route("/expiry-history", get(history::expiries))
         .route("/referral-code", get(reads::referral_code))
         .route("/tier-benefits", get(reads::tier_benefits));
-    Router::new()
+    let routes = Router::new()
         .route("/health", get(reads::health))
         .route("/api/wallet/health", get(reads::health))
         .route("/api/wallet/create", post(create))
         .nest("/api/wallet/holds", holds)
-        .nest("/api/wallet/{customer_id}", wallet)
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(not_found)
-        .layer(middleware::from_fn(telemetry::layer))
-        .with_state(app)
+        .nest("/api/wallet/{customer_id}", wallet);
+    complete(routes, app)
 }
 
 /// Opens a wallet.
@@ -214,13 +211,4 @@ pub(crate) fn permit_hold(ask: &Ask, hold: &HoldId) -> Result<(), Problem> {
         Denial::Unknown => Problem::hold_not_found(),
         Denial::Forbidden => Problem::forbidden(),
     })
-}
-
-async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
-}
-
-async fn method_not_allowed() -> Problem {
-    let detail = "this path does not take this method";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }

@@ -11,9 +11,9 @@ use domain::authz::Action;
 use domain::lot::Lot;
 use domain::money::Money;
 use domain::time::{days_until, plus_days};
-use edge::app::VERSION;
 use edge::json::Number;
 use edge::params::whole;
+use edge::routes;
 use edge::{App, Ask, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -218,19 +218,9 @@ pub(crate) async fn hold(State(app): State<App>, ask: Ask) -> Result<Response, P
     reply::ok(&views::hold(&id, &hold.view, posting.account.currency))
 }
 
-/// That the function runs and reaches its table.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Health {
-    #[schema(examples("ok"))]
-    status: &'static str,
-    version: &'static str,
-    table: String,
-}
-
 /// Whether the table is reachable.
 #[utoipa::path(get, path = "/api/wallet/health", tag = "wallet", security(()),
-    responses((status = 200, body = Health)))]
+    responses((status = 200, body = routes::Health)))]
 pub(crate) async fn health(State(app): State<App>) -> Result<Response, Problem> {
-    app.store.reach().await?;
-    reply::ok(&Health { status: "ok", version: VERSION, table: app.store.table().to_owned() })
+    routes::health(&app).await
 }

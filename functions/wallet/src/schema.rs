@@ -2,24 +2,9 @@
 //!
 //! **Invariant:** [`crate::wire`] asks for exactly these fields; a test holds the two against each other.
 
+use edge::json::amount_schema as amount;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
-
-/// A JSON number or a decimal string; exact, above zero, at most 10^13.
-fn amount() -> Schema {
-    let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Number));
-    let text =
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(r"^\d+(\.\d+)?$"));
-    let description = "Money in major units: above zero, at most 10^13, no more digits than the currency has";
-    OneOfBuilder::new()
-        .item(number)
-        .item(text)
-        .description(Some(description))
-        .examples([serde_json::json!(300), serde_json::json!("300.10")])
-        .build()
-        .into()
-}
 
 /// Open a wallet.
 #[derive(ToSchema)]

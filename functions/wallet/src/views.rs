@@ -6,14 +6,12 @@
 use domain::account::Account;
 use domain::actor::{Actor, Role};
 use domain::currency::Currency;
-use domain::decision::Outcome;
 use domain::entry::{Entry, EntryType};
 use domain::hold::HoldView;
 use domain::ids::{HoldId, TransactionId, WalletId};
-use domain::lot::{Lot, Source};
 use domain::money::Money;
-use domain::text::FreeText;
 use edge::json::Number;
+pub(crate) use edge::movement::{Transaction, location, transaction};
 use edge::{App, Problem};
 use serde::Serialize;
 use serde_json::Value;
@@ -69,7 +67,7 @@ pub(crate) fn wallet(account: &Account, app: &App) -> Wallet {
         balance: money(account.balance()),
         available: money(account.available()),
         held: money(account.held()),
-        owed: money(account.owed),
+        owed: money(account.owed.total()),
         total_earned: money(account.totals.earned),
         total_spent: money(account.totals.spent),
         total_refunded: money(account.totals.refunded),
@@ -85,100 +83,7 @@ pub(crate) fn wallet(account: &Account, app: &App) -> Wallet {
 
 /// The wallet that an operation left.
 pub(crate) fn wallet_of(done: &Done, app: &App) -> Result<Wallet, Problem> {
-    match &done.outcome {
-        Outcome::Account(account) => Ok(wallet(account, app)),
-        Outcome::Entry(_) => Err(Problem::internal()),
-    }
-}
-
-/// Some credit of one date.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct LotView {
-    amount: Number,
-    /// The last date; null: never expires.
-    #[schema(format = Date)]
-    expires_on: Option<String>,
-    source: &'static str,
-}
-
-/// Who did it.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ActorView {
-    /// The role, or `system` for what the clock has done.
-    role: &'static str,
-    sub: String,
-}
-
-/// One movement of value; never changed, never deleted.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Transaction {
-    id: String,
-    customer_id: String,
-    wallet_id: String,
-    /// Its number in the wallet, without gaps.
-    seq: u64,
-    #[serde(rename = "type")]
-    #[schema(examples("DEBIT"))]
-    kind: &'static str,
-    /// Positive; the type tells the direction.
-    amount: Number,
-    currency: &'static str,
-    reason: Option<String>,
-    source: Option<&'static str>,
-    order_id: Option<String>,
-    hold_id: Option<String>,
-    #[schema(examples("COMPLETED"))]
-    status: &'static str,
-    #[schema(format = Date)]
-    expiry_date: Option<String>,
-    /// The balance (available + held) afterwards; of another's wallet only for staff.
-    balance_after: Option<Number>,
-    #[schema(format = DateTime)]
-    created_at: String,
-    actor: ActorView,
-    /// The cause: why value moved, once.
-    reference: String,
-    lots: Vec<LotView>,
-    metadata: BTreeMap<String, String>,
-}
-
-fn lots(lots: &[Lot], currency: Currency) -> Vec<LotView> {
-    let view = |lot: &Lot| LotView {
-        amount: Number::money(lot.amount, currency),
-        expires_on: lot.expires_on.map(|date| date.to_string()),
-        source: lot.source.as_str(),
-    };
-    lots.iter().map(view).collect()
-}
-
-/// A movement as callers see it.
-pub(crate) fn transaction(entry: &Entry) -> Transaction {
-    Transaction {
-        id: entry.id().to_string(),
-        customer_id: entry.customer.to_string(),
-        wallet_id: WalletId::of(&entry.customer).to_string(),
-        seq: entry.seq,
-        kind: entry.kind.as_str(),
-        amount: Number::money(entry.amount, entry.currency),
-        currency: entry.currency.code(),
-        reason: entry.reason.as_ref().map(FreeText::as_str).map(str::to_owned),
-        source: entry.source.map(Source::as_str),
-        order_id: entry.order_id.as_ref().map(ToString::to_string),
-        hold_id: entry.hold_id.as_ref().map(ToString::to_string),
-        status: "COMPLETED",
-        expiry_date: entry.expires_on.map(|date| date.to_string()),
-        balance_after: Some(Number::money(entry.balance_after, entry.currency)),
-        created_at: entry.at.to_string(),
-        actor: ActorView { role: entry.by.role.as_str(), sub: entry.by.sub.clone() },
-        reference: entry.cause.to_string(),
-        lots: lots(&entry.lots, entry.currency),
-        metadata: entry.metadata.pairs().clone(),
-    }
-}
-
-/// Where a movement can be read again.
-pub(crate) fn location(entry: &Entry) -> String {
-    format!("/api/wallet/{}/transactions/{}", entry.customer, entry.id())
+    done.account().map(|account| wallet(account, app)).ok_or_else(Problem::internal)
 }
 
 /// Both sides of a transfer.

@@ -110,7 +110,7 @@ enum ClockCommand {
 
 #[derive(Args)]
 struct Invoke {
-    /// wallet or expire-credits.
+    /// Its name, such as wallet, order-payment or expire-credits.
     function: String,
     /// The event, as Lambda would get it.
     event: PathBuf,

@@ -3,9 +3,9 @@
 //! **Invariant:** a request reaches a function only with the claims of a token that was verified here, or on a
 //! route that is open; what a caller sends about itself counts for nothing.
 
+use crate::functions::{Function, serving};
 use crate::keys::Keys;
 use crate::token;
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use edge::Problem;
@@ -18,14 +18,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tower::ServiceExt;
 
-/// A function behind the gateway.
-pub struct Function {
-    /// The paths it serves begin with this.
-    pub prefix: &'static str,
-    /// Its routes.
-    pub router: Router,
-}
-
 /// The gateway's state.
 pub struct Gateway {
     /// The functions, by path.
@@ -35,16 +27,13 @@ pub struct Gateway {
 }
 
 /// Paths that need no token.
-const OPEN: [&str; 2] = ["/health", "/api/wallet/health"];
+const OPEN: [&str; 3] = ["/health", "/api/wallet/health", "/api/integration/health"];
 
 /// Verifies the caller and hands the request to its function.
 pub async fn handle(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
     let id = request_id();
     let path = request.uri().path();
-    let serves = |function: &&Function| {
-        path.strip_prefix(function.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let Some(function) = gateway.functions.iter().find(serves) else {
+    let Some(function) = serving(&gateway.functions, path) else {
         let detail = "there is nothing at this path";
         return Problem::new(StatusCode::NOT_FOUND, "not_found", detail).respond(&id);
     };

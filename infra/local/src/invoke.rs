@@ -5,6 +5,7 @@
 
 use crate::clock::{self, TestClock};
 use crate::data::DataDir;
+use crate::functions::functions;
 use crate::keys::Keys;
 use crate::platform::Link;
 use crate::{Failure, gateway};
@@ -38,23 +39,27 @@ pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, 
 pub async fn invoke(app: &App, function: &str, event: &str) -> Result<Value, Failure> {
     let mut context = Context::default();
     context.request_id = gateway::request_id();
+    if let Some(http) = functions(app).into_iter().find(|known| known.name == function) {
+        let event: LambdaRequest = serde_json::from_str(event)?;
+        // The adapter itself cannot cross an await in a future that moves between threads.
+        let answer = {
+            let mut adapter = Adapter::from(http.router);
+            Service::call(&mut adapter, LambdaEvent::new(event, context))
+        };
+        return match answer.await {
+            Ok(answer) => Ok(serde_json::to_value(&answer)?),
+            Err(never) => match never {},
+        };
+    }
     match function {
-        "wallet" => {
-            let event: LambdaRequest = serde_json::from_str(event)?;
-            // The adapter itself cannot cross an await in a future that moves between threads.
-            let answer = {
-                let mut adapter = Adapter::from(wallet::router(app.clone()));
-                Service::call(&mut adapter, LambdaEvent::new(event, context))
-            };
-            match answer.await {
-                Ok(answer) => Ok(serde_json::to_value(&answer)?),
-                Err(never) => match never {},
-            }
-        }
         "expire-credits" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
             Ok(serde_json::to_value(expire_credits::handle(app, event).await?)?)
         }
-        other => Err(format!("there is no function {other}; there are wallet and expire-credits").into()),
+        other => {
+            let http = functions(app).into_iter().map(|known| known.name);
+            let names: Vec<&str> = http.chain(SCHEDULED).collect();
+            Err(format!("there is no function {other}; there are {}", names.join(", ")).into())
+        }
     }
 }

@@ -14,6 +14,7 @@ pub mod control;
 pub mod data;
 pub mod database;
 pub mod docs;
+pub mod functions;
 pub mod gateway;
 pub mod invoke;
 pub mod keys;

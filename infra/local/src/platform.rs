@@ -6,7 +6,8 @@ use crate::clock::TestClock;
 use crate::control::Control;
 use crate::data::{DataDir, Running};
 use crate::database::Embedded;
-use crate::gateway::{Function, Gateway};
+use crate::functions::functions;
+use crate::gateway::Gateway;
 use crate::keys::Keys;
 use crate::token::Grant;
 use crate::{Failure, control, docs, gateway, invoke};
@@ -217,15 +218,10 @@ fn embedded(options: &Options, data: &DataDir, api: SocketAddr) -> Result<Link, 
 }
 
 fn routes(app: App, clock: Arc<TestClock>, keys: &Arc<Keys>) -> Result<Router, Failure> {
-    let wallet = wallet::router(app.clone());
-    let functions = vec![
-        Function { prefix: "/api/wallet", router: wallet.clone() },
-        Function { prefix: "/health", router: wallet },
-    ];
-    let gateway = Arc::new(Gateway { functions, keys: keys.clone() });
+    let gateway = Arc::new(Gateway { functions: functions(&app), keys: keys.clone() });
     let jwks = serde_json::json!({"keys": [keys.jwk]});
-    let functions = Router::new().fallback(any(gateway::handle)).with_state(gateway);
-    Ok(control::router(Control { app, clock, jwks }).merge(docs::router()?).merge(functions))
+    let handled = Router::new().fallback(any(gateway::handle)).with_state(gateway);
+    Ok(control::router(Control { app, clock, jwks }).merge(docs::router()?).merge(handled))
 }
 
 /// The schedules of the template, driven by the machine's clock.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** `apply` is the only way value enters or leaves; it refuses an entry that does not continue
 //! the chain, so a stored account equals the fold of its entries or something was tampered with.
+//! **Invariant:** what is owed changes only by [`Account::owe`] and by the collection of it.
 //! **Invariant:** available = Σ lots, held = Σ open holds, balance = available + held; none is negative.
 
 use crate::actor::Signature;
@@ -13,6 +14,7 @@ use crate::hash::Hash;
 use crate::ids::{CustomerId, HoldId, ReferralCode, RequestId};
 use crate::lot::Lots;
 use crate::money::Money;
+use crate::owed::{Owed, OwedChange};
 use crate::parse::ParseError;
 use crate::text::{FreeText, Metadata};
 use crate::time::Timestamp;
@@ -116,7 +118,7 @@ pub struct Account {
     /// What is set aside.
     pub holds: BTreeMap<HoldId, OpenHold>,
     /// What is still to be collected for payments that were taken back.
-    pub owed: Money,
+    pub owed: Owed,
     /// Sums since it was opened.
     pub totals: Totals,
     /// The number of its last entry.
@@ -174,7 +176,7 @@ impl Account {
             status: Status::Active,
             lots: Lots::default(),
             holds: BTreeMap::new(),
-            owed: Money::ZERO,
+            owed: Owed::default(),
             totals: Totals::default(),
             seq: 0,
             head: Hash::GENESIS,
@@ -248,6 +250,7 @@ impl Account {
         }
         self.move_lots(entry)?;
         self.move_hold(entry)?;
+        self.collect(entry)?;
         self.count(entry)?;
         if self.balance() != entry.balance_after {
             return Err(Broken("states another balance than its predecessors lead to"));
@@ -261,7 +264,11 @@ impl Account {
 
     fn move_lots(&mut self, entry: &Entry) -> Result<(), Broken> {
         match entry.kind {
-            EntryType::Credit | EntryType::Refund | EntryType::TransferIn | EntryType::Release => {
+            EntryType::Credit
+            | EntryType::Refund
+            | EntryType::TransferIn
+            | EntryType::Release
+            | EntryType::Adjustment => {
                 for lot in &entry.lots {
                     self.lots.add(lot).ok_or(Broken("overflows a lot"))?;
                 }
@@ -271,8 +278,7 @@ impl Account {
             | EntryType::Hold
             | EntryType::TransferOut
             | EntryType::Clawback
-            | EntryType::OwedCollected
-            | EntryType::Adjustment => {
+            | EntryType::OwedCollected => {
                 for lot in &entry.lots {
                     self.lots.remove(lot).ok_or(Broken("takes more from a lot than it has"))?;
                 }
@@ -280,6 +286,24 @@ impl Account {
             // The lots left the account when the hold was placed.
             EntryType::Capture => {}
         }
+        Ok(())
+    }
+
+    fn collect(&mut self, entry: &Entry) -> Result<(), Broken> {
+        if entry.kind != EntryType::OwedCollected {
+            return Ok(());
+        }
+        let reversed = entry.after.reversal.as_ref().ok_or(Broken("names no debt"))?;
+        self.owed.lower(&reversed.id, entry.amount).ok_or(Broken("collects more than is owed"))
+    }
+
+    /// Records that more or less is owed; on an error the account must be thrown away.
+    pub fn owe(&mut self, change: &OwedChange) -> Result<(), Broken> {
+        if change.seq != self.seq {
+            return Err(Broken("changes what is owed at another entry"));
+        }
+        self.owed.change(change).ok_or(Broken("changes what is owed to what cannot be"))?;
+        self.updated_at = self.updated_at.max(change.at);
         Ok(())
     }
 

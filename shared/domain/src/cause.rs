@@ -4,8 +4,9 @@
 //! `:` inside an id or a key cannot be mistaken for a separator.
 //! **Invariant:** a cause fits a DynamoDB sort key (1 024 bytes), whatever the caller sent.
 
+use crate::gateway::{Gateway, ReversalId};
 use crate::hash::Hash;
-use crate::ids::{HoldId, IdempotencyKey, OrderId, RequestId};
+use crate::ids::{GatewayId, HoldId, IdempotencyKey, OrderId, RequestId};
 use crate::lot::LotClass;
 use crate::time::Date;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -32,6 +33,8 @@ pub enum Operation {
     Release,
     /// Transfer to another wallet.
     Transfer,
+    /// Begin a top-up.
+    TopUp,
 }
 
 impl Operation {
@@ -46,6 +49,7 @@ impl Operation {
             Self::Capture => "capture",
             Self::Release => "release",
             Self::Transfer => "transfer",
+            Self::TopUp => "topup",
         }
     }
 }
@@ -81,6 +85,32 @@ impl Cause {
     /// A hold that nobody captured or released in time.
     pub fn hold_timeout(hold: &HoldId) -> Self {
         Self(format!("hold-timeout:{}", part(hold.as_str())))
+    }
+
+    /// A captured payment of a gateway.
+    pub fn topup(gateway: Gateway, payment: &GatewayId) -> Self {
+        Self(format!("topup:{}:{}", gateway.as_str(), part(payment.as_str())))
+    }
+
+    /// The `step`-th movement of a refund or dispute: `refund:razorpay:rfnd_1:1`.
+    pub fn reversal(id: &ReversalId, step: u32) -> Self {
+        Self(format!("{}{step}", Self::of_reversal(id)))
+    }
+
+    /// The collection, as entry `seq`, of what is owed for a refund or dispute.
+    pub fn collection(id: &ReversalId, seq: u64) -> Self {
+        Self(format!("{}owed:{seq}", Self::of_reversal(id)))
+    }
+
+    /// What the causes of all movements of a refund or dispute begin with.
+    pub fn of_reversal(id: &ReversalId) -> String {
+        let parts: Vec<String> = id.as_str().splitn(3, ':').map(part).collect();
+        format!("{}:", parts.join(":"))
+    }
+
+    /// What the causes of all expiries of a date and class begin with.
+    pub fn of_expiry(date: Date, class: LotClass) -> String {
+        format!("expiry:{date}:{}:", class.as_str())
     }
 
     /// Takes a cause that was stored.

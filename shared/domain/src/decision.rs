@@ -5,10 +5,14 @@
 
 use crate::account::{Account, StatusChange};
 use crate::entry::Entry;
+use crate::event::{Alert, Event, EventStatus, Lead};
 use crate::hold::Hold;
-use crate::ids::{CustomerId, ReferralCode};
+use crate::ids::{AlertId, CustomerId, EventId, OrderId, ReferralCode, TopUpId};
 use crate::order::Order;
+use crate::owed::OwedChange;
 use crate::rejection::Rejection;
+use crate::time::Timestamp;
+use crate::topup::TopUp;
 
 /// One item to write, with its condition.
 #[derive(Clone, Debug)]
@@ -42,6 +46,57 @@ pub enum Write {
         /// Its version before.
         was: u64,
     },
+    /// The record of a change of what is owed; written with the account.
+    OwedRecord {
+        /// Whose wallet.
+        customer: CustomerId,
+        /// The version that the change made.
+        version: u64,
+        /// Its place among the changes of that version.
+        at: usize,
+        /// What changed.
+        change: OwedChange,
+    },
+    /// A new top-up; its id must be free.
+    OpenTopUp(TopUp),
+    /// A changed top-up; it must still have version `was`.
+    TopUp {
+        /// The top-up after the decision.
+        topup: TopUp,
+        /// Its version before.
+        was: u64,
+    },
+    /// A report; it must still have version `was` (zero: be new).
+    Event {
+        /// The report and what became of it.
+        event: Event,
+        /// Its body, sealed; only with a new one.
+        body: Vec<u8>,
+        /// Its version before.
+        was: u64,
+    },
+    /// What is known under a gateway's id; it must still have version `was` (zero: be new).
+    Lead {
+        /// Where it leads.
+        lead: Lead,
+        /// Its version before.
+        was: u64,
+    },
+    /// An alert, opened or closed; written with what it is about.
+    Alert(Alert),
+    /// A place in a list; written with what it lists.
+    List(Listing),
+    /// A place in a list that is given up.
+    Unlist(Listing),
+    /// A place in the list of a customer's registered orders; written with the order.
+    ListOrder {
+        /// Whose.
+        customer: CustomerId,
+        /// Which.
+        order: OrderId,
+        /// Since when.
+        at: Timestamp,
+    },
     /// A referral code; nobody may have it.
     ReferralCode {
         /// The code.
@@ -57,6 +112,36 @@ pub enum Write {
         version: u64,
         /// What changed.
         change: StatusChange,
+    },
+}
+
+/// A place in a list that people ask for, by time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// A customer's top-ups.
+    TopUp {
+        /// Which.
+        id: TopUpId,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Reports of a status.
+    Event {
+        /// Which.
+        id: EventId,
+        /// Of which status.
+        status: EventStatus,
+        /// When it came.
+        at: Timestamp,
+    },
+    /// Alerts, open or closed.
+    Alert {
+        /// Which.
+        id: AlertId,
+        /// Whether it is open.
+        open: bool,
+        /// Since when.
+        at: Timestamp,
     },
 }
 
@@ -85,6 +170,15 @@ impl Write {
             | Self::Hold { .. }
             | Self::OpenOrder(_)
             | Self::Order { .. }
+            | Self::ListOrder { .. }
+            | Self::OwedRecord { .. }
+            | Self::OpenTopUp(_)
+            | Self::TopUp { .. }
+            | Self::Event { .. }
+            | Self::Lead { .. }
+            | Self::Alert(_)
+            | Self::List(_)
+            | Self::Unlist(_)
             | Self::StatusRecord { .. } => Refused::Stale,
         }
     }
@@ -97,6 +191,14 @@ pub enum Outcome {
     Entry(Box<Entry>),
     /// The wallet, where the operation is not a movement.
     Account(Box<Account>),
+    /// The order, where it was registered.
+    Order(Box<Order>),
+    /// The top-up, and the reports that had waited for it.
+    TopUp(Box<TopUp>, Vec<EventId>),
+    /// What became of a report, and the reports that had waited for it.
+    Event(Box<Event>, Vec<EventId>),
+    /// The report is about this top-up: decide again with it loaded.
+    Elsewhere(TopUpId),
 }
 
 /// A decision.

@@ -8,12 +8,13 @@ use crate::actor::Signature;
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
+use crate::gateway::ReversalId;
 use crate::hash::Hash;
 use crate::hold::HoldView;
-use crate::ids::{CustomerId, HoldId, OrderId, RequestId, TransactionId};
+use crate::ids::{CustomerId, HoldId, OrderId, RequestId, TopUpId, TransactionId};
 use crate::lot::{Lot, Source};
 use crate::money::Money;
-use crate::order::OrderTotals;
+use crate::order::OrderView;
 use crate::parse::ParseError;
 use crate::text::{FreeText, Metadata};
 use crate::time::{Date, Timestamp};
@@ -43,11 +44,25 @@ pub enum EntryType {
     Clawback,
     /// Collected of what was owed.
     OwedCollected,
-    /// Corrected by hand.
+    /// Given back of what was taken: a dispute was won, or a refund failed.
     Adjustment,
 }
 
 impl EntryType {
+    /// True if it makes more available: whatever is owed is paid from it.
+    pub fn raises(self) -> bool {
+        match self {
+            Self::Credit | Self::Refund | Self::TransferIn | Self::Release | Self::Adjustment => true,
+            Self::Debit
+            | Self::Expiry
+            | Self::Hold
+            | Self::Capture
+            | Self::TransferOut
+            | Self::Clawback
+            | Self::OwedCollected => false,
+        }
+    }
+
     /// Every type, in the contract's order.
     pub const ALL: [Self; 12] = [
         Self::Credit,
@@ -110,9 +125,20 @@ pub struct After {
     /// The hold after it.
     pub hold: Option<HoldView>,
     /// The order after it.
-    pub order: Option<OrderTotals>,
+    pub order: Option<OrderView>,
     /// The entry on the other side.
     pub counterpart: Option<Counterpart>,
+    /// The refund or dispute that it is about.
+    pub reversal: Option<Reversed>,
+}
+
+/// The refund or dispute of a top-up that a movement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversed {
+    /// Which.
+    pub id: ReversalId,
+    /// Of which top-up.
+    pub topup: TopUpId,
 }
 
 /// One movement of value in one account.
@@ -214,15 +240,22 @@ impl Entry {
             }
         }
         if let Some(order) = &self.after.order {
-            lines.put("order_total", &order.total);
-            lines.put("order_paid", &order.paid);
-            lines.put("order_refunded", &order.refunded);
+            lines.put("order_total", &order.totals.total);
+            lines.put("order_paid", &order.totals.paid);
+            lines.put("order_refunded", &order.totals.refunded);
+            for transaction in &order.transactions {
+                lines.put("order_transaction", transaction);
+            }
         }
         if let Some(other) = &self.after.counterpart {
             lines.put("to", &format!("w:{}", other.customer));
             lines.put("to_seq", &other.seq);
             lines.put("to_cause", &other.cause);
             lines.put("to_balance_after", &other.balance_after);
+        }
+        if let Some(reversed) = &self.after.reversal {
+            lines.put("reversal", &reversed.id);
+            lines.put("topup", &reversed.topup);
         }
         lines.0
     }

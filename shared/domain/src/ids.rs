@@ -78,6 +78,55 @@ text_id! {
     IdempotencyKey
 }
 
+text_id! {
+    /// What a payment gateway calls one of its orders, payments, charges or reports.
+    GatewayId
+}
+text_id! {
+    /// A webhook event: `<endpoint>:<the gateway's id of it>`.
+    EventId
+}
+text_id! {
+    /// An alert: `alert_<hash of what it is about>`.
+    AlertId
+}
+
+impl GatewayId {
+    /// Reads a gateway's id, in the alphabet of callers' ids.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        caller_id(text).map(|id| Self(id.to_owned()))
+    }
+}
+
+impl EventId {
+    /// The event that a gateway calls `id`; an id in another alphabet is known by its digest.
+    pub fn of(endpoint: &str, id: &str) -> Self {
+        let plain =
+            caller_id(id).map_or_else(|_| format!("sha256-{}", Hash::of(id).prefix(16)), str::to_owned);
+        Self(format!("{endpoint}:{plain}"))
+    }
+
+    /// Reads an id from a path or a stored item.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("is not the id of an event");
+        let (endpoint, id) = text.split_once(':').ok_or(SHAPE)?;
+        let known = ["razorpay", "stripe", "paypal", "google-pay"].contains(&endpoint);
+        if known && caller_id(id).is_ok() { Ok(Self(text.to_owned())) } else { Err(SHAPE) }
+    }
+}
+
+impl AlertId {
+    /// The alert about this.
+    pub fn of(kind: &str, subject: &str) -> Self {
+        Self(format!("alert_{}", Hash::of(format!("{kind}|{subject}")).prefix(10)))
+    }
+
+    /// Takes an id that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
 impl CustomerId {
     /// Reads a caller's id; words that are path segments are refused.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
@@ -201,6 +250,59 @@ impl HoldId {
     /// Whose wallet holds it.
     pub fn customer(&self) -> &CustomerId {
         &self.customer
+    }
+}
+
+/// A top-up; its text carries the customer, so that a gateway's report that names it finds the wallet.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopUpId {
+    text: String,
+    customer: CustomerId,
+}
+
+impl TopUpId {
+    /// The id of the top-up that this cause makes.
+    pub fn mint(customer: &CustomerId, cause: &Cause) -> Self {
+        let text = format!("topup_{}.{customer}", Hash::of(format!("topup|{customer}|{cause}")).prefix(10));
+        Self { text, customer: customer.clone() }
+    }
+
+    /// Reads an id from a path, a body, a gateway's report or a stored item.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("is not a top-up id");
+        let (hash, customer) = text.strip_prefix("topup_").and_then(|t| t.split_once('.')).ok_or(SHAPE)?;
+        if hash.len() != 20 || !hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            return Err(SHAPE);
+        }
+        let customer = CustomerId::parse(customer).map_err(|_| SHAPE)?;
+        Ok(Self { text: text.to_owned(), customer })
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The part without the customer: short, and as unlikely to be met twice.
+    pub fn short(&self) -> &str {
+        self.text.split('.').next().unwrap_or(&self.text)
+    }
+
+    /// Into whose wallet.
+    pub fn customer(&self) -> &CustomerId {
+        &self.customer
+    }
+}
+
+impl fmt::Display for TopUpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for TopUpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

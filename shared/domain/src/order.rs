@@ -3,7 +3,7 @@
 //! **Invariant:** refunded ≤ paid ≤ total, and the refundable lots sum to paid − refunded.
 
 use crate::currency::Currency;
-use crate::ids::{CustomerId, OrderId};
+use crate::ids::{CustomerId, OrderId, RequestId, TransactionId};
 use crate::lot::Lot;
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 
 /// How many lots an order keeps apart.
 const MAX_KEPT: usize = 300;
+
+/// How many movements an order names: the newest.
+const MAX_NAMED: usize = 100;
 
 /// The sums of an order, as an entry remembers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,37 @@ pub struct OrderTotals {
     pub paid: Money,
     /// What has gone back.
     pub refunded: Money,
+}
+
+impl OrderTotals {
+    /// An order of which nothing has been paid.
+    pub fn unpaid(total: Money) -> Self {
+        Self { total, paid: Money::ZERO, refunded: Money::ZERO }
+    }
+
+    /// The contract's word for these sums.
+    pub fn status(&self) -> &'static str {
+        if self.paid.is_zero() {
+            "OPEN"
+        } else if self.refunded == self.paid {
+            "REFUNDED"
+        } else if !self.refunded.is_zero() {
+            "PARTIALLY_REFUNDED"
+        } else if self.paid == self.total {
+            "PAID"
+        } else {
+            "PARTIALLY_PAID"
+        }
+    }
+}
+
+/// An order as an entry remembers it: enough to answer from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderView {
+    /// Its sums.
+    pub totals: OrderTotals,
+    /// The movements that changed it, oldest first, at most the newest hundred.
+    pub transactions: Vec<TransactionId>,
 }
 
 /// An order as it is stored.
@@ -36,8 +70,12 @@ pub struct Order {
     pub totals: OrderTotals,
     /// What each lot paid and has left to refund, in burn order.
     pub lots: Vec<Lot>,
+    /// The movements that changed it, oldest first, at most the newest hundred.
+    pub transactions: Vec<TransactionId>,
     /// Since when it is known.
     pub created_at: Timestamp,
+    /// The invocation that made it known.
+    pub request: RequestId,
     /// The wallet's entry that last changed it (zero: none yet).
     pub seq: u64,
     /// Counts its changes; the guard against a stale read.
@@ -53,6 +91,18 @@ impl Order {
     /// What can still be refunded.
     pub fn refundable(&self) -> Money {
         self.totals.paid.saturating_sub(self.totals.refunded)
+    }
+
+    /// The order as callers see it.
+    pub fn view(&self) -> OrderView {
+        OrderView { totals: self.totals, transactions: self.transactions.clone() }
+    }
+
+    /// Notes a movement that changes it.
+    pub fn note(&mut self, transaction: TransactionId) {
+        self.transactions.push(transaction);
+        let extra = self.transactions.len().saturating_sub(MAX_NAMED);
+        self.transactions.drain(..extra);
     }
 
     /// Books a payment from these lots.

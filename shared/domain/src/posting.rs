@@ -7,13 +7,14 @@ use crate::account::Account;
 use crate::actor::Signature;
 use crate::cause::Cause;
 use crate::decision::Write;
-use crate::entry::{After, Entry, EntryType};
+use crate::entry::{After, Entry, EntryType, Reversed};
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
 use crate::hold::Hold;
 use crate::ids::{HoldId, OrderId, RequestId};
-use crate::lot::{Lot, Source};
+use crate::lot::{Lot, Source, split};
 use crate::money::Money;
+use crate::owed::OwedChange;
 use crate::rejection::Rejection;
 use crate::settle;
 use crate::text::{FreeText, Metadata};
@@ -102,6 +103,7 @@ pub struct Posting {
     pub now: Timestamp,
     was: u64,
     holds: BTreeMap<HoldId, (Hold, u64)>,
+    owed: Vec<OwedChange>,
 }
 
 impl Posting {
@@ -114,6 +116,7 @@ impl Posting {
             now: now.max(party.account.updated_at),
             was: party.account.version,
             holds,
+            owed: Vec::new(),
         };
         settle::post_due(&mut posting, limit)?;
         Ok(posting)
@@ -122,7 +125,7 @@ impl Posting {
     /// Starts a new wallet.
     pub fn of_new(account: Account) -> Self {
         let (now, was) = (account.created_at, account.version);
-        Self { account, entries: Vec::new(), now, was, holds: BTreeMap::new() }
+        Self { account, entries: Vec::new(), now, was, holds: BTreeMap::new(), owed: Vec::new() }
     }
 
     /// Today, UTC.
@@ -130,9 +133,11 @@ impl Posting {
         self.now.date()
     }
 
-    /// True if something is due that has not been posted.
+    /// True if the writes are too many to go with an operation's own: something is due that has not been posted,
+    /// or what was due has met debts.
     pub fn more_due(&self) -> bool {
-        self.account.next_due().is_some_and(|due| due <= self.now)
+        let collected = self.entries.iter().any(|entry| entry.kind == EntryType::OwedCollected);
+        collected || self.account.next_due().is_some_and(|due| due <= self.now)
     }
 
     /// Posts an entry dated now; gives it back.
@@ -146,15 +151,16 @@ impl Posting {
         let amount = Money::checked_sum(draft.lots.iter().map(|lot| lot.amount)).ok_or(OVERFLOW)?;
         let balance = self.account.balance();
         let balance_after = match draft.kind {
-            EntryType::Credit | EntryType::Refund | EntryType::TransferIn => balance.checked_add(amount),
+            EntryType::Credit | EntryType::Refund | EntryType::TransferIn | EntryType::Adjustment => {
+                balance.checked_add(amount)
+            }
             EntryType::Hold | EntryType::Release => Some(balance),
             EntryType::Debit
             | EntryType::Expiry
             | EntryType::Capture
             | EntryType::TransferOut
             | EntryType::Clawback
-            | EntryType::OwedCollected
-            | EntryType::Adjustment => balance.checked_sub(amount),
+            | EntryType::OwedCollected => balance.checked_sub(amount),
         };
         let mut entry = Entry {
             customer: self.account.customer.clone(),
@@ -182,7 +188,36 @@ impl Posting {
         entry.hash = entry.digest();
         self.account.apply(&entry).map_err(|broken| Rejection::Inconsistent(broken.0))?;
         self.entries.push(entry.clone());
+        if entry.kind.raises() {
+            self.collect(entry.at)?;
+        }
         Ok(entry)
+    }
+
+    /// Pays what is owed, oldest first, from what has just become available.
+    fn collect(&mut self, at: Timestamp) -> Result<(), Rejection> {
+        for debt in self.account.owed.debts().to_vec() {
+            // What has expired by then is not there to pay with; it expires next.
+            let alive: Vec<Lot> =
+                self.account.lots.iter().filter(|lot| !lot.is_expired(at.date())).cloned().collect();
+            let (lots, _) = split(&alive, debt.amount);
+            if lots.is_empty() {
+                break;
+            }
+            let cause = Cause::collection(&debt.reversal, self.next_seq());
+            let mut draft = Draft::of_clock(cause, EntryType::OwedCollected, lots);
+            draft.after.reversal = Some(Reversed { id: debt.reversal, topup: debt.topup });
+            self.post_at(draft, at)?;
+        }
+        Ok(())
+    }
+
+    /// Records that more or less is owed, as of now.
+    pub fn owe(&mut self, change: OwedChange) -> Result<(), Rejection> {
+        let change = OwedChange { seq: self.account.seq, at: self.now, ..change };
+        self.account.owe(&change).map_err(|broken| Rejection::Inconsistent(broken.0))?;
+        self.owed.push(change);
+        Ok(())
     }
 
     /// The number that the next entry will have.
@@ -206,6 +241,11 @@ impl Posting {
         self.holds.get(id).map(|(hold, _)| hold)
     }
 
+    /// True if something was recorded about what is owed.
+    pub fn has_owed(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
     /// True if nothing was posted.
     pub fn is_untouched(&self) -> bool {
         self.entries.is_empty()
@@ -219,6 +259,10 @@ impl Posting {
             self.entries.into_iter().map(|entry| Write::Entry(Box::new(entry))).collect();
         for (hold, was) in self.holds.into_values().filter(|(hold, was)| hold.seq != *was) {
             writes.push(if was == 0 { Write::PlaceHold(hold) } else { Write::Hold { hold, was } });
+        }
+        for (at, change) in self.owed.into_iter().enumerate() {
+            let (customer, version) = (self.account.customer.clone(), self.account.version);
+            writes.push(Write::OwedRecord { customer, version, at, change });
         }
         writes.push(Write::Account { account: self.account, was: self.was });
         writes

@@ -38,6 +38,9 @@ pub enum Rejection {
     /// No such hold.
     #[error("there is no such hold")]
     HoldNotFound,
+    /// No such top-up of this customer.
+    #[error("there is no such top-up")]
+    TopUpNotFound,
     /// No such order of this customer.
     #[error("there is no such order of this customer")]
     OrderNotFound,
@@ -65,6 +68,9 @@ pub enum Rejection {
     /// The wallet has as many open holds as it may.
     #[error("the wallet has too many open holds")]
     TooManyHolds,
+    /// The order is registered with another customer, total or currency.
+    #[error("the order is registered differently")]
+    OrderExists,
     /// *The* payment of the order has been made, with another amount.
     #[error("the order has been paid differently")]
     OrderAlreadyPaid,

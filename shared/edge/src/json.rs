@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
 /// An exact number, such as an amount in its currency's digits.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +42,21 @@ impl utoipa::ToSchema for Number {
     fn name() -> std::borrow::Cow<'static, str> {
         "Money".into()
     }
+}
+
+/// A JSON number or a decimal string; exact, above zero, at most 10^13.
+pub fn amount_schema() -> Schema {
+    let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Number));
+    let text =
+        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(r"^\d+(\.\d+)?$"));
+    let description = "Money in major units: above zero, at most 10^13, no more digits than the currency has";
+    OneOfBuilder::new()
+        .item(number)
+        .item(text)
+        .description(Some(description))
+        .examples([serde_json::json!(300), serde_json::json!("300.10")])
+        .build()
+        .into()
 }
 
 /// The members of a JSON object in the order sent, duplicates included.

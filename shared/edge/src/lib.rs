@@ -8,10 +8,13 @@ pub mod ask;
 pub mod cursor;
 pub mod fields;
 pub mod json;
+pub mod movement;
 pub mod openapi;
+pub mod order;
 pub mod params;
 pub mod problem;
 pub mod reply;
+pub mod routes;
 pub mod telemetry;
 pub mod wiring;
 

@@ -22,7 +22,10 @@ use utoipa::{OpenApi, ToSchema};
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(ProblemBody, FieldError)),
-    tags((name = "wallet", description = "Customers' money wallets"))
+    tags(
+        (name = "wallet", description = "Customers' money wallets"),
+        (name = "payments", description = "Top-ups, orders, refunds and gateways' webhooks")
+    )
 )]
 struct Common;
 
@@ -79,7 +82,7 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
         "409",
         "Conflict",
         "wallet_exists, account_frozen, account_suspended, refund_exceeds_payment, order_already_paid, \
-         payment_exceeds_due, hold_closed, hold_expired, capture_exceeds_hold or too_many_holds",
+         payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold or too_many_holds",
     ),
     ("413", "TooLarge", "The body is over 256 KiB, as sent or decompressed"),
     ("415", "UnsupportedMediaType", "The body is not application/json, or its encoding is unknown"),

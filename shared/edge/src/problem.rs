@@ -120,6 +120,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "hold_not_found", "there is no such hold")
     }
 
+    /// No such top-up, for all the caller may know.
+    pub fn topup_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "topup_not_found", "there is no such top-up")
+    }
+
     /// A failure of ours.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
@@ -218,6 +223,7 @@ impl From<Rejection> for Problem {
             Rejection::NotYourHold => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             Rejection::WalletNotFound(_) => Self::wallet_not_found(),
             Rejection::HoldNotFound => Self::hold_not_found(),
+            Rejection::TopUpNotFound => Self::topup_not_found(),
             Rejection::OrderNotFound => Self::new(StatusCode::NOT_FOUND, "order_not_found", detail),
             Rejection::KeyReused => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
@@ -229,6 +235,7 @@ impl From<Rejection> for Problem {
             Rejection::HoldExpired => conflict("hold_expired"),
             Rejection::CaptureExceedsHold => conflict("capture_exceeds_hold"),
             Rejection::TooManyHolds => conflict("too_many_holds"),
+            Rejection::OrderExists => conflict("order_exists"),
             Rejection::OrderAlreadyPaid => conflict("order_already_paid"),
             Rejection::PaymentExceedsDue => conflict("payment_exceeds_due"),
             Rejection::RefundExceedsPayment => conflict("refund_exceeds_payment"),

@@ -126,6 +126,21 @@ impl<'a> Reader<'a> {
         self.digits(name)?.parse().map_err(|_| self.corrupt(name))
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.item.contains_key(name)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.item.keys().map(String::as_str)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        match self.item.get(name) {
+            Some(AttributeValue::Bool(flag)) => Ok(*flag),
+            _ => Err(self.corrupt(name)),
+        }
+    }
+
     pub(crate) fn map(&self, name: &str) -> Result<Option<Reader<'a>>, StoreError> {
         match self.item.get(name) {
             None => Ok(None),

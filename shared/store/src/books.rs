@@ -8,7 +8,7 @@
 use crate::Store;
 use crate::attr::{Item, text};
 use crate::error::StoreError;
-use crate::items::{account, entry, hold, order, status};
+use crate::items::{account, entry, hold, order, owed, status, topup};
 use crate::keys::{self, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -17,8 +17,10 @@ use domain::audit::{Books, Difference};
 use domain::cause::Cause;
 use domain::entry::Entry;
 use domain::hold::Hold;
-use domain::ids::{CustomerId, OrderId, ReferralCode};
+use domain::ids::{CustomerId, OrderId, ReferralCode, TopUpId};
 use domain::order::Order;
+use domain::owed::OwedChange;
+use domain::topup::TopUp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The items of a wallet's own partition.
@@ -27,6 +29,7 @@ struct OwnItems {
     account: Option<Account>,
     holds: Vec<Hold>,
     statuses: Vec<(u64, StatusChange)>,
+    owed: Vec<(u64, OwedChange)>,
 }
 
 /// What a wallet is named by, beside its own items.
@@ -36,6 +39,8 @@ pub struct Named {
     pub referral: Option<ReferralCode>,
     /// The customer's orders.
     pub orders: BTreeSet<OrderId>,
+    /// The customer's top-ups.
+    pub topups: BTreeSet<TopUpId>,
 }
 
 /// The wallets of a table.
@@ -77,6 +82,7 @@ impl Store {
                 let named = list.wallets.entry(customer).or_default();
                 named.referral = keys::referral_of(pk).or(named.referral.take());
                 named.orders.extend(keys::order_of(pk));
+                named.topups.extend(keys::topup_of(pk));
             }
             start = output.last_evaluated_key;
             if start.is_none() {
@@ -100,8 +106,9 @@ impl Store {
         let orders: BTreeSet<OrderId> = entries.iter().filter_map(|e| e.order_id.clone()).collect();
         let orders = orders.union(&named.orders).cloned().collect();
         let orders = self.orders_of(customer, &orders, &mut bad).await?;
-        let newest =
-            orders.iter().map(|order| order.seq).chain(again.holds.iter().map(|hold| hold.seq)).max();
+        let topups = self.topups_of(customer, &entries, &named.topups, &mut bad).await?;
+        let newest = orders.iter().map(|order| order.seq).chain(again.holds.iter().map(|hold| hold.seq));
+        let newest = newest.chain(topups.iter().map(|topup| topup.seq)).max();
         if newest.unwrap_or(0) > seen {
             entries = self.entries(customer, &mut Vec::new()).await?;
         }
@@ -114,6 +121,8 @@ impl Store {
             reached: again.account.map_or(0, |account| account.seq),
             holds: again.holds,
             orders,
+            owed: first.owed,
+            topups,
             entries,
         };
         Ok((books, bad))
@@ -126,11 +135,14 @@ impl Store {
         bad: &mut Vec<Difference>,
     ) -> Result<OwnItems, StoreError> {
         let mut own = OwnItems::default();
-        for item in self.partition(&keys::wallet_partition(customer)).await? {
+        for item in self.partition(&keys::wallet_partition(customer), "").await? {
             match sort_key(&item) {
                 "A" => own.account = readable(account::from_item(&item), customer, &item, bad),
                 key if key.starts_with("H#") => {
                     own.holds.extend(readable(hold::from_item(&item), customer, &item, bad));
+                }
+                key if key.starts_with("W#") => {
+                    own.owed.extend(readable(owed::from_item(&item), customer, &item, bad));
                 }
                 key if key.starts_with("S#") => {
                     own.statuses.extend(readable(status::from_item(&item), customer, &item, bad));
@@ -145,6 +157,26 @@ impl Store {
     pub async fn entry_of(&self, customer: &CustomerId, cause: &Cause) -> Result<Option<Entry>, StoreError> {
         let item = self.patiently(|| self.get(keys::entry(customer, cause))).await?;
         item.map(|item| entry::from_item(&item)).transpose()
+    }
+
+    async fn topups_of(
+        &self,
+        customer: &CustomerId,
+        entries: &[Entry],
+        named: &BTreeSet<TopUpId>,
+        bad: &mut Vec<Difference>,
+    ) -> Result<Vec<TopUp>, StoreError> {
+        // A credit names its top-up: one that began after the list was made is found all the same.
+        let told = entries.iter().filter_map(|entry| entry.metadata.pairs().get("topup_id"));
+        let mut ids: BTreeSet<TopUpId> = told.filter_map(|id| TopUpId::parse(id).ok()).collect();
+        ids.extend(named.iter().cloned());
+        ids.retain(|id| id.customer() == customer);
+        let wanted: Vec<Key> = ids.iter().map(keys::topup).collect();
+        let found: HashMap<Key, Item> = self.patiently(|| self.batch(&wanted)).await?;
+        let read = |item: &Item| readable(topup::from_item(item), customer, item, bad);
+        let mut topups: Vec<TopUp> = found.values().filter_map(read).collect();
+        topups.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(topups)
     }
 
     async fn orders_of(
@@ -167,21 +199,28 @@ impl Store {
         customer: &CustomerId,
         bad: &mut Vec<Difference>,
     ) -> Result<Vec<Entry>, StoreError> {
-        let items = self.partition(&keys::entry_partition(customer)).await?;
+        let items = self.partition(&keys::entry_partition(customer), "").await?;
         Ok(items.iter().filter_map(|item| readable(entry::from_item(item), customer, item, bad)).collect())
     }
 
-    async fn partition(&self, pk: &str) -> Result<Vec<Item>, StoreError> {
+    /// The items of a partition whose range keys begin so, strongly consistent.
+    pub(crate) async fn partition(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut start: Option<HashMap<String, AttributeValue>> = None;
         loop {
             let from = start.clone();
             let output = self
                 .patiently(|| async {
-                    self.client
-                        .query()
-                        .table_name(&self.table)
-                        .key_condition_expression("pk = :pk")
+                    let query = self.client.query().table_name(&self.table);
+                    // An empty prefix is no condition that DynamoDB takes.
+                    let query = if prefix.is_empty() {
+                        query.key_condition_expression("pk = :pk")
+                    } else {
+                        query
+                            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                            .expression_attribute_values(":prefix", text(prefix))
+                    };
+                    query
                         .expression_attribute_values(":pk", text(pk))
                         .consistent_read(true)
                         .limit(500)

@@ -8,13 +8,13 @@
 use crate::Store;
 use crate::attr::{Attributes, Item};
 use crate::error::StoreError;
-use crate::items::{account, entry, hold, order, status};
+use crate::items::{account, alert, entry, event, hold, lead, order, owed, status, topup};
 use crate::keys;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    CancellationReason, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use domain::decision::{Refused, Write};
@@ -69,6 +69,28 @@ impl Store {
             Write::Hold { hold, was } => change(hold::to_update(table, hold, *was)?),
             Write::OpenOrder(opened) => put(self.new_item(order::to_item(opened), false)?),
             Write::Order { order, was } => change(order::to_update(table, order, *was)?),
+            Write::OwedRecord { customer, version, at, change } => {
+                put(self.new_item(owed::to_item(customer, *version, *at, change), false)?)
+            }
+            Write::OpenTopUp(opened) => put(self.new_item(topup::to_item(opened), false)?),
+            Write::TopUp { topup, was } => change(topup::to_update(table, topup, *was)?),
+            Write::Event { event, body, was: 0 } => put(self.new_item(event::to_item(event, body), false)?),
+            Write::Event { event, was, .. } => change(event::to_update(table, event, *was)?),
+            Write::Lead { lead, was: 0 } => put(self.new_item(lead::to_item(lead), false)?),
+            Write::Lead { lead, was } => change(lead::to_update(table, lead, *was)?),
+            Write::Alert(alert) => put(self.any_item(alert::to_item(alert))?),
+            Write::List(listing) => put(self.any_item(keys::listing(listing).attributes())?),
+            Write::Unlist(listing) => {
+                let delete =
+                    Delete::builder().table_name(table).set_key(Some(keys::listing(listing).attributes()));
+                let delete = delete.build().map_err(StoreError::built)?;
+                TransactWriteItem::builder().delete(delete).build()
+            }
+            Write::ListOrder { customer, order, at } => {
+                let mut item = Attributes::default().text("customer_id", customer).text("order_id", order).0;
+                item.extend(keys::listed_order(customer, *at, order).attributes());
+                put(self.new_item(item, false)?)
+            }
             Write::ReferralCode { code, customer } => {
                 let mut item = Attributes::default().text("customer_id", customer).0;
                 item.extend(keys::referral(code).attributes());
@@ -78,6 +100,11 @@ impl Store {
                 put(self.new_item(status::to_item(customer, *version, change), false)?)
             }
         })
+    }
+
+    /// An item that is written whatever was there: what guards it is written with it.
+    fn any_item(&self, item: Item) -> Result<Put, StoreError> {
+        Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(StoreError::built)
     }
 
     fn new_item(&self, item: Item, show_found: bool) -> Result<Put, StoreError> {

@@ -29,7 +29,7 @@ impl Store {
                 .table_name(&self.table)
                 .index_name(keys::DUE)
                 .key_condition_expression("dpk = :shard AND dsk BETWEEN :from AND :until")
-                .expression_attribute_values(":shard", text(keys::due_shard(shard)))
+                .expression_attribute_values(":shard", text(keys::due_shard(keys::DueKind::Wallets, shard)))
                 .expression_attribute_values(":from", text(from))
                 // `~` sorts after every key, so that what is due at `until` itself is included.
                 .expression_attribute_values(":until", text(keys::due(until, "~")))

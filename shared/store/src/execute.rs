@@ -11,11 +11,16 @@ use crate::commit::Sent;
 use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::load::MAX_TORN;
+use domain::account::Account;
 use domain::context::Context;
 use domain::decide::{Command, Key, State};
 use domain::decision::{Decision, Outcome, Refused, Write};
 use domain::entry::Entry;
+use domain::event::Event;
+use domain::ids::EventId;
+use domain::order::Order;
 use domain::rejection::Rejection;
+use domain::topup::TopUp;
 
 /// An operation that is done.
 #[derive(Debug)]
@@ -33,10 +38,27 @@ pub struct Done {
 impl Done {
     /// The entry of an operation that is a movement.
     pub fn entry(&self) -> Option<&Entry> {
-        match &self.outcome {
-            Outcome::Entry(entry) => Some(entry),
-            Outcome::Account(_) => None,
-        }
+        if let Outcome::Entry(entry) = &self.outcome { Some(entry) } else { None }
+    }
+
+    /// The wallet that an operation left that is no movement.
+    pub fn account(&self) -> Option<&Account> {
+        if let Outcome::Account(account) = &self.outcome { Some(account) } else { None }
+    }
+
+    /// The order that was registered.
+    pub fn order(&self) -> Option<&Order> {
+        if let Outcome::Order(order) = &self.outcome { Some(order) } else { None }
+    }
+
+    /// The top-up as it was left, and the reports that had waited for it.
+    pub fn topup(&self) -> Option<(&TopUp, &[EventId])> {
+        if let Outcome::TopUp(topup, waiting) = &self.outcome { Some((topup, waiting)) } else { None }
+    }
+
+    /// What became of a report.
+    pub fn event(&self) -> Option<&Event> {
+        if let Outcome::Event(event, _) = &self.outcome { Some(event) } else { None }
     }
 }
 
@@ -99,8 +121,8 @@ impl Attempt<'_> {
         let version = version_of(&state);
         if self.unsure.is_some_and(|unsure| version > unsure) {
             // The account has moved: by that send, or so that it can no longer be applied. Its cause tells.
-            if let Some(key) = self.command.key(&state) {
-                match self.store.together(&[&needs.customer], (&needs.customer, &key.cause)).await {
+            if let (Some(key), Some(customer)) = (self.command.key(&state), &needs.customer) {
+                match self.store.together(&[customer], (customer, &key.cause)).await {
                     Ok((_, Some(entry))) => return self.answer(&key, entry).map(Some),
                     Ok((_, None)) => {}
                     Err(error) => return self.hindered(error),
@@ -113,6 +135,10 @@ impl Attempt<'_> {
                 let replayed = match &outcome {
                     Outcome::Account(account) => account.opening.request != self.context.request,
                     Outcome::Entry(entry) => !self.is_mine(entry),
+                    Outcome::Order(order) => order.request != self.context.request,
+                    Outcome::TopUp(topup, _) => topup.request != self.context.request,
+                    Outcome::Event(event, _) => event.request != self.context.request,
+                    Outcome::Elsewhere(_) => false,
                 };
                 Ok(Some(self.done(outcome, replayed)))
             }
@@ -179,13 +205,13 @@ impl Attempt<'_> {
 
     /// A refusal: true, or is the request one that was served before?
     async fn doubt(&mut self, state: &State, rejection: Rejection) -> Result<Option<Done>, StoreError> {
-        let Some(key) = self.command.key(state) else {
+        let needs = self.command.needs();
+        let (Some(key), Some(customer)) = (self.command.key(state), &needs.customer) else {
             return if self.unsure.is_some() { Ok(AGAIN) } else { Err(rejection.into()) };
         };
-        let needs = self.command.needs();
-        let mut parties = vec![&needs.customer];
+        let mut parties = vec![customer];
         parties.extend(&needs.counterparty);
-        let (accounts, entry) = match self.store.together(&parties, (&needs.customer, &key.cause)).await {
+        let (accounts, entry) = match self.store.together(&parties, (customer, &key.cause)).await {
             Ok(read) => read,
             Err(error) => return self.hindered(error),
         };

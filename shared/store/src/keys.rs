@@ -7,21 +7,33 @@
 //! | change of status | `A#w:<customer>` | `S#<version, 12 digits>` | |
 //! | entry | `E#w:<customer>` | `<cause>` | `by_account` by number |
 //! | order | `O#<order>` | `O` | |
+//! | change of what is owed | `A#w:<customer>` | `W#<version, 12 digits>#<n>` | |
+//! | top-up | `P#<topup>` | `P` | `due` until it has expired or is credited |
+//! | where a gateway's id leads | `G#<gateway>:<id>`, `G#<topup>` | `G` | |
+//! | gateway's report | `W#<event>` | `W` | `due` while it waits |
+//! | alert | `Y#<alert>` | `Y` | |
+//! | a customer's top-up | `L#t:<customer>` | `<instant>#<topup>` | |
+//! | report of a status | `L#e:<status>` | `<instant>#<event>` | |
+//! | open or closed alert | `L#a:<open or closed>` | `<instant>#<alert>` | |
+//! | a customer's registered order | `L#o:<customer>` | `<instant>#<order>` | |
 //! | referral code | `R#<code>` | `R` | |
 //! | (probe, never written) | `Z#probe` | `Z` | |
 //!
 //! | index | hash key | range key | projection |
 //! |---|---|---|---|
 //! | `by_account` | `pk` | `hs`: the entry's number, 12 digits | all |
-//! | `due` | `dpk`: `D#<shard>` | `dsk`: `<instant>#<pk>` | keys only |
+//! | `due` | `dpk`: `D#<shard>` (wallets), `D#p<shard>` (top-ups and reports) | `dsk`: `<instant>#<pk>` | keys only |
 //!
 //! **Invariant:** the prefix comes first, so that IAM can be cut by `dynamodb:LeadingKeys`.
 //! **Invariant:** ids hold no `#` (domain::ids), so no id can leave its prefix; causes stand alone in `sk`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::cause::Cause;
+use domain::decision::Listing;
+use domain::event::EventStatus;
+use domain::gateway::Handle;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, HoldId, OrderId, ReferralCode};
+use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, ReferralCode, TopUpId};
 use domain::time::Timestamp;
 use std::collections::HashMap;
 
@@ -115,6 +127,16 @@ pub fn order(order: &OrderId) -> Key {
     Key::new(format!("O#{order}"), "O")
 }
 
+/// The list of a customer's registered orders.
+pub fn order_list(customer: &CustomerId) -> String {
+    format!("L#o:{customer}")
+}
+
+/// A registered order in its customer's list.
+pub fn listed_order(customer: &CustomerId, at: Timestamp, order: &OrderId) -> Key {
+    Key::new(order_list(customer), format!("{at}#{order}"))
+}
+
 /// The order whose partition this is.
 pub fn order_of(pk: &str) -> Option<OrderId> {
     OrderId::parse(pk.strip_prefix("O#")?).ok()
@@ -135,15 +157,83 @@ pub fn history(seq: u64) -> String {
     format!("{seq:012}")
 }
 
+/// What falls due, kept apart so that one sweep does not wade through another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueKind {
+    /// Wallets.
+    Wallets,
+    /// Top-ups and gateways' reports.
+    Payments,
+}
+
 /// The hash key of `due` for an item.
-pub fn due_partition(pk: &str) -> String {
+pub fn due_partition(kind: DueKind, pk: &str) -> String {
     let shard = Hash::of(pk).bytes().first().copied().unwrap_or(0) % DUE_SHARDS;
-    due_shard(shard)
+    due_shard(kind, shard)
 }
 
 /// The hash key of `due` for a shard.
-pub fn due_shard(shard: u8) -> String {
-    format!("D#{shard}")
+pub fn due_shard(kind: DueKind, shard: u8) -> String {
+    match kind {
+        DueKind::Wallets => format!("D#{shard}"),
+        DueKind::Payments => format!("D#p{shard}"),
+    }
+}
+
+/// A change of what is owed.
+pub fn owed(customer: &CustomerId, version: u64, at: usize) -> Key {
+    Key::new(wallet_partition(customer), format!("W#{version:012}#{at}"))
+}
+
+/// A top-up.
+pub fn topup(topup: &TopUpId) -> Key {
+    Key::new(format!("P#{topup}"), "P")
+}
+
+/// The top-up whose partition this is.
+pub fn topup_of(pk: &str) -> Option<TopUpId> {
+    TopUpId::parse(pk.strip_prefix("P#")?).ok()
+}
+
+/// Where a gateway's id leads.
+pub fn lead(handle: &Handle) -> Key {
+    Key::new(format!("G#{handle}"), "G")
+}
+
+/// A gateway's report.
+pub fn event(event: &EventId) -> Key {
+    Key::new(format!("W#{event}"), "W")
+}
+
+/// The report whose partition this is.
+pub fn event_of(pk: &str) -> Option<EventId> {
+    EventId::parse(pk.strip_prefix("W#")?).ok()
+}
+
+/// An alert.
+pub fn alert(alert: &AlertId) -> Key {
+    Key::new(format!("Y#{alert}"), "Y")
+}
+
+/// The list of a customer's top-ups.
+pub fn topup_list(customer: &CustomerId) -> String {
+    format!("L#t:{customer}")
+}
+
+/// The list of reports of a status.
+pub fn event_list(status: EventStatus) -> String {
+    format!("L#e:{}", status.as_str())
+}
+
+/// A place in a list.
+pub fn listing(listing: &Listing) -> Key {
+    match listing {
+        Listing::TopUp { id, at } => Key::new(topup_list(id.customer()), format!("{at}#{id}")),
+        Listing::Event { id, status, at } => Key::new(event_list(*status), format!("{at}#{id}")),
+        Listing::Alert { id, open, at } => {
+            Key::new(format!("L#a:{}", if *open { "open" } else { "closed" }), format!("{at}#{id}"))
+        }
+    }
 }
 
 /// The range key of `due` for an item.

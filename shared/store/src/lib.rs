@@ -18,6 +18,8 @@ mod items;
 pub mod keys;
 mod load;
 mod meter;
+mod orders;
+mod reports;
 pub mod table;
 
 pub use books::{AccountList, Named};

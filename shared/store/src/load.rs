@@ -11,6 +11,7 @@ use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::{account, entry, hold, order};
 use crate::keys::{self, Key};
+use crate::reports;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{Get, KeysAndAttributes, ReturnConsumedCapacity, TransactGetItem};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -139,15 +140,17 @@ impl Store {
 
     /// Everything a command needs: one round trip, and a second only for what the first named.
     pub(crate) async fn load(&self, needs: &Needs, now: Timestamp) -> Result<State, StoreError> {
-        let mut wanted = vec![keys::wallet(&needs.customer)];
+        let mut wanted: Vec<Key> = needs.customer.iter().map(keys::wallet).collect();
         wanted.extend(needs.counterparty.as_ref().map(keys::wallet));
         wanted.extend(needs.hold.as_ref().map(keys::hold));
         wanted.extend(needs.order.as_ref().map(keys::order));
+        wanted.extend(reports::wanted(needs));
         let mut found = match wanted.as_slice() {
+            [] => HashMap::new(),
             [only] => self.get(only.clone()).await?.map(|item| (only.clone(), item)).into_iter().collect(),
             many => self.batch(many).await?,
         };
-        let main = read_account(&found, &needs.customer)?;
+        let main = needs.customer.as_ref().map(|id| read_account(&found, id)).transpose()?.flatten();
         let other = needs.counterparty.as_ref().map(|id| read_account(&found, id)).transpose()?.flatten();
         let held = needs.hold.as_ref().map(|id| read_hold(&found, id)).transpose()?.flatten();
         let named = held.as_ref().and_then(|hold| hold.view.order_id.clone());
@@ -157,6 +160,7 @@ impl Store {
             [&main, &other].into_iter().flatten().flat_map(|a| due_holds(a, now)).collect();
         let mut more: Vec<Key> = due.iter().map(keys::hold).collect();
         more.extend(named.as_ref().map(keys::order));
+        more.extend(reports::led_to(&found, needs)?);
         more.retain(|key| !found.contains_key(key));
         if !more.is_empty() {
             found.extend(self.batch(&more).await?);
@@ -167,13 +171,14 @@ impl Store {
             Ok(Party { due_holds: due_holds.collect::<Result<_, _>>()?, account })
         };
         let order = needs.order.as_ref().or(named.as_ref());
-        Ok(State {
+        let state = State {
             party: main.map(party).transpose()?,
             counterparty: other.map(party).transpose()?,
             order: order.map(|id| read_order(&found, id)).transpose()?.flatten(),
             hold: held,
-            codes_taken: 0,
-        })
+            ..State::default()
+        };
+        Box::pin(self.with_reports(state, &found, needs)).await
     }
 
     /// Accounts and an entry of one instant: whether a refusal stands, or the request was served before.

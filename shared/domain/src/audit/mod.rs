@@ -5,6 +5,7 @@
 
 mod holds;
 mod orders;
+mod topups;
 
 use crate::account::{Account, Facts, Status, StatusChange};
 use crate::currency::Currency;
@@ -14,6 +15,8 @@ use crate::hold::Hold;
 use crate::ids::{CustomerId, ReferralCode};
 use crate::money::Money;
 use crate::order::Order;
+use crate::owed::OwedChange;
+use crate::topup::TopUp;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -37,6 +40,10 @@ pub struct Books {
     pub holds: Vec<Hold>,
     /// The customer's order items.
     pub orders: Vec<Order>,
+    /// Its changes of what is owed, with the version that each made, in order.
+    pub owed: Vec<(u64, OwedChange)>,
+    /// The customer's top-ups.
+    pub topups: Vec<TopUp>,
     /// Its entries in any order.
     pub entries: Vec<Entry>,
 }
@@ -86,6 +93,7 @@ pub fn prove(books: &Books) -> Proof {
     audit.compare_records();
     holds::compare(&mut audit);
     orders::compare(&mut audit);
+    topups::compare(&mut audit);
     audit.proof
 }
 
@@ -141,6 +149,7 @@ impl<'a> Audit<'a> {
             opening: stored.opening,
             at: stored.created_at,
         });
+        self.owe(&mut account);
         for entry in self.entries.clone() {
             let id = || Some(entry.id().to_string());
             if entry.digest() != entry.hash {
@@ -158,6 +167,7 @@ impl<'a> Audit<'a> {
                 self.differ(id(), broken.to_string());
                 return;
             }
+            self.owe(&mut account);
             self.proof.entries += 1;
             if entry.kind == EntryType::TransferOut {
                 self.proof.sent.push(entry.clone());
@@ -167,6 +177,17 @@ impl<'a> Audit<'a> {
         }
         self.proof.head = account.head;
         self.folded = Some(account);
+    }
+
+    /// Applies the changes of what is owed that were recorded at the account's last entry.
+    fn owe(&mut self, account: &mut Account) {
+        let until = self.books.account.as_ref().map_or(0, |stored| stored.version);
+        let due = |change: &&(u64, OwedChange)| change.0 <= until && change.1.seq == account.seq;
+        for (version, change) in self.books.owed.iter().filter(due).cloned().collect::<Vec<_>>() {
+            if let Err(broken) = account.owe(&change) {
+                self.differ(Some(format!("version {version}")), broken.to_string());
+            }
+        }
     }
 
     fn compare_account(&mut self) {
@@ -192,8 +213,8 @@ impl<'a> Audit<'a> {
             stored.last_transaction_at == folded.last_transaction_at,
             "its last transaction is dated otherwise than its last entry".to_owned(),
         );
+        check(stored.owed == folded.owed, differs("owed", &stored.owed.total(), &folded.owed.total()));
         for (what, a, b) in [
-            ("owed", stored.owed, folded.owed),
             ("total earned", stored.totals.earned, folded.totals.earned),
             ("total spent", stored.totals.spent, folded.totals.spent),
             ("total refunded", stored.totals.refunded, folded.totals.refunded),
@@ -246,7 +267,14 @@ impl<'a> Audit<'a> {
 
 /// Law 9: nothing is taken from a lot after its date (a capture's lots left when the hold was placed).
 fn late_lot(entry: &Entry) -> Option<&'static str> {
-    let spends = matches!(entry.kind, EntryType::Debit | EntryType::Hold | EntryType::TransferOut);
+    let spends = matches!(
+        entry.kind,
+        EntryType::Debit
+            | EntryType::Hold
+            | EntryType::TransferOut
+            | EntryType::Clawback
+            | EntryType::OwedCollected
+    );
     let late = spends && entry.lots.iter().any(|lot| lot.is_expired(entry.at.date()));
     late.then_some("takes from a lot whose date had passed")
 }

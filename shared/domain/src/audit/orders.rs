@@ -6,7 +6,6 @@ use super::Audit;
 use crate::entry::{Entry, EntryType};
 use crate::ids::OrderId;
 use crate::lot::{Lot, LotClass};
-use crate::money::Money;
 use crate::order::{Order, OrderTotals};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,21 +35,22 @@ fn pays(entry: &Entry) -> bool {
 }
 
 fn is_what(stored: &Order, entries: &[&Entry]) -> bool {
-    let told = entries.last().and_then(|entry| entry.after.order);
-    let total = told.map_or(stored.totals.total, |totals| totals.total);
-    let totals = OrderTotals { total, paid: Money::ZERO, refunded: Money::ZERO };
-    let mut folded = Order { totals, lots: vec![], ..stored.clone() };
+    let told = entries.last().and_then(|entry| entry.after.order.as_ref());
+    let total = told.map_or(stored.totals.total, |view| view.totals.total);
+    let totals = OrderTotals::unpaid(total);
+    let mut folded = Order { totals, lots: vec![], transactions: vec![], ..stored.clone() };
     for entry in entries {
         let adds_up = if entry.kind == EntryType::Refund {
             folded.refund(entry.amount).is_ok_and(|lots| returned(&lots, entry))
         } else {
             folded.pay(&entry.lots, entry.amount).is_ok()
         };
-        if !adds_up || entry.after.order != Some(folded.totals) {
+        folded.note(entry.id());
+        if !adds_up || entry.after.order != Some(folded.view()) {
             return false;
         }
     }
-    folded.totals == stored.totals && folded.lots == stored.lots
+    folded.view() == stored.view() && folded.lots == stored.lots
 }
 
 /// A refund's lots are those that paid, with their dates, or graced once because their date had passed.

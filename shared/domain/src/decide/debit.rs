@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::decision::{Decided, Decision};
 use crate::entry::{After, EntryType};
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, OrderId};
+use crate::ids::{CustomerId, OrderId, TransactionId};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
@@ -67,6 +67,7 @@ impl Command for DeductCredits {
             amount,
             actor: &context.actor,
             now: posting.now,
+            request: &context.request,
         };
         let order = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
         // An order that is unknown is said before a frozen wallet, one that is paid after it.
@@ -84,7 +85,8 @@ impl Command for DeductCredits {
             return finish(posting, entry, vec![]);
         };
         order.pay(&lots, amount)?;
-        debit.after = After { order: Some(order.totals), ..After::default() };
+        order.note(TransactionId::of(&self.customer, posting.next_seq(), &debit.cause));
+        debit.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(debit)?;
         let order = written(order, entry.seq);
         finish(posting, entry, vec![order])

@@ -16,6 +16,7 @@ use crate::hold::{Hold, HoldStatus, HoldView, MAX_OPEN_HOLDS};
 use crate::ids::{CustomerId, HoldId, OrderId, TransactionId};
 use crate::lot::split;
 use crate::money::Amount;
+use crate::order::Order;
 use crate::posting::Posting;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
@@ -64,7 +65,15 @@ impl Command for PlaceHold {
             let (customer, currency) = (&self.customer, account.currency);
             payable(
                 state.order.as_ref(),
-                &Naming { order, customer, currency, amount, actor: &context.actor, now: posting.now },
+                &Naming {
+                    order,
+                    customer,
+                    currency,
+                    amount,
+                    actor: &context.actor,
+                    now: posting.now,
+                    request: &context.request,
+                },
             )
         });
         if let Some(Err(rejection @ (Rejection::OrderNotFound | Rejection::CurrencyMismatch))) = named {
@@ -155,7 +164,8 @@ impl Command for CaptureHold {
             Some(order) => {
                 let (customer, currency) = (self.hold.customer(), posting.account.currency);
                 let (actor, now) = (&context.actor, posting.now);
-                let naming = Naming { order, customer, currency, amount, actor, now };
+                let naming =
+                    Naming { order, customer, currency, amount, actor, now, request: &context.request };
                 Some(payable(state.order.as_ref(), &naming)?)
             }
             None => None,
@@ -167,7 +177,11 @@ impl Command for CaptureHold {
         let overflow = Rejection::Inconsistent("the sums of a hold overflow");
         hold.capture(amount).ok_or(overflow.clone())?;
         let customer = self.hold.customer();
-        hold.view.note(TransactionId::of(customer, posting.next_seq(), &key.cause));
+        let transaction = TransactionId::of(customer, posting.next_seq(), &key.cause);
+        if let Some(order) = &mut order {
+            order.note(transaction.clone());
+        }
+        hold.view.note(transaction);
         let rest = if self.is_final { hold.lots.clone() } else { vec![] };
         let release = Cause::counterpart("capture-rest", hold.id.as_str(), &key.cause);
         if !rest.is_empty() {
@@ -179,8 +193,8 @@ impl Command for CaptureHold {
         entry.order_id = hold.view.order_id.clone();
         entry.after = After {
             hold: Some(hold.view.clone()),
-            order: order.as_ref().map(|order| order.totals),
-            counterpart: None,
+            order: order.as_ref().map(Order::view),
+            ..After::default()
         };
         let entry = posting.post(entry)?;
         if !rest.is_empty() {

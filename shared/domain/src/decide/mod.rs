@@ -10,7 +10,10 @@ pub mod debit;
 pub mod holds;
 pub mod orders;
 pub mod refund;
+pub mod register;
+pub mod reports;
 pub mod status;
+pub mod topups;
 pub mod transfer;
 
 use crate::account::{Account, Status};
@@ -18,9 +21,11 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::decision::{Decided, Decision, Outcome, Write};
 use crate::entry::{Entry, EntryType};
+use crate::event::{Event, Lead};
 use crate::fingerprint::Fingerprint;
+use crate::gateway::{Handle, ReversalId};
 use crate::hold::{Hold, HoldView};
-use crate::ids::{CustomerId, HoldId, OrderId};
+use crate::ids::{CustomerId, EventId, HoldId, OrderId, TopUpId};
 use crate::lot::Lot;
 use crate::money::{Amount, Money};
 use crate::order::Order;
@@ -28,24 +33,34 @@ use crate::posting::{Draft, MAX_DUE, Party, Posting};
 use crate::rejection::Rejection;
 use crate::settle;
 use crate::text::{FreeText, Metadata};
+use crate::topup::TopUp;
+use std::collections::BTreeMap;
 
 /// The items that a command must see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Needs {
-    /// The wallet acted on.
-    pub customer: CustomerId,
+    /// The wallet acted on, if one is.
+    pub customer: Option<CustomerId>,
     /// The wallet on the other side.
     pub counterparty: Option<CustomerId>,
     /// The hold acted on; the order it names is needed with it.
     pub hold: Option<HoldId>,
     /// The order named.
     pub order: Option<OrderId>,
+    /// The top-up acted on.
+    pub topup: Option<TopUpId>,
+    /// What is known under these gateways' ids; a quarantined report that one leads to is needed with it.
+    pub leads: Vec<Handle>,
+    /// The report as it is kept.
+    pub event: Option<EventId>,
+    /// The refund or dispute: if the top-up has been credited, its movements and the expiries of its credit.
+    pub reversal: Option<ReversalId>,
 }
 
 impl Needs {
     /// A wallet alone.
     pub fn wallet(customer: &CustomerId) -> Self {
-        Self { customer: customer.clone(), counterparty: None, hold: None, order: None }
+        Self { customer: Some(customer.clone()), ..Self::default() }
     }
 }
 
@@ -60,6 +75,18 @@ pub struct State {
     pub hold: Option<Hold>,
     /// The order named, by the command or by the hold.
     pub order: Option<Order>,
+    /// The top-up acted on.
+    pub topup: Option<TopUp>,
+    /// What is known under gateways' ids.
+    pub leads: BTreeMap<Handle, Lead>,
+    /// The report as it is kept.
+    pub event: Option<Event>,
+    /// Quarantined reports that leads lead to.
+    pub quarantined: BTreeMap<EventId, Event>,
+    /// The movements of the refund or dispute, oldest first.
+    pub moved: Vec<Entry>,
+    /// The expiries of the date and class of the top-up's credit.
+    pub expired: Vec<Entry>,
     /// How many candidates for a referral code were found taken.
     pub codes_taken: u32,
 }

@@ -6,7 +6,7 @@
 use crate::actor::{Actor, Role};
 use crate::currency::Currency;
 use crate::decision::Write;
-use crate::ids::{CustomerId, OrderId};
+use crate::ids::{CustomerId, OrderId, RequestId};
 use crate::money::Money;
 use crate::order::{Order, OrderTotals};
 use crate::rejection::Rejection;
@@ -20,6 +20,7 @@ pub(crate) struct Naming<'a> {
     pub amount: Money,
     pub actor: &'a Actor,
     pub now: Timestamp,
+    pub request: &'a RequestId,
 }
 
 /// The order that is named: the one known, or (for a trusted caller) one with this amount as its total.
@@ -29,17 +30,7 @@ pub(crate) fn payable(known: Option<&Order>, naming: &Naming<'_>) -> Result<Orde
         if naming.actor.role == Role::Customer {
             return Err(Rejection::OrderNotFound);
         }
-        let totals = OrderTotals { total: naming.amount, paid: Money::ZERO, refunded: Money::ZERO };
-        return Ok(Order {
-            id: naming.order.clone(),
-            customer: naming.customer.clone(),
-            currency: naming.currency,
-            totals,
-            lots: vec![],
-            created_at: naming.now,
-            seq: 0,
-            version: 0,
-        });
+        return Ok(opened(naming));
     };
     if order.customer != *naming.customer {
         return Err(Rejection::OrderNotFound);
@@ -51,6 +42,22 @@ pub(crate) fn payable(known: Option<&Order>, naming: &Naming<'_>) -> Result<Orde
         return Err(Rejection::PaymentExceedsDue);
     }
     Ok(order.clone())
+}
+
+/// An order of which nothing has been paid.
+pub(crate) fn opened(naming: &Naming<'_>) -> Order {
+    Order {
+        id: naming.order.clone(),
+        customer: naming.customer.clone(),
+        currency: naming.currency,
+        totals: OrderTotals::unpaid(naming.amount),
+        lots: vec![],
+        transactions: vec![],
+        created_at: naming.now,
+        request: naming.request.clone(),
+        seq: 0,
+        version: 0,
+    }
 }
 
 /// The write of a changed order; version zero is one that nobody had registered.

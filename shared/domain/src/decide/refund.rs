@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::decision::{Decided, Decision};
 use crate::entry::{After, EntryType};
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, OrderId};
+use crate::ids::{CustomerId, OrderId, TransactionId};
 use crate::lot::{Lot, LotClass, Source};
 use crate::money::Amount;
 use crate::policy::Policy;
@@ -68,7 +68,8 @@ impl Command for Refund {
         refund.source = Some(Source::Refund);
         refund.order_id = Some(self.order_id.clone());
         refund.expires_on = expires_on;
-        refund.after = After { order: Some(order.totals), ..After::default() };
+        order.note(TransactionId::of(&self.customer, posting.next_seq(), &refund.cause));
+        refund.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(refund)?;
         let order = written(order, entry.seq);
         finish(posting, entry, vec![order])
@@ -76,7 +77,7 @@ impl Command for Refund {
 }
 
 /// The lot that value comes back to: its own, or once in its life, when its date has passed, a refund lot.
-fn returned(lot: Lot, today: Date, policy: &Policy) -> Lot {
+pub(crate) fn returned(lot: Lot, today: Date, policy: &Policy) -> Lot {
     if !lot.is_expired(today) || lot.class == LotClass::Refund {
         return lot;
     }

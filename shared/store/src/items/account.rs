@@ -1,6 +1,6 @@
 //! The account item of a wallet.
 
-use super::{lot, update};
+use super::{due, lot, owed, update, visit};
 use crate::attr::{Attributes, Item, Reader, pairs};
 use crate::error::StoreError;
 use crate::keys;
@@ -43,22 +43,23 @@ pub(crate) fn to_item(account: &Account) -> Item {
 /// The update of an account that had version `was`.
 pub(crate) fn to_update(table: &str, account: &Account, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(account);
-    update(table, &keys::wallet(&account.customer), ("version", was), set, remove)
+    update(table, &keys::wallet(&account.customer), ("version", was), set, &remove)
 }
 
 /// The attributes that change, and those to remove.
-fn changing(account: &Account) -> (Item, &'static [&'static str]) {
+fn changing(account: &Account) -> (Item, Vec<&'static str>) {
     let holds = account.holds.iter().map(|(id, hold)| {
         let map = Attributes::default().text("due", hold.due).number("amount", hold.amount);
         (id.to_string(), AttributeValue::M(map.0))
     });
-    let set = Attributes::default()
+    let mut remove = Vec::new();
+    let mut set = Attributes::default()
         .text("status", account.status.as_str())
         .with("lots", lot::to_list(account.lots.iter()))
         .with("holds", AttributeValue::M(holds.collect()))
         .number("available", account.available())
         .number("held", account.held())
-        .number("owed", account.owed)
+        .number("owed", account.owed.total())
         .number("earned", account.totals.earned)
         .number("spent", account.totals.spent)
         .number("refunded", account.totals.refunded)
@@ -69,15 +70,20 @@ fn changing(account: &Account) -> (Item, &'static [&'static str]) {
         .text("updated_at", account.updated_at)
         .maybe("last_transaction_at", account.last_transaction_at)
         .number("referral_count", account.referral_count);
+    // Most wallets owe nothing: then there is no list of it.
+    for (name, list) in [("debts", owed::debts(&account.owed)), ("forgiven", owed::forgiven(&account.owed))] {
+        match list {
+            Some(list) => set = set.with(name, list),
+            None => remove.push(name),
+        }
+    }
     match account.visit {
         Some(visit) => {
-            let pk = keys::wallet_partition(&account.customer);
-            let set =
-                set.text(keys::DUE_PK, keys::due_partition(&pk)).text(keys::DUE_SK, keys::due(visit, &pk));
-            (set.0, &[])
+            set = due(set, keys::DueKind::Wallets, visit, &keys::wallet_partition(&account.customer));
         }
-        None => (set.0, &[keys::DUE_PK, keys::DUE_SK]),
+        None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
+    (set.0, remove)
 }
 
 /// Reads an account item.
@@ -95,7 +101,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         status: reader.parse("status", Status::parse)?,
         lots: Lots::new(lot::from_list(&reader, "lots")?).ok_or_else(|| reader.corrupt("lots"))?,
         holds: holds.collect::<Result<_, StoreError>>()?,
-        owed: reader.money("owed")?,
+        owed: owed::from_lists(&reader)?,
         totals: Totals {
             earned: reader.money("earned")?,
             spent: reader.money("spent")?,
@@ -118,17 +124,15 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
             initial: opened.money("initial")?,
             by: Signature { role: opened.parse("role", Role::stored)?, sub: opened.text("sub")?.to_owned() },
         },
-        visit: reader
-            .maybe_text(keys::DUE_SK)?
-            .and_then(|due| due.split_once('#'))
-            .and_then(|(at, _)| Timestamp::parse(at).ok()),
+        visit: visit(&reader)?,
     };
     // The sums stand beside the lots for people who look into the table; they must not contradict them.
     if load::key_of(item) != Some(keys::wallet(&account.customer)) {
         return Err(reader.corrupt("customer_id: another than its key"));
     }
-    if reader.money("available")? != account.available() || reader.money("held")? != account.held() {
-        return Err(reader.corrupt("available or held: not the sum of its lots or holds"));
+    let sums = (reader.money("available")?, reader.money("held")?, reader.money("owed")?);
+    if sums != (account.available(), account.held(), account.owed.total()) {
+        return Err(reader.corrupt("available, held or owed: not the sum of its lots, holds or debts"));
     }
     Ok(account)
 }

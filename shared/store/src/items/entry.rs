@@ -7,10 +7,11 @@ use crate::keys;
 use domain::actor::{Role, Signature};
 use domain::cause::Cause;
 use domain::currency::Currency;
-use domain::entry::{After, Counterpart, Entry, EntryType};
+use domain::entry::{After, Counterpart, Entry, EntryType, Reversed};
 use domain::fingerprint::Fingerprint;
+use domain::gateway::ReversalId;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, HoldId, OrderId, RequestId};
+use domain::ids::{CustomerId, HoldId, OrderId, RequestId, TopUpId};
 use domain::lot::Source;
 use domain::text::{FreeText, Metadata};
 
@@ -41,8 +42,8 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
     if let Some(view) = &entry.after.hold {
         attributes = attributes.map(hold::view_to_map(view), "hold");
     }
-    if let Some(totals) = &entry.after.order {
-        attributes = attributes.map(order::totals_to_map(totals), "order");
+    if let Some(view) = &entry.after.order {
+        attributes = attributes.map(order::view_to_map(view), "order");
     }
     if let Some(other) = &entry.after.counterpart {
         let map = Attributes::default()
@@ -51,6 +52,10 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
             .text("cause", &other.cause)
             .number("balance_after", other.balance_after);
         attributes = attributes.map(map, "counterpart");
+    }
+    if let Some(reversed) = &entry.after.reversal {
+        let map = Attributes::default().text("id", &reversed.id).text("topup", &reversed.topup);
+        attributes = attributes.map(map, "reversal");
     }
     let mut item = attributes.0;
     item.extend(keys::entry(&entry.customer, &entry.cause).attributes());
@@ -70,6 +75,13 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
             seq: other.count("seq")?,
             cause: Cause::stored(other.text("cause")?),
             balance_after: other.money("balance_after")?,
+        }),
+        None => None,
+    };
+    let reversal = match reader.map("reversal")? {
+        Some(map) => Some(Reversed {
+            id: ReversalId::stored(map.text("id")?),
+            topup: map.parse("topup", TopUpId::parse)?,
         }),
         None => None,
     };
@@ -94,8 +106,9 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
         metadata: Metadata::try_new(reader.pairs("metadata")?).map_err(|_| reader.corrupt("metadata"))?,
         after: After {
             hold: reader.map("hold")?.map(|map| hold::view_from_map(&map)).transpose()?,
-            order: reader.map("order")?.map(|map| order::totals_from_map(&map)).transpose()?,
+            order: reader.map("order")?.map(|map| order::view_from_map(&map)).transpose()?,
             counterpart,
+            reversal,
         },
         prev_hash: reader.parse("prev_hash", Hash::parse)?,
         hash: reader.parse("hash", Hash::parse)?,

@@ -4,17 +4,35 @@
 //! so attributes written by another version stay.
 
 pub(crate) mod account;
+pub(crate) mod alert;
 pub mod entry;
+pub(crate) mod event;
 pub(crate) mod hold;
+pub(crate) mod lead;
 pub(crate) mod lot;
 pub(crate) mod order;
+pub(crate) mod owed;
 pub(crate) mod status;
+pub(crate) mod told;
+pub(crate) mod topup;
 
-use crate::attr::Item;
+use crate::attr::{Attributes, Item, Reader};
 use crate::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use domain::time::Timestamp;
+
+/// The place of an item in the index of what falls due.
+pub(crate) fn due(set: Attributes, kind: keys::DueKind, at: Timestamp, pk: &str) -> Attributes {
+    set.text(keys::DUE_PK, keys::due_partition(kind, pk)).text(keys::DUE_SK, keys::due(at, pk))
+}
+
+/// When an item is looked at next.
+pub(crate) fn visit(reader: &Reader<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let due = reader.maybe_text(keys::DUE_SK)?.and_then(|due| due.split_once('#'));
+    Ok(due.and_then(|(at, _)| Timestamp::parse(at).ok()))
+}
 
 /// Sets these attributes of an existing item if `guard` still has this value; removes those named.
 pub(crate) fn update(

@@ -1,34 +1,40 @@
 //! The item of an order.
 
 use super::{lot, update};
-use crate::attr::{Attributes, Item, Reader};
+use crate::attr::{Attributes, Item, Reader, text};
 use crate::error::StoreError;
 use crate::keys;
 use crate::load;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::Update;
 use domain::currency::Currency;
-use domain::ids::{CustomerId, OrderId};
-use domain::order::{Order, OrderTotals};
+use domain::ids::{CustomerId, OrderId, RequestId, TransactionId};
+use domain::order::{Order, OrderTotals, OrderView};
 
-/// The sums of an order.
-pub(crate) fn totals_to_map(totals: &OrderTotals) -> Attributes {
+/// What callers see of an order.
+pub(crate) fn view_to_map(view: &OrderView) -> Attributes {
+    let transactions = view.transactions.iter().map(text).collect();
     Attributes::default()
-        .number("total", totals.total)
-        .number("paid", totals.paid)
-        .number("refunded", totals.refunded)
+        .number("total", view.totals.total)
+        .number("paid", view.totals.paid)
+        .number("refunded", view.totals.refunded)
+        .with("transactions", AttributeValue::L(transactions))
 }
 
-/// Reads the sums of an order.
-pub(crate) fn totals_from_map(reader: &Reader<'_>) -> Result<OrderTotals, StoreError> {
-    Ok(OrderTotals {
-        total: reader.money("total")?,
-        paid: reader.money("paid")?,
-        refunded: reader.money("refunded")?,
+/// Reads what callers see of an order.
+pub(crate) fn view_from_map(reader: &Reader<'_>) -> Result<OrderView, StoreError> {
+    Ok(OrderView {
+        totals: OrderTotals {
+            total: reader.money("total")?,
+            paid: reader.money("paid")?,
+            refunded: reader.money("refunded")?,
+        },
+        transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
     })
 }
 
 fn changing(order: &Order) -> Attributes {
-    totals_to_map(&order.totals)
+    view_to_map(&order.view())
         .number("refundable", order.refundable())
         .with("lots", lot::to_list(order.lots.iter()))
         .number("seq", order.seq)
@@ -42,6 +48,7 @@ pub(crate) fn to_item(order: &Order) -> Item {
         .text("customer_id", &order.customer)
         .text("currency", order.currency)
         .text("created_at", order.created_at)
+        .text("request", &order.request)
         .0;
     item.extend(keys::order(&order.id).attributes());
     item
@@ -55,11 +62,14 @@ pub(crate) fn to_update(table: &str, order: &Order, was: u64) -> Result<Update, 
 /// Reads an order item.
 pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
     let reader = Reader::new(item, "order");
+    let view = view_from_map(&reader)?;
     let order = Order {
         id: reader.parse("order_id", OrderId::parse)?,
         customer: reader.parse("customer_id", CustomerId::parse)?,
         currency: reader.parse("currency", Currency::parse)?,
-        totals: totals_from_map(&reader)?,
+        totals: view.totals,
+        transactions: view.transactions,
+        request: RequestId::new(reader.text("request")?),
         lots: lot::from_list(&reader, "lots")?,
         created_at: reader.instant("created_at")?,
         seq: reader.count("seq")?,

@@ -1,0 +1,89 @@
+//! Orders that wallets pay: registered, paid, read.
+//!
+//! **Invariant:** what wallets pay for an order never exceeds its total, and an order has one payment by this
+//! door: the rules are `domain`'s, and each payment is one conditional transaction.
+//! **Invariant:** another customer's order is as one that does not exist.
+
+mod status;
+mod wire;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use domain::authz::{Action, Denial, permit, reach};
+use domain::rejection::Rejection;
+use edge::order::{OrderBody, OrderMovement, order, order_movement};
+use edge::routes::{self, complete};
+use edge::{App, Ask, Problem, movement, reply};
+use utoipa::OpenApi;
+
+/// The routes of this function.
+pub fn router(app: App) -> Router {
+    let routes = Router::new()
+        .route("/api/integration/order", post(register))
+        .route("/api/integration/order/pay-with-wallet", post(pay))
+        .route("/api/integration/order/{order_id}", get(read))
+        .route("/api/integration/status/{customer_id}", get(status::status))
+        .route("/api/integration/health", get(health));
+    complete(routes, app)
+}
+
+/// Makes an order known, so that its owner can pay it.
+///
+/// Registering it again in the same way gives the first answer.
+#[utoipa::path(post, path = "/api/integration/order", tag = "payments",
+    request_body = wire::RegisterOrderRequest, responses((status = 201, body = OrderBody)))]
+pub(crate) async fn register(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::register(&ask, &app)?;
+    ask.permit(Action::RegisterOrder, &command.customer)?;
+    let done = app.store.execute(&command, &ask.context(&app)?).await?;
+    let registered = done.order().ok_or_else(Problem::internal)?;
+    reply::done(&done, Some(format!("/api/integration/order/{}", registered.id)), &order(registered))
+}
+
+/// Pays an order from its customer's wallet.
+///
+/// There is one such payment for each order, with or without a key. A trusted backend makes an order known by
+/// paying it.
+#[utoipa::path(post, path = "/api/integration/order/pay-with-wallet", tag = "payments",
+    request_body = wire::PayWithWalletRequest, responses((status = 201, body = OrderMovement)))]
+pub(crate) async fn pay(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::pay(&ask)?;
+    ask.permit(Action::PayOrder, &command.customer)?;
+    let done = app.store.execute(&command, &ask.context(&app)?).await?;
+    let entry = done.entry().ok_or_else(Problem::internal)?;
+    reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
+}
+
+/// An order as it stands.
+#[utoipa::path(get, path = "/api/integration/order/{order_id}", tag = "payments",
+    params(("order_id" = String, Path)), responses((status = 200, body = OrderBody)))]
+pub(crate) async fn read(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = wire::order_id(&ask)?;
+    ask.params().finish()?;
+    reach(ask.actor()?, Action::ReadOrder)?;
+    let unknown = || Problem::from(Rejection::OrderNotFound);
+    let found = app.store.order(&id).await?.ok_or_else(unknown)?;
+    permit(ask.actor()?, Action::ReadOrder, &found.customer).map_err(|denial| match denial {
+        Denial::Unknown => unknown(),
+        Denial::Forbidden => Problem::forbidden(),
+    })?;
+    reply::ok(&order(&found))
+}
+
+/// Whether the table is reachable.
+#[utoipa::path(get, path = "/api/integration/health", tag = "payments", security(()),
+    responses((status = 200, body = routes::Health)))]
+pub(crate) async fn health(State(app): State<App>) -> Result<Response, Problem> {
+    routes::health(&app).await
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(register, pay, read, status::status, health))]
+struct Orders;
+
+/// This function's paths and schemas.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Orders::openapi()
+}

@@ -1,0 +1,37 @@
+//! What a customer's payments have come to, at a glance.
+//!
+//! **Invariant:** it is for showing: lists may trail a write by milliseconds, and decide nothing.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::authz::Action;
+use edge::order::{OrderBody, order};
+use edge::{App, Ask, Problem, reply};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How many of each are shown.
+const SHOWN: u16 = 20;
+
+/// A customer's payments: the newest of each kind.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PaymentStatus {
+    customer_id: String,
+    /// The newest orders that were registered, or that the wallet's newest hundred movements name.
+    orders: Vec<OrderBody>,
+}
+
+/// The customer's orders, newest first.
+#[utoipa::path(get, path = "/api/integration/status/{customer_id}", tag = "payments",
+    params(("customer_id" = String, Path)), responses((status = 200, body = PaymentStatus)))]
+pub(crate) async fn status(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let customer = ask.customer()?;
+    ask.params().finish()?;
+    ask.permit(Action::Read, &customer)?;
+    app.store.wallet(&customer, app.clock.now()).await?.ok_or_else(Problem::wallet_not_found)?;
+    let orders = app.store.newest_orders(&customer, SHOWN).await?;
+    reply::ok(&PaymentStatus {
+        customer_id: customer.to_string(),
+        orders: orders.iter().map(order).collect(),
+    })
+}

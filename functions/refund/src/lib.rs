@@ -1,0 +1,44 @@
+//! Refunds of orders to the wallets that paid them.
+//!
+//! **Invariant:** Σ refunds of an order ≤ what the wallet paid for it, however many arrive at once: the rule is
+//! `domain`'s, and each refund is one conditional transaction.
+
+mod wire;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use domain::authz::Action;
+use edge::order::{OrderMovement, order_movement};
+use edge::routes::complete;
+use edge::{App, Ask, Problem, movement, reply};
+use utoipa::OpenApi;
+
+/// The routes of this function.
+pub fn router(app: App) -> Router {
+    complete(Router::new().route("/api/integration/order/refund-to-wallet", post(refund)), app)
+}
+
+/// Gives back to the wallet what an order took, in part or whole.
+///
+/// Value returns to the lots that paid, last burned first; where a date has passed meanwhile, to a refund lot
+/// with days of grace.
+#[utoipa::path(post, path = "/api/integration/order/refund-to-wallet", tag = "payments",
+    request_body = wire::RefundToWallet, responses((status = 201, body = OrderMovement)))]
+pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::refund(&ask)?;
+    ask.permit(Action::Refund, &command.customer)?;
+    let done = app.store.execute(&command, &ask.context(&app)?).await?;
+    let entry = done.entry().ok_or_else(Problem::internal)?;
+    reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(refund))]
+struct Refunds;
+
+/// This function's paths and schemas.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Refunds::openapi()
+}

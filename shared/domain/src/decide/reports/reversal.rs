@@ -1,0 +1,101 @@
+//! A refund or dispute: of a credited payment, of a quarantined one, or of one that is not known yet.
+//!
+//! **Invariant:** a refund or dispute touches the credit of its own payment and no other.
+
+use super::{TakeReport, Verdict, clawback, leading};
+use crate::context::Context;
+use crate::currency::Currency;
+use crate::decide::State;
+use crate::decide::topups::led;
+use crate::event::{EventStatus, LeadTo, Stray, reasons};
+use crate::gateway::{Fact, Handle, Phase, ReversalId, Told};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::topup::TopUp;
+
+/// How far a refund or dispute has come, by one report.
+pub(super) struct Come {
+    /// Which.
+    pub id: ReversalId,
+    /// How far.
+    pub phase: Phase,
+    /// How much of the payment, in all.
+    pub amount: Money,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+/// What becomes of a refund or dispute.
+pub(super) fn reversed(
+    command: &TakeReport,
+    told: &Told,
+    state: &State,
+    context: &Context,
+) -> Result<Verdict, Rejection> {
+    let Fact::Reversed { id, phase, amount, currency } = &told.fact else {
+        return Err(Rejection::Inconsistent("a reversal without an id"));
+    };
+    let come = Come { id: id.clone(), phase: *phase, amount: *amount, currency: *currency };
+    let handle = told.paid_by().or_else(|| told.handles().into_iter().next());
+    let lead = handle.as_ref().and_then(|handle| state.leads.get(handle));
+    if let (Some(handle), Some(LeadTo::Stray(stray))) = (&handle, lead.map(|lead| &lead.to)) {
+        return Ok(of_stray(state, handle, stray, &come));
+    }
+    let Some(named) = &command.topup else {
+        return Ok(match (leading(command, state), handle) {
+            (Some(topup), _) => Verdict::elsewhere(topup),
+            // Someone is told; but should its payment turn out to be ours, it has its effect all the same.
+            (None, Some(handle)) => command.wait(state, &handle, Verdict::quarantined(reasons::NOT_OURS)),
+            (None, None) => Verdict::quarantined(reasons::NOT_OURS),
+        });
+    };
+    let Some(topup) = &state.topup else {
+        return Ok(command.park(state, &Handle::topup(named), reasons::NO_TOPUP));
+    };
+    match (is_of(topup, told), handle) {
+        (true, _) => clawback::apply(topup, &come, state, context),
+        (false, Some(handle)) => Ok(command.park(state, &handle, reasons::NO_CAPTURE)),
+        (false, None) => Ok(Verdict::quarantined(reasons::NOT_OURS)),
+    }
+}
+
+/// True if the report is about the payment that the top-up was credited for.
+fn is_of(topup: &TopUp, told: &Told) -> bool {
+    let Some(credited) = &topup.credited else { return false };
+    if topup.gateway != told.gateway {
+        return false;
+    }
+    match (&told.payment, &told.charge) {
+        (Some(payment), _) => *payment == credited.payment,
+        (None, Some(charge)) => credited.charge.as_ref() == Some(charge),
+        (None, None) => true,
+    }
+}
+
+/// Of a quarantined payment: when all of it has gone back, the quarantine is over; no credit is touched.
+fn of_stray(state: &State, handle: &Handle, stray: &Stray, come: &Come) -> Verdict {
+    let mut verdict = Verdict { detail: Some(reasons::OF_QUARANTINED), ..Verdict::processed(vec![]) };
+    if come.currency != stray.currency {
+        return Verdict::quarantined(reasons::OTHER_AMOUNT);
+    }
+    let mut stray = stray.clone();
+    match come.phase {
+        Phase::Taken | Phase::Lost => {
+            let sum = stray.reversed.entry(come.id.clone()).or_default();
+            *sum = (*sum).max(come.amount);
+        }
+        // A zero stays, so that what is reported late counts for nothing.
+        Phase::Returned => {
+            stray.reversed.insert(come.id.clone(), Money::ZERO);
+        }
+    }
+    let gone = Money::checked_sum(stray.reversed.values().copied()).unwrap_or(stray.amount);
+    if gone >= stray.amount
+        && let Some(event) = state.quarantined.get(&stray.event)
+        && event.status == EventStatus::Quarantined
+    {
+        verdict.ends.push((event.clone(), EventStatus::Ignored, reasons::PAID_BACK));
+    }
+    verdict.writes.push(led(state.leads.get(handle), handle, LeadTo::Stray(stray)));
+    verdict
+}

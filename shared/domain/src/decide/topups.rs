@@ -1,0 +1,187 @@
+//! Beginning to pay in through a gateway.
+//!
+//! **Invariant:** the intent is stored before the gateway is asked, under an id that a repetition of the request
+//! mints again; so whatever happens in between, there is one gateway order for it.
+
+use super::{Command, Key, Needs, State, exact};
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::decision::{Decided, Decision, Listing, Outcome, Write};
+use crate::event::{Lead, LeadTo};
+use crate::fingerprint::Fingerprint;
+use crate::gateway::{Gateway, Handle};
+use crate::ids::{CustomerId, EventId, TopUpId};
+use crate::money::Amount;
+use crate::rejection::Rejection;
+use crate::topup::{LIFE_SECONDS, Placed, TopUp};
+use std::collections::BTreeMap;
+
+/// Begin a top-up.
+#[derive(Clone, Debug)]
+pub struct InitiateTopUp {
+    /// Into whose wallet.
+    pub customer: CustomerId,
+    /// How much.
+    pub amount: Amount,
+    /// Through which gateway.
+    pub gateway: Gateway,
+    /// Where the customer goes afterwards.
+    pub return_url: Option<String>,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl InitiateTopUp {
+    /// The top-up that this request makes, or made.
+    pub fn id(&self) -> TopUpId {
+        TopUpId::mint(&self.customer, &self.cause)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&[
+            ("op", Some("topup".to_owned())),
+            ("amount", Some(self.amount.to_string())),
+            ("gateway", Some(self.gateway.as_str().to_owned())),
+            ("return_url", self.return_url.clone()),
+        ])
+    }
+}
+
+impl Command for InitiateTopUp {
+    fn needs(&self) -> Needs {
+        let id = self.id();
+        Needs { leads: vec![Handle::topup(&id)], topup: Some(id), ..Needs::wallet(&self.customer) }
+    }
+
+    /// The top-up's own key is the guard; the stored intent answers repetitions.
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        let id = self.id();
+        let handle = Handle::topup(&id);
+        let lead = state.leads.get(&handle);
+        if let Some(topup) = &state.topup {
+            if topup.fingerprint != self.fingerprint() {
+                return Err(Rejection::KeyReused);
+            }
+            let waiting = lead.map(waiting).unwrap_or_default();
+            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup.clone()), waiting)));
+        }
+        let account = state.party.as_ref().map(|party| &party.account);
+        let account = account.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
+        let overflow = Rejection::Inconsistent("a top-up would end past the year 9999");
+        let expires_at = context.now.plus_seconds(LIFE_SECONDS).ok_or(overflow)?;
+        let topup = TopUp {
+            id: id.clone(),
+            amount: exact(self.amount, account)?,
+            currency: account.currency,
+            gateway: self.gateway,
+            return_url: self.return_url.clone(),
+            fingerprint: self.fingerprint(),
+            request: context.request.clone(),
+            placed: None,
+            failed: false,
+            credited: None,
+            reversals: BTreeMap::new(),
+            created_at: context.now,
+            expires_at,
+            visit: Some(expires_at),
+            seq: 0,
+            version: 1,
+        };
+        let mut writes = vec![
+            Write::OpenTopUp(topup.clone()),
+            Write::List(Listing::TopUp { id: id.clone(), at: context.now }),
+        ];
+        let waiting = lead.map(waiting).unwrap_or_default();
+        if !waiting.is_empty() {
+            writes.push(led(lead, &handle, LeadTo::TopUp(id)));
+        }
+        Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), waiting), writes })
+    }
+}
+
+/// Keep what the gateway made of an intent.
+#[derive(Clone, Debug)]
+pub struct PlaceTopUp {
+    /// Which.
+    pub topup: TopUpId,
+    /// Through which gateway.
+    pub gateway: Gateway,
+    /// What the gateway made of it.
+    pub placed: Placed,
+}
+
+impl Command for PlaceTopUp {
+    fn needs(&self) -> Needs {
+        let order = Handle::of(self.gateway, &self.placed.order);
+        Needs { topup: Some(self.topup.clone()), leads: vec![order], ..Needs::default() }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, _: &Context) -> Decided {
+        let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
+        let order = Handle::of(self.gateway, &self.placed.order);
+        let lead = state.leads.get(&order);
+        let waiting = lead.map(waiting).unwrap_or_default();
+        if topup.placed.is_some() {
+            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup), waiting)));
+        }
+        topup.placed = Some(self.placed.clone());
+        let was = topup.version;
+        topup.version += 1;
+        let writes = vec![
+            Write::TopUp { topup: topup.clone(), was },
+            led(lead, &order, LeadTo::TopUp(self.topup.clone())),
+        ];
+        Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), waiting), writes })
+    }
+}
+
+/// Note that the gateway was asked once more, when the top-up expired.
+#[derive(Clone, Debug)]
+pub struct CloseTopUp {
+    /// Which.
+    pub topup: TopUpId,
+}
+
+impl Command for CloseTopUp {
+    fn needs(&self) -> Needs {
+        Needs { topup: Some(self.topup.clone()), ..Needs::default() }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, _: &Context) -> Decided {
+        let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
+        if topup.visit.is_none() {
+            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup), vec![])));
+        }
+        topup.visit = None;
+        let was = topup.version;
+        topup.version += 1;
+        let writes = vec![Write::TopUp { topup: topup.clone(), was }];
+        Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), vec![]), writes })
+    }
+}
+
+/// The reports that wait under a lead.
+pub(crate) fn waiting(lead: &Lead) -> Vec<EventId> {
+    match &lead.to {
+        LeadTo::Waiting(events) => events.clone(),
+        LeadTo::Stray(_) | LeadTo::TopUp(_) => vec![],
+    }
+}
+
+/// The write of a lead that leads elsewhere now.
+pub(crate) fn led(lead: Option<&Lead>, handle: &Handle, to: LeadTo) -> Write {
+    let was = lead.map_or(0, |lead| lead.version);
+    Write::Lead { lead: Lead { handle: handle.clone(), to, version: was + 1 }, was }
+}

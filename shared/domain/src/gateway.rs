@@ -1,0 +1,201 @@
+//! Payment gateways, and what each of their reports says once it is read into our terms.
+//!
+//! **Invariant:** only [`Fact::Captured`] is money in, and only [`Fact::Reversed`] money out; an approval, an
+//! authorisation or a client's word is neither.
+
+use crate::currency::Currency;
+use crate::ids::{GatewayId, TopUpId};
+use crate::money::Money;
+use crate::parse::ParseError;
+use std::fmt;
+
+/// A payment gateway that keeps orders of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gateway {
+    /// Razorpay.
+    Razorpay,
+    /// Stripe.
+    Stripe,
+    /// PayPal.
+    PayPal,
+}
+
+impl Gateway {
+    /// Every gateway, the default first.
+    pub const ALL: [Self; 3] = [Self::Razorpay, Self::Stripe, Self::PayPal];
+
+    /// Reads the contract's word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let known = Self::ALL.into_iter().find(|gateway| gateway.as_str() == text);
+        known.ok_or(ParseError("must be one of razorpay, stripe, paypal"))
+    }
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Razorpay => "razorpay",
+            Self::Stripe => "stripe",
+            Self::PayPal => "paypal",
+        }
+    }
+}
+
+/// What a report can be found by: something of a gateway's, or a top-up of ours.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle(String);
+
+impl Handle {
+    /// An order, payment or charge of a gateway.
+    pub fn of(gateway: Gateway, id: &GatewayId) -> Self {
+        Self(format!("{}:{id}", gateway.as_str()))
+    }
+
+    /// A top-up that a report names before we know it.
+    pub fn topup(id: &TopUpId) -> Self {
+        Self(id.to_string())
+    }
+
+    /// Takes a handle that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A refund or dispute, by its own id: `refund:razorpay:rfnd_1`, `dispute:stripe:dp_1`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReversalId(String);
+
+impl ReversalId {
+    /// A refund.
+    pub fn refund(gateway: Gateway, id: &GatewayId) -> Self {
+        Self(format!("refund:{}:{id}", gateway.as_str()))
+    }
+
+    /// A dispute.
+    pub fn dispute(gateway: Gateway, id: &GatewayId) -> Self {
+        Self(format!("dispute:{}:{id}", gateway.as_str()))
+    }
+
+    /// Takes an id that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReversalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ReversalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How far a refund or dispute has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The gateway has taken this much in all.
+    Taken,
+    /// It is lost; counts if no withdrawal is ever reported.
+    Lost,
+    /// It has come to nothing: won, reinstated, or the refund failed.
+    Returned,
+}
+
+impl Phase {
+    /// Reads a stored phase.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        [Self::Taken, Self::Lost, Self::Returned]
+            .into_iter()
+            .find(|phase| phase.as_str() == text)
+            .ok_or(ParseError("is not a phase of a reversal"))
+    }
+
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Lost => "lost",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+/// What a report says happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The payment is captured: this is money.
+    Captured {
+        /// How much, as the gateway says.
+        amount: Money,
+        /// In which currency, as the gateway says.
+        currency: Currency,
+    },
+    /// A payment has failed; another may follow.
+    Failed,
+    /// A refund or dispute has come this far.
+    Reversed {
+        /// Which.
+        id: ReversalId,
+        /// How far.
+        phase: Phase,
+        /// How much of the payment, in all.
+        amount: Money,
+        /// In which currency.
+        currency: Currency,
+    },
+    /// Nothing that moves value.
+    Nothing,
+}
+
+/// A gateway's report in our terms: what it is about, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Who says it.
+    pub gateway: Gateway,
+    /// The top-up of ours that it names, in its notes, metadata or custom_id.
+    pub topup: Option<TopUpId>,
+    /// The gateway's order (checkout session).
+    pub order: Option<GatewayId>,
+    /// The gateway's payment (payment intent, capture).
+    pub payment: Option<GatewayId>,
+    /// The gateway's charge, where that is another thing than the payment.
+    pub charge: Option<GatewayId>,
+    /// How the customer paid, where that is said apart (`google_pay`).
+    pub method: Option<String>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+impl Told {
+    /// What it can be found by, the payment first.
+    pub fn handles(&self) -> Vec<Handle> {
+        let ids = [&self.payment, &self.charge, &self.order];
+        ids.into_iter().flatten().map(|id| Handle::of(self.gateway, id)).collect()
+    }
+
+    /// What its payment is known by: itself, else its charge.
+    pub fn paid_by(&self) -> Option<Handle> {
+        self.payment.as_ref().or(self.charge.as_ref()).map(|id| Handle::of(self.gateway, id))
+    }
+}

@@ -1,0 +1,178 @@
+//! Paying in through a gateway: from the intent to the credit, and back for refunds and disputes.
+//!
+//! **Invariant:** a top-up is credited at most once, for exactly the amount and currency of its intent, and from
+//! every unpaid state.
+//! **Invariant:** Σ allotted = min(the credit, Σ of what its refunds and disputes have come to), in whatever order
+//! they were reported.
+
+use crate::currency::Currency;
+use crate::fingerprint::Fingerprint;
+use crate::gateway::{Gateway, Phase, ReversalId};
+use crate::ids::{GatewayId, RequestId, TopUpId, TransactionId};
+use crate::lot::LotClass;
+use crate::money::Money;
+use crate::time::{Date, Timestamp};
+use std::collections::BTreeMap;
+
+/// How long a customer has to pay: a day.
+pub const LIFE_SECONDS: u32 = 86_400;
+
+/// How many refunds and disputes a top-up keeps apart.
+pub const MAX_REVERSALS: usize = 200;
+
+/// What the gateway made of the intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The gateway's order (checkout session).
+    pub order: GatewayId,
+    /// What the client's SDK needs, as JSON.
+    pub checkout: String,
+    /// A page on which the customer can pay.
+    pub checkout_url: Option<String>,
+}
+
+/// The payment that was credited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credited {
+    /// The gateway's payment.
+    pub payment: GatewayId,
+    /// The gateway's charge, where that is another thing.
+    pub charge: Option<GatewayId>,
+    /// How the customer paid, where that is said apart.
+    pub method: Option<String>,
+    /// The last date of the credit.
+    pub expires_on: Option<Date>,
+    /// The class of its lot.
+    pub class: LotClass,
+    /// The movement.
+    pub transaction: TransactionId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A refund or dispute of the payment, as far as it has been reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reversal {
+    /// The most that was reported as taken in all.
+    pub taken: Option<Money>,
+    /// The most that was reported as lost.
+    pub lost: Option<Money>,
+    /// It has come to nothing; whatever else is reported, before or after.
+    pub returned: bool,
+    /// How much of the credit goes to it: taken back, owed, or expired before it could be.
+    pub allotted: Money,
+    /// How much of that had expired, and is not owed.
+    pub forgiven: Money,
+    /// How many movements it has caused, those of collection aside.
+    pub steps: u32,
+}
+
+impl Reversal {
+    /// What it comes to by what has been reported, in any order.
+    pub fn comes_to(&self) -> Money {
+        if self.returned { Money::ZERO } else { self.taken.or(self.lost).unwrap_or(Money::ZERO) }
+    }
+
+    /// Takes another report of it.
+    pub fn report(&mut self, phase: Phase, amount: Money) {
+        match phase {
+            Phase::Taken => self.taken = self.taken.max(Some(amount)),
+            Phase::Lost => self.lost = self.lost.max(Some(amount)),
+            Phase::Returned => self.returned = true,
+        }
+    }
+}
+
+/// A top-up as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopUp {
+    /// Its id, which names the customer.
+    pub id: TopUpId,
+    /// How much is to be paid in.
+    pub amount: Money,
+    /// In the wallet's currency.
+    pub currency: Currency,
+    /// Through which gateway.
+    pub gateway: Gateway,
+    /// Where the customer goes afterwards.
+    pub return_url: Option<String>,
+    /// What was asked for.
+    pub fingerprint: Fingerprint,
+    /// The invocation that began it.
+    pub request: RequestId,
+    /// What the gateway made of it; none yet if it did not answer.
+    pub placed: Option<Placed>,
+    /// A payment has failed, and none has succeeded.
+    pub failed: bool,
+    /// The payment that was credited.
+    pub credited: Option<Credited>,
+    /// Refunds and disputes of it.
+    pub reversals: BTreeMap<ReversalId, Reversal>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// Until when the customer can be expected to pay.
+    pub expires_at: Timestamp,
+    /// When it is looked at next: the gateway is asked once more when it expires.
+    pub visit: Option<Timestamp>,
+    /// The wallet's entry that last changed it (zero: none yet).
+    pub seq: u64,
+    /// Counts its changes; the guard against a stale read.
+    pub version: u64,
+}
+
+/// A reversal whose allotment changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// Which.
+    pub id: ReversalId,
+    /// What was allotted to it.
+    pub from: Money,
+    /// What is allotted to it now.
+    pub to: Money,
+}
+
+impl TopUp {
+    /// The contract's word for its state at `now`.
+    pub fn status(&self, now: Timestamp) -> &'static str {
+        let reversed = self.reversed();
+        match &self.credited {
+            Some(_) if reversed.is_zero() => "CREDITED",
+            Some(_) if reversed == self.amount => "REVERSED",
+            Some(_) => "PARTIALLY_REVERSED",
+            None if self.failed => "FAILED",
+            None if now >= self.expires_at => "EXPIRED",
+            None => "PENDING",
+        }
+    }
+
+    /// How much of the credit its refunds and disputes have come to.
+    pub fn reversed(&self) -> Money {
+        self.reversals.values().map(|reversal| reversal.allotted).sum()
+    }
+
+    /// Allots the credit anew after a report; gives what changes, decreases first.
+    ///
+    /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id.
+    pub fn allot(&mut self) -> Vec<Shift> {
+        let mut shifts = Vec::new();
+        for (id, reversal) in &mut self.reversals {
+            let wanted = reversal.comes_to();
+            if wanted < reversal.allotted {
+                shifts.push(Shift { id: id.clone(), from: reversal.allotted, to: wanted });
+                reversal.allotted = wanted;
+            }
+        }
+        let mut free = self.amount.saturating_sub(self.reversed());
+        for (id, reversal) in &mut self.reversals {
+            let lacks = reversal.comes_to().saturating_sub(reversal.allotted).min(free);
+            if lacks.is_zero() {
+                continue;
+            }
+            free = free.saturating_sub(lacks);
+            let to = [reversal.allotted, lacks].into_iter().sum();
+            shifts.push(Shift { id: id.clone(), from: reversal.allotted, to });
+            reversal.allotted = to;
+        }
+        shifts
+    }
+}

@@ -1,0 +1,146 @@
+//! The item of a top-up.
+
+use super::{due, update, visit};
+use crate::attr::{Attributes, Item, Reader, number};
+use crate::error::StoreError;
+use crate::keys;
+use crate::load;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use domain::currency::Currency;
+use domain::fingerprint::Fingerprint;
+use domain::gateway::{Gateway, ReversalId};
+use domain::ids::{GatewayId, RequestId, TopUpId, TransactionId};
+use domain::lot::LotClass;
+use domain::topup::{Credited, Placed, Reversal, TopUp};
+
+/// The attributes that change, and those to remove.
+fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
+    let mut remove = vec![];
+    let mut set = Attributes::default()
+        .with("failed", AttributeValue::Bool(topup.failed))
+        .number("seq", topup.seq)
+        .number("version", topup.version);
+    if let Some(placed) = &topup.placed {
+        let map = Attributes::default()
+            .text("order", &placed.order)
+            .text("checkout", &placed.checkout)
+            .maybe("checkout_url", placed.checkout_url.as_ref());
+        set = set.map(map, "placed");
+    }
+    if let Some(credited) = &topup.credited {
+        let map = Attributes::default()
+            .text("payment", &credited.payment)
+            .maybe("charge", credited.charge.as_ref())
+            .maybe("method", credited.method.as_ref())
+            .maybe("expires_on", credited.expires_on)
+            .text("class", credited.class.as_str())
+            .text("transaction", &credited.transaction)
+            .text("at", credited.at);
+        set = set.map(map, "credited");
+    }
+    if !topup.reversals.is_empty() {
+        let reversals = topup.reversals.iter().map(|(id, reversal)| {
+            let mut map = Attributes::default()
+                .with("returned", AttributeValue::Bool(reversal.returned))
+                .number("allotted", reversal.allotted)
+                .number("forgiven", reversal.forgiven)
+                .number("steps", reversal.steps);
+            for (name, amount) in [("taken", reversal.taken), ("lost", reversal.lost)] {
+                if let Some(amount) = amount {
+                    map = map.with(name, number(amount));
+                }
+            }
+            (id.to_string(), AttributeValue::M(map.0))
+        });
+        set = set.with("reversals", AttributeValue::M(reversals.collect()));
+    }
+    match topup.visit {
+        Some(at) => set = due(set, keys::DueKind::Payments, at, &keys::topup(&topup.id).pk),
+        None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
+    }
+    (set, remove)
+}
+
+/// What a new top-up is stored as.
+pub(crate) fn to_item(topup: &TopUp) -> Item {
+    let (set, _) = changing(topup);
+    let mut item = set
+        .text("topup_id", &topup.id)
+        .text("customer_id", topup.id.customer())
+        .number("amount", topup.amount)
+        .text("currency", topup.currency)
+        .text("gateway", topup.gateway.as_str())
+        .maybe("return_url", topup.return_url.as_ref())
+        .text("fp", topup.fingerprint.as_str())
+        .text("request", &topup.request)
+        .text("created_at", topup.created_at)
+        .text("expires_at", topup.expires_at)
+        .0;
+    item.extend(keys::topup(&topup.id).attributes());
+    item
+}
+
+/// The update of a top-up that had version `was`.
+pub(crate) fn to_update(table: &str, topup: &TopUp, was: u64) -> Result<Update, StoreError> {
+    let (set, remove) = changing(topup);
+    update(table, &keys::topup(&topup.id), ("version", was), set.0, &remove)
+}
+
+fn reversal(map: &Reader<'_>) -> Result<Reversal, StoreError> {
+    let maybe = |name| if map.has(name) { map.money(name).map(Some) } else { Ok(None) };
+    Ok(Reversal {
+        taken: maybe("taken")?,
+        lost: maybe("lost")?,
+        returned: map.flag("returned")?,
+        allotted: map.money("allotted")?,
+        forgiven: map.money("forgiven")?,
+        steps: u32::try_from(map.count("steps")?).map_err(|_| map.corrupt("steps"))?,
+    })
+}
+
+/// Reads a top-up.
+pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
+    let reader = Reader::new(item, "top-up");
+    let placed = |map: Reader<'_>| {
+        Ok::<_, StoreError>(Placed {
+            order: map.parse("order", GatewayId::parse)?,
+            checkout: map.text("checkout")?.to_owned(),
+            checkout_url: map.maybe_text("checkout_url")?.map(str::to_owned),
+        })
+    };
+    let credited = |map: Reader<'_>| {
+        Ok::<_, StoreError>(Credited {
+            payment: map.parse("payment", GatewayId::parse)?,
+            charge: map.maybe("charge", GatewayId::parse)?,
+            method: map.maybe_text("method")?.map(str::to_owned),
+            expires_on: map.date("expires_on")?,
+            class: map.parse("class", LotClass::parse)?,
+            transaction: TransactionId::stored(map.text("transaction")?),
+            at: map.instant("at")?,
+        })
+    };
+    let reversals = reader.maps("reversals")?;
+    let reversals = reversals.iter().map(|(id, map)| Ok((ReversalId::stored(*id), reversal(map)?)));
+    let topup = TopUp {
+        id: reader.parse("topup_id", TopUpId::parse)?,
+        amount: reader.money("amount")?,
+        currency: reader.parse("currency", Currency::parse)?,
+        gateway: reader.parse("gateway", Gateway::parse)?,
+        return_url: reader.maybe_text("return_url")?.map(str::to_owned),
+        fingerprint: Fingerprint::stored(reader.text("fp")?),
+        request: RequestId::new(reader.text("request")?),
+        placed: reader.map("placed")?.map(placed).transpose()?,
+        failed: reader.flag("failed")?,
+        credited: reader.map("credited")?.map(credited).transpose()?,
+        reversals: reversals.collect::<Result<_, StoreError>>()?,
+        created_at: reader.instant("created_at")?,
+        expires_at: reader.instant("expires_at")?,
+        visit: visit(&reader)?,
+        seq: reader.count("seq")?,
+        version: reader.count("version")?,
+    };
+    if load::key_of(item) != Some(keys::topup(&topup.id)) {
+        return Err(reader.corrupt("topup_id: another than its key"));
+    }
+    Ok(topup)
+}
