@@ -25,6 +25,11 @@ mod wallet_api {
     mod transfers;
     mod who;
 }
+mod payments_api {
+    mod paypal_certificates;
+    mod topups;
+    mod vectors;
+}
 mod store_behaviour {
     mod costs;
     mod faults;

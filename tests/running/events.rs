@@ -45,7 +45,7 @@ const STORY: [(&str, u16); 23] = [
 async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
     let world = World::new().await;
     for (name, status) in STORY {
-        let answer = invoke(&world.app, "wallet", &event(name)).await.unwrap();
+        let answer = invoke(&world.parts, "wallet", &event(name)).await.unwrap();
         assert_eq!(answer["statusCode"], status, "{name} {answer}");
         assert_eq!(answer["isBase64Encoded"], false, "JSON goes out as text");
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -57,11 +57,11 @@ async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
     world.expect_available("cust_456", "25.00").await;
     // Every event again: those with a key or a natural cause change nothing, the rest only read.
     for (name, _) in STORY {
-        invoke(&world.app, "wallet", &event(name)).await.unwrap();
+        invoke(&world.parts, "wallet", &event(name)).await.unwrap();
     }
     world.expect_available("cust_123", "1275.50").await;
     world.clock.advance_days(400);
-    let swept = invoke(&world.app, "expire-credits", &event("expire-credits-schedule")).await.unwrap();
+    let swept = invoke(&world.parts, "expire-credits", &event("expire-credits-schedule")).await.unwrap();
     assert_eq!((&swept["failed"], &swept["more"]), (&json!(0), &json!(false)));
     assert!(swept["entries"].as_u64().unwrap() >= 2, "{swept}");
     world.prove().await;

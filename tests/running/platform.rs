@@ -11,7 +11,7 @@ async fn call(
     key: Option<&str>,
     body: Option<Value>,
 ) -> (u16, Value) {
-    let client = reqwest::Client::new();
+    let client = gateways::client().unwrap();
     let url = format!("{}{path}", platform.api);
     let request = match body {
         Some(body) => client.post(url).header("content-type", "application/json").body(body.to_string()),
@@ -59,7 +59,7 @@ async fn the_command_line_finds_its_platform_running_or_not() {
     assert!(code == 0 && answer.contains("\"statusCode\": 201"), "{answer}");
     let (status, document) = call(&platform, "", "/openapi.json", None, None).await;
     assert_eq!((status, document["openapi"].as_str()), (200, Some("3.1.0")));
-    let page = reqwest::get(format!("{}/docs/", platform.api)).await.unwrap();
+    let page = gateways::client().unwrap().get(format!("{}/docs/", platform.api)).send().await.unwrap();
     assert!(page.status().is_success() && page.text().await.unwrap().contains("swagger"));
     // The same when nothing runs; and the clock stays where it was.
     platform.kill();
@@ -116,7 +116,7 @@ async fn killed_under_load_it_restarts_with_every_acknowledged_operation_once() 
         for n in 0..4 {
             let (send, admin, api) = (send.clone(), admin.clone(), platform.api.clone());
             tasks.push(tokio::spawn(async move {
-                let client = reqwest::Client::new();
+                let client = gateways::client().unwrap();
                 for at in 0..10_000 {
                     let (key, path) =
                         (format!("{round}-{n}-{at}"), format!("/api/wallet/c{n}/deduct-credits"));

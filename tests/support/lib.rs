@@ -5,13 +5,16 @@
 
 pub mod answer;
 pub mod caller;
+pub mod counter;
 pub mod faults;
 pub mod memory;
 pub mod model;
 pub mod process;
+pub mod shop;
 pub mod world;
 
 pub use answer::Answer;
 pub use caller::{Caller, admin, customer, service, staff};
 pub use faults::{Fault, Faults};
+pub use shop::{Shop, Trouble};
 pub use world::{ManualClock, World};

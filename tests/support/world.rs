@@ -8,7 +8,9 @@ use domain::currency::Currency;
 use domain::policy::Policy;
 use domain::time::Timestamp;
 use edge::cursor::CursorKey;
+use edge::seal::SealKeys;
 use edge::{App, Clock};
+use gateways::Gateways;
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{
@@ -16,7 +18,7 @@ use lambda_http::aws_lambda_events::apigw::{
 };
 use lambda_http::request::RequestContext;
 use scrip::database::Embedded;
-use scrip::functions::{Function, functions, serving};
+use scrip::functions::{Function, Parts, serving};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -67,6 +69,8 @@ struct Record {
 pub struct World {
     /// What the function is given.
     pub app: App,
+    /// What functions that take payments are given.
+    pub parts: Parts,
     /// The time.
     pub clock: Arc<ManualClock>,
     /// What goes wrong.
@@ -92,6 +96,16 @@ impl World {
 
     /// A new table, with this much patience.
     pub async fn with_patience(patience: Patience) -> Self {
+        let nobody = crate::shop::nobody();
+        Self::with_payments(patience, ManualClock::at(START), (nobody.gateways, nobody.seal)).await
+    }
+
+    /// A new table, with gateways.
+    pub async fn with_payments(
+        patience: Patience,
+        clock: Arc<ManualClock>,
+        payments: (Gateways, SealKeys),
+    ) -> Self {
         let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
             Some(endpoint) => (endpoint, None),
             None => {
@@ -100,7 +114,7 @@ impl World {
             }
         };
         let name = format!("scrip_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::SeqCst));
-        let world = Self::over(endpoint, database, name, ManualClock::at(START), patience);
+        let world = Self::over((endpoint, database), name, clock, patience, payments);
         table::create(world.app.store.client(), world.app.store.table()).await.unwrap();
         world.faults.take_log();
         world
@@ -109,15 +123,17 @@ impl World {
     /// Another machine over the same table, with a clock of its own.
     pub fn another_machine(&self, clock: Arc<ManualClock>) -> Self {
         let (endpoint, database) = (self.endpoint.clone(), self._database.clone());
-        Self::over(endpoint, database, self.app.store.table().to_owned(), clock, Patience::default())
+        let payments = (self.parts.gateways.clone(), self.parts.seal.clone());
+        let table = self.app.store.table().to_owned();
+        Self::over((endpoint, database), table, clock, Patience::default(), payments)
     }
 
     fn over(
-        endpoint: String,
-        database: Option<Arc<Embedded>>,
+        (endpoint, database): (String, Option<Arc<Embedded>>),
         table: String,
         clock: Arc<ManualClock>,
         patience: Patience,
+        (gateways, seal): (Gateways, SealKeys),
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let meter = Arc::new(Meter::default());
@@ -130,9 +146,10 @@ impl World {
             cursors: CursorKey::new("a key for tests"),
             expiry_history_days: None,
         };
-        let functions = functions(&app);
+        let parts = Parts { app: app.clone(), gateways, seal };
+        let functions = parts.functions();
         let record = Mutex::default();
-        Self { app, clock, faults, meter, functions, record, endpoint, _database: database }
+        Self { app, parts, clock, faults, meter, functions, record, endpoint, _database: database }
     }
 
     /// Where the table is.

@@ -73,7 +73,7 @@ pub async fn advance(data: &DataDir, by: Duration) -> Result<Timestamp, Failure>
         return TestClock::open(Some(data.clone()))?.advance(by);
     };
     let body = serde_json::json!({"advance": format!("{}ms", by.as_millis())}).to_string();
-    let request = reqwest::Client::new().post(format!("{}/_local/clock", running.api)).body(body);
+    let request = gateways::client()?.post(format!("{}/_local/clock", running.api)).body(body);
     let reply = request.send().await?;
     let (status, text) = (reply.status(), reply.text().await?);
     if !status.is_success() {

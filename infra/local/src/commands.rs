@@ -5,9 +5,10 @@
 use crate::Failure;
 use crate::clock::parse_duration;
 use crate::data::DataDir;
+use crate::fakes::trigger::Wanted;
 use crate::platform::{Options, Platform};
 use crate::token::Grant;
-use crate::{audit, clock, docs, invoke, keys, sample};
+use crate::{audit, clock, docs, invoke, keys, sample, trigger};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Clock(Clock),
     /// Run one function on an event file, through the Lambda runtime's own path.
     Invoke(Invoke),
+    /// Make something happen at a fake gateway, and send its webhook: razorpay.payment_captured, stripe.charge_refunded, …
+    Trigger(Trigger),
     /// Prove the books; exit 1 on any difference.
     Audit(At),
     /// Replay the sample data through the API of the running platform, under its test clock.
@@ -119,6 +122,14 @@ struct Invoke {
 }
 
 #[derive(Args)]
+struct Trigger {
+    #[command(flatten)]
+    wanted: Wanted,
+    #[command(flatten)]
+    at: At,
+}
+
+#[derive(Args)]
 struct Sample {
     /// The movements to replay.
     #[arg(long, default_value = "infra/local/sample/wallets.csv")]
@@ -170,7 +181,10 @@ impl Command {
                 let event = std::fs::read_to_string(&invoke.event)
                     .map_err(|error| format!("{}: {error}", invoke.event.display()))?;
                 let data = DataDir::of_platform(&invoke.at.data)?;
-                println!("{}", invoke::run(&data, &invoke.function, &event).await?);
+                println!("{}", Box::pin(invoke::run(&data, &invoke.function, &event)).await?);
+            }
+            Self::Trigger(Trigger { wanted, at }) => {
+                println!("{}", trigger::ask(&DataDir::of_platform(&at.data)?, &wanted).await?);
             }
             Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
             Self::Sample(wanted) => {

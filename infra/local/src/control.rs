@@ -3,14 +3,18 @@
 //! **Invariant:** nothing here exists in AWS, and nothing here moves value but by running a function.
 
 use crate::clock::{TestClock, parse_duration};
-use crate::{Failure, invoke};
+use crate::fakes::Fakes;
+use crate::fakes::trigger::Wanted;
+use crate::functions::{Parts, SCHEDULED};
+use crate::keys::Keys;
+use crate::{Failure, invoke, trigger};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use edge::{App, Clock, Problem};
+use edge::{Clock, Problem};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -20,11 +24,15 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Control {
     /// What functions are given.
-    pub app: App,
+    pub parts: Parts,
     /// The test clock.
     pub clock: Arc<TestClock>,
     /// The public keys that verify tokens.
     pub jwks: Value,
+    /// The fake gateways.
+    pub fakes: Arc<Fakes>,
+    /// What signs tokens.
+    pub keys: Arc<Keys>,
 }
 
 /// The handles.
@@ -32,6 +40,8 @@ pub fn router(control: Control) -> Router {
     Router::new()
         .route("/_local/clock", get(now).post(advance))
         .route("/_local/run/{function}", post(run))
+        .route("/_local/trigger", post(happen))
+        .route("/_local/deliver", post(deliver))
         .route("/.well-known/jwks.json", get(jwks))
         .layer(middleware::from_fn(from_here))
         .with_state(control)
@@ -76,12 +86,27 @@ async fn run(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let event = if body.is_empty() { "{}".into() } else { String::from_utf8_lossy(&body).into_owned() };
-    if !invoke::SCHEDULED.contains(&function.as_str()) {
-        let detail = format!("scheduled functions: {}", invoke::SCHEDULED.join(", "));
+    if !SCHEDULED.contains(&function.as_str()) {
+        let detail = format!("scheduled functions: {}", SCHEDULED.join(", "));
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
-    let result = invoke::invoke(&control.app, &function, &event).await;
+    let result = invoke::invoke(&control.parts, &function, &event).await;
     Ok(answer(&result.map_err(|error| failed(&error))?))
+}
+
+/// Makes something happen at a fake gateway: what is to happen is the body.
+async fn happen(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
+    let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+    let happened =
+        trigger::run(&control.fakes, &control.keys, wanted).await.map_err(|error| failed(&error))?;
+    let happened = serde_json::to_value(&happened).map_err(|error| failed(&error.into()))?;
+    Ok(answer(&happened))
+}
+
+/// Delivers the webhooks that the fakes hold back.
+async fn deliver(State(control): State<Control>) -> Result<Response, Problem> {
+    let delivered = control.fakes.deliver_held().await.map_err(|error| failed(&error))?;
+    Ok(answer(&json!({"delivered": delivered})))
 }
 
 async fn jwks(State(control): State<Control>) -> Response {

@@ -88,7 +88,8 @@ impl DataDir {
     pub async fn running(&self) -> Option<Running> {
         let text = std::fs::read_to_string(self.file("platform.json")).ok()?;
         let running: Running = serde_json::from_str(&text).ok()?;
-        let reply = reqwest::get(format!("{}/_local/clock", running.api)).await.ok()?;
+        let reply =
+            gateways::client().ok()?.get(format!("{}/_local/clock", running.api)).send().await.ok()?;
         let told: serde_json::Value = serde_json::from_str(&reply.text().await.ok()?).ok()?;
         (told.get("pid")?.as_u64()? == u64::from(running.pid)).then_some(running)
     }

@@ -11,7 +11,13 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// The OpenAPI document of all functions.
 pub fn document() -> utoipa::openapi::OpenApi {
-    edge::openapi::document([wallet::document(), order_payment::document(), refund::document()])
+    edge::openapi::document([
+        wallet::document(),
+        wallet_topup::document(),
+        payment_webhook::document(),
+        order_payment::document(),
+        refund::document(),
+    ])
 }
 
 /// The document as it is committed: pretty, in a stable order.

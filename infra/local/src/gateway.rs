@@ -27,7 +27,15 @@ pub struct Gateway {
 }
 
 /// Paths that need no token.
-const OPEN: [&str; 3] = ["/health", "/api/wallet/health", "/api/integration/health"];
+const OPEN: [&str; 7] = [
+    "/health",
+    "/api/wallet/health",
+    "/api/integration/health",
+    "/api/integration/webhook/razorpay",
+    "/api/integration/webhook/stripe",
+    "/api/integration/webhook/paypal",
+    "/api/integration/webhook/google-pay",
+];
 
 /// Verifies the caller and hands the request to its function.
 pub async fn handle(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {

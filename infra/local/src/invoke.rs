@@ -5,41 +5,44 @@
 
 use crate::clock::{self, TestClock};
 use crate::data::DataDir;
-use crate::functions::functions;
+use crate::functions::{Parts, SCHEDULED};
 use crate::keys::Keys;
+use crate::payments::Payments;
 use crate::platform::Link;
 use crate::{Failure, gateway};
+use edge::Clock;
 use edge::cursor::CursorKey;
-use edge::{App, Clock};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Service};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The functions that a schedule calls.
-pub const SCHEDULED: [&str; 1] = ["expire-credits"];
-
 /// Runs a function of the platform in this directory, running or not; gives the answer as JSON.
 pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, Failure> {
     let keys = Keys::open(data)?;
     let link = Link::open(data).await?;
-    let clock = match data.running().await {
+    let running = data.running().await;
+    let url = running.as_ref().map_or("http://127.0.0.1:8787", |running| &running.api).to_owned();
+    let clock = match running {
         Some(running) => {
-            let reply = reqwest::get(format!("{}/_local/clock", running.api)).await?.text().await?;
+            let clock = format!("{}/_local/clock", running.api);
+            let reply = gateways::client()?.get(clock).send().await?.text().await?;
             let machine = edge::wiring::SystemClock.now().millis();
             TestClock::ahead_by((clock::now_of(&reply)?.millis() - machine).max(0))
         }
         None => TestClock::open(Some(data.clone()))?,
     };
     let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
-    Ok(serde_json::to_string_pretty(&invoke(&app, function, event).await?)?)
+    let Payments { gateways, seal, .. } = Payments::open(data, &url)?;
+    let parts = Parts { app, gateways, seal };
+    Ok(serde_json::to_string_pretty(&invoke(&parts, function, event).await?)?)
 }
 
 /// Runs a function on an event.
-pub async fn invoke(app: &App, function: &str, event: &str) -> Result<Value, Failure> {
+pub async fn invoke(parts: &Parts, function: &str, event: &str) -> Result<Value, Failure> {
     let mut context = Context::default();
     context.request_id = gateway::request_id();
-    if let Some(http) = functions(app).into_iter().find(|known| known.name == function) {
+    if let Some(http) = parts.functions().into_iter().find(|known| known.name == function) {
         let event: LambdaRequest = serde_json::from_str(event)?;
         // The adapter itself cannot cross an await in a future that moves between threads.
         let answer = {
@@ -54,10 +57,14 @@ pub async fn invoke(app: &App, function: &str, event: &str) -> Result<Value, Fai
     match function {
         "expire-credits" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
-            Ok(serde_json::to_value(expire_credits::handle(app, event).await?)?)
+            Ok(serde_json::to_value(expire_credits::handle(&parts.app, event).await?)?)
+        }
+        "monitor" => {
+            let event = LambdaEvent::new(serde_json::from_str(event)?, context);
+            Ok(serde_json::to_value(monitor::handle(&parts.monitor(), event).await?)?)
         }
         other => {
-            let http = functions(app).into_iter().map(|known| known.name);
+            let http = parts.functions().into_iter().map(|known| known.name);
             let names: Vec<&str> = http.chain(SCHEDULED).collect();
             Err(format!("there is no function {other}; there are {}", names.join(", ")).into())
         }

@@ -5,7 +5,7 @@
 use crate::Failure;
 use crate::data::DataDir;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
@@ -27,6 +27,22 @@ pub struct Keys {
     pub cursor: Vec<u8>,
 }
 
+fn random() -> [u8; 32] {
+    let mut bytes = [0_u8; 32];
+    OsRng.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// A fresh secret, as text that stands in a header.
+pub fn secret() -> String {
+    URL_SAFE_NO_PAD.encode(random())
+}
+
+/// A fresh key of 32 bytes, base64.
+pub fn key_bytes() -> String {
+    STANDARD.encode(random())
+}
+
 impl Keys {
     /// Reads the keys, or makes them.
     pub fn open(data: &DataDir) -> Result<Self, Failure> {
@@ -34,11 +50,7 @@ impl Keys {
             let key = RsaPrivateKey::new(&mut OsRng, 2_048)?;
             Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
         })?;
-        let cursor = data.read_or_make("cursor-key", || {
-            let mut secret = [0_u8; 32];
-            OsRng.fill_bytes(&mut secret);
-            Ok(URL_SAFE_NO_PAD.encode(secret))
-        })?;
+        let cursor = data.read_or_make("cursor-key", || Ok(secret()))?;
         let key = RsaPrivateKey::from_pkcs8_pem(&pem)?;
         let n = URL_SAFE_NO_PAD.encode(key.n().to_bytes_be());
         let e = URL_SAFE_NO_PAD.encode(key.e().to_bytes_be());

@@ -14,13 +14,16 @@ pub mod control;
 pub mod data;
 pub mod database;
 pub mod docs;
+pub mod fakes;
 pub mod functions;
 pub mod gateway;
 pub mod invoke;
 pub mod keys;
+pub mod payments;
 pub mod platform;
 pub mod sample;
 pub mod token;
+pub mod trigger;
 
 /// What a command fails with: a sentence for the terminal.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

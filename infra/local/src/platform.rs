@@ -6,9 +6,11 @@ use crate::clock::TestClock;
 use crate::control::Control;
 use crate::data::{DataDir, Running};
 use crate::database::Embedded;
-use crate::functions::functions;
+use crate::fakes::Fakes;
+use crate::functions::{Parts, SCHEDULED};
 use crate::gateway::Gateway;
 use crate::keys::Keys;
+use crate::payments::Payments;
 use crate::token::Grant;
 use crate::{Failure, control, docs, gateway, invoke};
 use axum::Router;
@@ -128,8 +130,12 @@ impl Platform {
         app.store.reach().await?;
         let url = format!("http://{address}");
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let schedule = tokio::spawn(schedules(app.clone()));
-        let routes = routes(app, clock, &keys)?;
+        let Payments { gateways, seal, agreed } = Payments::open(&data, &url)?;
+        let book = (!options.memory).then(|| data.file("gateways.json"));
+        let fakes = Fakes::open((url.clone(), url.clone()), agreed, clock.clone(), book)?;
+        let parts = Parts { app, gateways, seal };
+        let schedule = tokio::spawn(schedules(parts.clone()));
+        let routes = routes(parts, clock, &fakes, &keys)?;
         let server = tokio::spawn(async move {
             let mut stopped = stopped;
             let signal = async move {
@@ -217,21 +223,28 @@ fn embedded(options: &Options, data: &DataDir, api: SocketAddr) -> Result<Link, 
     Ok(Link::new(embedded.url(), Some(embedded)))
 }
 
-fn routes(app: App, clock: Arc<TestClock>, keys: &Arc<Keys>) -> Result<Router, Failure> {
-    let gateway = Arc::new(Gateway { functions: functions(&app), keys: keys.clone() });
+fn routes(
+    parts: Parts,
+    clock: Arc<TestClock>,
+    fakes: &Arc<Fakes>,
+    keys: &Arc<Keys>,
+) -> Result<Router, Failure> {
+    let gateway = Arc::new(Gateway { functions: parts.functions(), keys: keys.clone() });
     let jwks = serde_json::json!({"keys": [keys.jwk]});
     let handled = Router::new().fallback(any(gateway::handle)).with_state(gateway);
-    Ok(control::router(Control { app, clock, jwks }).merge(docs::router()?).merge(handled))
+    let control = Control { parts, clock, jwks, fakes: fakes.clone(), keys: keys.clone() };
+    Ok(control::router(control).merge(fakes.router()).merge(docs::router()?).merge(handled))
 }
 
 /// The schedules of the template, driven by the machine's clock.
-async fn schedules(app: App) {
-    let mut every = tokio::time::interval(Duration::from_mins(15));
+async fn schedules(parts: Parts) {
+    let mut every = tokio::time::interval(Duration::from_mins(5));
     every.tick().await;
-    loop {
+    for turn in 1_u64.. {
         every.tick().await;
-        for function in invoke::SCHEDULED {
-            if let Err(error) = invoke::invoke(&app, function, "{}").await {
+        // The sweep comes every 15 minutes, the monitor every 5.
+        for function in SCHEDULED.into_iter().filter(|function| *function == "monitor" || turn % 3 == 0) {
+            if let Err(error) = invoke::invoke(&parts, function, "{}").await {
                 tracing::error!(function, error, "scheduled function failed");
             }
         }

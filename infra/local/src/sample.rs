@@ -41,7 +41,7 @@ pub async fn run(data: &DataDir, file: &Path) -> Result<(), Failure> {
     let keys = Keys::open(data)?;
     let ttl = Duration::from_hours(1);
     let token = Grant { role: "admin".into(), sub: None, account: None, scope: None, ttl }.sign(&keys)?;
-    let mut replay = Replay { client: Client::new(), running, token, replayed: 0 };
+    let mut replay = Replay { client: gateways::client()?, running, token, replayed: 0 };
     let start = replay.start(data).await?;
     let mut rows = csv::Reader::from_path(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let (mut count, mut again, mut day) = (0_u32, 0, 0);

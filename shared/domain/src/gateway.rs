@@ -45,7 +45,12 @@ impl Gateway {
 pub struct Handle(String);
 
 impl Handle {
-    /// An order, payment or charge of a gateway.
+    /// An order of a gateway. Kept apart from payments: Stripe may call both the same.
+    pub fn order(gateway: Gateway, id: &GatewayId) -> Self {
+        Self(format!("{}/order:{id}", gateway.as_str()))
+    }
+
+    /// A payment or charge of a gateway.
     pub fn of(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("{}:{id}", gateway.as_str()))
     }
@@ -190,8 +195,9 @@ pub struct Told {
 impl Told {
     /// What it can be found by, the payment first.
     pub fn handles(&self) -> Vec<Handle> {
-        let ids = [&self.payment, &self.charge, &self.order];
-        ids.into_iter().flatten().map(|id| Handle::of(self.gateway, id)).collect()
+        let paid = [&self.payment, &self.charge].into_iter().flatten();
+        let paid = paid.map(|id| Handle::of(self.gateway, id));
+        paid.chain(self.order.iter().map(|id| Handle::order(self.gateway, id))).collect()
     }
 
     /// What its payment is known by: itself, else its charge.

@@ -17,6 +17,14 @@ pub enum Rejection {
         /// The account's currency.
         currency: Currency,
     },
+    /// The gateway takes no less.
+    #[error("the gateway takes no less than {least} {currency}")]
+    BelowMinimum {
+        /// What it takes at least.
+        least: Money,
+        /// In which currency.
+        currency: Currency,
+    },
     /// Credit would be expired already, or live past the year 9999.
     #[error("the expiry must lie in the future")]
     ExpiryNotInFuture,

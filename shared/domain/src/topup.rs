@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// How long a customer has to pay: a day.
 pub const LIFE_SECONDS: u32 = 86_400;
 
+/// How many movements a top-up names: the newest.
+const MAX_NAMED: usize = 100;
+
 /// How many refunds and disputes a top-up keeps apart.
 pub const MAX_REVERSALS: usize = 200;
 
@@ -106,6 +109,9 @@ pub struct TopUp {
     pub failed: bool,
     /// The payment that was credited.
     pub credited: Option<Credited>,
+    /// The movements that it caused, oldest first, at most the newest hundred; those of collection are not among
+    /// them.
+    pub transactions: Vec<TransactionId>,
     /// Refunds and disputes of it.
     pub reversals: BTreeMap<ReversalId, Reversal>,
     /// When it began.
@@ -143,6 +149,13 @@ impl TopUp {
             None if now >= self.expires_at => "EXPIRED",
             None => "PENDING",
         }
+    }
+
+    /// Notes movements that it caused.
+    pub fn note(&mut self, transactions: impl IntoIterator<Item = TransactionId>) {
+        self.transactions.extend(transactions);
+        let extra = self.transactions.len().saturating_sub(MAX_NAMED);
+        self.transactions.drain(..extra);
     }
 
     /// How much of the credit its refunds and disputes have come to.

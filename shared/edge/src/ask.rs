@@ -22,7 +22,7 @@ use lambda_http::request::RequestContext;
 use std::io::Read;
 
 /// The largest JSON body, decoded.
-const MAX_BODY: usize = 256 * 1024;
+pub(crate) const MAX_BODY: usize = 256 * 1024;
 
 /// A request.
 pub struct Ask {
@@ -144,7 +144,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     json && parts.all(utf8)
 }
 
-fn too_large() -> Problem {
+pub(crate) fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body must be at most 256 KiB")
 }
 

@@ -42,12 +42,36 @@ impl CursorKey {
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// Seals a place that is text.
+    pub fn seal_text(&self, query: &str, place: &str) -> Option<String> {
+        let mut bytes = self.text_mac(query, place)?.finalize().into_bytes().get(..16)?.to_vec();
+        bytes.extend_from_slice(place.as_bytes());
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Opens a cursor that [`CursorKey::seal_text`] made for this list.
+    pub fn open_text(&self, query: &str, cursor: &str) -> Result<String, Problem> {
+        let opened = || {
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+            let (tag, place) = bytes.split_first_chunk::<16>()?;
+            let place = std::str::from_utf8(place).ok()?;
+            self.text_mac(query, place)?.verify_truncated_left(tag).ok()?;
+            Some(place.to_owned())
+        };
+        opened().ok_or_else(not_of_this_list)
+    }
+
+    fn text_mac(&self, query: &str, place: &str) -> Option<Hmac<Sha256>> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).ok()?;
+        mac.update(query.as_bytes());
+        mac.update(&[1]);
+        mac.update(place.as_bytes());
+        Some(mac)
+    }
+
     /// Opens a cursor for the list that `query` names.
     pub fn open(&self, query: &str, cursor: &str) -> Result<u64, Problem> {
-        self.try_open(query, cursor).ok_or_else(|| {
-            let detail = "the cursor is not one of this list";
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", detail)
-        })
+        self.try_open(query, cursor).ok_or_else(not_of_this_list)
     }
 
     fn try_open(&self, query: &str, cursor: &str) -> Option<u64> {
@@ -58,4 +82,8 @@ impl CursorKey {
         self.mac(query, place)?.verify_truncated_left(tag).ok()?;
         Some(place)
     }
+}
+
+fn not_of_this_list() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", "the cursor is not one of this list")
 }

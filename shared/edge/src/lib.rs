@@ -13,8 +13,10 @@ pub mod openapi;
 pub mod order;
 pub mod params;
 pub mod problem;
+pub mod raw;
 pub mod reply;
 pub mod routes;
+pub mod seal;
 pub mod telemetry;
 pub mod wiring;
 

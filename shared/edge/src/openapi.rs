@@ -24,7 +24,8 @@ use utoipa::{OpenApi, ToSchema};
     components(schemas(ProblemBody, FieldError)),
     tags(
         (name = "wallet", description = "Customers' money wallets"),
-        (name = "payments", description = "Top-ups, orders, refunds and gateways' webhooks")
+        (name = "payments", description = "Top-ups, orders and refunds"),
+        (name = "webhooks", description = "Gateways' webhooks; the signature is the authentication")
     )
 )]
 struct Common;
@@ -55,13 +56,17 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
                 let response = RefOr::Ref(Ref::from_response_name(*name));
                 operation.responses.responses.entry((*status).to_owned()).or_insert(response);
             }
-            if writes && !STATUSES.iter().any(|status| path.ends_with(status)) {
+            let moves = !path.contains(WEBHOOKS) && !STATUSES.iter().any(|status| path.ends_with(status));
+            if writes && moves {
                 takes_a_key(operation);
             }
         }
     }
     document
 }
+
+/// Gateways' calls: each report is known by its own id.
+const WEBHOOKS: &str = "/webhook/";
 
 /// Calls that move no value and are idempotent by nature.
 const STATUSES: [&str; 3] = ["/freeze", "/unfreeze", "/suspend"];
@@ -74,10 +79,15 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
         "Invalid",
         "invalid_request, currency_mismatch, invalid_cursor or self_transfer; `errors` lists fields",
     ),
-    ("401", "Unauthenticated", "unauthenticated: no valid bearer token"),
+    ("401", "Unauthenticated", "unauthenticated: no valid bearer token, or signature of a webhook"),
     ("402", "InsufficientFunds", "insufficient_funds, with `available`, `required` and `currency`"),
     ("403", "Forbidden", "forbidden: the role or scope is too small"),
-    ("404", "NotFound", "wallet_not_found, hold_not_found, order_not_found; also for what may not be known"),
+    (
+        "404",
+        "NotFound",
+        "wallet_not_found, hold_not_found, order_not_found, topup_not_found, event_not_found; also for what may not \
+         be known",
+    ),
     (
         "409",
         "Conflict",

@@ -125,6 +125,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "topup_not_found", "there is no such top-up")
     }
 
+    /// A gateway that does not do its part; the same request with the same key resumes.
+    pub fn gateway_unavailable() -> Self {
+        let detail =
+            "the payment gateway does not answer; the same request with the same Idempotency-Key resumes";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(5)
+    }
+
     /// A failure of ours.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
@@ -212,6 +219,9 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::TooPrecise { currency } => {
                 Self::field("/amount", format!("has more digits than {currency}"))
+            }
+            Rejection::BelowMinimum { least, currency } => {
+                Self::field("/amount", format!("must be at least {} {currency}", currency.format(least)))
             }
             Rejection::ExpiryNotInFuture => {
                 let detail = "the expiry must be tomorrow or later, and before the year 10000";

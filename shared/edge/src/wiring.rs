@@ -11,6 +11,7 @@
 //! | `SCRIP_TIERS` | the ladder, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the contract's |
 //! | `SCRIP_REFUND_GRACE_DAYS` | life of refunds whose date has passed | 30 |
 //! | `SCRIP_EXPIRY_HISTORY_DAYS` | how far past expiries are listed | for good |
+//! | `SCRIP_SEAL_KEYS` | `id:base64` of 32 bytes, comma-separated: seal gateways' reports; the first seals, all open | required by the functions that take them |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | as Lambda sets them | required |
 //! | `AWS_ENDPOINT_URL_DYNAMODB` | another endpoint | AWS |
 
@@ -18,6 +19,7 @@
 
 use crate::app::{App, Clock};
 use crate::cursor::CursorKey;
+use crate::seal::SealKeys;
 use domain::currency::Currency;
 use domain::money::Money;
 use domain::policy::{Policy, Tier, TierRule};
@@ -117,6 +119,12 @@ fn tiers_of(text: &str) -> Option<Vec<TierRule>> {
 fn credentials() -> Result<Credentials, ConfigError> {
     let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
     Ok(Credentials::new(id, secret, optional("AWS_SESSION_TOKEN"), None, "environment"))
+}
+
+/// The keys that seal gateways' reports.
+pub fn seal_keys() -> Result<SealKeys, ConfigError> {
+    let keys = required("SCRIP_SEAL_KEYS")?;
+    SealKeys::parse(&keys).ok_or_else(|| ConfigError("SCRIP_SEAL_KEYS is malformed".to_owned()))
 }
 
 /// The endpoint, region and credentials of the environment, where an endpoint is set.

@@ -4,14 +4,36 @@
 //! **Invariant:** an item that keeps failing is pushed forward, so it cannot block those behind it.
 
 use crate::Store;
-use crate::attr::text;
+use crate::attr::{Item, text};
 use crate::error::StoreError;
-use crate::keys;
+use crate::keys::{self, DueKind, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::CustomerId;
+use domain::ids::{CustomerId, EventId, TopUpId};
 use domain::time::Timestamp;
+
+/// A top-up or a report that is due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DuePayment {
+    /// The gateway is to be asked once more.
+    TopUp(TopUpId),
+    /// It waits.
+    Event(EventId),
+}
+
+impl DuePayment {
+    fn of(pk: &str) -> Option<Self> {
+        keys::topup_of(pk).map(Self::TopUp).or_else(|| keys::event_of(pk).map(Self::Event))
+    }
+
+    fn key(&self) -> Key {
+        match self {
+            Self::TopUp(id) => keys::topup(id),
+            Self::Event(id) => keys::event(id),
+        }
+    }
+}
 
 impl Store {
     /// Up to `limit` wallets of a shard whose visit was appointed for `until` or earlier, soonest first, each with
@@ -22,6 +44,29 @@ impl Store {
         (from, until): (&str, Timestamp),
         limit: u16,
     ) -> Result<Vec<(CustomerId, String)>, StoreError> {
+        let shard = keys::due_shard(DueKind::Wallets, shard);
+        let found = self.due(shard, (from, until), limit).await?;
+        Ok(found.into_iter().filter_map(|(pk, at)| Some((keys::wallet_customer(&pk)?, at))).collect())
+    }
+
+    /// As [`Store::due_wallets`], of top-ups and reports.
+    pub async fn due_payments(
+        &self,
+        shard: u8,
+        (from, until): (&str, Timestamp),
+        limit: u16,
+    ) -> Result<Vec<(DuePayment, String)>, StoreError> {
+        let shard = keys::due_shard(DueKind::Payments, shard);
+        let found = self.due(shard, (from, until), limit).await?;
+        Ok(found.into_iter().filter_map(|(pk, at)| Some((DuePayment::of(&pk)?, at))).collect())
+    }
+
+    async fn due(
+        &self,
+        shard: String,
+        (from, until): (&str, Timestamp),
+        limit: u16,
+    ) -> Result<Vec<(String, String)>, StoreError> {
         self.patiently(|| async {
             let request = self
                 .client
@@ -29,16 +74,14 @@ impl Store {
                 .table_name(&self.table)
                 .index_name(keys::DUE)
                 .key_condition_expression("dpk = :shard AND dsk BETWEEN :from AND :until")
-                .expression_attribute_values(":shard", text(keys::due_shard(keys::DueKind::Wallets, shard)))
+                .expression_attribute_values(":shard", text(&shard))
                 .expression_attribute_values(":from", text(from))
                 // `~` sorts after every key, so that what is due at `until` itself is included.
                 .expression_attribute_values(":until", text(keys::due(until, "~")))
                 .limit(i32::from(limit));
             let output = request.send().await.map_err(|error| unread(&error))?;
-            let place = |item: &crate::attr::Item| {
-                let customer = keys::wallet_customer(item.get(keys::PK)?.as_s().ok()?)?;
-                Some((customer, item.get(keys::DUE_SK)?.as_s().ok()?.clone()))
-            };
+            let part = |item: &Item, name| item.get(name)?.as_s().ok().cloned();
+            let place = |item: &Item| Some((part(item, keys::PK)?, part(item, keys::DUE_SK)?));
             Ok(output.items.unwrap_or_default().iter().filter_map(place).collect())
         })
         .await
@@ -46,15 +89,23 @@ impl Store {
 
     /// Appoints another visit for a wallet that could not be settled.
     pub async fn postpone(&self, customer: &CustomerId, until: Timestamp) -> Result<(), StoreError> {
-        let pk = keys::wallet_partition(customer);
+        self.put_off(keys::wallet(customer), until).await
+    }
+
+    /// Appoints another visit for a top-up or report that could not be dealt with.
+    pub async fn postpone_payment(&self, due: &DuePayment, until: Timestamp) -> Result<(), StoreError> {
+        self.put_off(due.key(), until).await
+    }
+
+    async fn put_off(&self, key: Key, until: Timestamp) -> Result<(), StoreError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keys::wallet(customer).attributes()))
+            .set_key(Some(key.attributes()))
             .update_expression("SET dsk = :due")
             .condition_expression("attribute_exists(dsk)")
-            .expression_attribute_values(":due", AttributeValue::S(keys::due(until, &pk)));
+            .expression_attribute_values(":due", AttributeValue::S(keys::due(until, &key.pk)));
         match request.send().await {
             Ok(_) => Ok(()),
             // It was settled meanwhile.

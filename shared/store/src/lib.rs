@@ -12,6 +12,7 @@ mod commit;
 mod due;
 mod effort;
 mod error;
+mod events;
 mod execute;
 mod history;
 mod items;
@@ -24,8 +25,10 @@ pub mod table;
 
 pub use books::{AccountList, Named};
 pub use client::{Credentials, HttpClient, Settings, connect, https};
+pub use due::DuePayment;
 pub use effort::Patience;
 pub use error::StoreError;
+pub use events::Reports;
 pub use execute::Done;
 pub use history::Page;
 pub use items::entry::from_item as entry_from_item;

@@ -11,9 +11,10 @@ use crate::event::{Lead, LeadTo};
 use crate::fingerprint::Fingerprint;
 use crate::gateway::{Gateway, Handle};
 use crate::ids::{CustomerId, EventId, TopUpId};
-use crate::money::Amount;
+use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
 use crate::topup::{LIFE_SECONDS, Placed, TopUp};
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// Begin a top-up.
@@ -71,11 +72,17 @@ impl Command for InitiateTopUp {
         }
         let account = state.party.as_ref().map(|party| &party.account);
         let account = account.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
+        let amount = exact(self.amount, account)?;
+        // Razorpay takes no less than 100 paise. (razorpay.com/docs/api/orders/create)
+        let least = Money::try_new(Decimal::ONE).unwrap_or(Money::ZERO);
+        if self.gateway == Gateway::Razorpay && amount < least {
+            return Err(Rejection::BelowMinimum { least, currency: account.currency });
+        }
         let overflow = Rejection::Inconsistent("a top-up would end past the year 9999");
         let expires_at = context.now.plus_seconds(LIFE_SECONDS).ok_or(overflow)?;
         let topup = TopUp {
             id: id.clone(),
-            amount: exact(self.amount, account)?,
+            amount,
             currency: account.currency,
             gateway: self.gateway,
             return_url: self.return_url.clone(),
@@ -84,6 +91,7 @@ impl Command for InitiateTopUp {
             placed: None,
             failed: false,
             credited: None,
+            transactions: vec![],
             reversals: BTreeMap::new(),
             created_at: context.now,
             expires_at,
@@ -116,7 +124,7 @@ pub struct PlaceTopUp {
 
 impl Command for PlaceTopUp {
     fn needs(&self) -> Needs {
-        let order = Handle::of(self.gateway, &self.placed.order);
+        let order = Handle::order(self.gateway, &self.placed.order);
         Needs { topup: Some(self.topup.clone()), leads: vec![order], ..Needs::default() }
     }
 
@@ -126,7 +134,7 @@ impl Command for PlaceTopUp {
 
     fn decide(&self, state: &State, _: &Context) -> Decided {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
-        let order = Handle::of(self.gateway, &self.placed.order);
+        let order = Handle::order(self.gateway, &self.placed.order);
         let lead = state.leads.get(&order);
         let waiting = lead.map(waiting).unwrap_or_default();
         if topup.placed.is_some() {

@@ -1,7 +1,7 @@
 //! The item of a top-up.
 
 use super::{due, update, visit};
-use crate::attr::{Attributes, Item, Reader, number};
+use crate::attr::{Attributes, Item, Reader, number, text};
 use crate::error::StoreError;
 use crate::keys;
 use crate::load;
@@ -18,6 +18,7 @@ fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
     let mut remove = vec![];
     let mut set = Attributes::default()
         .with("failed", AttributeValue::Bool(topup.failed))
+        .with("transactions", AttributeValue::L(topup.transactions.iter().map(text).collect()))
         .number("seq", topup.seq)
         .number("version", topup.version);
     if let Some(placed) = &topup.placed {
@@ -132,6 +133,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         placed: reader.map("placed")?.map(placed).transpose()?,
         failed: reader.flag("failed")?,
         credited: reader.map("credited")?.map(credited).transpose()?,
+        transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
         reversals: reversals.collect::<Result<_, StoreError>>()?,
         created_at: reader.instant("created_at")?,
         expires_at: reader.instant("expires_at")?,

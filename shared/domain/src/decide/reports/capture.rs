@@ -129,6 +129,7 @@ fn credit(
         transaction: transaction.clone(),
         at: entry.at,
     });
+    topup.note([transaction.clone()]);
     topup.visit = None;
     topup.seq = entry.seq;
     topup.version += 1;

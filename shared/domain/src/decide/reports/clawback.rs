@@ -64,6 +64,7 @@ pub(super) fn apply(
     if moved {
         topup.seq = posting.account.seq;
     }
+    topup.note(verdict.transactions.iter().cloned());
     topup.version += 1;
     if moved {
         verdict.writes.extend(written(posting)?);

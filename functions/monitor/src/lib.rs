@@ -1,0 +1,231 @@
+//! The scheduled look at what should have happened by itself.
+//!
+//! **Invariant:** correctness never depends on it having run: it only asks gateways once more before a top-up is
+//! given up, and has reports that wait decided anew.
+//! **Invariant:** it works in bounded batches; what cannot be dealt with is pushed forward and does not block what is
+//! behind it.
+
+use domain::actor::{Actor, Role};
+use domain::context::Context;
+use domain::decide::reports::TakeReport;
+use domain::decide::topups::CloseTopUp;
+use domain::event::EventStatus;
+use domain::gateway::Fact;
+use domain::ids::{EventId, RequestId, TopUpId};
+use edge::seal::SealKeys;
+use edge::{App, telemetry};
+use gateways::{Answered, GatewayError, Gateways};
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Instant;
+use store::{DuePayment, StoreError, keys};
+
+/// How many one look at the index takes.
+const BATCH: u16 = 25;
+
+/// How long what could not be dealt with is left alone.
+const POSTPONE_SECONDS: u32 = 900;
+
+/// How long after it expired a top-up's gateway is still asked, if it does not answer: three days.
+const GIVE_UP_SECONDS: u32 = 3 * 86_400;
+
+/// What this function is given.
+#[derive(Clone)]
+pub struct Desk {
+    /// The table, the clock, the rules.
+    pub app: App,
+    /// The gateways.
+    pub gateways: Gateways,
+    /// What seals reports.
+    pub seal: SealKeys,
+}
+
+/// What the schedule sends.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// How many top-ups and reports to look at, at most, in this run.
+    #[serde(default = "default_limit")]
+    pub limit: u32,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { limit: default_limit() }
+    }
+}
+
+fn default_limit() -> u32 {
+    200
+}
+
+/// What the run found, by what it looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Breakdown {
+    /// Top-ups whose gateway was asked once more.
+    pub topups: u32,
+    /// Reports that wait and were decided anew.
+    pub reports: u32,
+    /// Of both, those that could not be dealt with and were pushed forward.
+    pub failed: u32,
+}
+
+/// What the run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Looked {
+    /// True if nothing failed.
+    pub success: bool,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// How many alerts it opened.
+    pub alerts_generated: u32,
+    /// What it looked at.
+    pub breakdown: Breakdown,
+    /// The reports that someone must look at now.
+    pub alerts: Vec<String>,
+}
+
+/// The handler: one event of the schedule.
+pub async fn handle(desk: &Desk, event: LambdaEvent<Look>) -> Result<Looked, lambda_runtime::Error> {
+    let request = RequestId::new(event.context.request_id);
+    look(desk, &event.payload, request).await.map_err(lambda_runtime::Error::from)
+}
+
+/// Why something could not be dealt with.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    #[error("an answer cannot be sealed")]
+    Seal,
+}
+
+/// Looks at what is due.
+pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Looked, StoreError> {
+    let started = Instant::now();
+    let actor = Actor { role: Role::System, sub: "monitor".to_owned(), scopes: BTreeSet::new() };
+    let (now, policy) = (desk.app.clock.now(), desk.app.policy.clone());
+    let context = Context { now, actor, request, policy };
+    let mut looked = Looked::default();
+    for shard in 0..keys::DUE_SHARDS {
+        shard_of(desk, (shard, wanted.limit), &context, &mut looked).await?;
+    }
+    looked.success = looked.breakdown.failed == 0;
+    looked.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Breakdown { topups, reports, failed } = looked.breakdown;
+    tracing::info!(topups, reports, failed, alerts = looked.alerts_generated, "monitor");
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    telemetry::count("monitor", (failed > 0).then_some("failed"), 0, micros);
+    Ok(looked)
+}
+
+async fn shard_of(
+    desk: &Desk,
+    (shard, limit): (u8, u32),
+    context: &Context,
+    looked: &mut Looked,
+) -> Result<(), StoreError> {
+    // The index may still show what has just been dealt with: each is taken once.
+    let mut seen: BTreeSet<DuePayment> = BTreeSet::new();
+    let mut from = String::from("0");
+    loop {
+        let due = desk.app.store.due_payments(shard, (&from, context.now), BATCH).await?;
+        let is_last = due.len() < usize::from(BATCH);
+        let Some((_, last)) = due.last() else { return Ok(()) };
+        from.clone_from(last);
+        let fresh: Vec<DuePayment> =
+            due.into_iter().map(|(due, _)| due).filter(|due| !seen.contains(due)).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        for due in fresh {
+            if looked.breakdown.topups + looked.breakdown.reports >= limit {
+                return Ok(());
+            }
+            seen.insert(due.clone());
+            if let Err(error) = one(desk, &due, context, looked).await {
+                tracing::warn!(?due, %error, "cannot be dealt with now");
+                looked.breakdown.failed += 1;
+                let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+                desk.app.store.postpone_payment(&due, later).await?;
+            }
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+async fn one(desk: &Desk, due: &DuePayment, context: &Context, looked: &mut Looked) -> Result<(), Trouble> {
+    match due {
+        DuePayment::TopUp(id) => {
+            looked.breakdown.topups += 1;
+            ask_once_more(desk, id, context, looked).await
+        }
+        DuePayment::Event(id) => {
+            looked.breakdown.reports += 1;
+            let before = desk.app.store.event(id).await?.map(|(event, _)| event.status);
+            let (done, _) = desk.app.store.take_again(id, context).await?;
+            let after = done.as_ref().and_then(|done| done.event());
+            let Some(after) = after else { return Ok(()) };
+            if after.status == EventStatus::Parked {
+                let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+                let later = later.min(after.waits_until().max(context.now));
+                desk.app.store.postpone_payment(due, later).await?;
+            }
+            note(looked, id, before, after.status);
+            Ok(())
+        }
+    }
+}
+
+/// A top-up has expired unpaid, for all we know: its gateway is asked, and what was captured is credited.
+async fn ask_once_more(
+    desk: &Desk,
+    id: &TopUpId,
+    context: &Context,
+    looked: &mut Looked,
+) -> Result<(), Trouble> {
+    let store = &desk.app.store;
+    let Some(topup) = store.topup(id).await? else { return Ok(()) };
+    if topup.credited.is_none() {
+        let answers = match desk.gateways.ask(&topup).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                let until = topup.expires_at.plus_seconds(GIVE_UP_SECONDS).unwrap_or(context.now);
+                if context.now < until {
+                    return Err(error.into());
+                }
+                tracing::error!(topup = %id, %error, "the gateway was asked for three days in vain");
+                vec![]
+            }
+        };
+        for Answered { mut told, body } in
+            answers.into_iter().filter(|answer| answer.told.fact != Fact::Nothing)
+        {
+            told.topup = Some(id.clone());
+            let payment = told.payment.as_ref().map_or("none", |payment| payment.as_str());
+            let event = EventId::of(topup.gateway.as_str(), &format!("asked-{payment}"));
+            let body = desk.seal.seal(event.as_str(), body.as_bytes()).ok_or(Trouble::Seal)?;
+            let kind = "asked".to_owned();
+            let id = event.clone();
+            let report = TakeReport { id, kind, body, told: Some(told), topup: None, only_trouble: true };
+            let done = store.take_report(report, context).await?;
+            if let Some(taken) = done.event() {
+                note(looked, &event, None, taken.status);
+            }
+        }
+    }
+    store.execute(&CloseTopUp { topup: id.clone() }, context).await?;
+    Ok(())
+}
+
+fn note(looked: &mut Looked, id: &EventId, before: Option<EventStatus>, after: EventStatus) {
+    if after.needs_someone() && before != Some(after) {
+        looked.alerts_generated += 1;
+        looked.alerts.push(id.to_string());
+    }
+}

@@ -1,0 +1,15 @@
+//! Wiring: the monitor in Lambda, called by EventBridge Scheduler every 5 minutes.
+
+use edge::{telemetry, wiring};
+use gateways::Gateways;
+use lambda_runtime::service_fn;
+use monitor::Desk;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::init_lambda("monitor");
+    let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
+    let gateways = Gateways::configure(&wiring::optional)?;
+    let desk = Desk { app, gateways, seal };
+    lambda_runtime::run(service_fn(|event| monitor::handle(&desk, event))).await
+}

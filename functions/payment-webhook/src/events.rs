@@ -1,0 +1,89 @@
+//! The reports that were taken, for admins: listed, and looked at again.
+//!
+//! **Invariant:** a report that had its effect is answered as it stands; only one that waits, is quarantined or could
+//! not be understood is read and decided anew.
+
+use crate::{Desk, views};
+use axum::extract::State;
+use axum::response::Response;
+use domain::authz::{Action, reach};
+use domain::decide::reports::TakeReport;
+use domain::event::EventStatus;
+use domain::ids::EventId;
+use edge::{Ask, Problem, reply};
+use gateways::Endpoint;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How many matches of a filter are counted.
+const MAX_COUNTED: u64 = 1_000;
+
+/// Reports, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WebhookEvents {
+    events: Vec<views::EventBody>,
+    /// Exact without a status; with one, null past 1000.
+    total: Option<u64>,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// The reports that gateways have sent, and what became of them.
+#[utoipa::path(get, path = "/api/integration/webhook/events", tag = "webhooks",
+    params(("status" = Option<String>, Query, description = "processed, ignored, parked, quarantined or failed"),
+        ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = WebhookEvents)))]
+pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    reach(ask.actor()?, Action::Reports)?;
+    let mut params = ask.params();
+    let status = params.optional("status", EventStatus::parse);
+    let window = params.window();
+    params.finish()?;
+    let (store, cursors) = (&desk.app.store, &desk.app.cursors);
+    let query = format!("events|{status:?}");
+    let before = window.cursor.as_ref().map(|cursor| cursors.open_text(&query, cursor)).transpose()?;
+    let statuses = status.map_or_else(|| EventStatus::ALL.to_vec(), |status| vec![status]);
+    let page = store.events(&statuses, before.as_deref(), (window.skip, window.limit)).await?;
+    let mut total = Some(0);
+    for one in &statuses {
+        let limit = status.map(|_| MAX_COUNTED);
+        let more = store.count_events(*one, limit).await?;
+        total = total.zip(more).map(|(sum, more)| sum + more);
+    }
+    reply::ok(&WebhookEvents {
+        events: page.events.iter().map(views::event).collect(),
+        total,
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: page.next.and_then(|place| cursors.seal_text(&query, &place)),
+    })
+}
+
+/// Looks at a report again, after what was wrong has been mended. It has no second effect.
+#[utoipa::path(post, path = "/api/integration/webhook/events/{event_id}/replay", tag = "webhooks",
+    params(("event_id" = String, Path)), responses((status = 200, body = views::EventBody)))]
+pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("event_id", EventId::parse)?;
+    ask.fields()?.finish()?;
+    ask.key()?;
+    reach(ask.actor()?, Action::Reports)?;
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "event_not_found", "there is no such event");
+    let (event, sealed) = desk.app.store.event(&id).await?.ok_or_else(unknown)?;
+    if event.status.is_final() {
+        return reply::ok(&views::event(&event));
+    }
+    // What could not be understood before may be now: its body is read again.
+    let endpoint = Endpoint::of(&id).ok_or_else(unknown)?;
+    let read_again = || {
+        let body = desk.seal.open(id.as_str(), &sealed)?;
+        desk.gateways.read(endpoint, &event.kind, &body)
+    };
+    let told = if event.told.is_some() { event.told.clone() } else { read_again() };
+    let (kind, body) = (event.kind, sealed);
+    let report = TakeReport { id: id.clone(), kind, body, told, topup: None, only_trouble: false };
+    desk.app.store.take_report(report, &ask.context(&desk.app)?).await?;
+    let (event, _) = desk.app.store.event(&id).await?.ok_or_else(unknown)?;
+    reply::ok(&views::event(&event))
+}

@@ -1,0 +1,173 @@
+//! Gateways' webhooks: verified, taken once, and answered when what became of them is stored.
+//!
+//! **Invariant:** of a delivery that is not believed, nothing is stored but a count.
+//! **Invariant:** a 2xx says that the outcome is stored, with the credit, in one transaction.
+
+mod events;
+mod views;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use domain::actor::{Actor, Role};
+use domain::context::Context;
+use domain::decide::reports::TakeReport;
+use domain::gateway::{Gateway, Handle, Told};
+use domain::ids::{EventId, RequestId};
+use edge::raw::Raw;
+use edge::routes::complete;
+use edge::seal::SealKeys;
+use edge::{App, Problem, reply};
+use gateways::{Answered, Delivery, Endpoint, Gateways, VerifyError};
+use http::StatusCode;
+use std::collections::BTreeSet;
+use utoipa::OpenApi;
+
+/// What this function is given.
+#[derive(Clone)]
+pub struct Desk {
+    /// The table, the clock, the rules.
+    pub app: App,
+    /// The gateways.
+    pub gateways: Gateways,
+    /// What seals reports.
+    pub seal: SealKeys,
+}
+
+impl FromRef<Desk> for App {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.app.clone()
+    }
+}
+
+/// The routes of this function.
+pub fn router(desk: Desk) -> Router {
+    let webhook = Router::new()
+        .route("/razorpay", post(razorpay))
+        .route("/stripe", post(stripe))
+        .route("/paypal", post(paypal))
+        .route("/google-pay", post(google_pay))
+        .route("/events", get(events::list))
+        .route("/events/{event_id}/replay", post(events::replay));
+    complete(Router::new().nest("/api/integration/webhook", webhook), desk)
+}
+
+/// Razorpay's webhook.
+#[utoipa::path(post, path = "/api/integration/webhook/razorpay", tag = "webhooks", security(()),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 200, body = views::Taken)))]
+pub(crate) async fn razorpay(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
+    take(&desk, Endpoint::Razorpay, &raw).await
+}
+
+/// Stripe's webhook.
+#[utoipa::path(post, path = "/api/integration/webhook/stripe", tag = "webhooks", security(()),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 200, body = views::Taken)))]
+pub(crate) async fn stripe(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
+    take(&desk, Endpoint::Stripe, &raw).await
+}
+
+/// PayPal's webhook.
+#[utoipa::path(post, path = "/api/integration/webhook/paypal", tag = "webhooks", security(()),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 200, body = views::Taken)))]
+pub(crate) async fn paypal(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
+    take(&desk, Endpoint::PayPal, &raw).await
+}
+
+/// Google Pay: the webhook of the gateway behind it, or a Wallet callback.
+#[utoipa::path(post, path = "/api/integration/webhook/google-pay", tag = "webhooks", security(()),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 200, body = views::Taken)))]
+pub(crate) async fn google_pay(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
+    take(&desk, Endpoint::GooglePay, &raw).await
+}
+
+/// Verify, take, answer.
+async fn take(desk: &Desk, endpoint: Endpoint, raw: &Raw) -> Result<Response, Problem> {
+    let now = desk.app.clock.now();
+    let delivery = Delivery { headers: &raw.headers, body: &raw.body, now };
+    let report =
+        desk.gateways.verify(endpoint, &delivery).await.map_err(|error| refused(endpoint, &error))?;
+    let context = context(desk, endpoint.as_str(), raw.request.clone())?;
+    if let (true, Some(told)) = (report.approved, &report.told) {
+        capture(desk, told, &context).await?;
+    }
+    let body = desk.seal.seal(report.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
+    let (id, kind, told) = (report.id, report.kind, report.told);
+    let report = TakeReport { id, kind, body, told, topup: None, only_trouble: false };
+    let done = desk.app.store.take_report(report, &context).await?;
+    reply::ok(&views::taken(done.event().ok_or_else(Problem::internal)?))
+}
+
+/// A gateway acts by its signature.
+fn context(desk: &Desk, gateway: &str, request: RequestId) -> Result<Context, Problem> {
+    if request.as_str().is_empty() {
+        tracing::error!("the platform gave the request no id");
+        return Err(Problem::internal());
+    }
+    let actor = Actor { role: Role::System, sub: gateway.to_owned(), scopes: BTreeSet::new() };
+    Ok(Context { now: desk.app.clock.now(), actor, request, policy: desk.app.policy.clone() })
+}
+
+/// The customer has approved a PayPal order: it is captured now, and what was captured is taken.
+async fn capture(desk: &Desk, told: &Told, context: &Context) -> Result<(), Problem> {
+    let store = &desk.app.store;
+    let by_order = told.order.as_ref().map(|order| Handle::order(Gateway::PayPal, order));
+    let id = match (&told.topup, by_order) {
+        (Some(id), _) => Some(id.clone()),
+        (None, Some(order)) => store.topup_at(&order).await?,
+        (None, None) => None,
+    };
+    let Some(id) = id else { return Ok(()) };
+    let Some(topup) = store.topup(&id).await?.filter(|topup| topup.credited.is_none()) else { return Ok(()) };
+    let ours = topup.placed.as_ref().is_some_and(|placed| Some(&placed.order) == told.order.as_ref());
+    if !ours {
+        return Ok(());
+    }
+    let answers = desk.gateways.capture(&topup).await.map_err(|error| {
+        tracing::warn!(topup = %topup.id, %error, "an approved order cannot be captured");
+        Problem::gateway_unavailable()
+    })?;
+    for Answered { mut told, body } in answers {
+        told.topup = Some(topup.id.clone());
+        let payment = told.payment.as_ref().map_or("none", |payment| payment.as_str());
+        let id = EventId::of(Endpoint::PayPal.as_str(), &format!("asked-{payment}"));
+        let body = desk.seal.seal(id.as_str(), body.as_bytes()).ok_or_else(Problem::internal)?;
+        let kind = "asked".to_owned();
+        let report = TakeReport { id, kind, body, told: Some(told), topup: None, only_trouble: true };
+        store.take_report(report, context).await?;
+    }
+    Ok(())
+}
+
+/// Why a delivery is not taken; the log has no body and no signature.
+fn refused(endpoint: Endpoint, error: &VerifyError) -> Problem {
+    let endpoint = endpoint.as_str();
+    match error {
+        VerifyError::Forged(why) => {
+            tracing::warn!(endpoint, %why, "a delivery is not believed");
+            let detail = "the signature is not valid for this delivery";
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+        }
+        VerifyError::NotConfigured => {
+            tracing::warn!(endpoint, "a delivery for a gateway that is not configured");
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "this gateway is not configured here")
+        }
+        VerifyError::Unavailable(why) => {
+            tracing::warn!(endpoint, %why, "a delivery cannot be verified now");
+            Problem::gateway_unavailable()
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(razorpay, stripe, paypal, google_pay, events::list, events::replay))]
+struct Webhooks;
+
+/// This function's paths and schemas.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Webhooks::openapi()
+}

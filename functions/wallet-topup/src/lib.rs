@@ -1,0 +1,124 @@
+//! Paying into a wallet: begun with a gateway, finished by what the gateway says.
+//!
+//! **Invariant:** the intent is stored before the gateway is asked, and its order is a function of the intent: a
+//! request that is cut short anywhere is resumed by its repetition.
+//! **Invariant:** a client's word credits nothing: it only makes us ask the gateway.
+
+mod verify;
+mod views;
+mod wire;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use domain::authz::{Action, Denial, permit};
+use domain::context::Context;
+use domain::decide::topups::PlaceTopUp;
+use domain::ids::TopUpId;
+use domain::topup::TopUp;
+use edge::routes::complete;
+use edge::seal::SealKeys;
+use edge::{App, Ask, Problem, reply};
+use gateways::{GatewayError, Gateways};
+use store::Done;
+use utoipa::OpenApi;
+
+/// What this function is given.
+#[derive(Clone)]
+pub struct Desk {
+    /// The table, the clock, the rules.
+    pub app: App,
+    /// The gateways.
+    pub gateways: Gateways,
+    /// What seals reports.
+    pub seal: SealKeys,
+}
+
+impl FromRef<Desk> for App {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.app.clone()
+    }
+}
+
+/// The routes of this function.
+pub fn router(desk: Desk) -> Router {
+    let routes = Router::new()
+        .route("/api/integration/wallet/topup/initiate", post(initiate))
+        .route("/api/integration/wallet/topup/verify", post(verify::verify))
+        .route("/api/integration/wallet/topup/{topup_id}", get(read));
+    complete(routes, desk)
+}
+
+/// Begins a top-up: the gateway's order, and what a client's SDK needs to pay it.
+///
+/// A gateway that does not answer is a 503; the same request with the same key resumes with the same order.
+#[utoipa::path(post, path = "/api/integration/wallet/topup/initiate", tag = "payments",
+    request_body = wire::InitiateTopUpRequest, responses((status = 201, body = views::Initiated)))]
+pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::initiate(&ask, &desk.gateways)?;
+    ask.permit(Action::TopUp, &command.customer)?;
+    let context = ask.context(&desk.app)?;
+    let begun = desk.app.store.execute(&command, &context).await?;
+    let (topup, waiting) = begun.topup().ok_or_else(Problem::internal)?;
+    let (topup, mut waiting) = (topup.clone(), waiting.to_vec());
+    // What was begun and not placed is resumed: its first answer is this one.
+    let done = if topup.placed.is_some() {
+        begun
+    } else {
+        let placed = desk.gateways.place(&topup).await.map_err(|error| failed(&topup, &error))?;
+        let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
+        let done = desk.app.store.execute(&place, &context).await?;
+        waiting.extend(done.topup().map(|(_, waiting)| waiting.to_vec()).unwrap_or_default());
+        Done { replayed: false, ..done }
+    };
+    let (topup, _) = done.topup().ok_or_else(Problem::internal)?;
+    let answer = reply::done(&done, Some(location(&topup.id)), &views::initiated(topup)?);
+    follow(&desk, waiting, &context).await;
+    answer
+}
+
+/// A top-up as it stands.
+#[utoipa::path(get, path = "/api/integration/wallet/topup/{topup_id}", tag = "payments",
+    params(("topup_id" = String, Path)), responses((status = 200, body = views::TopUpBody)))]
+pub(crate) async fn read(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("topup_id", TopUpId::parse)?;
+    ask.params().finish()?;
+    permitted(&ask, Action::Read, &id)?;
+    let topup = desk.app.store.topup(&id).await?.ok_or_else(Problem::topup_not_found)?;
+    reply::ok(&views::topup(&topup, desk.app.clock.now()))
+}
+
+/// Who may not know of the wallet may not know of the top-up either.
+fn permitted(ask: &Ask, action: Action, topup: &TopUpId) -> Result<(), Problem> {
+    permit(ask.actor()?, action, topup.customer()).map_err(|denial| match denial {
+        Denial::Unknown => Problem::topup_not_found(),
+        Denial::Forbidden => Problem::forbidden(),
+    })
+}
+
+fn location(topup: &TopUpId) -> String {
+    format!("/api/integration/wallet/topup/{topup}")
+}
+
+/// The gateway did not do its part; nothing is lost.
+fn failed(topup: &TopUp, error: &GatewayError) -> Problem {
+    tracing::warn!(topup = %topup.id, gateway = topup.gateway.as_str(), %error, "the gateway was asked in vain");
+    Problem::gateway_unavailable()
+}
+
+/// Reports that came before the top-up are taken now.
+async fn follow(desk: &Desk, waiting: Vec<domain::ids::EventId>, context: &Context) {
+    if !waiting.is_empty() {
+        desk.app.store.follow(waiting, context).await;
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(initiate, verify::verify, read))]
+struct TopUps;
+
+/// This function's paths and schemas.
+pub fn document() -> utoipa::openapi::OpenApi {
+    TopUps::openapi()
+}

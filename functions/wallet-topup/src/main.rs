@@ -1,0 +1,13 @@
+//! Wiring: the wallet-topup function in Lambda.
+
+use edge::{telemetry, wiring};
+use gateways::Gateways;
+use wallet_topup::Desk;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init_lambda("wallet-topup");
+    let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
+    let gateways = Gateways::configure(&wiring::optional)?;
+    lambda_http::run(wallet_topup::router(Desk { app, gateways, seal })).await
+}

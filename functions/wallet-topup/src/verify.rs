@@ -1,0 +1,74 @@
+//! A client says that it has paid: the gateway is asked.
+//!
+//! **Invariant:** what credits is the gateway's answer, by the same decision as its webhook; a signature that is
+//! wrong, or a payment of something else, changes nothing.
+
+use crate::{Desk, failed, permitted, views, wire};
+use axum::extract::State;
+use axum::response::Response;
+use domain::authz::Action;
+use domain::context::Context;
+use domain::decide::reports::TakeReport;
+use domain::gateway::{Fact, Gateway};
+use domain::ids::EventId;
+use domain::topup::TopUp;
+use edge::{Ask, Problem, reply};
+use gateways::Answered;
+
+/// Asks the gateway about a payment, and credits it if it is captured.
+///
+/// Answers the top-up as it stands afterwards; a payment that is not captured yet leaves it as it was.
+#[utoipa::path(post, path = "/api/integration/wallet/topup/verify", tag = "payments",
+    request_body = wire::VerifyTopUpRequest, responses((status = 200, body = views::TopUpBody)))]
+pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let word = wire::verify(&ask)?;
+    permitted(&ask, Action::TopUp, &word.topup)?;
+    let unknown = Problem::topup_not_found;
+    let topup = desk.app.store.topup(&word.topup).await?.ok_or_else(unknown)?;
+    check_signature(&desk, &topup, &word)?;
+    let credited = topup.credited.as_ref().is_some_and(|credited| credited.payment == word.payment);
+    if !credited {
+        let context = ask.context(&desk.app)?;
+        let answered = desk.gateways.ask_payment(&topup, &word.payment).await;
+        if let Some(answered) = answered.map_err(|error| failed(&topup, &error))? {
+            take(&desk, &topup, answered, &context).await?;
+        } else {
+            return Err(Problem::field("/gateway_payment_id", "is not known to the gateway"));
+        }
+    }
+    let topup = desk.app.store.topup(&word.topup).await?.ok_or_else(unknown)?;
+    reply::ok(&views::topup(&topup, desk.app.clock.now()))
+}
+
+/// Razorpay's checkout signs what it tells the client.
+fn check_signature(desk: &Desk, topup: &TopUp, word: &wire::Word) -> Result<(), Problem> {
+    if topup.gateway != Gateway::Razorpay {
+        return Ok(());
+    }
+    let wrong = || Problem::field("/signature", "is not that of this payment for the order of this top-up");
+    let signature = word.signature.as_ref().ok_or_else(|| Problem::field("/signature", "is required"))?;
+    let placed = topup.placed.as_ref().ok_or_else(wrong)?;
+    desk.gateways.checkout_signature(&placed.order, &word.payment, signature).map_err(|_| wrong())
+}
+
+/// Takes what the gateway answered as it takes a webhook; it is kept only if something is wrong with it.
+async fn take(desk: &Desk, topup: &TopUp, answered: Answered, context: &Context) -> Result<(), Problem> {
+    let Answered { mut told, body } = answered;
+    let placed = topup.placed.as_ref().map(|placed| &placed.order);
+    let named = told.topup.as_ref() == Some(&topup.id);
+    let by_order = told.topup.is_none() && (told.order.as_ref() == placed || told.payment.as_ref() == placed);
+    if !named && !by_order {
+        return Err(Problem::field("/gateway_payment_id", "is not a payment of this top-up"));
+    }
+    if told.fact == Fact::Nothing {
+        return Ok(());
+    }
+    told.topup = Some(topup.id.clone());
+    let payment = told.payment.as_ref().map_or("none", |payment| payment.as_str());
+    let id = EventId::of(topup.gateway.as_str(), &format!("asked-{payment}"));
+    let body = desk.seal.seal(id.as_str(), body.as_bytes()).ok_or_else(Problem::internal)?;
+    let kind = "asked".to_owned();
+    let report = TakeReport { id, kind, body, told: Some(told), topup: None, only_trouble: true };
+    desk.app.store.take_report(report, context).await?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! The fakes' payment page: a customer pays, or does not, in the browser.
+//!
+//! **Invariant:** only the page itself can pay: a form that another site sends is refused.
+
+use super::book::Order;
+use super::send::Deliver;
+use super::trigger::Wanted;
+use super::{Fakes, PREFIX};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use edge::Problem;
+use http::{StatusCode, header};
+use std::fmt::Write;
+use std::sync::Arc;
+
+pub(super) fn router() -> Router<Arc<Fakes>> {
+    // Razorpay's checkout runs in the shop's own page, which is told the order.
+    Router::new().route("/", get(named)).route("/{order}", get(page).post(act))
+}
+
+fn missing() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such order at the fake gateways")
+}
+
+async fn named(State(fakes): State<Arc<Fakes>>, request: Request) -> Result<Response, Problem> {
+    let query = request.uri().query().unwrap_or_default();
+    let order = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "order_id");
+    let order = order.map(|(_, id)| id.into_owned()).ok_or_else(missing)?;
+    let book = fakes.read();
+    let order = book.orders.get(&order).ok_or_else(missing)?;
+    Ok(Html(shown(order)).into_response())
+}
+
+async fn page(State(fakes): State<Arc<Fakes>>, Path(order): Path<String>) -> Result<Response, Problem> {
+    let book = fakes.read();
+    let order = book.orders.get(&order).ok_or_else(missing)?;
+    Ok(Html(shown(order)).into_response())
+}
+
+/// Ids, digits and codes alone: nothing on the page comes from a customer.
+fn shown(order: &Order) -> String {
+    let amount = super::paypal::value(order.units, &order.currency);
+    let (gateway, currency, status) = (&order.gateway, &order.currency, &order.status);
+    let mut html = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>Pay {amount} {currency}</title>\
+         <style>body{{font:16px system-ui;max-width:26rem;margin:12vh auto;padding:0 1rem}}\
+         h1{{font-size:2rem;margin:.2rem 0 1.2rem}}button{{font:inherit;padding:.7rem 1.2rem;margin-right:.6rem;\
+         border-radius:.5rem;border:1px solid #888;background:#fff;cursor:pointer}}\
+         button.pay{{background:#175;color:#fff;border-color:#175}}small{{color:#666}}</style>\
+         <small>fake {gateway}, on this machine</small><h1>{amount} {currency}</h1>"
+    );
+    if status == "paid" {
+        html.push_str("<p>This order is paid.</p>");
+    } else {
+        let _ = write!(
+            html,
+            "<form method=post action=\"{PREFIX}/checkout/{}\"><button class=pay name=do value=pay>Pay</button>\
+             <button name=do value=fail>Decline</button></form>",
+            order.id
+        );
+    }
+    html
+}
+
+async fn act(
+    State(fakes): State<Arc<Fakes>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let foreign = headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() != fakes.url.as_bytes());
+    if foreign {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "only the page itself can pay"));
+    }
+    let order = fakes.read().orders.get(&id).cloned().ok_or_else(missing)?;
+    let pays = form_urlencoded::parse(&body).any(|(name, value)| name == "do" && value == "pay");
+    let fixture = match (order.gateway.as_str(), pays) {
+        ("stripe", true) if id.starts_with("cs_") => "stripe.checkout_session_completed",
+        ("stripe", true) => "stripe.payment_intent_succeeded",
+        ("stripe", false) => "stripe.payment_intent_payment_failed",
+        ("paypal", true) => "paypal.checkout_order_approved",
+        ("paypal", false) => "paypal.payment_capture_declined",
+        (_, true) => "razorpay.payment_captured",
+        (_, false) => "razorpay.payment_failed",
+    };
+    let wanted = Wanted {
+        fixture: fixture.to_owned(),
+        customer: String::new(),
+        amount: None,
+        order: Some(id.clone()),
+        payment: None,
+        id: None,
+        deliver: Deliver::Once,
+    };
+    let happened = fakes
+        .trigger(&wanted)
+        .await
+        .map_err(|error| Problem::new(StatusCode::BAD_GATEWAY, "unavailable", error.to_string()))?;
+    let mut told = form_urlencoded::Serializer::new(String::new());
+    told.append_pair("topup_id", &happened.topup_id);
+    told.append_pair("payment_id", &happened.payment);
+    if order.gateway == "razorpay" && pays {
+        told.append_pair("signature", &fakes.checkout_signature(&id, &happened.payment));
+    }
+    match &order.return_url {
+        Some(url) => {
+            let glue = if url.contains('?') { '&' } else { '?' };
+            Ok(Redirect::to(&format!("{url}{glue}{}", told.finish())).into_response())
+        }
+        None => Ok(Redirect::to(&format!("{PREFIX}/checkout/{id}")).into_response()),
+    }
+}

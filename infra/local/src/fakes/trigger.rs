@@ -1,0 +1,257 @@
+//! Making something happen at a fake gateway, and its webhook with it.
+//!
+//! **Invariant:** what is reported has happened in the fake's book first: a payment is paid there, a refund adds up.
+
+use super::Fakes;
+use super::book::{Order, Payment, id};
+use super::fixture::{self, About};
+use super::send::{Deliver, Delivered};
+use crate::Failure;
+use serde::{Deserialize, Serialize};
+
+/// What to make happen.
+#[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The sample, such as razorpay.payment_captured (see events/webhooks).
+    pub fixture: String,
+    /// Whose wallet.
+    #[arg(long, default_value = "cust_123")]
+    #[serde(default = "someone")]
+    pub customer: String,
+    /// How much: of the payment, or of the refund or dispute.
+    #[arg(long)]
+    #[serde(default)]
+    pub amount: Option<String>,
+    /// Of which gateway order; a top-up is begun without one.
+    #[arg(long)]
+    #[serde(default)]
+    pub order: Option<String>,
+    /// Of which payment; the customer's last without one.
+    #[arg(long)]
+    #[serde(default)]
+    pub payment: Option<String>,
+    /// The gateway's id of the refund or dispute.
+    #[arg(long)]
+    #[serde(default)]
+    pub id: Option<String>,
+    /// How the webhook is delivered.
+    #[arg(long, value_enum, default_value = "once")]
+    #[serde(default)]
+    pub deliver: Deliver,
+}
+
+fn someone() -> String {
+    "cust_123".to_owned()
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Happened {
+    /// The sample.
+    pub fixture: String,
+    /// The gateway's id of the event.
+    pub event_id: String,
+    /// The top-up.
+    pub topup_id: String,
+    /// The gateway's order.
+    pub order: String,
+    /// The gateway's payment.
+    pub payment: String,
+    /// The gateway's refund or dispute.
+    pub reversal: Option<String>,
+    /// How the webhook was answered; none if it was not delivered.
+    pub status: Option<u16>,
+    /// The answer, or why there is none.
+    pub answer: String,
+}
+
+/// What a sample is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Paid,
+    Tried(&'static str),
+    Approved,
+    Reversed,
+}
+
+fn kind_of(fixture: &str) -> Kind {
+    if ["refund", "dispute", "reversed"].iter().any(|word| fixture.contains(word)) {
+        Kind::Reversed
+    } else if fixture.contains("approved") {
+        Kind::Approved
+    } else if fixture.contains("authorized") || fixture.contains("pending") {
+        Kind::Tried("authorized")
+    } else if ["failed", "denied", "declined"].iter().any(|word| fixture.contains(word)) {
+        Kind::Tried("failed")
+    } else {
+        Kind::Paid
+    }
+}
+
+/// The gateway that keeps the orders of a sample.
+pub fn gateway_of(fixture: &str) -> Option<&'static str> {
+    let (name, _) = fixture.split_once('.')?;
+    ["razorpay", "stripe", "paypal"]
+        .into_iter()
+        .find(|known| *known == name)
+        .or((name == "google-pay").then_some("razorpay"))
+}
+
+/// True if a top-up must be begun first: the sample is about a payment that is not made yet.
+pub fn begins(fakes: &Fakes, wanted: &Wanted) -> bool {
+    let known = |gateway| fakes.read().paid_by(gateway, &wanted.customer).is_some();
+    match kind_of(&wanted.fixture) {
+        Kind::Reversed => wanted.payment.is_none() && !gateway_of(&wanted.fixture).is_some_and(known),
+        Kind::Paid | Kind::Tried(_) | Kind::Approved => wanted.order.is_none(),
+    }
+}
+
+/// True if the payment itself must be made and reported first.
+pub fn needs_payment(fixture: &str) -> bool {
+    kind_of(fixture) == Kind::Reversed
+}
+
+impl Fakes {
+    /// Makes it happen, and delivers the webhook.
+    pub async fn trigger(&self, wanted: &Wanted) -> Result<Happened, Failure> {
+        let known = fixture::names().any(|name| name == wanted.fixture);
+        if !known {
+            let names: Vec<&str> = fixture::names().collect();
+            return Err(format!("there is no {}; there are: {}", wanted.fixture, names.join(" ")).into());
+        }
+        let (order, payment) = self.settle(wanted)?;
+        let about = self.about(wanted, &order, &payment)?;
+        let mut told = about.clone();
+        if wanted.deliver == Deliver::WrongAmount {
+            (told.units, told.reversed) = (about.units + 100, about.reversed + 100);
+        }
+        let body = fixture::told(&wanted.fixture, &told).ok_or("the sample cannot be read")?;
+        let endpoint = wanted.fixture.split('.').next().unwrap_or_default();
+        let sent = self.deliver(endpoint, (&about.event, &body), wanted.deliver).await?;
+        let Delivered { status, answer } = sent;
+        Ok(Happened {
+            fixture: wanted.fixture.clone(),
+            event_id: about.event,
+            topup_id: about.topup,
+            order: about.order,
+            payment: about.payment,
+            reversal: (kind_of(&wanted.fixture) == Kind::Reversed).then_some(about.reversal),
+            status,
+            answer,
+        })
+    }
+
+    /// The fake's book says that it has happened.
+    fn settle(&self, wanted: &Wanted) -> Result<(Order, Payment), Failure> {
+        let gateway = gateway_of(&wanted.fixture).ok_or("no such gateway")?;
+        let order_of = |id: &str| self.read().orders.get(id).cloned();
+        match kind_of(&wanted.fixture) {
+            Kind::Reversed => {
+                let book = self.read();
+                let payment = match &wanted.payment {
+                    Some(id) => book.payments.get(id),
+                    None => book.paid_by(gateway, &wanted.customer),
+                };
+                let payment = payment.cloned().ok_or("the customer has paid nothing with this gateway")?;
+                drop(book);
+                let order = order_of(&payment.order).ok_or("the payment's order is not known")?;
+                Ok((order, payment))
+            }
+            Kind::Approved => {
+                let id = wanted.order.clone().ok_or("an order is needed")?;
+                let approve = |order: &mut Order| {
+                    if order.status == "created" {
+                        "approved".clone_into(&mut order.status);
+                    }
+                };
+                self.write(|book| book.orders.get_mut(&id).map(approve));
+                let order = order_of(&id).ok_or("the order is not known")?;
+                let none = Payment {
+                    id: String::new(),
+                    charge: String::new(),
+                    order: id,
+                    units: order.units,
+                    status: String::new(),
+                    refunded: 0,
+                    number: 0,
+                };
+                Ok((order, none))
+            }
+            kind @ (Kind::Paid | Kind::Tried(_)) => {
+                let id = wanted.order.clone().ok_or("an order is needed")?;
+                let status = if let Kind::Tried(status) = kind { status } else { "captured" };
+                let payment = self.write(|book| book.pay(&id, status)).ok_or("the order is not known")?;
+                Ok((order_of(&id).ok_or("the order is not known")?, payment))
+            }
+        }
+    }
+
+    fn about(&self, wanted: &Wanted, order: &Order, payment: &Payment) -> Result<About, Failure> {
+        let number = self.write(super::book::Book::number);
+        let gateway = gateway_of(&wanted.fixture).unwrap_or_default();
+        let prefix = match gateway {
+            "stripe" => "evt_",
+            "paypal" => "WH-",
+            _ => "",
+        };
+        let mut about = About {
+            event: id(prefix, &format!("{}|{number}|{}", payment.id, self.now_seconds())),
+            topup: order.topup.clone().unwrap_or_default(),
+            order: order.id.clone(),
+            payment: payment.id.clone(),
+            charge: payment.charge.clone(),
+            reversal: String::new(),
+            units: payment.units,
+            reversed: 0,
+            currency: order.currency.clone(),
+            at: self.now_seconds(),
+        };
+        if kind_of(&wanted.fixture) == Kind::Reversed {
+            self.reversal(wanted, payment, number, &mut about)?;
+        }
+        Ok(about)
+    }
+
+    /// What a refund or dispute is called, and how much it comes to.
+    fn reversal(
+        &self,
+        wanted: &Wanted,
+        payment: &Payment,
+        number: u64,
+        about: &mut About,
+    ) -> Result<(), Failure> {
+        let units = match &wanted.amount {
+            Some(text) => units(text, &about.currency).ok_or("the amount is not one")?,
+            None => payment.units,
+        };
+        let is_dispute = wanted.fixture.contains("dispute");
+        let name = match (wanted.fixture.split('.').next().unwrap_or_default(), is_dispute) {
+            ("stripe", true) => id("dp_", &payment.id),
+            ("paypal", true) => id("PP-D-", &payment.id),
+            ("paypal", false) => id("", &format!("{}|{number}", payment.id)).to_ascii_uppercase(),
+            (_, true) => id("disp_", &payment.id),
+            (_, false) => id("rfnd_", &format!("{}|{number}", payment.id)),
+        };
+        about.reversal = wanted.id.clone().unwrap_or(name);
+        about.reversed = units;
+        if wanted.fixture == "stripe.charge_refunded" {
+            // Stripe tells how much of the charge has been refunded in all.
+            let refunded = self.write(|book| {
+                let payment = book.payments.get_mut(&payment.id)?;
+                payment.refunded = (payment.refunded + units).min(payment.units);
+                Some(payment.refunded)
+            });
+            about.reversed = refunded.unwrap_or(units);
+        }
+        Ok(())
+    }
+}
+
+/// `500` or `500.00` of a currency, in minor units.
+fn units(text: &str, currency: &str) -> Option<u64> {
+    let currency = domain::currency::Currency::parse(currency).ok()?;
+    let amount = domain::money::Amount::parse(text).ok()?.in_currency(currency)?;
+    let factor = rust_decimal::Decimal::from(10_u64.pow(currency.digits()));
+    (amount.value() * factor).try_into().ok()
+}

@@ -1,0 +1,81 @@
+//! What the functions that take payments are given here: fake gateways, unless the environment names others.
+//!
+//! **Invariant:** a variable that is set in the environment counts; each has a default that works.
+
+use crate::Failure;
+use crate::data::DataDir;
+use crate::fakes::paypal::PayPalKeys;
+use crate::fakes::{Agreed, Fakes, PREFIX};
+use crate::keys::secret;
+use edge::seal::SealKeys;
+use edge::wiring::optional;
+use gateways::Gateways;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The configuration of the payment functions.
+pub struct Payments {
+    /// The gateways, as our side sees them.
+    pub gateways: Gateways,
+    /// What seals reports.
+    pub seal: SealKeys,
+    /// What the fakes agree on with it.
+    pub agreed: Agreed,
+}
+
+/// The defaults, by the name of the variable.
+fn defaults(url: &str, secret: &str, seal: &str, paypal: &PayPalKeys) -> BTreeMap<&'static str, String> {
+    let base = |gateway| Fakes::base_url(url, gateway);
+    BTreeMap::from([
+        ("SCRIP_RAZORPAY_KEY_ID", "rzp_test_local".to_owned()),
+        ("SCRIP_RAZORPAY_KEY_SECRET", format!("razorpay-{secret}")),
+        ("SCRIP_RAZORPAY_WEBHOOK_SECRETS", format!("razorpay-webhook-{secret}")),
+        ("SCRIP_RAZORPAY_BASE_URL", base("razorpay")),
+        ("SCRIP_CHECKOUT_PAGE", format!("{url}{PREFIX}/checkout")),
+        ("SCRIP_STRIPE_SECRET_KEY", format!("sk_test_{secret}")),
+        ("SCRIP_STRIPE_WEBHOOK_SECRETS", format!("whsec_{secret}")),
+        ("SCRIP_STRIPE_BASE_URL", base("stripe")),
+        ("SCRIP_PAYPAL_CLIENT_ID", "client-local".to_owned()),
+        ("SCRIP_PAYPAL_CLIENT_SECRET", format!("paypal-{secret}")),
+        ("SCRIP_PAYPAL_WEBHOOK_ID", "WH-local".to_owned()),
+        ("SCRIP_PAYPAL_BASE_URL", base("paypal")),
+        ("SCRIP_PAYPAL_ROOTS", paypal.root.clone()),
+        ("SCRIP_SEAL_KEYS", seal.to_owned()),
+    ])
+}
+
+impl Payments {
+    /// The configuration of a platform at this address, with the secrets of its directory.
+    pub fn open(data: &DataDir, url: &str) -> Result<Self, Failure> {
+        let paypal = Arc::new(PayPalKeys::open(data)?);
+        let shared = data.read_or_make("gateway-secret", || Ok(secret()))?;
+        let seal = data.read_or_make("seal-keys", || Ok(format!("local:{}", crate::keys::key_bytes())))?;
+        Self::of(url, &shared, &seal, paypal, &optional)
+    }
+
+    /// The configuration with these secrets; what `environment` names counts more.
+    pub fn of(
+        url: &str,
+        secret: &str,
+        seal: &str,
+        paypal: Arc<PayPalKeys>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let defaults = defaults(url, secret, seal, &paypal);
+        let look = |name: &str| environment(name).or_else(|| defaults.get(name).cloned());
+        let first = |name| look(name).and_then(|list| Some(list.split(',').next()?.trim().to_owned()));
+        let text = |name| first(name).unwrap_or_default();
+        let seal = SealKeys::parse(&look("SCRIP_SEAL_KEYS").unwrap_or_default());
+        Ok(Self {
+            gateways: Gateways::configure(&look)?,
+            seal: seal.ok_or("SCRIP_SEAL_KEYS is malformed")?,
+            agreed: Agreed {
+                razorpay_key: (text("SCRIP_RAZORPAY_KEY_ID"), text("SCRIP_RAZORPAY_KEY_SECRET")),
+                razorpay_webhook: text("SCRIP_RAZORPAY_WEBHOOK_SECRETS"),
+                stripe_webhook: text("SCRIP_STRIPE_WEBHOOK_SECRETS"),
+                paypal_webhook_id: text("SCRIP_PAYPAL_WEBHOOK_ID"),
+                paypal,
+            },
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! `trigger`: something happens at a fake gateway, for a customer who may not even have a wallet yet.
+//!
+//! **Invariant:** our side is reached as everyone reaches it: by its API, with a token, and by its webhooks.
+
+use crate::Failure;
+use crate::data::DataDir;
+use crate::fakes::Fakes;
+use crate::fakes::send::Deliver;
+use crate::fakes::trigger::{Happened, Wanted, begins, gateway_of, needs_payment};
+use crate::keys::Keys;
+use crate::token::Grant;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What is paid in if nothing else is said.
+const AMOUNT: &str = "500";
+
+/// Makes it happen on the platform in this directory, which must be running; gives what happened, as JSON.
+pub async fn ask(data: &DataDir, wanted: &Wanted) -> Result<String, Failure> {
+    let running = data.running().await.ok_or("no platform runs here: start one with cargo run")?;
+    let body = serde_json::to_string(wanted)?;
+    let request = gateways::client()?.post(format!("{}/_local/trigger", running.api)).body(body);
+    let reply = request.send().await?;
+    let (status, text) = (reply.status(), reply.text().await?);
+    if !status.is_success() {
+        let body: Value = serde_json::from_str(&text).unwrap_or_default();
+        return Err(body.get("detail").and_then(Value::as_str).unwrap_or(&text).to_owned().into());
+    }
+    let happened: Value = serde_json::from_str(&text)?;
+    Ok(serde_json::to_string_pretty(&happened)?)
+}
+
+/// Makes it happen: begins a top-up, and pays it, where that must come first.
+pub async fn run(fakes: &Fakes, keys: &Keys, wanted: Wanted) -> Result<Happened, Failure> {
+    let mut wanted = wanted;
+    if begins(fakes, &wanted) {
+        let gateway = gateway_of(&wanted.fixture).ok_or("there is no such gateway")?;
+        let reversal = needs_payment(&wanted.fixture);
+        let amount = wanted.amount.clone().filter(|_| !reversal);
+        let order = begin(fakes, keys, (&wanted, gateway), amount.as_deref().unwrap_or(AMOUNT)).await?;
+        if reversal {
+            let fixture = match gateway {
+                "stripe" => "stripe.checkout_session_completed",
+                "paypal" => "paypal.payment_capture_completed",
+                _ => "razorpay.payment_captured",
+            };
+            let paid = Wanted {
+                fixture: fixture.to_owned(),
+                order: Some(order),
+                deliver: Deliver::Once,
+                ..wanted.clone()
+            };
+            wanted.payment = Some(fakes.trigger(&paid).await?.payment);
+        } else {
+            wanted.order = Some(order);
+        }
+    }
+    fakes.trigger(&wanted).await
+}
+
+/// Opens the wallet if need be, begins a top-up, gives the gateway's order.
+async fn begin(
+    fakes: &Fakes,
+    keys: &Keys,
+    (wanted, gateway): (&Wanted, &str),
+    amount: &str,
+) -> Result<String, Failure> {
+    let grant = Grant {
+        role: "service".to_owned(),
+        sub: Some("trigger".to_owned()),
+        account: None,
+        scope: Some("wallet:create wallet:topup".to_owned()),
+        ttl: Duration::from_mins(1),
+    };
+    let token = grant.sign(keys)?;
+    let post = async |path: &str, body: Value| -> Result<(u16, Value), Failure> {
+        let request = fakes.http.post(format!("{}{path}", fakes.api)).bearer_auth(&token);
+        let reply = request.header("content-type", "application/json").body(body.to_string()).send().await?;
+        let status = reply.status().as_u16();
+        Ok((status, serde_json::from_str(&reply.text().await?).unwrap_or_default()))
+    };
+    let told = |body: &Value| body.get("detail").map_or_else(String::new, ToString::to_string);
+    let (status, answer) = post("/api/wallet/create", json!({"customer_id": wanted.customer})).await?;
+    if !matches!(status, 201 | 409) {
+        return Err(format!("the wallet cannot be opened: {}", told(&answer)).into());
+    }
+    let page = (gateway == "stripe").then(|| format!("{}{}/checkout", fakes.url, crate::fakes::PREFIX));
+    let body =
+        json!({"customer_id": wanted.customer, "amount": amount, "gateway": gateway, "return_url": page});
+    let (status, answer) = post("/api/integration/wallet/topup/initiate", body).await?;
+    let order = answer.get("gateway_order_id").and_then(Value::as_str);
+    match (status, order) {
+        (201, Some(order)) => Ok(order.to_owned()),
+        _ => Err(format!("the top-up cannot be begun: {}", told(&answer)).into()),
+    }
+}

@@ -1,0 +1,136 @@
+//! What is configured, read once at start.
+//!
+//! **Invariant:** a gateway of which a part is configured and a part is missing is a mistake, said at start.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `SCRIP_RAZORPAY_KEY_ID`, `_KEY_SECRET` | API key | without them, Razorpay is off |
+//! | `SCRIP_RAZORPAY_WEBHOOK_SECRETS` | comma-separated, each valid | required with the key |
+//! | `SCRIP_RAZORPAY_BASE_URL` | another host | `https://api.razorpay.com` |
+//! | `SCRIP_CHECKOUT_PAGE` | the shop's page that runs Razorpay's checkout | no `checkout_url` |
+//! | `SCRIP_STRIPE_SECRET_KEY` | API key | without it, Stripe is off |
+//! | `SCRIP_STRIPE_WEBHOOK_SECRETS` | comma-separated `whsec_…`, each valid | required with the key |
+//! | `SCRIP_STRIPE_BASE_URL` | another host | `https://api.stripe.com` |
+//! | `SCRIP_PAYPAL_CLIENT_ID`, `_CLIENT_SECRET`, `_WEBHOOK_ID` | REST app and webhook | without them, PayPal is off |
+//! | `SCRIP_PAYPAL_BASE_URL` | live, sandbox or another host | `https://api-m.paypal.com` |
+//! | `SCRIP_PAYPAL_ROOTS` | PEM of roots for webhooks' certificates | the machine's |
+//! | `SCRIP_GOOGLE_PAY_PSP` | razorpay or stripe: who takes the payments | `razorpay` |
+//! | `SCRIP_GOOGLE_PAY_RECIPIENT_ID`, `_ROOT_KEYS` | Wallet callbacks | off |
+
+use crate::certificates::Certificates;
+use crate::error::GatewayError;
+use crate::google_pay::Tokens;
+use crate::http_client::client;
+use crate::paypal::PayPal;
+use crate::razorpay::Razorpay;
+use crate::stripe::Stripe;
+use domain::gateway::Gateway;
+use secrecy::SecretString;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Every gateway that is configured.
+#[derive(Clone, Debug)]
+pub struct Gateways {
+    pub(crate) razorpay: Option<Razorpay>,
+    pub(crate) stripe: Option<Stripe>,
+    pub(crate) paypal: Option<PayPal>,
+    pub(crate) google_pay: Option<Tokens>,
+    /// Who takes the payments that are made with Google Pay.
+    pub(crate) psp: Gateway,
+}
+
+/// What is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// A variable is missing beside others that are set.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// A variable cannot be understood.
+    #[error("{0} is malformed")]
+    Malformed(&'static str),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Http(#[from] GatewayError),
+}
+
+type Look<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Gateways {
+    /// Reads the configuration by name.
+    pub fn configure(look: Look<'_>) -> Result<Self, SetupError> {
+        let http = client()?;
+        let psp = look("SCRIP_GOOGLE_PAY_PSP").unwrap_or_else(|| "razorpay".to_owned());
+        let psp = Gateway::parse(&psp).ok().filter(|psp| *psp != Gateway::PayPal);
+        let recipient = look("SCRIP_GOOGLE_PAY_RECIPIENT_ID");
+        let keys = look("SCRIP_GOOGLE_PAY_ROOT_KEYS");
+        let google_pay = match (recipient, keys) {
+            (Some(recipient), Some(keys)) => {
+                let malformed = SetupError::Malformed("SCRIP_GOOGLE_PAY_ROOT_KEYS");
+                Some(Tokens::parse(&recipient, &keys).ok_or(malformed)?)
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err(SetupError::Missing("SCRIP_GOOGLE_PAY_ROOT_KEYS")),
+            (None, Some(_)) => return Err(SetupError::Missing("SCRIP_GOOGLE_PAY_RECIPIENT_ID")),
+        };
+        Ok(Self {
+            razorpay: razorpay(look, &http)?,
+            stripe: stripe(look, &http)?,
+            paypal: paypal(look, &http)?,
+            google_pay,
+            psp: psp.ok_or(SetupError::Malformed("SCRIP_GOOGLE_PAY_PSP"))?,
+        })
+    }
+}
+
+fn required(look: Look<'_>, name: &'static str) -> Result<String, SetupError> {
+    look(name).ok_or(SetupError::Missing(name))
+}
+
+fn base_url(look: Look<'_>, name: &str, default: &str) -> String {
+    look(name).unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
+}
+
+fn secrets(look: Look<'_>, name: &'static str) -> Result<Vec<SecretString>, SetupError> {
+    let list = required(look, name)?;
+    let secrets = list.split(',').map(str::trim).filter(|secret| !secret.is_empty());
+    let secrets: Vec<SecretString> = secrets.map(SecretString::from).collect();
+    if secrets.is_empty() { Err(SetupError::Malformed(name)) } else { Ok(secrets) }
+}
+
+fn razorpay(look: Look<'_>, http: &reqwest::Client) -> Result<Option<Razorpay>, SetupError> {
+    let Some(key_id) = look("SCRIP_RAZORPAY_KEY_ID") else { return Ok(None) };
+    Ok(Some(Razorpay {
+        http: http.clone(),
+        base_url: base_url(look, "SCRIP_RAZORPAY_BASE_URL", "https://api.razorpay.com"),
+        key_id,
+        key_secret: required(look, "SCRIP_RAZORPAY_KEY_SECRET")?.into(),
+        webhook_secrets: secrets(look, "SCRIP_RAZORPAY_WEBHOOK_SECRETS")?,
+        checkout_page: look("SCRIP_CHECKOUT_PAGE"),
+    }))
+}
+
+fn stripe(look: Look<'_>, http: &reqwest::Client) -> Result<Option<Stripe>, SetupError> {
+    let Some(secret_key) = look("SCRIP_STRIPE_SECRET_KEY") else { return Ok(None) };
+    Ok(Some(Stripe {
+        http: http.clone(),
+        base_url: base_url(look, "SCRIP_STRIPE_BASE_URL", "https://api.stripe.com"),
+        secret_key: secret_key.into(),
+        webhook_secrets: secrets(look, "SCRIP_STRIPE_WEBHOOK_SECRETS")?,
+    }))
+}
+
+fn paypal(look: Look<'_>, http: &reqwest::Client) -> Result<Option<PayPal>, SetupError> {
+    let Some(client_id) = look("SCRIP_PAYPAL_CLIENT_ID") else { return Ok(None) };
+    let base_url = base_url(look, "SCRIP_PAYPAL_BASE_URL", "https://api-m.paypal.com");
+    let roots = look("SCRIP_PAYPAL_ROOTS");
+    Ok(Some(PayPal {
+        http: http.clone(),
+        certificates: Arc::new(Certificates::new(&base_url, roots.as_deref())),
+        base_url,
+        client_id,
+        client_secret: required(look, "SCRIP_PAYPAL_CLIENT_SECRET")?.into(),
+        webhook_id: required(look, "SCRIP_PAYPAL_WEBHOOK_ID")?,
+        token: Arc::new(Mutex::new(None)),
+    }))
+}

@@ -1,0 +1,113 @@
+//! The HTTP client that all gateways are asked with.
+//!
+//! **Invariant:** no redirect is followed, no call takes longer than its time-out, and a call that brought no
+//! answer or a 5xx is made once more (every call of this crate can be repeated without effect).
+
+use crate::error::GatewayError;
+use reqwest::redirect::Policy;
+use reqwest::retry;
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long a call may take in all, its repetition included. Gateways want a webhook answered within 5 s.
+const CALL: Duration = Duration::from_secs(4);
+
+/// The longest answer that is read.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// TLS by ring, trusting the machine's roots.
+fn tls() -> Result<rustls::ClientConfig, GatewayError> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|_| GatewayError::Unreadable("TLS cannot be set up"))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A client.
+pub fn client() -> Result<Client, GatewayError> {
+    let again = retry::for_host(AnyHost).max_retries_per_request(1).classify_fn(|reply| {
+        let busy = reply.status().is_some_and(|status| status.is_server_error());
+        if reply.error().is_some() || busy { reply.retryable() } else { reply.success() }
+    });
+    Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT)
+        .timeout(CALL)
+        .retry(again)
+        .user_agent(concat!("scrip/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| GatewayError::Unreadable("the HTTP client cannot be set up"))
+}
+
+struct AnyHost;
+
+impl PartialEq<&str> for AnyHost {
+    fn eq(&self, _: &&str) -> bool {
+        true
+    }
+}
+
+/// Sends a request; gives the status and the body.
+pub(crate) async fn send(request: RequestBuilder) -> Result<(u16, Vec<u8>), GatewayError> {
+    let unreachable = |error: &reqwest::Error| {
+        // The error's own text may hold the URL; what went wrong is enough.
+        let what = if error.is_timeout() {
+            "timed out"
+        } else if error.is_connect() {
+            "no connection"
+        } else {
+            "broke off"
+        };
+        GatewayError::Unreachable(what.to_owned())
+    };
+    let reply = request.send().await.map_err(|error| unreachable(&error))?;
+    let status = reply.status().as_u16();
+    let body = limited(reply, MAX_ANSWER).await?.map_err(|error| unreachable(&error))?;
+    Ok((status, body))
+}
+
+/// A body of at most so many bytes.
+pub(crate) async fn limited(
+    mut reply: Response,
+    limit: usize,
+) -> Result<Result<Vec<u8>, reqwest::Error>, GatewayError> {
+    let mut body = Vec::new();
+    loop {
+        match reply.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                return Err(GatewayError::Unreadable("it is too long"));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(Ok(body)),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
+/// Sends a request and reads a 2xx as JSON; everything else is an error that names the gateway's code.
+pub(crate) async fn call(request: RequestBuilder) -> Result<String, GatewayError> {
+    let (status, body) = send(request).await?;
+    let text = String::from_utf8(body).map_err(|_| GatewayError::Unreadable("it is not UTF-8"))?;
+    match status {
+        200..300 => Ok(text),
+        429 | 500.. => Err(GatewayError::Unreachable(format!("status {status}"))),
+        _ => Err(GatewayError::Refused { status, code: code_of(&text) }),
+    }
+}
+
+/// The code of a gateway's error: Razorpay's and Stripe's `error.code`, PayPal's first `issue` or `name`.
+fn code_of(text: &str) -> String {
+    let body: Value = serde_json::from_str(text).unwrap_or_default();
+    let places = ["/error/code", "/error/type", "/details/0/issue", "/name", "/error"];
+    let code = places.iter().find_map(|place| body.pointer(place)?.as_str()).unwrap_or("");
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    code.chars().filter(plain).take(60).collect()
+}

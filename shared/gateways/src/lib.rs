@@ -1,0 +1,175 @@
+//! Payment gateways: how their webhooks are verified and read, and how they are asked.
+//!
+//! **Invariant:** every signature is over the raw bytes as they were received, and compared in constant time.
+//! **Invariant:** a verifier's time is the clock that it is handed; secrets are in types that do not print.
+//! **Invariant:** every call that is made can be repeated without effect (an idempotency header, a unique receipt,
+//! or a read), so a call whose outcome is unknown is simply made again.
+
+mod asked;
+mod certificates;
+mod config;
+mod delivery;
+mod error;
+mod google_pay;
+mod http_client;
+mod mac;
+mod minor;
+mod paypal;
+mod razorpay;
+mod read;
+mod stripe;
+
+pub use config::{Gateways, SetupError};
+pub use delivery::{Delivery, Endpoint, Report};
+pub use error::{Forged, GatewayError, VerifyError};
+pub use http_client::client;
+pub use razorpay::receipt;
+
+use domain::gateway::{Fact, Gateway, Told};
+use domain::ids::GatewayId;
+use domain::topup::{Placed, TopUp};
+
+/// What a gateway answered about a payment, and the answer itself (kept if something is wrong with it).
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What it says.
+    pub told: Told,
+    /// Its body.
+    pub body: String,
+}
+
+impl Gateways {
+    /// True if this gateway is configured.
+    pub fn has(&self, gateway: Gateway) -> bool {
+        match gateway {
+            Gateway::Razorpay => self.razorpay.is_some(),
+            Gateway::Stripe => self.stripe.is_some(),
+            Gateway::PayPal => self.paypal.is_some(),
+        }
+    }
+
+    /// Makes the gateway's order for an intent; asked again for the same intent, it gives the same order.
+    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+        match topup.gateway {
+            Gateway::Razorpay => self.razorpay()?.place(topup).await,
+            Gateway::Stripe => self.stripe()?.place(topup).await,
+            Gateway::PayPal => self.paypal()?.place(topup).await,
+        }
+    }
+
+    /// Asks what has become of a top-up; an approved PayPal order is captured.
+    ///
+    /// Gives every payment that the gateway knows for it; those that moved no money say [`Fact::Nothing`].
+    pub async fn ask(&self, topup: &TopUp) -> Result<Vec<Answered>, GatewayError> {
+        let Some(placed) = &topup.placed else { return Ok(vec![]) };
+        match topup.gateway {
+            Gateway::Razorpay => self.razorpay()?.payments_of(&placed.order).await,
+            Gateway::Stripe => self.stripe()?.ask(&placed.order).await,
+            Gateway::PayPal => self.paypal()?.settle(topup, &placed.order).await,
+        }
+    }
+
+    /// Asks about the one payment that a client says it has made.
+    pub async fn ask_payment(
+        &self,
+        topup: &TopUp,
+        payment: &GatewayId,
+    ) -> Result<Option<Answered>, GatewayError> {
+        match topup.gateway {
+            Gateway::Razorpay => self.razorpay()?.payment(payment).await,
+            Gateway::Stripe => self.stripe()?.payment(payment).await,
+            Gateway::PayPal => {
+                // The client's word names nothing that is asked about: the approved order is what it is.
+                let answers = self.ask(topup).await?;
+                let money = |answered: &Answered| matches!(answered.told.fact, Fact::Captured { .. });
+                Ok(answers.iter().find(|answered| money(answered)).or(answers.first()).cloned())
+            }
+        }
+    }
+
+    /// Checks the signature that Razorpay's checkout gave the client, over the order that we stored.
+    pub fn checkout_signature(
+        &self,
+        order: &GatewayId,
+        payment: &GatewayId,
+        signature: &str,
+    ) -> Result<(), VerifyError> {
+        let razorpay = self.razorpay.as_ref().ok_or(VerifyError::NotConfigured)?;
+        razorpay.checkout_signature(order, payment, signature)
+    }
+
+    /// Captures a PayPal order that its customer has approved.
+    pub async fn capture(&self, topup: &TopUp) -> Result<Vec<Answered>, GatewayError> {
+        match (topup.gateway, &topup.placed) {
+            (Gateway::PayPal, Some(placed)) => self.paypal()?.settle(topup, &placed.order).await,
+            (Gateway::Razorpay | Gateway::Stripe | Gateway::PayPal, _) => Ok(vec![]),
+        }
+    }
+
+    /// Verifies a delivery and reads it.
+    pub async fn verify(&self, endpoint: Endpoint, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+        match endpoint {
+            Endpoint::Razorpay => {
+                self.razorpay.as_ref().ok_or(VerifyError::NotConfigured)?.verify(endpoint, delivery)
+            }
+            Endpoint::Stripe => {
+                self.stripe.as_ref().ok_or(VerifyError::NotConfigured)?.verify(endpoint, delivery)
+            }
+            Endpoint::PayPal => {
+                self.paypal.as_ref().ok_or(VerifyError::NotConfigured)?.verify(delivery).await
+            }
+            Endpoint::GooglePay => self.verify_google_pay(delivery),
+        }
+    }
+
+    /// Reads a body that was believed when it came.
+    pub fn read(&self, endpoint: Endpoint, kind: &str, body: &[u8]) -> Option<Told> {
+        match endpoint {
+            Endpoint::Razorpay => razorpay::read(kind, body),
+            Endpoint::Stripe => stripe::read(kind, body),
+            Endpoint::PayPal => paypal::read_again(kind, body),
+            Endpoint::GooglePay => {
+                let told = if self.psp == Gateway::Stripe {
+                    stripe::read(kind, body)
+                } else {
+                    razorpay::read(kind, body)
+                };
+                told.map(|told| Told { method: Some("google_pay".to_owned()), ..told })
+            }
+        }
+    }
+
+    fn verify_google_pay(&self, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+        if let Some(tokens) = &self.google_pay
+            && google_pay::is_envelope(delivery.body)
+        {
+            return tokens.verify(delivery, self.psp);
+        }
+        let endpoint = Endpoint::GooglePay;
+        let mut report = match self.psp {
+            Gateway::Razorpay => {
+                self.razorpay.as_ref().ok_or(VerifyError::NotConfigured)?.verify(endpoint, delivery)
+            }
+            Gateway::Stripe => {
+                self.stripe.as_ref().ok_or(VerifyError::NotConfigured)?.verify(endpoint, delivery)
+            }
+            Gateway::PayPal => Err(VerifyError::NotConfigured),
+        }?;
+        if let Some(told) = &mut report.told {
+            told.method = Some("google_pay".to_owned());
+        }
+        Ok(report)
+    }
+
+    fn razorpay(&self) -> Result<&razorpay::Razorpay, GatewayError> {
+        self.razorpay.as_ref().ok_or(GatewayError::NotConfigured)
+    }
+
+    fn stripe(&self) -> Result<&stripe::Stripe, GatewayError> {
+        self.stripe.as_ref().ok_or(GatewayError::NotConfigured)
+    }
+
+    fn paypal(&self) -> Result<&paypal::PayPal, GatewayError> {
+        self.paypal.as_ref().ok_or(GatewayError::NotConfigured)
+    }
+}

@@ -1,0 +1,299 @@
+//! PayPal: webhooks, orders and captures.
+//!
+//! Source: developer.paypal.com/api/rest/webhooks and /docs/api/orders/v2.
+//!
+//! **Invariant:** a delivery is believed if RSA PKCS#1 v1.5 with SHA-256 over
+//! `transmission id|transmission time|webhook id|crc32 of the raw body` verifies with a certificate that
+//! [`crate::certificates`] trusts; the webhook id comes from configuration. No other algorithm is accepted.
+//! **Invariant:** an approval is no money: the order is captured, under a request id that makes that happen once.
+
+use crate::Answered;
+use crate::asked::{answered, json};
+use crate::certificates::{Certificates, NotTrusted};
+use crate::delivery::{Delivery, Endpoint, Report};
+use crate::error::{Forged, GatewayError, VerifyError};
+use crate::http_client::call;
+use crate::minor::{exact, paypal_text};
+use crate::read::Doc;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::currency::Currency;
+use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
+use domain::ids::{EventId, GatewayId};
+use domain::money::Money;
+use domain::time::Timestamp;
+use domain::topup::{Placed, TopUp};
+use reqwest::{Client, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json as object};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// How far a delivery's time may be from ours: it is that of the transmission, not of the event.
+const TOLERANCE_SECONDS: i64 = 300;
+
+/// The longest custom_id that PayPal takes.
+const MAX_CUSTOM_ID: usize = 127;
+
+/// PayPal, configured.
+#[derive(Clone, Debug)]
+pub(crate) struct PayPal {
+    pub http: Client,
+    pub base_url: String,
+    pub client_id: String,
+    pub client_secret: SecretString,
+    pub webhook_id: String,
+    pub certificates: Arc<Certificates>,
+    pub token: Arc<Mutex<Option<(SecretString, Instant)>>>,
+}
+
+impl PayPal {
+    /// Verifies and reads a webhook.
+    pub async fn verify(&self, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+        let algorithm = delivery.header("paypal-auth-algo")?;
+        let id = delivery.header("paypal-transmission-id")?;
+        let time = delivery.header("paypal-transmission-time")?;
+        let signature = delivery.header("paypal-transmission-sig")?;
+        let address = delivery.header("paypal-cert-url")?;
+        if algorithm != "SHA256withRSA" {
+            return Err(Forged::Algorithm.into());
+        }
+        let sent = Timestamp::parse(time).map_err(|_| Forged::Time)?;
+        delivery.within(sent.millis(), TOLERANCE_SECONDS)?;
+        let signature = STANDARD.decode(signature).map_err(|_| Forged::Signature)?;
+        let text = format!("{id}|{time}|{}|{}", self.webhook_id, crc32fast::hash(delivery.body));
+        // PayPal itself answers for a certificate that cannot be fetched, or whose root is not among ours.
+        match self.certificates.fetch(&self.http, address).await {
+            Ok(chain) => match chain.verify(delivery.now, text.as_bytes(), &signature) {
+                Ok(()) => {}
+                Err(NotTrusted::Root) => self.ask_paypal(delivery).await?,
+                Err(NotTrusted::Otherwise(forged)) => return Err(forged.into()),
+            },
+            Err(VerifyError::Unavailable(_)) => self.ask_paypal(delivery).await?,
+            Err(error) => return Err(error),
+        }
+        read(delivery.body)
+    }
+
+    /// `POST /v1/notifications/verify-webhook-signature`, with the raw body spliced in as it came.
+    async fn ask_paypal(&self, delivery: &Delivery<'_>) -> Result<(), VerifyError> {
+        let event = std::str::from_utf8(delivery.body).map_err(|_| Forged::Shape)?;
+        let mut fields = String::new();
+        for name in ["auth_algo", "cert_url", "transmission_id", "transmission_sig", "transmission_time"] {
+            let header = format!("paypal-{}", name.replace('_', "-"));
+            let value = object!(delivery.header(&header)?);
+            let _ = write!(fields, "\"{name}\":{value},");
+        }
+        let webhook = object!(self.webhook_id);
+        let body = format!("{{{fields}\"webhook_id\":{webhook},\"webhook_event\":{event}}}");
+        let url = format!("{}/v1/notifications/verify-webhook-signature", self.base_url);
+        let request = self.authorized(self.http.post(url)).await?;
+        let reply = json(&call(request.header("content-type", "application/json").body(body)).await?)?;
+        match Doc(&reply).text("/verification_status") {
+            Some("SUCCESS") => Ok(()),
+            _ => Err(Forged::Certificate.into()),
+        }
+    }
+
+    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+        let value = paypal_text(topup.amount, topup.currency)
+            .ok_or(GatewayError::Unreadable("PayPal takes no fractions of this currency"))?;
+        let mut unit = object!({"amount": {"currency_code": topup.currency.code(), "value": value}});
+        if let (Some(fields), true) = (unit.as_object_mut(), topup.id.as_str().len() <= MAX_CUSTOM_ID) {
+            fields.insert("custom_id".to_owned(), topup.id.as_str().into());
+        }
+        let mut order = object!({"intent": "CAPTURE", "purchase_units": [unit]});
+        if let (Some(url), Some(fields)) = (&topup.return_url, order.as_object_mut()) {
+            let context = object!({"return_url": url, "cancel_url": url, "user_action": "PAY_NOW"});
+            fields.insert("application_context".to_owned(), context);
+        }
+        let url = format!("{}/v2/checkout/orders", self.base_url);
+        let request =
+            self.authorized(self.http.post(url)).await?.header("paypal-request-id", topup.id.short());
+        let text = call(request.header("content-type", "application/json").body(order.to_string())).await?;
+        let reply = json(&text)?;
+        let order = Doc(&reply).id("/id").ok_or(GatewayError::Unreadable("an order without an id"))?;
+        let is_page = |link: &Doc<'_>| matches!(link.text("/rel"), Some("approve" | "payer-action"));
+        let page = Doc(&reply).list("/links").find(is_page).and_then(|link| link.text("/href"));
+        let checkout = object!({"client_id": self.client_id, "order_id": order.as_str()});
+        Ok(Placed { order, checkout: checkout.to_string(), checkout_url: page.map(str::to_owned) })
+    }
+
+    /// Captures the order if its customer has approved it; gives its payments.
+    pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
+        let url = format!("{}/v2/checkout/orders/{order}", self.base_url);
+        let mut text = call(self.authorized(self.http.get(&url)).await?).await?;
+        let reply = json(&text)?;
+        if Doc(&reply).text("/status") == Some("APPROVED") {
+            let request = self.authorized(self.http.post(format!("{url}/capture"))).await?;
+            let request = request
+                .header("paypal-request-id", format!("capture-{}", topup.id.short()))
+                .header("content-type", "application/json")
+                .header("prefer", "return=representation")
+                .body("{}");
+            text = match call(request).await {
+                Ok(text) => text,
+                // Captured meanwhile, or refused: the order tells.
+                Err(GatewayError::Refused { status: 422, .. }) => {
+                    call(self.authorized(self.http.get(&url)).await?).await?
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        let reply = json(&text)?;
+        let units = Doc(&reply).list("/purchase_units");
+        let captures = units.flat_map(|unit| unit.list("/payments/captures"));
+        captures
+            .map(|found| {
+                let fact = capture_fact(found);
+                let told = fact.and_then(|fact| capture(found, fact));
+                let told = told.map(|told| Told { order: Some(order.clone()), ..told });
+                answered(told, found.0.to_string())
+            })
+            .collect()
+    }
+
+    /// Signs a request with an access token, which is kept until shortly before it expires.
+    async fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, GatewayError> {
+        let mut kept = self.token.lock().await;
+        if let Some((token, until)) = kept.as_ref()
+            && Instant::now() < *until
+        {
+            return Ok(request.bearer_auth(token.expose_secret()));
+        }
+        let url = format!("{}/v1/oauth2/token", self.base_url);
+        let asked = self
+            .http
+            .post(url)
+            .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        let reply = json(&call(asked).await?)?;
+        let token = Doc(&reply).text("/access_token").ok_or(GatewayError::Unreadable("no access token"))?;
+        let seconds = Doc(&reply).units("/expires_in").unwrap_or(0).saturating_sub(60);
+        let until = Instant::now() + Duration::from_secs(seconds.min(86_400));
+        *kept = Some((SecretString::from(token), until));
+        Ok(request.bearer_auth(token))
+    }
+}
+
+/// Reads a delivery that is believed.
+fn read(body: &[u8]) -> Result<Report, VerifyError> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let event = Doc(&body);
+    let id = EventId::of(Endpoint::PayPal.as_str(), event.text("/id").ok_or(Forged::Shape)?);
+    let kind = event.text("/event_type").unwrap_or("unknown").to_owned();
+    let told = told(&kind, event.at("/resource"));
+    let approved = kind == "CHECKOUT.ORDER.APPROVED";
+    Ok(Report { id, kind, told, approved })
+}
+
+fn money(amount: Doc<'_>) -> Option<(Money, Currency)> {
+    let currency = amount.currency("/currency_code")?;
+    Some((exact(amount.text("/value")?, currency)?, currency))
+}
+
+fn capture_fact(capture: Doc<'_>) -> Option<Fact> {
+    Some(match capture.text("/status")? {
+        "COMPLETED" | "REFUNDED" | "PARTIALLY_REFUNDED" => {
+            let (amount, currency) = money(capture.at("/amount"))?;
+            Fact::Captured { amount, currency }
+        }
+        "DECLINED" | "FAILED" => Fact::Failed,
+        _ => Fact::Nothing,
+    })
+}
+
+fn capture(capture: Doc<'_>, fact: Fact) -> Option<Told> {
+    Some(Told {
+        gateway: Gateway::PayPal,
+        topup: capture.topup("/custom_id"),
+        order: capture.id("/supplementary_data/related_ids/order_id"),
+        payment: Some(capture.id("/id")?),
+        charge: None,
+        method: None,
+        fact,
+    })
+}
+
+/// What an event says; none if a field that its type must have is missing.
+fn told(kind: &str, resource: Doc<'_>) -> Option<Told> {
+    let nothing = Told {
+        gateway: Gateway::PayPal,
+        topup: None,
+        order: None,
+        payment: None,
+        charge: None,
+        method: None,
+        fact: Fact::Nothing,
+    };
+    match kind {
+        "CHECKOUT.ORDER.APPROVED" => Some(Told {
+            topup: resource.topup("/purchase_units/0/custom_id"),
+            order: Some(resource.id("/id")?),
+            ..nothing
+        }),
+        "PAYMENT.CAPTURE.COMPLETED" => {
+            let fact = capture_fact(resource)?;
+            if matches!(fact, Fact::Captured { .. }) { capture(resource, fact) } else { None }
+        }
+        "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => capture(resource, Fact::Failed),
+        "PAYMENT.CAPTURE.REFUNDED" => taken_back(resource, false),
+        "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, true),
+        "CUSTOMER.DISPUTE.RESOLVED" => disputed(resource, nothing),
+        _ => Some(nothing),
+    }
+}
+
+/// A refund resource: it names its capture in its link upwards. Some reversals are sent as the capture itself.
+fn taken_back(resource: Doc<'_>, reversed: bool) -> Option<Told> {
+    let is_up = |link: &Doc<'_>| link.text("/rel") == Some("up");
+    let up = resource.list("/links").find(is_up).and_then(|link| link.text("/href"));
+    let up = up.and_then(|href| href.split_once("/captures/")).and_then(|(_, id)| GatewayId::parse(id).ok());
+    let id = resource.id("/id")?;
+    let related = resource.id("/supplementary_data/related_ids/capture_id");
+    let payment = up.or(related).unwrap_or_else(|| id.clone());
+    let (amount, currency) = money(resource.at("/amount"))?;
+    // A reversal is how a dispute takes its money: both are known by the capture, so that they are one.
+    let reversal = if reversed {
+        ReversalId::dispute(Gateway::PayPal, &payment)
+    } else {
+        ReversalId::refund(Gateway::PayPal, &id)
+    };
+    Some(Told {
+        payment: Some(payment),
+        ..capture(resource, Fact::Reversed { id: reversal, phase: Phase::Taken, amount, currency })?
+    })
+}
+
+/// A dispute that has ended. (developer.paypal.com/docs/api/customer-disputes: `outcome_code`)
+fn disputed(resource: Doc<'_>, nothing: Told) -> Option<Told> {
+    let phase = match resource.text("/dispute_outcome/outcome_code").unwrap_or("NONE") {
+        "RESOLVED_BUYER_FAVOUR" | "RESOLVED_BUYER_FAVOR" | "ACCEPTED" => Phase::Lost,
+        "RESOLVED_SELLER_FAVOUR" | "RESOLVED_SELLER_FAVOR" | "CANCELED_BY_BUYER" | "DENIED" => {
+            Phase::Returned
+        }
+        _ => return Some(nothing),
+    };
+    let transaction = resource.at("/disputed_transactions/0");
+    let payment = transaction.id("/seller_transaction_id")?;
+    let refunded = resource.at("/dispute_outcome/amount_refunded");
+    let amount =
+        if phase == Phase::Lost && refunded.is_there() { refunded } else { resource.at("/dispute_amount") };
+    let (amount, currency) = money(amount)?;
+    let id = ReversalId::dispute(Gateway::PayPal, &payment);
+    Some(Told {
+        topup: transaction.topup("/custom"),
+        payment: Some(payment),
+        fact: Fact::Reversed { id, phase, amount, currency },
+        ..nothing
+    })
+}
+
+/// Reads the body of an event of this type again.
+pub(crate) fn read_again(kind: &str, body: &[u8]) -> Option<Told> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    told(kind, Doc(&body).at("/resource"))
+}

@@ -1,0 +1,240 @@
+//! Stripe: webhooks, checkout sessions and payment intents.
+//!
+//! Source: docs.stripe.com/webhooks (signatures) and /api, and the official client libraries.
+//!
+//! **Invariant:** `Stripe-Signature` holds `t` once and any number of `v1`; one of them must be hex HMAC-SHA256 of
+//! `"{t}.{raw body}"` under one of the secrets (the whole `whsec_…` text), and `t` within 300 s of now, either way.
+//! Other schemes count for nothing.
+
+use crate::Answered;
+use crate::asked::{answered, json};
+use crate::delivery::{Delivery, Endpoint, Report};
+use crate::error::{Forged, GatewayError, VerifyError};
+use crate::http_client::call;
+use crate::mac::signed;
+use crate::minor::{from_units, to_units};
+use crate::read::Doc;
+use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
+use domain::ids::{EventId, GatewayId};
+use domain::topup::{Placed, TopUp};
+use reqwest::{Client, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json as object};
+
+/// How far a delivery's time may be from ours.
+const TOLERANCE_SECONDS: i64 = 300;
+
+/// The version of Stripe's API that this module is written against.
+const VERSION: &str = "2026-01-28.clover";
+
+/// Stripe, configured.
+#[derive(Clone, Debug)]
+pub(crate) struct Stripe {
+    pub http: Client,
+    pub base_url: String,
+    pub secret_key: SecretString,
+    pub webhook_secrets: Vec<SecretString>,
+}
+
+impl Stripe {
+    /// Verifies and reads a webhook.
+    pub fn verify(&self, endpoint: Endpoint, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+        let header = delivery.header("stripe-signature")?;
+        let mut time = None;
+        let mut tags = Vec::new();
+        for (scheme, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
+            match scheme {
+                "t" if time.is_some() => return Err(Forged::Header.into()),
+                "t" => time = Some(value),
+                "v1" => tags.push(value),
+                _ => {}
+            }
+        }
+        let time = time.filter(|time| !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit()));
+        let time = time.ok_or(Forged::Header)?;
+        if tags.is_empty() {
+            return Err(Forged::Header.into());
+        }
+        let parts = [time.as_bytes(), b".", delivery.body];
+        let mut matched = false;
+        for tag in tags {
+            matched |= signed(&self.webhook_secrets, &parts, tag);
+        }
+        if !matched {
+            return Err(Forged::Signature.into());
+        }
+        let seconds: i64 = time.parse().map_err(|_| Forged::Time)?;
+        delivery.within(seconds.saturating_mul(1_000), TOLERANCE_SECONDS)?;
+        let body: Value = serde_json::from_slice(delivery.body).unwrap_or_default();
+        let event = Doc(&body);
+        let id = EventId::of(endpoint.as_str(), event.text("/id").ok_or(Forged::Shape)?);
+        let kind = event.text("/type").unwrap_or("unknown").to_owned();
+        let told = told(&kind, event.at("/data/object"));
+        Ok(Report { id, kind, told, approved: false })
+    }
+
+    /// With a page to return to, a checkout session on Stripe's own page; without, a payment intent for the
+    /// client's own form.
+    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+        let (path, form) = form(topup)?;
+        let request = self
+            .http
+            .post(format!("{}/v1/{path}", self.base_url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("idempotency-key", topup.id.short())
+            .body(form);
+        let reply = json(&call(self.sign(request)).await?)?;
+        let reply = Doc(&reply);
+        let order = reply.id("/id").ok_or(GatewayError::Unreadable("a session without an id"))?;
+        let checkout_url = reply.text("/url").map(str::to_owned);
+        let mut checkout = object!({"id": order.as_str(), "object": reply.text("/object")});
+        for name in ["client_secret", "url"] {
+            if let (Some(text), Some(fields)) = (reply.text(&format!("/{name}")), checkout.as_object_mut()) {
+                fields.insert(name.to_owned(), text.into());
+            }
+        }
+        Ok(Placed { order, checkout: checkout.to_string(), checkout_url })
+    }
+
+    /// What has become of a session or payment intent.
+    pub async fn ask(&self, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
+        Ok(self.payment(order).await?.into_iter().collect())
+    }
+
+    /// What a session or payment intent says.
+    pub async fn payment(&self, id: &GatewayId) -> Result<Option<Answered>, GatewayError> {
+        let is_session = id.as_str().starts_with("cs_");
+        let kind = if is_session { "checkout/sessions" } else { "payment_intents" };
+        let url = format!("{}/v1/{kind}/{id}", self.base_url);
+        let text = match call(self.sign(self.http.get(url))).await {
+            Ok(text) => text,
+            Err(GatewayError::Refused { status: 404, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let reply = json(&text)?;
+        let told = if is_session { session(Doc(&reply), false) } else { intent(Doc(&reply)) };
+        answered(told, text).map(Some)
+    }
+
+    fn sign(&self, request: RequestBuilder) -> RequestBuilder {
+        request.bearer_auth(self.secret_key.expose_secret()).header("stripe-version", VERSION)
+    }
+}
+
+/// The form that makes a session or payment intent, and where it is sent.
+fn form(topup: &TopUp) -> Result<(&'static str, String), GatewayError> {
+    let units = to_units(Gateway::Stripe, topup.amount, topup.currency)
+        .ok_or(GatewayError::Unreadable("the amount has no minor units"))?;
+    let currency = topup.currency.code().to_ascii_lowercase();
+    let id = topup.id.as_str();
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("metadata[topup_id]", id);
+    form.append_pair("metadata[customer_id]", topup.id.customer().as_str());
+    let path = if let Some(url) = &topup.return_url {
+        form.append_pair("mode", "payment")
+            .append_pair("client_reference_id", id)
+            .append_pair("payment_intent_data[metadata][topup_id]", id)
+            .append_pair("line_items[0][quantity]", "1")
+            .append_pair("line_items[0][price_data][currency]", &currency)
+            .append_pair("line_items[0][price_data][unit_amount]", &units.to_string())
+            .append_pair("line_items[0][price_data][product_data][name]", "Wallet credit")
+            .append_pair("success_url", url)
+            .append_pair("cancel_url", url);
+        "checkout/sessions"
+    } else {
+        form.append_pair("amount", &units.to_string())
+            .append_pair("currency", &currency)
+            .append_pair("automatic_payment_methods[enabled]", "true");
+        "payment_intents"
+    };
+    Ok((path, form.finish()))
+}
+
+fn money(object: Doc<'_>, amount: &str) -> Option<(domain::money::Money, domain::currency::Currency)> {
+    let currency = object.currency("/currency")?;
+    Some((from_units(Gateway::Stripe, object.units(amount)?, currency)?, currency))
+}
+
+fn naming(object: Doc<'_>, fact: Fact) -> Told {
+    Told {
+        gateway: Gateway::Stripe,
+        topup: object.topup("/metadata/topup_id").or_else(|| object.topup("/client_reference_id")),
+        order: None,
+        payment: object.id("/payment_intent"),
+        charge: object.id("/charge"),
+        method: None,
+        fact,
+    }
+}
+
+/// A payment intent: money once it has succeeded.
+fn intent(object: Doc<'_>) -> Option<Told> {
+    let fact = match object.text("/status")? {
+        "succeeded" => {
+            let (amount, currency) = money(object, "/amount_received")?;
+            Fact::Captured { amount, currency }
+        }
+        "canceled" => Fact::Failed,
+        _ => Fact::Nothing,
+    };
+    let told = naming(object, fact);
+    Some(Told { payment: Some(object.id("/id")?), charge: object.id("/latest_charge"), ..told })
+}
+
+/// A checkout session: money only if it says that it is paid.
+fn session(object: Doc<'_>, failed: bool) -> Option<Told> {
+    let fact = if failed {
+        Fact::Failed
+    } else if object.text("/payment_status")? == "paid" {
+        let (amount, currency) = money(object, "/amount_total")?;
+        Fact::Captured { amount, currency }
+    } else {
+        Fact::Nothing
+    };
+    let order = object.id("/id")?;
+    let told = naming(object, fact);
+    // A session without an intent of its own is its own payment.
+    let payment = told.payment.clone().or_else(|| Some(order.clone()));
+    Some(Told { payment, order: Some(order), ..told })
+}
+
+/// What an event says; none if a field that its type must have is missing.
+fn told(kind: &str, object: Doc<'_>) -> Option<Told> {
+    match kind {
+        "payment_intent.succeeded" => intent(object).filter(|told| told.fact != Fact::Nothing),
+        "payment_intent.payment_failed" => {
+            Some(Told { payment: Some(object.id("/id")?), ..naming(object, Fact::Failed) })
+        }
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" => session(object, false),
+        "checkout.session.async_payment_failed" => session(object, true),
+        "charge.refunded" => {
+            let charge = object.id("/id")?;
+            // The charge says how much of it has been refunded in all.
+            let id = ReversalId::refund(Gateway::Stripe, &charge);
+            let (amount, currency) = money(object, "/amount_refunded")?;
+            let told = naming(object, Fact::Reversed { id, phase: Phase::Taken, amount, currency });
+            Some(Told { charge: Some(charge), ..told })
+        }
+        "charge.dispute.funds_withdrawn" => disputed(object, Phase::Taken),
+        "charge.dispute.funds_reinstated" => disputed(object, Phase::Returned),
+        "charge.dispute.closed" => match object.text("/status")? {
+            "won" => disputed(object, Phase::Returned),
+            "lost" => disputed(object, Phase::Lost),
+            _ => Some(naming(object, Fact::Nothing)),
+        },
+        _ => Some(naming(object, Fact::Nothing)),
+    }
+}
+
+fn disputed(object: Doc<'_>, phase: Phase) -> Option<Told> {
+    let id = ReversalId::dispute(Gateway::Stripe, &object.id("/id")?);
+    let (amount, currency) = money(object, "/amount")?;
+    let told = naming(object, Fact::Reversed { id, phase, amount, currency });
+    (told.payment.is_some() || told.charge.is_some()).then_some(told)
+}
+
+/// Reads the body of an event of this type again.
+pub(crate) fn read(kind: &str, body: &[u8]) -> Option<Told> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    told(kind, Doc(&body).at("/data/object"))
+}

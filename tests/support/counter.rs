@@ -1,0 +1,307 @@
+//! Payments over a ledger in memory: intents, gateways' reports in any shape, and what the wallet stands at.
+//!
+//! **Invariant:** reports are taken as the store takes them: the top-up is looked up, what had waited follows.
+
+use crate::memory::Memory;
+use domain::actor::{Actor, Role};
+use domain::cause::{Cause, Operation};
+use domain::context::Context;
+use domain::currency::Currency;
+use domain::decide::Command;
+use domain::decide::create::CreateWallet;
+use domain::decide::credit::{AddCredits, Expiry};
+use domain::decide::debit::DeductCredits;
+use domain::decide::holds::PlaceHold;
+use domain::decide::reports::TakeReport;
+use domain::decide::topups::{InitiateTopUp, PlaceTopUp};
+use domain::decision::Outcome;
+use domain::event::EventStatus;
+use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
+use domain::ids::{CustomerId, EventId, GatewayId, IdempotencyKey, RequestId, TopUpId};
+use domain::lot::Source;
+use domain::money::{Amount, Money};
+use domain::policy::Policy;
+use domain::text::Metadata;
+use domain::time::Timestamp;
+use domain::topup::Placed;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use std::sync::Arc;
+
+const START: &str = "2026-01-15T10:00:00Z";
+
+pub fn customer() -> CustomerId {
+    CustomerId::parse("c").unwrap()
+}
+
+pub fn inr() -> Currency {
+    Currency::parse("INR").unwrap()
+}
+
+pub fn money(rupees: i64) -> Money {
+    Money::try_new(Decimal::from(rupees)).unwrap()
+}
+
+pub fn id(text: impl AsRef<str>) -> GatewayId {
+    GatewayId::parse(text.as_ref()).unwrap()
+}
+
+/// A ledger in memory with one wallet, a clock, and the gateway's side of every payment.
+pub struct Counter {
+    /// The ledger.
+    pub memory: Memory,
+    policy: Arc<Policy>,
+    now: Timestamp,
+    step: u64,
+}
+
+/// How a report names what it is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Naming {
+    Ours,
+    Order,
+    PaymentAlone,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Counter {
+    /// One empty wallet.
+    pub fn new() -> Self {
+        let policy = Arc::new(Policy::standard(inr()).unwrap());
+        let mut counter =
+            Self { memory: Memory::default(), policy, now: Timestamp::parse(START).unwrap(), step: 0 };
+        let cause = counter.cause(Operation::Create);
+        counter.run(&CreateWallet {
+            customer: customer(),
+            initial_balance: None,
+            currency: inr(),
+            metadata: Metadata::default(),
+            cause,
+        });
+        counter
+    }
+
+    fn cause(&self, operation: Operation) -> Cause {
+        let key = IdempotencyKey::parse(&format!("k{}", self.step)).unwrap();
+        Cause::of_request(operation, Some(&key), &RequestId::new(""))
+    }
+
+    fn run(&mut self, command: &dyn Command) -> Outcome {
+        self.try_run(command).unwrap()
+    }
+
+    fn try_run(&mut self, command: &dyn Command) -> Option<Outcome> {
+        self.step += 1;
+        let actor = Actor { role: Role::System, sub: "test".to_owned(), scopes: Default::default() };
+        let request = RequestId::new(format!("r{}", self.step));
+        let context = Context { now: self.now, actor, request, policy: self.policy.clone() };
+        self.memory.execute(command, &context).ok().map(|(outcome, _)| outcome)
+    }
+
+    pub fn wait(&mut self, hours: u32) {
+        self.now = self.now.plus_seconds(hours * 3_600).unwrap();
+    }
+
+    pub fn initiate(&mut self, at: usize, rupees: i64) -> TopUpId {
+        let key = IdempotencyKey::parse(&format!("topup{at}")).unwrap();
+        let command = InitiateTopUp {
+            customer: customer(),
+            amount: Amount::parse(&rupees.to_string()).unwrap(),
+            gateway: Gateway::Razorpay,
+            return_url: None,
+            cause: Cause::of_request(Operation::TopUp, Some(&key), &RequestId::new("")),
+        };
+        let topup = command.id();
+        self.follow_topup(&command);
+        let placed = Placed { order: id(format!("order_{at}")), checkout: "{}".into(), checkout_url: None };
+        self.follow_topup(&PlaceTopUp { topup: topup.clone(), gateway: Gateway::Razorpay, placed });
+        topup
+    }
+
+    fn follow_topup(&mut self, command: &dyn Command) {
+        let Outcome::TopUp(_, waiting) = self.run(command) else { panic!("no top-up") };
+        self.follow(waiting);
+    }
+
+    fn follow(&mut self, mut waiting: Vec<EventId>) {
+        while let Some(event) = waiting.pop() {
+            let told = self.memory.events[&event].told.clone();
+            waiting.extend(self.take(event, told).1);
+        }
+    }
+
+    /// As the store does: find the top-up, take the report, take what had waited.
+    pub fn report(&mut self, event: &str, told: Told) -> EventStatus {
+        let (status, waiting) = self.take(EventId::of("razorpay", event), Some(told));
+        self.follow(waiting);
+        status
+    }
+
+    fn take(&mut self, event: EventId, told: Option<Told>) -> (EventStatus, Vec<EventId>) {
+        let mut topup = told.as_ref().and_then(|told| told.topup.clone());
+        loop {
+            let report = TakeReport {
+                id: event.clone(),
+                kind: "test".to_owned(),
+                body: vec![],
+                told: told.clone(),
+                topup: topup.clone(),
+                only_trouble: false,
+            };
+            match self.run(&report) {
+                Outcome::Elsewhere(found) => topup = Some(found),
+                Outcome::Event(event, waiting) => return (event.status, waiting),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    pub fn told(&self, at: usize, payment: &str, naming: Naming, fact: Fact) -> Told {
+        let key = IdempotencyKey::parse(&format!("topup{at}")).unwrap();
+        let cause = Cause::of_request(Operation::TopUp, Some(&key), &RequestId::new(""));
+        Told {
+            gateway: Gateway::Razorpay,
+            topup: (naming == Naming::Ours).then(|| TopUpId::mint(&customer(), &cause)),
+            order: (naming != Naming::PaymentAlone).then(|| id(format!("order_{at}"))),
+            payment: Some(id(payment)),
+            charge: None,
+            method: None,
+            fact,
+        }
+    }
+
+    pub fn captured(rupees: i64) -> Fact {
+        Fact::Captured { amount: money(rupees), currency: inr() }
+    }
+
+    pub fn taken_back(name: &str, phase: Phase, rupees: i64) -> Fact {
+        let reversal = match name.starts_with('d') {
+            true => ReversalId::dispute(Gateway::Razorpay, &id(name)),
+            false => ReversalId::refund(Gateway::Razorpay, &id(name)),
+        };
+        Fact::Reversed { id: reversal, phase, amount: money(rupees), currency: inr() }
+    }
+
+    /// Available and owed.
+    pub fn stands(&self) -> (Money, Money) {
+        let account = self.memory.settled(&customer(), self.now).unwrap();
+        assert!(account.owed.total().is_zero() || account.available().is_zero(), "owes, yet has");
+        (account.available(), account.owed.total())
+    }
+
+    pub fn credit(&mut self, rupees: i64) {
+        let cause = self.cause(Operation::AddCredits);
+        self.run(&AddCredits {
+            customer: customer(),
+            amount: Amount::parse(&rupees.to_string()).unwrap(),
+            reason: None,
+            source: Source::Promotion,
+            expiry: Expiry::Days(5),
+            order_id: None,
+            metadata: Metadata::default(),
+            cause,
+        });
+    }
+
+    pub fn debit(&mut self, rupees: i64) {
+        let cause = self.cause(Operation::DeductCredits);
+        let amount = Amount::parse(&rupees.to_string()).unwrap();
+        self.try_run(&DeductCredits { customer: customer(), amount, reason: None, order_id: None, cause });
+    }
+
+    pub fn hold(&mut self, rupees: i64) {
+        let cause = self.cause(Operation::Hold);
+        let amount = Amount::parse(&rupees.to_string()).unwrap();
+        let (reason, order_id) = (None, None);
+        self.try_run(&PlaceHold {
+            customer: customer(),
+            amount,
+            reason,
+            order_id,
+            ttl_seconds: 3_600,
+            cause,
+        });
+    }
+}
+
+/// One payment's whole story, as the gateway knows it.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// What was paid.
+    pub rupees: i64,
+    /// Refunds: name and amount.
+    pub refunds: Vec<i64>,
+    /// A dispute: amount withdrawn, and whether it was won in the end.
+    pub dispute: Option<(i64, bool)>,
+}
+
+pub fn story() -> impl Strategy<Value = Story> {
+    (10..100_i64).prop_flat_map(|rupees| {
+        let refunds = prop::collection::vec(1..=rupees, 0..3);
+        let dispute = prop::option::of((1..=rupees, any::<bool>()));
+        (Just(rupees), refunds, dispute).prop_map(|(rupees, refunds, dispute)| Story {
+            rupees,
+            refunds,
+            dispute,
+        })
+    })
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Initiate(usize),
+    Report { at: usize, event: String, naming: Naming, fact: Fact },
+}
+
+/// All steps of all stories; reports in several shapes and numbers.
+pub fn steps(stories: &[Story]) -> Vec<Step> {
+    let mut steps = vec![];
+    for (at, story) in stories.iter().enumerate() {
+        steps.push(Step::Initiate(at));
+        let mut report = |event: &str, naming, fact| {
+            steps.push(Step::Report { at, event: format!("{event}{at}"), naming, fact });
+        };
+        report("captured", Naming::PaymentAlone, Fact::Nothing);
+        report("cap", Naming::Ours, Counter::captured(story.rupees));
+        report("paid", Naming::Ours, Counter::captured(story.rupees));
+        report("failed", Naming::Order, Fact::Failed);
+        for (nth, rupees) in story.refunds.iter().enumerate() {
+            let naming = [Naming::Ours, Naming::Order, Naming::PaymentAlone][nth % 3];
+            let fact = Counter::taken_back(&format!("r{at}_{nth}"), Phase::Taken, *rupees);
+            report(&format!("refund{nth}_"), naming, fact.clone());
+            report(&format!("refund-again{nth}_"), Naming::Order, fact);
+        }
+        if let Some((rupees, won)) = story.dispute {
+            let name = format!("d{at}");
+            report("withdrawn", Naming::PaymentAlone, Counter::taken_back(&name, Phase::Taken, rupees));
+            if won {
+                report("won", Naming::Order, Counter::taken_back(&name, Phase::Returned, rupees));
+            } else {
+                report("lost", Naming::Order, Counter::taken_back(&name, Phase::Lost, rupees));
+            }
+        }
+    }
+    steps
+}
+
+pub fn comes_to(story: &Story) -> i64 {
+    let dispute = story.dispute.filter(|(_, won)| !won).map_or(0, |(rupees, _)| rupees);
+    (story.refunds.iter().sum::<i64>() + dispute).min(story.rupees)
+}
+
+pub fn play(counter: &mut Counter, stories: &[Story], step: &Step) {
+    match step {
+        Step::Initiate(at) => {
+            counter.initiate(*at, stories[*at].rupees);
+        }
+        Step::Report { at, event, naming, fact } => {
+            let told = counter.told(*at, &format!("pay_{at}"), *naming, fact.clone());
+            counter.report(event, told);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A world whose gateways are fakes on loopback: what customers pay there, and the webhooks that tell of it.
+//!
+//! **Invariant:** webhooks are made by the fakes, signed with the real algorithms, and handed to the function as the
+//! gateway in front of it would; nothing here is believed for being a test.
+
+use crate::answer::Answer;
+use crate::world::{ManualClock, START, World};
+use crate::{Caller, service};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode};
+use scrip::fakes::Fakes;
+use scrip::fakes::book::Payment;
+use scrip::fakes::fixture::{self, About};
+use scrip::fakes::paypal::PayPalKeys;
+use scrip::functions::Parts;
+use scrip::payments::Payments;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use store::Patience;
+
+/// What is wrong with the gateways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing.
+    #[default]
+    None,
+    /// They answer 500.
+    Down,
+    /// They do it, and then never answer.
+    Silent,
+    /// They refuse.
+    Refusing,
+}
+
+/// A world with gateways.
+pub struct Shop {
+    /// The world.
+    pub world: World,
+    /// The gateways.
+    pub fakes: Arc<Fakes>,
+    trouble: Arc<Mutex<Trouble>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// Keys that are made once.
+fn keys() -> Arc<PayPalKeys> {
+    static KEYS: OnceLock<Arc<PayPalKeys>> = OnceLock::new();
+    KEYS.get_or_init(|| Arc::new(PayPalKeys::make().unwrap())).clone()
+}
+
+const SEAL: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// The configuration for gateways at this address; `environment` counts more.
+pub fn payments(url: &str, environment: &[(&str, &str)]) -> Payments {
+    let set: BTreeMap<String, String> =
+        environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    Payments::of(url, "test", SEAL, keys(), &|name| set.get(name).cloned()).unwrap()
+}
+
+/// Gateways that nobody answers for.
+pub fn nobody() -> Payments {
+    static NOBODY: OnceLock<gateways::Gateways> = OnceLock::new();
+    let gateways = NOBODY.get_or_init(|| payments("http://127.0.0.1:9", &[]).gateways).clone();
+    let seal = edge::seal::SealKeys::parse(SEAL).unwrap();
+    let agreed = scrip::fakes::Agreed {
+        razorpay_key: Default::default(),
+        razorpay_webhook: String::new(),
+        stripe_webhook: String::new(),
+        paypal_webhook_id: String::new(),
+        paypal: keys(),
+    };
+    Payments { gateways, seal, agreed }
+}
+
+type Switch = (Arc<Mutex<Trouble>>, Arc<Mutex<Vec<String>>>);
+
+async fn troubled(State((trouble, asked)): State<Switch>, request: Request, next: Next) -> Response {
+    asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+    let now = *trouble.lock().unwrap();
+    match now {
+        Trouble::None => next.run(request).await,
+        Trouble::Down => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Trouble::Refusing => (StatusCode::BAD_REQUEST, "{}").into_response(),
+        Trouble::Silent => {
+            next.run(request).await;
+            std::future::pending().await
+        }
+    }
+}
+
+impl Shop {
+    /// A new world at its start, with gateways.
+    pub async fn new() -> Self {
+        Self::configured(&[], Patience::default()).await
+    }
+
+    /// The same, with other configuration.
+    pub async fn configured(environment: &[(&str, &str)], patience: Patience) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let clock = ManualClock::at(START);
+        let Payments { gateways, seal, agreed } = payments(&url, environment);
+        let fakes = Fakes::open((url.clone(), url), agreed, clock.clone(), None).unwrap();
+        let switch: Switch = Default::default();
+        let layer = middleware::from_fn_with_state(switch.clone(), troubled);
+        let routes = fakes.router().layer(layer);
+        tokio::spawn(async { axum::serve(listener, routes).await });
+        let world = World::with_payments(patience, clock, (gateways, seal)).await;
+        Self { world, fakes, trouble: switch.0, asked: switch.1 }
+    }
+
+    /// What is wrong with the gateways from now on.
+    pub fn trouble(&self, trouble: Trouble) {
+        *self.trouble.lock().unwrap() = trouble;
+    }
+
+    /// What the gateways were asked since the last call.
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    /// What functions are given.
+    pub fn parts(&self) -> Parts {
+        self.world.parts.clone()
+    }
+
+    /// Begins a top-up; gives the answer.
+    pub async fn initiate(&self, customer: &str, amount: &str, gateway: &str) -> Answer {
+        let page = if gateway == "razorpay" { "" } else { r#","return_url":"https://shop.example.com/""# };
+        let body = format!(r#"{{"customer_id":"{customer}","amount":{amount},"gateway":"{gateway}"{page}}}"#);
+        self.world.post(&service("wallet:topup"), "/api/integration/wallet/topup/initiate", &body).await
+    }
+
+    /// Begins a top-up and pays it at the gateway; nobody has told us yet. Gives the top-up and the payment.
+    pub async fn paid(&self, customer: &str, amount: &str, gateway: &str) -> (String, Payment) {
+        let begun = self.initiate(customer, amount, gateway).await.expect(201);
+        let order = begun.text("/gateway_order_id");
+        (begun.text("/topup_id"), self.pay(&order, "captured"))
+    }
+
+    /// Pays an order at the gateway, or tries in vain.
+    pub fn pay(&self, order: &str, status: &str) -> Payment {
+        self.fakes.change(|book| book.pay(order, status).unwrap())
+    }
+
+    /// What a webhook about a payment tells.
+    pub fn about(&self, topup: &str, payment: &Payment, event: &str) -> About {
+        About {
+            event: event.to_owned(),
+            topup: topup.to_owned(),
+            order: payment.order.clone(),
+            payment: payment.id.clone(),
+            charge: payment.charge.clone(),
+            reversal: format!("rev_{}", payment.id),
+            units: payment.units,
+            reversed: payment.units,
+            currency: "INR".to_owned(),
+            at: 1_768_471_200,
+        }
+    }
+
+    /// A webhook's body.
+    pub fn body(name: &str, about: &About) -> String {
+        fixture::told(name, about).unwrap_or_else(|| panic!("no sample {name}"))
+    }
+
+    /// Delivers a sample about this; gives the answer.
+    pub async fn deliver(&self, name: &str, about: &About) -> Answer {
+        self.send(name.split('.').next().unwrap(), &about.event, &Self::body(name, about), false).await
+    }
+
+    /// Delivers a sample, and expects what becomes of it.
+    pub async fn expect(&self, name: &str, about: &About, status: &str) {
+        let answer = self.deliver(name, about).await.expect(200);
+        assert_eq!(answer.text("/status"), status, "{name} {about:?}");
+    }
+
+    /// Delivers a body, signed.
+    pub async fn send(&self, endpoint: &str, event: &str, body: &str, forged: bool) -> Answer {
+        let signer = if endpoint == "google-pay" { "razorpay" } else { endpoint };
+        let headers = self.fakes.headers(signer, event, body, forged);
+        self.send_with(endpoint, &headers, body.as_bytes()).await
+    }
+
+    /// Delivers bytes with these headers.
+    pub async fn send_with(&self, endpoint: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
+        let path = format!("/api/integration/webhook/{endpoint}");
+        let mut request = http::Request::builder().method(Method::POST).uri(path);
+        request = request.header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.world.send(None, request.body(Body::from(body.to_vec())).unwrap()).await
+    }
+
+    /// Has the gateway asked about a payment.
+    pub async fn verify(&self, caller: &Caller, topup: &str, payment: &str, signature: &str) -> Answer {
+        let body =
+            format!(r#"{{"topup_id":"{topup}","gateway_payment_id":"{payment}","signature":"{signature}"}}"#);
+        self.world.post(caller, "/api/integration/wallet/topup/verify", &body).await
+    }
+
+    /// The status of a top-up.
+    pub async fn status(&self, topup: &str) -> String {
+        let path = format!("/api/integration/wallet/topup/{topup}");
+        self.world.get(&crate::staff(), &path).await.expect(200).text("/status")
+    }
+
+    /// The reports of a status: how many, and their ids.
+    pub async fn events(&self, status: &str) -> Vec<String> {
+        let path = format!("/api/integration/webhook/events?status={status}&limit=100");
+        let list = self.world.get(&crate::admin(), &path).await.expect(200).json();
+        let ids = list["events"].as_array().unwrap().iter();
+        ids.map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Runs the monitor once.
+    pub async fn monitor(&self) -> Value {
+        scrip::invoke::invoke(&self.parts(), "monitor", "{}").await.unwrap()
+    }
+}
