@@ -26,9 +26,12 @@ mod wallet_api {
     mod who;
 }
 mod payments_api {
+    mod clawbacks;
+    mod monitor;
     mod paypal_certificates;
     mod topups;
     mod vectors;
+    mod webhooks;
 }
 mod store_behaviour {
     mod costs;
@@ -43,6 +46,7 @@ mod running {
     mod events;
     mod gateway;
     mod openapi;
+    mod payments;
     mod platform;
 }
 mod tidy;

@@ -5,7 +5,9 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::authz::Action;
+use edge::event::{EventBody, event};
 use edge::order::{OrderBody, order};
+use edge::topup::{TopUpBody, topup};
 use edge::{App, Ask, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,11 +19,15 @@ const SHOWN: u16 = 20;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PaymentStatus {
     customer_id: String,
+    /// The newest top-ups.
+    topups: Vec<TopUpBody>,
     /// The newest orders that were registered, or that the wallet's newest hundred movements name.
     orders: Vec<OrderBody>,
+    /// The newest reports of gateways about these top-ups.
+    events: Vec<EventBody>,
 }
 
-/// The customer's orders, newest first.
+/// The customer's newest top-ups and orders, and what gateways have reported of them.
 #[utoipa::path(get, path = "/api/integration/status/{customer_id}", tag = "payments",
     params(("customer_id" = String, Path)), responses((status = 200, body = PaymentStatus)))]
 pub(crate) async fn status(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
@@ -29,9 +35,16 @@ pub(crate) async fn status(State(app): State<App>, ask: Ask) -> Result<Response,
     ask.params().finish()?;
     ask.permit(Action::Read, &customer)?;
     app.store.wallet(&customer, app.clock.now()).await?.ok_or_else(Problem::wallet_not_found)?;
+    let topups = app.store.newest_topups(&customer, SHOWN).await?;
     let orders = app.store.newest_orders(&customer, SHOWN).await?;
+    let mut events = app.store.events_of(&topups).await?;
+    events.sort_by(|a, b| (b.received_at, &b.id).cmp(&(a.received_at, &a.id)));
+    events.truncate(usize::from(SHOWN));
+    let now = app.clock.now();
     reply::ok(&PaymentStatus {
         customer_id: customer.to_string(),
+        topups: topups.iter().map(|one| topup(one, now)).collect(),
         orders: orders.iter().map(order).collect(),
+        events: events.iter().map(event).collect(),
     })
 }

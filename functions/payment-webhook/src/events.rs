@@ -3,13 +3,14 @@
 //! **Invariant:** a report that had its effect is answered as it stands; only one that waits, is quarantined or could
 //! not be understood is read and decided anew.
 
-use crate::{Desk, views};
+use crate::Desk;
 use axum::extract::State;
 use axum::response::Response;
 use domain::authz::{Action, reach};
 use domain::decide::reports::TakeReport;
 use domain::event::EventStatus;
 use domain::ids::EventId;
+use edge::event::{EventBody, event as event_body};
 use edge::{Ask, Problem, reply};
 use gateways::Endpoint;
 use http::StatusCode;
@@ -22,7 +23,7 @@ const MAX_COUNTED: u64 = 1_000;
 /// Reports, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WebhookEvents {
-    events: Vec<views::EventBody>,
+    events: Vec<EventBody>,
     /// Exact without a status; with one, null past 1000.
     total: Option<u64>,
     limit: u16,
@@ -53,7 +54,7 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
         total = total.zip(more).map(|(sum, more)| sum + more);
     }
     reply::ok(&WebhookEvents {
-        events: page.events.iter().map(views::event).collect(),
+        events: page.events.iter().map(event_body).collect(),
         total,
         limit: window.limit,
         skip: window.skip,
@@ -63,7 +64,7 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
 
 /// Looks at a report again, after what was wrong has been mended. It has no second effect.
 #[utoipa::path(post, path = "/api/integration/webhook/events/{event_id}/replay", tag = "webhooks",
-    params(("event_id" = String, Path)), responses((status = 200, body = views::EventBody)))]
+    params(("event_id" = String, Path)), responses((status = 200, body = EventBody)))]
 pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let id = ask.path("event_id", EventId::parse)?;
     ask.fields()?.finish()?;
@@ -72,7 +73,7 @@ pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "event_not_found", "there is no such event");
     let (event, sealed) = desk.app.store.event(&id).await?.ok_or_else(unknown)?;
     if event.status.is_final() {
-        return reply::ok(&views::event(&event));
+        return reply::ok(&event_body(&event));
     }
     // What could not be understood before may be now: its body is read again.
     let endpoint = Endpoint::of(&id).ok_or_else(unknown)?;
@@ -85,5 +86,5 @@ pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let report = TakeReport { id: id.clone(), kind, body, told, topup: None, only_trouble: false };
     desk.app.store.take_report(report, &ask.context(&desk.app)?).await?;
     let (event, _) = desk.app.store.event(&id).await?.ok_or_else(unknown)?;
-    reply::ok(&views::event(&event))
+    reply::ok(&event_body(&event))
 }

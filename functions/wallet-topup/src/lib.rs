@@ -19,6 +19,7 @@ use domain::ids::TopUpId;
 use domain::topup::TopUp;
 use edge::routes::complete;
 use edge::seal::SealKeys;
+use edge::topup::TopUpBody;
 use edge::{App, Ask, Problem, reply};
 use gateways::{GatewayError, Gateways};
 use store::Done;
@@ -80,13 +81,13 @@ pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Respo
 
 /// A top-up as it stands.
 #[utoipa::path(get, path = "/api/integration/wallet/topup/{topup_id}", tag = "payments",
-    params(("topup_id" = String, Path)), responses((status = 200, body = views::TopUpBody)))]
+    params(("topup_id" = String, Path)), responses((status = 200, body = TopUpBody)))]
 pub(crate) async fn read(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let id = ask.path("topup_id", TopUpId::parse)?;
     ask.params().finish()?;
     permitted(&ask, Action::Read, &id)?;
     let topup = desk.app.store.topup(&id).await?.ok_or_else(Problem::topup_not_found)?;
-    reply::ok(&views::topup(&topup, desk.app.clock.now()))
+    reply::ok(&edge::topup::topup(&topup, desk.app.clock.now()))
 }
 
 /// Who may not know of the wallet may not know of the top-up either.

@@ -3,7 +3,7 @@
 //! **Invariant:** what credits is the gateway's answer, by the same decision as its webhook; a signature that is
 //! wrong, or a payment of something else, changes nothing.
 
-use crate::{Desk, failed, permitted, views, wire};
+use crate::{Desk, failed, permitted, wire};
 use axum::extract::State;
 use axum::response::Response;
 use domain::authz::Action;
@@ -12,6 +12,7 @@ use domain::decide::reports::TakeReport;
 use domain::gateway::{Fact, Gateway};
 use domain::ids::EventId;
 use domain::topup::TopUp;
+use edge::topup::TopUpBody;
 use edge::{Ask, Problem, reply};
 use gateways::Answered;
 
@@ -19,7 +20,7 @@ use gateways::Answered;
 ///
 /// Answers the top-up as it stands afterwards; a payment that is not captured yet leaves it as it was.
 #[utoipa::path(post, path = "/api/integration/wallet/topup/verify", tag = "payments",
-    request_body = wire::VerifyTopUpRequest, responses((status = 200, body = views::TopUpBody)))]
+    request_body = wire::VerifyTopUpRequest, responses((status = 200, body = TopUpBody)))]
 pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let word = wire::verify(&ask)?;
     permitted(&ask, Action::TopUp, &word.topup)?;
@@ -37,7 +38,7 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
         }
     }
     let topup = desk.app.store.topup(&word.topup).await?.ok_or_else(unknown)?;
-    reply::ok(&views::topup(&topup, desk.app.clock.now()))
+    reply::ok(&edge::topup::topup(&topup, desk.app.clock.now()))
 }
 
 /// Razorpay's checkout signs what it tells the client.

@@ -8,7 +8,7 @@
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::gateway::{Gateway, Phase, ReversalId};
-use crate::ids::{GatewayId, RequestId, TopUpId, TransactionId};
+use crate::ids::{EventId, GatewayId, RequestId, TopUpId, TransactionId};
 use crate::lot::LotClass;
 use crate::money::Money;
 use crate::time::{Date, Timestamp};
@@ -19,6 +19,9 @@ pub const LIFE_SECONDS: u32 = 86_400;
 
 /// How many movements a top-up names: the newest.
 const MAX_NAMED: usize = 100;
+
+/// How many reports a top-up names: the newest.
+const MAX_EVENTS: usize = 10;
 
 /// How many refunds and disputes a top-up keeps apart.
 pub const MAX_REVERSALS: usize = 200;
@@ -112,6 +115,8 @@ pub struct TopUp {
     /// The movements that it caused, oldest first, at most the newest hundred; those of collection are not among
     /// them.
     pub transactions: Vec<TransactionId>,
+    /// The reports that changed it or that someone must look at, oldest first, at most the newest ten.
+    pub events: Vec<EventId>,
     /// Refunds and disputes of it.
     pub reversals: BTreeMap<ReversalId, Reversal>,
     /// When it began.
@@ -156,6 +161,14 @@ impl TopUp {
         self.transactions.extend(transactions);
         let extra = self.transactions.len().saturating_sub(MAX_NAMED);
         self.transactions.drain(..extra);
+    }
+
+    /// Notes a report about it.
+    pub fn note_event(&mut self, event: &EventId) {
+        self.events.retain(|known| known != event);
+        self.events.push(event.clone());
+        let extra = self.events.len().saturating_sub(MAX_EVENTS);
+        self.events.drain(..extra);
     }
 
     /// How much of the credit its refunds and disputes have come to.

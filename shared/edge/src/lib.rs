@@ -6,6 +6,7 @@
 pub mod app;
 pub mod ask;
 pub mod cursor;
+pub mod event;
 pub mod fields;
 pub mod json;
 pub mod movement;
@@ -18,6 +19,7 @@ pub mod reply;
 pub mod routes;
 pub mod seal;
 pub mod telemetry;
+pub mod topup;
 pub mod wiring;
 
 pub use app::{App, Clock};

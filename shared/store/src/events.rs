@@ -11,6 +11,7 @@ use crate::load::unread;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use domain::event::{Event, EventStatus};
 use domain::ids::EventId;
+use domain::topup::TopUp;
 use std::collections::HashMap;
 
 /// Some reports, and where to go on.
@@ -46,6 +47,13 @@ impl Store {
         let found = self.patiently(|| self.batch(&keys)).await?;
         let events = keys.iter().filter_map(|key| found.get(key)).map(event::from_item);
         Ok(Reports { events: events.collect::<Result<_, _>>()?, next })
+    }
+
+    /// The reports that these top-ups name.
+    pub async fn events_of(&self, topups: &[TopUp]) -> Result<Vec<Event>, StoreError> {
+        let keys: Vec<Key> = topups.iter().flat_map(|topup| &topup.events).map(keys::event).collect();
+        let found = self.patiently(|| self.batch(&keys)).await?;
+        found.values().map(event::from_item).collect()
     }
 
     /// How many reports have this status; `None` past the limit.

@@ -20,7 +20,7 @@ use domain::event::{Event, LeadTo};
 use domain::gateway::{Handle, Told};
 use domain::ids::{CustomerId, EventId, TopUpId};
 use domain::topup::TopUp;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// How many reports that had waited are taken with the one they waited for.
 const MAX_FOLLOWED: usize = 100;
@@ -95,10 +95,13 @@ impl Store {
     /// Takes reports that had waited. One that fails is due again by itself.
     pub async fn follow(&self, waiting: Vec<EventId>, context: &Context) {
         let mut queue = waiting;
-        let mut seen = BTreeSet::new();
+        let mut taken = 0;
+        // One that still waits may be taken again, when what it waits for now has been taken too.
         while let Some(id) = queue.pop() {
-            if seen.len() >= MAX_FOLLOWED || !seen.insert(id.clone()) {
-                continue;
+            taken += 1;
+            if taken > MAX_FOLLOWED {
+                tracing::warn!(%id, "too many reports had waited; the rest is left for later");
+                return;
             }
             match self.take_again(&id, context).await {
                 Ok((_, more)) => queue.extend(more),

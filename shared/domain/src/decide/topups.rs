@@ -92,6 +92,7 @@ impl Command for InitiateTopUp {
             failed: false,
             credited: None,
             transactions: vec![],
+            events: vec![],
             reversals: BTreeMap::new(),
             created_at: context.now,
             expires_at,

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::gateway::{Gateway, ReversalId};
-use domain::ids::{GatewayId, RequestId, TopUpId, TransactionId};
+use domain::ids::{EventId, GatewayId, RequestId, TopUpId, TransactionId};
 use domain::lot::LotClass;
 use domain::topup::{Credited, Placed, Reversal, TopUp};
 
@@ -19,6 +19,7 @@ fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
     let mut set = Attributes::default()
         .with("failed", AttributeValue::Bool(topup.failed))
         .with("transactions", AttributeValue::L(topup.transactions.iter().map(text).collect()))
+        .with("events", AttributeValue::L(topup.events.iter().map(text).collect()))
         .number("seq", topup.seq)
         .number("version", topup.version);
     if let Some(placed) = &topup.placed {
@@ -120,6 +121,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
             at: map.instant("at")?,
         })
     };
+    let events = reader.texts("events")?.into_iter().map(EventId::parse);
     let reversals = reader.maps("reversals")?;
     let reversals = reversals.iter().map(|(id, map)| Ok((ReversalId::stored(*id), reversal(map)?)));
     let topup = TopUp {
@@ -134,6 +136,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         failed: reader.flag("failed")?,
         credited: reader.map("credited")?.map(credited).transpose()?,
         transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
+        events: events.collect::<Result<_, _>>().map_err(|_| reader.corrupt("events"))?,
         reversals: reversals.collect::<Result<_, StoreError>>()?,
         created_at: reader.instant("created_at")?,
         expires_at: reader.instant("expires_at")?,

@@ -218,6 +218,7 @@ impl TakeReport {
         };
         let mut writes = verdict.writes;
         if !self.only_trouble || trouble || was.is_some() {
+            name_at_topup(&mut writes, &event, state.topup.as_ref());
             writes.extend(moved(was.as_ref(), &event, self.body.clone(), now));
         }
         for (ended, status, detail) in verdict.ends {
@@ -248,6 +249,20 @@ fn alerted(was: Option<&Event>, status: EventStatus, now: Timestamp) -> Option<T
 
 fn overdue(since: Timestamp, now: Timestamp) -> bool {
     since.plus_seconds(crate::event::WAIT_SECONDS).is_some_and(|until| now >= until)
+}
+
+/// The top-up names the report if that changes it, or if someone must look at it.
+fn name_at_topup(writes: &mut Vec<Write>, event: &Event, topup: Option<&TopUp>) {
+    let changed = writes
+        .iter_mut()
+        .find_map(|write| if let Write::TopUp { topup, .. } = write { Some(topup) } else { None });
+    match (changed, topup) {
+        (Some(changed), _) => changed.note_event(&event.id),
+        (None, Some(topup)) if event.status.needs_someone() && !topup.events.contains(&event.id) => {
+            writes.push(self::changed(topup.clone(), |topup| topup.note_event(&event.id)));
+        }
+        (None, Some(_) | None) => {}
+    }
 }
 
 /// The writes of an event that changes: itself, its place in the lists, its alert.

@@ -1,0 +1,215 @@
+//! What gateways take back: from lots, from what comes in later, and given back when it comes to nothing.
+
+use scrip::fakes::fixture::About;
+use std::time::Duration;
+use tests::{Shop, admin, customer, service, staff};
+
+/// A wallet with a top-up of this much, credited.
+async fn credited(amount: &str) -> (Shop, About) {
+    let shop = Shop::new().await;
+    shop.world.a_wallet("a", "").await;
+    let (topup, payment) = shop.paid("a", amount, "stripe").await;
+    let about = shop.about(&topup, &payment, "paid");
+    shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+    (shop, about)
+}
+
+async fn report(shop: &Shop, about: &About, sample: &str, units: u64, event: &str) {
+    let about = About { event: event.to_owned(), reversed: units, ..about.clone() };
+    shop.expect(sample, &about, "processed").await;
+}
+
+async fn debit(shop: &Shop, amount: &str) {
+    let body = format!(r#"{{"amount":{amount}}}"#);
+    shop.world.post(&customer("a"), "/api/wallet/a/deduct-credits", &body).await.expect(201);
+}
+
+async fn owes(shop: &Shop, available: &str, owed: &str) {
+    let wallet = shop.world.get(&staff(), "/api/wallet/a").await.expect(200);
+    assert_eq!((wallet.raw("available"), wallet.raw("owed")), (available.to_owned(), owed.to_owned()));
+}
+
+const WITHDRAWN: &str = "stripe.charge_dispute_funds_withdrawn";
+const REINSTATED: &str = "stripe.charge_dispute_funds_reinstated";
+const REFUNDED: &str = "stripe.charge_refunded";
+
+#[tokio::test]
+async fn what_is_taken_back_comes_from_the_credits_own_lot_first_then_from_others() {
+    let (shop, about) = credited("100").await;
+    shop.world.credit("a", "50", "promotion", "2026-02-01").await;
+    report(&shop, &about, REFUNDED, 7_000, "r1").await;
+    let list = shop.world.get(&staff(), "/api/wallet/a/transactions?limit=1").await.expect(200);
+    let taken = &list.json()["transactions"][0];
+    assert_eq!((taken["type"].as_str(), taken["source"].as_str()), (Some("CLAWBACK"), Some("topup")));
+    assert_eq!(taken["lots"][0]["expires_on"], "2027-01-15", "the promotion that ends sooner is left alone");
+    assert!(taken["reference"].as_str().unwrap().starts_with("refund:stripe:ch_"));
+    owes(&shop, "80.00", "0.00").await;
+    // Cumulative: 90 in all, and never more than the credit.
+    debit(&shop, "60").await;
+    report(&shop, &about, REFUNDED, 9_000, "r2").await;
+    report(&shop, &about, REFUNDED, 8_000, "older").await;
+    owes(&shop, "0.00", "0.00").await;
+    report(&shop, &about, REFUNDED, 99_000, "r3").await;
+    owes(&shop, "0.00", "10.00").await;
+    assert_eq!(shop.status(&about.topup).await, "REVERSED");
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn what_is_owed_is_collected_by_whatever_raises_available() {
+    let (shop, about) = credited("100").await;
+    shop.world.a_wallet("b", "100").await;
+    let order = r#"{"amount":20,"order_id":"o"}"#;
+    shop.world.post(&service("wallet:debit"), "/api/wallet/a/deduct-credits", order).await.expect(201);
+    let hold = r#"{"amount":10,"expires_in_seconds":3600}"#;
+    let held =
+        shop.world.post(&customer("a"), "/api/wallet/a/holds", hold).await.expect(201).text("/hold_id");
+    shop.world.post(&customer("a"), "/api/wallet/a/holds", hold).await.expect(201);
+    debit(&shop, "60").await;
+    report(&shop, &about, WITHDRAWN, 10_000, "d1").await;
+    owes(&shop, "0.00", "100.00").await;
+    // A refund of an order, a transfer, a release, a hold whose time is up, a credit.
+    shop.world.post(&admin(), "/api/wallet/a/refund", order).await.expect(201);
+    owes(&shop, "0.00", "80.00").await;
+    let transfer = r#"{"to_customer_id":"a","amount":5}"#;
+    shop.world.post(&customer("b"), "/api/wallet/b/transfer", transfer).await.expect(201);
+    owes(&shop, "0.00", "75.00").await;
+    shop.world.post(&customer("a"), &format!("/api/wallet/holds/{held}/release"), "").await.expect(200);
+    owes(&shop, "0.00", "65.00").await;
+    shop.world.clock.advance(Duration::from_secs(3_600));
+    owes(&shop, "0.00", "55.00").await;
+    shop.world.credit("a", "60", "manual", "").await;
+    owes(&shop, "5.00", "0.00").await;
+    let types = shop.world.types("a").await;
+    assert_eq!(types.iter().filter(|kind| *kind == "OWED_COLLECTED").count(), 5, "{types:?}");
+    let wallet = shop.world.get(&staff(), "/api/wallet/a").await.expect(200);
+    assert_eq!((wallet.raw("total_earned"), wallet.raw("total_refunded")), ("160.00".into(), "20.00".into()));
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn another_top_up_pays_what_is_owed_too() {
+    let (shop, about) = credited("100").await;
+    debit(&shop, "100").await;
+    report(&shop, &about, WITHDRAWN, 10_000, "d1").await;
+    owes(&shop, "0.00", "100.00").await;
+    let (topup, payment) = shop.paid("a", "130", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e"), "processed").await;
+    owes(&shop, "30.00", "0.00").await;
+    assert_eq!(shop.world.types("a").await, ["CREDIT", "DEBIT", "CREDIT", "OWED_COLLECTED"]);
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_won_is_exact_whenever_it_is_won() {
+    for spent in ["0.01", "40", "100"] {
+        for order in [[WITHDRAWN, REINSTATED], [REINSTATED, WITHDRAWN]] {
+            let (shop, about) = credited("100").await;
+            debit(&shop, spent).await;
+            let (_, before, _) = shop.world.balances("a").await;
+            report(&shop, &about, order[0], 10_000, "d1").await;
+            if order[0] == WITHDRAWN {
+                assert_eq!(shop.status(&about.topup).await, "REVERSED");
+                assert_eq!(shop.world.balances("a").await.1, "0.00");
+            }
+            report(&shop, &about, order[1], 10_000, "d2").await;
+            owes(&shop, &before, "0.00").await;
+            assert_eq!(shop.status(&about.topup).await, "CREDITED");
+            report(&shop, &about, WITHDRAWN, 10_000, "late").await;
+            owes(&shop, &before, "0.00").await;
+            shop.world.prove().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_won_dispute_gives_back_what_was_collected_to_the_lots_that_it_came_from() {
+    let (shop, about) = credited("100").await;
+    debit(&shop, "100").await;
+    report(&shop, &about, WITHDRAWN, 10_000, "d1").await;
+    shop.world.credit("a", "30", "promotion", "2026-02-01").await;
+    owes(&shop, "0.00", "70.00").await;
+    // The promotion ends while the dispute goes on; winning it gives days of grace, once.
+    shop.world.clock.advance_days(40);
+    report(&shop, &about, REINSTATED, 10_000, "d2").await;
+    owes(&shop, "30.00", "0.00").await;
+    let list = shop.world.get(&staff(), "/api/wallet/a/transactions?type=ADJUSTMENT").await.expect(200);
+    let back = &list.json()["transactions"][0];
+    assert_eq!(
+        (back["amount"].as_f64(), back["lots"][0]["expires_on"].as_str()),
+        (Some(30.0), Some("2026-03-26"))
+    );
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn value_that_has_expired_is_not_owed() {
+    let (shop, about) = credited("100").await;
+    debit(&shop, "30").await;
+    shop.world.clock.advance_days(400);
+    owes(&shop, "0.00", "0.00").await;
+    report(&shop, &about, REFUNDED, 10_000, "r1").await;
+    owes(&shop, "0.00", "30.00").await;
+    assert_eq!(shop.status(&about.topup).await, "REVERSED");
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn a_refund_and_a_dispute_together_take_no_more_than_the_credit_in_any_order() {
+    for order in [[REFUNDED, WITHDRAWN], [WITHDRAWN, REFUNDED]] {
+        let (shop, about) = credited("100").await;
+        shop.world.credit("a", "50", "manual", "").await;
+        for (at, sample) in order.iter().enumerate() {
+            report(&shop, &about, sample, 8_000, &format!("e{at}")).await;
+        }
+        owes(&shop, "50.00", "0.00").await;
+        // The dispute is won: what the refund could not take before, it takes now.
+        report(&shop, &about, REINSTATED, 8_000, "won").await;
+        owes(&shop, "70.00", "0.00").await;
+        assert_eq!(shop.status(&about.topup).await, "PARTIALLY_REVERSED");
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_owed_can_be_taken_from_a_frozen_wallet_and_stops_no_hold() {
+    let (shop, about) = credited("100").await;
+    let hold =
+        shop.world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":40}"#).await.text("/hold_id");
+    shop.world.post(&admin(), "/api/wallet/a/suspend", r#"{"reason":"dispute"}"#).await.expect(200);
+    report(&shop, &about, WITHDRAWN, 10_000, "d1").await;
+    owes(&shop, "0.00", "40.00").await;
+    shop.world.post(&customer("a"), &format!("/api/wallet/holds/{hold}/capture"), "").await.expect(200);
+    owes(&shop, "0.00", "40.00").await;
+    shop.world.prove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_credits_and_debits_at_once_end_in_proved_books() {
+    let (shop, about) = credited("1000").await;
+    let shop = std::sync::Arc::new(shop);
+    let mut tasks = vec![];
+    for at in 0..12_u64 {
+        let (shop, about) = (shop.clone(), about.clone());
+        tasks.push(tokio::spawn(async move {
+            match at % 4 {
+                0 => report(&shop, &about, REFUNDED, at * 5_000 + 10_000, &format!("r{at}")).await,
+                1 => drop(shop.world.credit("a", "10", "manual", "").await),
+                2 => {
+                    let body = r#"{"amount":150}"#;
+                    let debit = shop.world.post(&customer("a"), "/api/wallet/a/deduct-credits", body).await;
+                    assert!(matches!(debit.status, 201 | 402), "{}", debit.body);
+                }
+                _ => report(&shop, &about, WITHDRAWN, 30_000, &format!("d{at}")).await,
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let wallet = shop.world.get(&staff(), "/api/wallet/a").await.expect(200);
+    let money = |name: &str| wallet.raw(name).parse::<rust_decimal::Decimal>().unwrap();
+    // 1000 + 30 came in; 500 + 300 were taken back.
+    assert_eq!(money("balance") - money("owed") + money("total_spent"), 230.into());
+    shop.world.prove().await;
+}

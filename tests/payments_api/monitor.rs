@@ -1,0 +1,125 @@
+//! The monitor: gateways asked once more, and reports that wait.
+
+use serde_json::json;
+use tests::{Shop, Trouble, admin};
+
+async fn shop() -> Shop {
+    let shop = Shop::new().await;
+    shop.world.a_wallet("a", "").await;
+    shop
+}
+
+#[tokio::test]
+async fn a_payment_that_nobody_told_of_is_found_when_its_top_up_expires() {
+    for gateway in ["razorpay", "stripe", "paypal"] {
+        let shop = shop().await;
+        let (topup, _) = shop.paid("a", "75", gateway).await;
+        let idle = shop.initiate("a", "5", gateway).await.expect(201).text("/topup_id");
+        assert_eq!(shop.monitor().await["breakdown"], json!({"topups": 0, "reports": 0, "failed": 0}));
+        shop.world.clock.advance_days(1);
+        shop.asked();
+        let looked = shop.monitor().await;
+        assert_eq!(
+            (&looked["breakdown"]["topups"], &looked["success"]),
+            (&json!(2), &json!(true)),
+            "{looked}"
+        );
+        assert_eq!(
+            (shop.status(&topup).await, shop.status(&idle).await),
+            ("CREDITED".into(), "EXPIRED".into())
+        );
+        shop.world.expect_available("a", "75.00").await;
+        // Once: it is not asked again.
+        shop.asked();
+        assert_eq!(shop.monitor().await["breakdown"]["topups"], 0);
+        assert!(shop.asked().is_empty());
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_down_is_asked_again_later_and_given_up_after_three_days() {
+    let shop = shop().await;
+    let (topup, _) = shop.paid("a", "75", "razorpay").await;
+    shop.world.clock.advance_days(1);
+    shop.trouble(Trouble::Down);
+    let looked = shop.monitor().await;
+    assert_eq!((&looked["breakdown"]["failed"], &looked["success"]), (&json!(1), &json!(false)));
+    assert_eq!(shop.monitor().await["breakdown"]["topups"], 0, "it is left alone for a while");
+    shop.trouble(Trouble::None);
+    shop.world.clock.advance(std::time::Duration::from_secs(900));
+    assert_eq!(shop.monitor().await["breakdown"], json!({"topups": 1, "reports": 0, "failed": 0}));
+    assert_eq!(shop.status(&topup).await, "CREDITED");
+    let lost = shop.initiate("a", "5", "razorpay").await.expect(201).text("/topup_id");
+    shop.trouble(Trouble::Down);
+    shop.world.clock.advance_days(5);
+    assert_eq!(shop.monitor().await["breakdown"]["failed"], 0);
+    assert_eq!(shop.status(&lost).await, "EXPIRED");
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
+    let shop = shop().await;
+    let (topup, payment) = shop.paid("a", "75", "razorpay").await;
+    let mut about = shop.about(&topup, &payment, "back");
+    shop.expect("razorpay.refund_processed", &about, "parked").await;
+    shop.world.clock.advance(std::time::Duration::from_secs(86_399));
+    let looked = shop.monitor().await;
+    assert_eq!(
+        (&looked["breakdown"]["reports"], &looked["alerts_generated"]),
+        (&json!(1), &json!(0)),
+        "{looked}"
+    );
+    assert_eq!(shop.events("parked").await, ["razorpay:back"]);
+    shop.world.clock.advance(std::time::Duration::from_secs(1));
+    shop.trouble(Trouble::Down);
+    let looked = shop.monitor().await;
+    assert_eq!(
+        (&looked["alerts_generated"], &looked["alerts"]),
+        (&json!(1), &json!(["razorpay:back"])),
+        "{looked}"
+    );
+    assert_eq!(shop.events("quarantined").await, ["razorpay:back"]);
+    // A day late, the capture comes after all: both have their effect, and nobody need look any more.
+    about.event = "late".to_owned();
+    shop.expect("razorpay.payment_captured", &about, "processed").await;
+    assert_eq!(shop.status(&topup).await, "REVERSED");
+    assert!(shop.events("quarantined").await.is_empty());
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_double_effect() {
+    let shop = shop().await;
+    // A payment that names nothing of ours: its order was made, but its place was never stored.
+    let (topup, payment) = shop.paid("a", "75", "razorpay").await;
+    let mut about = shop.about(&topup, &payment, "lost");
+    (about.topup, about.order) = (String::new(), "order_by_hand".to_owned());
+    shop.expect("razorpay.payment_captured", &about, "quarantined").await;
+    let path = "/api/integration/webhook/events/razorpay:lost/replay";
+    assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "quarantined");
+    shop.world.expect_available("a", "0.00").await;
+    // Mended: the order is known now.
+    let lead = [
+        ("pk", "G#razorpay/order:order_by_hand"),
+        ("sk", "G"),
+        ("handle", "razorpay/order:order_by_hand"),
+        ("topup", &topup),
+    ];
+    let mut put = shop.world.raw().put_item().table_name(shop.world.app.store.table());
+    for (name, value) in lead {
+        put = put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()));
+    }
+    put.item("version", aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned())).send().await.unwrap();
+    let fixed = shop.world.post(&admin(), path, "").await.expect(200);
+    assert_eq!(fixed.text("/status"), "quarantined", "it names another order than the top-up's");
+    shop.deliver("razorpay.order_paid", &shop.about(&topup, &payment, "right")).await.expect(200);
+    shop.world.expect_available("a", "75.00").await;
+    assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "processed");
+    for _ in 0..3 {
+        shop.world.post(&admin(), path, "").await.expect(200);
+    }
+    shop.world.expect_available("a", "75.00").await;
+    shop.world.prove().await;
+}

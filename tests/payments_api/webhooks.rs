@@ -1,0 +1,471 @@
+//! Webhooks of every gateway: each sample has its effect or none, each forgery is refused, and what is wrong waits
+//! for someone.
+
+use axum::body::Body;
+use http::Request;
+use rust_decimal::Decimal;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tests::{Shop, admin, customer, staff};
+
+async fn shop() -> Shop {
+    let shop = Shop::new().await;
+    shop.world.a_wallet("a", "").await;
+    shop
+}
+
+fn paid_by(gateway: &str) -> &'static str {
+    match gateway {
+        "stripe" => "stripe.checkout_session_completed",
+        "paypal" => "paypal.payment_capture_completed",
+        "google-pay" => "google-pay.payment_captured",
+        _ => "razorpay.payment_captured",
+    }
+}
+
+/// What each sample does to a wallet that was credited 500.00 by its payment: what is available, and the top-up's status.
+const EFFECTS: [(&str, &str, &str); 33] = [
+    ("google-pay.payment_captured", "500.00", "CREDITED"),
+    ("paypal.checkout_order_approved", "500.00", "CREDITED"),
+    ("paypal.customer_dispute_created", "500.00", "CREDITED"),
+    ("paypal.customer_dispute_resolved", "300.00", "PARTIALLY_REVERSED"),
+    ("paypal.customer_dispute_updated", "500.00", "CREDITED"),
+    ("paypal.payment_capture_completed", "500.00", "CREDITED"),
+    ("paypal.payment_capture_declined", "500.00", "CREDITED"),
+    ("paypal.payment_capture_denied", "500.00", "CREDITED"),
+    ("paypal.payment_capture_pending", "500.00", "CREDITED"),
+    ("paypal.payment_capture_refunded", "300.00", "PARTIALLY_REVERSED"),
+    ("paypal.payment_capture_reversed", "300.00", "PARTIALLY_REVERSED"),
+    ("razorpay.order_paid", "500.00", "CREDITED"),
+    ("razorpay.payment_authorized", "500.00", "CREDITED"),
+    ("razorpay.payment_captured", "500.00", "CREDITED"),
+    ("razorpay.payment_dispute_action_required", "500.00", "CREDITED"),
+    ("razorpay.payment_dispute_closed", "500.00", "CREDITED"),
+    ("razorpay.payment_dispute_created", "500.00", "CREDITED"),
+    ("razorpay.payment_dispute_lost", "300.00", "PARTIALLY_REVERSED"),
+    ("razorpay.payment_dispute_under_review", "500.00", "CREDITED"),
+    ("razorpay.payment_dispute_won", "500.00", "CREDITED"),
+    ("razorpay.payment_failed", "500.00", "CREDITED"),
+    ("razorpay.refund_failed", "500.00", "CREDITED"),
+    ("razorpay.refund_processed", "300.00", "PARTIALLY_REVERSED"),
+    ("stripe.charge_dispute_closed", "300.00", "PARTIALLY_REVERSED"),
+    ("stripe.charge_dispute_created", "500.00", "CREDITED"),
+    ("stripe.charge_dispute_funds_reinstated", "500.00", "CREDITED"),
+    ("stripe.charge_dispute_funds_withdrawn", "300.00", "PARTIALLY_REVERSED"),
+    ("stripe.charge_refunded", "300.00", "PARTIALLY_REVERSED"),
+    ("stripe.checkout_session_async_payment_failed", "500.00", "CREDITED"),
+    ("stripe.checkout_session_async_payment_succeeded", "500.00", "CREDITED"),
+    ("stripe.checkout_session_completed", "500.00", "CREDITED"),
+    ("stripe.payment_intent_payment_failed", "500.00", "CREDITED"),
+    ("stripe.payment_intent_succeeded", "500.00", "CREDITED"),
+];
+
+#[tokio::test]
+async fn every_sample_of_every_gateway_has_its_effect_once() {
+    let all: BTreeSet<&str> = scrip::fakes::fixture::names().collect();
+    assert_eq!(
+        all,
+        EFFECTS.iter().map(|(name, ..)| *name).collect(),
+        "every sample is held against its effect"
+    );
+    for (sample, available, status) in EFFECTS {
+        let shop = shop().await;
+        let endpoint = sample.split('.').next().unwrap();
+        let gateway = if endpoint == "google-pay" { "razorpay" } else { endpoint };
+        let (topup, payment) = shop.paid("a", "500", gateway).await;
+        let mut about = shop.about(&topup, &payment, "paid");
+        shop.expect(paid_by(endpoint), &about, "processed").await;
+        about.reversed = 20_000;
+        for event in ["again1", "again1", "again2"] {
+            about.event = event.to_owned();
+            let answer = shop.deliver(sample, &about).await.expect(200);
+            assert!(
+                matches!(answer.text("/status").as_str(), "processed" | "ignored"),
+                "{sample} {}",
+                answer.body
+            );
+        }
+        shop.world.expect_available("a", available).await;
+        assert_eq!(shop.status(&topup).await, status, "{sample}");
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn every_sample_that_is_money_credits_and_no_other_does() {
+    let money = [
+        "google-pay.payment_captured",
+        "paypal.payment_capture_completed",
+        "razorpay.order_paid",
+        "razorpay.payment_captured",
+        "stripe.checkout_session_async_payment_succeeded",
+        "stripe.checkout_session_completed",
+        "stripe.payment_intent_succeeded",
+    ];
+    for sample in scrip::fakes::fixture::names() {
+        let shop = shop().await;
+        let endpoint = sample.split('.').next().unwrap();
+        let gateway = if endpoint == "google-pay" { "razorpay" } else { endpoint };
+        let (topup, payment) = shop.paid("a", "500", gateway).await;
+        shop.deliver(sample, &shop.about(&topup, &payment, "first")).await.expect(200);
+        // An approved order is captured at once: the fake has it paid already.
+        let credits = money.contains(&sample) || sample == "paypal.checkout_order_approved";
+        shop.world.expect_available("a", if credits { "500.00" } else { "0.00" }).await;
+        if endpoint == "google-pay" {
+            let path = format!("/api/integration/wallet/topup/{topup}");
+            assert_eq!(shop.world.get(&staff(), &path).await.text("/method"), "google_pay");
+        }
+        shop.world.prove().await;
+    }
+}
+
+/// Attack 20: each forgery is a 401, and leaves nothing.
+#[tokio::test]
+async fn a_forged_delivery_is_refused_and_nothing_of_it_is_stored() {
+    for gateway in ["razorpay", "stripe", "paypal", "google-pay"] {
+        let shop = shop().await;
+        let keeper = if gateway == "google-pay" { "razorpay" } else { gateway };
+        let (topup, payment) = shop.paid("a", "500", keeper).await;
+        let body = Shop::body(paid_by(gateway), &shop.about(&topup, &payment, "ev1"));
+        let before = items(&shop).await;
+        let forged = shop.send(gateway, "ev1", &body, true).await;
+        forged.expect_problem(401, "unauthenticated");
+        let good = shop.fakes.headers(keeper, "ev1", &body, false);
+        let rewritten = serde_json::from_str::<Value>(&body).unwrap();
+        let rewritten = serde_json::to_string_pretty(&rewritten).unwrap();
+        shop.send_with(gateway, &good, rewritten.as_bytes()).await.expect_problem(401, "unauthenticated");
+        let more = body.replace("50000", "5000000").replace("500.00", "50000.00");
+        shop.send_with(gateway, &good, more.as_bytes()).await.expect_problem(401, "unauthenticated");
+        shop.send_with(gateway, &[], body.as_bytes()).await.expect_problem(401, "unauthenticated");
+        for at in 0..good.len() {
+            let missing: Vec<_> = good
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != at)
+                .map(|(_, pair)| pair.clone())
+                .collect();
+            let needed = good[at].0 != "x-razorpay-event-id";
+            let mut repeated = good.clone();
+            repeated.push(good[at].clone());
+            if needed {
+                shop.send_with(gateway, &missing, body.as_bytes())
+                    .await
+                    .expect_problem(401, "unauthenticated");
+            }
+            shop.send_with(gateway, &repeated, body.as_bytes()).await.expect_problem(401, "unauthenticated");
+        }
+        if keeper != "razorpay" {
+            // Older or newer than the tolerance.
+            shop.world.clock.advance(std::time::Duration::from_secs(301));
+            shop.send_with(gateway, &good, body.as_bytes()).await.expect_problem(401, "unauthenticated");
+            shop.world.clock.set("2026-01-15T09:54:59Z");
+            shop.send_with(gateway, &good, body.as_bytes()).await.expect_problem(401, "unauthenticated");
+            shop.world.clock.set(tests::world::START);
+        }
+        assert_eq!(items(&shop).await, before, "{gateway}: something was stored");
+        shop.world.expect_available("a", "0.00").await;
+        shop.send_with(gateway, &good, body.as_bytes()).await.expect(200);
+        shop.world.expect_available("a", "500.00").await;
+        shop.world.prove().await;
+    }
+}
+
+async fn items(shop: &Shop) -> u64 {
+    shop.world.app.store.accounts().await.unwrap().items
+}
+
+/// Attack 20: rotation.
+#[tokio::test]
+async fn a_secret_that_is_rotated_in_is_accepted_and_one_rotated_out_is_not() {
+    for secrets in ["newer,older", "older,newer"] {
+        let shop = Shop::configured(&[("SCRIP_RAZORPAY_WEBHOOK_SECRETS", secrets)], Default::default()).await;
+        shop.world.a_wallet("a", "").await;
+        let (topup, payment) = shop.paid("a", "5", "razorpay").await;
+        // The fakes sign with the first.
+        shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e"), "processed").await;
+    }
+    let shop = Shop::configured(&[("SCRIP_STRIPE_WEBHOOK_SECRETS", "whsec_new")], Default::default()).await;
+    let headers = [("stripe-signature".to_owned(), "t=1768471200,v1=00".to_owned())];
+    shop.send_with("stripe", &headers, b"{}").await.expect_problem(401, "unauthenticated");
+}
+
+/// Attack 21: another amount, currency, customer or order.
+#[tokio::test]
+async fn what_does_not_match_its_intent_is_quarantined_with_an_alert_and_not_credited() {
+    let shop = shop().await;
+    shop.world.a_wallet("b", "").await;
+    let (topup, payment) = shop.paid("a", "500", "razorpay").await;
+    let (other, _) = shop.paid("b", "500", "razorpay").await;
+    let right = shop.about(&topup, &payment, "right");
+    let with = |event: &str, change: &dyn Fn(&mut scrip::fakes::fixture::About)| {
+        let mut about = right.clone();
+        (about.event, about.payment) = (event.to_owned(), format!("pay_{event}"));
+        change(&mut about);
+        about
+    };
+    let wrong = [
+        with("amount", &|about| about.units = 50_001),
+        with("currency", &|about| about.currency = "USD".to_owned()),
+        with("customer", &|about| about.topup = other.clone()),
+        with("order", &|about| (about.topup, about.order) = (String::new(), "order_unknown".to_owned())),
+    ];
+    for about in &wrong {
+        shop.expect("razorpay.payment_captured", about, "quarantined").await;
+    }
+    shop.world.expect_available("a", "0.00").await;
+    shop.world.expect_available("b", "0.00").await;
+    let mut quarantined = shop.events("quarantined").await;
+    quarantined.sort();
+    assert_eq!(quarantined, ["razorpay:amount", "razorpay:currency", "razorpay:customer", "razorpay:order"]);
+    assert_eq!(alerts(&shop, "open").await, 4);
+    shop.expect("razorpay.payment_captured", &right, "processed").await;
+    shop.world.expect_available("a", "500.00").await;
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn the_status_of_a_customer_shows_top_ups_and_what_was_reported_of_them() {
+    let shop = shop().await;
+    let (topup, payment) = shop.paid("a", "500", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "one"), "processed").await;
+    let second = scrip::fakes::book::Payment { id: "pay_second".to_owned(), ..payment.clone() };
+    shop.world.clock.advance_days(1);
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &second, "two"), "quarantined").await;
+    let shown = shop.world.get(&customer("a"), "/api/integration/status/a").await.expect(200);
+    assert_eq!(shown.text("/topups/0/status"), "CREDITED");
+    assert_eq!(
+        (shown.text("/events/0/event_id"), shown.text("/events/0/status")),
+        ("razorpay:two".into(), "quarantined".into())
+    );
+    assert_eq!(shown.text("/events/1/event_id"), "razorpay:one");
+    shop.world.prove().await;
+}
+
+async fn alerts(shop: &Shop, state: &str) -> usize {
+    let query = shop.world.raw().query().table_name(shop.world.app.store.table());
+    let query = query.key_condition_expression("pk = :pk");
+    let list = aws_sdk_dynamodb::types::AttributeValue::S(format!("L#a:{state}"));
+    query.expression_attribute_values(":pk", list).send().await.unwrap().items().len()
+}
+
+/// Fault 28.
+#[tokio::test]
+async fn a_second_payment_of_one_top_up_is_quarantined_until_its_refund_and_touches_no_credit() {
+    let shop = shop().await;
+    let (topup, first) = shop.paid("a", "500", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &first, "one"), "processed").await;
+    let second = scrip::fakes::book::Payment { id: "pay_second".to_owned(), ..first.clone() };
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &second, "two"), "quarantined").await;
+    shop.expect("razorpay.order_paid", &shop.about(&topup, &second, "two-again"), "ignored").await;
+    assert_eq!(
+        (shop.events("quarantined").await, alerts(&shop, "open").await),
+        (vec!["razorpay:two".to_owned()], 1)
+    );
+    shop.expect("razorpay.refund_processed", &shop.about(&topup, &second, "back"), "processed").await;
+    assert!(shop.events("quarantined").await.is_empty());
+    assert_eq!((alerts(&shop, "open").await, alerts(&shop, "closed").await), (0, 1));
+    assert_eq!(shop.status(&topup).await, "CREDITED");
+    shop.world.expect_available("a", "500.00").await;
+    // Looking again at what is closed changes nothing.
+    let path = "/api/integration/webhook/events/razorpay:two/replay";
+    assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "ignored");
+    shop.world.prove().await;
+}
+
+/// Fault 28: before its top-up, twice, out of order, or a day late.
+#[tokio::test]
+async fn a_refund_before_its_capture_waits_for_it_however_it_names_it() {
+    for (gateway, refund, named) in [
+        ("razorpay", "razorpay.refund_processed", true),
+        ("razorpay", "razorpay.refund_processed", false),
+        ("stripe", "stripe.charge_refunded", true),
+        ("stripe", "stripe.charge_dispute_funds_withdrawn", true),
+        ("paypal", "paypal.payment_capture_refunded", true),
+        ("paypal", "paypal.customer_dispute_resolved", false),
+    ] {
+        let shop = shop().await;
+        let (topup, payment) = shop.paid("a", "500", gateway).await;
+        let mut about = shop.about(&topup, &payment, "back");
+        about.reversed = 20_000;
+        if !named {
+            (about.topup, about.order) = (String::new(), String::new());
+        }
+        let early = shop.deliver(refund, &about).await.expect(200).text("/status");
+        let by_disputes = refund.contains("dispute") || !named;
+        assert_eq!(
+            early,
+            if by_disputes && early == "quarantined" { "quarantined" } else { "parked" },
+            "{refund}"
+        );
+        shop.world.expect_available("a", "0.00").await;
+        shop.expect(paid_by(gateway), &shop.about(&topup, &payment, "paid"), "processed").await;
+        shop.world.expect_available("a", "300.00").await;
+        let left =
+            (shop.events("parked").await, shop.events("quarantined").await, alerts(&shop, "open").await);
+        assert_eq!(left, (vec![], vec![], 0), "{refund}");
+        shop.expect(refund, &about, "processed").await;
+        shop.world.expect_available("a", "300.00").await;
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_report_of_a_top_up_that_is_not_stored_yet_is_applied_when_it_appears() {
+    let shop = shop().await;
+    // The id is a function of the key: what another region has stored, this one has not seen yet.
+    let body = r#"{"customer_id":"a","amount":500}"#;
+    let initiate = "/api/integration/wallet/topup/initiate";
+    let elsewhere = Shop::new().await;
+    elsewhere.world.a_wallet("a", "").await;
+    let begun = elsewhere.world.post_keyed(&customer("a"), "k", initiate, body).await.expect(201);
+    let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
+    let payment = elsewhere.pay(&order, "captured");
+    let about = shop.about(&topup, &payment, "early");
+    shop.expect("razorpay.payment_captured", &about, "parked").await;
+    shop.expect("razorpay.payment_captured", &about, "parked").await;
+    let mut back = shop.about(&topup, &payment, "back");
+    back.reversed = 10_000;
+    shop.expect("razorpay.refund_processed", &back, "parked").await;
+    assert_eq!(shop.events("parked").await.len(), 2);
+    shop.world.post_keyed(&customer("a"), "k", initiate, body).await.expect(201);
+    shop.world.expect_available("a", "400.00").await;
+    assert!(shop.events("parked").await.is_empty());
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn unknown_types_are_stored_and_acknowledged_and_what_cannot_be_read_is_told() {
+    let shop = shop().await;
+    let unknown = r#"{"event":"payment.link.sparkled","payload":{}}"#;
+    assert_eq!(shop.send("razorpay", "e1", unknown, false).await.expect(200).text("/status"), "ignored");
+    for (event, body) in [
+        ("e2", r#"{"event":"payment.captured","payload":{}}"#),
+        (
+            "e3",
+            r#"{"event":"payment.captured","payload":{"payment":{"entity":{"id":"p","amount":1.5,"currency":"INR","status":"captured"}}}}"#,
+        ),
+        (
+            "e4",
+            r#"{"event":"payment.captured","payload":{"payment":{"entity":{"id":"p","amount":-5,"currency":"INR","status":"captured"}}}}"#,
+        ),
+        (
+            "e5",
+            r#"{"event":"payment.captured","payload":{"payment":{"entity":{"id":"p","amount":1e3,"currency":"INR","status":"captured"}}}}"#,
+        ),
+        (
+            "e6",
+            r#"{"event":"payment.captured","payload":{"payment":{"entity":{"id":"p","amount":500,"currency":"XXX","status":"captured"}}}}"#,
+        ),
+        (
+            "e7",
+            r#"{"event":"payment.captured","payload":{"payment":{"entity":{"id":"p#/\u0000","amount":500,"currency":"INR","status":"captured"}}}}"#,
+        ),
+        (
+            "e8",
+            r#"{"event":"payment.captured","payload":{"payment":{"entity":{"id":"p","amount":99999999999999999999,"currency":"INR","status":"captured"}}}}"#,
+        ),
+    ] {
+        assert_eq!(
+            shop.send("razorpay", event, body, false).await.expect(200).text("/status"),
+            "failed",
+            "{body}"
+        );
+    }
+    let nonsense = shop.send("razorpay", "e9", "no json at all", false).await.expect(200);
+    assert_eq!(nonsense.text("/status"), "ignored");
+    assert_eq!(shop.events("failed").await.len(), 7);
+    assert_eq!(alerts(&shop, "open").await, 7);
+    let huge = vec![b' '; 256 * 1024 + 1];
+    shop.send_with("razorpay", &[], &huge).await.expect_problem(413, "body_too_large");
+    shop.world.expect_available("a", "0.00").await;
+    shop.world.prove().await;
+}
+
+/// How the issue counts it: one batch read and one transaction.
+#[tokio::test]
+async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transaction() {
+    for gateway in ["razorpay", "stripe", "paypal"] {
+        let shop = shop().await;
+        let (topup, payment) = shop.paid("a", "500", gateway).await;
+        let about = shop.about(&topup, &payment, "ev");
+        if gateway == "paypal" {
+            // The certificate is fetched with the first delivery of all.
+            shop.expect("paypal.payment_capture_pending", &shop.about(&topup, &payment, "first"), "ignored")
+                .await;
+        }
+        shop.world.faults.take_log();
+        shop.world.meter.take();
+        shop.expect(paid_by(gateway), &about, "processed").await;
+        let asked: Vec<String> =
+            shop.world.faults.take_log().into_iter().map(|(operation, _)| operation).collect();
+        assert_eq!(asked, ["BatchGetItem", "TransactWriteItems"], "{gateway}");
+        let cost = shop.world.meter.take();
+        assert!(cost.write_units <= Decimal::from(25), "{cost:?}");
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_report_is_sealed_and_lists_of_it_are_for_admins() {
+    let shop = shop().await;
+    let (topup, payment) = shop.paid("a", "500", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "ev"), "processed").await;
+    let scan = shop.world.raw().scan().table_name(shop.world.app.store.table()).send().await.unwrap();
+    let stored = format!("{:?}", scan.items());
+    for word in ["asha@example.com", "+919800000000", "acc_BFQ7uQEaa7j2z7"] {
+        assert!(!stored.contains(word), "{word} is stored as it came");
+    }
+    let (event, sealed) =
+        shop.world.app.store.event(&domain::ids::EventId::of("razorpay", "ev")).await.unwrap().unwrap();
+    let opened = shop.world.parts.seal.open(event.id.as_str(), &sealed).unwrap();
+    assert!(String::from_utf8(opened).unwrap().contains("asha@example.com"));
+    assert!(
+        shop.world.parts.seal.open("razorpay:another", &sealed).is_none(),
+        "it opens under its own name alone"
+    );
+    let events = "/api/integration/webhook/events";
+    for caller in [customer("a"), staff(), tests::service("wallet:topup")] {
+        shop.world.get(&caller, events).await.expect_problem(403, "forbidden");
+        shop.world
+            .post(&caller, &format!("{events}/razorpay:ev/replay"), "")
+            .await
+            .expect_problem(403, "forbidden");
+    }
+    let unknown = shop.world.post(&admin(), &format!("{events}/razorpay:none/replay"), "").await;
+    unknown.expect_problem(404, "event_not_found");
+    let unsigned = Request::get(events).body(Body::empty()).unwrap();
+    shop.world.send(None, unsigned).await.expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn events_are_listed_newest_first_page_by_page() {
+    let shop = shop().await;
+    for at in 0..7 {
+        let body = format!(r#"{{"event":"some.type{at}","payload":{{}}}}"#);
+        shop.send("razorpay", &format!("e{at}"), &body, false).await.expect(200);
+        shop.world.clock.advance(std::time::Duration::from_secs(1));
+    }
+    let (topup, payment) = shop.paid("a", "500", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "paid"), "processed").await;
+    let events = "/api/integration/webhook/events";
+    let ids = |answer: &tests::Answer| -> Vec<String> {
+        let list = answer.json()["events"].as_array().unwrap().clone();
+        list.iter().map(|event| event["event_id"].as_str().unwrap().replace("razorpay:", "")).collect()
+    };
+    let first = shop.world.get(&admin(), &format!("{events}?limit=3")).await.expect(200);
+    assert_eq!(
+        (ids(&first), first.field("/total")),
+        (vec!["paid".into(), "e6".into(), "e5".into()], 8.into())
+    );
+    let cursor = first.text("/next_cursor");
+    let second = shop.world.get(&admin(), &format!("{events}?limit=3&cursor={cursor}")).await.expect(200);
+    assert_eq!(ids(&second), ["e4", "e3", "e2"]);
+    let skipped = shop.world.get(&admin(), &format!("{events}?limit=2&skip=6")).await.expect(200);
+    assert_eq!((ids(&skipped), skipped.field("/next_cursor")), (vec!["e1".into(), "e0".into()], Value::Null));
+    let ignored = shop.world.get(&admin(), &format!("{events}?status=ignored&limit=1")).await.expect(200);
+    assert_eq!((ids(&ignored), ignored.field("/total")), (vec!["e6".into()], 7.into()));
+    let other = shop.world.get(&admin(), &format!("{events}?status=processed&cursor={cursor}")).await;
+    other.expect_problem(400, "invalid_cursor");
+    let bad = shop.world.get(&admin(), &format!("{events}?status=lost&x=1")).await;
+    assert_eq!(bad.expect_problem(400, "invalid_request").offending(), ["/status", "/x"]);
+}
