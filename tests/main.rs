@@ -27,11 +27,13 @@ mod wallet_api {
 }
 mod payments_api {
     mod clawbacks;
+    mod corners;
+    mod forged;
     mod monitor;
     mod paypal_certificates;
     mod topups;
     mod vectors;
-    mod webhooks;
+    pub mod webhooks;
 }
 mod store_behaviour {
     mod costs;

@@ -77,6 +77,7 @@ fn books() -> Books {
         orders: memory.orders.values().cloned().collect(),
         owed: vec![],
         topups: vec![],
+        led: Default::default(),
         entries: memory.entries.values().cloned().collect(),
     }
 }

@@ -61,7 +61,10 @@ async fn a_gateway_that_is_down_is_asked_again_later_and_given_up_after_three_da
 #[tokio::test]
 async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
     let shop = shop().await;
-    let (topup, payment) = shop.paid("a", "75", "razorpay").await;
+    let begun = shop.initiate("a", "75", "razorpay").await.expect(201);
+    let topup = begun.text("/topup_id");
+    // The gateway itself does not know yet that it is captured.
+    let payment = shop.pay(&begun.text("/gateway_order_id"), "authorized");
     let mut about = shop.about(&topup, &payment, "back");
     shop.expect("razorpay.refund_processed", &about, "parked").await;
     shop.world.clock.advance(std::time::Duration::from_secs(86_399));

@@ -8,13 +8,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tests::{Shop, admin, customer, staff};
 
-async fn shop() -> Shop {
+pub async fn shop() -> Shop {
     let shop = Shop::new().await;
     shop.world.a_wallet("a", "").await;
     shop
 }
 
-fn paid_by(gateway: &str) -> &'static str {
+pub fn paid_by(gateway: &str) -> &'static str {
     match gateway {
         "stripe" => "stripe.checkout_session_completed",
         "paypal" => "paypal.payment_capture_completed",
@@ -119,110 +119,6 @@ async fn every_sample_that_is_money_credits_and_no_other_does() {
     }
 }
 
-/// Attack 20: each forgery is a 401, and leaves nothing.
-#[tokio::test]
-async fn a_forged_delivery_is_refused_and_nothing_of_it_is_stored() {
-    for gateway in ["razorpay", "stripe", "paypal", "google-pay"] {
-        let shop = shop().await;
-        let keeper = if gateway == "google-pay" { "razorpay" } else { gateway };
-        let (topup, payment) = shop.paid("a", "500", keeper).await;
-        let body = Shop::body(paid_by(gateway), &shop.about(&topup, &payment, "ev1"));
-        let before = items(&shop).await;
-        let forged = shop.send(gateway, "ev1", &body, true).await;
-        forged.expect_problem(401, "unauthenticated");
-        let good = shop.fakes.headers(keeper, "ev1", &body, false);
-        let rewritten = serde_json::from_str::<Value>(&body).unwrap();
-        let rewritten = serde_json::to_string_pretty(&rewritten).unwrap();
-        shop.send_with(gateway, &good, rewritten.as_bytes()).await.expect_problem(401, "unauthenticated");
-        let more = body.replace("50000", "5000000").replace("500.00", "50000.00");
-        shop.send_with(gateway, &good, more.as_bytes()).await.expect_problem(401, "unauthenticated");
-        shop.send_with(gateway, &[], body.as_bytes()).await.expect_problem(401, "unauthenticated");
-        for at in 0..good.len() {
-            let missing: Vec<_> = good
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != at)
-                .map(|(_, pair)| pair.clone())
-                .collect();
-            let needed = good[at].0 != "x-razorpay-event-id";
-            let mut repeated = good.clone();
-            repeated.push(good[at].clone());
-            if needed {
-                shop.send_with(gateway, &missing, body.as_bytes())
-                    .await
-                    .expect_problem(401, "unauthenticated");
-            }
-            shop.send_with(gateway, &repeated, body.as_bytes()).await.expect_problem(401, "unauthenticated");
-        }
-        if keeper != "razorpay" {
-            // Older or newer than the tolerance.
-            shop.world.clock.advance(std::time::Duration::from_secs(301));
-            shop.send_with(gateway, &good, body.as_bytes()).await.expect_problem(401, "unauthenticated");
-            shop.world.clock.set("2026-01-15T09:54:59Z");
-            shop.send_with(gateway, &good, body.as_bytes()).await.expect_problem(401, "unauthenticated");
-            shop.world.clock.set(tests::world::START);
-        }
-        assert_eq!(items(&shop).await, before, "{gateway}: something was stored");
-        shop.world.expect_available("a", "0.00").await;
-        shop.send_with(gateway, &good, body.as_bytes()).await.expect(200);
-        shop.world.expect_available("a", "500.00").await;
-        shop.world.prove().await;
-    }
-}
-
-async fn items(shop: &Shop) -> u64 {
-    shop.world.app.store.accounts().await.unwrap().items
-}
-
-/// Attack 20: rotation.
-#[tokio::test]
-async fn a_secret_that_is_rotated_in_is_accepted_and_one_rotated_out_is_not() {
-    for secrets in ["newer,older", "older,newer"] {
-        let shop = Shop::configured(&[("SCRIP_RAZORPAY_WEBHOOK_SECRETS", secrets)], Default::default()).await;
-        shop.world.a_wallet("a", "").await;
-        let (topup, payment) = shop.paid("a", "5", "razorpay").await;
-        // The fakes sign with the first.
-        shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e"), "processed").await;
-    }
-    let shop = Shop::configured(&[("SCRIP_STRIPE_WEBHOOK_SECRETS", "whsec_new")], Default::default()).await;
-    let headers = [("stripe-signature".to_owned(), "t=1768471200,v1=00".to_owned())];
-    shop.send_with("stripe", &headers, b"{}").await.expect_problem(401, "unauthenticated");
-}
-
-/// Attack 21: another amount, currency, customer or order.
-#[tokio::test]
-async fn what_does_not_match_its_intent_is_quarantined_with_an_alert_and_not_credited() {
-    let shop = shop().await;
-    shop.world.a_wallet("b", "").await;
-    let (topup, payment) = shop.paid("a", "500", "razorpay").await;
-    let (other, _) = shop.paid("b", "500", "razorpay").await;
-    let right = shop.about(&topup, &payment, "right");
-    let with = |event: &str, change: &dyn Fn(&mut scrip::fakes::fixture::About)| {
-        let mut about = right.clone();
-        (about.event, about.payment) = (event.to_owned(), format!("pay_{event}"));
-        change(&mut about);
-        about
-    };
-    let wrong = [
-        with("amount", &|about| about.units = 50_001),
-        with("currency", &|about| about.currency = "USD".to_owned()),
-        with("customer", &|about| about.topup = other.clone()),
-        with("order", &|about| (about.topup, about.order) = (String::new(), "order_unknown".to_owned())),
-    ];
-    for about in &wrong {
-        shop.expect("razorpay.payment_captured", about, "quarantined").await;
-    }
-    shop.world.expect_available("a", "0.00").await;
-    shop.world.expect_available("b", "0.00").await;
-    let mut quarantined = shop.events("quarantined").await;
-    quarantined.sort();
-    assert_eq!(quarantined, ["razorpay:amount", "razorpay:currency", "razorpay:customer", "razorpay:order"]);
-    assert_eq!(alerts(&shop, "open").await, 4);
-    shop.expect("razorpay.payment_captured", &right, "processed").await;
-    shop.world.expect_available("a", "500.00").await;
-    shop.world.prove().await;
-}
-
 #[tokio::test]
 async fn the_status_of_a_customer_shows_top_ups_and_what_was_reported_of_them() {
     let shop = shop().await;
@@ -241,7 +137,7 @@ async fn the_status_of_a_customer_shows_top_ups_and_what_was_reported_of_them() 
     shop.world.prove().await;
 }
 
-async fn alerts(shop: &Shop, state: &str) -> usize {
+pub async fn alerts(shop: &Shop, state: &str) -> usize {
     let query = shop.world.raw().query().table_name(shop.world.app.store.table());
     let query = query.key_condition_expression("pk = :pk");
     let list = aws_sdk_dynamodb::types::AttributeValue::S(format!("L#a:{state}"));

@@ -53,6 +53,7 @@ pub struct Counter {
     policy: Arc<Policy>,
     now: Timestamp,
     step: u64,
+    gateway: Gateway,
 }
 
 /// How a report names what it is about.
@@ -70,11 +71,21 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// One empty wallet.
+    /// One empty wallet, and Razorpay.
     pub fn new() -> Self {
+        Self::with(Gateway::Razorpay)
+    }
+
+    /// One empty wallet, and a gateway.
+    pub fn with(gateway: Gateway) -> Self {
         let policy = Arc::new(Policy::standard(inr()).unwrap());
-        let mut counter =
-            Self { memory: Memory::default(), policy, now: Timestamp::parse(START).unwrap(), step: 0 };
+        let mut counter = Self {
+            memory: Memory::default(),
+            policy,
+            now: Timestamp::parse(START).unwrap(),
+            step: 0,
+            gateway,
+        };
         let cause = counter.cause(Operation::Create);
         counter.run(&CreateWallet {
             customer: customer(),
@@ -112,14 +123,14 @@ impl Counter {
         let command = InitiateTopUp {
             customer: customer(),
             amount: Amount::parse(&rupees.to_string()).unwrap(),
-            gateway: Gateway::Razorpay,
+            gateway: self.gateway,
             return_url: None,
             cause: Cause::of_request(Operation::TopUp, Some(&key), &RequestId::new("")),
         };
         let topup = command.id();
         self.follow_topup(&command);
         let placed = Placed { order: id(format!("order_{at}")), checkout: "{}".into(), checkout_url: None };
-        self.follow_topup(&PlaceTopUp { topup: topup.clone(), gateway: Gateway::Razorpay, placed });
+        self.follow_topup(&PlaceTopUp { topup: topup.clone(), gateway: self.gateway, placed });
         topup
     }
 
@@ -165,7 +176,7 @@ impl Counter {
         let key = IdempotencyKey::parse(&format!("topup{at}")).unwrap();
         let cause = Cause::of_request(Operation::TopUp, Some(&key), &RequestId::new(""));
         Told {
-            gateway: Gateway::Razorpay,
+            gateway: self.gateway,
             topup: (naming == Naming::Ours).then(|| TopUpId::mint(&customer(), &cause)),
             order: (naming != Naming::PaymentAlone).then(|| id(format!("order_{at}"))),
             payment: Some(id(payment)),

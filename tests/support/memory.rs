@@ -77,7 +77,13 @@ impl Memory {
         };
         let (moved, expired) = match (&needs.reversal, credited) {
             (Some(id), Some((_, credited))) => (
-                caused(Cause::of_reversal(id)),
+                topup
+                    .as_ref()
+                    .unwrap()
+                    .moves_with(id)
+                    .iter()
+                    .flat_map(|id| caused(Cause::of_reversal(id)))
+                    .collect(),
                 credited.expires_on.map_or(vec![], |date| caused(Cause::of_expiry(date, credited.class))),
             ),
             _ => (vec![], vec![]),
@@ -214,6 +220,7 @@ impl Memory {
                 seen: last,
                 reached: last,
                 owed: self.owed.get(customer).cloned().unwrap_or_default(),
+                led: self.topups.keys().cloned().collect(),
                 topups: self
                     .topups
                     .values()

@@ -7,22 +7,26 @@
 
 use domain::actor::{Actor, Role};
 use domain::context::Context;
-use domain::decide::reports::TakeReport;
 use domain::decide::topups::CloseTopUp;
 use domain::event::EventStatus;
-use domain::gateway::Fact;
 use domain::ids::{EventId, RequestId, TopUpId};
 use edge::seal::SealKeys;
 use edge::{App, telemetry};
-use gateways::{Answered, GatewayError, Gateways};
+use gateways::{GatewayError, Gateways};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{DuePayment, StoreError, keys};
 
 /// How many one look at the index takes.
 const BATCH: u16 = 25;
+
+/// How far apart runs are.
+const RUN_MILLIS: i64 = 5 * 60 * 1_000;
+
+/// How long a run goes on before it leaves the rest to the next: gateways may take seconds to answer.
+const TIME: Duration = Duration::from_mins(1);
 
 /// How long what could not be dealt with is left alone.
 const POSTPONE_SECONDS: u32 = 900;
@@ -99,8 +103,6 @@ enum Trouble {
     Store(#[from] StoreError),
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    #[error("an answer cannot be sealed")]
-    Seal,
 }
 
 /// Looks at what is due.
@@ -110,8 +112,10 @@ pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Look
     let (now, policy) = (desk.app.clock.now(), desk.app.policy.clone());
     let context = Context { now, actor, request, policy };
     let mut looked = Looked::default();
-    for shard in 0..keys::DUE_SHARDS {
-        shard_of(desk, (shard, wanted.limit), &context, &mut looked).await?;
+    // A backlog in one shard must not keep the others waiting: each run begins with another.
+    let first = u8::try_from(now.millis() / RUN_MILLIS % i64::from(keys::DUE_SHARDS)).unwrap_or(0);
+    for shard in (first..keys::DUE_SHARDS).chain(0..first) {
+        shard_of(desk, (shard, wanted.limit, started), &context, &mut looked).await?;
     }
     looked.success = looked.breakdown.failed == 0;
     looked.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -124,7 +128,7 @@ pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Look
 
 async fn shard_of(
     desk: &Desk,
-    (shard, limit): (u8, u32),
+    (shard, limit, started): (u8, u32, Instant),
     context: &Context,
     looked: &mut Looked,
 ) -> Result<(), StoreError> {
@@ -142,7 +146,8 @@ async fn shard_of(
             return Ok(());
         }
         for due in fresh {
-            if looked.breakdown.topups + looked.breakdown.reports >= limit {
+            let spent = started.elapsed() >= TIME;
+            if spent || looked.breakdown.topups + looked.breakdown.reports >= limit {
                 return Ok(());
             }
             seen.insert(due.clone());
@@ -168,13 +173,13 @@ async fn one(desk: &Desk, due: &DuePayment, context: &Context, looked: &mut Look
         DuePayment::Event(id) => {
             looked.breakdown.reports += 1;
             let before = desk.app.store.event(id).await?.map(|(event, _)| event.status);
-            let (done, _) = desk.app.store.take_again(id, context).await?;
+            let (done, waiting) = desk.app.store.take_again(id, context).await?;
+            desk.app.store.follow(waiting, context).await;
             let after = done.as_ref().and_then(|done| done.event());
             let Some(after) = after else { return Ok(()) };
-            if after.status == EventStatus::Parked {
-                let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
-                let later = later.min(after.waits_until().max(context.now));
-                desk.app.store.postpone_payment(due, later).await?;
+            match after.next_visit(context.now) {
+                Some(later) => desk.app.store.postpone_payment(due, later).await?,
+                None => desk.app.store.forget_payment(due).await?,
             }
             note(looked, id, before, after.status);
             Ok(())
@@ -203,16 +208,10 @@ async fn ask_once_more(
                 vec![]
             }
         };
-        for Answered { mut told, body } in
-            answers.into_iter().filter(|answer| answer.told.fact != Fact::Nothing)
-        {
-            told.topup = Some(id.clone());
-            let payment = told.payment.as_ref().map_or("none", |payment| payment.as_str());
-            let event = EventId::of(topup.gateway.as_str(), &format!("asked-{payment}"));
-            let body = desk.seal.seal(event.as_str(), body.as_bytes()).ok_or(Trouble::Seal)?;
-            let kind = "asked".to_owned();
-            let id = event.clone();
-            let report = TakeReport { id, kind, body, told: Some(told), topup: None, only_trouble: true };
+        for answered in answers {
+            let sealed = answered.report(&topup, |name, body| desk.seal.seal(name, body));
+            let Some(report) = sealed else { continue };
+            let event = report.id.clone();
             let done = store.take_report(report, context).await?;
             if let Some(taken) = done.event() {
                 note(looked, &event, None, taken.status);

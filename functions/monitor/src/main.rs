@@ -11,5 +11,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
     let desk = Desk { app, gateways, seal };
-    lambda_runtime::run(service_fn(|event| monitor::handle(&desk, event))).await
+    lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&desk, event)))).await
 }

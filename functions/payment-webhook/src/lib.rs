@@ -14,12 +14,12 @@ use domain::actor::{Actor, Role};
 use domain::context::Context;
 use domain::decide::reports::TakeReport;
 use domain::gateway::{Gateway, Handle, Told};
-use domain::ids::{EventId, RequestId};
+use domain::ids::RequestId;
 use edge::raw::Raw;
 use edge::routes::complete;
 use edge::seal::SealKeys;
 use edge::{App, Problem, reply};
-use gateways::{Answered, Delivery, Endpoint, Gateways, VerifyError};
+use gateways::{Delivery, Endpoint, Gateways, VerifyError};
 use http::StatusCode;
 use std::collections::BTreeSet;
 use utoipa::OpenApi;
@@ -131,14 +131,10 @@ async fn capture(desk: &Desk, told: &Told, context: &Context) -> Result<(), Prob
         tracing::warn!(topup = %topup.id, %error, "an approved order cannot be captured");
         Problem::gateway_unavailable()
     })?;
-    for Answered { mut told, body } in answers {
-        told.topup = Some(topup.id.clone());
-        let payment = told.payment.as_ref().map_or("none", |payment| payment.as_str());
-        let id = EventId::of(Endpoint::PayPal.as_str(), &format!("asked-{payment}"));
-        let body = desk.seal.seal(id.as_str(), body.as_bytes()).ok_or_else(Problem::internal)?;
-        let kind = "asked".to_owned();
-        let report = TakeReport { id, kind, body, told: Some(told), topup: None, only_trouble: true };
-        store.take_report(report, context).await?;
+    for answered in answers {
+        if let Some(report) = answered.report(&topup, |name, body| desk.seal.seal(name, body)) {
+            store.take_report(report, context).await?;
+        }
     }
     Ok(())
 }

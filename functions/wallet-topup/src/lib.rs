@@ -62,21 +62,24 @@ pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Respo
     let context = ask.context(&desk.app)?;
     let begun = desk.app.store.execute(&command, &context).await?;
     let (topup, waiting) = begun.topup().ok_or_else(Problem::internal)?;
-    let (topup, mut waiting) = (topup.clone(), waiting.to_vec());
+    let (topup, waiting) = (topup.clone(), waiting.to_vec());
     // What was begun and not placed is resumed: its first answer is this one.
-    let done = if topup.placed.is_some() {
-        begun
-    } else {
-        let placed = desk.gateways.place(&topup).await.map_err(|error| failed(&topup, &error))?;
-        let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
-        let done = desk.app.store.execute(&place, &context).await?;
-        waiting.extend(done.topup().map(|(_, waiting)| waiting.to_vec()).unwrap_or_default());
-        Done { replayed: false, ..done }
-    };
-    let (topup, _) = done.topup().ok_or_else(Problem::internal)?;
-    let answer = reply::done(&done, Some(location(&topup.id)), &views::initiated(topup)?);
+    let placed = if topup.placed.is_some() { Ok(begun) } else { place(&desk, &topup, &context).await };
+    // Reports that came before the top-up are taken now, whatever the gateway does.
     follow(&desk, waiting, &context).await;
-    answer
+    let done = placed?;
+    let (topup, waiting) = done.topup().ok_or_else(Problem::internal)?;
+    follow(&desk, waiting.to_vec(), &context).await;
+    reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &desk.seal)?)
+}
+
+/// Has the gateway make its order, and keeps it; what a client needs to pay may be a secret, and is sealed.
+async fn place(desk: &Desk, topup: &TopUp, context: &Context) -> Result<Done, Problem> {
+    let mut placed = desk.gateways.place(topup).await.map_err(|error| failed(topup, &error))?;
+    placed.checkout = views::seal(&desk.seal, topup, &placed.checkout)?;
+    let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
+    let done = desk.app.store.execute(&place, context).await?;
+    Ok(Done { replayed: false, ..done })
 }
 
 /// A top-up as it stands.

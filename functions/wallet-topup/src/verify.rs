@@ -8,9 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::authz::Action;
 use domain::context::Context;
-use domain::decide::reports::TakeReport;
 use domain::gateway::{Fact, Gateway};
-use domain::ids::EventId;
 use domain::topup::TopUp;
 use edge::topup::TopUpBody;
 use edge::{Ask, Problem, reply};
@@ -30,11 +28,13 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let credited = topup.credited.as_ref().is_some_and(|credited| credited.payment == word.payment);
     if !credited {
         let context = ask.context(&desk.app)?;
-        let answered = desk.gateways.ask_payment(&topup, &word.payment).await;
-        if let Some(answered) = answered.map_err(|error| failed(&topup, &error))? {
-            take(&desk, &topup, answered, &context).await?;
-        } else {
+        let answers = desk.gateways.ask_payment(&topup, &word.payment).await;
+        let answers = answers.map_err(|error| failed(&topup, &error))?;
+        if answers.is_empty() {
             return Err(Problem::field("/gateway_payment_id", "is not known to the gateway"));
+        }
+        for answered in answers {
+            take(&desk, &topup, answered, &context).await?;
         }
     }
     let topup = desk.app.store.topup(&word.topup).await?.ok_or_else(unknown)?;
@@ -54,22 +54,19 @@ fn check_signature(desk: &Desk, topup: &TopUp, word: &wire::Word) -> Result<(), 
 
 /// Takes what the gateway answered as it takes a webhook; it is kept only if something is wrong with it.
 async fn take(desk: &Desk, topup: &TopUp, answered: Answered, context: &Context) -> Result<(), Problem> {
-    let Answered { mut told, body } = answered;
-    let placed = topup.placed.as_ref().map(|placed| &placed.order);
+    let told = &answered.told;
     let named = told.topup.as_ref() == Some(&topup.id);
-    let by_order = told.topup.is_none() && (told.order.as_ref() == placed || told.payment.as_ref() == placed);
-    if !named && !by_order {
+    // A payment that names no top-up is this one's only if it is of the order that the gateway made for it.
+    let by_order = topup.placed.as_ref().is_some_and(|placed| {
+        told.topup.is_none()
+            && (told.order.as_ref() == Some(&placed.order) || told.payment.as_ref() == Some(&placed.order))
+    });
+    let of_credited = matches!(told.fact, Fact::Reversed { .. });
+    if !named && !by_order && !of_credited {
         return Err(Problem::field("/gateway_payment_id", "is not a payment of this top-up"));
     }
-    if told.fact == Fact::Nothing {
-        return Ok(());
+    if let Some(report) = answered.report(topup, |name, body| desk.seal.seal(name, body)) {
+        desk.app.store.take_report(report, context).await?;
     }
-    told.topup = Some(topup.id.clone());
-    let payment = told.payment.as_ref().map_or("none", |payment| payment.as_str());
-    let id = EventId::of(topup.gateway.as_str(), &format!("asked-{payment}"));
-    let body = desk.seal.seal(id.as_str(), body.as_bytes()).ok_or_else(Problem::internal)?;
-    let kind = "asked".to_owned();
-    let report = TakeReport { id, kind, body, told: Some(told), topup: None, only_trouble: true };
-    desk.app.store.take_report(report, context).await?;
     Ok(())
 }

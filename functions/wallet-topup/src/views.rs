@@ -3,9 +3,12 @@
 //! **Invariant:** the answer to the request that began a top-up is rendered from what never changes of it, so a
 //! replay repeats it byte for byte.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::topup::TopUp;
 use edge::Problem;
 use edge::json::Number;
+use edge::seal::SealKeys;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -32,16 +35,28 @@ pub(crate) struct Initiated {
     expires_at: String,
 }
 
+/// What a client needs to pay may hold a secret of the gateway's: it is sealed under the top-up's name.
+pub(crate) fn seal(keys: &SealKeys, topup: &TopUp, checkout: &str) -> Result<String, Problem> {
+    let sealed = keys.seal(topup.id.as_str(), checkout.as_bytes()).ok_or_else(Problem::internal)?;
+    Ok(STANDARD.encode(sealed))
+}
+
 /// A top-up as it was begun.
-pub(crate) fn initiated(topup: &TopUp) -> Result<Initiated, Problem> {
+pub(crate) fn initiated(topup: &TopUp, keys: &SealKeys) -> Result<Initiated, Problem> {
     let placed = topup.placed.as_ref().ok_or_else(Problem::internal)?;
+    let opened =
+        STANDARD.decode(&placed.checkout).ok().and_then(|sealed| keys.open(topup.id.as_str(), &sealed));
+    let checkout = opened.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+        tracing::error!(topup = %topup.id, "what was sealed cannot be opened: is its key still configured?");
+        Problem::internal()
+    })?;
     Ok(Initiated {
         topup_id: topup.id.to_string(),
         gateway: topup.gateway.as_str(),
         gateway_order_id: placed.order.to_string(),
         amount: Number::money(topup.amount, topup.currency),
         currency: topup.currency.code(),
-        checkout: RawValue::from_string(placed.checkout.clone()).map_err(|_| Problem::internal())?,
+        checkout: RawValue::from_string(checkout).map_err(|_| Problem::internal())?,
         checkout_url: placed.checkout_url.clone(),
         status: "PENDING",
         expires_at: topup.expires_at.to_string(),

@@ -8,9 +8,11 @@ use crate::clock::TestClock;
 use crate::data::DataDir;
 use crate::platform::Link;
 use domain::audit::{Difference, prove};
+use domain::cause::Cause;
 use domain::currency::Currency;
 use domain::entry::{Entry, EntryType};
 use domain::hash::Hash;
+use domain::ids::CustomerId;
 use domain::money::Money;
 use edge::cursor::CursorKey;
 use std::collections::BTreeMap;
@@ -50,6 +52,7 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
     let list = store.accounts().await?;
     let mut audit = Audit { items: list.items, ..Audit::default() };
     let mut chains = String::new();
+    let mut payments: BTreeMap<Cause, CustomerId> = BTreeMap::new();
     for (customer, named) in &list.wallets {
         let (books, unreadable) = store.books(customer, named).await?;
         let proof = prove(&books);
@@ -57,6 +60,14 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
             audit.differences.extend(unreceived(store, sent).await?);
         }
         audit.accounts += u64::from(books.account.is_some());
+        // Law 7 across wallets: a payment is credited once.
+        for payment in proof.payments {
+            if let Some(other) = payments.insert(payment.clone(), customer.clone()) {
+                let (account, at) = (format!("w:{customer}"), Some(payment.to_string()));
+                let detail = format!("this payment has been credited to w:{other} too");
+                audit.differences.push(Difference { account, at, detail });
+            }
+        }
         audit.entries += proof.entries;
         for (key, sum) in proof.sums {
             let total = audit.sums.entry(key).or_default();

@@ -10,10 +10,14 @@ use crate::ids::{AlertId, EventId, RequestId, TopUpId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
+use crate::topup::Reversal;
 use std::collections::BTreeMap;
 
 /// How long a report waits for what it lacks before someone is told: a day.
 pub const WAIT_SECONDS: u32 = 86_400;
+
+/// For how long one that waits is looked at again by itself: thirty days.
+pub const LOOK_SECONDS: u32 = 30 * 86_400;
 
 /// How many reports wait under one handle.
 pub const MAX_WAITING: usize = 50;
@@ -102,6 +106,19 @@ pub struct Event {
 }
 
 impl Event {
+    /// When it is looked at next if nothing comes of it: while it waits for something that may still arrive.
+    pub fn next_visit(&self, now: Timestamp) -> Option<Timestamp> {
+        let waits = self.under.is_some() && !self.status.is_final();
+        let late = self.received_at.plus_seconds(LOOK_SECONDS).is_none_or(|until| now >= until);
+        if !waits || late {
+            return None;
+        }
+        let seconds = if self.status == EventStatus::Parked { 900 } else { 21_600 };
+        let next = now.plus_seconds(seconds)?;
+        // On the day it has waited for, someone is told without delay.
+        Some(if now < self.waits_until() { next.min(self.waits_until()) } else { next })
+    }
+
     /// Until when it waits.
     pub fn waits_until(&self) -> Timestamp {
         self.received_at.plus_seconds(WAIT_SECONDS).unwrap_or(self.received_at)
@@ -145,6 +162,10 @@ pub mod reasons {
         /// Parked.
         NO_TOPUP = "the top-up that it names is not known yet";
         /// Parked.
+        NO_ORDER = "the gateway's order that it names is not known yet";
+        /// Quarantined.
+        CAME_BACK = "a quarantined payment that had gone back is ours again";
+        /// Parked.
         NO_CAPTURE = "the payment that it is about has not been reported as captured";
         /// Ignored.
         SAME_AS_ANOTHER = "says the same as a report that is quarantined";
@@ -168,8 +189,16 @@ pub struct Stray {
     pub amount: Money,
     /// In which currency.
     pub currency: Currency,
-    /// What refunds and disputes have taken of it, each in all.
-    pub reversed: BTreeMap<ReversalId, Money>,
+    /// What has been reported of its refunds and disputes.
+    pub reversed: BTreeMap<ReversalId, Reversal>,
+}
+
+impl Stray {
+    /// How much of it has gone back.
+    pub fn gone(&self) -> Money {
+        let gone: Money = self.reversed.values().map(Reversal::comes_to).sum();
+        gone.min(self.amount)
+    }
 }
 
 /// Where a handle leads.

@@ -88,6 +88,21 @@ impl ReversalId {
         Self(format!("refund:{}:{id}", gateway.as_str()))
     }
 
+    /// A reversal that names no dispute: how PayPal takes a dispute's money.
+    pub fn reversal(gateway: Gateway, id: &GatewayId) -> Self {
+        Self(format!("reversal:{}:{id}", gateway.as_str()))
+    }
+
+    /// True if it is one that names no dispute.
+    pub fn is_unnamed(&self) -> bool {
+        self.0.starts_with("reversal:")
+    }
+
+    /// True if it is a dispute.
+    pub fn is_dispute(&self) -> bool {
+        self.0.starts_with("dispute:")
+    }
+
     /// A dispute.
     pub fn dispute(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("dispute:{}:{id}", gateway.as_str()))

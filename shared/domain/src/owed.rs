@@ -59,6 +59,8 @@ pub struct OwedChange {
     pub cancelled: Money,
     /// What had expired and is not owed.
     pub forgiven: Option<Forgiven>,
+    /// What had been forgiven and is taken back no longer, so that it could be forgiven again.
+    pub restored: Option<Forgiven>,
     /// The number of the entry after which it took effect.
     pub seq: u64,
     /// When.
@@ -126,6 +128,9 @@ impl Owed {
         if let Some(forgiven) = change.forgiven {
             self.forgive(forgiven)?;
         }
+        if let Some(restored) = change.restored {
+            self.restore(restored);
+        }
         Some(())
     }
 
@@ -136,6 +141,15 @@ impl Owed {
         debt.amount = debt.amount.checked_sub(by)?;
         self.debts.retain(|debt| !debt.amount.is_zero());
         Some(())
+    }
+
+    /// What was forgotten meanwhile needs no restoring.
+    fn restore(&mut self, less: Forgiven) {
+        let same = |had: &&mut Forgiven| had.date == less.date && had.class == less.class;
+        if let Some(had) = self.forgiven.iter_mut().find(same) {
+            had.amount = had.amount.saturating_sub(less.amount);
+        }
+        self.forgiven.retain(|had| !had.amount.is_zero());
     }
 
     fn forgive(&mut self, more: Forgiven) -> Option<()> {

@@ -241,6 +241,11 @@ impl Posting {
         self.holds.get(id).map(|(hold, _)| hold)
     }
 
+    /// The version that the account will have.
+    pub fn next_version(&self) -> u64 {
+        self.was + 1
+    }
+
     /// True if something was recorded about what is owed.
     pub fn has_owed(&self) -> bool {
         !self.owed.is_empty()

@@ -23,15 +23,15 @@ const MAX_NAMED: usize = 100;
 /// How many reports a top-up names: the newest.
 const MAX_EVENTS: usize = 10;
 
-/// How many refunds and disputes a top-up keeps apart.
-pub const MAX_REVERSALS: usize = 200;
+/// How many refunds and disputes a top-up keeps apart: all of them may change in one transaction.
+pub const MAX_REVERSALS: usize = 40;
 
 /// What the gateway made of the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
     /// The gateway's order (checkout session).
     pub order: GatewayId,
-    /// What the client's SDK needs, as JSON.
+    /// What the client's SDK needs, as JSON, sealed.
     pub checkout: String,
     /// A page on which the customer can pay.
     pub checkout_url: Option<String>,
@@ -63,8 +63,8 @@ pub struct Reversal {
     pub taken: Option<Money>,
     /// The most that was reported as lost.
     pub lost: Option<Money>,
-    /// It has come to nothing; whatever else is reported, before or after.
-    pub returned: bool,
+    /// It has come to nothing, whatever else is reported, before or after; how much that was about.
+    pub returned: Option<Money>,
     /// How much of the credit goes to it: taken back, owed, or expired before it could be.
     pub allotted: Money,
     /// How much of that had expired, and is not owed.
@@ -76,7 +76,7 @@ pub struct Reversal {
 impl Reversal {
     /// What it comes to by what has been reported, in any order.
     pub fn comes_to(&self) -> Money {
-        if self.returned { Money::ZERO } else { self.taken.or(self.lost).unwrap_or(Money::ZERO) }
+        if self.returned.is_some() { Money::ZERO } else { self.taken.or(self.lost).unwrap_or(Money::ZERO) }
     }
 
     /// Takes another report of it.
@@ -84,7 +84,7 @@ impl Reversal {
         match phase {
             Phase::Taken => self.taken = self.taken.max(Some(amount)),
             Phase::Lost => self.lost = self.lost.max(Some(amount)),
-            Phase::Returned => self.returned = true,
+            Phase::Returned => self.returned = self.returned.max(Some(amount)),
         }
     }
 }
@@ -127,6 +127,8 @@ pub struct TopUp {
     pub visit: Option<Timestamp>,
     /// The wallet's entry that last changed it (zero: none yet).
     pub seq: u64,
+    /// The wallet's version that last changed it (zero: none yet).
+    pub wallet_version: u64,
     /// Counts its changes; the guard against a stale read.
     pub version: u64,
 }
@@ -156,6 +158,15 @@ impl TopUp {
         }
     }
 
+    /// The refunds and disputes that may move when one of them is reported: itself, and where they are told apart only
+    /// by their sums, the others.
+    pub fn moves_with(&self, reported: &ReversalId) -> Vec<ReversalId> {
+        let linked = |id: &&ReversalId| *id != reported && (id.is_unnamed() || id.is_dispute());
+        let others = self.reversals.keys().filter(linked).cloned();
+        let paypal = self.gateway == Gateway::PayPal;
+        std::iter::once(reported.clone()).chain(others.filter(|_| paypal)).collect()
+    }
+
     /// Notes movements that it caused.
     pub fn note(&mut self, transactions: impl IntoIterator<Item = TransactionId>) {
         self.transactions.extend(transactions);
@@ -176,21 +187,53 @@ impl TopUp {
         self.reversals.values().map(|reversal| reversal.allotted).sum()
     }
 
+    /// What each refund and dispute comes to by what has been reported, in any order.
+    ///
+    /// PayPal takes a dispute's money by reversals that do not name the dispute: those that were won give back of
+    /// what reversals took, and those that were lost count only beyond what reversals took.
+    fn comes_to(&self) -> BTreeMap<ReversalId, Money> {
+        let mut all: BTreeMap<ReversalId, Money> =
+            self.reversals.iter().map(|(id, reversal)| (id.clone(), reversal.comes_to())).collect();
+        let won = self
+            .reversals
+            .iter()
+            .filter(|(id, _)| id.is_dispute())
+            .filter_map(|(_, reversal)| reversal.returned);
+        let mut won: Money = won.sum();
+        let mut unnamed = Money::ZERO;
+        for (_, amount) in all.iter_mut().filter(|(id, _)| id.is_unnamed()) {
+            let back = won.min(*amount);
+            won = won.saturating_sub(back);
+            *amount = amount.saturating_sub(back);
+            unnamed = [unnamed, *amount].into_iter().sum();
+        }
+        let lost = |reversal: &Reversal| reversal.taken.is_none();
+        for (id, amount) in all.iter_mut().filter(|(id, _)| id.is_dispute()) {
+            if self.reversals.get(id).is_some_and(lost) {
+                let counted = unnamed.min(*amount);
+                unnamed = unnamed.saturating_sub(counted);
+                *amount = amount.saturating_sub(counted);
+            }
+        }
+        all
+    }
+
     /// Allots the credit anew after a report; gives what changes, decreases first.
     ///
     /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id.
     pub fn allot(&mut self) -> Vec<Shift> {
+        let wanted = self.comes_to();
+        let wants = |id: &ReversalId| wanted.get(id).copied().unwrap_or(Money::ZERO);
         let mut shifts = Vec::new();
         for (id, reversal) in &mut self.reversals {
-            let wanted = reversal.comes_to();
-            if wanted < reversal.allotted {
-                shifts.push(Shift { id: id.clone(), from: reversal.allotted, to: wanted });
-                reversal.allotted = wanted;
+            if wants(id) < reversal.allotted {
+                shifts.push(Shift { id: id.clone(), from: reversal.allotted, to: wants(id) });
+                reversal.allotted = wants(id);
             }
         }
         let mut free = self.amount.saturating_sub(self.reversed());
         for (id, reversal) in &mut self.reversals {
-            let lacks = reversal.comes_to().saturating_sub(reversal.allotted).min(free);
+            let lacks = wants(id).saturating_sub(reversal.allotted).min(free);
             if lacks.is_zero() {
                 continue;
             }

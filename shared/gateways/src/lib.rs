@@ -25,9 +25,28 @@ pub use error::{Forged, GatewayError, VerifyError};
 pub use http_client::client;
 pub use razorpay::receipt;
 
+use domain::decide::reports::TakeReport;
 use domain::gateway::{Fact, Gateway, Told};
-use domain::ids::GatewayId;
+use domain::ids::{EventId, GatewayId};
 use domain::topup::{Placed, TopUp};
+
+impl Answered {
+    /// The report that the answer is, about a top-up: kept only if something is wrong with it, and then sealed.
+    ///
+    /// `None` if it moves nothing, or cannot be sealed.
+    pub fn report(self, topup: &TopUp, seal: impl Fn(&str, &[u8]) -> Option<Vec<u8>>) -> Option<TakeReport> {
+        let about = match &self.told.fact {
+            Fact::Nothing => return None,
+            Fact::Reversed { id, .. } => id.as_str().replace(':', "-"),
+            Fact::Captured { .. } => self.told.payment.as_ref()?.to_string(),
+            Fact::Failed => format!("{}-failed", self.told.payment.as_ref()?),
+        };
+        let id = EventId::of(topup.gateway.as_str(), &format!("asked-{about}"));
+        let body = seal(id.as_str(), self.body.as_bytes())?;
+        let told = Some(Told { topup: Some(topup.id.clone()), ..self.told });
+        Some(TakeReport { id, kind: "asked".to_owned(), body, told, topup: None, only_trouble: true })
+    }
+}
 
 /// What a gateway answered about a payment, and the answer itself (kept if something is wrong with it).
 #[derive(Clone, Debug)]
@@ -59,13 +78,18 @@ impl Gateways {
 
     /// Asks what has become of a top-up; an approved PayPal order is captured.
     ///
-    /// Gives every payment that the gateway knows for it; those that moved no money say [`Fact::Nothing`].
+    /// Gives every payment that the gateway knows for it, and what has been refunded of each; what moved no money says
+    /// [`Fact::Nothing`]. An order that the gateway does not know (any more) has no payments.
     pub async fn ask(&self, topup: &TopUp) -> Result<Vec<Answered>, GatewayError> {
         let Some(placed) = &topup.placed else { return Ok(vec![]) };
-        match topup.gateway {
+        let answers = match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.payments_of(&placed.order).await,
-            Gateway::Stripe => self.stripe()?.ask(&placed.order).await,
+            Gateway::Stripe => self.stripe()?.payment(&placed.order).await,
             Gateway::PayPal => self.paypal()?.settle(topup, &placed.order).await,
+        };
+        match answers {
+            Err(GatewayError::Refused { status: 400 | 404 | 410, .. }) => Ok(vec![]),
+            answers => answers,
         }
     }
 
@@ -74,16 +98,12 @@ impl Gateways {
         &self,
         topup: &TopUp,
         payment: &GatewayId,
-    ) -> Result<Option<Answered>, GatewayError> {
+    ) -> Result<Vec<Answered>, GatewayError> {
         match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.payment(payment).await,
             Gateway::Stripe => self.stripe()?.payment(payment).await,
-            Gateway::PayPal => {
-                // The client's word names nothing that is asked about: the approved order is what it is.
-                let answers = self.ask(topup).await?;
-                let money = |answered: &Answered| matches!(answered.told.fact, Fact::Captured { .. });
-                Ok(answers.iter().find(|answered| money(answered)).or(answers.first()).cloned())
-            }
+            // The client's word names nothing that is asked about: the approved order is what it is.
+            Gateway::PayPal => self.ask(topup).await,
         }
     }
 

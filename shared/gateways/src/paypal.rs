@@ -124,7 +124,12 @@ impl PayPal {
     /// Captures the order if its customer has approved it; gives its payments.
     pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
         let url = format!("{}/v2/checkout/orders/{order}", self.base_url);
-        let mut text = call(self.authorized(self.http.get(&url)).await?).await?;
+        let asked = call(self.authorized(self.http.get(&url)).await?).await;
+        if let Err(GatewayError::Refused { status: 401, .. }) = asked {
+            // The token was revoked: the next call gets another.
+            *self.token.lock().await = None;
+        }
+        let mut text = asked?;
         let reply = json(&text)?;
         if Doc(&reply).text("/status") == Some("APPROVED") {
             let request = self.authorized(self.http.post(format!("{url}/capture"))).await?;
@@ -143,16 +148,18 @@ impl PayPal {
             };
         }
         let reply = json(&text)?;
-        let units = Doc(&reply).list("/purchase_units");
-        let captures = units.flat_map(|unit| unit.list("/payments/captures"));
-        captures
-            .map(|found| {
-                let fact = capture_fact(found);
-                let told = fact.and_then(|fact| capture(found, fact));
+        let mut answers = Vec::new();
+        for unit in Doc(&reply).list("/purchase_units") {
+            for found in unit.list("/payments/captures") {
+                let told = capture_fact(found).and_then(|fact| capture(found, fact));
                 let told = told.map(|told| Told { order: Some(order.clone()), ..told });
-                answered(told, found.0.to_string())
-            })
-            .collect()
+                answers.push(answered(told, found.0.to_string())?);
+            }
+            for found in unit.list("/payments/refunds") {
+                answers.push(answered(taken_back(found, false), found.0.to_string())?);
+            }
+        }
+        Ok(answers)
     }
 
     /// Signs a request with an access token, which is kept until shortly before it expires.
@@ -256,9 +263,8 @@ fn taken_back(resource: Doc<'_>, reversed: bool) -> Option<Told> {
     let related = resource.id("/supplementary_data/related_ids/capture_id");
     let payment = up.or(related).unwrap_or_else(|| id.clone());
     let (amount, currency) = money(resource.at("/amount"))?;
-    // A reversal is how a dispute takes its money: both are known by the capture, so that they are one.
     let reversal = if reversed {
-        ReversalId::dispute(Gateway::PayPal, &payment)
+        ReversalId::reversal(Gateway::PayPal, &id)
     } else {
         ReversalId::refund(Gateway::PayPal, &id)
     };
@@ -279,11 +285,11 @@ fn disputed(resource: Doc<'_>, nothing: Told) -> Option<Told> {
     };
     let transaction = resource.at("/disputed_transactions/0");
     let payment = transaction.id("/seller_transaction_id")?;
+    let id = ReversalId::dispute(Gateway::PayPal, &resource.id("/dispute_id")?);
     let refunded = resource.at("/dispute_outcome/amount_refunded");
     let amount =
         if phase == Phase::Lost && refunded.is_there() { refunded } else { resource.at("/dispute_amount") };
     let (amount, currency) = money(amount)?;
-    let id = ReversalId::dispute(Gateway::PayPal, &payment);
     Some(Told {
         topup: transaction.topup("/custom"),
         payment: Some(payment),

@@ -101,23 +101,43 @@ impl Razorpay {
         Ok(Placed { order, checkout: checkout.to_string(), checkout_url })
     }
 
-    pub async fn payment(&self, payment: &GatewayId) -> Result<Option<Answered>, GatewayError> {
+    pub async fn payment(&self, payment: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
         let url = format!("{}/v1/payments/{payment}", self.base_url);
         let text = match call(self.sign(self.http.get(url))).await {
             Ok(text) => text,
             // Razorpay answers 400 for an id that it does not know.
-            Err(GatewayError::Refused { status: 400 | 404, .. }) => return Ok(None),
+            Err(GatewayError::Refused { status: 400 | 404, .. }) => return Ok(vec![]),
             Err(error) => return Err(error),
         };
         let reply = json(&text)?;
-        answered(payment_told(Doc(&reply)), text).map(Some)
+        let mut answers = vec![answered(payment_told(Doc(&reply)), text)?];
+        answers.extend(self.refunds_of(Doc(&reply)).await?);
+        Ok(answers)
+    }
+
+    /// The refunds of a payment that says it has some.
+    async fn refunds_of(&self, payment: Doc<'_>) -> Result<Vec<Answered>, GatewayError> {
+        let some = payment.units("/amount_refunded").is_some_and(|units| units > 0);
+        let (true, Some(id)) = (some, payment.id("/id")) else { return Ok(vec![]) };
+        let url = format!("{}/v1/payments/{id}/refunds", self.base_url);
+        let reply = json(&call(self.sign(self.http.get(url))).await?)?;
+        let done = |refund: &Doc<'_>| refund.text("/status") == Some("processed");
+        let refunds = Doc(&reply).list("/items").filter(done).map(|refund| {
+            let payload = object!({"refund": {"entity": refund.0}, "payment": {"entity": payment.0}});
+            answered(refunded(Doc(&payload), Phase::Taken), refund.0.to_string())
+        });
+        refunds.collect()
     }
 
     pub async fn payments_of(&self, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
         let url = format!("{}/v1/orders/{order}/payments", self.base_url);
         let reply = json(&call(self.sign(self.http.get(url))).await?)?;
-        let payments = Doc(&reply).list("/items");
-        payments.map(|payment| answered(payment_told(payment), payment.0.to_string())).collect()
+        let mut answers = Vec::new();
+        for payment in Doc(&reply).list("/items") {
+            answers.push(answered(payment_told(payment), payment.0.to_string())?);
+            answers.extend(self.refunds_of(payment).await?);
+        }
+        Ok(answers)
     }
 
     fn sign(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -209,7 +229,8 @@ fn disputed(kind: &str, payload: Doc<'_>, nothing: Told) -> Option<Told> {
 /// A refund or dispute entity, with the payment's own entity where it is sent along.
 fn reversed(payload: Doc<'_>, entity: Doc<'_>, amount: &str, what: (ReversalId, Phase)) -> Option<Told> {
     let payment = payload.at("/payment/entity");
-    let currency = entity.currency("/currency")?;
+    // A dispute need not name its currency: it is the payment's.
+    let currency = entity.currency("/currency").or_else(|| payment.currency("/currency"))?;
     let amount = from_units(Gateway::Razorpay, entity.units(amount)?, currency)?;
     let (id, phase) = what;
     Some(Told {

@@ -96,24 +96,27 @@ impl Stripe {
         Ok(Placed { order, checkout: checkout.to_string(), checkout_url })
     }
 
-    /// What has become of a session or payment intent.
-    pub async fn ask(&self, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
-        Ok(self.payment(order).await?.into_iter().collect())
-    }
-
-    /// What a session or payment intent says.
-    pub async fn payment(&self, id: &GatewayId) -> Result<Option<Answered>, GatewayError> {
+    /// What a session or payment intent says, and how much of its charge has been refunded.
+    pub async fn payment(&self, id: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
         let is_session = id.as_str().starts_with("cs_");
-        let kind = if is_session { "checkout/sessions" } else { "payment_intents" };
-        let url = format!("{}/v1/{kind}/{id}", self.base_url);
+        let (kind, expand) = if is_session {
+            ("checkout/sessions", "payment_intent.latest_charge")
+        } else {
+            ("payment_intents", "latest_charge")
+        };
+        let url = format!("{}/v1/{kind}/{id}?expand[]={expand}", self.base_url);
         let text = match call(self.sign(self.http.get(url))).await {
             Ok(text) => text,
-            Err(GatewayError::Refused { status: 404, .. }) => return Ok(None),
+            Err(GatewayError::Refused { status: 404, .. }) => return Ok(vec![]),
             Err(error) => return Err(error),
         };
         let reply = json(&text)?;
-        let told = if is_session { session(Doc(&reply), false) } else { intent(Doc(&reply)) };
-        answered(told, text).map(Some)
+        let reply = Doc(&reply);
+        let told = if is_session { session(reply, false) } else { intent(reply) };
+        let charge = reply.at(if is_session { "/payment_intent/latest_charge" } else { "/latest_charge" });
+        let refunds = charge.units("/amount_refunded").is_some_and(|units| units > 0);
+        let refund = refunds.then(|| answered(charge_refunded(charge), charge.0.to_string())).transpose()?;
+        Ok([answered(told, text)?].into_iter().chain(refund).collect())
     }
 
     fn sign(&self, request: RequestBuilder) -> RequestBuilder {
@@ -207,14 +210,7 @@ fn told(kind: &str, object: Doc<'_>) -> Option<Told> {
         }
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => session(object, false),
         "checkout.session.async_payment_failed" => session(object, true),
-        "charge.refunded" => {
-            let charge = object.id("/id")?;
-            // The charge says how much of it has been refunded in all.
-            let id = ReversalId::refund(Gateway::Stripe, &charge);
-            let (amount, currency) = money(object, "/amount_refunded")?;
-            let told = naming(object, Fact::Reversed { id, phase: Phase::Taken, amount, currency });
-            Some(Told { charge: Some(charge), ..told })
-        }
+        "charge.refunded" => charge_refunded(object),
         "charge.dispute.funds_withdrawn" => disputed(object, Phase::Taken),
         "charge.dispute.funds_reinstated" => disputed(object, Phase::Returned),
         "charge.dispute.closed" => match object.text("/status")? {
@@ -224,6 +220,15 @@ fn told(kind: &str, object: Doc<'_>) -> Option<Told> {
         },
         _ => Some(naming(object, Fact::Nothing)),
     }
+}
+
+/// A charge says how much of it has been refunded in all.
+fn charge_refunded(charge: Doc<'_>) -> Option<Told> {
+    let id = charge.id("/id")?;
+    let (amount, currency) = money(charge, "/amount_refunded")?;
+    let reversal = ReversalId::refund(Gateway::Stripe, &id);
+    let told = naming(charge, Fact::Reversed { id: reversal, phase: Phase::Taken, amount, currency });
+    Some(Told { charge: Some(id), ..told })
 }
 
 fn disputed(object: Doc<'_>, phase: Phase) -> Option<Told> {

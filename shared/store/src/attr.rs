@@ -130,10 +130,6 @@ impl<'a> Reader<'a> {
         self.item.contains_key(name)
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.item.keys().map(String::as_str)
-    }
-
     pub(crate) fn flag(&self, name: &str) -> Result<bool, StoreError> {
         match self.item.get(name) {
             Some(AttributeValue::Bool(flag)) => Ok(*flag),

@@ -8,7 +8,7 @@
 use crate::Store;
 use crate::attr::{Item, text};
 use crate::error::StoreError;
-use crate::items::{account, entry, hold, order, owed, status, topup};
+use crate::items::{account, entry, hold, lead, order, owed, status, topup};
 use crate::keys::{self, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,6 +16,8 @@ use domain::account::{Account, StatusChange};
 use domain::audit::{Books, Difference};
 use domain::cause::Cause;
 use domain::entry::Entry;
+use domain::event::LeadTo;
+use domain::gateway::Handle;
 use domain::hold::Hold;
 use domain::ids::{CustomerId, OrderId, ReferralCode, TopUpId};
 use domain::order::Order;
@@ -122,6 +124,7 @@ impl Store {
             holds: again.holds,
             orders,
             owed: first.owed,
+            led: self.led(&topups).await?,
             topups,
             entries,
         };
@@ -177,6 +180,22 @@ impl Store {
         let mut topups: Vec<TopUp> = found.values().filter_map(read).collect();
         topups.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(topups)
+    }
+
+    /// The credited top-ups that their payment's own item leads to.
+    async fn led(&self, topups: &[TopUp]) -> Result<BTreeSet<TopUpId>, StoreError> {
+        let handle = |topup: &TopUp| {
+            let payment = &topup.credited.as_ref()?.payment;
+            Some((keys::lead(&Handle::of(topup.gateway, payment)), topup.id.clone()))
+        };
+        let wanted: HashMap<Key, TopUpId> = topups.iter().filter_map(handle).collect();
+        let keys: Vec<Key> = wanted.keys().cloned().collect();
+        let found = self.patiently(|| self.batch(&keys)).await?;
+        let leads = |(key, id): (&Key, &TopUpId)| {
+            let lead = lead::from_item(found.get(key)?).ok()?;
+            (lead.to == LeadTo::TopUp(id.clone())).then(|| id.clone())
+        };
+        Ok(wanted.iter().filter_map(leads).collect())
     }
 
     async fn orders_of(

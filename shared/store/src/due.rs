@@ -97,6 +97,21 @@ impl Store {
         self.put_off(due.key(), until).await
     }
 
+    /// Takes a top-up or report out of the index: nothing more is expected of it by itself.
+    pub async fn forget_payment(&self, due: &DuePayment) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(due.key().attributes()))
+            .update_expression("REMOVE dpk, dsk")
+            .condition_expression("attribute_exists(pk)");
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(unread(&error)),
+        }
+    }
+
     async fn put_off(&self, key: Key, until: Timestamp) -> Result<(), StoreError> {
         let request = self
             .client

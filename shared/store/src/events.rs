@@ -34,10 +34,14 @@ impl Store {
         let wanted = usize::from(skip) + usize::from(limit);
         let mut places = Vec::new();
         for status in statuses {
-            places.extend(self.places(&keys::event_list(*status), before, wanted + 1).await?);
+            for list in keys::event_lists(*status) {
+                places.extend(self.places(&list, before, wanted + 1).await?);
+            }
         }
         // Each place begins with its instant.
         places.sort_unstable_by(|a, b| b.cmp(a));
+        // One whose status has changed between two looks stands in both lists.
+        places.dedup();
         let more = places.len() > wanted;
         places.truncate(wanted);
         let next = places.last().filter(|_| more).cloned();
@@ -62,7 +66,18 @@ impl Store {
         status: EventStatus,
         limit: Option<u64>,
     ) -> Result<Option<u64>, StoreError> {
-        let list = keys::event_list(status);
+        let mut count = 0;
+        for list in keys::event_lists(status) {
+            count += self.count(&list, limit).await?;
+            if limit.is_some_and(|limit| count > limit) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(count))
+    }
+
+    /// How many places a list has; one past the limit is as good as more.
+    async fn count(&self, list: &str, limit: Option<u64>) -> Result<u64, StoreError> {
         let (mut count, mut start): (u64, Option<HashMap<String, AttributeValue>>) = (0, None);
         loop {
             let from = start.clone();
@@ -72,7 +87,7 @@ impl Store {
                         .query()
                         .table_name(&self.table)
                         .key_condition_expression("pk = :list")
-                        .expression_attribute_values(":list", text(&list))
+                        .expression_attribute_values(":list", text(list))
                         .select(Select::Count)
                         .set_exclusive_start_key(from.clone())
                         .send()
@@ -82,11 +97,8 @@ impl Store {
                 .await?;
             count += u64::try_from(output.count).unwrap_or(0);
             start = output.last_evaluated_key;
-            if limit.is_some_and(|limit| count > limit) {
-                return Ok(None);
-            }
-            if start.is_none() {
-                return Ok(Some(count));
+            if start.is_none() || limit.is_some_and(|limit| count > limit) {
+                return Ok(count);
             }
         }
     }

@@ -7,13 +7,13 @@
 //! | change of status | `A#w:<customer>` | `S#<version, 12 digits>` | |
 //! | entry | `E#w:<customer>` | `<cause>` | `by_account` by number |
 //! | order | `O#<order>` | `O` | |
-//! | change of what is owed | `A#w:<customer>` | `W#<version, 12 digits>#<n>` | |
+//! | change of what is owed | `A#w:<customer>` | `W#<version, 12 digits>#<n, 3 digits>` | |
 //! | top-up | `P#<topup>` | `P` | `due` until it has expired or is credited |
 //! | where a gateway's id leads | `G#<gateway>:<id>`, `G#<topup>` | `G` | |
 //! | gateway's report | `W#<event>` | `W` | `due` while it waits |
 //! | alert | `Y#<alert>` | `Y` | |
 //! | a customer's top-up | `L#t:<customer>` | `<instant>#<topup>` | |
-//! | report of a status | `L#e:<status>` | `<instant>#<event>` | |
+//! | report of a status | `L#e:<status>`, of processed and ignored ones `…:<shard>` | `<instant>#<event>` | |
 //! | open or closed alert | `L#a:<open or closed>` | `<instant>#<alert>` | |
 //! | a customer's registered order | `L#o:<customer>` | `<instant>#<order>` | |
 //! | referral code | `R#<code>` | `R` | |
@@ -182,7 +182,7 @@ pub fn due_shard(kind: DueKind, shard: u8) -> String {
 
 /// A change of what is owed.
 pub fn owed(customer: &CustomerId, version: u64, at: usize) -> Key {
-    Key::new(wallet_partition(customer), format!("W#{version:012}#{at}"))
+    Key::new(wallet_partition(customer), format!("W#{version:012}#{at:03}"))
 }
 
 /// A top-up.
@@ -220,16 +220,31 @@ pub fn topup_list(customer: &CustomerId) -> String {
     format!("L#t:{customer}")
 }
 
-/// The list of reports of a status.
-pub fn event_list(status: EventStatus) -> String {
-    format!("L#e:{}", status.as_str())
+/// How many lists share the reports that nobody need look at: every report is written to one of them.
+const EVENT_SHARDS: u8 = 8;
+
+/// The lists of reports of a status.
+pub fn event_lists(status: EventStatus) -> Vec<String> {
+    let name = status.as_str();
+    if status.is_final() {
+        (0..EVENT_SHARDS).map(|shard| format!("L#e:{name}:{shard}")).collect()
+    } else {
+        vec![format!("L#e:{name}")]
+    }
+}
+
+/// The list that a report of a status stands in.
+fn event_list(status: EventStatus, event: &EventId) -> String {
+    let shard = Hash::of(event.as_str()).bytes().first().copied().unwrap_or(0) % EVENT_SHARDS;
+    let name = status.as_str();
+    if status.is_final() { format!("L#e:{name}:{shard}") } else { format!("L#e:{name}") }
 }
 
 /// A place in a list.
 pub fn listing(listing: &Listing) -> Key {
     match listing {
         Listing::TopUp { id, at } => Key::new(topup_list(id.customer()), format!("{at}#{id}")),
-        Listing::Event { id, status, at } => Key::new(event_list(*status), format!("{at}#{id}")),
+        Listing::Event { id, status, at } => Key::new(event_list(*status, id), format!("{at}#{id}")),
         Listing::Alert { id, open, at } => {
             Key::new(format!("L#a:{}", if *open { "open" } else { "closed" }), format!("{at}#{id}"))
         }

@@ -69,7 +69,11 @@ impl Store {
         }
         let (Some(reversal), Some(topup)) = (&needs.reversal, &state.topup) else { return Ok(state) };
         let (Some(credited), customer) = (&topup.credited, topup.id.customer()) else { return Ok(state) };
-        let moved = self.entries_caused(customer, &Cause::of_reversal(reversal)).await?;
+        let mut moved = Vec::new();
+        for id in topup.moves_with(reversal) {
+            moved.extend(self.entries_caused(customer, &Cause::of_reversal(&id)).await?);
+        }
+        moved.sort_by_key(|entry| entry.seq);
         let expired = match credited.expires_on {
             Some(date) => self.entries_caused(customer, &Cause::of_expiry(date, credited.class)).await?,
             None => vec![],

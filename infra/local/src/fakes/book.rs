@@ -46,6 +46,17 @@ pub struct Payment {
     pub number: u64,
 }
 
+/// A refund of a payment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refund {
+    /// Its id.
+    pub id: String,
+    /// Of which payment.
+    pub payment: String,
+    /// How much.
+    pub units: u64,
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Book {
@@ -53,6 +64,9 @@ pub struct Book {
     pub orders: BTreeMap<String, Order>,
     /// By id.
     pub payments: BTreeMap<String, Payment>,
+    /// In the order made.
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
     count: u64,
 }
 
@@ -115,6 +129,16 @@ impl Book {
             order.status = if status == "captured" { "paid" } else { status }.to_owned();
         }
         Some(payment)
+    }
+
+    /// Refunds a payment, as far as there is something left; gives how much of it has been refunded in all.
+    pub fn refund(&mut self, id: &str, payment: &str, units: u64) -> u64 {
+        let Some(paid) = self.payments.get_mut(payment) else { return 0 };
+        let units = units.min(paid.units.saturating_sub(paid.refunded));
+        paid.refunded += units;
+        let refunded = paid.refunded;
+        self.refunds.push(Refund { id: id.to_owned(), payment: payment.to_owned(), units });
+        refunded
     }
 
     /// The newest captured payment of a customer with this gateway.

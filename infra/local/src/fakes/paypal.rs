@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an order is captured once, and only when its customer has approved it.
 
-use super::book::{Order, Payment};
+use super::book::{Order, Payment, Refund};
 use super::{Fakes, PREFIX, answer};
 use crate::Failure;
 use crate::data::DataDir;
@@ -133,7 +133,18 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
     answer(StatusCode::CREATED, &json!({"id": order.id, "status": "CREATED", "links": links}))
 }
 
-fn body(order: &Order, paid: Option<&Payment>) -> Value {
+fn body(order: &Order, paid: Option<&Payment>, refunds: &[Refund]) -> Value {
+    let refunds: Vec<Value> = refunds
+        .iter()
+        .filter(|refund| paid.is_some_and(|paid| paid.id == refund.payment))
+        .map(|refund| {
+            let up = format!("https://api-m.paypal.com/v2/payments/captures/{}", refund.payment);
+            json!({
+                "id": refund.id, "status": "COMPLETED", "links": [{"rel": "up", "href": up}],
+                "amount": {"currency_code": order.currency, "value": value(refund.units, &order.currency)},
+            })
+        })
+        .collect();
     let amount = json!({"currency_code": order.currency, "value": value(order.units, &order.currency)});
     let status = match order.status.as_str() {
         "paid" => "COMPLETED",
@@ -146,7 +157,7 @@ fn body(order: &Order, paid: Option<&Payment>) -> Value {
     json!({
         "id": order.id, "intent": "CAPTURE", "status": status,
         "purchase_units": [{
-            "reference_id": "default", "custom_id": order.topup, "amount": amount, "payments": {"captures": captures},
+            "reference_id": "default", "custom_id": order.topup, "amount": amount, "payments": {"captures": captures, "refunds": refunds},
         }],
     })
 }
@@ -157,7 +168,7 @@ async fn read(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Respon
         return answer(StatusCode::NOT_FOUND, &json!({"name": "RESOURCE_NOT_FOUND"}));
     };
     let paid = book.payments.values().find(|payment| payment.order == id && payment.status == "captured");
-    answer(StatusCode::OK, &body(order, paid))
+    answer(StatusCode::OK, &body(order, paid, &book.refunds))
 }
 
 async fn capture(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
@@ -166,7 +177,7 @@ async fn capture(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Res
         Some("approved" | "paid") => {
             let paid = fakes.write(|book| book.pay(&id, "captured"));
             let book = fakes.read();
-            let order = book.orders.get(&id).map(|order| body(order, paid.as_ref()));
+            let order = book.orders.get(&id).map(|order| body(order, paid.as_ref(), &book.refunds));
             answer(StatusCode::CREATED, &order.unwrap_or_default())
         }
         Some(_) => {

@@ -21,6 +21,7 @@ pub(super) fn router() -> Router<Arc<Fakes>> {
         .route("/v1/orders", post(create))
         .route("/v1/orders/{order}/payments", get(payments))
         .route("/v1/payments/{payment}", get(payment))
+        .route("/v1/payments/{payment}/refunds", get(refunds))
 }
 
 fn known(fakes: &Fakes, headers: &HeaderMap) -> bool {
@@ -102,5 +103,21 @@ async fn payments(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, Path(id):
     };
     let mine = book.payments.values().filter(|payment| payment.order == id);
     let items: Vec<Value> = mine.map(|payment| entity(payment, order)).collect();
+    answer(StatusCode::OK, &json!({"entity": "collection", "count": items.len(), "items": items}))
+}
+
+async fn refunds(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    if !known(&fakes, &headers) {
+        return stranger();
+    }
+    let book = fakes.read();
+    let order = book.payments.get(&id).and_then(|payment| book.orders.get(&payment.order));
+    let refunds = book.refunds.iter().filter(|refund| refund.payment == id).map(|refund| {
+        json!({
+            "id": refund.id, "entity": "refund", "amount": refund.units,
+            "currency": order.map(|order| &order.currency), "payment_id": id, "status": "processed", "notes": [],
+        })
+    });
+    let items: Vec<Value> = refunds.collect();
     answer(StatusCode::OK, &json!({"entity": "collection", "count": items.len(), "items": items}))
 }

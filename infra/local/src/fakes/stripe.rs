@@ -70,7 +70,7 @@ fn session_body(fakes: &Fakes, order: &Order, paid: Option<&Payment>) -> Value {
         "id": order.id, "object": "checkout.session", "amount_total": order.units,
         "currency": order.currency.to_ascii_lowercase(), "client_reference_id": order.topup,
         "metadata": {"topup_id": order.topup}, "mode": "payment",
-        "payment_intent": paid.map(|payment| payment.id.clone()),
+        "payment_intent": paid.map(|payment| intent_body(&Order { id: payment.id.clone(), ..order.clone() }, paid)),
         "payment_status": if paid.is_some() { "paid" } else { "unpaid" },
         "status": if paid.is_some() { "complete" } else { "open" },
         "url": format!("{}{PREFIX}/checkout/{}", fakes.url, order.id),
@@ -83,7 +83,10 @@ fn intent_body(order: &Order, paid: Option<&Payment>) -> Value {
         "amount_received": paid.map_or(0, |payment| payment.units),
         "currency": order.currency.to_ascii_lowercase(), "metadata": {"topup_id": order.topup},
         "client_secret": format!("{}_secret_local", order.id),
-        "latest_charge": paid.map(|payment| payment.charge.clone()),
+        "latest_charge": paid.map(|payment| json!({
+            "id": payment.charge, "object": "charge", "amount_refunded": payment.refunded,
+            "currency": order.currency.to_ascii_lowercase(), "payment_intent": payment.id,
+        })),
         "status": if paid.is_some() { "succeeded" } else { "requires_payment_method" },
     })
 }

@@ -235,14 +235,16 @@ impl Fakes {
         };
         about.reversal = wanted.id.clone().unwrap_or(name);
         about.reversed = units;
-        if wanted.fixture == "stripe.charge_refunded" {
-            // Stripe tells how much of the charge has been refunded in all.
-            let refunded = self.write(|book| {
-                let payment = book.payments.get_mut(&payment.id)?;
-                payment.refunded = (payment.refunded + units).min(payment.units);
-                Some(payment.refunded)
-            });
-            about.reversed = refunded.unwrap_or(units);
+        let is_refund = matches!(
+            wanted.fixture.as_str(),
+            "razorpay.refund_processed" | "stripe.charge_refunded" | "paypal.payment_capture_refunded"
+        );
+        if is_refund {
+            let refunded = self.write(|book| book.refund(&about.reversal, &payment.id, units));
+            if wanted.fixture == "stripe.charge_refunded" {
+                // Stripe tells how much of the charge has been refunded in all.
+                about.reversed = refunded;
+            }
         }
         Ok(())
     }

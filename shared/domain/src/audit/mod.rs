@@ -8,16 +8,18 @@ mod orders;
 mod topups;
 
 use crate::account::{Account, Facts, Status, StatusChange};
+use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::entry::{Entry, EntryType};
 use crate::hash::Hash;
 use crate::hold::Hold;
-use crate::ids::{CustomerId, ReferralCode};
+use crate::ids::{CustomerId, ReferralCode, TopUpId};
+use crate::lot::Source;
 use crate::money::Money;
 use crate::order::Order;
 use crate::owed::OwedChange;
 use crate::topup::TopUp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything stored about one wallet, in the order of reading: the account and its records, entries, the account
@@ -44,6 +46,8 @@ pub struct Books {
     pub owed: Vec<(u64, OwedChange)>,
     /// The customer's top-ups.
     pub topups: Vec<TopUp>,
+    /// Those of them that their payment's own item leads to.
+    pub led: BTreeSet<TopUpId>,
     /// Its entries in any order.
     pub entries: Vec<Entry>,
 }
@@ -81,6 +85,8 @@ pub struct Proof {
     pub head: Hash,
     /// What it sent to other wallets: the other side is to be looked up.
     pub sent: Vec<Entry>,
+    /// The payments that it was credited: no other wallet may have one of them.
+    pub payments: Vec<Cause>,
     /// What does not add up.
     pub differences: Vec<Difference>,
 }
@@ -116,6 +122,7 @@ impl<'a> Audit<'a> {
             balance: None,
             head: Hash::GENESIS,
             sent: vec![],
+            payments: vec![],
             differences: vec![],
         };
         Self { books, entries, folded: None, proof }
@@ -169,6 +176,9 @@ impl<'a> Audit<'a> {
             }
             self.owe(&mut account);
             self.proof.entries += 1;
+            if entry.kind == EntryType::Credit && entry.source == Some(Source::Topup) {
+                self.proof.payments.push(entry.cause.clone());
+            }
             if entry.kind == EntryType::TransferOut {
                 self.proof.sent.push(entry.clone());
             }

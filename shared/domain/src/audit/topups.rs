@@ -50,6 +50,8 @@ fn differences(audit: &Audit<'_>, topup: &TopUp) -> Vec<&'static str> {
             && entry.amount == topup.amount
             && entry.currency == topup.currency
             && entry.id() == credited.transaction
+            && entry.expires_on == credited.expires_on
+            && entry.lots.iter().all(|lot| lot.class == credited.class)
     };
     if credits.len() != 1 || !credits.first().is_some_and(same) {
         found.push("was credited, but there is no such movement");
@@ -61,10 +63,24 @@ fn differences(audit: &Audit<'_>, topup: &TopUp) -> Vec<&'static str> {
     if topup.reversed() > topup.amount {
         found.push("more was taken back than was credited");
     }
+    let settled = topup.clone().allot().is_empty();
+    if !settled {
+        found.push("what is allotted to its refunds and disputes is not what they were reported to come to");
+    }
+    if !audit.books.led.contains(&topup.id) {
+        found.push("its payment does not lead to it: it could be credited again");
+    }
     // What is owed is the account's: only a top-up that it has not outrun can be held against it.
-    let Some(account) = audit.folded.as_ref().filter(|account| topup.seq <= account.seq) else {
+    let version = audit.books.account.as_ref().map_or(0, |account| account.version);
+    let Some(account) = audit.folded.as_ref().filter(|_| topup.wallet_version <= version) else {
         return found;
     };
+    let named = audit.picked(account.seq, about);
+    let named = named.iter().filter_map(|entry| entry.after.reversal.as_ref()).map(|reversed| &reversed.id);
+    let owed = account.owed.debts().iter().filter(|debt| debt.topup == topup.id).map(|debt| &debt.reversal);
+    if named.chain(owed).any(|id| !topup.reversals.contains_key(id)) {
+        found.push("a refund or dispute that moved its credit is missing from it");
+    }
     for (id, reversal) in &topup.reversals {
         let mine = |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
         let sum = |kind: EntryType| -> Money {

@@ -13,6 +13,7 @@ use crate::gateway::{Gateway, Handle};
 use crate::ids::{CustomerId, EventId, TopUpId};
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
+use crate::time::Timestamp;
 use crate::topup::{LIFE_SECONDS, Placed, TopUp};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -96,20 +97,25 @@ impl Command for InitiateTopUp {
             reversals: BTreeMap::new(),
             created_at: context.now,
             expires_at,
-            visit: Some(expires_at),
+            visit: Some(first_look(expires_at)),
             seq: 0,
+            wallet_version: 0,
             version: 1,
         };
         let mut writes = vec![
             Write::OpenTopUp(topup.clone()),
             Write::List(Listing::TopUp { id: id.clone(), at: context.now }),
         ];
+        // Written even if nothing waits, so that a report that has just not found the top-up cannot come to wait here.
         let waiting = lead.map(waiting).unwrap_or_default();
-        if !waiting.is_empty() {
-            writes.push(led(lead, &handle, LeadTo::TopUp(id)));
-        }
+        writes.push(led(lead, &handle, LeadTo::TopUp(id)));
         Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), waiting), writes })
     }
+}
+
+/// When the gateway is asked first: ten minutes before the top-up expires.
+fn first_look(expires_at: Timestamp) -> Timestamp {
+    expires_at.minus_minutes(10)
 }
 
 /// Keep what the gateway made of an intent.
@@ -133,7 +139,7 @@ impl Command for PlaceTopUp {
         None
     }
 
-    fn decide(&self, state: &State, _: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
         let order = Handle::order(self.gateway, &self.placed.order);
         let lead = state.leads.get(&order);
@@ -142,6 +148,10 @@ impl Command for PlaceTopUp {
             return Ok(Decision::Already(Outcome::TopUp(Box::new(topup), waiting)));
         }
         topup.placed = Some(self.placed.clone());
+        // One that was given up before it was placed is looked at again.
+        if topup.visit.is_none() && topup.credited.is_none() {
+            topup.visit = context.now.plus_seconds(LIFE_SECONDS);
+        }
         let was = topup.version;
         topup.version += 1;
         let writes = vec![
@@ -152,7 +162,7 @@ impl Command for PlaceTopUp {
     }
 }
 
-/// Note that the gateway was asked once more, when the top-up expired.
+/// Note that the gateway was asked once more.
 #[derive(Clone, Debug)]
 pub struct CloseTopUp {
     /// Which.
@@ -168,12 +178,13 @@ impl Command for CloseTopUp {
         None
     }
 
-    fn decide(&self, state: &State, _: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
         if topup.visit.is_none() {
             return Ok(Decision::Already(Outcome::TopUp(Box::new(topup), vec![])));
         }
-        topup.visit = None;
+        // Before it expires, and when it has: nothing that was paid at the last moment is missed.
+        topup.visit = (context.now < topup.expires_at).then_some(topup.expires_at);
         let was = topup.version;
         topup.version += 1;
         let writes = vec![Write::TopUp { topup: topup.clone(), was }];

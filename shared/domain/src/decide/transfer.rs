@@ -11,6 +11,7 @@ use crate::entry::{After, Counterpart, EntryType};
 use crate::fingerprint::Fingerprint;
 use crate::ids::CustomerId;
 use crate::money::Amount;
+use crate::posting::MAX_DUE;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::time::Timestamp;
@@ -68,6 +69,12 @@ impl Command for Transfer {
             Begun::Ready(posting) => posting,
             Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
         };
+        // Both sides share one transaction: what is due goes with it only if it is little.
+        for posting in [&sender, &recipient] {
+            if posting.entries.len() > MAX_DUE / 2 {
+                return Ok(Decision::SettleFirst(posting.clone().into_writes()));
+            }
+        }
         let amount = exact(self.amount, &sender.account)?;
         if sender.account.currency != recipient.account.currency {
             return Err(Rejection::CurrencyMismatch);

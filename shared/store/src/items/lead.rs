@@ -1,13 +1,13 @@
 //! The item of what is known under a gateway's id.
 
-use super::update;
-use crate::attr::{Attributes, Item, Reader, number, text};
+use super::{topup, update};
+use crate::attr::{Attributes, Item, Reader, text};
 use crate::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::currency::Currency;
 use domain::event::{Lead, LeadTo, Stray};
-use domain::gateway::{Handle, ReversalId};
+use domain::gateway::Handle;
 use domain::ids::{EventId, TopUpId};
 
 /// The attributes that change, and those to remove.
@@ -18,12 +18,12 @@ fn changing(lead: &Lead) -> (Attributes, Vec<&'static str>) {
         LeadTo::Waiting(events) => ("waiting", AttributeValue::L(events.iter().map(text).collect())),
         LeadTo::TopUp(topup) => ("topup", text(topup)),
         LeadTo::Stray(stray) => {
-            let reversed = stray.reversed.iter().map(|(id, amount)| (id.to_string(), number(amount)));
+            let reversed = topup::reversals_to_map(&stray.reversed);
             let map = Attributes::default()
                 .text("event", &stray.event)
                 .number("amount", stray.amount)
                 .text("currency", stray.currency)
-                .with("reversed", AttributeValue::M(reversed.collect()));
+                .with("reversed", reversed);
             ("stray", AttributeValue::M(map.0))
         }
     };
@@ -50,15 +50,11 @@ pub(crate) fn from_item(item: &Item) -> Result<Lead, StoreError> {
     let to = if let Some(topup) = reader.maybe("topup", TopUpId::parse)? {
         LeadTo::TopUp(topup)
     } else if let Some(stray) = reader.map("stray")? {
-        let reversed = stray.map("reversed")?.ok_or_else(|| reader.corrupt("reversed"))?;
         LeadTo::Stray(Stray {
             event: stray.parse("event", EventId::parse)?,
             amount: stray.money("amount")?,
             currency: stray.parse("currency", Currency::parse)?,
-            reversed: reversed
-                .names()
-                .map(|id| Ok((ReversalId::stored(id), reversed.money(id)?)))
-                .collect::<Result<_, StoreError>>()?,
+            reversed: topup::reversals_from_map(&stray, "reversed")?,
         })
     } else {
         let events = reader.texts("waiting")?.into_iter().map(EventId::parse);

@@ -71,6 +71,9 @@ pub(crate) fn to_item(customer: &CustomerId, version: u64, at: usize, change: &O
     if let Some(forgiven) = &change.forgiven {
         attributes = attributes.map(forgiven_map(forgiven), "forgiven");
     }
+    if let Some(restored) = &change.restored {
+        attributes = attributes.map(forgiven_map(restored), "restored");
+    }
     let mut item = attributes.0;
     item.extend(keys::owed(customer, version, at).attributes());
     item
@@ -85,6 +88,7 @@ pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
         raised: reader.money("raised")?,
         cancelled: reader.money("cancelled")?,
         forgiven: reader.map("forgiven")?.map(|map| forgiven_of(&map)).transpose()?,
+        restored: reader.map("restored")?.map(|map| forgiven_of(&map)).transpose()?,
         seq: reader.count("seq")?,
         at: reader.instant("at")?,
     };

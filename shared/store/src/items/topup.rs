@@ -12,6 +12,7 @@ use domain::gateway::{Gateway, ReversalId};
 use domain::ids::{EventId, GatewayId, RequestId, TopUpId, TransactionId};
 use domain::lot::LotClass;
 use domain::topup::{Credited, Placed, Reversal, TopUp};
+use std::collections::BTreeMap;
 
 /// The attributes that change, and those to remove.
 fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
@@ -21,6 +22,7 @@ fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
         .with("transactions", AttributeValue::L(topup.transactions.iter().map(text).collect()))
         .with("events", AttributeValue::L(topup.events.iter().map(text).collect()))
         .number("seq", topup.seq)
+        .number("wallet_version", topup.wallet_version)
         .number("version", topup.version);
     if let Some(placed) = &topup.placed {
         let map = Attributes::default()
@@ -41,26 +43,31 @@ fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
         set = set.map(map, "credited");
     }
     if !topup.reversals.is_empty() {
-        let reversals = topup.reversals.iter().map(|(id, reversal)| {
-            let mut map = Attributes::default()
-                .with("returned", AttributeValue::Bool(reversal.returned))
-                .number("allotted", reversal.allotted)
-                .number("forgiven", reversal.forgiven)
-                .number("steps", reversal.steps);
-            for (name, amount) in [("taken", reversal.taken), ("lost", reversal.lost)] {
-                if let Some(amount) = amount {
-                    map = map.with(name, number(amount));
-                }
-            }
-            (id.to_string(), AttributeValue::M(map.0))
-        });
-        set = set.with("reversals", AttributeValue::M(reversals.collect()));
+        set = set.with("reversals", reversals_to_map(&topup.reversals));
     }
     match topup.visit {
         Some(at) => set = due(set, keys::DueKind::Payments, at, &keys::topup(&topup.id).pk),
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
     (set, remove)
+}
+
+/// Refunds and disputes, by their ids.
+pub(crate) fn reversals_to_map(reversals: &BTreeMap<ReversalId, Reversal>) -> AttributeValue {
+    let maps = reversals.iter().map(|(id, reversal)| {
+        let mut map = Attributes::default()
+            .number("allotted", reversal.allotted)
+            .number("forgiven", reversal.forgiven)
+            .number("steps", reversal.steps);
+        let amounts = [("taken", reversal.taken), ("lost", reversal.lost), ("returned", reversal.returned)];
+        for (name, amount) in amounts {
+            if let Some(amount) = amount {
+                map = map.with(name, number(amount));
+            }
+        }
+        (id.to_string(), AttributeValue::M(map.0))
+    });
+    AttributeValue::M(maps.collect())
 }
 
 /// What a new top-up is stored as.
@@ -93,11 +100,20 @@ fn reversal(map: &Reader<'_>) -> Result<Reversal, StoreError> {
     Ok(Reversal {
         taken: maybe("taken")?,
         lost: maybe("lost")?,
-        returned: map.flag("returned")?,
+        returned: maybe("returned")?,
         allotted: map.money("allotted")?,
         forgiven: map.money("forgiven")?,
         steps: u32::try_from(map.count("steps")?).map_err(|_| map.corrupt("steps"))?,
     })
+}
+
+/// Reads refunds and disputes.
+pub(crate) fn reversals_from_map(
+    reader: &Reader<'_>,
+    name: &str,
+) -> Result<BTreeMap<ReversalId, Reversal>, StoreError> {
+    let maps = reader.maps(name)?;
+    maps.iter().map(|(id, map)| Ok((ReversalId::stored(*id), reversal(map)?))).collect()
 }
 
 /// Reads a top-up.
@@ -122,8 +138,6 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         })
     };
     let events = reader.texts("events")?.into_iter().map(EventId::parse);
-    let reversals = reader.maps("reversals")?;
-    let reversals = reversals.iter().map(|(id, map)| Ok((ReversalId::stored(*id), reversal(map)?)));
     let topup = TopUp {
         id: reader.parse("topup_id", TopUpId::parse)?,
         amount: reader.money("amount")?,
@@ -137,11 +151,12 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         credited: reader.map("credited")?.map(credited).transpose()?,
         transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
         events: events.collect::<Result<_, _>>().map_err(|_| reader.corrupt("events"))?,
-        reversals: reversals.collect::<Result<_, StoreError>>()?,
+        reversals: reversals_from_map(&reader, "reversals")?,
         created_at: reader.instant("created_at")?,
         expires_at: reader.instant("expires_at")?,
         visit: visit(&reader)?,
         seq: reader.count("seq")?,
+        wallet_version: reader.count("wallet_version")?,
         version: reader.count("version")?,
     };
     if load::key_of(item) != Some(keys::topup(&topup.id)) {

@@ -12,7 +12,7 @@ use crate::decide::{Begun, State, begin};
 use crate::decision::Write;
 use crate::entry::{After, EntryType};
 use crate::event::{EventStatus, LeadTo, Stray, reasons};
-use crate::gateway::{Fact, Handle, Told};
+use crate::gateway::{Fact, Gateway, Handle, Told};
 use crate::ids::GatewayId;
 use crate::lot::{Lot, Source};
 use crate::money::Money;
@@ -47,11 +47,11 @@ pub(super) fn captured(
     };
     if let Some(credited) = &topup.credited {
         let same = credited.payment == *payment && topup.gateway == told.gateway;
-        return Ok(if same {
-            Verdict::processed(vec![credited.transaction.clone()])
-        } else {
-            stray(reasons::SECOND_PAYMENT)
-        });
+        return Ok(if same { again(command, told, topup, state) } else { stray(reasons::SECOND_PAYMENT) });
+    }
+    // An order that is not stored yet is about to be, or was never ours: until then, its payment waits.
+    if let (None, Some(order)) = (&topup.placed, &told.order) {
+        return Ok(command.park(state, &Handle::order(told.gateway, order), reasons::NO_ORDER));
     }
     match mismatch(topup, told, (amount, currency), state) {
         Some(why) => Ok(stray(why)),
@@ -70,7 +70,10 @@ fn mismatch(
         return Some(reasons::OTHER_GATEWAY);
     }
     let placed = topup.placed.as_ref().map(|placed| &placed.order);
-    if told.order.is_some() && placed.is_some() && told.order.as_ref() != placed {
+    // Razorpay's notes are the browser's to set: only the order tells that a payment is the top-up's. Elsewhere the
+    // name is ours alone to set, and a report need not repeat the order.
+    let needs_order = told.gateway == Gateway::Razorpay || told.order.is_some();
+    if needs_order && told.order.as_ref() != placed {
         return Some(reasons::OTHER_ORDER);
     }
     if (amount, currency) != (topup.amount, topup.currency) {
@@ -79,12 +82,25 @@ fn mismatch(
     let lead = told.paid_by().and_then(|handle| state.leads.get(&handle));
     match lead.map(|lead| &lead.to) {
         Some(LeadTo::TopUp(other)) if *other != topup.id => return Some(reasons::OTHER_TOPUP),
-        Some(LeadTo::Stray(stray)) if !stray.reversed.is_empty() => return Some(reasons::REFUNDED_ALREADY),
+        Some(LeadTo::Stray(stray)) if !stray.gone().is_zero() => return Some(reasons::REFUNDED_ALREADY),
         Some(LeadTo::TopUp(_) | LeadTo::Stray(_) | LeadTo::Waiting(_)) | None => {}
     }
     let account = state.party.as_ref().map(|party| &party.account);
     let fits = account.is_some_and(|account| account.currency == topup.currency);
     (!fits).then_some(reasons::NO_WALLET)
+}
+
+/// The payment that was credited, told again; a charge that was not known yet leads to it from now on.
+fn again(command: &TakeReport, told: &Told, topup: &TopUp, state: &State) -> Verdict {
+    let Some(credited) = &topup.credited else { return Verdict::processed(vec![]) };
+    let mut verdict = Verdict::processed(vec![credited.transaction.clone()]);
+    if let (Some(charge), None) = (&told.charge, &credited.charge) {
+        let to = LeadTo::TopUp(topup.id.clone());
+        lead(command, &Handle::of(told.gateway, charge), &to, state, &mut verdict);
+        let credited = Credited { charge: Some(charge.clone()), ..credited.clone() };
+        verdict.writes.push(super::changed(topup.clone(), |topup| topup.credited = Some(credited)));
+    }
+    verdict
 }
 
 fn credit(
@@ -132,6 +148,7 @@ fn credit(
     topup.note([transaction.clone()]);
     topup.visit = None;
     topup.seq = entry.seq;
+    topup.wallet_version = posting.next_version();
     topup.version += 1;
     let mut verdict = Verdict::processed(vec![transaction]);
     let to = LeadTo::TopUp(topup.id.clone());

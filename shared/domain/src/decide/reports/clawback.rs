@@ -63,6 +63,7 @@ pub(super) fn apply(
     let moved = !posting.is_untouched() || posting.has_owed();
     if moved {
         topup.seq = posting.account.seq;
+        topup.wallet_version = posting.next_version();
     }
     topup.note(verdict.transactions.iter().cloned());
     topup.version += 1;
@@ -87,6 +88,15 @@ impl From<Rejection> for Trouble {
     }
 }
 
+/// What changes of what is owed.
+#[derive(Clone, Copy, Default)]
+struct Owing {
+    raised: Money,
+    cancelled: Money,
+    forgiven: Option<Forgiven>,
+    restored: Option<Forgiven>,
+}
+
 struct Work<'a> {
     posting: Posting,
     topup: TopUp,
@@ -100,10 +110,13 @@ impl Work<'_> {
     /// what had expired.
     fn take(&mut self, shift: &Shift) -> Result<(), Trouble> {
         let wanted = shift.to.saturating_sub(shift.from);
-        let lots = &self.posting.account.lots;
+        // What has expired meanwhile is not there to take; it expires next.
+        let today = self.posting.today();
+        let alive: Vec<Lot> =
+            self.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
         let own = |lot: &&Lot| (lot.expires_on, lot.class) == (self.credited.expires_on, self.credited.class);
         let order: Vec<Lot> =
-            lots.iter().filter(own).chain(lots.iter().filter(|lot| !own(lot))).cloned().collect();
+            alive.iter().filter(own).chain(alive.iter().filter(|lot| !own(lot))).cloned().collect();
         let (taken, missing) = split(&order, wanted);
         if !taken.is_empty() {
             self.post(&shift.id, EntryType::Clawback, taken)?;
@@ -122,7 +135,7 @@ impl Work<'_> {
         let (class, date) = (self.credited.class, self.credited.expires_on);
         let forgiven =
             date.filter(|_| !forgiven.is_zero()).map(|date| Forgiven { date, class, amount: forgiven });
-        self.owe(&shift.id, owed, Money::ZERO, forgiven)
+        self.owe(&shift.id, Owing { raised: owed, forgiven, ..Owing::default() })
     }
 
     /// How much of the credit's date has expired without having been forgiven yet.
@@ -141,7 +154,7 @@ impl Work<'_> {
         let lowered = shift.from.saturating_sub(shift.to);
         let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
         if !cancelled.is_zero() {
-            self.owe(&shift.id, Money::ZERO, cancelled, None)?;
+            self.owe(&shift.id, Owing { cancelled, ..Owing::default() })?;
         }
         let taken = net(&self.state.moved, &shift.id);
         let (back, missing) = split(&taken, lowered.saturating_sub(cancelled));
@@ -151,6 +164,11 @@ impl Work<'_> {
                 .forgiven
                 .checked_sub(missing)
                 .ok_or(Rejection::Inconsistent("more is to be given back than was taken"))?;
+        }
+        let (class, date) = (self.credited.class, self.credited.expires_on);
+        if let Some(date) = date.filter(|_| !missing.is_zero()) {
+            let restored = Some(Forgiven { date, class, amount: missing });
+            self.owe(&shift.id, Owing { restored, ..Owing::default() })?;
         }
         if back.is_empty() {
             return Ok(());
@@ -172,13 +190,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn owe(
-        &mut self,
-        id: &ReversalId,
-        raised: Money,
-        cancelled: Money,
-        forgiven: Option<Forgiven>,
-    ) -> Result<(), Trouble> {
+    fn owe(&mut self, id: &ReversalId, owing: Owing) -> Result<(), Trouble> {
+        let Owing { raised, cancelled, forgiven, restored } = owing;
         let now = self.posting.now;
         let change = OwedChange {
             reversal: id.clone(),
@@ -186,6 +199,7 @@ impl Work<'_> {
             raised,
             cancelled,
             forgiven,
+            restored,
             seq: 0,
             at: now,
         };

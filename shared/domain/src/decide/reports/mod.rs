@@ -19,9 +19,6 @@ use crate::ids::{EventId, TopUpId, TransactionId};
 use crate::time::Timestamp;
 use crate::topup::TopUp;
 
-/// How long a report that waits is left alone before it is tried again.
-const TRY_AGAIN_SECONDS: u32 = 900;
-
 /// Take a report.
 #[derive(Clone, Debug)]
 pub struct TakeReport {
@@ -198,7 +195,7 @@ impl TakeReport {
         }) {
             return Decision::Already(Outcome::Event(Box::new(was.clone()), vec![]));
         }
-        let event = Event {
+        let mut event = Event {
             id: self.id.clone(),
             kind: self.kind.clone(),
             status: verdict.status,
@@ -210,12 +207,11 @@ impl TakeReport {
             received_at: was.as_ref().map_or(now, |was| was.received_at),
             updated_at: now,
             alerted_at: alerted(was.as_ref(), verdict.status, now),
-            visit: (verdict.status == EventStatus::Parked)
-                .then(|| now.plus_seconds(TRY_AGAIN_SECONDS))
-                .flatten(),
+            visit: None,
             request: context.request.clone(),
             version: was.as_ref().map_or(1, |was| was.version + 1),
         };
+        event.visit = event.next_visit(now);
         let mut writes = verdict.writes;
         if !self.only_trouble || trouble || was.is_some() {
             name_at_topup(&mut writes, &event, state.topup.as_ref());

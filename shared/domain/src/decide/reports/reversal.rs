@@ -79,22 +79,17 @@ fn of_stray(state: &State, handle: &Handle, stray: &Stray, come: &Come) -> Verdi
         return Verdict::quarantined(reasons::OTHER_AMOUNT);
     }
     let mut stray = stray.clone();
-    match come.phase {
-        Phase::Taken | Phase::Lost => {
-            let sum = stray.reversed.entry(come.id.clone()).or_default();
-            *sum = (*sum).max(come.amount);
-        }
-        // A zero stays, so that what is reported late counts for nothing.
-        Phase::Returned => {
-            stray.reversed.insert(come.id.clone(), Money::ZERO);
-        }
-    }
-    let gone = Money::checked_sum(stray.reversed.values().copied()).unwrap_or(stray.amount);
-    if gone >= stray.amount
+    let before = stray.gone();
+    stray.reversed.entry(come.id.clone()).or_default().report(come.phase, come.amount);
+    let gone = stray.gone();
+    if gone == stray.amount
         && let Some(event) = state.quarantined.get(&stray.event)
         && event.status == EventStatus::Quarantined
     {
         verdict.ends.push((event.clone(), EventStatus::Ignored, reasons::PAID_BACK));
+    }
+    if before == stray.amount && gone < stray.amount {
+        verdict = Verdict::quarantined(reasons::CAME_BACK);
     }
     verdict.writes.push(led(state.leads.get(handle), handle, LeadTo::Stray(stray)));
     verdict

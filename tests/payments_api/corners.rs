@@ -1,0 +1,351 @@
+//! Corners of payments: what attackers, crashes and odd orders of events would make of them.
+
+use super::webhooks::{alerts, paid_by, shop};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::gateway::{Fact, Gateway, Phase, ReversalId};
+use domain::ids::GatewayId;
+use scrip::fakes::book::{Order, Payment};
+use serde_json::json;
+use tests::counter::{Counter, Naming, money};
+use tests::{Shop, Trouble, customer, staff};
+
+const INITIATE: &str = "/api/integration/wallet/topup/initiate";
+
+/// A payment at the gateway for something else than a top-up of ours.
+fn bought_elsewhere(shop: &Shop, gateway: &str, prefix: &str) -> Payment {
+    let order = Order {
+        gateway: gateway.to_owned(),
+        id: String::new(),
+        units: 10_000,
+        currency: "INR".to_owned(),
+        topup: None,
+        key: "a pair of shoes".to_owned(),
+        return_url: None,
+        status: "created".to_owned(),
+    };
+    let order = shop.fakes.change(|book| book.order(prefix, order));
+    shop.pay(&order.id, "captured")
+}
+
+#[tokio::test]
+async fn a_purchase_of_something_else_cannot_be_verified_as_a_top_up() {
+    for (gateway, prefix) in [("stripe", "pi_"), ("stripe", "cs_test_"), ("razorpay", "order_")] {
+        for begun_in_vain in [true, false] {
+            let shop = shop().await;
+            let shoes = bought_elsewhere(&shop, gateway, prefix);
+            let body = format!(r#"{{"customer_id":"a","amount":100,"gateway":"{gateway}"}}"#);
+            if begun_in_vain {
+                shop.trouble(Trouble::Down);
+            }
+            let begun = shop.world.post_keyed(&customer("a"), "k", INITIATE, &body).await;
+            assert_eq!(begun.status, if begun_in_vain { 503 } else { 201 });
+            shop.trouble(Trouble::None);
+            let list = shop.world.app.store.newest_topups(&"a".parse_customer(), 5).await.unwrap();
+            let topup = list[0].id.to_string();
+            let signature = shop.fakes.checkout_signature(&shoes.order, &shoes.id);
+            let answer = shop.verify(&customer("a"), &topup, &shoes.id, &signature).await;
+            answer.expect_problem(400, "invalid_request");
+            shop.world.expect_available("a", "0.00").await;
+            shop.world.prove().await;
+        }
+    }
+}
+
+trait Named {
+    fn parse_customer(&self) -> domain::ids::CustomerId;
+}
+
+impl Named for str {
+    fn parse_customer(&self) -> domain::ids::CustomerId {
+        domain::ids::CustomerId::parse(self).unwrap()
+    }
+}
+
+/// Razorpay's notes are the browser's to set.
+#[tokio::test]
+async fn a_payment_of_another_order_that_names_a_top_up_in_its_notes_is_not_credited() {
+    let shop = shop().await;
+    let shoes = bought_elsewhere(&shop, "razorpay", "order_");
+    shop.trouble(Trouble::Down);
+    let body = r#"{"customer_id":"a","amount":100}"#;
+    shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(503);
+    let topup = shop.world.app.store.newest_topups(&"a".parse_customer(), 5).await.unwrap()[0].id.to_string();
+    // While the top-up has no order, the payment waits; once it has another, someone is told.
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &shoes, "sly"), "parked").await;
+    shop.trouble(Trouble::None);
+    shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
+    let mut without_order = shop.about(&topup, &shoes, "slyer");
+    (without_order.order, without_order.payment) = (String::new(), "pay_without_order".to_owned());
+    shop.expect("razorpay.payment_captured", &without_order, "quarantined").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &shoes, "sly"), "quarantined").await;
+    shop.world.expect_available("a", "0.00").await;
+    shop.world.prove().await;
+}
+
+#[test]
+fn what_was_forgiven_can_be_forgiven_again_when_its_dispute_is_won() {
+    for won_first in [true, false] {
+        let mut counter = Counter::new();
+        counter.initiate(0, 100);
+        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.wait(24 * 400);
+        let dispute = |phase| Counter::taken_back("d1", phase, 100);
+        let mut phases = [Phase::Taken, Phase::Returned];
+        if won_first {
+            phases.reverse();
+        }
+        for (at, phase) in phases.into_iter().enumerate() {
+            let told = counter.told(0, "p", Naming::Order, dispute(phase));
+            counter.report(&format!("d{at}"), told);
+        }
+        let refund = counter.told(0, "p", Naming::Order, Counter::taken_back("r1", Phase::Taken, 100));
+        counter.report("r", refund);
+        assert_eq!(counter.stands(), (money(0), money(0)), "all of it had expired");
+        counter.memory.prove();
+    }
+}
+
+#[test]
+fn a_refund_of_a_stray_payment_that_fails_leaves_it_a_stray_in_any_order() {
+    for failed_first in [true, false] {
+        let mut counter = Counter::new();
+        counter.initiate(0, 100);
+        counter.report("one", counter.told(0, "p1", Naming::Ours, Counter::captured(100)));
+        counter.report("two", counter.told(0, "p2", Naming::Ours, Counter::captured(100)));
+        let mut phases = [Phase::Taken, Phase::Returned];
+        if failed_first {
+            phases.reverse();
+        }
+        for (at, phase) in phases.into_iter().enumerate() {
+            let told = counter.told(0, "p2", Naming::Order, Counter::taken_back("r1", phase, 100));
+            counter.report(&format!("r{at}"), told);
+        }
+        assert_eq!(counter.memory.alerts.len(), 1, "the money is ours again, and someone is told");
+        assert_eq!(counter.stands(), (money(100), money(0)));
+        counter.memory.prove();
+    }
+}
+
+#[tokio::test]
+async fn paypals_reversal_and_its_dispute_are_one_and_a_second_dispute_is_another() {
+    let taken = |shop: &Shop, topup: &str, payment: &Payment, event: &str, reversal: &str, units| {
+        let mut about = shop.about(topup, payment, event);
+        (about.reversal, about.reversed) = (reversal.to_owned(), units);
+        about
+    };
+    for order in [["reversed", "resolved"], ["resolved", "reversed"]] {
+        let shop = shop().await;
+        let (topup, payment) = shop.paid("a", "100", "paypal").await;
+        shop.expect(paid_by("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
+        for what in order {
+            let (sample, id) = match what {
+                "reversed" => ("paypal.payment_capture_reversed", "REV1"),
+                _ => ("paypal.customer_dispute_resolved", "PP-D-1"),
+            };
+            shop.expect(sample, &taken(&shop, &topup, &payment, what, id, 6_000), "processed").await;
+        }
+        // Lost for 60, and 60 were taken for it: once.
+        shop.world.expect_available("a", "40.00").await;
+        // Another dispute, of the rest.
+        let more = taken(&shop, &topup, &payment, "more", "REV2", 3_000);
+        shop.expect("paypal.payment_capture_reversed", &more, "processed").await;
+        let lost = taken(&shop, &topup, &payment, "lost", "PP-D-2", 3_000);
+        shop.expect("paypal.customer_dispute_resolved", &lost, "processed").await;
+        shop.world.expect_available("a", "10.00").await;
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_dispute_with_paypal_that_is_won_gives_back_what_was_reversed_for_it() {
+    for order in [["reversed", "won"], ["won", "reversed"]] {
+        let shop = shop().await;
+        let (topup, payment) = shop.paid("a", "100", "paypal").await;
+        shop.expect(paid_by("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
+        for what in order {
+            let mut about = shop.about(&topup, &payment, what);
+            about.reversal = format!("id-{what}");
+            let sample = if what == "won" {
+                "paypal.customer_dispute_resolved"
+            } else {
+                "paypal.payment_capture_reversed"
+            };
+            let body = Shop::body(sample, &about).replace("RESOLVED_BUYER_FAVOUR", "RESOLVED_SELLER_FAVOUR");
+            shop.send("paypal", what, &body, false).await.expect(200);
+        }
+        shop.world.expect_available("a", "100.00").await;
+        assert_eq!(shop.status(&topup).await, "CREDITED");
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn asking_the_gateway_finds_refunds_that_nobody_told_of() {
+    for gateway in ["razorpay", "stripe", "paypal"] {
+        let shop = shop().await;
+        let (topup, payment) = shop.paid("a", "100", gateway).await;
+        shop.fakes.change(|book| book.refund("rfnd_untold", &payment.id, 10_000));
+        shop.world.clock.advance_days(1);
+        assert_eq!(shop.monitor().await["success"], true);
+        assert_eq!(shop.status(&topup).await, "REVERSED", "{gateway}");
+        shop.world.expect_available("a", "0.00").await;
+        assert_eq!(shop.world.types("a").await, ["CREDIT", "CLAWBACK"]);
+        shop.world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_dispute_need_not_name_its_currency() {
+    let shop = shop().await;
+    let (topup, payment) = shop.paid("a", "100", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e1"), "processed").await;
+    let body = Shop::body("razorpay.payment_dispute_lost", &shop.about(&topup, &payment, "e2"));
+    let mut dispute: serde_json::Value = serde_json::from_str(&body).unwrap();
+    dispute["payload"]["dispute"]["entity"].as_object_mut().unwrap().remove("currency");
+    let answer = shop.send("razorpay", "e2", &dispute.to_string(), false).await.expect(200);
+    assert_eq!(answer.text("/status"), "processed");
+    shop.world.expect_available("a", "0.00").await;
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn a_dispute_that_names_its_charge_alone_finds_the_credit_that_its_session_made() {
+    let shop = shop().await;
+    let (topup, payment) = shop.paid("a", "100", "stripe").await;
+    let about = shop.about(&topup, &payment, "evt_1");
+    shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+    let mut dispute: serde_json::Value =
+        serde_json::from_str(&Shop::body("stripe.charge_dispute_funds_withdrawn", &about)).unwrap();
+    dispute["data"]["object"]["payment_intent"] = json!(null);
+    dispute["id"] = json!("evt_2");
+    let early = shop.send("stripe", "evt_2", &dispute.to_string(), false).await.expect(200);
+    assert_eq!(early.text("/status"), "quarantined", "no charge is known yet");
+    // The intent tells the charge.
+    let mut intent = about;
+    intent.event = "evt_3".to_owned();
+    shop.expect("stripe.payment_intent_succeeded", &intent, "processed").await;
+    shop.world.expect_available("a", "0.00").await;
+    assert_eq!((shop.events("quarantined").await.len(), alerts(&shop, "open").await), (0, 0));
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn a_crash_between_a_capture_and_what_had_waited_for_it_is_made_up_for_by_the_monitor() {
+    let shop = shop().await;
+    let (topup, payment) = shop.paid("a", "100", "stripe").await;
+    let mut dispute = shop.about(&topup, &payment, "evt_d");
+    (dispute.topup, dispute.order) = (String::new(), String::new());
+    shop.expect("stripe.charge_dispute_funds_withdrawn", &dispute, "quarantined").await;
+    // The credit is committed; the process stops before it looks at what had waited.
+    let stopped = std::sync::Arc::new(tokio::sync::Notify::new());
+    shop.world.faults.plan("TransactWriteItems", 1, tests::Fault::StopAfter(stopped.clone()));
+    let about = shop.about(&topup, &payment, "evt_c");
+    let delivered = shop.deliver("stripe.checkout_session_completed", &about);
+    tokio::select! {
+        _ = delivered => panic!("it did not stop"),
+        () = stopped.notified() => {}
+    }
+    shop.world.expect_available("a", "100.00").await;
+    shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+    shop.world.clock.advance(std::time::Duration::from_secs(6 * 3_600));
+    assert_eq!(shop.monitor().await["breakdown"]["reports"], 1);
+    shop.world.expect_available("a", "0.00").await;
+    assert!(shop.events("quarantined").await.is_empty());
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn what_a_client_needs_to_pay_is_not_in_the_table_as_it_came() {
+    let shop = shop().await;
+    let body = r#"{"customer_id":"a","amount":100,"gateway":"stripe"}"#;
+    let begun = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
+    let secret = begun.text("/checkout/client_secret");
+    let scan = shop.world.raw().scan().table_name(shop.world.app.store.table()).send().await.unwrap();
+    assert!(!format!("{:?}", scan.items()).contains(&secret));
+    let again = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
+    assert_eq!(again.text("/checkout/client_secret"), secret);
+}
+
+/// What an AWS tool could do to the table, the audit finds.
+#[tokio::test]
+async fn tampering_with_top_ups_debts_and_leads_is_found() {
+    let set = |name: &'static str, value: AttributeValue| (name, value);
+    let number = |text: &str| AttributeValue::N(text.to_owned());
+    type Change = Option<(&'static str, AttributeValue)>;
+    let changes: Vec<(&str, &str, Change)> = vec![
+        ("P#", "P", Some(set("amount", number("99")))),
+        ("P#", "P", Some(set("reversals", AttributeValue::M(Default::default())))),
+        ("P#", "P", None),
+        ("G#stripe:pi_", "G", None),
+        ("A#w:a", "W#", None),
+        ("A#w:a", "A", Some(set("owed", number("1")))),
+    ];
+    for (pk, sk, change) in changes {
+        let shop = shop().await;
+        let (topup, payment) = shop.paid("a", "100", "stripe").await;
+        let about = shop.about(&topup, &payment, "evt_1");
+        shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+        shop.world.post(&staff(), "/api/wallet/a/deduct-credits", r#"{"amount":30}"#).await.expect(201);
+        shop.expect("stripe.charge_refunded", &shop.about(&topup, &payment, "evt_2"), "processed").await;
+        shop.world.prove().await;
+        let (raw, table) = (shop.world.raw(), shop.world.app.store.table());
+        let scan = raw.scan().table_name(table).send().await.unwrap();
+        let is_it = |item: &&std::collections::HashMap<String, AttributeValue>| {
+            item["pk"].as_s().unwrap().starts_with(pk) && item["sk"].as_s().unwrap().starts_with(sk)
+        };
+        let mut item = scan.items().iter().find(is_it).unwrap_or_else(|| panic!("no {pk} {sk}")).clone();
+        match change.clone() {
+            Some((name, value)) => {
+                item.insert(name.to_owned(), value);
+                raw.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+            }
+            None => {
+                let (pk, sk) = (item["pk"].clone(), item["sk"].clone());
+                raw.delete_item().table_name(table).key("pk", pk).key("sk", sk).send().await.unwrap();
+            }
+        }
+        let audit = scrip::audit::audit(&shop.world.app.store).await.unwrap();
+        assert!(!audit.is_proved(), "{pk} {sk} {change:?} was not noticed");
+    }
+}
+
+#[test]
+fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the_same() {
+    let told = |id: &str, dispute: bool, phase, rupees| {
+        let id = GatewayId::parse(id).unwrap();
+        let id = if dispute {
+            ReversalId::dispute(Gateway::PayPal, &id)
+        } else {
+            ReversalId::reversal(Gateway::PayPal, &id)
+        };
+        let inr = domain::currency::Currency::parse("INR").unwrap();
+        Fact::Reversed { id, phase, amount: money(rupees), currency: inr }
+    };
+    let facts = [
+        told("A", true, Phase::Returned, 40),
+        told("R1", false, Phase::Taken, 40),
+        told("B", true, Phase::Lost, 50),
+        told("R2", false, Phase::Taken, 30),
+    ];
+    // 70 were reversed, 40 of it won back; 50 were lost, 30 of which were reversed.
+    let mut orders = vec![];
+    for a in 0..4 {
+        for b in (0..4).filter(|b| *b != a) {
+            for c in (0..4).filter(|c| *c != a && *c != b) {
+                orders.push([a, b, c, 6 - a - b - c]);
+            }
+        }
+    }
+    assert_eq!(orders.len(), 24);
+    for order in orders {
+        let mut counter = Counter::with(Gateway::PayPal);
+        counter.initiate(0, 100);
+        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+        for at in order {
+            let told = counter.told(0, "p", Naming::Order, facts[at].clone());
+            counter.report(&format!("e{at}"), told);
+        }
+        assert_eq!(counter.stands(), (money(50), money(0)), "{order:?}");
+        counter.memory.prove();
+    }
+}
