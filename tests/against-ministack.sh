@@ -14,4 +14,4 @@ for _ in $(seq 100); do
   read -rt 0.2 <> <(:) || true
 done
 SCRIP_TEST_DYNAMODB_ENDPOINT=http://127.0.0.1:4599 \
-  cargo test --locked -p tests --test scrip -- wallet_api store_behaviour laws::precedence running::events
+  cargo test --locked -p tests --test scrip -- wallet_api payments_api store_behaviour laws::precedence running::events

@@ -45,6 +45,7 @@ mod store_behaviour {
     mod tampering;
 }
 mod running {
+    mod checkout;
     mod events;
     mod gateway;
     mod openapi;
