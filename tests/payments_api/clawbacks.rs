@@ -213,3 +213,68 @@ async fn reports_credits_and_debits_at_once_end_in_proved_books() {
     assert_eq!(money("balance") - money("owed") + money("total_spent"), 230.into());
     shop.world.prove().await;
 }
+
+#[tokio::test]
+async fn however_many_payments_are_taken_back_all_of_it_is_owed_and_collected() {
+    let shop = Shop::new().await;
+    shop.world.a_wallet("a", "").await;
+    let mut disputes = vec![];
+    for at in 0..30 {
+        let (topup, payment) = shop.paid("a", "10", "razorpay").await;
+        shop.expect(
+            "razorpay.payment_captured",
+            &shop.about(&topup, &payment, &format!("p{at}")),
+            "processed",
+        )
+        .await;
+        disputes.push(shop.about(&topup, &payment, &format!("d{at}")));
+    }
+    debit(&shop, "300").await;
+    for dispute in &disputes {
+        shop.expect("razorpay.payment_dispute_lost", dispute, "processed").await;
+    }
+    owes(&shop, "0.00", "300.00").await;
+    // One credit pays them all: twenty with it, the rest before anything can be spent.
+    shop.world.credit("a", "305", "manual", "").await;
+    owes(&shop, "5.00", "0.00").await;
+    let over = shop.world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":5.01}"#).await;
+    over.expect_problem(402, "insufficient_funds");
+    debit(&shop, "5").await;
+    let types = shop.world.types("a").await;
+    assert_eq!(types.iter().filter(|kind| *kind == "OWED_COLLECTED").count(), 30);
+    shop.world.prove().await;
+}
+
+#[tokio::test]
+async fn very_many_partial_refunds_of_one_payment_are_each_taken_even_all_at_once() {
+    let shop = Shop::new().await;
+    shop.world.a_wallet("a", "").await;
+    let (topup, payment) = shop.paid("a", "100", "razorpay").await;
+    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "p"), "processed").await;
+    let about = |event: &str, units: u64| {
+        let mut about = shop.about(&topup, &payment, event);
+        (about.reversal, about.reversed) = (format!("id_{event}"), units);
+        about
+    };
+    // A dispute has it all; sixty refunds lack their part, until it is won.
+    shop.expect("razorpay.payment_dispute_lost", &about("d", 10_000), "processed").await;
+    for at in 0..60 {
+        shop.expect("razorpay.refund_processed", &about(&format!("r{at}"), 100), "processed").await;
+    }
+    owes(&shop, "0.00", "0.00").await;
+    shop.expect("razorpay.payment_dispute_won", &about("d", 10_000).with_event("w"), "processed").await;
+    owes(&shop, "40.00", "0.00").await;
+    let types = shop.world.types("a").await;
+    assert_eq!(types.iter().filter(|kind| *kind == "CLAWBACK").count(), 61);
+    shop.world.prove().await;
+}
+
+trait WithEvent {
+    fn with_event(self, event: &str) -> About;
+}
+
+impl WithEvent for About {
+    fn with_event(self, event: &str) -> About {
+        About { event: event.to_owned(), ..self }
+    }
+}

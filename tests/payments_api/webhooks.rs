@@ -267,10 +267,20 @@ async fn unknown_types_are_stored_and_acknowledged_and_what_cannot_be_read_is_to
             "{body}"
         );
     }
-    let nonsense = shop.send("razorpay", "e9", "no json at all", false).await.expect(200);
-    assert_eq!(nonsense.text("/status"), "ignored");
-    assert_eq!(shop.events("failed").await.len(), 7);
-    assert_eq!(alerts(&shop, "open").await, 7);
+    for (at, gateway) in ["razorpay", "stripe", "paypal"].into_iter().enumerate() {
+        let deep = format!(r#"{{"id":"deep{at}","x":{}}}"#, "[".repeat(200) + &"]".repeat(200));
+        for body in
+            ["no json at all", "{}", r#"{"id":"evt_1"}"#, "{\"id\":\"x\",\"type\":\"\\ud83d\"}", &deep]
+        {
+            let answer = shop
+                .send(gateway, &format!("n{}", domain::hash::Hash::of(body).prefix(8)), body, false)
+                .await
+                .expect(200);
+            assert_eq!(answer.text("/status"), "failed", "{gateway} {body}");
+        }
+    }
+    assert_eq!(shop.events("failed").await.len(), 7 + 15);
+    assert_eq!(alerts(&shop, "open").await, 7 + 15);
     let huge = vec![b' '; 256 * 1024 + 1];
     shop.send_with("razorpay", &[], &huge).await.expect_problem(413, "body_too_large");
     shop.world.expect_available("a", "0.00").await;

@@ -78,8 +78,7 @@ async fn place(desk: &Desk, topup: &TopUp, context: &Context) -> Result<Done, Pr
     let mut placed = desk.gateways.place(topup).await.map_err(|error| failed(topup, &error))?;
     placed.checkout = views::seal(&desk.seal, topup, &placed.checkout)?;
     let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
-    let done = desk.app.store.execute(&place, context).await?;
-    Ok(Done { replayed: false, ..done })
+    Ok(desk.app.store.execute(&place, context).await?)
 }
 
 /// A top-up as it stands.

@@ -30,7 +30,8 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
         let context = ask.context(&desk.app)?;
         let answers = desk.gateways.ask_payment(&topup, &word.payment).await;
         let answers = answers.map_err(|error| failed(&topup, &error))?;
-        if answers.is_empty() {
+        // PayPal is asked about the order: one that its customer has not approved has no payment yet.
+        if answers.is_empty() && topup.gateway != Gateway::PayPal {
             return Err(Problem::field("/gateway_payment_id", "is not known to the gateway"));
         }
         for answered in answers {

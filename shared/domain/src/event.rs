@@ -20,7 +20,7 @@ pub const WAIT_SECONDS: u32 = 86_400;
 pub const LOOK_SECONDS: u32 = 30 * 86_400;
 
 /// How many reports wait under one handle.
-pub const MAX_WAITING: usize = 50;
+pub const MAX_WAITING: usize = 400;
 
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

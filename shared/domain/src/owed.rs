@@ -1,7 +1,8 @@
 //! What a wallet owes for payments that were taken back when there was too little to take.
 //!
-//! **Invariant:** the debts are open (none is zero), oldest first, and at most 20; while there is one, nothing is
-//! available: whatever would raise `available` pays first.
+//! **Invariant:** the debts are open (none is zero), oldest first, and at most 400; while there is one, nothing is
+//! available: whatever would raise `available` pays first. One transaction pays 20; the rest counts as paid from then on
+//! and is written down before anything else is decided.
 //! **Invariant:** a debt grows or is cancelled only by a recorded [`OwedChange`], and shrinks otherwise only by an
 //! OWED_COLLECTED entry.
 
@@ -12,7 +13,7 @@ use crate::money::Money;
 use crate::time::{Date, Timestamp};
 
 /// How many debts a wallet has open at most.
-pub const MAX_OWED: usize = 20;
+pub const MAX_OWED: usize = 400;
 
 /// How many dates' forgiven sums a wallet remembers; the earliest are forgotten first.
 const MAX_FORGIVEN: usize = 50;

@@ -14,7 +14,7 @@ use crate::hold::Hold;
 use crate::ids::{HoldId, OrderId, RequestId};
 use crate::lot::{Lot, Source, split};
 use crate::money::Money;
-use crate::owed::OwedChange;
+use crate::owed::{Debt, OwedChange};
 use crate::rejection::Rejection;
 use crate::settle;
 use crate::text::{FreeText, Metadata};
@@ -104,6 +104,8 @@ pub struct Posting {
     was: u64,
     holds: BTreeMap<HoldId, (Hold, u64)>,
     owed: Vec<OwedChange>,
+    /// How many debts it pays at most.
+    pays: usize,
 }
 
 impl Posting {
@@ -117,7 +119,10 @@ impl Posting {
             was: party.account.version,
             holds,
             owed: Vec::new(),
+            pays: limit,
         };
+        // What an earlier entry has made available pays debts as of then, if they were too many to go with it.
+        posting.collect(posting.account.updated_at)?;
         settle::post_due(&mut posting, limit)?;
         Ok(posting)
     }
@@ -125,7 +130,15 @@ impl Posting {
     /// Starts a new wallet.
     pub fn of_new(account: Account) -> Self {
         let (now, was) = (account.created_at, account.version);
-        Self { account, entries: Vec::new(), now, was, holds: BTreeMap::new(), owed: Vec::new() }
+        Self {
+            account,
+            entries: Vec::new(),
+            now,
+            was,
+            holds: BTreeMap::new(),
+            owed: Vec::new(),
+            pays: MAX_DUE,
+        }
     }
 
     /// Today, UTC.
@@ -196,7 +209,10 @@ impl Posting {
 
     /// Pays what is owed, oldest first, from what has just become available.
     fn collect(&mut self, at: Timestamp) -> Result<(), Rejection> {
-        for debt in self.account.owed.debts().to_vec() {
+        let is_payment = |entry: &&Entry| entry.kind == EntryType::OwedCollected;
+        let left = self.pays.saturating_sub(self.entries.iter().filter(is_payment).count());
+        let debts: Vec<Debt> = self.account.owed.debts().iter().take(left).cloned().collect();
+        for debt in debts {
             // What has expired by then is not there to pay with; it expires next.
             let alive: Vec<Lot> =
                 self.account.lots.iter().filter(|lot| !lot.is_expired(at.date())).cloned().collect();

@@ -23,8 +23,8 @@ const MAX_NAMED: usize = 100;
 /// How many reports a top-up names: the newest.
 const MAX_EVENTS: usize = 10;
 
-/// How many refunds and disputes a top-up keeps apart: all of them may change in one transaction.
-pub const MAX_REVERSALS: usize = 40;
+/// How many refunds and disputes a top-up keeps apart.
+pub const MAX_REVERSALS: usize = 400;
 
 /// What the gateway made of the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,13 +220,14 @@ impl TopUp {
 
     /// Allots the credit anew after a report; gives what changes, decreases first.
     ///
-    /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id.
-    pub fn allot(&mut self) -> Vec<Shift> {
+    /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id. No more than `limit`
+    /// change: the rest is allotted when it is asked again.
+    pub fn allot(&mut self, limit: usize) -> Vec<Shift> {
         let wanted = self.comes_to();
         let wants = |id: &ReversalId| wanted.get(id).copied().unwrap_or(Money::ZERO);
         let mut shifts = Vec::new();
         for (id, reversal) in &mut self.reversals {
-            if wants(id) < reversal.allotted {
+            if wants(id) < reversal.allotted && shifts.len() < limit {
                 shifts.push(Shift { id: id.clone(), from: reversal.allotted, to: wants(id) });
                 reversal.allotted = wants(id);
             }
@@ -234,7 +235,7 @@ impl TopUp {
         let mut free = self.amount.saturating_sub(self.reversed());
         for (id, reversal) in &mut self.reversals {
             let lacks = wants(id).saturating_sub(reversal.allotted).min(free);
-            if lacks.is_zero() {
+            if lacks.is_zero() || shifts.len() >= limit {
                 continue;
             }
             free = free.saturating_sub(lacks);

@@ -14,7 +14,7 @@ use crate::delivery::{Delivery, Endpoint, Report};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::minor::{exact, paypal_text};
-use crate::read::Doc;
+use crate::read::{Doc, UNREADABLE, named, parsed};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::currency::Currency;
@@ -74,7 +74,7 @@ impl PayPal {
             Err(VerifyError::Unavailable(_)) => self.ask_paypal(delivery).await?,
             Err(error) => return Err(error),
         }
-        read(delivery.body)
+        Ok(read(delivery.body))
     }
 
     /// `POST /v1/notifications/verify-webhook-signature`, with the raw body spliced in as it came.
@@ -187,14 +187,14 @@ impl PayPal {
 }
 
 /// Reads a delivery that is believed.
-fn read(body: &[u8]) -> Result<Report, VerifyError> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+fn read(bytes: &[u8]) -> Report {
+    let body = parsed(bytes);
     let event = Doc(&body);
-    let id = EventId::of(Endpoint::PayPal.as_str(), event.text("/id").ok_or(Forged::Shape)?);
-    let kind = event.text("/event_type").unwrap_or("unknown").to_owned();
-    let told = told(&kind, event.at("/resource"));
-    let approved = kind == "CHECKOUT.ORDER.APPROVED";
-    Ok(Report { id, kind, told, approved })
+    let id = EventId::of(Endpoint::PayPal.as_str(), &named(event, bytes));
+    let kind = event.text("/event_type");
+    let told = kind.and_then(|kind| told(kind, event.at("/resource")));
+    let approved = kind == Some("CHECKOUT.ORDER.APPROVED");
+    Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved }
 }
 
 fn money(amount: Doc<'_>) -> Option<(Money, Currency)> {

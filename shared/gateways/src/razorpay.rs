@@ -14,7 +14,7 @@ use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
-use crate::read::Doc;
+use crate::read::{Doc, UNREADABLE, parsed};
 use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
 use domain::hash::Hash;
 use domain::ids::{EventId, GatewayId, TopUpId};
@@ -50,10 +50,10 @@ impl Razorpay {
         let named = delivery.maybe_header("x-razorpay-event-id")?;
         let digest = || format!("sha256-{}", Hash::of(delivery.body).prefix(16));
         let id = EventId::of(endpoint.as_str(), &named.map_or_else(digest, str::to_owned));
-        let body: Value = serde_json::from_slice(delivery.body).unwrap_or_default();
-        let kind = Doc(&body).text("/event").unwrap_or("unknown").to_owned();
-        let told = told(&kind, Doc(&body).at("/payload"));
-        Ok(Report { id, kind, told, approved: false })
+        let body = parsed(delivery.body);
+        let kind = Doc(&body).text("/event");
+        let told = kind.and_then(|kind| told(kind, Doc(&body).at("/payload")));
+        Ok(Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved: false })
     }
 
     /// `hex(HMAC-SHA256(key_secret, order_id + "|" + payment_id))`

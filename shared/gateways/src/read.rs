@@ -3,8 +3,23 @@
 //! **Invariant:** amounts are read from integers or decimal text; no number passes through a binary fraction.
 
 use domain::currency::Currency;
+use domain::hash::Hash;
 use domain::ids::{GatewayId, TopUpId};
 use serde_json::Value;
+
+/// The type of an event that does not say which it is.
+pub(crate) const UNREADABLE: &str = "unreadable";
+
+/// The body as JSON; null if it is none, so that nothing can be read from it.
+pub(crate) fn parsed(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// An event's own id; the same bytes without one are the same event.
+pub(crate) fn named(event: Doc<'_>, body: &[u8]) -> String {
+    let digest = || format!("sha256-{}", Hash::of(body).prefix(16));
+    event.text("/id").map_or_else(digest, str::to_owned)
+}
 
 /// A value somewhere in a delivery.
 #[derive(Clone, Copy)]

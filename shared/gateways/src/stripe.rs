@@ -13,7 +13,7 @@ use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
-use crate::read::Doc;
+use crate::read::{Doc, UNREADABLE, named, parsed};
 use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
 use domain::ids::{EventId, GatewayId};
 use domain::topup::{Placed, TopUp};
@@ -65,12 +65,12 @@ impl Stripe {
         }
         let seconds: i64 = time.parse().map_err(|_| Forged::Time)?;
         delivery.within(seconds.saturating_mul(1_000), TOLERANCE_SECONDS)?;
-        let body: Value = serde_json::from_slice(delivery.body).unwrap_or_default();
+        let body = parsed(delivery.body);
         let event = Doc(&body);
-        let id = EventId::of(endpoint.as_str(), event.text("/id").ok_or(Forged::Shape)?);
-        let kind = event.text("/type").unwrap_or("unknown").to_owned();
-        let told = told(&kind, event.at("/data/object"));
-        Ok(Report { id, kind, told, approved: false })
+        let id = EventId::of(endpoint.as_str(), &named(event, delivery.body));
+        let kind = event.text("/type");
+        let told = kind.and_then(|kind| told(kind, event.at("/data/object")));
+        Ok(Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved: false })
     }
 
     /// With a page to return to, a checkout session on Stripe's own page; without, a payment intent for the

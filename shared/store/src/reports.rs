@@ -23,7 +23,7 @@ use domain::topup::TopUp;
 use std::collections::HashMap;
 
 /// How many reports that had waited are taken with the one they waited for.
-const MAX_FOLLOWED: usize = 100;
+const MAX_FOLLOWED: usize = 500;
 
 /// The items of a report that are known beforehand.
 pub(crate) fn wanted(needs: &Needs) -> Vec<Key> {

@@ -24,6 +24,9 @@ use crate::topup::{Credited, MAX_REVERSALS, Shift, TopUp};
 
 const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
 
+/// How many refunds and disputes change in one transaction.
+const MAX_SHIFTS: usize = 20;
+
 /// Applies a report to the credit that it is about.
 pub(super) fn apply(
     topup: &TopUp,
@@ -46,7 +49,9 @@ pub(super) fn apply(
     topup.reversals.entry(come.id.clone()).or_default().report(come.phase, come.amount);
     let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
     let mut work = Work { posting, topup, credited, state, context };
-    for shift in work.topup.allot() {
+    let shifts = work.topup.allot(MAX_SHIFTS);
+    let more = shifts.len() == MAX_SHIFTS;
+    for shift in shifts {
         let done = if shift.to < shift.from { work.give_back(&shift) } else { work.take(&shift) };
         match done {
             Ok(()) => {}
@@ -71,7 +76,8 @@ pub(super) fn apply(
         verdict.writes.extend(written(posting)?);
     }
     verdict.writes.push(Write::TopUp { topup, was });
-    Ok(verdict)
+    // What is left is decided anew, with the report told again, once this is written.
+    Ok(if more { Verdict::first(verdict.writes) } else { verdict })
 }
 
 /// Why a report cannot be applied now.
