@@ -254,6 +254,29 @@ async fn a_crash_between_a_capture_and_what_had_waited_for_it_is_made_up_for_by_
     shop.world.prove().await;
 }
 
+/// A report reads that its top-up is not there, and is about to wait for it, when the top-up is stored.
+#[tokio::test]
+async fn a_report_cannot_come_to_wait_for_a_top_up_that_has_appeared_meanwhile() {
+    let body = r#"{"customer_id":"a","amount":500}"#;
+    let elsewhere = shop().await;
+    let begun = elsewhere.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
+    let payment = elsewhere.pay(&begun.text("/gateway_order_id"), "captured");
+    let shop = shop().await;
+    let about = shop.about(&begun.text("/topup_id"), &payment, "early");
+    let (arrived, sign) =
+        (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));
+    shop.world.faults.plan("TransactWriteItems", 1, tests::Fault::Wait(arrived.clone(), sign.clone()));
+    let initiated = async {
+        arrived.notified().await;
+        shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
+        sign.notify_one();
+    };
+    let (answer, ()) = tokio::join!(shop.deliver("razorpay.payment_captured", &about), initiated);
+    assert_eq!(answer.expect(200).text("/status"), "processed");
+    shop.world.expect_available("a", "500.00").await;
+    shop.world.prove().await;
+}
+
 #[tokio::test]
 async fn what_a_client_needs_to_pay_is_not_in_the_table_as_it_came() {
     let shop = shop().await;
