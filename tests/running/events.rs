@@ -172,6 +172,9 @@ async fn lambda(world: &World, function: &str, events: &[String]) -> Vec<(String
         .envs([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
         .envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")])
         .envs([("SCRIP_TABLE", world.app.store.table()), ("SCRIP_CURSOR_KEY", "a key for tests")])
+        .env("SCRIP_SEAL_KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+        .envs([("SCRIP_RAZORPAY_KEY_ID", "rzp_test"), ("SCRIP_RAZORPAY_KEY_SECRET", "a key secret")])
+        .env("SCRIP_RAZORPAY_WEBHOOK_SECRETS", "a webhook secret")
         .env("AWS_ENDPOINT_URL_DYNAMODB", world.endpoint())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
@@ -230,4 +233,24 @@ async fn the_expire_credits_binary_serves_the_schedule() {
     let expected = json!({"wallets": 1, "entries": 1, "failed": 0, "more": false});
     assert_eq!(answers[0], ("response".to_owned(), expected));
     world.prove().await;
+}
+
+/// What is refused is counted; neither its body nor a secret is in the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_webhook_binary_counts_a_forgery_and_logs_nothing_of_it() {
+    let world = World::new().await;
+    let before = world.app.store.accounts().await.unwrap().items;
+    let answers = lambda(&world, "payment-webhook", &[event("webhook-forged")]).await;
+    assert_eq!(answers[0].1["statusCode"], 401, "{}", answers[0].1);
+    let logs = answers[1].1.as_str().unwrap();
+    let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let counted =
+        lines.iter().find(|line| line["Operation"] == "POST /api/integration/webhook/razorpay").unwrap();
+    assert_eq!((&counted["Rejections"], &counted["Code"]), (&json!(1), &json!("unauthenticated")));
+    for secret in
+        ["asha@example.com", "pay_NXhjMs8qPq1vZr", "a webhook secret", "a key secret", &"00".repeat(32)]
+    {
+        assert!(!logs.contains(secret), "{secret} is in the log");
+    }
+    assert_eq!(world.app.store.accounts().await.unwrap().items, before);
 }

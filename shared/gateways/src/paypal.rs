@@ -125,13 +125,22 @@ impl PayPal {
     pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
         let url = format!("{}/v2/checkout/orders/{order}", self.base_url);
         let asked = call(self.authorized(self.http.get(&url)).await?).await;
-        if let Err(GatewayError::Refused { status: 401, .. }) = asked {
-            // The token was revoked: the next call gets another.
-            *self.token.lock().await = None;
-        }
-        let mut text = asked?;
-        let reply = json(&text)?;
-        if Doc(&reply).text("/status") == Some("APPROVED") {
+        let (mut text, approved) = match asked {
+            Ok(text) => {
+                let approved = Doc(&json(&text)?).text("/status") == Some("APPROVED");
+                (text, approved)
+            }
+            // An order that cannot be read may be captured all the same: PayPal refuses if it is not approved.
+            Err(GatewayError::Refused { status: 404 | 405, .. }) => (String::from("{}"), true),
+            Err(error) => {
+                if matches!(error, GatewayError::Refused { status: 401, .. }) {
+                    // The token was revoked: the next call gets another.
+                    *self.token.lock().await = None;
+                }
+                return Err(error);
+            }
+        };
+        if approved {
             let request = self.authorized(self.http.post(format!("{url}/capture"))).await?;
             let request = request
                 .header("paypal-request-id", format!("capture-{}", topup.id.short()))
