@@ -31,6 +31,7 @@ mod payments_api {
     mod forged;
     mod monitor;
     mod paypal_certificates;
+    mod paypal_disputes;
     mod topups;
     mod vectors;
     pub mod webhooks;

@@ -4,7 +4,7 @@
 use domain::cause::Cause;
 use domain::currency::Currency;
 use domain::event::EventStatus;
-use domain::gateway::{Fact, Gateway, Handle, Phase, Told};
+use domain::gateway::{Fact, Gateway, Handle, Phase, ReversalId, Told};
 use domain::ids::EventId;
 use domain::money::Money;
 use proptest::prelude::*;
@@ -69,6 +69,75 @@ proptest! {
                 prop_assert!(topup.reversed() <= topup.amount);
             }
         }
+        counter.memory.prove();
+    }
+}
+
+/// What can be reported of a payment with PayPal.
+fn facts() -> impl Strategy<Value = Vec<Fact>> {
+    let one = (0..4_u8, 1..60_i64);
+    prop::collection::vec(one, 1..9).prop_map(|all| {
+        let name = |at: usize| id(format!("X{at}"));
+        let fact = |(at, (kind, rupees)): (usize, (u8, i64))| {
+            let (id, phase) = match kind {
+                0 => (ReversalId::refund(Gateway::PayPal, &name(at)), Phase::Taken),
+                1 => (ReversalId::reversal(Gateway::PayPal, &name(at)), Phase::Taken),
+                2 => (ReversalId::dispute(Gateway::PayPal, &name(at)), Phase::Lost),
+                _ => (ReversalId::dispute(Gateway::PayPal, &name(at)), Phase::Returned),
+            };
+            Fact::Reversed { id, phase, amount: money(rupees), currency: Currency::parse("INR").unwrap() }
+        };
+        all.into_iter().enumerate().map(fact).collect()
+    })
+}
+
+/// What they come to, from the contract alone: refunds, and of disputes the larger of what was reversed and not won
+/// back, and what was lost.
+fn nets(facts: &[Fact]) -> i64 {
+    let mut sums = [0_i64; 4];
+    for fact in facts {
+        let Fact::Reversed { id, phase, amount, .. } = fact else { continue };
+        let at = match (id.as_str().split(':').next().unwrap(), phase) {
+            ("refund", _) => 0,
+            ("reversal", _) => 1,
+            (_, Phase::Lost) => 2,
+            (_, _) => 3,
+        };
+        sums[at] += i64::try_from(amount.value()).unwrap();
+    }
+    let [refunds, reversed, lost, won] = sums;
+    (refunds + (reversed - won).max(0).max(lost)).min(100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn refunds_reversals_and_disputes_with_paypal_net_the_same_in_any_order_whatever_is_spent_between(
+        facts in facts(),
+        order in prop::collection::vec((any::<prop::sample::Index>(), 0..50_i64, 0..20_i64), 0..20),
+    ) {
+        let mut counter = Counter::with(Gateway::PayPal);
+        counter.initiate(0, 100);
+        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+        let (mut spent, mut came) = (0, 0);
+        let shuffled = order.iter().map(|(index, debit, credit)| (index.index(facts.len()), *debit, *credit));
+        let all = shuffled.chain((0..facts.len()).map(|at| (at, 0, 0)));
+        for (at, debit, credit) in all {
+            let told = counter.told(0, "p", Naming::Order, facts[at].clone());
+            counter.report(&format!("e{at}-{spent}-{came}"), told);
+            if debit > 0 && counter.stands().0 >= money(debit) {
+                counter.debit(debit);
+                spent += debit;
+            }
+            if credit > 0 {
+                counter.credit(credit);
+                came += credit;
+            }
+        }
+        let (available, owed) = counter.stands();
+        let expected = rust_decimal::Decimal::from(100 + came - spent - nets(&facts));
+        prop_assert_eq!(available.value() - owed.value(), expected);
         counter.memory.prove();
     }
 }

@@ -1,9 +1,8 @@
 //! Corners of payments: what attackers, crashes and odd orders of events would make of them.
 
-use super::webhooks::{alerts, paid_by, shop};
+use super::webhooks::{alerts, shop};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::gateway::{Fact, Gateway, Phase, ReversalId};
-use domain::ids::GatewayId;
+use domain::gateway::Phase;
 use scrip::fakes::book::{Order, Payment};
 use serde_json::json;
 use tests::counter::{Counter, Naming, money};
@@ -123,59 +122,6 @@ fn a_refund_of_a_stray_payment_that_fails_leaves_it_a_stray_in_any_order() {
         assert_eq!(counter.memory.alerts.len(), 1, "the money is ours again, and someone is told");
         assert_eq!(counter.stands(), (money(100), money(0)));
         counter.memory.prove();
-    }
-}
-
-#[tokio::test]
-async fn paypals_reversal_and_its_dispute_are_one_and_a_second_dispute_is_another() {
-    let taken = |shop: &Shop, topup: &str, payment: &Payment, event: &str, reversal: &str, units| {
-        let mut about = shop.about(topup, payment, event);
-        (about.reversal, about.reversed) = (reversal.to_owned(), units);
-        about
-    };
-    for order in [["reversed", "resolved"], ["resolved", "reversed"]] {
-        let shop = shop().await;
-        let (topup, payment) = shop.paid("a", "100", "paypal").await;
-        shop.expect(paid_by("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
-        for what in order {
-            let (sample, id) = match what {
-                "reversed" => ("paypal.payment_capture_reversed", "REV1"),
-                _ => ("paypal.customer_dispute_resolved", "PP-D-1"),
-            };
-            shop.expect(sample, &taken(&shop, &topup, &payment, what, id, 6_000), "processed").await;
-        }
-        // Lost for 60, and 60 were taken for it: once.
-        shop.world.expect_available("a", "40.00").await;
-        // Another dispute, of the rest.
-        let more = taken(&shop, &topup, &payment, "more", "REV2", 3_000);
-        shop.expect("paypal.payment_capture_reversed", &more, "processed").await;
-        let lost = taken(&shop, &topup, &payment, "lost", "PP-D-2", 3_000);
-        shop.expect("paypal.customer_dispute_resolved", &lost, "processed").await;
-        shop.world.expect_available("a", "10.00").await;
-        shop.world.prove().await;
-    }
-}
-
-#[tokio::test]
-async fn a_dispute_with_paypal_that_is_won_gives_back_what_was_reversed_for_it() {
-    for order in [["reversed", "won"], ["won", "reversed"]] {
-        let shop = shop().await;
-        let (topup, payment) = shop.paid("a", "100", "paypal").await;
-        shop.expect(paid_by("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
-        for what in order {
-            let mut about = shop.about(&topup, &payment, what);
-            about.reversal = format!("id-{what}");
-            let sample = if what == "won" {
-                "paypal.customer_dispute_resolved"
-            } else {
-                "paypal.payment_capture_reversed"
-            };
-            let body = Shop::body(sample, &about).replace("RESOLVED_BUYER_FAVOUR", "RESOLVED_SELLER_FAVOUR");
-            shop.send("paypal", what, &body, false).await.expect(200);
-        }
-        shop.world.expect_available("a", "100.00").await;
-        assert_eq!(shop.status(&topup).await, "CREDITED");
-        shop.world.prove().await;
     }
 }
 
@@ -329,46 +275,5 @@ async fn tampering_with_top_ups_debts_and_leads_is_found() {
         }
         let audit = scrip::audit::audit(&shop.world.app.store).await.unwrap();
         assert!(!audit.is_proved(), "{pk} {sk} {change:?} was not noticed");
-    }
-}
-
-#[test]
-fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the_same() {
-    let told = |id: &str, dispute: bool, phase, rupees| {
-        let id = GatewayId::parse(id).unwrap();
-        let id = if dispute {
-            ReversalId::dispute(Gateway::PayPal, &id)
-        } else {
-            ReversalId::reversal(Gateway::PayPal, &id)
-        };
-        let inr = domain::currency::Currency::parse("INR").unwrap();
-        Fact::Reversed { id, phase, amount: money(rupees), currency: inr }
-    };
-    let facts = [
-        told("A", true, Phase::Returned, 40),
-        told("R1", false, Phase::Taken, 40),
-        told("B", true, Phase::Lost, 50),
-        told("R2", false, Phase::Taken, 30),
-    ];
-    // 70 were reversed, 40 of it won back; 50 were lost, 30 of which were reversed.
-    let mut orders = vec![];
-    for a in 0..4 {
-        for b in (0..4).filter(|b| *b != a) {
-            for c in (0..4).filter(|c| *c != a && *c != b) {
-                orders.push([a, b, c, 6 - a - b - c]);
-            }
-        }
-    }
-    assert_eq!(orders.len(), 24);
-    for order in orders {
-        let mut counter = Counter::with(Gateway::PayPal);
-        counter.initiate(0, 100);
-        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
-        for at in order {
-            let told = counter.told(0, "p", Naming::Order, facts[at].clone());
-            counter.report(&format!("e{at}"), told);
-        }
-        assert_eq!(counter.stands(), (money(50), money(0)), "{order:?}");
-        counter.memory.prove();
     }
 }

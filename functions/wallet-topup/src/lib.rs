@@ -107,7 +107,10 @@ fn location(topup: &TopUpId) -> String {
 /// The gateway did not do its part; nothing is lost.
 fn failed(topup: &TopUp, error: &GatewayError) -> Problem {
     tracing::warn!(topup = %topup.id, gateway = topup.gateway.as_str(), %error, "the gateway was asked in vain");
-    Problem::gateway_unavailable()
+    match error {
+        GatewayError::Refused { .. } | GatewayError::NotConfigured => Problem::gateway_refused(),
+        GatewayError::Unreachable(_) | GatewayError::Unreadable(_) => Problem::gateway_unavailable(),
+    }
 }
 
 /// Reports that came before the top-up are taken now.

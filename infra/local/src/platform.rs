@@ -207,7 +207,7 @@ impl Platform {
              -d '{{\"amount\":120.50,\"reason\":\"Breakfast\"}}'\n"
         );
         println!(
-            "curl -sw '\\n' {url}/api/wallet/cust_123/transactions?limit=1 -H 'Authorization: Bearer {customer}'\n"
+            "curl -sw '\\n' '{url}/api/wallet/cust_123/transactions?limit=1' -H 'Authorization: Bearer {customer}'\n"
         );
         println!("ready: {url} (Ctrl-C stops; `cargo run -- audit{at}` proves the books)");
         Ok(())

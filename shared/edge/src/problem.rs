@@ -132,6 +132,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(5)
     }
 
+    /// A gateway that refuses what we ask: most often its keys are wrong.
+    pub fn gateway_refused() -> Self {
+        let detail = "the payment gateway refuses the request (its keys may be wrong: see the log); nothing was credited";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(60)
+    }
+
     /// A failure of ours.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")

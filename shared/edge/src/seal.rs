@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,12 +22,18 @@ impl fmt::Debug for SealKeys {
     }
 }
 
+fn key_of(text: &str) -> Option<[u8; 32]> {
+    let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.or_else(|| (text.len() >= 32).then(|| Sha256::digest(text).into()))
+}
+
 impl SealKeys {
-    /// Reads `id:base64,id:base64`; each key has 32 bytes.
+    /// Reads `id:key,id:key`; a key is 32 bytes in base64, or a random text of 32 characters or more, of which the
+    /// SHA-256 is the key.
     pub fn parse(text: &str) -> Option<Self> {
         let key = |part: &str| {
             let (id, key) = part.trim().split_once(':')?;
-            let key = UnboundKey::new(&AES_256_GCM, &STANDARD.decode(key).ok()?).ok()?;
+            let key = UnboundKey::new(&AES_256_GCM, &key_of(key)?).ok()?;
             let plain = !id.is_empty() && id.len() <= 32 && id.bytes().all(|b| b.is_ascii_alphanumeric());
             plain.then(|| (id.to_owned(), LessSafeKey::new(key)))
         };

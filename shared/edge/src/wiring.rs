@@ -11,7 +11,7 @@
 //! | `SCRIP_TIERS` | the ladder, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the contract's |
 //! | `SCRIP_REFUND_GRACE_DAYS` | life of refunds whose date has passed | 30 |
 //! | `SCRIP_EXPIRY_HISTORY_DAYS` | how far past expiries are listed | for good |
-//! | `SCRIP_SEAL_KEYS` | `id:base64` of 32 bytes, comma-separated: seal gateways' reports; the first seals, all open | required by the functions that take them |
+//! | `SCRIP_SEAL_KEYS` | `id:key`, comma-separated (32 bytes in base64, or 32 random characters and more): seal gateways' reports; the first seals, all open | required by the functions that take them |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | as Lambda sets them | required |
 //! | `AWS_ENDPOINT_URL_DYNAMODB` | another endpoint | AWS |
 

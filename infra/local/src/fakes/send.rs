@@ -44,6 +44,8 @@ pub struct Delivered {
     pub status: Option<u16>,
     /// The answer.
     pub answer: String,
+    /// How often it was delivered.
+    pub times: u8,
 }
 
 fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
@@ -100,7 +102,7 @@ impl Fakes {
         (event, body): (&str, &str),
         how: Deliver,
     ) -> Result<Delivered, Failure> {
-        let not_yet = |why: &str| Ok(Delivered { status: None, answer: why.to_owned() });
+        let not_yet = |why: &str| Ok(Delivered { status: None, answer: why.to_owned(), times: 0 });
         match how {
             Deliver::NeverSent => return not_yet("never sent"),
             Deliver::Delayed | Deliver::Reordered => {
@@ -114,7 +116,7 @@ impl Fakes {
         let forged = how == Deliver::Forged;
         let mut delivered = self.post(gateway, event, body, forged).await?;
         if how == Deliver::Duplicate {
-            delivered = self.post(gateway, event, body, forged).await?;
+            delivered = Delivered { times: 2, ..self.post(gateway, event, body, forged).await? };
         }
         self.deliver_held().await?;
         Ok(delivered)
@@ -139,6 +141,6 @@ impl Fakes {
             request = request.header(name, value);
         }
         let reply = request.send().await?;
-        Ok(Delivered { status: Some(reply.status().as_u16()), answer: reply.text().await? })
+        Ok(Delivered { status: Some(reply.status().as_u16()), answer: reply.text().await?, times: 1 })
     }
 }

@@ -60,7 +60,9 @@ pub struct Happened {
     pub payment: String,
     /// The gateway's refund or dispute.
     pub reversal: Option<String>,
-    /// How the webhook was answered; none if it was not delivered.
+    /// How often the webhook was delivered.
+    pub delivered: u8,
+    /// How it was answered; none if it was not delivered.
     pub status: Option<u16>,
     /// The answer, or why there is none.
     pub answer: String,
@@ -129,7 +131,7 @@ impl Fakes {
         let body = fixture::told(&wanted.fixture, &told).ok_or("the sample cannot be read")?;
         let endpoint = wanted.fixture.split('.').next().unwrap_or_default();
         let sent = self.deliver(endpoint, (&about.event, &body), wanted.deliver).await?;
-        let Delivered { status, answer } = sent;
+        let Delivered { status, answer, times } = sent;
         Ok(Happened {
             fixture: wanted.fixture.clone(),
             event_id: about.event,
@@ -137,6 +139,7 @@ impl Fakes {
             order: about.order,
             payment: about.payment,
             reversal: (kind_of(&wanted.fixture) == Kind::Reversed).then_some(about.reversal),
+            delivered: times,
             status,
             answer,
         })

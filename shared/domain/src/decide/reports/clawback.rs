@@ -162,7 +162,8 @@ impl Work<'_> {
         if !cancelled.is_zero() {
             self.owe(&shift.id, Owing { cancelled, ..Owing::default() })?;
         }
-        let taken = net(&self.state.moved, &shift.id);
+        // What has just been collected for it is taken too: an earlier give-back may have paid for it.
+        let taken = net(self.state.moved.iter().chain(&self.posting.entries), &shift.id);
         let (back, missing) = split(&taken, lowered.saturating_sub(cancelled));
         // What is still missing had expired: there is nothing to give back for it.
         if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
@@ -214,10 +215,10 @@ impl Work<'_> {
 }
 
 /// The lots that a reversal has taken and not given back, last taken first.
-fn net(moved: &[Entry], id: &ReversalId) -> Vec<Lot> {
+fn net<'a>(moved: impl Iterator<Item = &'a Entry>, id: &ReversalId) -> Vec<Lot> {
     let mut taken: Vec<Lot> = Vec::new();
     let mine = |entry: &&Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
-    for entry in moved.iter().filter(mine) {
+    for entry in moved.filter(mine) {
         if entry.kind == EntryType::Adjustment {
             // Given back from the last taken; dates may have been extended on the way, amounts tell.
             let mut back = entry.amount;
