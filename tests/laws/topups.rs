@@ -267,3 +267,55 @@ fn a_report_of_a_top_up_that_never_appears_is_parked_for_a_day_and_then_quaranti
     assert!(counter.memory.leads.contains_key(&Handle::of(Gateway::Razorpay, &id("p"))));
     counter.memory.prove();
 }
+
+#[test]
+fn credit_that_is_to_pay_very_many_debts_pays_them_before_it_expires() {
+    let mut counter = Counter::new();
+    for at in 0..60 {
+        let payment = format!("p{at}");
+        counter.initiate(at, 1);
+        counter.report(&format!("c{at}"), counter.told(at, &payment, Naming::Ours, Counter::captured(1)));
+    }
+    counter.debit(60);
+    for at in 0..60 {
+        let told = Counter::taken_back(&format!("r{at}"), Phase::Taken, 1);
+        counter.report(&format!("r{at}"), counter.told(at, &format!("p{at}"), Naming::Order, told));
+    }
+    assert_eq!(counter.stands(), (money(0), money(60)));
+    // It lives five days; nobody touches the wallet until it is over.
+    counter.credit(100);
+    assert_eq!(counter.stands(), (money(40), money(0)));
+    counter.wait(24 * 30);
+    assert_eq!(counter.stands(), (money(0), money(0)));
+    counter.credit(1);
+    assert_eq!(counter.stands(), (money(1), money(0)), "nothing is owed any more");
+    counter.memory.prove();
+}
+
+#[test]
+fn a_stray_payment_that_comes_back_stays_told_until_it_goes_for_good() {
+    let mut counter = Counter::with(Gateway::PayPal);
+    counter.initiate(0, 100);
+    counter.report("one", counter.told(0, "p1", Naming::Ours, Counter::captured(100)));
+    counter.report("two", counter.told(0, "p2", Naming::Ours, Counter::captured(100)));
+    let inr = Currency::parse("INR").unwrap();
+    let reversed = |id, phase| Fact::Reversed { id, phase, amount: money(100), currency: inr };
+    let say = |counter: &mut Counter, event: &str, fact: Fact| {
+        let told = counter.told(0, "p2", Naming::Order, fact);
+        counter.report(event, told)
+    };
+    let (taken, dispute) =
+        (ReversalId::reversal(Gateway::PayPal, &id("R")), ReversalId::dispute(Gateway::PayPal, &id("D")));
+    assert_eq!(say(&mut counter, "gone", reversed(taken, Phase::Taken)), EventStatus::Processed);
+    assert!(counter.memory.alerts.is_empty());
+    for _ in 0..3 {
+        let won = reversed(dispute.clone(), Phase::Returned);
+        assert_eq!(say(&mut counter, "won", won), EventStatus::Quarantined);
+    }
+    assert_eq!(counter.memory.alerts.len(), 1);
+    let refund = ReversalId::refund(Gateway::PayPal, &id("X"));
+    assert_eq!(say(&mut counter, "refund", reversed(refund, Phase::Taken)), EventStatus::Processed);
+    assert!(counter.memory.alerts.is_empty());
+    assert_eq!(counter.stands(), (money(100), money(0)));
+    counter.memory.prove();
+}

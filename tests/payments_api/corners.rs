@@ -71,6 +71,9 @@ async fn a_payment_of_another_order_that_names_a_top_up_in_its_notes_is_not_cred
     let topup = shop.world.app.store.newest_topups(&"a".parse_customer(), 5).await.unwrap()[0].id.to_string();
     // While the top-up has no order, the payment waits; once it has another, someone is told.
     shop.expect("razorpay.payment_captured", &shop.about(&topup, &shoes, "sly"), "parked").await;
+    let mut bare = shop.about(&topup, &shoes, "bare");
+    (bare.order, bare.payment) = (String::new(), "pay_bare".to_owned());
+    shop.expect("razorpay.payment_captured", &bare, "quarantined").await;
     shop.trouble(Trouble::None);
     shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
     let mut without_order = shop.about(&topup, &shoes, "slyer");

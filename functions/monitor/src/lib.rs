@@ -140,18 +140,18 @@ async fn shard_of(
         let is_last = due.len() < usize::from(BATCH);
         let Some((_, last)) = due.last() else { return Ok(()) };
         from.clone_from(last);
-        let fresh: Vec<DuePayment> =
-            due.into_iter().map(|(due, _)| due).filter(|due| !seen.contains(due)).collect();
+        let fresh: Vec<(DuePayment, String)> =
+            due.into_iter().filter(|(due, _)| !seen.contains(due)).collect();
         if fresh.is_empty() {
             return Ok(());
         }
-        for due in fresh {
+        for (due, place) in fresh {
             let spent = started.elapsed() >= TIME;
             if spent || looked.breakdown.topups + looked.breakdown.reports >= limit {
                 return Ok(());
             }
             seen.insert(due.clone());
-            if let Err(error) = one(desk, &due, context, looked).await {
+            if let Err(error) = one(desk, (&due, &place), context, looked).await {
                 tracing::warn!(?due, %error, "cannot be dealt with now");
                 looked.breakdown.failed += 1;
                 let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
@@ -164,7 +164,12 @@ async fn shard_of(
     }
 }
 
-async fn one(desk: &Desk, due: &DuePayment, context: &Context, looked: &mut Looked) -> Result<(), Trouble> {
+async fn one(
+    desk: &Desk,
+    (due, place): (&DuePayment, &str),
+    context: &Context,
+    looked: &mut Looked,
+) -> Result<(), Trouble> {
     match due {
         DuePayment::TopUp(id) => {
             looked.breakdown.topups += 1;
@@ -179,7 +184,7 @@ async fn one(desk: &Desk, due: &DuePayment, context: &Context, looked: &mut Look
             let Some(after) = after else { return Ok(()) };
             match after.next_visit(context.now) {
                 Some(later) => desk.app.store.postpone_payment(due, later).await?,
-                None => desk.app.store.forget_payment(due).await?,
+                None => desk.app.store.forget_payment(due, place).await?,
             }
             note(looked, id, before, after.status);
             Ok(())

@@ -10,7 +10,7 @@ use crate::ids::{AlertId, EventId, RequestId, TopUpId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
-use crate::topup::Reversal;
+use crate::topup::{Reversal, comes_to};
 use std::collections::BTreeMap;
 
 /// How long a report waits for what it lacks before someone is told: a day.
@@ -196,7 +196,7 @@ pub struct Stray {
 impl Stray {
     /// How much of it has gone back.
     pub fn gone(&self) -> Money {
-        let gone: Money = self.reversed.values().map(Reversal::comes_to).sum();
+        let gone: Money = comes_to(&self.reversed).into_values().sum();
         gone.min(self.amount)
     }
 }

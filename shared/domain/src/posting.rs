@@ -209,9 +209,7 @@ impl Posting {
 
     /// Pays what is owed, oldest first, from what has just become available.
     fn collect(&mut self, at: Timestamp) -> Result<(), Rejection> {
-        let is_payment = |entry: &&Entry| entry.kind == EntryType::OwedCollected;
-        let left = self.pays.saturating_sub(self.entries.iter().filter(is_payment).count());
-        let debts: Vec<Debt> = self.account.owed.debts().iter().take(left).cloned().collect();
+        let debts: Vec<Debt> = self.account.owed.debts().iter().take(self.can_pay()).cloned().collect();
         for debt in debts {
             // What has expired by then is not there to pay with; it expires next.
             let alive: Vec<Lot> =
@@ -226,6 +224,19 @@ impl Posting {
             self.post_at(draft, at)?;
         }
         Ok(())
+    }
+
+    /// How many more debts this posting pays.
+    fn can_pay(&self) -> usize {
+        let is_payment = |entry: &&Entry| entry.kind == EntryType::OwedCollected;
+        self.pays.saturating_sub(self.entries.iter().filter(is_payment).count())
+    }
+
+    /// True if there are debts, and credit for them, but this posting has paid as many as it may.
+    pub(crate) fn is_behind(&self) -> bool {
+        let day = self.account.updated_at.date();
+        let alive = self.account.lots.iter().any(|lot| !lot.is_expired(day));
+        alive && !self.account.owed.debts().is_empty() && self.can_pay() == 0
     }
 
     /// Records that more or less is owed, as of now.

@@ -23,6 +23,10 @@ enum Due {
 /// Posts what is due at the posting's instant, earliest first, up to `limit` entries.
 pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
     for _ in 0..limit {
+        // Credit that is to pay debts must not expire before it has: another transaction pays the rest first.
+        if posting.is_behind() {
+            break;
+        }
         match next(posting) {
             Some((at, Due::Lot(lot))) => expire(posting, lot, at)?,
             Some((at, Due::Hold(id))) => time_out(posting, &id, at)?,

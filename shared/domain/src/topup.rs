@@ -133,6 +133,34 @@ pub struct TopUp {
     pub version: u64,
 }
 
+/// What each refund and dispute comes to by what has been reported, in any order.
+///
+/// PayPal takes a dispute's money by reversals that do not name the dispute: those that were won give back of
+/// what reversals took, and those that were lost count only beyond what reversals took.
+pub fn comes_to(reversals: &BTreeMap<ReversalId, Reversal>) -> BTreeMap<ReversalId, Money> {
+    let mut all: BTreeMap<ReversalId, Money> =
+        reversals.iter().map(|(id, reversal)| (id.clone(), reversal.comes_to())).collect();
+    let won =
+        reversals.iter().filter(|(id, _)| id.is_dispute()).filter_map(|(_, reversal)| reversal.returned);
+    let mut won: Money = won.sum();
+    let mut unnamed = Money::ZERO;
+    for (_, amount) in all.iter_mut().filter(|(id, _)| id.is_unnamed()) {
+        let back = won.min(*amount);
+        won = won.saturating_sub(back);
+        *amount = amount.saturating_sub(back);
+        unnamed = [unnamed, *amount].into_iter().sum();
+    }
+    let lost = |reversal: &Reversal| reversal.taken.is_none();
+    for (id, amount) in all.iter_mut().filter(|(id, _)| id.is_dispute()) {
+        if reversals.get(id).is_some_and(lost) {
+            let counted = unnamed.min(*amount);
+            unnamed = unnamed.saturating_sub(counted);
+            *amount = amount.saturating_sub(counted);
+        }
+    }
+    all
+}
+
 /// A reversal whose allotment changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift {
@@ -187,43 +215,12 @@ impl TopUp {
         self.reversals.values().map(|reversal| reversal.allotted).sum()
     }
 
-    /// What each refund and dispute comes to by what has been reported, in any order.
-    ///
-    /// PayPal takes a dispute's money by reversals that do not name the dispute: those that were won give back of
-    /// what reversals took, and those that were lost count only beyond what reversals took.
-    fn comes_to(&self) -> BTreeMap<ReversalId, Money> {
-        let mut all: BTreeMap<ReversalId, Money> =
-            self.reversals.iter().map(|(id, reversal)| (id.clone(), reversal.comes_to())).collect();
-        let won = self
-            .reversals
-            .iter()
-            .filter(|(id, _)| id.is_dispute())
-            .filter_map(|(_, reversal)| reversal.returned);
-        let mut won: Money = won.sum();
-        let mut unnamed = Money::ZERO;
-        for (_, amount) in all.iter_mut().filter(|(id, _)| id.is_unnamed()) {
-            let back = won.min(*amount);
-            won = won.saturating_sub(back);
-            *amount = amount.saturating_sub(back);
-            unnamed = [unnamed, *amount].into_iter().sum();
-        }
-        let lost = |reversal: &Reversal| reversal.taken.is_none();
-        for (id, amount) in all.iter_mut().filter(|(id, _)| id.is_dispute()) {
-            if self.reversals.get(id).is_some_and(lost) {
-                let counted = unnamed.min(*amount);
-                unnamed = unnamed.saturating_sub(counted);
-                *amount = amount.saturating_sub(counted);
-            }
-        }
-        all
-    }
-
     /// Allots the credit anew after a report; gives what changes, decreases first.
     ///
     /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id. No more than `limit`
     /// change: the rest is allotted when it is asked again.
     pub fn allot(&mut self, limit: usize) -> Vec<Shift> {
-        let wanted = self.comes_to();
+        let wanted = comes_to(&self.reversals);
         let wants = |id: &ReversalId| wanted.get(id).copied().unwrap_or(Money::ZERO);
         let mut shifts = Vec::new();
         for (id, reversal) in &mut self.reversals {

@@ -164,7 +164,7 @@ impl PayPal {
                 let told = told.map(|told| Told { order: Some(order.clone()), ..told });
                 answers.push(answered(told, found.0.to_string())?);
             }
-            for found in unit.list("/payments/refunds") {
+            for found in unit.list("/payments/refunds").filter(|found| is_done(*found)) {
                 answers.push(answered(taken_back(found, false), found.0.to_string())?);
             }
         }
@@ -256,11 +256,16 @@ fn told(kind: &str, resource: Doc<'_>) -> Option<Told> {
             if matches!(fact, Fact::Captured { .. }) { capture(resource, fact) } else { None }
         }
         "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => capture(resource, Fact::Failed),
-        "PAYMENT.CAPTURE.REFUNDED" => taken_back(resource, false),
+        "PAYMENT.CAPTURE.REFUNDED" if is_done(resource) => taken_back(resource, false),
         "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, true),
         "CUSTOMER.DISPUTE.RESOLVED" => disputed(resource, nothing),
         _ => Some(nothing),
     }
+}
+
+/// A refund that is pending, failed or cancelled has taken nothing.
+fn is_done(refund: Doc<'_>) -> bool {
+    refund.text("/status").is_none_or(|status| status == "COMPLETED")
 }
 
 /// A refund resource: it names its capture in its link upwards. Some reversals are sent as the capture itself.

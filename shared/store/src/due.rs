@@ -8,8 +8,10 @@ use crate::attr::{Item, text};
 use crate::error::StoreError;
 use crate::keys::{self, DueKind, Key};
 use crate::load::unread;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use domain::ids::{CustomerId, EventId, TopUpId};
 use domain::time::Timestamp;
 
@@ -97,19 +99,18 @@ impl Store {
         self.put_off(due.key(), until).await
     }
 
-    /// Takes a top-up or report out of the index: nothing more is expected of it by itself.
-    pub async fn forget_payment(&self, due: &DuePayment) -> Result<(), StoreError> {
+    /// Takes a top-up or report out of the index, unless another visit was appointed meanwhile: nothing more is expected
+    /// of it by itself.
+    pub async fn forget_payment(&self, due: &DuePayment, place: &str) -> Result<(), StoreError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(due.key().attributes()))
             .update_expression("REMOVE dpk, dsk")
-            .condition_expression("attribute_exists(pk)");
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(unread(&error)),
-        }
+            .condition_expression("dsk = :place")
+            .expression_attribute_values(":place", text(place));
+        unless_changed(request.send().await)
     }
 
     async fn put_off(&self, key: Key, until: Timestamp) -> Result<(), StoreError> {
@@ -121,16 +122,18 @@ impl Store {
             .update_expression("SET dsk = :due")
             .condition_expression("attribute_exists(dsk)")
             .expression_attribute_values(":due", AttributeValue::S(keys::due(until, &key.pk)));
-        match request.send().await {
-            Ok(_) => Ok(()),
-            // It was settled meanwhile.
-            Err(e)
-                if e.as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(unread(&error)),
-        }
+        unless_changed(request.send().await)
+    }
+}
+
+/// An item that was changed meanwhile is left as it is.
+fn unless_changed<T>(result: Result<T, SdkError<UpdateItemError, HttpResponse>>) -> Result<(), StoreError> {
+    let changed = |error: &SdkError<UpdateItemError, HttpResponse>| {
+        error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+    };
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if changed(&error) => Ok(()),
+        Err(error) => Err(unread(&error)),
     }
 }

@@ -73,7 +73,7 @@ fn mismatch(
     // Razorpay's notes are the browser's to set: only the order tells that a payment is the top-up's. Elsewhere the
     // name is ours alone to set, and a report need not repeat the order.
     let needs_order = told.gateway == Gateway::Razorpay || told.order.is_some();
-    if needs_order && told.order.as_ref() != placed {
+    if needs_order && (told.order.is_none() || told.order.as_ref() != placed) {
         return Some(reasons::OTHER_ORDER);
     }
     if (amount, currency) != (topup.amount, topup.currency) {

@@ -18,14 +18,14 @@ use crate::gateway::ReversalId;
 use crate::lot::{Lot, Source, split};
 use crate::money::Money;
 use crate::owed::{Forgiven, OwedChange};
-use crate::posting::{Draft, Posting};
+use crate::posting::{Draft, MAX_DUE, Posting};
 use crate::rejection::Rejection;
 use crate::topup::{Credited, MAX_REVERSALS, Shift, TopUp};
 
 const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
 
 /// How many refunds and disputes change in one transaction.
-const MAX_SHIFTS: usize = 20;
+const MAX_SHIFTS: usize = 10;
 
 /// Applies a report to the credit that it is about.
 pub(super) fn apply(
@@ -44,6 +44,10 @@ pub(super) fn apply(
         Begun::Ready(posting) => posting,
         Begun::SettleFirst(writes) => return Ok(Verdict::first(writes)),
     };
+    // What is due goes with it only if it is little: all of it is one transaction.
+    if posting.entries.len() > MAX_DUE / 2 {
+        return Ok(Verdict::first(posting.into_writes()));
+    }
     let was = topup.version;
     let mut topup = topup.clone();
     topup.reversals.entry(come.id.clone()).or_default().report(come.phase, come.amount);

@@ -39,7 +39,7 @@ pub(super) fn reversed(
     let handle = told.paid_by().or_else(|| told.handles().into_iter().next());
     let lead = handle.as_ref().and_then(|handle| state.leads.get(handle));
     if let (Some(handle), Some(LeadTo::Stray(stray))) = (&handle, lead.map(|lead| &lead.to)) {
-        return Ok(of_stray(state, handle, stray, &come));
+        return Ok(of_stray(command, state, (handle, stray), &come));
     }
     let Some(named) = &command.topup else {
         return Ok(match (leading(command, state), handle) {
@@ -73,7 +73,7 @@ fn is_of(topup: &TopUp, told: &Told) -> bool {
 }
 
 /// Of a quarantined payment: when all of it has gone back, the quarantine is over; no credit is touched.
-fn of_stray(state: &State, handle: &Handle, stray: &Stray, come: &Come) -> Verdict {
+fn of_stray(command: &TakeReport, state: &State, (handle, stray): (&Handle, &Stray), come: &Come) -> Verdict {
     let mut verdict = Verdict { detail: Some(reasons::OF_QUARANTINED), ..Verdict::processed(vec![]) };
     if come.currency != stray.currency {
         return Verdict::quarantined(reasons::OTHER_AMOUNT);
@@ -85,11 +85,15 @@ fn of_stray(state: &State, handle: &Handle, stray: &Stray, come: &Come) -> Verdi
     if gone == stray.amount
         && let Some(event) = state.quarantined.get(&stray.event)
         && event.status == EventStatus::Quarantined
+        && event.id != command.id
     {
         verdict.ends.push((event.clone(), EventStatus::Ignored, reasons::PAID_BACK));
     }
-    if before == stray.amount && gone < stray.amount {
+    // Told again, it is still so; the report takes the place of the one that had been ended.
+    let told_so = state.event.as_ref().is_some_and(|event| event.detail == Some(reasons::CAME_BACK));
+    if gone < stray.amount && (before == stray.amount || told_so) {
         verdict = Verdict::quarantined(reasons::CAME_BACK);
+        stray.event = command.id.clone();
     }
     verdict.writes.push(led(state.leads.get(handle), handle, LeadTo::Stray(stray)));
     verdict
