@@ -184,6 +184,25 @@ async fn what_is_owed_can_be_taken_from_a_frozen_wallet_and_stops_no_hold() {
     shop.world.prove().await;
 }
 
+/// Faults 2, 5, 8 and 11, as they concern what is taken back and given back.
+#[tokio::test]
+async fn lost_replies_and_conflicts_take_back_and_give_back_once() {
+    use tests::Fault;
+    for fault in [Fault::LostReply, Fault::ErrorAfterCommit, Fault::cancelled(&["TransactionConflict"])] {
+        let (shop, about) = credited("100").await;
+        debit(&shop, "30").await;
+        shop.world.faults.plan("TransactWriteItems", 1, fault.clone());
+        report(&shop, &about, WITHDRAWN, 10_000, "d1").await;
+        owes(&shop, "0.00", "30.00").await;
+        shop.world.faults.plan("TransactWriteItems", 1, fault);
+        report(&shop, &about, REINSTATED, 10_000, "d2").await;
+        owes(&shop, "70.00", "0.00").await;
+        assert_eq!(shop.world.faults.fired(), 2);
+        assert_eq!(shop.world.types("a").await, ["CREDIT", "DEBIT", "CLAWBACK", "ADJUSTMENT"]);
+        shop.world.prove().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reports_credits_and_debits_at_once_end_in_proved_books() {
     let (shop, about) = credited("1000").await;

@@ -26,7 +26,8 @@ pub(crate) struct InitiateTopUpRequest {
     /// razorpay (default), stripe or paypal
     #[schema(examples("razorpay"))]
     gateway: Option<String>,
-    /// Where the customer goes afterwards: an https address (http on this machine).
+    /// Where the customer goes afterwards: an https address (http on this machine). With it, Stripe gives a
+    /// `checkout_url`; without, a `client_secret` for a form of your own.
     #[schema(max_length = 2_000)]
     return_url: Option<String>,
 }

@@ -208,6 +208,12 @@ pub struct Told {
 }
 
 impl Told {
+    /// A report that moves no value and names nothing.
+    pub fn nothing(gateway: Gateway) -> Self {
+        let (topup, order, payment, charge, method) = (None, None, None, None, None);
+        Self { gateway, topup, order, payment, charge, method, fact: Fact::Nothing }
+    }
+
     /// What it can be found by, the payment first.
     pub fn handles(&self) -> Vec<Handle> {
         let paid = [&self.payment, &self.charge].into_iter().flatten();

@@ -11,7 +11,7 @@ use crate::error::{Forged, VerifyError};
 use crate::read::Doc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::gateway::{Fact, Gateway, Told};
+use domain::gateway::{Gateway, Told};
 use domain::hash::Hash;
 use domain::ids::EventId;
 use domain::time::Timestamp;
@@ -156,15 +156,7 @@ impl Tokens {
         }
         let digest = || format!("sha256-{}", Hash::of(signed).prefix(16));
         let nonce = message.text("/nonce").map_or_else(digest, str::to_owned);
-        let told = Told {
-            gateway: psp,
-            topup: None,
-            order: None,
-            payment: None,
-            charge: None,
-            method: Some("google_pay".to_owned()),
-            fact: Fact::Nothing,
-        };
+        let told = Told { method: Some("google_pay".to_owned()), ..Told::nothing(psp) };
         Ok(Report {
             id: EventId::of(Endpoint::GooglePay.as_str(), &nonce),
             kind: format!("pass.{}", message.text("/eventType").unwrap_or("unknown")),

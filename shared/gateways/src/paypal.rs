@@ -236,15 +236,7 @@ fn capture(capture: Doc<'_>, fact: Fact) -> Option<Told> {
 
 /// What an event says; none if a field that its type must have is missing.
 fn told(kind: &str, resource: Doc<'_>) -> Option<Told> {
-    let nothing = Told {
-        gateway: Gateway::PayPal,
-        topup: None,
-        order: None,
-        payment: None,
-        charge: None,
-        method: None,
-        fact: Fact::Nothing,
-    };
+    let nothing = Told::nothing(Gateway::PayPal);
     match kind {
         "CHECKOUT.ORDER.APPROVED" => Some(Told {
             topup: resource.topup("/purchase_units/0/custom_id"),

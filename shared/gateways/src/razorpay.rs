@@ -183,15 +183,7 @@ fn named(payment: Doc<'_>, order: Doc<'_>, fact: Fact) -> Option<Told> {
 /// What an event says; none if a field that its type must have is missing.
 fn told(kind: &str, payload: Doc<'_>) -> Option<Told> {
     let (payment, order) = (payload.at("/payment/entity"), payload.at("/order/entity"));
-    let nothing = Told {
-        gateway: Gateway::Razorpay,
-        topup: None,
-        order: None,
-        payment: None,
-        charge: None,
-        method: None,
-        fact: Fact::Nothing,
-    };
+    let nothing = Told::nothing(Gateway::Razorpay);
     match kind {
         "payment.captured" | "order.paid" => {
             if payment.text("/status").is_some_and(|status| status != "captured" && status != "refunded") {
