@@ -36,6 +36,10 @@ mod payments_api {
     mod vectors;
     pub mod webhooks;
 }
+mod budgets_api {
+    mod accounts;
+    mod provision;
+}
 mod store_behaviour {
     mod costs;
     mod faults;

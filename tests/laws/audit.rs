@@ -33,7 +33,7 @@ fn books() -> Books {
     };
     let context = Context {
         now: Timestamp::parse("2026-01-15T10:00:00Z").unwrap(),
-        actor: Actor { role: Role::Admin, sub: "a".to_owned(), scopes: Default::default() },
+        actor: Actor { role: Role::Admin, ..Actor::system("a") },
         request: request.clone(),
         policy: Arc::new(Policy::standard(currency).unwrap()),
     };

@@ -32,7 +32,7 @@ const OWNERS: [Action; 7] = [
 const NOT_STAFF: [Action; 2] = [Action::PayOrder, Action::TopUp];
 
 fn actor(role: Role, sub: &str, scope: &str) -> Actor {
-    Actor { role, sub: sub.to_owned(), scopes: scope.split(' ').map(str::to_owned).collect() }
+    Actor { role, sub: sub.to_owned(), scopes: scope.split(' ').map(str::to_owned).collect(), account: None }
 }
 
 #[test]

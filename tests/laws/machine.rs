@@ -118,7 +118,7 @@ impl Machine {
     }
 
     fn context(&self) -> Context {
-        let actor = Actor { role: Role::Admin, sub: "a".to_owned(), scopes: Default::default() };
+        let actor = Actor { role: Role::Admin, ..Actor::system("a") };
         Context {
             now: self.now(),
             actor,

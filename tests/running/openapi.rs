@@ -20,7 +20,7 @@ fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.values().map(|path| path.as_object().unwrap().len()).sum::<usize>(), 38);
+    assert_eq!(paths.values().map(|path| path.as_object().unwrap().len()).sum::<usize>(), 63);
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();
@@ -30,8 +30,9 @@ fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
                     "{method} {path} {status}"
                 );
             }
-            let sets_status =
-                ["/freeze", "/unfreeze", "/suspend"].iter().any(|status| path.ends_with(status));
+            let moves_nothing =
+                ["/freeze", "/unfreeze", "/suspend", "/acknowledge", "/reveal", "/cards", "/codes"];
+            let sets_status = moves_nothing.iter().any(|status| path.ends_with(status));
             if method == "post" && !sets_status && !path.contains("/webhook/") {
                 let parameters = operation["parameters"].as_array().unwrap();
                 assert!(
@@ -77,7 +78,12 @@ async fn the_fields_it_describes_are_the_fields_that_are_read() {
         if operation["requestBody"].is_null() || path.contains("/webhook/") {
             continue;
         }
+        // Files are read by their own first line.
+        if operation["requestBody"]["content"]["application/json"].is_null() {
+            continue;
+        }
         let path = path.replace("{customer_id}", "a").replace("{hold_id}", &hold);
+        let path = path.replace("{campaign_id}", "acct_m00000000000000000000");
         let fields = properties(&document, operation);
         // Every field with a value that no field takes: each must be told, and none as unknown.
         let body: serde_json::Map<String, Value> =
@@ -92,5 +98,5 @@ async fn the_fields_it_describes_are_the_fields_that_are_read() {
         assert!(!answer.body.contains("is not a field"), "{path} {}", answer.body);
         checked += 1;
     }
-    assert_eq!(checked, 15);
+    assert_eq!(checked, 23);
 }

@@ -35,3 +35,10 @@ pub fn service(scope: &str) -> Caller {
 pub fn role(role: &str) -> Caller {
     claims(role, "someone", "")
 }
+
+/// Someone who acts for a budget account.
+pub fn acts_for(role: &str, account: &str) -> Caller {
+    let mut caller = claims(role, "someone", "");
+    caller.0.insert("account_id".to_owned(), account.to_owned());
+    caller
+}

@@ -3,7 +3,7 @@
 //! **Invariant:** reports are taken as the store takes them: the top-up is looked up, what had waited follows.
 
 use crate::memory::Memory;
-use domain::actor::{Actor, Role};
+use domain::actor::Actor;
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
@@ -108,7 +108,7 @@ impl Counter {
 
     fn try_run(&mut self, command: &dyn Command) -> Option<Outcome> {
         self.step += 1;
-        let actor = Actor { role: Role::System, sub: "test".to_owned(), scopes: Default::default() };
+        let actor = Actor::system("test");
         let request = RequestId::new(format!("r{}", self.step));
         let context = Context { now: self.now, actor, request, policy: self.policy.clone() };
         self.memory.execute(command, &context).ok().map(|(outcome, _)| outcome)

@@ -3,6 +3,7 @@
 //! **Invariant:** every world has a table of its own, so tests cannot meet.
 //! **Invariant:** [`World::prove`] ends every test that moves value.
 
+pub mod agency;
 pub mod answer;
 pub mod caller;
 pub mod counter;
@@ -13,8 +14,9 @@ pub mod process;
 pub mod shop;
 pub mod world;
 
+pub use agency::Agency;
 pub use answer::Answer;
-pub use caller::{Caller, admin, customer, service, staff};
+pub use caller::{Caller, acts_for, admin, customer, service, staff};
 pub use faults::{Fault, Faults};
 pub use shop::{Shop, Trouble};
 pub use world::{ManualClock, World};

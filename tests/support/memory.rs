@@ -3,13 +3,14 @@
 //! **Invariant:** writes apply all or none, and each only under its condition.
 
 use domain::account::{Account, StatusChange};
+use domain::alert::Alert;
 use domain::audit::{Books, prove};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::decide::{Command, State};
 use domain::decision::{Decision, Listing, Outcome, Write};
 use domain::entry::Entry;
-use domain::event::{Alert, Event, Lead, LeadTo};
+use domain::event::{Event, Lead, LeadTo};
 use domain::gateway::Handle;
 use domain::hold::Hold;
 use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, TopUpId};

@@ -71,9 +71,12 @@ pub fn nobody() -> Payments {
         razorpay_webhook: String::new(),
         stripe_webhook: String::new(),
         paypal_webhook_id: String::new(),
+        reloadly: Default::default(),
+        tremendous: Default::default(),
         paypal: keys(),
     };
-    Payments { gateways, seal, agreed }
+    let Payments { vault, suppliers, .. } = payments("http://127.0.0.1:9", &[]);
+    Payments { gateways, seal, vault, suppliers, agreed }
 }
 
 type Switch = (Arc<Mutex<Trouble>>, Arc<Mutex<Vec<String>>>);
@@ -103,13 +106,13 @@ impl Shop {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = ManualClock::at(START);
-        let Payments { gateways, seal, agreed } = payments(&url, environment);
+        let Payments { gateways, seal, vault, suppliers, agreed } = payments(&url, environment);
         let fakes = Fakes::open((url.clone(), url), agreed, clock.clone(), None).unwrap();
         let switch: Switch = Default::default();
         let layer = middleware::from_fn_with_state(switch.clone(), troubled);
         let routes = fakes.router().layer(layer);
         tokio::spawn(async { axum::serve(listener, routes).await });
-        let world = World::with_payments(patience, clock, (gateways, seal)).await;
+        let world = World::with_payments(patience, clock, (gateways, seal, vault, suppliers)).await;
         Self { world, fakes, trouble: switch.0, asked: switch.1 }
     }
 

@@ -11,6 +11,7 @@ use edge::cursor::CursorKey;
 use edge::seal::SealKeys;
 use edge::{App, Clock};
 use gateways::Gateways;
+use gateways::suppliers::Suppliers;
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Credentials, Meter, Patience, Settings, Store, connect, https, table};
 use tower::ServiceExt;
+use vault::Vault;
 
 /// A clock that only tests move.
 #[derive(Debug)]
@@ -83,6 +85,9 @@ pub struct World {
     _database: Option<Arc<Embedded>>,
 }
 
+/// Gateways, what seals, the vault, and suppliers.
+pub type Outside = (Gateways, SealKeys, Vault, Suppliers);
+
 static COUNTER: AtomicU64 = AtomicU64::new(1);
 
 /// Where the time begins in tests.
@@ -97,15 +102,16 @@ impl World {
     /// A new table, with this much patience.
     pub async fn with_patience(patience: Patience) -> Self {
         let nobody = crate::shop::nobody();
-        Self::with_payments(patience, ManualClock::at(START), (nobody.gateways, nobody.seal)).await
+        Self::with_payments(
+            patience,
+            ManualClock::at(START),
+            (nobody.gateways, nobody.seal, nobody.vault, nobody.suppliers),
+        )
+        .await
     }
 
     /// A new table, with gateways.
-    pub async fn with_payments(
-        patience: Patience,
-        clock: Arc<ManualClock>,
-        payments: (Gateways, SealKeys),
-    ) -> Self {
+    pub async fn with_payments(patience: Patience, clock: Arc<ManualClock>, payments: Outside) -> Self {
         let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
             Some(endpoint) => (endpoint, None),
             None => {
@@ -123,7 +129,8 @@ impl World {
     /// Another machine over the same table, with a clock of its own.
     pub fn another_machine(&self, clock: Arc<ManualClock>) -> Self {
         let (endpoint, database) = (self.endpoint.clone(), self._database.clone());
-        let payments = (self.parts.gateways.clone(), self.parts.seal.clone());
+        let parts = self.parts.clone();
+        let payments = (parts.gateways, parts.seal, parts.vault, parts.suppliers);
         let table = self.app.store.table().to_owned();
         Self::over((endpoint, database), table, clock, Patience::default(), payments)
     }
@@ -133,7 +140,7 @@ impl World {
         table: String,
         clock: Arc<ManualClock>,
         patience: Patience,
-        (gateways, seal): (Gateways, SealKeys),
+        (gateways, seal, vault, suppliers): Outside,
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let meter = Arc::new(Meter::default());
@@ -146,7 +153,7 @@ impl World {
             cursors: CursorKey::new("a key for tests"),
             expiry_history_days: None,
         };
-        let parts = Parts { app: app.clone(), gateways, seal };
+        let parts = Parts { app: app.clone(), gateways, seal, vault, suppliers };
         let functions = parts.functions();
         let record = Mutex::default();
         Self { app, parts, clock, faults, meter, functions, record, endpoint, _database: database }
@@ -167,6 +174,7 @@ impl World {
         let id = format!("req-{}", COUNTER.fetch_add(1, Ordering::SeqCst));
         let mut context = ApiGatewayV2httpRequestContext::default();
         context.request_id = Some(id.clone());
+        context.http.source_ip = Some("203.0.113.7".to_owned());
         context.authorizer = caller.map(|caller| {
             let mut jwt = ApiGatewayRequestAuthorizerJwtDescription::default();
             jwt.claims = caller.0.clone();
@@ -216,6 +224,18 @@ impl World {
     pub async fn post_keyed(&self, caller: &Caller, key: &str, path: &str, body: &str) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("idempotency-key", key.parse().unwrap());
+        self.send(Some(caller), request(Method::POST, path, body, headers)).await
+    }
+
+    /// PATCH.
+    pub async fn patch(&self, caller: &Caller, path: &str, body: &str) -> Answer {
+        self.send(Some(caller), request(Method::PATCH, path, body, HeaderMap::new())).await
+    }
+
+    /// POST of a file.
+    pub async fn post_csv(&self, caller: &Caller, path: &str, body: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "text/csv".parse().unwrap());
         self.send(Some(caller), request(Method::POST, path, body, headers)).await
     }
 
@@ -282,6 +302,15 @@ impl World {
                 if let Some(request) = &entry.request {
                     assert!(!record.rejected.contains(request.as_str()), "a rejected request left {entry:?}");
                 }
+            }
+        }
+        for account in &self.app.store.budget_list().await.unwrap().accounts {
+            let (books, _) = self.app.store.budget_books(account).await.unwrap();
+            for entry in books.iter().flat_map(|books| &books.entries) {
+                ids.push(entry.id().to_string());
+                let request = entry.request.as_str();
+                let closing = entry.cause.as_str().starts_with("closing");
+                assert!(closing || !record.rejected.contains(request), "a rejected request left {entry:?}");
             }
         }
         for id in record.acknowledged.iter().filter(|id| id.starts_with("txn_")) {

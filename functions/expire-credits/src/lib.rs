@@ -5,7 +5,7 @@
 //! **Invariant:** it works in bounded batches and resumes where it stopped, since what it has settled leaves
 //! the index; a wallet that cannot be settled is pushed forward and does not block those behind it.
 
-use domain::actor::{Actor, Role};
+use domain::actor::Actor;
 use domain::context::Context;
 use domain::decide::Settle;
 use domain::ids::{CustomerId, RequestId};
@@ -70,7 +70,7 @@ pub async fn handle(app: &App, event: LambdaEvent<Sweep>) -> Result<Swept, lambd
 /// Settles what has been due for ten minutes or longer.
 pub async fn sweep(app: &App, wanted: &Sweep, request: RequestId) -> Result<Swept, StoreError> {
     let started = Instant::now();
-    let actor = Actor { role: Role::System, sub: "expire-credits".to_owned(), scopes: BTreeSet::new() };
+    let actor = Actor::system("expire-credits");
     // The sweep lives ten minutes ago, in choosing wallets and in settling them.
     let now = app.clock.now().minus_minutes(GRACE_MINUTES);
     let context = Context { now, actor, request, policy: app.policy.clone() };

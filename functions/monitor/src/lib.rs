@@ -1,23 +1,27 @@
 //! The scheduled look at what should have happened by itself.
 //!
-//! **Invariant:** correctness never depends on it having run: it only asks gateways once more before a top-up is
-//! given up, and has reports that wait decided anew.
+//! **Invariant:** correctness never depends on it having run: it asks gateways once more before a top-up is given up, has
+//! reports that wait decided anew, resolves what stands on budgets' slices, asks suppliers again, and refills pools.
 //! **Invariant:** it works in bounded batches; what cannot be dealt with is pushed forward and does not block what is
 //! behind it.
 
-use domain::actor::{Actor, Role};
+mod budgets;
+
+use domain::actor::Actor;
 use domain::context::Context;
 use domain::decide::topups::CloseTopUp;
 use domain::event::EventStatus;
 use domain::ids::{EventId, RequestId, TopUpId};
 use edge::seal::SealKeys;
 use edge::{App, telemetry};
+use gateways::suppliers::Suppliers;
 use gateways::{GatewayError, Gateways};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use store::{DuePayment, StoreError, keys};
+use vault::Vault;
 
 /// How many one look at the index takes.
 const BATCH: u16 = 25;
@@ -43,6 +47,20 @@ pub struct Desk {
     pub gateways: Gateways,
     /// What seals reports.
     pub seal: SealKeys,
+    /// What opens and seals cards.
+    pub vault: Vault,
+    /// Who delivers cards on demand.
+    pub suppliers: Suppliers,
+}
+
+impl Desk {
+    fn issuing(&self) -> issuing::Desk {
+        issuing::Desk {
+            store: self.app.store.clone(),
+            vault: self.vault.clone(),
+            suppliers: self.suppliers.clone(),
+        }
+    }
 }
 
 /// What the schedule sends.
@@ -71,7 +89,23 @@ pub struct Breakdown {
     pub topups: u32,
     /// Reports that wait and were decided anew.
     pub reports: u32,
-    /// Of both, those that could not be dealt with and were pushed forward.
+    /// Pools that are low or empty.
+    pub csv_pools: u32,
+    /// Campaigns with nothing left.
+    pub campaigns: u32,
+    /// Agencies below their threshold.
+    pub agencies: u32,
+    /// Clients below their threshold.
+    pub clients: u32,
+    /// Campaigns of which a card could not be issued within a day.
+    pub provisioning_failures: u32,
+    /// Attempts to spend that were settled or given back.
+    pub attempts: u32,
+    /// Supplier orders that were asked about.
+    pub supplier_orders: u32,
+    /// Cards that were delivered into buffer pools.
+    pub refilled: u32,
+    /// Of all, what could not be dealt with and was pushed forward.
     pub failed: u32,
 }
 
@@ -86,7 +120,7 @@ pub struct Looked {
     pub alerts_generated: u32,
     /// What it looked at.
     pub breakdown: Breakdown,
-    /// The reports that someone must look at now.
+    /// What someone must look at now: reports, and the ids of alerts.
     pub alerts: Vec<String>,
 }
 
@@ -108,7 +142,7 @@ enum Trouble {
 /// Looks at what is due.
 pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Looked, StoreError> {
     let started = Instant::now();
-    let actor = Actor { role: Role::System, sub: "monitor".to_owned(), scopes: BTreeSet::new() };
+    let actor = Actor::system("monitor");
     let (now, policy) = (desk.app.clock.now(), desk.app.policy.clone());
     let context = Context { now, actor, request, policy };
     let mut looked = Looked::default();
@@ -117,10 +151,19 @@ pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Look
     for shard in (first..keys::DUE_SHARDS).chain(0..first) {
         shard_of(desk, (shard, wanted.limit, started), &context, &mut looked).await?;
     }
+    budgets::look(desk, (wanted.limit, started), &context, &mut looked).await?;
     looked.success = looked.breakdown.failed == 0;
     looked.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Breakdown { topups, reports, failed } = looked.breakdown;
-    tracing::info!(topups, reports, failed, alerts = looked.alerts_generated, "monitor");
+    let Breakdown { topups, reports, attempts, supplier_orders, failed, .. } = looked.breakdown;
+    tracing::info!(
+        topups,
+        reports,
+        attempts,
+        supplier_orders,
+        failed,
+        alerts = looked.alerts_generated,
+        "monitor"
+    );
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     telemetry::count("monitor", (failed > 0).then_some("failed"), 0, micros);
     Ok(looked)

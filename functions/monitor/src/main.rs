@@ -2,6 +2,7 @@
 
 use edge::{telemetry, wiring};
 use gateways::Gateways;
+use gateways::suppliers::Suppliers;
 use lambda_runtime::service_fn;
 use monitor::Desk;
 
@@ -10,6 +11,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init_lambda("monitor");
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
-    let desk = Desk { app, gateways, seal };
+    let (vault, suppliers) = (wiring::vault().await?, Suppliers::configure(&wiring::optional)?);
+    let desk = Desk { app, gateways, seal, vault, suppliers };
     lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&desk, event)))).await
 }

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::actor::{Actor, Role};
+use domain::actor::Actor;
 use domain::context::Context;
 use domain::decide::reports::TakeReport;
 use domain::gateway::{Gateway, Handle, Told};
@@ -21,7 +21,6 @@ use edge::seal::SealKeys;
 use edge::{App, Problem, reply};
 use gateways::{Delivery, Endpoint, Gateways, VerifyError};
 use http::StatusCode;
-use std::collections::BTreeSet;
 use utoipa::OpenApi;
 
 /// What this function is given.
@@ -108,7 +107,7 @@ fn context(desk: &Desk, gateway: &str, request: RequestId) -> Result<Context, Pr
         tracing::error!("the platform gave the request no id");
         return Err(Problem::internal());
     }
-    let actor = Actor { role: Role::System, sub: gateway.to_owned(), scopes: BTreeSet::new() };
+    let actor = Actor::system(gateway);
     Ok(Context { now: desk.app.clock.now(), actor, request, policy: desk.app.policy.clone() })
 }
 

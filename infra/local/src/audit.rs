@@ -4,6 +4,7 @@
 //! the same entries have the same digest, and no others.
 
 use crate::Failure;
+use crate::audit_budgets::{BudgetAudit, audit_budgets};
 use crate::clock::TestClock;
 use crate::data::DataDir;
 use crate::platform::Link;
@@ -34,8 +35,11 @@ pub struct Audit {
     pub sums: BTreeMap<(&'static str, EntryType), Money>,
     /// Balances by currency.
     pub balances: BTreeMap<&'static str, Money>,
-    /// SHA-256 over the line `w:<customer>|<last number>|<head>` of every account, in order.
+    /// SHA-256 over the line `w:<customer>|<last number>|<head>` of every wallet, in order, then `b:<account>|<entries>|
+    /// <digest of their hashes, sorted>` of every budget.
     pub digest: String,
+    /// What budgets and gift cards proved to be.
+    pub budgets: BudgetAudit,
     /// What does not add up.
     pub differences: Vec<Difference>,
 }
@@ -81,6 +85,10 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
         audit.differences.extend(unreadable);
         audit.differences.extend(proof.differences);
     }
+    let (budgets, lines, differences) = audit_budgets(store).await?;
+    chains.push_str(&lines);
+    audit.budgets = budgets;
+    audit.differences.extend(differences);
     audit.digest = Hash::of(chains).to_string();
     Ok(audit)
 }
@@ -114,6 +122,7 @@ impl fmt::Display for Audit {
         for (code, balance) in &self.balances {
             writeln!(f, "balances     {code} {}", shown(code, *balance))?;
         }
+        write!(f, "{}", self.budgets)?;
         writeln!(f, "digest       {}", self.digest)?;
         writeln!(f, "differences  {}", self.differences.len())?;
         for difference in &self.differences {

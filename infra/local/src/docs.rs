@@ -17,6 +17,10 @@ pub fn document() -> utoipa::openapi::OpenApi {
         payment_webhook::document(),
         order_payment::document(),
         refund::document(),
+        credit_accounts::document(),
+        allocate_credit::document(),
+        gift_card_inventory::document(),
+        provision_gift_card::document(),
     ])
 }
 

@@ -6,6 +6,8 @@ use axum::Router;
 use edge::App;
 use edge::seal::SealKeys;
 use gateways::Gateways;
+use gateways::suppliers::Suppliers;
+use vault::Vault;
 
 /// What functions are given.
 #[derive(Clone)]
@@ -16,6 +18,10 @@ pub struct Parts {
     pub gateways: Gateways,
     /// What seals reports.
     pub seal: SealKeys,
+    /// What opens and seals gift cards.
+    pub vault: Vault,
+    /// Who delivers gift cards on demand.
+    pub suppliers: Suppliers,
 }
 
 /// A function behind the gateway.
@@ -44,10 +50,38 @@ impl Function {
 impl Parts {
     /// Every HTTP function; where two serve a path, the first counts.
     pub fn functions(&self) -> Vec<Function> {
-        let Self { app, gateways, seal } = self.clone();
+        let Self { app, gateways, seal, vault, suppliers } = self.clone();
         let topup = wallet_topup::Desk { app: app.clone(), gateways: gateways.clone(), seal: seal.clone() };
         let webhook = payment_webhook::Desk { app: app.clone(), gateways, seal };
+        let stock = gift_card_inventory::Desk { app: app.clone(), vault: vault.clone() };
+        let limits = provision_gift_card::Limits::default();
+        let cards = provision_gift_card::Desk { app: app.clone(), vault, suppliers, limits };
         vec![
+            Function {
+                name: "allocate-credit",
+                prefixes: &["/api/credit/allocate", "/api/credit/reclaim"],
+                router: allocate_credit::router(app.clone()),
+            },
+            Function {
+                name: "credit-accounts",
+                prefixes: &["/api/credit"],
+                router: credit_accounts::router(app.clone()),
+            },
+            Function {
+                name: "provision-gift-card",
+                prefixes: &[
+                    "/api/gift-cards/provision",
+                    "/api/gift-cards/redeem",
+                    "/api/gift-cards/redemptions",
+                    "/api/gift-cards/webhook",
+                ],
+                router: provision_gift_card::router(cards),
+            },
+            Function {
+                name: "gift-card-inventory",
+                prefixes: &["/api/gift-cards", "/api/alerts"],
+                router: gift_card_inventory::router(stock),
+            },
             Function {
                 name: "wallet",
                 prefixes: &["/api/wallet", "/health"],
@@ -78,8 +112,8 @@ impl Parts {
 
     /// The monitor's part.
     pub fn monitor(&self) -> monitor::Desk {
-        let Self { app, gateways, seal } = self.clone();
-        monitor::Desk { app, gateways, seal }
+        let Self { app, gateways, seal, vault, suppliers } = self.clone();
+        monitor::Desk { app, gateways, seal, vault, suppliers }
     }
 }
 

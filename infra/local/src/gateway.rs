@@ -27,7 +27,7 @@ pub struct Gateway {
 }
 
 /// Paths that need no token.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 10] = [
     "/health",
     "/api/wallet/health",
     "/api/integration/health",
@@ -35,6 +35,9 @@ const OPEN: [&str; 7] = [
     "/api/integration/webhook/stripe",
     "/api/integration/webhook/paypal",
     "/api/integration/webhook/google-pay",
+    "/api/gift-cards/redeem",
+    "/api/gift-cards/webhook/reloadly",
+    "/api/gift-cards/webhook/tremendous",
 ];
 
 /// Verifies the caller and hands the request to its function.

@@ -33,8 +33,8 @@ pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, 
         None => TestClock::open(Some(data.clone()))?,
     };
     let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
-    let Payments { gateways, seal, .. } = Payments::open(data, &url)?;
-    let parts = Parts { app, gateways, seal };
+    let Payments { gateways, seal, vault, suppliers, .. } = Payments::open(data, &url)?;
+    let parts = Parts { app, gateways, seal, vault, suppliers };
     Ok(serde_json::to_string_pretty(&invoke(&parts, function, event).await?)?)
 }
 

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod audit;
+pub mod audit_budgets;
 pub mod clock;
 pub mod commands;
 pub mod control;

@@ -10,8 +10,10 @@ use crate::keys::secret;
 use edge::seal::SealKeys;
 use edge::wiring::optional;
 use gateways::Gateways;
+use gateways::suppliers::Suppliers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use vault::Vault;
 
 /// The configuration of the payment functions.
 pub struct Payments {
@@ -19,6 +21,10 @@ pub struct Payments {
     pub gateways: Gateways,
     /// What seals reports.
     pub seal: SealKeys,
+    /// What opens and seals gift cards.
+    pub vault: Vault,
+    /// Who delivers gift cards on demand.
+    pub suppliers: Suppliers,
     /// What the fakes agree on with it.
     pub agreed: Agreed,
 }
@@ -41,6 +47,16 @@ fn defaults(url: &str, secret: &str, seal: &str, paypal: &PayPalKeys) -> BTreeMa
         ("SCRIP_PAYPAL_BASE_URL", base("paypal")),
         ("SCRIP_PAYPAL_ROOTS", paypal.root.clone()),
         ("SCRIP_SEAL_KEYS", seal.to_owned()),
+        ("SCRIP_CARD_KEYS", seal.to_owned()),
+        ("SCRIP_CODE_KEY", format!("codes-{secret}-{secret}")),
+        ("SCRIP_RELOADLY_CLIENT_ID", "client-local".to_owned()),
+        ("SCRIP_RELOADLY_CLIENT_SECRET", format!("reloadly-{secret}")),
+        ("SCRIP_RELOADLY_WEBHOOK_SECRETS", format!("reloadly-webhook-{secret}")),
+        ("SCRIP_RELOADLY_BASE_URL", base("reloadly")),
+        ("SCRIP_RELOADLY_AUTH_URL", base("reloadly")),
+        ("SCRIP_TREMENDOUS_API_KEY", format!("tremendous-{secret}")),
+        ("SCRIP_TREMENDOUS_WEBHOOK_SECRETS", format!("tremendous-webhook-{secret}")),
+        ("SCRIP_TREMENDOUS_BASE_URL", base("tremendous")),
     ])
 }
 
@@ -69,11 +85,19 @@ impl Payments {
         Ok(Self {
             gateways: Gateways::configure(&look)?,
             seal: seal.ok_or("SCRIP_SEAL_KEYS is malformed")?,
+            vault: Vault::new(
+                SealKeys::parse(&look("SCRIP_CARD_KEYS").unwrap_or_default())
+                    .ok_or("SCRIP_CARD_KEYS is malformed")?,
+                look("SCRIP_CODE_KEY").unwrap_or_default(),
+            ),
+            suppliers: Suppliers::configure(&look)?,
             agreed: Agreed {
                 razorpay_key: (text("SCRIP_RAZORPAY_KEY_ID"), text("SCRIP_RAZORPAY_KEY_SECRET")),
                 razorpay_webhook: text("SCRIP_RAZORPAY_WEBHOOK_SECRETS"),
                 stripe_webhook: text("SCRIP_STRIPE_WEBHOOK_SECRETS"),
                 paypal_webhook_id: text("SCRIP_PAYPAL_WEBHOOK_ID"),
+                reloadly: (text("SCRIP_RELOADLY_CLIENT_SECRET"), text("SCRIP_RELOADLY_WEBHOOK_SECRETS")),
+                tremendous: (text("SCRIP_TREMENDOUS_API_KEY"), text("SCRIP_TREMENDOUS_WEBHOOK_SECRETS")),
                 paypal,
             },
         })

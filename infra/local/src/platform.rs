@@ -130,10 +130,10 @@ impl Platform {
         app.store.reach().await?;
         let url = format!("http://{address}");
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let Payments { gateways, seal, agreed } = Payments::open(&data, &url)?;
+        let Payments { gateways, seal, vault, suppliers, agreed } = Payments::open(&data, &url)?;
         let book = (!options.memory).then(|| data.file("gateways.json"));
         let fakes = Fakes::open((url.clone(), url.clone()), agreed, clock.clone(), book)?;
-        let parts = Parts { app, gateways, seal };
+        let parts = Parts { app, gateways, seal, vault, suppliers };
         let schedule = tokio::spawn(schedules(parts.clone()));
         let routes = routes(parts, clock, &fakes, &keys)?;
         let server = tokio::spawn(async move {

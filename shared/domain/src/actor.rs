@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** an [`Actor`] is only made from claims that an authorizer has verified, or is the clock.
 
+use crate::budget::ids::AccountId;
 use crate::ids::CustomerId;
 use crate::parse::ParseError;
 use std::collections::BTreeSet;
@@ -92,9 +93,16 @@ pub struct Actor {
     pub sub: String,
     /// What a service may do, such as `wallet:debit`.
     pub scopes: BTreeSet<String>,
+    /// The budget account of an agency or client.
+    pub account: Option<AccountId>,
 }
 
 impl Actor {
+    /// What the clock or a schedule does.
+    pub fn system(sub: &str) -> Self {
+        Self { role: Role::System, sub: sub.to_owned(), scopes: BTreeSet::new(), account: None }
+    }
+
     /// True if this is the customer that the id names.
     pub fn owns(&self, customer: &CustomerId) -> bool {
         self.role == Role::Customer && self.sub == customer.as_str()

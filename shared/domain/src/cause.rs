@@ -35,6 +35,16 @@ pub enum Operation {
     Transfer,
     /// Begin a top-up.
     TopUp,
+    /// Open a budget account.
+    OpenAccount,
+    /// Give credit to a child.
+    Allocate,
+    /// Take credit back from a child.
+    Reclaim,
+    /// Add a brand of gift cards.
+    AddBrand,
+    /// Add a pool of gift cards.
+    AddPool,
 }
 
 impl Operation {
@@ -50,6 +60,11 @@ impl Operation {
             Self::Release => "release",
             Self::Transfer => "transfer",
             Self::TopUp => "topup",
+            Self::OpenAccount => "open-account",
+            Self::Allocate => "allocate",
+            Self::Reclaim => "reclaim",
+            Self::AddBrand => "add-brand",
+            Self::AddPool => "add-pool",
         }
     }
 }
@@ -111,6 +126,21 @@ impl Cause {
     /// What the causes of all expiries of a date and class begin with.
     pub fn of_expiry(date: Date, class: LotClass) -> String {
         format!("expiry:{date}:{}:", class.as_str())
+    }
+
+    /// A redemption of a gift card: `redemption:rdm_…`.
+    pub fn redemption(id: &str) -> Self {
+        Self(format!("redemption:{}", part(id)))
+    }
+
+    /// What is left of an account that is being closed, by the version of its status.
+    pub fn closing(status_version: u64) -> Self {
+        Self(format!("closing:{status_version}"))
+    }
+
+    /// The evening out of two slices.
+    pub fn rebalance(attempt: &str) -> Self {
+        Self(format!("rebalance:{}", part(attempt)))
     }
 
     /// Takes a cause that was stored.

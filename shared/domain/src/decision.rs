@@ -4,8 +4,9 @@
 //! either that the state has moved (decide again), or a rejection that the write itself names.
 
 use crate::account::{Account, StatusChange};
+use crate::alert::Alert;
 use crate::entry::Entry;
-use crate::event::{Alert, Event, EventStatus, Lead};
+use crate::event::{Event, EventStatus, Lead};
 use crate::hold::Hold;
 use crate::ids::{AlertId, CustomerId, EventId, OrderId, ReferralCode, TopUpId};
 use crate::order::Order;

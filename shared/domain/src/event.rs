@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** an event that is processed or ignored never changes again; one that waits or is quarantined is
 //! looked at anew when what it lacks arrives, or when an admin asks.
-//! **Invariant:** an alert is open exactly as long as its event is quarantined or failed.
+//! **Invariant:** an alert about an event is open exactly as long as the event is quarantined or failed.
 
 use crate::currency::Currency;
 use crate::gateway::{Handle, ReversalId, Told};
-use crate::ids::{AlertId, EventId, RequestId, TopUpId, TransactionId};
+use crate::ids::{EventId, RequestId, TopUpId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
@@ -221,39 +221,4 @@ pub struct Lead {
     pub to: LeadTo,
     /// Counts its changes; the guard against a stale read.
     pub version: u64,
-}
-
-/// Something that someone must look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alert {
-    /// Its id.
-    pub id: AlertId,
-    /// What kind of thing.
-    pub kind: &'static str,
-    /// `warning` or `critical`.
-    pub severity: &'static str,
-    /// What it is about.
-    pub subject: String,
-    /// In words.
-    pub detail: &'static str,
-    /// Since when.
-    pub opened_at: Timestamp,
-    /// When it was over.
-    pub closed_at: Option<Timestamp>,
-}
-
-impl Alert {
-    /// The alert about an event that is quarantined or failed.
-    pub fn about(event: &Event) -> Self {
-        let kind = if event.status == EventStatus::Failed { "webhook_failed" } else { "payment_quarantined" };
-        Self {
-            id: AlertId::of("event", event.id.as_str()),
-            kind,
-            severity: "critical",
-            subject: event.id.to_string(),
-            detail: event.detail.unwrap_or(reasons::UNREADABLE),
-            opened_at: event.alerted_at.unwrap_or(event.updated_at),
-            closed_at: None,
-        }
-    }
 }

@@ -14,7 +14,7 @@ use std::fmt;
 /// Segments of the wallet API's paths, and what paths treat specially: none of them can be a customer.
 const RESERVED: [&str; 8] = ["create", "bulk", "rewards", "referral", "holds", "health", ".", ".."];
 
-fn caller_id(text: &str) -> Result<&str, ParseError> {
+pub(crate) fn caller_id(text: &str) -> Result<&str, ParseError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'@' | b'-');
     if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) {
         return Err(ParseError("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"));
@@ -48,6 +48,8 @@ macro_rules! text_id {
         }
     };
 }
+
+pub(crate) use text_id;
 
 text_id! {
     /// Who owns a wallet; brought by the caller.

@@ -7,8 +7,10 @@
 
 pub mod account;
 pub mod actor;
+pub mod alert;
 pub mod audit;
 pub mod authz;
+pub mod budget;
 pub mod cause;
 pub mod context;
 pub mod currency;
@@ -18,6 +20,7 @@ pub mod entry;
 pub mod event;
 pub mod fingerprint;
 pub mod gateway;
+pub mod giftcard;
 pub mod hash;
 pub mod hold;
 pub mod ids;

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the variants stand in order of precedence: where several apply, the first is answered
 //! (mistakes in the request, then what the caller may not do or know, then the state of the wallet, of the
-//! hold, of the order, and last the lack of funds). A replay beats them all.
+//! hold, of the order, and last the lack of funds and of goods). A replay beats them all.
 
 use crate::currency::Currency;
 use crate::ids::CustomerId;
@@ -37,9 +37,45 @@ pub enum Rejection {
     /// Two accounts, or an account and an order, of different currencies.
     #[error("the currencies differ")]
     CurrencyMismatch,
+    /// The account is not a child of the other.
+    #[error("credit moves between a parent and its own child only")]
+    NotAChild,
+    /// An agency's parent is the platform, a client's an agency, a campaign's a client.
+    #[error("an account of this kind cannot stand below that one")]
+    WrongParent,
+    /// A shared campaign spends its client's credit and holds none.
+    #[error("a shared campaign spends its client's credit and holds none of its own")]
+    SharedCampaign,
+    /// Only campaigns have a budget mode.
+    #[error("only a campaign has a budget mode")]
+    NoCampaign,
+    /// Slices can be added, up to 64, and not taken away.
+    #[error("an account has 1 to 64 slices, and never fewer than before")]
+    FewerSlices,
+    /// The brand has no card of this denomination.
+    #[error("the brand has no such denomination")]
+    NoSuchDenomination,
     /// The caller may not do this to this hold.
     #[error("the hold was placed by another side")]
     NotYourHold,
+    /// The campaign's agency may not use this brand.
+    #[error("the campaign's agency may not use this brand")]
+    BrandNotAllowed,
+    /// No such budget account.
+    #[error("there is no such account")]
+    AccountNotFound,
+    /// No such brand.
+    #[error("there is no such brand")]
+    BrandNotFound,
+    /// No such pool.
+    #[error("there is no such pool")]
+    PoolNotFound,
+    /// No such redemption.
+    #[error("there is no such redemption")]
+    RedemptionNotFound,
+    /// No such alert.
+    #[error("there is no such alert")]
+    AlertNotFound,
     /// No such wallet.
     #[error("there is no such wallet")]
     WalletNotFound(CustomerId),
@@ -55,6 +91,15 @@ pub enum Rejection {
     /// The key was used for another request.
     #[error("the idempotency key was used for a different request")]
     KeyReused,
+    /// The redemption code came to a card of another brand or denomination.
+    #[error("the code was redeemed for another brand or denomination")]
+    AlreadyRedeemed,
+    /// The account is paused, closing or closed.
+    #[error("the budget is paused, closing or closed")]
+    BudgetPaused,
+    /// Credit, reservations or open accounts below are in the way.
+    #[error("the account has credit, reservations or open accounts below it")]
+    AccountNotEmpty,
     /// The customer has a wallet.
     #[error("the customer has a wallet already")]
     WalletExists,
@@ -98,6 +143,22 @@ pub enum Rejection {
         /// In which currency.
         currency: Currency,
     },
+    /// A budget has too little credit.
+    #[error("the budget has too little credit")]
+    BudgetShort {
+        /// What could be spent.
+        available: Money,
+        /// What was asked for.
+        required: Money,
+        /// In which currency.
+        currency: Currency,
+    },
+    /// No pool has a card, and no supplier delivers one.
+    #[error("no card of this brand and denomination is in stock")]
+    OutOfStock,
+    /// The supplier has said no.
+    #[error("the supplier rejected the order")]
+    SupplierRejected,
     /// The stored state contradicts itself; nothing is done until someone has looked.
     #[error("the stored state is inconsistent: {0}")]
     Inconsistent(&'static str),

@@ -12,6 +12,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use domain::actor::{Actor, Role};
 use domain::authz::{Action, permit};
+use domain::budget::ids::AccountId;
 use domain::context::Context;
 use domain::ids::{CustomerId, IdempotencyKey, RequestId};
 use domain::parse::ParseError;
@@ -24,9 +25,22 @@ use std::io::Read;
 /// The largest JSON body, decoded.
 pub(crate) const MAX_BODY: usize = 256 * 1024;
 
+/// The largest CSV body, decoded.
+pub const MAX_CSV: usize = 4 * 1024 * 1024;
+
+/// Where a request came from, as far as the gateway saw it.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The address.
+    pub ip: Option<String>,
+    /// The program.
+    pub user_agent: Option<String>,
+}
+
 /// A request.
 pub struct Ask {
     actor: Option<Actor>,
+    from: Origin,
     request: RequestId,
     path: Vec<(String, String)>,
     query: Option<String>,
@@ -42,12 +56,14 @@ impl<S: Send + Sync> FromRequest<S> for Ask {
         let path = RawPathParams::from_request_parts(&mut parts, state).await;
         let path = path.map_err(|_| Problem::invalid("the path is not UTF-8"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+        let limit = if is_kind(&parts.headers, "text/csv") { MAX_CSV } else { MAX_BODY };
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() { too_large() } else { Problem::invalid("the body broke off") }
         })?;
-        let body = decoded(&parts.headers, body.to_bytes().to_vec())?;
+        let body = decoded(&parts.headers, body.to_bytes().to_vec(), limit)?;
         Ok(Self {
             actor: actor_of(&parts.extensions),
+            from: origin_of(&parts),
             request: request_id(&parts.extensions),
             path,
             query: parts.uri.query().map(str::to_owned),
@@ -70,17 +86,16 @@ impl Ask {
 
     /// What a decision of this request knows.
     pub fn context(&self, app: &App) -> Result<Context, Problem> {
+        self.context_as(app, self.actor()?.clone())
+    }
+
+    fn context_as(&self, app: &App, actor: Actor) -> Result<Context, Problem> {
         if self.request.as_str().is_empty() {
             // Without an id, two requests without a key would have one cause.
             tracing::error!("the platform gave the request no id");
             return Err(Problem::internal());
         }
-        Ok(Context {
-            now: app.clock.now(),
-            actor: self.actor()?.clone(),
-            request: self.request.clone(),
-            policy: app.policy.clone(),
-        })
+        Ok(Context { now: app.clock.now(), actor, request: self.request.clone(), policy: app.policy.clone() })
     }
 
     /// This invocation's id.
@@ -118,10 +133,46 @@ impl Ask {
         IdempotencyKey::parse(text).map(Some).map_err(|_| bad())
     }
 
+    /// Where the request came from.
+    pub fn origin(&self) -> &Origin {
+        &self.from
+    }
+
+    /// True if the body is a file of lines.
+    pub fn is_csv(&self) -> bool {
+        is_kind(&self.headers, "text/csv")
+    }
+
+    /// The lines of a CSV body.
+    pub fn csv(&self) -> Result<&[u8], Problem> {
+        self.actor()?;
+        if !self.is_csv() {
+            let detail = "the body must be sent as text/csv";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        Ok(&self.body)
+    }
+
+    /// The fields of the JSON body of a call that needs no token.
+    pub fn open_fields(&self) -> Result<Fields<'_>, Problem> {
+        self.params().finish()?;
+        self.parsed()
+    }
+
+    /// What a decision of a request knows that needs no token.
+    pub fn open_context(&self, app: &App) -> Result<Context, Problem> {
+        let actor = self.actor.clone().unwrap_or_else(|| Actor::system("redeem"));
+        self.context_as(app, actor)
+    }
+
     /// The fields of the JSON body; a call that takes a body takes no query.
     pub fn fields(&self) -> Result<Fields<'_>, Problem> {
         self.actor()?;
         self.params().finish()?;
+        self.parsed()
+    }
+
+    fn parsed(&self) -> Result<Fields<'_>, Problem> {
         if !self.body.is_empty() && !is_json(&self.headers) {
             let detail = "the body must be sent as application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
@@ -131,27 +182,35 @@ impl Ask {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    is_kind(headers, "application/json")
+}
+
+fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
     let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(kind)), None) = (kinds.next().map(HeaderValue::to_str), kinds.next()) else { return false };
     let mut parts = kind.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
     let utf8 = |part: &str| match part.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
             value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
         }
         Some(_) | None => true,
     };
-    json && parts.all(utf8)
+    named && parts.all(utf8)
 }
 
 pub(crate) fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body must be at most 256 KiB")
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "the body must be at most 256 KiB (CSV: 4 MiB)",
+    )
 }
 
 /// The body as it was before compression; a bomb is read up to the limit and refused.
-fn decoded(headers: &HeaderMap, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
+fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Problem> {
     let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
-    let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX) + 1;
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut plain = Vec::new();
     let read = match encoding.to_str().map(str::to_ascii_lowercase).as_deref() {
         Ok("identity") => return Ok(body),
@@ -163,7 +222,7 @@ fn decoded(headers: &HeaderMap, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
         }
     };
     read.map_err(|_| Problem::invalid("the body is not what its Content-Encoding says"))?;
-    if plain.len() > MAX_BODY { Err(too_large()) } else { Ok(plain) }
+    if plain.len() > most { Err(too_large()) } else { Ok(plain) }
 }
 
 /// The caller, from the claims of the JWT authorizer.
@@ -176,7 +235,19 @@ fn actor_of(extensions: &http::Extensions) -> Option<Actor> {
         role: Role::parse(claim("role")?).ok()?,
         sub: claim("sub")?.clone(),
         scopes: scopes.unwrap_or_default(),
+        account: claim("account_id").and_then(|id| AccountId::parse(id).ok()),
     })
+}
+
+/// The caller's address and program, as the gateway in front saw them.
+fn origin_of(parts: &http::request::Parts) -> Origin {
+    let ip = match parts.extensions.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+        _ => None,
+    };
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect());
+    Origin { ip, user_agent: agent }
 }
 
 /// The invocation's id, as Lambda or the gateway gave it.

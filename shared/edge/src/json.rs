@@ -27,6 +27,15 @@ impl Number {
     }
 }
 
+impl Number {
+    /// A difference of money, which may be below zero.
+    pub fn difference(value: rust_decimal::Decimal, currency: Currency) -> Self {
+        let digits = usize::try_from(currency.digits()).unwrap_or(0);
+        let raw = RawValue::from_string(format!("{value:.digits$}"));
+        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+}
+
 impl utoipa::PartialSchema for Number {
     fn schema() -> utoipa::openapi::RefOr<Schema> {
         let number = ObjectBuilder::new()
@@ -101,6 +110,24 @@ pub fn amount(raw: Raw<'_>) -> Result<Amount, ParseError> {
         return Err(ParseError("must be a number or a decimal string"));
     }
     Amount::parse(text)
+}
+
+/// A list, each of whose elements is read so.
+pub fn list<T>(
+    read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+) -> impl Fn(Raw<'_>) -> Result<Vec<T>, ParseError> {
+    move |raw| {
+        let items: Vec<&RawValue> =
+            serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a list"))?;
+        items.into_iter().map(&read).collect()
+    }
+}
+
+/// Amounts by name: `{"25": 24.50}`.
+pub fn amounts(raw: Raw<'_>) -> Result<Vec<(Amount, Amount)>, ParseError> {
+    const SHAPE: ParseError = ParseError("must be an object of amounts by denomination");
+    let Members(members) = serde_json::from_str(raw.get()).map_err(|_| SHAPE)?;
+    members.into_iter().map(|(name, value)| Ok((Amount::parse(&name)?, amount(value)?))).collect()
 }
 
 /// A string that a domain type reads.

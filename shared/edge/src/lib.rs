@@ -5,6 +5,8 @@
 
 pub mod app;
 pub mod ask;
+pub mod budget;
+pub mod csv;
 pub mod cursor;
 pub mod event;
 pub mod fields;
@@ -12,6 +14,7 @@ pub mod json;
 pub mod movement;
 pub mod openapi;
 pub mod order;
+pub mod page;
 pub mod params;
 pub mod problem;
 pub mod raw;

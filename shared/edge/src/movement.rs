@@ -26,8 +26,9 @@ pub struct LotView {
 #[derive(Serialize, ToSchema)]
 pub struct ActorView {
     /// The role, or `system` for what the clock has done.
-    role: &'static str,
-    sub: String,
+    pub role: &'static str,
+    /// The token's subject.
+    pub sub: String,
 }
 
 /// One movement of value; never changed, never deleted.

@@ -25,7 +25,10 @@ use utoipa::{OpenApi, ToSchema};
     tags(
         (name = "wallet", description = "Customers' money wallets"),
         (name = "payments", description = "Top-ups, orders and refunds"),
-        (name = "webhooks", description = "Gateways' webhooks; the signature is the authentication")
+        (name = "budgets", description = "Prepaid budgets: platform, agency, client, campaign"),
+        (name = "gift cards", description = "Brands, pools, redemption codes and the cards they come to"),
+        (name = "alerts", description = "What someone must look at"),
+        (name = "webhooks", description = "Gateways' and suppliers' webhooks; the signature is the authentication")
     )
 )]
 struct Common;
@@ -69,15 +72,24 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
 const WEBHOOKS: &str = "/webhook/";
 
 /// Calls that move no value and are idempotent by nature.
-const STATUSES: [&str; 3] = ["/freeze", "/unfreeze", "/suspend"];
+const STATUSES: [&str; 8] = [
+    "/freeze",
+    "/unfreeze",
+    "/suspend",
+    "/acknowledge",
+    "/accounts/{account_id}",
+    "/reveal",
+    "/cards",
+    "/codes",
+];
 
-const ONLY_WRITES: [&str; 5] = ["402", "409", "413", "415", "422"];
+const ONLY_WRITES: [&str; 6] = ["402", "409", "413", "415", "422", "429"];
 
-const PROBLEMS: [(&str, &str, &str); 10] = [
+const PROBLEMS: [(&str, &str, &str); 11] = [
     (
         "400",
         "Invalid",
-        "invalid_request, currency_mismatch, invalid_cursor or self_transfer; `errors` lists fields",
+        "invalid_request, currency_mismatch, invalid_cursor, self_transfer or not_a_child; `errors` lists fields",
     ),
     ("401", "Unauthenticated", "unauthenticated: no valid bearer token, or signature of a webhook"),
     ("402", "InsufficientFunds", "insufficient_funds, with `available`, `required` and `currency`"),
@@ -85,18 +97,21 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
     (
         "404",
         "NotFound",
-        "wallet_not_found, hold_not_found, order_not_found, topup_not_found, event_not_found; also for what may not \
-         be known",
+        "wallet_not_found, hold_not_found, order_not_found, topup_not_found, event_not_found, account_not_found, \
+         brand_not_found, pool_not_found, redemption_not_found, code_not_found, alert_not_found, transaction_not_found; \
+         also for what may not be known",
     ),
     (
         "409",
         "Conflict",
         "wallet_exists, account_frozen, account_suspended, refund_exceeds_payment, order_already_paid, \
-         payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold or too_many_holds",
+         payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold, too_many_holds, \
+         budget_paused, account_not_empty, already_redeemed, out_of_stock, supplier_rejected or card_not_issued",
     ),
-    ("413", "TooLarge", "The body is over 256 KiB, as sent or decompressed"),
-    ("415", "UnsupportedMediaType", "The body is not application/json, or its encoding is unknown"),
+    ("413", "TooLarge", "The body is over 256 KiB (CSV: 4 MiB), as sent or decompressed"),
+    ("415", "UnsupportedMediaType", "The body is of another type, or its encoding is unknown"),
     ("422", "KeyReused", "idempotency_key_reused: the key was used for a different request"),
+    ("429", "RateLimited", "rate_limited: too many tries"),
     (
         "503",
         "Unavailable",
@@ -109,7 +124,7 @@ fn problem(status: &str, description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let mut response =
         ResponseBuilder::new().description(description).content("application/problem+json", content);
-    if status == "503" {
+    if matches!(status, "429" | "503") {
         let seconds = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer)).build();
         let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait")).build();
         response = response.header("Retry-After", header);

@@ -110,6 +110,26 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "the token's role or scope does not allow this")
     }
 
+    fn missing(code: &'static str, detail: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// No such budget account, for all the caller may know.
+    pub fn account_not_found() -> Self {
+        Self::from(Rejection::AccountNotFound)
+    }
+
+    /// A redemption code that comes to nothing, whatever the reason.
+    pub fn code_not_found() -> Self {
+        Self::missing("code_not_found", "this code cannot be redeemed".to_owned())
+    }
+
+    /// Too many tries.
+    pub fn rate_limited(seconds: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many tries; wait a while")
+            .retry(seconds)
+    }
+
     /// No such wallet, for all the caller may know.
     pub fn wallet_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "wallet_not_found", "there is no such wallet")
@@ -236,7 +256,20 @@ impl From<Rejection> for Problem {
             Rejection::SourceReserved => Self::field("/source", "is reserved for captured payments"),
             Rejection::SelfTransfer => bad("self_transfer"),
             Rejection::CurrencyMismatch => bad("currency_mismatch"),
-            Rejection::NotYourHold => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            Rejection::NotAChild => bad("not_a_child"),
+            Rejection::WrongParent => Self::field("/parent_id", detail),
+            Rejection::SharedCampaign => Self::field("/to_account_id", detail),
+            Rejection::NoCampaign => Self::field("/budget_mode", detail),
+            Rejection::FewerSlices => Self::field("/slices", detail),
+            Rejection::NoSuchDenomination => Self::field("/denomination", detail),
+            Rejection::AccountNotFound => Self::missing("account_not_found", detail),
+            Rejection::BrandNotFound => Self::missing("brand_not_found", detail),
+            Rejection::PoolNotFound => Self::missing("pool_not_found", detail),
+            Rejection::RedemptionNotFound => Self::missing("redemption_not_found", detail),
+            Rejection::AlertNotFound => Self::missing("alert_not_found", detail),
+            Rejection::BrandNotAllowed | Rejection::NotYourHold => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+            }
             Rejection::WalletNotFound(_) => Self::wallet_not_found(),
             Rejection::HoldNotFound => Self::hold_not_found(),
             Rejection::TopUpNotFound => Self::topup_not_found(),
@@ -255,7 +288,13 @@ impl From<Rejection> for Problem {
             Rejection::OrderAlreadyPaid => conflict("order_already_paid"),
             Rejection::PaymentExceedsDue => conflict("payment_exceeds_due"),
             Rejection::RefundExceedsPayment => conflict("refund_exceeds_payment"),
-            Rejection::InsufficientFunds { available, required, currency } => Self {
+            Rejection::AlreadyRedeemed => conflict("already_redeemed"),
+            Rejection::BudgetPaused => conflict("budget_paused"),
+            Rejection::AccountNotEmpty => conflict("account_not_empty"),
+            Rejection::OutOfStock => conflict("out_of_stock"),
+            Rejection::SupplierRejected => conflict("supplier_rejected"),
+            Rejection::InsufficientFunds { available, required, currency }
+            | Rejection::BudgetShort { available, required, currency } => Self {
                 shortfall: Some(Shortfall { available, required, currency }),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
             },

@@ -22,15 +22,31 @@ pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
 /// The answer to an operation that moved value or changed a wallet; `location` makes it a 201.
 pub fn done(done: &Done, location: Option<String>, body: &impl Serialize) -> Result<Response, Problem> {
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    answer(status, How { location, replayed: done.replayed, retries: done.retries }, body)
+}
+
+/// How an answer came about.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    /// Where what was made can be read.
+    pub location: Option<String>,
+    /// True if an earlier request did it.
+    pub replayed: bool,
+    /// How often it had to be tried again.
+    pub retries: u32,
+}
+
+/// An answer with this status.
+pub fn answer(status: StatusCode, how: How, body: &impl Serialize) -> Result<Response, Problem> {
     let mut response = json(status, body)?;
     let headers = response.headers_mut();
-    if let Some(location) = location {
+    if let Some(location) = how.location {
         headers.insert(header::LOCATION, HeaderValue::try_from(location).map_err(|_| Problem::internal())?);
     }
-    if done.replayed {
+    if how.replayed {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    response.extensions_mut().insert(Retries(done.retries));
+    response.extensions_mut().insert(Retries(how.retries));
     Ok(response)
 }
 

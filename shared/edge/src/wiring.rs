@@ -12,6 +12,9 @@
 //! | `SCRIP_REFUND_GRACE_DAYS` | life of refunds whose date has passed | 30 |
 //! | `SCRIP_EXPIRY_HISTORY_DAYS` | how far past expiries are listed | for good |
 //! | `SCRIP_SEAL_KEYS` | `id:key`, comma-separated (32 bytes in base64, or 32 random characters and more): seal gateways' reports; the first seals, all open | required by the functions that take them |
+//! | `SCRIP_CARD_KEYS` | as `SCRIP_SEAL_KEYS`, or `id:kms:blob` with a data key that KMS has wrapped: seal gift cards | required by the functions that handle them |
+//! | `SCRIP_CODE_KEY` | 32 characters and more, or `kms:blob`: makes the digests that codes are known by; for good | likewise |
+//! | `SCRIP_REDEEM_WRONG_PER_ADDRESS`, `SCRIP_REDEEM_PER_CAMPAIGN` | wrong codes of an address in ten minutes, redemptions of a campaign in a minute | 30, 60000 |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | as Lambda sets them | required |
 //! | `AWS_ENDPOINT_URL_DYNAMODB` | another endpoint | AWS |
 
@@ -29,6 +32,7 @@ use std::env;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Credentials, HttpClient, Settings, Store, connect, https};
+use vault::Vault;
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +131,20 @@ pub fn seal_keys() -> Result<SealKeys, ConfigError> {
     SealKeys::parse(&keys).ok_or_else(|| ConfigError("SCRIP_SEAL_KEYS is malformed".to_owned()))
 }
 
+/// The vault of gift cards; its keys are unwrapped by KMS if they are wrapped.
+pub async fn vault() -> Result<Vault, ConfigError> {
+    let (keys, digests) = (required("SCRIP_CARD_KEYS")?, required("SCRIP_CODE_KEY")?);
+    let wrapped = [&keys, &digests].iter().any(|key| key.contains("kms:"));
+    let kms = if wrapped {
+        let place = (required("AWS_REGION")?, optional("AWS_ENDPOINT_URL_KMS"));
+        Some(vault::connect(place, credentials()?, https()))
+    } else {
+        None
+    };
+    let opened = Vault::open(&keys, &digests, kms.as_ref()).await;
+    opened.map_err(|error| ConfigError(format!("SCRIP_CARD_KEYS or SCRIP_CODE_KEY: {error}")))
+}
+
 /// The endpoint, region and credentials of the environment, where an endpoint is set.
 pub fn other_endpoint() -> Option<(String, String, Credentials)> {
     let endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB")?;
@@ -145,7 +163,8 @@ fn required(name: &str) -> Result<String, ConfigError> {
     optional(name).ok_or_else(|| ConfigError(format!("{name} is not set")))
 }
 
-fn number(name: &str) -> Result<Option<u32>, ConfigError> {
+/// A whole number, if it is set.
+pub fn number(name: &str) -> Result<Option<u32>, ConfigError> {
     let parse = |text: String| text.parse().map_err(|_| ConfigError(format!("{name} is not a whole number")));
     optional(name).map(parse).transpose()
 }

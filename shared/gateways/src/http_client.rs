@@ -103,10 +103,10 @@ pub(crate) async fn call(request: RequestBuilder) -> Result<String, GatewayError
     }
 }
 
-/// The code of a gateway's error: Razorpay's and Stripe's `error.code`, PayPal's first `issue` or `name`.
+/// The code of a gateway's error: Reloadly's `errorCode`, Razorpay's and Stripe's `error.code`, PayPal's first `issue` or `name`.
 fn code_of(text: &str) -> String {
     let body: Value = serde_json::from_str(text).unwrap_or_default();
-    let places = ["/error/code", "/error/type", "/details/0/issue", "/name", "/error"];
+    let places = ["/errorCode", "/error/code", "/error/type", "/details/0/issue", "/name", "/error"];
     let code = places.iter().find_map(|place| body.pointer(place)?.as_str()).unwrap_or("");
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     code.chars().filter(plain).take(60).collect()

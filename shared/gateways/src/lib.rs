@@ -1,4 +1,4 @@
-//! Payment gateways: how their webhooks are verified and read, and how they are asked.
+//! Payment gateways and suppliers of gift cards: how their webhooks are verified and read, and how they are asked.
 //!
 //! **Invariant:** every signature is over the raw bytes as they were received, and compared in constant time.
 //! **Invariant:** a verifier's time is the clock that it is handed; secrets are in types that do not print.
@@ -18,12 +18,12 @@ mod paypal;
 mod razorpay;
 mod read;
 mod stripe;
+pub mod suppliers;
 
 pub use config::{Gateways, SetupError};
 pub use delivery::{Delivery, Endpoint, Report};
 pub use error::{Forged, GatewayError, VerifyError};
 pub use http_client::client;
-pub use razorpay::receipt;
 
 use domain::decide::reports::TakeReport;
 use domain::gateway::{Fact, Gateway, Told};

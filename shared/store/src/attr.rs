@@ -178,6 +178,27 @@ impl<'a> Reader<'a> {
         self.list(name)?.iter().map(text).collect()
     }
 
+    /// The names of a map.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.item.keys().map(String::as_str)
+    }
+
+    pub(crate) fn set(&self, name: &str) -> Result<Vec<&'a str>, StoreError> {
+        match self.item.get(name) {
+            None => Ok(vec![]),
+            Some(AttributeValue::Ss(set)) => Ok(set.iter().map(String::as_str).collect()),
+            Some(_) => Err(self.corrupt(name)),
+        }
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.item.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::B(bytes)) => Ok(Some(bytes.as_ref().to_vec())),
+            Some(_) => Err(self.corrupt(name)),
+        }
+    }
+
     pub(crate) fn pairs(&self, name: &str) -> Result<BTreeMap<String, String>, StoreError> {
         let Some(map) = self.map(name)? else { return Ok(BTreeMap::new()) };
         map.item

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use domain::budget::ids::{AccountId, RedemptionId};
 use domain::ids::{CustomerId, EventId, TopUpId};
 use domain::time::Timestamp;
 
@@ -37,7 +38,47 @@ impl DuePayment {
     }
 }
 
+/// A slice or a redemption that is due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueBudget {
+    /// Attempts stand on it, or a status is being copied.
+    Slice(AccountId, u8),
+    /// Its supplier is to be asked again.
+    Redemption(RedemptionId),
+}
+
+impl DueBudget {
+    fn of(pk: &str) -> Option<Self> {
+        let slice = keys::slice_of(pk).map(|(account, slice)| Self::Slice(account, slice));
+        slice.or_else(|| keys::redemption_of(pk).map(Self::Redemption))
+    }
+
+    fn key(&self) -> Key {
+        match self {
+            Self::Slice(account, slice) => keys::slice(account, *slice),
+            Self::Redemption(id) => keys::redemption(id),
+        }
+    }
+}
+
 impl Store {
+    /// As [`Store::due_wallets`], of slices and redemptions.
+    pub async fn due_budgets(
+        &self,
+        shard: u8,
+        (from, until): (&str, Timestamp),
+        limit: u16,
+    ) -> Result<Vec<(DueBudget, String)>, StoreError> {
+        let shard = keys::due_shard(DueKind::Budgets, shard);
+        let found = self.due(shard, (from, until), limit).await?;
+        Ok(found.into_iter().filter_map(|(pk, at)| Some((DueBudget::of(&pk)?, at))).collect())
+    }
+
+    /// Appoints another visit for a slice or redemption that could not be dealt with.
+    pub async fn postpone_budget(&self, due: &DueBudget, until: Timestamp) -> Result<(), StoreError> {
+        self.put_off(due.key(), until).await
+    }
+
     /// Up to `limit` wallets of a shard whose visit was appointed for `until` or earlier, soonest first, each with
     /// its place in the index; those at `from` and after.
     pub async fn due_wallets(

@@ -28,24 +28,25 @@ impl Default for Patience {
 
 /// The tries of one operation.
 #[derive(Debug)]
-pub(crate) struct Effort {
+pub struct Effort {
     patience: Patience,
     started: Instant,
     tries: u32,
 }
 
 impl Effort {
-    pub(crate) fn new(patience: Patience) -> Self {
+    /// Begins.
+    pub fn new(patience: Patience) -> Self {
         Self { patience, started: Instant::now(), tries: 0 }
     }
 
     /// How often it was tried again.
-    pub(crate) fn tries(&self) -> u32 {
+    pub fn tries(&self) -> u32 {
         self.tries
     }
 
     /// Waits before another try; false if the patience is spent.
-    pub(crate) async fn again(&mut self) -> bool {
+    pub async fn again(&mut self) -> bool {
         let longest = self.patience.base.saturating_mul(1 << self.tries.min(16)).min(self.patience.cap);
         self.tries += 1;
         let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
@@ -56,4 +57,9 @@ impl Effort {
         sleep(wait).await;
         true
     }
+}
+
+/// Waits until so much time has passed since `started`: what is answered then tells nothing by when it comes.
+pub async fn not_before(started: Instant, least: Duration) {
+    tokio::time::sleep_until(started + least).await;
 }

@@ -17,15 +17,22 @@
 //! | open or closed alert | `L#a:<open or closed>` | `<instant>#<alert>` | |
 //! | a customer's registered order | `L#o:<customer>` | `<instant>#<order>` | |
 //! | referral code | `R#<code>` | `R` | |
+//! | budgets, gift cards | see `keys/giftcards.rs` and `keys/budgets.rs` | | |
 //! | (probe, never written) | `Z#probe` | `Z` | |
 //!
 //! | index | hash key | range key | projection |
 //! |---|---|---|---|
-//! | `by_account` | `pk` | `hs`: the entry's number, 12 digits | all |
-//! | `due` | `dpk`: `D#<shard>` (wallets), `D#p<shard>` (top-ups and reports) | `dsk`: `<instant>#<pk>` | keys only |
+//! | `by_account` | `pk` | `hs`: the entry's number, 12 digits; of budgets `<instant>#<digest>` | all |
+//! | `due` | `dpk`: `D#<shard>` (wallets), `D#p<shard>` (top-ups and reports), `D#b<shard>` (slices and redemptions), `D#n<shard>` (what is to be sent) | `dsk`: `<instant>#<pk>` | keys only |
 //!
 //! **Invariant:** the prefix comes first, so that IAM can be cut by `dynamodb:LeadingKeys`.
 //! **Invariant:** ids hold no `#` (domain::ids), so no id can leave its prefix; causes stand alone in `sk`.
+
+mod budgets;
+mod giftcards;
+
+pub use budgets::*;
+pub use giftcards::*;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::cause::Cause;
@@ -164,6 +171,10 @@ pub enum DueKind {
     Wallets,
     /// Top-ups and gateways' reports.
     Payments,
+    /// Slices of budgets, and redemptions that wait for suppliers.
+    Budgets,
+    /// What is to be sent.
+    Notices,
 }
 
 /// The hash key of `due` for an item.
@@ -177,6 +188,8 @@ pub fn due_shard(kind: DueKind, shard: u8) -> String {
     match kind {
         DueKind::Wallets => format!("D#{shard}"),
         DueKind::Payments => format!("D#p{shard}"),
+        DueKind::Budgets => format!("D#b{shard}"),
+        DueKind::Notices => format!("D#n{shard}"),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The only crate that knows DynamoDB: how the domain's state is laid out, read and changed.
 //!
-//! **Invariant:** value changes only through [`Store::execute`], which commits all writes of a decision in one
-//! transaction under their conditions, or none.
+//! **Invariant:** a wallet's value changes only through [`Store::execute`], a budget's only through
+//! [`Store::transfer`] and [`Store::commit_card`]: all writes of a decision in one transaction under their conditions.
 //! **Invariant:** no decision is made on anything but a strongly consistent read; indexes serve lists, and
 //! candidates that a condition then proves.
 
+mod alerts;
 mod attr;
 mod books;
+mod budgets;
 mod client;
 mod commit;
 mod due;
@@ -14,6 +16,7 @@ mod effort;
 mod error;
 mod events;
 mod execute;
+mod giftcards;
 mod history;
 mod items;
 pub mod keys;
@@ -23,18 +26,23 @@ mod orders;
 mod reports;
 pub mod table;
 
+pub use alerts::Alerts;
 pub use books::{AccountList, Named};
+pub use budgets::{BudgetList, BudgetPage, Moved, Reservation, Reserve, Resolved, Undecided};
 pub use client::{Credentials, HttpClient, Settings, connect, https};
-pub use due::DuePayment;
-pub use effort::Patience;
+pub use due::{DueBudget, DuePayment};
+pub use effort::{Effort, Patience, not_before};
 pub use error::StoreError;
 pub use events::Reports;
 pub use execute::Done;
+pub use giftcards::{Committed, Import, Ordered, Refill};
 pub use history::Page;
 pub use items::entry::from_item as entry_from_item;
 pub use meter::{Meter, Reading};
 
 use aws_sdk_dynamodb::Client;
+use budgets::{Known, Memory, Settlements};
+use domain::ids::AlertId;
 use std::sync::Arc;
 
 /// The table, and how patiently to talk to it.
@@ -44,12 +52,23 @@ pub struct Store {
     table: String,
     patience: Patience,
     meter: Option<Arc<Meter>>,
+    known: Arc<Known>,
+    settlements: Arc<Settlements>,
+    told: Arc<Memory<AlertId, u32>>,
 }
 
 impl Store {
     /// A store over one table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), patience: Patience::default(), meter: None }
+        Self {
+            client,
+            table: table.into(),
+            patience: Patience::default(),
+            meter: None,
+            known: Arc::default(),
+            settlements: Arc::default(),
+            told: Arc::default(),
+        }
     }
 
     /// The same store, more or less patient.
@@ -60,6 +79,11 @@ impl Store {
     /// The same store, counting what it costs.
     pub fn with_meter(self, meter: Arc<Meter>) -> Self {
         Self { meter: Some(meter), ..self }
+    }
+
+    /// The tries of one operation, as patient as this store.
+    pub fn effort(&self) -> Effort {
+        Effort::new(self.patience)
     }
 
     /// The table's name.

@@ -57,6 +57,23 @@ pub struct Refund {
     pub units: u64,
 }
 
+/// An order of a gift card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CardOrder {
+    /// The supplier's own number of it.
+    pub number: u64,
+    /// Our reference.
+    pub reference: String,
+    /// The product.
+    pub product: String,
+    /// The price, as it was written.
+    pub amount: String,
+    /// In which currency, where that is said.
+    pub currency: String,
+    /// done, pending or failed
+    pub status: String,
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Book {
@@ -67,6 +84,9 @@ pub struct Book {
     /// In the order made.
     #[serde(default)]
     pub refunds: Vec<Refund>,
+    /// Orders of gift cards, by `supplier|our reference`.
+    #[serde(default)]
+    pub cards: BTreeMap<String, CardOrder>,
     count: u64,
 }
 

@@ -11,6 +11,7 @@ pub mod paypal;
 mod razorpay;
 pub mod send;
 mod stripe;
+pub mod suppliers;
 pub mod trigger;
 
 use crate::Failure;
@@ -39,6 +40,10 @@ pub struct Agreed {
     pub stripe_webhook: String,
     /// PayPal's id of our webhook.
     pub paypal_webhook_id: String,
+    /// Reloadly's API secret and webhook secret.
+    pub reloadly: (String, String),
+    /// Tremendous's API key and webhook key.
+    pub tremendous: (String, String),
     /// What PayPal signs with.
     pub paypal: Arc<PayPalKeys>,
 }
@@ -54,6 +59,8 @@ pub struct Fakes {
     pub(crate) http: reqwest::Client,
     book: Mutex<Book>,
     held: Mutex<Vec<Held>>,
+    /// What the suppliers do with orders from now on.
+    pub(crate) supply: Mutex<suppliers::Switches>,
     file: Option<PathBuf>,
 }
 
@@ -68,8 +75,8 @@ impl Fakes {
         let stored = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
         let book = stored.map_or_else(|| Ok(Book::default()), |text| serde_json::from_str(&text))?;
         let http = gateways::client()?;
-        let (book, held) = (Mutex::new(book), Mutex::default());
-        Ok(Arc::new(Self { url, api, agreed, clock, http, book, held, file }))
+        let (book, held, supply) = (Mutex::new(book), Mutex::default(), Mutex::default());
+        Ok(Arc::new(Self { url, api, agreed, clock, http, book, held, supply, file }))
     }
 
     /// Their routes.
@@ -78,7 +85,9 @@ impl Fakes {
             .nest("/razorpay", razorpay::router())
             .nest("/stripe", stripe::router())
             .nest("/paypal", paypal::router())
-            .nest("/checkout", checkout::router());
+            .nest("/checkout", checkout::router())
+            .nest("/reloadly", suppliers::reloadly())
+            .nest("/tremendous", suppliers::tremendous());
         Router::new().nest(PREFIX, routes).with_state(self.clone())
     }
 

@@ -48,7 +48,7 @@ pub struct Delivered {
     pub times: u8,
 }
 
-fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
+pub(super) fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
     let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()) else {
         return String::new();
     };

@@ -5,13 +5,17 @@
 
 pub(crate) mod account;
 pub(crate) mod alert;
+pub(crate) mod budget;
+pub(crate) mod budget_entry;
 pub mod entry;
 pub(crate) mod event;
+pub(crate) mod giftcard;
 pub(crate) mod hold;
 pub(crate) mod lead;
 pub(crate) mod lot;
 pub(crate) mod order;
 pub(crate) mod owed;
+pub(crate) mod redemption;
 pub(crate) mod status;
 pub(crate) mod told;
 pub(crate) mod topup;

@@ -11,9 +11,10 @@ mod reversal;
 
 use super::topups::{led, waiting};
 use super::{Command, Key, Needs, State};
+use crate::alert::Alert;
 use crate::context::Context;
 use crate::decision::{Decided, Decision, Listing, Outcome, Write};
-use crate::event::{Alert, Event, EventStatus, LeadTo, MAX_WAITING, reasons};
+use crate::event::{Event, EventStatus, LeadTo, MAX_WAITING, reasons};
 use crate::gateway::{Fact, Handle, Told};
 use crate::ids::{EventId, TopUpId, TransactionId};
 use crate::time::Timestamp;
@@ -280,7 +281,7 @@ fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> V
             writes.push(Write::List(listed(&alert, true)));
         }
     } else if let Some(was) = before {
-        let alert = Alert { closed_at: Some(now), ..Alert::about(was) };
+        let alert = Alert { closed_at: Some(now), updated_at: now, ..Alert::about(was) };
         writes.push(Write::Unlist(listed(&alert, true)));
         writes.push(Write::List(listed(&alert, false)));
         writes.push(Write::Alert(alert));

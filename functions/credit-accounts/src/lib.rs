@@ -1,0 +1,85 @@
+//! Budget accounts over HTTP: platform → agency → client → campaign.
+//!
+//! **Invariant:** no handler reads an account before the caller's role is permitted; an account out of reach is answered
+//! as one that does not exist.
+
+mod reads;
+mod tree;
+mod views;
+mod wire;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use domain::budget::ids::AccountId;
+use domain::budget::permit::Action;
+use edge::budget::{check, permit_any, permitted};
+use edge::reply::How;
+use edge::routes::complete;
+use edge::{App, Ask, Problem, reply};
+use http::StatusCode;
+use utoipa::OpenApi;
+
+/// The routes of this function.
+pub fn router(app: App) -> Router {
+    let accounts = Router::new()
+        .route("/accounts", post(open))
+        .route("/accounts/{account_id}", get(reads::account).patch(change))
+        .route("/accounts/{account_id}/children", get(reads::children))
+        .route("/accounts/{account_id}/tree", get(tree::tree))
+        .route("/accounts/{account_id}/transactions", get(reads::transactions))
+        .route("/accounts/{account_id}/transactions/{transaction_id}", get(reads::transaction));
+    complete(Router::new().nest("/api/credit", accounts), app)
+}
+
+/// Opens an account below another: an agency below the platform, a client below an agency, a campaign below a client.
+#[utoipa::path(post, path = "/api/credit/accounts", tag = "budgets",
+    request_body = wire::OpenAccountRequest, responses((status = 201, body = views::BudgetAccount)))]
+pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let command = wire::open(&ask)?;
+    permit_any(&ask, Action::Open(command.kind))?;
+    let parent = permitted(&app, &ask, &command.parent, Action::Open(command.kind)).await?;
+    if command.brands.is_some() {
+        check(&ask, Action::GrantBrands, &parent)?;
+    }
+    wire::known_brands(&app, command.brands.as_ref()).await?;
+    let (account, replayed) = app.store.open_account(&command, &ask.context(&app)?).await?;
+    let location = Some(format!("/api/credit/accounts/{}", account.id));
+    reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &views::opened(&account))
+}
+
+/// Changes what is named, and nothing else.
+///
+/// `closing` hands what is left to the parent as soon as nothing is reserved, and then closes the account for good.
+#[utoipa::path(patch, path = "/api/credit/accounts/{account_id}", tag = "budgets",
+    params(("account_id" = String, Path)),
+    request_body = wire::ChangeAccountRequest, responses((status = 200, body = views::BudgetAccount)))]
+pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("account_id", AccountId::parse)?;
+    let command = wire::change(&ask)?;
+    let account = permitted(&app, &ask, &id, Action::Change).await?;
+    if command.brands.is_some() {
+        check(&ask, Action::GrantBrands, &account)?;
+    }
+    wire::known_brands(&app, command.brands.as_ref()).await?;
+    app.store.change_account(&id, &command, &ask.context(&app)?).await?;
+    reply::ok(&reads::shown(&app, &id).await?)
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    open,
+    change,
+    reads::account,
+    reads::children,
+    tree::tree,
+    reads::transactions,
+    reads::transaction
+))]
+struct Budgets;
+
+/// This function's paths and schemas.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Budgets::openapi()
+}

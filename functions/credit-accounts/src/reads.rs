@@ -1,0 +1,182 @@
+//! Reading accounts and their movements.
+//!
+//! **Invariant:** what is reserved and what was spent is told apart by the entries, at the moment of reading.
+
+use crate::views::{self, BudgetAccount, Counted, counted};
+use axum::extract::State;
+use axum::response::Response;
+use domain::budget::Account;
+use domain::budget::allocate::Whole;
+use domain::budget::entry::{BudgetEntry, MoveType};
+use domain::budget::ids::AccountId;
+use domain::budget::permit::Action;
+use domain::ids::TransactionId;
+use domain::money::Money;
+use domain::parse::ParseError;
+use domain::time::Timestamp;
+use edge::budget::{BudgetTransaction, permitted, transaction as shown_transaction};
+use edge::{App, Ask, Problem, reply};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The earliest instant that anything can have happened.
+const BEGINNING: i64 = 0;
+
+/// Counts an account: of a campaign that spends its client's credit, by that.
+pub(crate) async fn count(app: &App, whole: &Whole) -> Result<Counted, Problem> {
+    let store = &app.store;
+    let account = &whole.account;
+    if !account.is_shared() {
+        let undecided = store.undecided(&account.id, whole).await?;
+        return Ok(counted(whole, &undecided));
+    }
+    let client = store.whole_account(account.charged()).await?.ok_or_else(Problem::account_not_found)?;
+    let undecided = store.undecided(account.charged(), &client).await?;
+    let period = (Timestamp::from_millis(BEGINNING), app.clock.now().plus_seconds(3_600));
+    let (Some(from), Some(until)) = period else { return Err(Problem::internal()) };
+    let entries = store.budget_period(account.charged(), (from, until)).await?;
+    let own = |entry: &&BudgetEntry| {
+        entry.kind == MoveType::Redemption
+            && entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id)
+    };
+    Ok(Counted {
+        available: client.available(),
+        reserved: undecided.total(Some(&account.id)),
+        spent: entries.iter().filter(own).map(|entry| entry.amount).sum::<Money>(),
+        ..Counted::default()
+    })
+}
+
+/// An account as it is now.
+pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, Problem> {
+    let whole = app.store.whole_account(id).await?.ok_or_else(Problem::account_not_found)?;
+    Ok(views::account(&whole.account, count(app, &whole).await?))
+}
+
+/// Reads an account.
+#[utoipa::path(get, path = "/api/credit/accounts/{account_id}", tag = "budgets",
+    params(("account_id" = String, Path)), responses((status = 200, body = BudgetAccount)))]
+pub(crate) async fn account(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("account_id", AccountId::parse)?;
+    ask.params().finish()?;
+    permitted(&app, &ask, &id, Action::Read).await?;
+    reply::ok(&shown(&app, &id).await?)
+}
+
+/// The accounts right below one, oldest first.
+#[derive(Serialize, ToSchema)]
+pub struct Children {
+    children: Vec<BudgetAccount>,
+    total: Option<u64>,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// Lists the accounts right below one.
+#[utoipa::path(get, path = "/api/credit/accounts/{account_id}/children", tag = "budgets",
+    params(("account_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Children)))]
+pub(crate) async fn children(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("account_id", AccountId::parse)?;
+    let mut params = ask.params();
+    let window = params.window();
+    params.finish()?;
+    permitted(&app, &ask, &id, Action::Read).await?;
+    let query = format!("children|{id}");
+    let after = match &window.cursor {
+        Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
+        None => None,
+    };
+    let all: Vec<Account> = app.store.children(&id).await?;
+    let total = u64::try_from(all.len()).ok();
+    let place = |account: &Account| format!("{}#{}", account.created_at, account.id);
+    let rest = all.into_iter().filter(|account| after.as_ref().is_none_or(|after| place(account) > *after));
+    let mut page: Vec<Account> = rest.skip(usize::from(window.skip)).collect();
+    let more = page.len() > usize::from(window.limit);
+    page.truncate(usize::from(window.limit));
+    let next = page.last().filter(|_| more).map(place);
+    let mut wholes = app.store.wholes(page.clone()).await?;
+    let mut children = Vec::new();
+    for account in &page {
+        let Some(whole) = wholes.remove(&account.id) else { continue };
+        children.push(views::account(account, count(&app, &whole).await?));
+    }
+    reply::ok(&Children {
+        children,
+        total,
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: next.and_then(|place| app.cursors.seal_text(&query, &place)),
+    })
+}
+
+/// An account's movements, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct BudgetTransactions {
+    transactions: Vec<BudgetTransaction>,
+    /// Always null: many write at once, and nothing is counted.
+    total: Option<u64>,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// Lists an account's movements, newest first; of a shared campaign, its spends of its client's credit.
+#[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions", tag = "budgets",
+    params(("account_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = BudgetTransactions)))]
+pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("account_id", AccountId::parse)?;
+    let mut params = ask.params();
+    let window = params.window();
+    params.finish()?;
+    let account = permitted(&app, &ask, &id, Action::Read).await?;
+    let query = format!("budget-transactions|{id}");
+    let before = match &window.cursor {
+        Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
+        None => None,
+    };
+    let campaign = account.is_shared().then_some(&account.id);
+    let part = (window.skip, window.limit);
+    let page = app.store.budget_history(account.charged(), campaign, before.as_deref(), part).await?;
+    reply::ok(&BudgetTransactions {
+        transactions: page.entries.iter().map(shown_transaction).collect(),
+        total: None,
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: page.next.and_then(|place| app.cursors.seal_text(&query, &place)),
+    })
+}
+
+/// Reads a movement's id: the instant tells where it stands.
+fn movement_id(text: &str) -> Result<(TransactionId, Timestamp), ParseError> {
+    const SHAPE: ParseError = ParseError("is not a transaction id");
+    let (millis, tail) = text.strip_prefix("txn_").and_then(|rest| rest.split_once('_')).ok_or(SHAPE)?;
+    let at = millis.parse().ok().and_then(Timestamp::from_millis).ok_or(SHAPE)?;
+    let plain = tail.len() == 20 && tail.bytes().all(|b| b.is_ascii_hexdigit());
+    if plain { Ok((TransactionId::stored(text), at)) } else { Err(SHAPE) }
+}
+
+/// Reads one movement.
+#[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions/{transaction_id}", tag = "budgets",
+    params(("account_id" = String, Path), ("transaction_id" = String, Path)),
+    responses((status = 200, body = BudgetTransaction)))]
+pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("account_id", AccountId::parse)?;
+    let (wanted, at) = ask.path("transaction_id", movement_id)?;
+    ask.params().finish()?;
+    let account = permitted(&app, &ask, &id, Action::Read).await?;
+    let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
+    let entries = app.store.budget_period(account.charged(), (at, later)).await?;
+    let own = |entry: &&BudgetEntry| {
+        let of = entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id);
+        entry.id() == wanted && (of || !account.is_shared())
+    };
+    let unknown =
+        || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such movement");
+    reply::ok(&shown_transaction(entries.iter().find(own).ok_or_else(unknown)?))
+}

@@ -1,0 +1,71 @@
+//! An account with all that is below it.
+//!
+//! **Invariant:** a tree shows at most a thousand accounts; where it was cut, it says so.
+
+use crate::reads::count;
+use crate::views::{self, BudgetAccount};
+use axum::extract::State;
+use axum::response::Response;
+use domain::budget::Kind;
+use domain::budget::allocate::Whole;
+use domain::budget::ids::AccountId;
+use domain::budget::permit::Action;
+use edge::budget::permitted;
+use edge::{App, Ask, Problem, reply};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How many accounts a tree shows.
+const MOST: usize = 1_000;
+
+/// An account and what is below it.
+#[derive(Serialize, ToSchema)]
+pub struct BudgetTree {
+    #[serde(flatten)]
+    account: BudgetAccount,
+    #[schema(no_recursion)]
+    children: Vec<BudgetTree>,
+    /// True if it has more children than are shown.
+    truncated: bool,
+}
+
+/// Reads an account with all that is below it.
+#[utoipa::path(get, path = "/api/credit/accounts/{account_id}/tree", tag = "budgets",
+    params(("account_id" = String, Path)), responses((status = 200, body = BudgetTree)))]
+pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("account_id", AccountId::parse)?;
+    ask.params().finish()?;
+    permitted(&app, &ask, &id, Action::Read).await?;
+    let root = app.store.whole_account(&id).await?.ok_or_else(Problem::account_not_found)?;
+    let mut below: BTreeMap<AccountId, (Vec<Whole>, bool)> = BTreeMap::new();
+    let mut left = MOST;
+    let mut next = vec![id.clone()];
+    while let Some(parent) = next.pop() {
+        let mut children = app.store.children(&parent).await?;
+        let truncated = children.len() > left;
+        children.truncate(left);
+        left -= children.len();
+        let deeper = children.iter().filter(|child| child.kind() != Kind::Campaign);
+        next.extend(deeper.map(|child| child.id.clone()));
+        let order: Vec<AccountId> = children.iter().map(|child| child.id.clone()).collect();
+        let mut wholes = app.store.wholes(children).await?;
+        let wholes = order.iter().filter_map(|id| wholes.remove(id)).collect();
+        below.insert(parent, (wholes, truncated));
+    }
+    reply::ok(&node(&app, &root, &mut below).await?)
+}
+
+async fn node(
+    app: &App,
+    whole: &Whole,
+    below: &mut BTreeMap<AccountId, (Vec<Whole>, bool)>,
+) -> Result<BudgetTree, Problem> {
+    let account = views::account(&whole.account, count(app, whole).await?);
+    let (wholes, truncated) = below.remove(&whole.account.id).unwrap_or_default();
+    let mut children = Vec::with_capacity(wholes.len());
+    for child in &wholes {
+        children.push(Box::pin(node(app, child, below)).await?);
+    }
+    Ok(BudgetTree { account, children, truncated })
+}

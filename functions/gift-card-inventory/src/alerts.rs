@@ -1,0 +1,119 @@
+//! Alerts: listed, and acknowledged.
+//!
+//! **Invariant:** an acknowledged alert stays until what it is about is over.
+
+use crate::Desk;
+use axum::extract::State;
+use axum::response::Response;
+use domain::alert::{Alert, AlertStatus};
+use domain::budget::permit::Action;
+use domain::ids::AlertId;
+use domain::parse::ParseError;
+use edge::budget::permit_any;
+use edge::{Ask, Problem, reply};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Something that someone must look at.
+#[derive(Serialize, ToSchema)]
+pub struct AlertBody {
+    alert_id: String,
+    /// low_stock, low_credit, budget_depleted, provision_failed, payment_quarantined, …
+    #[schema(examples("low_stock"))]
+    kind: String,
+    /// warning or critical
+    #[schema(examples("warning"))]
+    severity: String,
+    /// What it is about: the id of a pool, an account, a redemption, a report.
+    subject: String,
+    detail: String,
+    /// open, acknowledged or closed
+    #[schema(examples("open"))]
+    status: &'static str,
+    #[schema(format = DateTime)]
+    opened_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    #[schema(format = DateTime)]
+    closed_at: Option<String>,
+    acknowledged_by: Option<String>,
+    #[schema(format = DateTime)]
+    acknowledged_at: Option<String>,
+    /// How often it was told since it was opened.
+    count: u64,
+}
+
+fn shown(alert: &Alert) -> AlertBody {
+    AlertBody {
+        alert_id: alert.id.to_string(),
+        kind: alert.kind.clone(),
+        severity: alert.severity.clone(),
+        subject: alert.subject.clone(),
+        detail: alert.detail.clone(),
+        status: alert.status().as_str(),
+        opened_at: alert.opened_at.to_string(),
+        updated_at: alert.updated_at.to_string(),
+        closed_at: alert.closed_at.map(|at| at.to_string()),
+        acknowledged_by: alert.acknowledged.as_ref().map(|(who, _)| who.clone()),
+        acknowledged_at: alert.acknowledged.as_ref().map(|(_, at)| at.to_string()),
+        count: alert.count,
+    }
+}
+
+/// Alerts, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct AlertList {
+    alerts: Vec<AlertBody>,
+    total: Option<u64>,
+    limit: u16,
+    skip: u16,
+    next_cursor: Option<String>,
+}
+
+/// Lists alerts, newest first.
+#[utoipa::path(get, path = "/api/alerts", tag = "alerts",
+    params(("status" = Option<String>, Query), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = AlertList)))]
+pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let mut params = ask.params();
+    let status = params.optional("status", AlertStatus::parse);
+    let window = params.window();
+    params.finish()?;
+    permit_any(&ask, Action::Alerts)?;
+    let query = format!("alerts|{}", status.map_or("", AlertStatus::as_str));
+    let before = match &window.cursor {
+        Some(cursor) => Some(desk.app.cursors.open_text(&query, cursor)?),
+        None => None,
+    };
+    let page = desk.app.store.alerts(status, before.as_deref(), (window.skip, window.limit)).await?;
+    reply::ok(&AlertList {
+        alerts: page.alerts.iter().map(shown).collect(),
+        total: page.total,
+        limit: window.limit,
+        skip: window.skip,
+        next_cursor: page.next.and_then(|place| desk.app.cursors.seal_text(&query, &place)),
+    })
+}
+
+fn alert_id(text: &str) -> Result<AlertId, ParseError> {
+    let plain = |tail: &str| tail.len() == 20 && tail.bytes().all(|b| b.is_ascii_hexdigit());
+    if text.strip_prefix("alert_").is_some_and(plain) {
+        Ok(AlertId::stored(text))
+    } else {
+        Err(ParseError("is not the id of an alert"))
+    }
+}
+
+/// Says that the caller looks after an alert.
+#[utoipa::path(post, path = "/api/alerts/{alert_id}/acknowledge", tag = "alerts",
+    params(("alert_id" = String, Path)), responses((status = 200, body = AlertBody)))]
+pub(crate) async fn acknowledge(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let id = ask.path("alert_id", alert_id)?;
+    ask.fields()?.finish()?;
+    ask.key()?;
+    permit_any(&ask, Action::Alerts)?;
+    let who = ask.actor()?.sub.clone();
+    let alert = desk.app.store.acknowledge_alert(&id, &who, desk.app.clock.now()).await?;
+    reply::ok(&shown(&alert))
+}

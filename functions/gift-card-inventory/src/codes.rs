@@ -1,0 +1,170 @@
+//! Redemption codes: registered from files, or minted.
+//!
+//! **Invariant:** a code is kept as a keyed digest alone; a minted one is shown once, to whoever minted it.
+
+use crate::Desk;
+use crate::cards::{Imported, duplicate};
+use axum::extract::State;
+use axum::response::Response;
+use domain::alert::Telling;
+use domain::budget::Kind;
+use domain::budget::ids::{AccountId, BrandId, CodeId};
+use domain::budget::permit::Action;
+use domain::giftcard::card::{Registered, read_code_line};
+use domain::money::{Amount, Money};
+use domain::parse::ParseError;
+use domain::rejection::Rejection;
+use edge::budget::permitted;
+use edge::csv::lines;
+use edge::json::amount_schema;
+use edge::reply::How;
+use edge::{Ask, Problem, json, reply};
+use http::StatusCode;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How many codes one call mints.
+const MOST: u32 = 1_000;
+
+/// So many codes of others in one file are more than chance.
+const SUSPICIOUS: usize = 10;
+
+/// Mint redemption codes.
+#[derive(ToSchema)]
+#[allow(dead_code)] // describes what `register` reads
+pub(crate) struct MintCodesRequest {
+    #[schema(minimum = 1, maximum = 1_000)]
+    count: u32,
+    brand_id: String,
+    #[schema(schema_with = amount_schema)]
+    denomination: String,
+}
+
+/// Codes that were minted: shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct MintedCodes {
+    campaign_id: String,
+    brand_id: String,
+    codes: Vec<String>,
+}
+
+/// Registers redemption codes of a campaign, from a file (`code,brand_id,denomination`), or mints new ones.
+#[utoipa::path(post, path = "/api/gift-cards/campaigns/{campaign_id}/codes", tag = "gift cards",
+    params(("campaign_id" = String, Path)),
+    request_body(content((MintCodesRequest = "application/json"), (String = "text/csv"))),
+    responses((status = 201, body = MintedCodes), (status = 200, body = Imported)))]
+pub(crate) async fn register(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let campaign = ask.path("campaign_id", AccountId::parse)?;
+    ask.params().finish()?;
+    if ask.is_csv() { from_file(&desk, &ask, campaign).await } else { mint(&desk, &ask, campaign).await }
+}
+
+async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<(), Problem> {
+    let account = permitted(&desk.app, ask, campaign, Action::Register).await?;
+    if account.kind() != Kind::Campaign {
+        return Err(Problem::field("/campaign_id", "is not a campaign"));
+    }
+    Ok(())
+}
+
+/// The price of a card, if the brand has such a one.
+async fn priced(desk: &Desk, brand: &BrandId, amount: Amount) -> Result<Option<(Money, Money)>, Problem> {
+    let Some(brand) = desk.app.store.brand(brand).await? else { return Ok(None) };
+    let denomination = amount.in_currency(brand.currency);
+    Ok(denomination.and_then(|denomination| Some((denomination, brand.price(denomination)?))))
+}
+
+async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
+    let mut fields = ask.fields()?;
+    let count = fields.required("count", json::whole(1, MOST, "must be a whole number from 1 to 1000"));
+    let brand = fields.required("brand_id", json::of(BrandId::parse));
+    let denomination = fields.required("denomination", json::amount);
+    fields.finish()?;
+    ask.key()?;
+    reached(desk, ask, &campaign).await?;
+    let (count, brand) = (count?, brand?);
+    let priced = priced(desk, &brand, denomination?).await?;
+    let Some((denomination, price)) = priced else {
+        let known = desk.app.store.brand(&brand).await?.is_some();
+        let rejection = if known { Rejection::NoSuchDenomination } else { Rejection::BrandNotFound };
+        return Err(rejection.into());
+    };
+    let at = desk.app.clock.now();
+    let (mut codes, mut registered) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let code = desk.vault.mint_code().ok_or_else(Problem::internal)?;
+        let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
+        codes.push(code);
+        registered.push(Registered {
+            id,
+            campaign: campaign.clone(),
+            brand: brand.clone(),
+            denomination,
+            at,
+        });
+    }
+    desk.app.store.register(&registered).await?;
+    desk.app.store.note_card_price(&campaign, price).await?;
+    let how = How { location: Some(format!("/api/credit/accounts/{campaign}")), ..How::default() };
+    let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: brand.to_string(), codes };
+    reply::answer(StatusCode::CREATED, how, &body)
+}
+
+async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
+    let body = ask.csv()?;
+    ask.key()?;
+    reached(desk, ask, &campaign).await?;
+    let mut wanted = Vec::new();
+    let columns = ["code", "brand_id", "denomination"];
+    let mut reports = lines(body, &columns, |line| {
+        let code = read_code_line(|name| line.cell(name))?;
+        wanted.push((line.number, code));
+        Ok(())
+    })?;
+    let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
+    let at = desk.app.clock.now();
+    let mut numbers: BTreeMap<CodeId, u64> = BTreeMap::new();
+    let mut registered = Vec::new();
+    for (number, code) in wanted {
+        let key = (code.brand.clone(), code.denomination.to_string());
+        if !prices.contains_key(&key) {
+            let known = priced(desk, &code.brand, code.denomination).await?;
+            prices.insert(key.clone(), known);
+        }
+        let Some((denomination, _)) = prices.get(&key).copied().flatten() else {
+            let why = ParseError("is not one that a brand of ours has");
+            reports.push(edge::csv::LineReport {
+                line: number,
+                status: "invalid",
+                detail: format!("denomination {why}"),
+            });
+            continue;
+        };
+        let id = desk.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
+        if numbers.contains_key(&id) {
+            reports.push(duplicate(number, "stands in this file before"));
+            continue;
+        }
+        numbers.insert(id.clone(), number);
+        registered.push(Registered { id, campaign: campaign.clone(), brand: code.brand, denomination, at });
+    }
+    let known = desk.app.store.register(&registered).await?;
+    let accepted = registered.len() - known.len();
+    let others = known.iter().filter(|(_, holder)| *holder != campaign).count();
+    for (id, holder) in &known {
+        let detail = if *holder == campaign { "is registered already" } else { "cannot be registered" };
+        reports.push(duplicate(numbers.get(id).copied().unwrap_or(0), detail));
+    }
+    if others > SUSPICIOUS {
+        let detail =
+            format!("{others} codes of one file are other campaigns': someone may be guessing codes");
+        let telling =
+            Telling { kind: "code_guessing", severity: "critical", subject: campaign.to_string(), detail };
+        desk.app.store.tell(&telling, at).await;
+    }
+    if let Some((_, price)) = prices.values().flatten().next() {
+        desk.app.store.note_card_price(&campaign, *price).await?;
+    }
+    reply::ok(&Imported::of(u64::try_from(accepted).unwrap_or(0), reports))
+}

@@ -1,0 +1,188 @@
+//! What is earned: what budgets paid, less what cards had cost, from the entries.
+//!
+//! **Invariant:** every figure is a fold over REDEMPTION entries of the period; nothing is kept beside them.
+
+use crate::{Desk, permit_catalogue};
+use axum::extract::State;
+use axum::response::Response;
+use domain::budget::entry::{BudgetEntry, MoveType};
+use domain::budget::ids::AccountId;
+use domain::budget::{Account, Kind};
+use domain::giftcard::Source;
+use domain::money::Money;
+use domain::parse::ParseError;
+use domain::time::{Timestamp, parse_date};
+use edge::json::Number;
+use edge::{Ask, Problem, reply};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How far back the report goes, if nothing is said: thirty days.
+const DAYS: u32 = 30;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GroupBy {
+    Brand,
+    Campaign,
+    Client,
+    Agency,
+}
+
+impl GroupBy {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Ok(match text {
+            "brand" => Self::Brand,
+            "campaign" => Self::Campaign,
+            "client" => Self::Client,
+            "agency" => Self::Agency,
+            _ => return Err(ParseError("must be one of brand, campaign, client, agency")),
+        })
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Brand => "brand",
+            Self::Campaign => "campaign",
+            Self::Client => "client",
+            Self::Agency => "agency",
+        }
+    }
+}
+
+/// What was earned with one brand or account.
+#[derive(Serialize, ToSchema)]
+pub struct ProfitGroup {
+    /// The brand or account.
+    id: String,
+    name: Option<String>,
+    redemptions: u64,
+    /// What budgets paid.
+    revenue: Number,
+    /// What the cards had cost.
+    cost: Number,
+    /// The difference; below zero if they had cost more.
+    profit: Number,
+    /// How many came from csv pools, buffer pools and suppliers.
+    by_source: BTreeMap<&'static str, u64>,
+}
+
+/// What was earned in a period.
+#[derive(Serialize, ToSchema)]
+pub struct ProfitBody {
+    #[schema(format = DateTime)]
+    from: String,
+    #[schema(format = DateTime)]
+    to: String,
+    /// brand, campaign, client or agency
+    #[schema(examples("brand"))]
+    group_by: &'static str,
+    currency: &'static str,
+    groups: Vec<ProfitGroup>,
+    total: ProfitGroup,
+}
+
+#[derive(Default)]
+struct Sum {
+    count: u64,
+    revenue: Money,
+    cost: Money,
+    by_source: BTreeMap<Source, u64>,
+}
+
+impl Sum {
+    fn add(&mut self, entry: &BudgetEntry, cost: Money, source: Source) {
+        self.count += 1;
+        self.revenue = [self.revenue, entry.amount].into_iter().sum();
+        self.cost = [self.cost, cost].into_iter().sum();
+        *self.by_source.entry(source).or_default() += 1;
+    }
+}
+
+const SHAPE: ParseError = ParseError("must be a date such as 2026-01-28 or an RFC 3339 instant");
+
+fn from(text: &str) -> Result<Timestamp, ParseError> {
+    let date = parse_date(text).map(Timestamp::start_of);
+    date.or_else(|_| Timestamp::parse(text)).map_err(|_| SHAPE)
+}
+
+/// A date counts to its end.
+fn until(text: &str) -> Result<Timestamp, ParseError> {
+    let date = parse_date(text).map(Timestamp::end_of);
+    date.or_else(|_| Timestamp::parse(text)).map_err(|_| SHAPE)
+}
+
+/// Shows what was earned in a period, by brand, campaign, client or agency.
+#[utoipa::path(get, path = "/api/gift-cards/profit", tag = "gift cards",
+    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("group_by" = Option<String>, Query)),
+    responses((status = 200, body = ProfitBody)))]
+pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let mut params = ask.params();
+    let from = params.optional("from", from);
+    let to = params.optional("to", until);
+    let group_by = params.optional("group_by", GroupBy::parse).unwrap_or(GroupBy::Brand);
+    params.finish()?;
+    permit_catalogue(&ask)?;
+    let now = desk.app.clock.now();
+    let to = to.or_else(|| now.plus_seconds(1)).unwrap_or(now);
+    let from = from.unwrap_or_else(|| to.minus_minutes(DAYS * 24 * 60));
+    if from > to {
+        return Err(Problem::field("/from", "is later than to"));
+    }
+    let (store, currency) = (&desk.app.store, desk.app.policy.currency());
+    let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
+    let mut above = vec![AccountId::platform()];
+    while let Some(parent) = above.pop() {
+        for child in store.children(&parent).await? {
+            if child.kind() != Kind::Campaign {
+                above.push(child.id.clone());
+            }
+            accounts.insert(child.id.clone(), child);
+        }
+    }
+    let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
+    let mut total = Sum::default();
+    for account in accounts.values().filter(|account| account.kind().is_spent_from()) {
+        for entry in store.budget_period(&account.id, (from, to)).await? {
+            let (MoveType::Redemption, Some(paid)) = (entry.kind, &entry.paid) else { continue };
+            let campaign = accounts.get(&paid.campaign);
+            let group = match group_by {
+                GroupBy::Brand => paid.brand.to_string(),
+                GroupBy::Campaign => paid.campaign.to_string(),
+                GroupBy::Client => {
+                    campaign.and_then(|c| c.parent.clone()).map_or_else(String::new, |id| id.to_string())
+                }
+                GroupBy::Agency => {
+                    campaign.and_then(|c| c.agency()).map_or_else(String::new, ToString::to_string)
+                }
+            };
+            sums.entry(group).or_default().add(&entry, paid.cost, paid.source);
+            total.add(&entry, paid.cost, paid.source);
+        }
+    }
+    let mut names: BTreeMap<String, String> =
+        accounts.iter().map(|(id, account)| (id.to_string(), account.name.as_str().to_owned())).collect();
+    for brand in store.brands().await? {
+        names.insert(brand.id.to_string(), brand.name.as_str().to_owned());
+    }
+    let shown = |(id, sum): (String, Sum)| ProfitGroup {
+        name: names.get(&id).cloned(),
+        id,
+        redemptions: sum.count,
+        revenue: Number::money(sum.revenue, currency),
+        cost: Number::money(sum.cost, currency),
+        profit: Number::difference(sum.revenue.value() - sum.cost.value(), currency),
+        by_source: Source::ALL
+            .into_iter()
+            .map(|source| (source.as_str(), sum.by_source.get(&source).copied().unwrap_or(0)))
+            .collect(),
+    };
+    reply::ok(&ProfitBody {
+        from: from.to_string(),
+        to: to.to_string(),
+        group_by: group_by.as_str(),
+        currency: currency.code(),
+        groups: sums.into_iter().map(shown).collect(),
+        total: shown(("total".to_owned(), total)),
+    })
+}

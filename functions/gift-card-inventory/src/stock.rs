@@ -1,0 +1,91 @@
+//! What is in stock: pool by pool, and by where cards come from.
+//!
+//! **Invariant:** stock is counted where it lies.
+
+use crate::pools::{PoolBody, shown};
+use crate::{Desk, permit_catalogue};
+use axum::extract::State;
+use axum::response::Response;
+use domain::giftcard::{Health, Source};
+use domain::money::Money;
+use edge::json::Number;
+use edge::{Ask, Problem, reply};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What pools of one kind have.
+#[derive(Serialize, ToSchema)]
+pub struct PoolsInStock {
+    pools: u64,
+    /// How many cards they have.
+    available: u64,
+    /// What those are worth.
+    value: Number,
+    green: u64,
+    yellow: u64,
+    red: u64,
+}
+
+/// What suppliers deliver on demand.
+#[derive(Serialize, ToSchema)]
+pub struct OnDemand {
+    /// How many brands have a supplier.
+    brands: u64,
+    /// How many cards for pools are ordered and not delivered.
+    open_refills: u64,
+}
+
+/// The stock.
+#[derive(Serialize, ToSchema)]
+pub struct InventoryBody {
+    pools: Vec<PoolBody>,
+    csv: PoolsInStock,
+    buffer: PoolsInStock,
+    api: OnDemand,
+}
+
+/// Shows what is in stock, and how each pool stands.
+#[utoipa::path(get, path = "/api/gift-cards/inventory", tag = "gift cards",
+    responses((status = 200, body = InventoryBody)))]
+pub(crate) async fn inventory(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    ask.actor()?;
+    ask.params().finish()?;
+    permit_catalogue(&ask)?;
+    let (store, currency) = (&desk.app.store, desk.app.policy.currency());
+    let mut counted = Vec::new();
+    let mut open_refills = 0;
+    for pool in store.pools().await? {
+        let free = store.free_cards(&pool, None).await?;
+        if pool.source == Source::Buffer {
+            open_refills += u64::try_from(store.open_refills(&pool.id).await?.len()).unwrap_or(0);
+        }
+        counted.push((pool, free));
+    }
+    let brands = store.brands().await?;
+    let with_supplier = brands.iter().filter(|brand| brand.supplier.is_some()).count();
+    let of = |source: Source| {
+        let here = || counted.iter().filter(move |(pool, _)| pool.source == source);
+        let healthy = |health: Health| {
+            let of = here().filter(|(pool, free)| Health::of(*free, pool.low_stock_threshold) == health);
+            u64::try_from(of.count()).unwrap_or(0)
+        };
+        let worth = here().map(|(pool, free)| {
+            let value = pool.denomination.value().checked_mul((*free).into());
+            value.and_then(|value| Money::try_new(value).ok()).unwrap_or_default()
+        });
+        PoolsInStock {
+            pools: u64::try_from(here().count()).unwrap_or(0),
+            available: here().map(|(_, free)| free).sum(),
+            value: Number::money(worth.sum(), currency),
+            green: healthy(Health::Green),
+            yellow: healthy(Health::Yellow),
+            red: healthy(Health::Red),
+        }
+    };
+    reply::ok(&InventoryBody {
+        pools: counted.iter().map(|(pool, free)| shown(pool, *free, currency)).collect(),
+        csv: of(Source::Csv),
+        buffer: of(Source::Buffer),
+        api: OnDemand { brands: u64::try_from(with_supplier).unwrap_or(0), open_refills },
+    })
+}

@@ -1,0 +1,92 @@
+//! The end customer's door: a code, and a card for it.
+//!
+//! **Invariant:** whatever is wrong with a code is the same 404 after the same time; only wrong codes are counted
+//! against an address.
+
+use crate::{Desk, answer, views, wire};
+use axum::extract::State;
+use axum::response::Response;
+use domain::context::Context;
+use domain::giftcard::card::{Registered, read_code};
+use domain::money::Amount;
+use domain::time::Timestamp;
+use edge::{Ask, Problem};
+use issuing::{Issued, Wish};
+use std::time::Duration;
+use store::{StoreError, not_before};
+use tokio::time::Instant;
+
+/// How long every refusal takes at least: longer than the longest way to one.
+const LEAST: Duration = Duration::from_millis(250);
+
+/// Over how long wrong codes of an address are counted.
+const ADDRESS_SECONDS: i64 = 600;
+
+/// Over how long redemptions of a campaign are counted.
+const CAMPAIGN_SECONDS: i64 = 60;
+
+/// Redeems a registered code: the card, once and the same each time.
+#[utoipa::path(post, path = "/api/gift-cards/redeem", tag = "gift cards", security(()),
+    request_body = wire::RedeemRequest,
+    responses((status = 201, body = views::Redeemed), (status = 202, body = views::Redeemed)))]
+pub(crate) async fn redeem(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let started = Instant::now();
+    let wanted = wire::redeem(&ask)?;
+    let context = ask.open_context(&desk.app)?;
+    let address = ask.origin().ip.clone().unwrap_or_default();
+    let digest = desk.vault.address_id(&address).ok_or_else(Problem::internal)?;
+    let tries = format!("ip:{digest}:{}", period(context.now, ADDRESS_SECONDS));
+    match admit(&desk, &ask, wanted, (&tries, &context)).await {
+        Ok(Some(issued)) => answer(&issued, &views::redeemed(&issued)),
+        Ok(None) => {
+            let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
+            desk.app.store.count_try(&tries, until).await?;
+            not_before(started, LEAST).await;
+            Err(Problem::code_not_found())
+        }
+        Err(problem) => {
+            not_before(started, LEAST).await;
+            Err(problem)
+        }
+    }
+}
+
+fn period(now: Timestamp, seconds: i64) -> i64 {
+    now.millis() / 1_000 / seconds
+}
+
+/// What the code comes to; none if it comes to nothing.
+async fn admit(
+    desk: &Desk,
+    ask: &Ask,
+    wanted: wire::Redeem,
+    (tries, context): (&str, &Context),
+) -> Result<Option<Issued>, Problem> {
+    // A text that cannot be a code is looked up all the same.
+    let code = read_code(&wanted.code).unwrap_or_else(|_| "no code".to_owned());
+    let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
+    let (registered, wrong) = desk.app.store.registered(&id, tries).await?;
+    if wrong >= desk.limits.wrong_per_address {
+        return Err(Problem::rate_limited(600));
+    }
+    let Some(Registered { campaign, brand, denomination, .. }) = registered else { return Ok(None) };
+    let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
+    let until = context.now.plus_seconds(600).unwrap_or(context.now);
+    if !desk.app.store.count_redemption(&counted, desk.limits.per_campaign, until).await? {
+        return Err(Problem::rate_limited(60));
+    }
+    let redemption = desk.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
+    let origin = (ask.origin().ip.clone(), ask.origin().user_agent.clone());
+    let denomination = Amount::parse(&denomination.to_string()).map_err(|_| Problem::internal())?;
+    let (delivery, recipient) = (wanted.delivery, None);
+    let wish = Wish { campaign, brand, denomination, redemption, recipient, delivery, origin };
+    match desk.issuing().provision(&wish, context).await {
+        Ok(issued) => Ok(Some(issued)),
+        // The code is right; that the budget or the stock is not is nobody's business here, nor their guess.
+        Err(StoreError::Rejected(rejection)) => {
+            tracing::info!(%rejection, "a registered code is not redeemed");
+            Err(Problem::code_not_found())
+        }
+        Err(error) => Err(error.into()),
+    }
+}

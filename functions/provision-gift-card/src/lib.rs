@@ -1,0 +1,122 @@
+//! Gift cards issued on budgets: for backends and account holders, and for end customers who hold a code.
+//!
+//! **Invariant:** a card is shown to whoever redeems its code, and to who may see it, each look written down first.
+//! **Invariant:** at the open door everything that is wrong is one answer, given after the same time.
+
+mod door;
+mod reads;
+mod views;
+mod webhooks;
+mod wire;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use domain::budget::permit::{Action, sees_costs};
+use edge::budget::{permit_any, permitted};
+use edge::reply::How;
+use edge::routes::complete;
+use edge::{App, Ask, Problem, reply};
+use gateways::suppliers::Suppliers;
+use http::StatusCode;
+use issuing::Issued;
+use utoipa::OpenApi;
+use vault::Vault;
+
+/// What this function is given.
+#[derive(Clone)]
+pub struct Desk {
+    /// The table, the clock, the rules.
+    pub app: App,
+    /// What opens and seals cards.
+    pub vault: Vault,
+    /// Who delivers on demand.
+    pub suppliers: Suppliers,
+    /// How often the open door is opened.
+    pub limits: Limits,
+}
+
+/// How often the open door is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Wrong codes of an address in ten minutes.
+    pub wrong_per_address: u64,
+    /// Redemptions of a campaign in a minute.
+    pub per_campaign: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { wrong_per_address: 30, per_campaign: 60_000 }
+    }
+}
+
+impl FromRef<Desk> for App {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.app.clone()
+    }
+}
+
+impl Desk {
+    /// What issues.
+    pub(crate) fn issuing(&self) -> issuing::Desk {
+        issuing::Desk {
+            store: self.app.store.clone(),
+            vault: self.vault.clone(),
+            suppliers: self.suppliers.clone(),
+        }
+    }
+}
+
+/// The routes of this function.
+pub fn router(desk: Desk) -> Router {
+    let routes = Router::new()
+        .route("/provision", post(provision))
+        .route("/redeem", post(door::redeem))
+        .route("/redemptions/{redemption_id}", get(reads::redemption))
+        .route("/redemptions/{redemption_id}/reveal", post(reads::reveal))
+        .route("/webhook/reloadly", post(webhooks::reloadly))
+        .route("/webhook/tremendous", post(webhooks::tremendous));
+    complete(Router::new().nest("/api/gift-cards", routes), desk)
+}
+
+/// Issues a card for a redemption code, once: credit first, then a CSV pool, a buffer pool, the supplier.
+///
+/// Repeating a code gives what it came to. 202 with `card: null` while the supplier has not said.
+#[utoipa::path(post, path = "/api/gift-cards/provision", tag = "gift cards",
+    request_body = wire::ProvisionRequest,
+    responses((status = 201, body = views::Provisioned), (status = 202, body = views::Provisioned)))]
+pub(crate) async fn provision(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
+    let wish = wire::provision(&ask, &desk.vault)?;
+    permit_any(&ask, Action::Provision)?;
+    // Backends reach every campaign: for them, nothing need be read.
+    if edge::budget::is_within(&ask)? {
+        permitted(&desk.app, &ask, &wish.campaign, Action::Provision).await?;
+    }
+    let issued = desk.issuing().provision(&wish, &ask.context(&desk.app)?).await?;
+    answer(&issued, &views::provisioned(&issued, sees_costs(ask.actor()?)))
+}
+
+/// 201 with the card, or 202 while it is not known.
+pub(crate) fn answer(issued: &Issued, body: &impl serde::Serialize) -> Result<Response, Problem> {
+    let status = if issued.card.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let location = Some(format!("/api/gift-cards/redemptions/{}", issued.redemption.id));
+    reply::answer(status, How { location, replayed: issued.replayed, retries: issued.retries }, body)
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    provision,
+    door::redeem,
+    reads::redemption,
+    reads::reveal,
+    webhooks::reloadly,
+    webhooks::tremendous
+))]
+struct Cards;
+
+/// This function's paths and schemas.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Cards::openapi()
+}

@@ -1,0 +1,70 @@
+//! Suppliers' webhooks: they say that something has become of an order; what, the supplier is asked.
+//!
+//! **Invariant:** of a delivery that is not believed, nothing is stored but a count.
+
+use crate::Desk;
+use axum::extract::State;
+use axum::response::Response;
+use domain::actor::Actor;
+use domain::context::Context;
+use domain::giftcard::Supplier;
+use edge::raw::Raw;
+use edge::{Problem, reply};
+use gateways::VerifyError;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What became of a delivery.
+#[derive(Serialize, ToSchema)]
+pub struct SupplierTaken {
+    /// processed, or ignored if it is about nothing of ours
+    #[schema(examples("processed"))]
+    status: &'static str,
+}
+
+/// Reloadly's webhook.
+#[utoipa::path(post, path = "/api/gift-cards/webhook/reloadly", tag = "webhooks", security(()),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 200, body = SupplierTaken)))]
+pub(crate) async fn reloadly(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
+    take(&desk, Supplier::Reloadly, &raw).await
+}
+
+/// Tremendous's webhook.
+#[utoipa::path(post, path = "/api/gift-cards/webhook/tremendous", tag = "webhooks", security(()),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 200, body = SupplierTaken)))]
+pub(crate) async fn tremendous(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
+    take(&desk, Supplier::Tremendous, &raw).await
+}
+
+async fn take(desk: &Desk, supplier: Supplier, raw: &Raw) -> Result<Response, Problem> {
+    let now = desk.app.clock.now();
+    let name = supplier.as_str();
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "not_found", "this supplier is not configured here");
+    let verifier = desk.suppliers.get(supplier).ok_or_else(unknown)?;
+    let told = verifier.told(&raw.headers, &raw.body, now).await.map_err(|error| match error {
+        VerifyError::Forged(why) => {
+            tracing::warn!(name, %why, "a delivery is not believed");
+            let detail = "the signature is not valid for this delivery";
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+        }
+        VerifyError::NotConfigured => unknown(),
+        VerifyError::Unavailable(why) => {
+            tracing::warn!(name, %why, "a delivery cannot be looked up now");
+            Problem::gateway_unavailable()
+        }
+    })?;
+    if raw.request.as_str().is_empty() {
+        tracing::error!("the platform gave the request no id");
+        return Err(Problem::internal());
+    }
+    let (actor, policy) = (Actor::system(name), desk.app.policy.clone());
+    let context = Context { now, actor, request: raw.request.clone(), policy };
+    let ours = match told {
+        Some(reference) => desk.issuing().told(&reference, &context).await?,
+        None => false,
+    };
+    reply::ok(&SupplierTaken { status: if ours { "processed" } else { "ignored" } })
+}

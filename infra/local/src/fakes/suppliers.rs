@@ -1,0 +1,340 @@
+//! A fake Reloadly and a fake Tremendous: they deliver cards, and go wrong as they are told.
+//!
+//! **Invariant:** one card for each of our references, however often it is ordered: the reference makes the card.
+
+use super::book::{Book, CardOrder, id};
+use super::{Fakes, answer};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+/// What a supplier does with an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// Delivers at once.
+    #[default]
+    Well,
+    /// Takes the order, and delivers when it is asked the third time.
+    Slow,
+    /// Takes the order, and never answers.
+    ReplyLost,
+    /// Never answers, and takes nothing.
+    Silent,
+    /// Has none.
+    OutOfStock,
+    /// We have too little money there.
+    OutOfFunds,
+    /// Refuses whatever it is asked.
+    Rejects,
+    /// Delivers the same card for every order.
+    Duplicate,
+    /// Says no, and delivers all the same: the card is there when one looks.
+    LateDelivery,
+}
+
+/// By supplier.
+pub type Switches = BTreeMap<String, Switch>;
+
+impl Fakes {
+    /// From now on a supplier does this.
+    pub fn supply(&self, supplier: &str, switch: Switch) {
+        let mut switches = self.supply.lock().unwrap_or_else(PoisonError::into_inner);
+        switches.insert(supplier.to_owned(), switch);
+    }
+
+    fn switch(&self, supplier: &str) -> Switch {
+        let switches = self.supply.lock().unwrap_or_else(PoisonError::into_inner);
+        switches.get(supplier).copied().unwrap_or_default()
+    }
+
+    /// Every card that a supplier has issued, by our reference.
+    pub fn issued(&self, supplier: &str) -> Vec<String> {
+        let of = |key: &&String| key.starts_with(&format!("{supplier}|"));
+        self.read()
+            .cards
+            .keys()
+            .filter(of)
+            .map(|key| key.split_once('|').map_or("", |(_, r)| r).to_owned())
+            .collect()
+    }
+
+    /// The code of the card that a reference makes.
+    pub fn code_of(&self, supplier: &str, reference: &str) -> String {
+        let same = self.switch(supplier) == Switch::Duplicate;
+        let of = if same { "the same" } else { reference };
+        let digest = id("", &format!("{supplier}|{of}"));
+        digest.bytes().map(|byte| char::from(b'0' + byte % 10)).take(14).collect()
+    }
+
+    /// A webhook about a reference, as this supplier signs it: its path, headers and body.
+    pub fn supplier_webhook(
+        &self,
+        supplier: &str,
+        reference: &str,
+    ) -> (String, Vec<(String, String)>, String) {
+        let path = format!("/api/gift-cards/webhook/{supplier}");
+        let number =
+            self.read().cards.get(&format!("{supplier}|{reference}")).map_or(0, |order| order.number);
+        if supplier == "reloadly" {
+            let body = json!({"type": "giftcard_transaction.status",
+                "data": {"transactionId": number, "customIdentifier": reference, "status": "SUCCESSFUL"}})
+            .to_string();
+            let at = self.now_seconds().to_string();
+            let tag = super::send::hmac_hex(&self.agreed.reloadly.1, &[body.as_bytes(), b":", at.as_bytes()]);
+            let headers = vec![
+                ("x-reloadly-signature".to_owned(), tag),
+                ("x-reloadly-request-timestamp".to_owned(), at),
+            ];
+            return (path, headers, body);
+        }
+        let body = json!({"event": "ORDERS.UPDATED", "payload": {"resource": {"id": format!("T{number}"), "type": "orders"}}})
+            .to_string();
+        let tag = super::send::hmac_hex(&self.agreed.tremendous.1, &[body.as_bytes()]);
+        (path, vec![("tremendous-webhook-signature".to_owned(), format!("sha256={tag}"))], body)
+    }
+}
+
+/// Takes an order, or gives the one that was taken under this reference.
+fn take(book: &mut Book, supplier: &str, order: CardOrder) -> CardOrder {
+    let key = format!("{supplier}|{}", order.reference);
+    if let Some(known) = book.cards.get(&key) {
+        return known.clone();
+    }
+    let order = CardOrder { number: book.number(), ..order };
+    book.cards.insert(key, order.clone());
+    order
+}
+
+/// Asked about again: what is slow comes nearer.
+fn nearer(book: &mut Book, supplier: &str, reference: &str) -> Option<CardOrder> {
+    let order = book.cards.get_mut(&format!("{supplier}|{reference}"))?;
+    order.status = match order.status.as_str() {
+        "pending" => "pending again",
+        "pending again" => "done",
+        other => other,
+    }
+    .to_owned();
+    Some(order.clone())
+}
+
+pub(super) fn reloadly() -> Router<Arc<Fakes>> {
+    Router::new()
+        .route("/oauth/token", post(token))
+        .route("/orders", post(order))
+        .route("/reports/transactions", get(report))
+        .route("/orders/transactions/{id}/cards", get(cards))
+}
+
+async fn token(State(fakes): State<Arc<Fakes>>, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let secret = body.get("client_secret").and_then(Value::as_str);
+    if secret != Some(fakes.agreed.reloadly.0.as_str()) {
+        return answer(StatusCode::UNAUTHORIZED, &json!({"errorCode": "INVALID_CREDENTIALS"}));
+    }
+    answer(
+        StatusCode::OK,
+        &json!({"access_token": "reloadly-token", "expires_in": 3600, "token_type": "Bearer"}),
+    )
+}
+
+fn allowed(headers: &HeaderMap, token: &str) -> bool {
+    headers.get("authorization").is_some_and(|value| value == &format!("Bearer {token}"))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    product_id: u64,
+    unit_price: Box<RawValue>,
+    custom_identifier: String,
+}
+
+fn refused(code: &str) -> Response {
+    answer(StatusCode::BAD_REQUEST, &json!({"errorCode": code, "message": "the fake says no"}))
+}
+
+/// What a switch refuses with, if it does.
+fn refusal(switch: Switch) -> Option<&'static str> {
+    match switch {
+        Switch::OutOfStock => Some("PRODUCT_OUT_OF_STOCK"),
+        Switch::OutOfFunds => Some("INSUFFICIENT_BALANCE"),
+        Switch::Rejects | Switch::LateDelivery => Some("COULD_NOT_PROCESS"),
+        Switch::Well | Switch::Slow | Switch::ReplyLost | Switch::Silent | Switch::Duplicate => None,
+    }
+}
+
+async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
+    if !allowed(&headers, "reloadly-token") {
+        return answer(StatusCode::UNAUTHORIZED, &json!({"errorCode": "INVALID_TOKEN"}));
+    }
+    let Ok(wanted) = serde_json::from_slice::<Wanted>(&body) else { return refused("INVALID_BODY") };
+    let switch = fakes.switch("reloadly");
+    let known = fakes.read().cards.contains_key(&format!("reloadly|{}", wanted.custom_identifier));
+    if known && switch != Switch::Slow {
+        return refused("DUPLICATE_CUSTOM_IDENTIFIER");
+    }
+    if let (Some(code), true) = (refusal(switch), switch != Switch::LateDelivery) {
+        return refused(code);
+    }
+    if switch == Switch::Silent {
+        return std::future::pending().await;
+    }
+    let status = if switch == Switch::Slow { "pending" } else { "done" }.to_owned();
+    let (product, amount) = (wanted.product_id.to_string(), wanted.unit_price.get().to_owned());
+    let order = CardOrder {
+        number: 0,
+        reference: wanted.custom_identifier.clone(),
+        product,
+        amount,
+        currency: "INR".to_owned(),
+        status,
+    };
+    if switch == Switch::LateDelivery {
+        // It is found by those who look later, not now.
+        let late = CardOrder { status: "hidden".to_owned(), ..order };
+        fakes.write(|book| take(book, "reloadly", late));
+        return refused("COULD_NOT_PROCESS");
+    }
+    let order = fakes.write(|book| take(book, "reloadly", order));
+    if switch == Switch::ReplyLost {
+        return std::future::pending().await;
+    }
+    raw(&transaction(&order))
+}
+
+/// JSON whose numbers are as they were written.
+fn raw(text: &str) -> Response {
+    use axum::response::IntoResponse;
+    (StatusCode::OK, [(http::header::CONTENT_TYPE, "application/json")], text.to_owned()).into_response()
+}
+
+fn transaction(order: &CardOrder) -> String {
+    let status = if order.status == "done" { "SUCCESSFUL" } else { "PENDING" };
+    format!(
+        r#"{{"transactionId":{},"amount":{},"currencyCode":"{}","customIdentifier":"{}","status":"{status}","product":{{"productId":{}}}}}"#,
+        order.number, order.amount, order.currency, order.reference, order.product
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sought {
+    #[serde(default)]
+    custom_identifier: String,
+}
+
+async fn report(State(fakes): State<Arc<Fakes>>, Query(sought): Query<Sought>) -> Response {
+    let revealed = fakes.switch("reloadly") != Switch::LateDelivery;
+    let found = fakes.write(|book| {
+        let key = format!("reloadly|{}", sought.custom_identifier);
+        if let Some(order) = book.cards.get_mut(&key).filter(|order| order.status == "hidden" && revealed) {
+            "done".clone_into(&mut order.status);
+        }
+        nearer(book, "reloadly", &sought.custom_identifier)
+    });
+    let found = found.filter(|order| order.status != "hidden");
+    raw(&format!(r#"{{"content":[{}]}}"#, found.map_or_else(String::new, |order| transaction(&order))))
+}
+
+async fn cards(State(fakes): State<Arc<Fakes>>, Path(number): Path<u64>) -> Response {
+    let order = fakes.read().cards.values().find(|order| order.number == number).cloned();
+    let Some(order) = order else { return refused("NOT_FOUND") };
+    // A card number may come as a JSON number: it must not be read through a float.
+    let code = fakes.code_of("reloadly", &order.reference);
+    let pin = code.chars().rev().take(6).collect::<String>();
+    raw(&format!(r#"[{{"cardNumber":9{code}00000001,"pinCode":"{pin}","redemptionUrl":null}}]"#))
+}
+
+pub(super) fn tremendous() -> Router<Arc<Fakes>> {
+    Router::new().route("/orders", post(tremendous_order).get(find)).route("/orders/{id}", get(read))
+}
+
+async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
+    if !allowed(&headers, &fakes.agreed.tremendous.0) {
+        return answer(StatusCode::UNAUTHORIZED, &json!({"errors": {"message": "Unauthorized"}}));
+    }
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    let reference = body.get("external_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let switch = fakes.switch("tremendous");
+    let key = format!("tremendous|{reference}");
+    if fakes.read().cards.contains_key(&key) {
+        let order = fakes.write(|book| nearer(book, "tremendous", &reference));
+        if let Some(order) = order.filter(|_| switch != Switch::Silent) {
+            return shown(&fakes, StatusCode::CREATED, &order);
+        }
+    }
+    match switch {
+        Switch::OutOfFunds => {
+            return answer(StatusCode::PAYMENT_REQUIRED, &json!({"errors": {"message": "funds"}}));
+        }
+        Switch::OutOfStock | Switch::Rejects | Switch::LateDelivery => {
+            let code = refusal(switch).unwrap_or_default();
+            return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"errorCode": code}));
+        }
+        Switch::Silent => return std::future::pending().await,
+        Switch::Well | Switch::Slow | Switch::ReplyLost | Switch::Duplicate => {}
+    }
+    // The amount as it was written, not as a float reads it.
+    let amount = text.split(r#""denomination":"#).nth(1).unwrap_or_default();
+    let amount: String = amount.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let word = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let order = CardOrder {
+        number: 0,
+        reference,
+        product: word("/rewards/0/products/0"),
+        amount,
+        currency: word("/rewards/0/value/currency_code"),
+        status: if switch == Switch::Slow { "pending" } else { "done" }.to_owned(),
+    };
+    let order = fakes.write(|book| take(book, "tremendous", order));
+    if switch == Switch::ReplyLost {
+        return std::future::pending().await;
+    }
+    shown(&fakes, StatusCode::CREATED, &order)
+}
+
+fn order_text(fakes: &Fakes, order: &CardOrder) -> String {
+    let done = order.status == "done";
+    let code = fakes.code_of("tremendous", &order.reference);
+    let status = if done { "EXECUTED" } else { "PENDING APPROVAL" };
+    let link = if done { format!(r#""https://reward.example.com/{code}""#) } else { "null".to_owned() };
+    format!(
+        r#"{{"id":"T{}","external_id":"{}","status":"{status}","payment":{{"subtotal":{amount},"total":{amount},"fees":0}},"rewards":[{{"id":"R{}","value":{{"denomination":{amount},"currency_code":"{}"}},"delivery":{{"method":"LINK","status":"SUCCEEDED","link":{link}}}}}]}}"#,
+        order.number,
+        order.reference,
+        order.number,
+        order.currency,
+        amount = order.amount
+    )
+}
+
+fn shown(fakes: &Fakes, status: StatusCode, order: &CardOrder) -> Response {
+    let mut response = raw(&format!(r#"{{"order":{}}}"#, order_text(fakes, order)));
+    *response.status_mut() = status;
+    response
+}
+
+async fn find(State(fakes): State<Arc<Fakes>>, Query(sought): Query<BTreeMap<String, String>>) -> Response {
+    let reference = sought.get("external_id").cloned().unwrap_or_default();
+    let order = fakes.read().cards.get(&format!("tremendous|{reference}")).cloned();
+    raw(&format!(r#"{{"orders":[{}]}}"#, order.map_or_else(String::new, |order| order_text(&fakes, &order))))
+}
+
+async fn read(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
+    let order = fakes.read().cards.values().find(|order| format!("T{}", order.number) == id).cloned();
+    match order {
+        Some(order) => shown(&fakes, StatusCode::OK, &order),
+        None => answer(StatusCode::NOT_FOUND, &json!({"errors": {"message": "not found"}})),
+    }
+}

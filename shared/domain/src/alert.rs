@@ -1,0 +1,132 @@
+//! Something that someone must look at.
+//!
+//! **Invariant:** an alert is known by what it is about: told again, it counts up; it is open until what it is about
+//! is over.
+
+use crate::event::{Event, EventStatus, reasons};
+use crate::ids::AlertId;
+use crate::parse::ParseError;
+use crate::time::Timestamp;
+
+/// How far an alert has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertStatus {
+    /// Nobody has said that they look after it.
+    Open,
+    /// Someone looks after it.
+    Acknowledged,
+    /// It is over.
+    Closed,
+}
+
+impl AlertStatus {
+    /// The word that callers see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Acknowledged => "acknowledged",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "open" => Ok(Self::Open),
+            "acknowledged" => Ok(Self::Acknowledged),
+            "closed" => Ok(Self::Closed),
+            _ => Err(ParseError("must be one of open, acknowledged, closed")),
+        }
+    }
+}
+
+/// An alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its id.
+    pub id: AlertId,
+    /// What kind of thing.
+    pub kind: String,
+    /// `warning` or `critical`.
+    pub severity: String,
+    /// What it is about.
+    pub subject: String,
+    /// In words.
+    pub detail: String,
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// When it was last told.
+    pub updated_at: Timestamp,
+    /// When it was over.
+    pub closed_at: Option<Timestamp>,
+    /// Who looks after it, since when.
+    pub acknowledged: Option<(String, Timestamp)>,
+    /// How often it was told since it was opened.
+    pub count: u64,
+}
+
+/// Something to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// `warning` or `critical`.
+    pub severity: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// In words.
+    pub detail: String,
+}
+
+impl Telling {
+    /// The alert that tells it.
+    pub fn id(&self) -> AlertId {
+        AlertId::of(self.kind, &self.subject)
+    }
+}
+
+impl Alert {
+    /// How far it has come.
+    pub fn status(&self) -> AlertStatus {
+        match (self.closed_at, &self.acknowledged) {
+            (Some(_), _) => AlertStatus::Closed,
+            (None, Some(_)) => AlertStatus::Acknowledged,
+            (None, None) => AlertStatus::Open,
+        }
+    }
+
+    /// The alert after it was told once more, or for the first time.
+    pub fn told(known: Option<&Self>, telling: &Telling, now: Timestamp) -> Self {
+        let open = known.filter(|alert| alert.closed_at.is_none());
+        Self {
+            id: telling.id(),
+            kind: telling.kind.to_owned(),
+            severity: telling.severity.to_owned(),
+            subject: telling.subject.clone(),
+            detail: telling.detail.clone(),
+            opened_at: open.map_or(now, |alert| alert.opened_at),
+            updated_at: now,
+            closed_at: None,
+            acknowledged: open.and_then(|alert| alert.acknowledged.clone()),
+            count: open.map_or(1, |alert| alert.count + 1),
+        }
+    }
+
+    /// The alert about an event that is quarantined or failed.
+    pub fn about(event: &Event) -> Self {
+        let kind = if event.status == EventStatus::Failed { "webhook_failed" } else { "payment_quarantined" };
+        let opened_at = event.alerted_at.unwrap_or(event.updated_at);
+        Self {
+            id: AlertId::of("event", event.id.as_str()),
+            kind: kind.to_owned(),
+            severity: "critical".to_owned(),
+            subject: event.id.to_string(),
+            detail: event.detail.unwrap_or(reasons::UNREADABLE).to_owned(),
+            opened_at,
+            updated_at: opened_at,
+            closed_at: None,
+            acknowledged: None,
+            count: 1,
+        }
+    }
+}

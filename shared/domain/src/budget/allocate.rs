@@ -1,0 +1,235 @@
+//! Moving credit between a parent and its child.
+//!
+//! **Invariant:** both sides and both entries are one transaction; what leaves one arrives in the other.
+//! **Invariant:** credit moves along one step of the hierarchy, in one currency, and never into or out of an account
+//! that is closing or closed, except that what is left of a closing one goes back to its parent.
+
+use super::entry::{BudgetEntry, MoveType, Other};
+use super::ids::{AccountId, AttemptId};
+use super::slice::Slice;
+use super::spend::first_slice;
+use super::{Account, Kind, Status};
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::hash::Hash;
+use crate::money::{Amount, Money};
+use crate::rejection::Rejection;
+use crate::text::FreeText;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From a parent to its child.
+    Down,
+    /// From a child back to its parent.
+    Up,
+    /// What is left of a closing child, back to its parent.
+    Closing,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// Which way.
+    pub direction: Direction,
+    /// Where it comes from.
+    pub from: AccountId,
+    /// Where it goes.
+    pub to: AccountId,
+    /// How much; all that is available, if it is not said.
+    pub amount: Option<Amount>,
+    /// Why, in the caller's words.
+    pub notes: Option<FreeText>,
+    /// What makes it happen once; of the account acted on.
+    pub cause: Cause,
+}
+
+/// An account with all its slices.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// What is known of it, and its first slice.
+    pub account: Account,
+    /// The others.
+    pub others: Vec<Slice>,
+}
+
+impl Whole {
+    /// Every slice.
+    pub fn slices(&self) -> impl Iterator<Item = &Slice> {
+        std::iter::once(&self.account.first).chain(&self.others)
+    }
+
+    /// What can be spent, of all slices.
+    pub fn available(&self) -> Money {
+        self.slices().map(|slice| slice.available).sum()
+    }
+
+    /// What the account shows as its balance: what is available, or of the platform what has been issued.
+    pub fn balance(&self) -> Money {
+        if self.account.kind() != Kind::Platform {
+            return self.available();
+        }
+        let allocated: Money = self.slices().map(|slice| slice.flows.allocated).sum();
+        allocated.saturating_sub(self.slices().map(|slice| slice.flows.returned).sum())
+    }
+}
+
+/// A decision: both entries, in the order out, in.
+#[derive(Clone, Debug)]
+pub struct Transferred {
+    /// What leaves.
+    pub out: BudgetEntry,
+    /// What arrives.
+    pub arrival: BudgetEntry,
+}
+
+impl Transfer {
+    /// What tells this request from another with the same key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&[
+            ("from", Some(self.from.to_string())),
+            ("to", Some(self.to.to_string())),
+            ("amount", self.amount.map(|amount| amount.to_string())),
+            ("notes", self.notes.as_ref().map(|notes| notes.as_str().to_owned())),
+        ])
+    }
+
+    /// The account acted on, in which the cause makes it happen once.
+    pub fn acted_on(&self) -> &AccountId {
+        &self.from
+    }
+
+    fn words(&self) -> (MoveType, MoveType) {
+        match self.direction {
+            Direction::Down => (MoveType::AllocationOut, MoveType::AllocationIn),
+            Direction::Up | Direction::Closing => (MoveType::ReclaimOut, MoveType::ReclaimIn),
+        }
+    }
+
+    /// May it be, and how much is it?
+    fn check(&self, from: &Whole, to: &Whole) -> Result<Money, Rejection> {
+        let (parent, child) = match self.direction {
+            Direction::Down => (&from.account, &to.account),
+            Direction::Up | Direction::Closing => (&to.account, &from.account),
+        };
+        if child.parent.as_ref() != Some(&parent.id) {
+            return Err(Rejection::NotAChild);
+        }
+        let currency = from.account.currency;
+        if currency != to.account.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        if child.is_shared() && self.direction == Direction::Down {
+            return Err(Rejection::SharedCampaign);
+        }
+        let amount = match self.amount {
+            Some(amount) => amount.in_currency(currency).ok_or(Rejection::TooPrecise { currency })?,
+            None => from.available(),
+        };
+        let stopped = match self.direction {
+            Direction::Down => from.account.status() != Status::Active || !to.account.status().is_open(),
+            Direction::Up => !from.account.status().is_open(),
+            Direction::Closing => from.account.status() != Status::Closing,
+        };
+        if stopped {
+            return Err(Rejection::BudgetPaused);
+        }
+        let limited = from.account.kind() != Kind::Platform;
+        if amount.is_zero() || limited && from.available() < amount {
+            let required = amount;
+            return Err(Rejection::BudgetShort { available: from.available(), required, currency });
+        }
+        Ok(amount)
+    }
+
+    /// The decision.
+    pub fn decide(
+        &self,
+        (from, to): (&Whole, &Whole),
+        attempt: &AttemptId,
+        context: &Context,
+    ) -> Result<Transferred, Rejection> {
+        let amount = self.check(from, to)?;
+        let takes = if from.account.kind() == Kind::Platform {
+            BTreeMap::from([(first_slice(&self.cause, from.account.slices), amount)])
+        } else {
+            takes(from, &self.cause, amount)
+        };
+        let puts = BTreeMap::from([(first_slice(&self.cause, to.account.slices), amount)]);
+        let currency = from.account.currency;
+        let mirrored = Cause::counterpart("budget", self.from.as_str(), &self.cause);
+        // The platform shows what it has issued: that rises with what leaves.
+        let shown = |whole: &Whole, leaves: bool| {
+            let before = whole.balance();
+            if leaves == (whole.account.kind() == Kind::Platform) {
+                [before, amount].into_iter().sum()
+            } else {
+                before.saturating_sub(amount)
+            }
+        };
+        let (out_after, in_after) = (shown(from, true), shown(to, false));
+        let (out, arrival) = self.words();
+        let entry = |account: &AccountId, kind, cause: &Cause, balance_after, other| BudgetEntry {
+            account: account.clone(),
+            cause: cause.clone(),
+            attempt: attempt.clone(),
+            kind,
+            amount,
+            currency,
+            takes: BTreeMap::new(),
+            puts: BTreeMap::new(),
+            balance_after,
+            at: context.now,
+            by: context.actor.signature(),
+            request: context.request.clone(),
+            fingerprint: Some(self.fingerprint()),
+            notes: self.notes.clone(),
+            other: Some(other),
+            paid: None,
+            hash: Hash::GENESIS,
+        };
+        let arrived = Other { account: self.to.clone(), cause: mirrored.clone(), balance_after: in_after };
+        let left = Other { account: self.from.clone(), cause: self.cause.clone(), balance_after: out_after };
+        let out = BudgetEntry { takes, ..entry(&self.from, out, &self.cause, out_after, arrived) };
+        let arrival = BudgetEntry { puts, ..entry(&self.to, arrival, &mirrored, in_after, left) };
+        Ok(Transferred { out: out.sealed(), arrival: arrival.sealed() })
+    }
+}
+
+/// What to take from which slices: from one, if one suffices.
+fn takes(from: &Whole, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
+    let first = first_slice(cause, from.account.slices);
+    let mut slices: Vec<&Slice> = from.slices().collect();
+    slices.sort_by_key(|slice| (slice.number != first, slice.number));
+    if let Some(one) = slices.iter().find(|slice| slice.available >= amount) {
+        return BTreeMap::from([(one.number, amount)]);
+    }
+    slices.sort_by_key(|slice| Reverse(slice.available));
+    let mut missing = amount;
+    let mut takes = BTreeMap::new();
+    for slice in slices {
+        let part = slice.available.min(missing);
+        missing = missing.saturating_sub(part);
+        if !part.is_zero() {
+            takes.insert(slice.number, part);
+        }
+    }
+    takes
+}
+
+/// How to even out the slices of an account: from the fullest to the emptiest, so that both have the same.
+///
+/// `None` if they are even enough (the emptiest has at least a quarter of the mean).
+pub fn rebalance(whole: &Whole) -> Option<(u8, u8, Money)> {
+    let fullest = whole.slices().max_by_key(|slice| slice.available)?;
+    let emptiest = whole.slices().min_by_key(|slice| slice.available)?;
+    let mean = whole.available().mean(u64::from(whole.account.slices), whole.account.currency);
+    let quarter = mean.mean(4, whole.account.currency);
+    let apart = fullest.available.checked_sub(emptiest.available)?;
+    let half = apart.mean(2, whole.account.currency);
+    let uneven = fullest.number != emptiest.number && emptiest.available < quarter && !half.is_zero();
+    uneven.then_some((fullest.number, emptiest.number, half))
+}

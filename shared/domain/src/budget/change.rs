@@ -1,0 +1,208 @@
+//! Opening accounts and changing what is known of them.
+//!
+//! **Invariant:** an account's parent, kind and currency never change.
+//! **Invariant:** a change of status gets a new status version; whichever slice has the higher version has the newer
+//! status, in whatever order they arrive.
+
+use super::allocate::Whole;
+use super::ids::{AccountId, BrandId};
+use super::slice::{Slice, Stop};
+use super::{Account, Kind, MAX_SLICES, Mode, Opened, Status};
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::money::{Amount, Money};
+use crate::rejection::Rejection;
+use crate::text::FreeText;
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// How long a process may go on by what it knows of an account; a shared campaign's stop stands on its client's slices
+/// for longer than that.
+pub const STOP_SECONDS: u32 = 3_600;
+
+/// Open an account.
+#[derive(Clone, Debug)]
+pub struct OpenAccount {
+    /// What it stands for.
+    pub kind: Kind,
+    /// Where its credit comes from.
+    pub parent: AccountId,
+    /// What people call it.
+    pub name: FreeText,
+    /// Below this, someone is told.
+    pub low_credit_threshold: Option<Amount>,
+    /// Whose credit a campaign spends.
+    pub mode: Option<Mode>,
+    /// How many slices it has.
+    pub slices: u8,
+    /// The brands that an agency may use.
+    pub brands: Option<BTreeSet<BrandId>>,
+    /// What makes it happen once.
+    pub cause: Cause,
+}
+
+impl OpenAccount {
+    /// The account that this makes.
+    pub fn id(&self) -> AccountId {
+        AccountId::mint(self.kind, &self.parent, &self.cause)
+    }
+
+    /// What tells this request from another with the same key.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let brands =
+            |brands: &BTreeSet<BrandId>| brands.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        Fingerprint::of(&[
+            ("kind", Some(self.kind.as_str().to_owned())),
+            ("parent", Some(self.parent.to_string())),
+            ("name", Some(self.name.as_str().to_owned())),
+            ("threshold", self.low_credit_threshold.map(|amount| amount.to_string())),
+            ("mode", self.mode.map(|mode| mode.as_str().to_owned())),
+            ("slices", Some(self.slices.to_string())),
+            ("brands", self.brands.as_ref().map(brands)),
+        ])
+    }
+
+    /// The decision.
+    pub fn decide(&self, parent: &Account, context: &Context) -> Result<Account, Rejection> {
+        if self.kind.parent() != Some(parent.kind()) {
+            return Err(Rejection::WrongParent);
+        }
+        if !parent.status().is_open() {
+            return Err(Rejection::BudgetPaused);
+        }
+        let currency = parent.currency;
+        let threshold = exact(self.low_credit_threshold, currency)?;
+        let mut above = parent.above.clone();
+        if parent.kind() != Kind::Platform {
+            above.push(parent.id.clone());
+        }
+        let mode = self.mode.unwrap_or(Mode::Shared);
+        let opened = Opened {
+            fingerprint: self.fingerprint(),
+            request: context.request.clone(),
+            name: self.name.clone(),
+            low_credit_threshold: threshold,
+            mode,
+            slices: self.slices,
+        };
+        Ok(Account {
+            id: self.id(),
+            parent: Some(parent.id.clone()),
+            above,
+            name: self.name.clone(),
+            currency,
+            mode,
+            slices: self.slices,
+            low_credit_threshold: threshold,
+            brands: self.brands.clone(),
+            card_price: None,
+            created_at: context.now,
+            updated_at: context.now,
+            opened,
+            version: 1,
+            copied: 1,
+            first: Slice::new(0),
+        })
+    }
+}
+
+fn exact(amount: Option<Amount>, currency: crate::currency::Currency) -> Result<Option<Money>, Rejection> {
+    let exact = |amount: Amount| amount.in_currency(currency).ok_or(Rejection::TooPrecise { currency });
+    amount.map(exact).transpose()
+}
+
+/// Change an account; what is not named stays.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeAccount {
+    /// What people call it.
+    pub name: Option<FreeText>,
+    /// Below this, someone is told.
+    pub low_credit_threshold: Option<Amount>,
+    /// Whether credit may leave it.
+    pub status: Option<Status>,
+    /// Whose credit a campaign spends.
+    pub mode: Option<Mode>,
+    /// How many slices it has.
+    pub slices: Option<u8>,
+    /// The brands that an agency may use.
+    pub brands: Option<BTreeSet<BrandId>>,
+}
+
+/// What surrounds an account that is to be changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    /// True if attempts of it are undecided: of a shared campaign, on its client's slices.
+    pub reserved: bool,
+    /// True if an account below it is not closed.
+    pub children: bool,
+}
+
+impl ChangeAccount {
+    /// The account as it is to be known; its slices and version follow.
+    pub fn decide(&self, whole: &Whole, around: Around, now: Timestamp) -> Result<Account, Rejection> {
+        let mut account = whole.account.clone();
+        if let Some(name) = &self.name {
+            account.name = name.clone();
+        }
+        if let Some(threshold) = exact(self.low_credit_threshold, account.currency)? {
+            account.low_credit_threshold = Some(threshold);
+        }
+        if let Some(brands) = &self.brands {
+            account.brands = Some(brands.clone());
+        }
+        if let Some(slices) = self.slices {
+            if slices < account.slices || slices > MAX_SLICES {
+                return Err(Rejection::FewerSlices);
+            }
+            account.slices = slices;
+        }
+        if let Some(mode) = self.mode.filter(|mode| *mode != account.mode) {
+            if account.kind() != Kind::Campaign {
+                return Err(Rejection::NoCampaign);
+            }
+            if !whole.available().is_zero() || around.reserved {
+                return Err(Rejection::AccountNotEmpty);
+            }
+            account.mode = mode;
+        }
+        if let Some(status) = self.status {
+            restate(&mut account, status, around)?;
+        }
+        account.updated_at = now.max(account.updated_at);
+        account.version += 1;
+        Ok(account)
+    }
+}
+
+/// The stop of a shared campaign, as its client's slices are to have it.
+pub fn stop_of(campaign: &Account, now: Timestamp) -> Stop {
+    Stop { version: campaign.first.status_version, on: campaign.status() != Status::Active, at: now }
+}
+
+/// A slice that is added to an account: it starts empty, with the status and stops of the first.
+pub fn added(account: &Account, number: u8) -> Slice {
+    Slice {
+        status: account.first.status,
+        status_version: account.first.status_version,
+        stops: account.first.stops.clone(),
+        ..Slice::new(number)
+    }
+}
+
+/// Changes the status, if that may be.
+fn restate(account: &mut Account, to: Status, around: Around) -> Result<(), Rejection> {
+    let from = account.status();
+    if from == to || from == Status::Closed && to == Status::Closing {
+        return Ok(());
+    }
+    if account.kind() == Kind::Platform || !from.is_open() {
+        return Err(Rejection::BudgetPaused);
+    }
+    if to == Status::Closing && around.children {
+        return Err(Rejection::AccountNotEmpty);
+    }
+    account.first.status = to;
+    account.first.status_version += 1;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Who may do what with budgets and gift cards, as one pure function.
+//!
+//! **Invariant:** what is not granted here is refused; who may do such things, but not to this account, learns only
+//! that there is no such account.
+
+use super::ids::AccountId;
+use super::{Account, Kind};
+use crate::actor::{Actor, Role};
+use crate::authz::Denial;
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open an account of this kind below the account.
+    Open(Kind),
+    /// Read it, what is below it, and its movements.
+    Read,
+    /// Change it.
+    Change,
+    /// Move credit from it to a child, or back to it from one.
+    Allocate,
+    /// Say which brands an agency may use.
+    GrantBrands,
+    /// Register redemption codes of it.
+    Register,
+    /// Have a card issued on its credit.
+    Provision,
+    /// Read a redemption of it, and see the card.
+    ReadRedemption,
+    /// Brands, pools, cards, inventory and profit; not about one account.
+    Catalogue,
+    /// Alerts; not about one account.
+    Alerts,
+}
+
+/// How far a role reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// To every account.
+    All,
+    /// To the caller's own account and what is below it.
+    Within,
+}
+
+/// How far the caller may go, whatever the account.
+pub fn scope(actor: &Actor, action: Action) -> Result<Scope, Denial> {
+    let within = match action {
+        Action::Open(_)
+        | Action::Read
+        | Action::Change
+        | Action::Allocate
+        | Action::Register
+        | Action::Provision
+        | Action::ReadRedemption => true,
+        Action::GrantBrands | Action::Catalogue | Action::Alerts => false,
+    };
+    let service = matches!(action, Action::Provision | Action::ReadRedemption);
+    let staff = matches!(action, Action::Read | Action::ReadRedemption | Action::Alerts);
+    match actor.role {
+        Role::Admin => Ok(Scope::All),
+        Role::Staff if staff => Ok(Scope::All),
+        Role::Service if service && actor.scopes.contains("giftcard:provision") => Ok(Scope::All),
+        Role::Agency | Role::Client if within => Ok(Scope::Within),
+        Role::Staff | Role::Service | Role::Agency | Role::Client | Role::Customer | Role::System => {
+            Err(Denial::Forbidden)
+        }
+    }
+}
+
+/// The account that an agency or client acts for; a token for another kind of account acts for none.
+fn own(actor: &Actor) -> Option<&AccountId> {
+    let kind = match actor.role {
+        Role::Agency => Kind::Agency,
+        Role::Client => Kind::Client,
+        Role::Customer | Role::Staff | Role::Admin | Role::Service | Role::System => return None,
+    };
+    actor.account.as_ref().filter(|account| account.kind() == kind)
+}
+
+/// Permits, or says why not.
+pub fn permit(actor: &Actor, action: Action, account: &Account) -> Result<(), Denial> {
+    if scope(actor, action)? == Scope::All {
+        return Ok(());
+    }
+    let own = own(actor).filter(|own| account.is_within(own)).ok_or(Denial::Unknown)?;
+    match action {
+        // An agency opens clients, a client campaigns, each below itself.
+        Action::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
+            Err(Denial::Forbidden)
+        }
+        Action::Open(_)
+        | Action::Read
+        | Action::Change
+        | Action::Allocate
+        | Action::GrantBrands
+        | Action::Register
+        | Action::Provision
+        | Action::ReadRedemption
+        | Action::Catalogue
+        | Action::Alerts => Ok(()),
+    }
+}
+
+/// True if the caller may see what cards cost, and what is earned.
+pub fn sees_costs(actor: &Actor) -> bool {
+    actor.role == Role::Admin
+}

@@ -1,0 +1,190 @@
+//! Gift cards: brands, pools of cards, and what a redemption code comes to.
+//!
+//! **Invariant:** what is secret about a card is only ever held sealed here; nothing that prints shows it.
+
+pub mod card;
+pub mod provision;
+pub mod redemption;
+
+use crate::budget::ids::{BrandId, PoolId};
+use crate::currency::Currency;
+use crate::fingerprint::Fingerprint;
+use crate::ids::RequestId;
+use crate::money::Money;
+use crate::parse::ParseError;
+use crate::text::FreeText;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Where a card comes from, in the order in which they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A pool that was filled from files.
+    Csv,
+    /// A pool that is filled from a supplier ahead of need.
+    Buffer,
+    /// A supplier, asked for this redemption.
+    Api,
+}
+
+impl Source {
+    /// Every source, in order.
+    pub const ALL: [Self; 3] = [Self::Csv, Self::Buffer, Self::Api];
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Buffer => "buffer",
+            Self::Api => "api",
+        }
+    }
+
+    /// Reads a stored word.
+    pub fn stored(text: &str) -> Result<Self, ParseError> {
+        Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(ParseError("is not a source"))
+    }
+
+    /// Reads the kind of a pool.
+    pub fn pool(text: &str) -> Result<Self, ParseError> {
+        let known = Self::stored(text).ok().filter(|source| *source != Self::Api);
+        known.ok_or(ParseError("must be csv or buffer"))
+    }
+}
+
+/// Who delivers cards of a brand on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supplier {
+    /// Reloadly.
+    Reloadly,
+    /// Tremendous.
+    Tremendous,
+}
+
+impl Supplier {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reloadly => "reloadly",
+            Self::Tremendous => "tremendous",
+        }
+    }
+
+    /// Reads the contract's word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "reloadly" => Ok(Self::Reloadly),
+            "tremendous" => Ok(Self::Tremendous),
+            _ => Err(ParseError("must be reloadly or tremendous")),
+        }
+    }
+}
+
+/// A brand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand {
+    /// Its id.
+    pub id: BrandId,
+    /// What people call it.
+    pub name: FreeText,
+    /// In which currency its cards are.
+    pub currency: Currency,
+    /// Its denominations, and what a budget pays for a card of each.
+    pub prices: BTreeMap<Money, Money>,
+    /// Who delivers on demand, and what they call the product.
+    pub supplier: Option<(Supplier, String)>,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// What was asked for when it was added.
+    pub fingerprint: Fingerprint,
+    /// The invocation that added it.
+    pub request: RequestId,
+}
+
+impl Brand {
+    /// What a budget pays for a card.
+    pub fn price(&self, denomination: Money) -> Option<Money> {
+        self.prices.get(&denomination).copied()
+    }
+}
+
+/// A pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Its id.
+    pub id: PoolId,
+    /// Of which brand.
+    pub brand: BrandId,
+    /// The face value of its cards.
+    pub denomination: Money,
+    /// How it is filled: csv or buffer.
+    pub source: Source,
+    /// What a card of it had cost us.
+    pub cost_per_card: Money,
+    /// Below this, someone is told, or it is refilled.
+    pub low_stock_threshold: u32,
+    /// Over how many shards its free cards are spread.
+    pub shards: u8,
+    /// How many cards it has ever been given.
+    pub stocked: u64,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// What was asked for when it was added.
+    pub fingerprint: Fingerprint,
+    /// The invocation that added it.
+    pub request: RequestId,
+}
+
+/// The most shards that a pool is spread over: each takes some 500 sales a second.
+pub const MAX_SHARDS: u8 = 16;
+
+/// How many cards a shard is worth.
+const CARDS_PER_SHARD: u64 = 500;
+
+/// Over how many shards a pool is spread that has been given so many cards.
+pub fn shards_for(stocked: u64) -> u8 {
+    let wanted = stocked.div_ceil(CARDS_PER_SHARD).clamp(1, u64::from(MAX_SHARDS));
+    u8::try_from(wanted).unwrap_or(MAX_SHARDS)
+}
+
+/// How a pool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Enough.
+    Green,
+    /// Below its threshold.
+    Yellow,
+    /// Nothing.
+    Red,
+}
+
+impl Health {
+    /// Of a pool with so many free cards.
+    pub fn of(free: u64, low_stock_threshold: u32) -> Self {
+        match free {
+            0 => Self::Red,
+            free if free < u64::from(low_stock_threshold) => Self::Yellow,
+            _ => Self::Green,
+        }
+    }
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Yellow => "yellow",
+            Self::Red => "red",
+        }
+    }
+}
+
+/// Bytes that only the vault can read; they do not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(…)")
+    }
+}

@@ -1,0 +1,107 @@
+//! A budget's movement as callers see it, in every function that answers with one.
+//!
+//! **Invariant:** it is rendered from the entry alone, so a replay shows the same; what cards cost us is not in it.
+
+use crate::app::App;
+use crate::ask::Ask;
+use crate::json::Number;
+use crate::movement::ActorView;
+use crate::problem::Problem;
+use domain::actor::Role;
+use domain::authz::Denial;
+use domain::budget::Account;
+use domain::budget::entry::BudgetEntry;
+use domain::budget::ids::AccountId;
+use domain::budget::permit::{Action, permit, scope};
+use domain::text::FreeText;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One movement of credit; never changed, never deleted.
+#[derive(Serialize, ToSchema)]
+pub struct BudgetTransaction {
+    pub id: String,
+    pub account_id: String,
+    /// ALLOCATION_OUT, ALLOCATION_IN, RECLAIM_OUT, RECLAIM_IN or REDEMPTION
+    #[serde(rename = "type")]
+    #[schema(examples("ALLOCATION_OUT"))]
+    pub kind: &'static str,
+    /// Positive; the type tells the direction.
+    pub amount: Number,
+    pub currency: &'static str,
+    pub notes: Option<String>,
+    /// The account on the other side, of an allocation or reclaim.
+    pub other_account_id: Option<String>,
+    /// The campaign that spent, of a redemption.
+    pub campaign_id: Option<String>,
+    pub redemption_id: Option<String>,
+    pub brand_id: Option<String>,
+    pub denomination: Option<Number>,
+    #[schema(examples("COMPLETED"))]
+    pub status: &'static str,
+    /// What the account had available afterwards (the platform: issued), as far as was seen.
+    pub balance_after: Number,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    pub actor: ActorView,
+    /// The cause: why credit moved, once.
+    pub reference: String,
+}
+
+/// A movement as callers see it.
+pub fn transaction(entry: &BudgetEntry) -> BudgetTransaction {
+    let paid = entry.paid.as_ref();
+    BudgetTransaction {
+        id: entry.id().to_string(),
+        account_id: entry.account.to_string(),
+        kind: entry.kind.as_str(),
+        amount: Number::money(entry.amount, entry.currency),
+        currency: entry.currency.code(),
+        notes: entry.notes.as_ref().map(FreeText::as_str).map(str::to_owned),
+        other_account_id: entry.other.as_ref().map(|other| other.account.to_string()),
+        campaign_id: paid.map(|paid| paid.campaign.to_string()),
+        redemption_id: paid.map(|paid| paid.redemption.to_string()),
+        brand_id: paid.map(|paid| paid.brand.to_string()),
+        denomination: paid.map(|paid| Number::money(paid.denomination, entry.currency)),
+        status: "COMPLETED",
+        balance_after: Number::money(entry.balance_after, entry.currency),
+        created_at: entry.at.to_string(),
+        actor: ActorView { role: entry.by.role.as_str(), sub: entry.by.sub.clone() },
+        reference: entry.cause.to_string(),
+    }
+}
+
+/// Where a movement can be read again.
+pub fn location(entry: &BudgetEntry) -> String {
+    format!("/api/credit/accounts/{}/transactions/{}", entry.account, entry.id())
+}
+
+/// Permits what is not about one account.
+pub fn permit_any(ask: &Ask, action: Action) -> Result<(), Problem> {
+    scope(ask.actor()?, action).map(|_| ()).map_err(|_| Problem::forbidden())
+}
+
+/// An account that the caller may do this with, as it is now.
+pub async fn permitted(app: &App, ask: &Ask, id: &AccountId, action: Action) -> Result<Account, Problem> {
+    permit_any(ask, action)?;
+    let account = if *id == AccountId::platform() {
+        app.store.platform(&ask.context(app)?).await?
+    } else {
+        app.store.account(id).await?.ok_or_else(Problem::account_not_found)?
+    };
+    check(ask, action, &account)?;
+    Ok(account)
+}
+
+/// Permits an action on an account that was read, or says why not.
+pub fn check(ask: &Ask, action: Action, account: &Account) -> Result<(), Problem> {
+    permit(ask.actor()?, action, account).map_err(|denial| match denial {
+        Denial::Forbidden => Problem::forbidden(),
+        Denial::Unknown => Problem::account_not_found(),
+    })
+}
+
+/// True if the caller reaches only their own account and what is below it.
+pub fn is_within(ask: &Ask) -> Result<bool, Problem> {
+    Ok(matches!(ask.actor()?.role, Role::Agency | Role::Client))
+}

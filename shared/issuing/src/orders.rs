@@ -1,0 +1,260 @@
+//! Asking suppliers about orders that the table knows, and what follows from what they say.
+//!
+//! **Invariant:** an order is asked under one reference until it is resolved; only what the supplier says for certain
+//! ends it.
+//! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
+
+use crate::provision::{Issued, Product, entry_of};
+use crate::{Desk, tellings};
+use domain::budget::Account;
+use domain::context::Context;
+use domain::giftcard::Source;
+use domain::giftcard::card::PlainCard;
+use domain::giftcard::redemption::{self, Redemption, RedemptionStatus};
+use domain::money::Money;
+use domain::rejection::Rejection;
+use domain::time::Timestamp;
+use gateways::suppliers::{CardOrder, Refusal, Supplied};
+use store::{Committed, StoreError};
+
+/// How long an order may still be on its way.
+const LATE_SECONDS: u32 = 900;
+
+/// How long a supplier may be silent before someone is told.
+const SILENT_SECONDS: u32 = 3_600;
+
+/// What became of an order that was asked about.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// The card is the recipient's.
+    Issued(Box<Redemption>, PlainCard),
+    /// The supplier has not said.
+    Pending,
+    /// There will be no card; the credit is given back.
+    Failed(Rejection),
+    /// It had ended before.
+    Ended,
+}
+
+impl Desk {
+    /// Asks for the first time, for the caller who waits.
+    pub(crate) async fn first_ask(
+        &self,
+        pending: Redemption,
+        context: &Context,
+        retries: u32,
+    ) -> Result<Result<Issued, Rejection>, StoreError> {
+        Ok(match self.ask(&pending, context).await? {
+            Asked::Issued(redemption, card) => {
+                Ok(Issued { redemption: *redemption, card: Some(card), replayed: false, retries })
+            }
+            Asked::Pending => Ok(Issued { redemption: pending, card: None, replayed: false, retries }),
+            Asked::Failed(rejection) => Err(rejection),
+            Asked::Ended => {
+                let found = self.store.redemption(&pending.id).await?;
+                let found = found.ok_or_else(|| StoreError::Corrupt(format!("{} is gone", pending.id)))?;
+                match found.status {
+                    RedemptionStatus::Failed => Err(Rejection::SupplierRejected),
+                    RedemptionStatus::Pending | RedemptionStatus::Issued | RedemptionStatus::Delivered => {
+                        let card = self.card_of(&found).await?;
+                        Ok(Issued { redemption: found, card, replayed: false, retries })
+                    }
+                }
+            }
+        })
+    }
+
+    /// Asks the supplier of a pending redemption, and does what its answer says.
+    pub async fn ask(&self, pending: &Redemption, context: &Context) -> Result<Asked, StoreError> {
+        let Some(asked) = pending.asked.as_ref().filter(|_| pending.status == RedemptionStatus::Pending)
+        else {
+            return Ok(Asked::Ended);
+        };
+        let next = next_visit(asked.tries, context.now);
+        let Some(supplier) = self.suppliers.get(asked.supplier) else {
+            tracing::error!(redemption = %pending.id, "its supplier is not configured any more");
+            self.store.note_asked(pending, next).await?;
+            return Ok(Asked::Pending);
+        };
+        let late = asked.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
+        // That it was asked is written down before: a call whose answer is lost was one.
+        if asked.tries > 0 || context.now > asked.at {
+            self.store.note_asked(pending, next).await?;
+        }
+        let order = CardOrder {
+            reference: pending.reference(),
+            product: asked.product.clone(),
+            amount: pending.denomination,
+            currency: pending.currency,
+            again: asked.tries > 0 || context.now > asked.at,
+            late,
+            look_only: false,
+        };
+        match supplier.order(&order).await {
+            Supplied::Delivered(card, cost) => self.deliver(pending, (card, cost), context).await,
+            Supplied::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
+            Supplied::Unresolved(why) => {
+                tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
+                if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
+                    let telling = tellings::unresolved(pending.id.as_str(), asked.supplier.as_str());
+                    self.store.tell(&telling, context.now).await;
+                }
+                if asked.tries == 0 && context.now == asked.at {
+                    self.store.note_asked(pending, next).await?;
+                }
+                Ok(Asked::Pending)
+            }
+        }
+    }
+
+    async fn refuse(
+        &self,
+        pending: &Redemption,
+        refusal: &Refusal,
+        context: &Context,
+    ) -> Result<Asked, StoreError> {
+        let (rejection, why) = match refusal {
+            Refusal::OutOfStock => (Rejection::OutOfStock, "out of stock".to_owned()),
+            Refusal::OutOfFunds => (Rejection::SupplierRejected, "out of funds at the supplier".to_owned()),
+            Refusal::Other(code) => (Rejection::SupplierRejected, format!("refused: {code}")),
+        };
+        self.store.fail_order(pending, &why).await?;
+        self.over(pending, context.now).await;
+        let telling = tellings::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
+        self.store.tell(&telling, context.now).await;
+        Ok(Asked::Failed(rejection))
+    }
+
+    /// The order is resolved: nobody need look after it any more.
+    async fn over(&self, pending: &Redemption, now: Timestamp) {
+        let telling = tellings::unresolved(pending.id.as_str(), "");
+        if let Err(error) = self.store.close_alert(&telling.id(), now).await {
+            tracing::warn!(%error, "an alert that is over stays open for now");
+        }
+    }
+
+    async fn deliver(
+        &self,
+        pending: &Redemption,
+        (plain, cost): (PlainCard, Option<Money>),
+        context: &Context,
+    ) -> Result<Asked, StoreError> {
+        let sealed =
+            self.vault.seal_card(&plain, (&pending.brand, pending.denomination), Source::Api, context.now);
+        let card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
+        let cost = cost.unwrap_or(pending.denomination);
+        let issued = Redemption {
+            status: RedemptionStatus::Issued,
+            source: Some(Source::Api),
+            cost: Some(cost),
+            card: Some(card.id.clone()),
+            issued_at: Some(context.now),
+            visit: None,
+            ..pending.clone()
+        };
+        let entry = entry_of(&issued, (Source::Api, cost), pending.id.cause(), context);
+        match self.store.commit_delivered((&entry, &issued), &card).await? {
+            Committed::Done => {
+                self.store.settle(&pending.charged, pending.takes.keys().copied(), &pending.attempt).await?;
+                self.over(pending, context.now).await;
+                if let Some(charged) = self.store.known_account(&pending.charged).await? {
+                    self.after(&issued, &charged, context).await;
+                }
+                Ok(Asked::Issued(Box::new(issued), plain))
+            }
+            // It is known: what was just delivered may have been committed by another who asked.
+            Committed::CardGone => {
+                let found = self.store.redemption(&pending.id).await?;
+                if found.is_some_and(|found| found.card.as_ref() == Some(&card.id)) {
+                    return Ok(Asked::Ended);
+                }
+                let supplier = pending.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
+                self.store.tell(&tellings::known_card(&pending.reference(), supplier), context.now).await;
+                self.store.fail_order(pending, "the card is known already").await?;
+                Ok(Asked::Failed(Rejection::SupplierRejected))
+            }
+            Committed::Another(_) | Committed::Fenced => {
+                let ours = self.store.redemption(&pending.id).await?;
+                let taken = ours.is_some_and(|found| found.card.as_ref() == Some(&card.id));
+                if !taken {
+                    self.shelve(pending, &plain, context).await?;
+                }
+                Ok(Asked::Ended)
+            }
+        }
+    }
+
+    /// A card that came for an order which had ended goes into stock.
+    async fn shelve(
+        &self,
+        ended: &Redemption,
+        plain: &PlainCard,
+        context: &Context,
+    ) -> Result<(), StoreError> {
+        let pool = self.shelf(ended, context).await?;
+        let sealed =
+            self.vault.seal_card(plain, (&ended.brand, ended.denomination), Source::Buffer, context.now);
+        let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
+        card.pool = Some(pool.id.clone());
+        if self.store.stock_one(&pool, &card).await? {
+            let supplier = ended.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
+            self.store.tell(&tellings::unclaimed(&ended.reference(), supplier), context.now).await;
+        }
+        Ok(())
+    }
+
+    /// A supplier tells of a reference: whatever it is about is asked about. False if it is nothing of ours.
+    pub async fn told(&self, reference: &str, context: &Context) -> Result<bool, StoreError> {
+        if let Some((pool, _)) = reference.split_once('.').filter(|(pool, _)| pool.starts_with("pool_")) {
+            let Ok(pool) = domain::budget::ids::PoolId::parse(pool) else { return Ok(false) };
+            let Some(pool) = self.store.pool(&pool).await? else { return Ok(false) };
+            self.ask_refills(&pool, context).await?;
+            return Ok(true);
+        }
+        let Some((_, attempt)) = Redemption::of_reference(reference) else { return Ok(false) };
+        let Some(found) = self.store.ordered(reference).await? else { return Ok(false) };
+        if found.status == RedemptionStatus::Pending && found.attempt == attempt {
+            self.ask(&found, context).await?;
+            return Ok(true);
+        }
+        if found.attempt == attempt && found.status != RedemptionStatus::Failed {
+            return Ok(true);
+        }
+        // An attempt that had failed: has its card come after all?
+        let ended = Redemption { attempt, ..found };
+        let Some(asked) = &ended.asked else { return Ok(true) };
+        let Some(supplier) = self.suppliers.get(asked.supplier) else { return Ok(true) };
+        let order = CardOrder {
+            reference: reference.to_owned(),
+            product: asked.product.clone(),
+            amount: ended.denomination,
+            currency: ended.currency,
+            again: true,
+            late: true,
+            look_only: true,
+        };
+        if let Supplied::Delivered(card, _) = supplier.order(&order).await {
+            self.shelve(&ended, &card, context).await?;
+        }
+        Ok(true)
+    }
+
+    /// The account that a redemption is charged to, if it is known.
+    pub async fn charged(&self, redemption: &Redemption) -> Result<Option<Account>, StoreError> {
+        self.store.account(&redemption.charged).await
+    }
+}
+
+/// A redemption whose supplier is about to be asked.
+pub(crate) fn asking(redemption: Redemption, (supplier, product): Product, context: &Context) -> Redemption {
+    let asked = redemption::Asked { supplier, product, at: context.now, tries: 0 };
+    // Whoever asks first may never come back: the monitor asks after that.
+    let visit = context.now.plus_seconds(60);
+    Redemption { asked: Some(asked), visit, ..redemption }
+}
+
+/// Later each time, up to fifteen minutes.
+fn next_visit(tries: u32, now: Timestamp) -> Timestamp {
+    let seconds = 60_u32.saturating_mul(1 << tries.min(4)).min(900);
+    now.plus_seconds(seconds).unwrap_or(now)
+}

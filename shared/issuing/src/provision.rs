@@ -1,0 +1,307 @@
+//! From a redemption code to a card.
+//!
+//! **Invariant:** one code of one campaign comes to one card; whoever comes again gets what the first got.
+//! **Invariant:** what is refused leaves nothing set aside, but for attempts whose outcome is unknown: those are
+//! resolved by what stands at their cause's key.
+
+use crate::run::Run;
+use crate::{Desk, tellings};
+use domain::budget::entry::{BudgetEntry, MoveType, Paid};
+use domain::budget::ids::{AccountId, BrandId, RedemptionId};
+use domain::budget::spend::Spend;
+use domain::budget::{Account, Kind, Status};
+use domain::cause::Cause;
+use domain::context::Context;
+use domain::currency::Currency;
+use domain::giftcard::Brand;
+use domain::giftcard::card::PlainCard;
+use domain::giftcard::provision::Provision;
+use domain::giftcard::redemption::{Method, Redemption, RedemptionStatus};
+use domain::giftcard::{Source, Supplier};
+use domain::hash::Hash;
+use domain::money::{Amount, Money};
+use domain::rejection::Rejection;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{Effort, StoreError};
+
+/// What is wished for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// On whose budget.
+    pub campaign: AccountId,
+    /// Of which brand.
+    pub brand: BrandId,
+    /// Of which face value.
+    pub denomination: Amount,
+    /// What the code comes to: its keyed digest.
+    pub redemption: RedemptionId,
+    /// Whom it is for.
+    pub recipient: Option<String>,
+    /// How and where it is sent.
+    pub delivery: Option<(Method, String)>,
+    /// From which address it was asked for, and with which program.
+    pub origin: (Option<String>, Option<String>),
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The redemption.
+    pub redemption: Redemption,
+    /// The card; none while a supplier has not said what became of its order.
+    pub card: Option<PlainCard>,
+    /// True if an earlier request did it.
+    pub replayed: bool,
+    /// How often it had to be tried again.
+    pub retries: u32,
+}
+
+/// All that a provision is done by.
+pub(crate) struct Job<'a> {
+    pub(crate) wish: &'a Wish,
+    pub(crate) context: &'a Context,
+    pub(crate) campaign: Arc<Account>,
+    pub(crate) charged: AccountId,
+    pub(crate) brand: Arc<Brand>,
+    pub(crate) denomination: Money,
+    pub(crate) price: Money,
+    pub(crate) currency: Currency,
+    pub(crate) cause: Cause,
+}
+
+/// One try.
+pub(crate) enum Tried {
+    Done(Box<Issued>),
+    Rejected(Rejection),
+    /// Nothing is set aside; try again.
+    Again(String),
+}
+
+impl Desk {
+    /// Has a card issued for a code, exactly once.
+    pub async fn provision(&self, wish: &Wish, context: &Context) -> Result<Issued, StoreError> {
+        let mut effort = self.store.effort();
+        let mut doubted = false;
+        loop {
+            let trouble = match Box::pin(self.attempt(wish, context, &mut effort)).await? {
+                Tried::Done(issued) => return Ok(*issued),
+                Tried::Again(why) => why,
+                Tried::Rejected(rejection) => {
+                    if let Some(found) = self.replay(wish, context, effort.tries()).await? {
+                        return Ok(found);
+                    }
+                    // What was known may have been old: everything is read anew before it is refused.
+                    if doubted || !rests_on_memory(&rejection) {
+                        self.tell(wish, &rejection, context).await;
+                        return Err(rejection.into());
+                    }
+                    doubted = true;
+                    self.forget(wish).await?;
+                    continue;
+                }
+            };
+            if !effort.again().await {
+                return match self.replay(wish, context, effort.tries()).await? {
+                    Some(found) => Ok(found),
+                    None => Err(StoreError::Contention(trouble)),
+                };
+            }
+        }
+    }
+
+    /// Forgets what this process knew of all that a wish names.
+    async fn forget(&self, wish: &Wish) -> Result<(), StoreError> {
+        if let Some(campaign) = self.store.account(&wish.campaign).await? {
+            for above in &campaign.above {
+                self.store.forget_account(above);
+            }
+            if let Some(denomination) = wish.denomination.in_currency(campaign.currency) {
+                self.store.forget_pools(&wish.brand, denomination);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the code has come to before, if it has.
+    async fn replay(
+        &self,
+        wish: &Wish,
+        context: &Context,
+        retries: u32,
+    ) -> Result<Option<Issued>, StoreError> {
+        let found = self.store.redemption(&wish.redemption).await?;
+        match found.filter(|found| found.status != RedemptionStatus::Failed) {
+            Some(found) => self.answer(wish, found, context, retries).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Answers from a redemption that is there: it must be of what was wished for.
+    pub(crate) async fn answer(
+        &self,
+        wish: &Wish,
+        found: Redemption,
+        context: &Context,
+        retries: u32,
+    ) -> Result<Issued, StoreError> {
+        let same = found.brand == wish.brand
+            && wish.denomination.in_currency(found.currency) == Some(found.denomination);
+        if !same {
+            return Err(Rejection::AlreadyRedeemed.into());
+        }
+        let card = self.card_of(&found).await?;
+        let replayed = found.request != context.request;
+        Ok(Issued { redemption: found, card, replayed, retries })
+    }
+
+    /// The card of a redemption, in the clear.
+    pub async fn card_of(&self, redemption: &Redemption) -> Result<Option<PlainCard>, StoreError> {
+        let Some(id) = &redemption.card else { return Ok(None) };
+        let card = self.store.card(id).await?;
+        let card = card.ok_or_else(|| StoreError::Corrupt(format!("{} has no card", redemption.id)))?;
+        let plain = self.vault.open_card(&card);
+        plain
+            .map(Some)
+            .ok_or_else(|| StoreError::Corrupt(format!("the card of {} cannot be opened", redemption.id)))
+    }
+
+    async fn job<'a>(
+        &self,
+        wish: &'a Wish,
+        context: &'a Context,
+    ) -> Result<Result<Job<'a>, Rejection>, StoreError> {
+        let campaign = self.store.known_account(&wish.campaign).await?;
+        let Some(campaign) = campaign.filter(|account| account.kind() == Kind::Campaign) else {
+            return Ok(Err(Rejection::AccountNotFound));
+        };
+        let Some(brand) = self.store.brand(&wish.brand).await? else {
+            return Ok(Err(Rejection::BrandNotFound));
+        };
+        let currency = brand.currency;
+        let Some(denomination) = wish.denomination.in_currency(currency) else {
+            return Ok(Err(Rejection::NoSuchDenomination));
+        };
+        let Some(price) = brand.price(denomination) else { return Ok(Err(Rejection::NoSuchDenomination)) };
+        if campaign.currency != currency {
+            return Ok(Err(Rejection::CurrencyMismatch));
+        }
+        if let Some(agency) = campaign.agency() {
+            let agency = self.store.known_account(agency).await?;
+            let brands = agency.as_ref().and_then(|agency| agency.brands.as_ref());
+            if brands.is_some_and(|brands| !brands.contains(&wish.brand)) {
+                return Ok(Err(Rejection::BrandNotAllowed));
+            }
+        }
+        if campaign.status() != Status::Active {
+            return Ok(Err(Rejection::BudgetPaused));
+        }
+        let charged = campaign.charged().clone();
+        let cause = wish.redemption.cause();
+        Ok(Ok(Job { wish, context, campaign, charged, brand, denomination, price, currency, cause }))
+    }
+
+    async fn attempt(
+        &self,
+        wish: &Wish,
+        context: &Context,
+        effort: &mut Effort,
+    ) -> Result<Tried, StoreError> {
+        let job = match self.job(wish, context).await? {
+            Ok(job) => job,
+            Err(rejection) => return Ok(Tried::Rejected(rejection)),
+        };
+        let charged = self.store.known_account(&job.charged).await?;
+        let Some(charged) = charged else { return Ok(Tried::Rejected(Rejection::AccountNotFound)) };
+        let pools = self.store.pools_of(&job.brand.id, job.denomination).await?;
+        let supplier = job.brand.supplier.as_ref().filter(|(who, _)| self.suppliers.get(*who).is_some());
+        let spend = Spend::new(job.price, &job.cause, charged.slices);
+        let machine = Provision::new(spend, &pools, supplier.is_some());
+        let mut run = Run::new(self, &job, (&charged, machine), effort.tries());
+        Box::pin(run.carry_through(effort)).await
+    }
+}
+
+/// True if a refusal was decided on what the process remembers.
+fn rests_on_memory(rejection: &Rejection) -> bool {
+    matches!(
+        rejection,
+        Rejection::BrandNotAllowed
+            | Rejection::BudgetPaused
+            | Rejection::OutOfStock
+            | Rejection::AccountNotFound
+            | Rejection::BrandNotFound
+    )
+}
+
+/// The entry of a redemption.
+pub(crate) fn entry_of(
+    redemption: &Redemption,
+    (source, cost): (Source, Money),
+    cause: Cause,
+    context: &Context,
+) -> BudgetEntry {
+    let paid = Paid {
+        campaign: redemption.campaign.clone(),
+        redemption: redemption.id.clone(),
+        brand: redemption.brand.clone(),
+        denomination: redemption.denomination,
+        source,
+        cost,
+    };
+    let entry = BudgetEntry {
+        account: redemption.charged.clone(),
+        cause,
+        attempt: redemption.attempt.clone(),
+        kind: MoveType::Redemption,
+        amount: redemption.amount,
+        currency: redemption.currency,
+        takes: redemption.takes.clone(),
+        puts: BTreeMap::new(),
+        balance_after: redemption.credit_remaining,
+        at: context.now,
+        by: redemption.by.clone(),
+        request: redemption.request.clone(),
+        fingerprint: None,
+        notes: None,
+        other: None,
+        paid: Some(paid),
+        hash: Hash::GENESIS,
+    };
+    entry.sealed()
+}
+
+impl Desk {
+    /// What is told when a card was issued: the budget may be at its end.
+    pub(crate) async fn after(&self, redemption: &Redemption, charged: &Account, context: &Context) {
+        let left = redemption.credit_remaining;
+        if left.is_zero() {
+            let telling = tellings::depleted(&redemption.campaign, left, redemption.currency);
+            self.store.tell(&telling, context.now).await;
+        }
+        if charged.low_credit_threshold.is_some_and(|threshold| left < threshold) {
+            self.store.tell(&tellings::low_credit(charged, left), context.now).await;
+        }
+    }
+
+    /// What is told when a card could not be issued.
+    async fn tell(&self, wish: &Wish, rejection: &Rejection, context: &Context) {
+        let stops = [
+            Rejection::BudgetPaused,
+            Rejection::BrandNotAllowed,
+            Rejection::OutOfStock,
+            Rejection::SupplierRejected,
+        ];
+        let telling = if let Rejection::BudgetShort { available, currency, .. } = rejection {
+            tellings::depleted(&wish.campaign, *available, *currency)
+        } else if stops.contains(rejection) {
+            tellings::failed(&wish.campaign, &wish.brand, &rejection.to_string())
+        } else {
+            return;
+        };
+        self.store.tell(&telling, context.now).await;
+    }
+}
+
+/// A supplier and what it calls a product.
+pub(crate) type Product = (Supplier, String);

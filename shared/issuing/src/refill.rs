@@ -1,0 +1,159 @@
+//! Filling buffer pools ahead of need, and finding a shelf for cards that came for nobody.
+//!
+//! **Invariant:** each card of a refill is an order of its own, opened in the table before its supplier is asked.
+//! **Invariant:** a pool is refilled when it falls below its threshold, up to twice that.
+
+use crate::{Desk, tellings};
+use domain::cause::Cause;
+use domain::context::Context;
+use domain::fingerprint::Fingerprint;
+use domain::giftcard::card::PlainCard;
+use domain::giftcard::redemption::Redemption;
+use domain::giftcard::{Brand, Pool, Source};
+use domain::money::Money;
+use gateways::suppliers::{CardOrder, Refusal, Supplied};
+use store::{Refill, StoreError};
+
+/// How many cards of one pool are ordered in one run.
+const MOST: u64 = 20;
+
+/// How long an order may still be on its way.
+const LATE_SECONDS: u32 = 900;
+
+/// What a look at a pool came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refilled {
+    /// Cards that lie in the pool now.
+    pub delivered: u32,
+    /// Orders whose supplier has not said what became of them.
+    pub open: u32,
+    /// Orders that the supplier has rejected.
+    pub rejected: u32,
+}
+
+impl Desk {
+    /// Refills a buffer pool that has `free` cards, if that is below its threshold.
+    pub async fn refill(&self, pool: &Pool, free: u64, context: &Context) -> Result<Refilled, StoreError> {
+        let mut refilled = self.ask_refills(pool, context).await?;
+        let threshold = u64::from(pool.low_stock_threshold);
+        let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(refilled) };
+        let Some((supplier, product)) = brand.supplier.clone() else { return Ok(refilled) };
+        if free >= threshold || pool.source != Source::Buffer || self.suppliers.get(supplier).is_none() {
+            return Ok(refilled);
+        }
+        let coming = free + u64::from(refilled.delivered) + u64::from(refilled.open);
+        let wanted = (2 * threshold).saturating_sub(coming).min(MOST);
+        for _ in 0..wanted {
+            let opened = self.store.open_refill(pool, (supplier, &product), context.now).await?;
+            let Some(refill) = opened else { break };
+            self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
+            // One that says no will say no again.
+            if refilled.rejected > 0 {
+                break;
+            }
+        }
+        Ok(refilled)
+    }
+
+    /// Asks about every refill of a pool that is not done.
+    pub(crate) async fn ask_refills(&self, pool: &Pool, context: &Context) -> Result<Refilled, StoreError> {
+        let mut refilled = Refilled::default();
+        let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(refilled) };
+        for refill in self.store.open_refills(&pool.id).await? {
+            self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
+        }
+        Ok(refilled)
+    }
+
+    async fn ask_refill(
+        &self,
+        refill: &Refill,
+        (pool, brand): (&Pool, &Brand),
+        context: &Context,
+        refilled: &mut Refilled,
+    ) -> Result<(), StoreError> {
+        let Some(supplier) = self.suppliers.get(refill.supplier) else {
+            refilled.open += 1;
+            return Ok(());
+        };
+        let late = refill.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
+        self.store.note_refill_asked(refill).await?;
+        let order = CardOrder {
+            reference: refill.reference(),
+            product: refill.product.clone(),
+            amount: pool.denomination,
+            currency: brand.currency,
+            again: refill.tries > 0 || context.now > refill.at,
+            late,
+            look_only: false,
+        };
+        match supplier.order(&order).await {
+            Supplied::Delivered(card, cost) => {
+                if self.shelve_refill(refill, pool, (&card, cost), context).await? {
+                    refilled.delivered += 1;
+                } else {
+                    let who = refill.supplier.as_str();
+                    self.store.tell(&tellings::known_card(&refill.reference(), who), context.now).await;
+                }
+            }
+            Supplied::Unresolved(why) => {
+                tracing::warn!(pool = %pool.id, why, "the supplier has not said what became of a refill");
+                refilled.open += 1;
+            }
+            Supplied::Rejected(refusal) => {
+                self.store.fail_refill(refill).await?;
+                let why = match refusal {
+                    Refusal::OutOfStock => "out of stock".to_owned(),
+                    Refusal::OutOfFunds => "out of funds".to_owned(),
+                    Refusal::Other(code) => code,
+                };
+                self.store.tell(&tellings::refill_failed(pool, &why), context.now).await;
+                refilled.rejected += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn shelve_refill(
+        &self,
+        refill: &Refill,
+        pool: &Pool,
+        (plain, cost): (&PlainCard, Option<Money>),
+        context: &Context,
+    ) -> Result<bool, StoreError> {
+        let sealed =
+            self.vault.seal_card(plain, (&pool.brand, pool.denomination), Source::Buffer, context.now);
+        let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
+        card.pool = Some(pool.id.clone());
+        // What the supplier says it had cost counts more than what the pool expects.
+        let pool = Pool { cost_per_card: cost.unwrap_or(pool.cost_per_card), ..pool.clone() };
+        self.store.finish_refill(refill, &pool, &card).await
+    }
+
+    /// A pool for cards of a redemption's kind: a buffer pool, else any, else one that is made for them.
+    pub(crate) async fn shelf(&self, ended: &Redemption, context: &Context) -> Result<Pool, StoreError> {
+        self.store.forget_pools(&ended.brand, ended.denomination);
+        let pools = self.store.pools_of(&ended.brand, ended.denomination).await?;
+        let best = pools.iter().find(|(_, source)| *source == Source::Buffer).or_else(|| pools.first());
+        if let Some((id, _)) = best
+            && let Some(pool) = self.store.pool(id).await?
+        {
+            return Ok(pool);
+        }
+        let cause = Cause::stored(format!("shelf:{}:{}", ended.brand, ended.denomination));
+        let pool = Pool {
+            id: domain::budget::ids::PoolId::mint(&cause),
+            brand: ended.brand.clone(),
+            denomination: ended.denomination,
+            source: Source::Buffer,
+            cost_per_card: ended.denomination,
+            low_stock_threshold: 0,
+            shards: 1,
+            stocked: 0,
+            created_at: context.now,
+            fingerprint: Fingerprint::of(&[("shelf", Some(cause.to_string()))]),
+            request: context.request.clone(),
+        };
+        Ok(self.store.add_pool(pool).await?.0)
+    }
+}

@@ -1,0 +1,124 @@
+//! Reading all that is stored about budgets and cards, for the audit.
+//!
+//! **Invariant:** slices are read before and after the entries: what both readings agree on held while entries were read.
+
+use crate::Store;
+use crate::attr::Item;
+use crate::error::StoreError;
+use crate::items::{budget_entry, redemption};
+use crate::keys;
+use crate::load::unread;
+use domain::audit::Difference;
+use domain::budget::audit::BudgetBooks;
+use domain::budget::entry::BudgetEntry;
+use domain::budget::ids::{AccountId, CardId};
+use domain::giftcard::redemption::Redemption;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What there is of budgets and cards in a table.
+#[derive(Debug, Default)]
+pub struct BudgetList {
+    /// Every account that has left a trace.
+    pub accounts: BTreeSet<AccountId>,
+    /// Every card that is known.
+    pub cards: BTreeSet<CardId>,
+    /// Free cards, and how often each stands in a pool.
+    pub free: BTreeMap<CardId, u32>,
+    /// Every redemption.
+    pub redemptions: Vec<Redemption>,
+    /// What cannot be read.
+    pub unreadable: Vec<Difference>,
+}
+
+impl Store {
+    /// Everything about budgets and cards, but entries. Scans: for the audit alone.
+    pub async fn budget_list(&self) -> Result<BudgetList, StoreError> {
+        let mut list = BudgetList::default();
+        let mut start = None;
+        loop {
+            let from = start.clone();
+            let output = self
+                .patiently(|| async {
+                    self.client
+                        .scan()
+                        .table_name(&self.table)
+                        .consistent_read(true)
+                        .set_exclusive_start_key(from.clone())
+                        .send()
+                        .await
+                        .map_err(|error| unread(&error))
+                })
+                .await?;
+            for item in output.items.unwrap_or_default() {
+                list.add(&item);
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(list);
+            }
+        }
+    }
+
+    /// All that is stored about an account.
+    pub async fn budget_books(
+        &self,
+        account: &AccountId,
+    ) -> Result<(Option<BudgetBooks>, Vec<Difference>), StoreError> {
+        let mut bad = Vec::new();
+        let mut differ = |at: Option<String>, detail: String| {
+            bad.push(Difference { account: format!("b:{account}"), at, detail });
+        };
+        let whole = match self.whole_account(account).await {
+            Ok(Some(whole)) => whole,
+            Ok(None) => {
+                differ(None, "has entries, but no account".to_owned());
+                return Ok((None, bad));
+            }
+            Err(StoreError::Corrupt(what)) => {
+                differ(None, what);
+                return Ok((None, bad));
+            }
+            Err(error) => return Err(error),
+        };
+        let mut entries: Vec<BudgetEntry> = Vec::new();
+        for partition in keys::budget_partitions(account) {
+            for item in self.partition(&partition, "").await? {
+                if item.contains_key(budget_entry::STATE) {
+                    continue;
+                }
+                match budget_entry::from_item(&item) {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => differ(None, error.to_string()),
+                }
+            }
+        }
+        let again = self.whole_account(account).await?;
+        let Some(again) = again else { return Ok((None, bad)) };
+        Ok((Some(BudgetBooks { whole, again, entries }), bad))
+    }
+}
+
+impl BudgetList {
+    fn add(&mut self, item: &Item) {
+        let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+        let (pk, sk) = (part(keys::PK), part(keys::SK));
+        self.accounts.extend(keys::slice_of(pk).map(|(account, _)| account));
+        if !item.contains_key(budget_entry::STATE) {
+            self.accounts.extend(keys::budget_entry_account(pk));
+        }
+        self.cards.extend(keys::card_of(pk));
+        if pk.starts_with("F#") {
+            *self.free.entry(CardId::of(sk)).or_default() += 1;
+        }
+        if sk == "N" && keys::redemption_of(pk).is_some() {
+            match redemption::from_item(item) {
+                Ok(redemption) => self.redemptions.push(redemption),
+                Err(error) => self.unreadable.push(Difference {
+                    account: pk.to_owned(),
+                    at: None,
+                    detail: error.to_string(),
+                }),
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Budgets over the table: reading accounts, moving credit, setting it aside, and settling what was set aside.
+//!
+//! **Invariant:** a balance never stands in a transaction of a spend: credit is set aside by one plain conditional
+//! update, and committed by a transaction in which no item is shared by many.
+//! **Invariant:** what a process knows of accounts, brands and pools is at most five seconds old, and is read again
+//! before anything is refused on it.
+
+mod accounts;
+mod books;
+mod history;
+mod keys_of_causes;
+mod known;
+mod reserve;
+mod resolve;
+mod settle;
+mod stops;
+mod transfer;
+pub(crate) mod write;
+
+pub use books::BudgetList;
+pub use history::BudgetPage;
+pub(crate) use known::{Known, Memory};
+pub use reserve::{Reservation, Reserve};
+pub use resolve::{Resolved, Undecided};
+pub(crate) use settle::Settlements;
+pub use transfer::Moved;

@@ -1,0 +1,274 @@
+//! Setting credit aside for an attempt, giving it back, and taking attempts off that are done.
+//!
+//! **Invariant:** one plain conditional update sets aside: there is cover, nothing is stopped, and the slice bears fewer
+//! attempts than it may.
+//! **Invariant:** giving back is bound to the attempt's being there, so it happens once.
+
+use super::write::Sent;
+use crate::Store;
+use crate::attr::{Attributes, Item, number, text};
+use crate::effort::Effort;
+use crate::error::StoreError;
+use crate::items::budget;
+use crate::keys::{self, DueKind};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::budget::ids::{AccountId, AttemptId};
+use domain::budget::key::LIMIT_SECONDS;
+use domain::budget::slice::{MAX_PENDING, MAX_WAITING, Reserved, Slice};
+use domain::cause::Cause;
+use domain::money::Money;
+use domain::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// What is to be set aside.
+#[derive(Clone, Debug)]
+pub struct Reservation {
+    /// Of which account.
+    pub account: AccountId,
+    /// By which campaign.
+    pub campaign: AccountId,
+    /// What for.
+    pub cause: Cause,
+    /// For which attempt.
+    pub attempt: AttemptId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What came of setting credit aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// It is set aside; the slice has this left.
+    Held(Money),
+    /// There is too little on the slice, or it bears too many attempts.
+    Short,
+    /// The account or the campaign is stopped.
+    Stopped,
+    /// Others were quicker, or the table throttles.
+    Busy(String),
+    /// It may have been set aside; the attempt must not be committed.
+    Unknown(String),
+}
+
+impl Store {
+    /// Sets an amount aside on a slice, and takes off what this process has committed there.
+    pub async fn reserve(&self, what: &Reservation, slice: u8, amount: Money) -> Result<Reserve, StoreError> {
+        let done = self.settlements.take(&what.account, slice);
+        let key = keys::slice(&what.account, slice);
+        let until = what.at.plus_seconds(LIMIT_SECONDS).unwrap_or(what.at);
+        let reserved =
+            Reserved { cause: what.cause.clone(), campaign: what.campaign.clone(), amount, at: what.at };
+        let sent = self
+            .update(&key, |update| {
+                let mut expression = "SET available = available - :amount, pending.#attempt = :reserved, \
+                     dpk = if_not_exists(dpk, :dpk), dsk = if_not_exists(dsk, :dsk)"
+                    .to_owned();
+                let mut update = update;
+                for (at, attempt) in done.iter().enumerate() {
+                    expression.push_str(if at == 0 { " REMOVE " } else { ", " });
+                    expression.push_str("pending.#done");
+                    expression.push_str(&at.to_string());
+                    update = update.expression_attribute_names(format!("#done{at}"), attempt.as_str());
+                }
+                update
+                    .update_expression(expression)
+                    .condition_expression(
+                        "available >= :amount AND #status = :active AND size(pending) < :most \
+                         AND attribute_not_exists(pending.#attempt) \
+                         AND (attribute_not_exists(stops.#campaign) OR stops.#campaign.#on = :off)",
+                    )
+                    .expression_attribute_names("#attempt", what.attempt.as_str())
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_names("#campaign", what.campaign.as_str())
+                    .expression_attribute_names("#on", "on")
+                    .expression_attribute_values(":amount", number(amount))
+                    .expression_attribute_values(":reserved", budget::reserved_to_map(&reserved))
+                    .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
+                    .expression_attribute_values(":dsk", text(keys::due(until, &key.pk)))
+                    .expression_attribute_values(":active", text("active"))
+                    .expression_attribute_values(":most", number(MAX_PENDING))
+                    .expression_attribute_values(":off", AttributeValue::Bool(false))
+            })
+            .await;
+        let sent = match sent {
+            Ok(Sent::Done(item)) => {
+                let left = item.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
+                return Ok(Reserve::Held(left.map_or(Money::ZERO, |slice| slice.available)));
+            }
+            other => other,
+        };
+        self.settlements.put_back(&what.account, slice, done);
+        Ok(match sent? {
+            Sent::Refused(None) | Sent::Done(_) => Reserve::Stopped,
+            Sent::Refused(Some(item)) => {
+                let found = budget::slice_from_item(&item, slice)?;
+                if found.stops(&what.campaign) { Reserve::Stopped } else { Reserve::Short }
+            }
+            Sent::Busy(what) => Reserve::Busy(what),
+            Sent::Unknown(what) => Reserve::Unknown(what),
+        })
+    }
+
+    /// An attempt will wait for a supplier: it moves out of the way of others. False if too many wait already.
+    pub async fn set_waiting(
+        &self,
+        account: &AccountId,
+        slice: u8,
+        attempt: &AttemptId,
+    ) -> Result<bool, StoreError> {
+        let key = keys::slice(account, slice);
+        let mut effort = Effort::new(self.patience);
+        loop {
+            let sent = self
+                .update(&key, |update| {
+                    named(update, attempt)
+                        .update_expression("SET waiting.#attempt = pending.#attempt REMOVE pending.#attempt")
+                        .condition_expression("attribute_exists(pending.#attempt) AND size(waiting) < :most")
+                        .expression_attribute_values(":most", number(MAX_WAITING))
+                })
+                .await?;
+            match sent {
+                Sent::Done(_) => return Ok(true),
+                Sent::Refused(item) => {
+                    let found = item.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
+                    return Ok(found.is_some_and(|slice| slice.waiting.contains_key(attempt)));
+                }
+                Sent::Busy(what) if !effort.again().await => return Err(StoreError::Contention(what)),
+                Sent::Unknown(what) if !effort.again().await => return Err(StoreError::Unavailable(what)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        }
+    }
+
+    /// Gives back what an attempt has set aside; it must never have been sent to commit, be fenced, or have failed for
+    /// certain.
+    pub async fn give_back(
+        &self,
+        account: &AccountId,
+        held: &BTreeMap<u8, Money>,
+        attempt: &AttemptId,
+    ) -> Result<(), StoreError> {
+        for (slice, amount) in held {
+            for place in ["pending", "waiting"] {
+                self.take_off(account, *slice, attempt, (place, Some(*amount))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a committed attempt off its slices, now.
+    pub async fn settle(
+        &self,
+        account: &AccountId,
+        slices: impl IntoIterator<Item = u8>,
+        attempt: &AttemptId,
+    ) -> Result<(), StoreError> {
+        for slice in slices {
+            for place in ["pending", "waiting"] {
+                self.take_off(account, slice, attempt, (place, None)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A committed attempt is taken off its slices beside this process's next reservations.
+    pub fn settle_later(
+        &self,
+        account: &AccountId,
+        slices: impl IntoIterator<Item = u8>,
+        attempt: &AttemptId,
+    ) {
+        for slice in slices {
+            self.settlements.add(account, slice, attempt.clone());
+        }
+    }
+
+    async fn take_off(
+        &self,
+        account: &AccountId,
+        slice: u8,
+        attempt: &AttemptId,
+        (place, amount): (&str, Option<Money>),
+    ) -> Result<(), StoreError> {
+        let key = keys::slice(account, slice);
+        let mut effort = Effort::new(self.patience);
+        loop {
+            let sent = self
+                .update(&key, |update| {
+                    let update = named(update, attempt)
+                        .condition_expression("attribute_exists(#place.#attempt)")
+                        .expression_attribute_names("#place", place);
+                    match amount {
+                        Some(amount) => update
+                            .update_expression("SET available = available + :amount REMOVE #place.#attempt")
+                            .expression_attribute_values(":amount", number(amount)),
+                        None => update.update_expression("REMOVE #place.#attempt"),
+                    }
+                })
+                .await?;
+            match sent {
+                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
+                Sent::Busy(what) if !effort.again().await => return Err(StoreError::Contention(what)),
+                Sent::Unknown(what) if !effort.again().await => return Err(StoreError::Unavailable(what)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        }
+    }
+
+    /// A slice is looked at again at this instant, or not at all.
+    pub(crate) async fn visit_slice(
+        &self,
+        account: &AccountId,
+        slice: &Slice,
+        visit: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let key = keys::slice(account, slice.number);
+        // An attempt that was added meanwhile found the old appointment and made none of its own.
+        let sent = self
+            .update(&key, |update| {
+                let update = update
+                    .expression_attribute_names("#pending", "pending")
+                    .expression_attribute_names("#waiting", "waiting")
+                    .expression_attribute_values(":pending", attempts(slice, "pending"))
+                    .expression_attribute_values(":waiting", attempts(slice, "waiting"));
+                match visit {
+                    Some(at) => update
+                        .update_expression("SET dpk = :dpk, dsk = :dsk")
+                        .condition_expression("#pending = :pending AND #waiting = :waiting")
+                        .expression_attribute_values(
+                            ":dpk",
+                            text(keys::due_partition(DueKind::Budgets, &key.pk)),
+                        )
+                        .expression_attribute_values(":dsk", text(keys::due(at, &key.pk))),
+                    None => update
+                        .update_expression("REMOVE dpk, dsk")
+                        .condition_expression("#pending = :pending AND #waiting = :waiting"),
+                }
+            })
+            .await?;
+        match sent {
+            Sent::Done(_) | Sent::Refused(_) => Ok(()),
+            Sent::Busy(what) => Err(StoreError::Contention(what)),
+            Sent::Unknown(what) => Err(StoreError::Unavailable(what)),
+        }
+    }
+}
+
+fn named(update: UpdateItemFluentBuilder, attempt: &AttemptId) -> UpdateItemFluentBuilder {
+    update.expression_attribute_names("#attempt", attempt.as_str())
+}
+
+fn attempts(slice: &Slice, which: &str) -> AttributeValue {
+    let of = if which == "pending" { &slice.pending } else { &slice.waiting };
+    let maps = of.iter().map(|(id, held)| (id.to_string(), budget::reserved_to_map(held)));
+    AttributeValue::M(maps.collect::<Item>())
+}
+
+/// Attributes that appoint a visit.
+pub(crate) fn appointed(pk: &str, at: Timestamp) -> Item {
+    Attributes::default()
+        .text(keys::DUE_PK, keys::due_partition(DueKind::Budgets, pk))
+        .text(keys::DUE_SK, keys::due(at, pk))
+        .0
+}

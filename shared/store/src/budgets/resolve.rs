@@ -1,0 +1,140 @@
+//! Looking at the attempts that stand on slices, and deciding each by what stands at its cause's key.
+//!
+//! **Invariant:** an attempt is taken off only when its entry is there, and given back only when it can never commit.
+
+use crate::Store;
+use crate::error::StoreError;
+use crate::items::budget;
+use crate::keys;
+use domain::budget::allocate::Whole;
+use domain::budget::ids::{AccountId, AttemptId};
+use domain::budget::key::{LIMIT_SECONDS, Verdict, verdict};
+use domain::budget::slice::{Reserved, Slice};
+use domain::cause::Cause;
+use domain::money::Money;
+use domain::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// What still stands on slices after they were resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undecided {
+    /// By attempt: the slice, and what is set aside there.
+    pub attempts: Vec<(AttemptId, u8, Reserved)>,
+    /// Those of them that a supplier was asked for.
+    pub at_suppliers: Vec<AttemptId>,
+}
+
+impl Undecided {
+    /// How much of a slice is undecided.
+    pub fn of(&self, slice: u8) -> Money {
+        self.attempts.iter().filter(|(_, number, _)| *number == slice).map(|(_, _, held)| held.amount).sum()
+    }
+
+    /// How much is undecided in all; of one campaign, if one is named.
+    pub fn total(&self, campaign: Option<&AccountId>) -> Money {
+        let of = |held: &Reserved| campaign.is_none_or(|campaign| held.campaign == *campaign);
+        self.attempts.iter().filter(|(_, _, held)| of(held)).map(|(_, _, held)| held.amount).sum()
+    }
+}
+
+/// What a look at an account's slices came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// Attempts that were taken off, being committed.
+    pub settled: u32,
+    /// Attempts that were given back.
+    pub given_back: u32,
+    /// Attempts that are under way.
+    pub left: u32,
+}
+
+impl Store {
+    /// Which attempts have no entry; nothing is changed.
+    pub async fn undecided(&self, account: &AccountId, whole: &Whole) -> Result<Undecided, StoreError> {
+        let standing: Vec<(AttemptId, u8, Reserved)> = whole
+            .slices()
+            .flat_map(|slice| slice.attempts().map(|(id, held)| (id.clone(), slice.number, held.clone())))
+            .collect();
+        let causes: Vec<Cause> = standing.iter().map(|(_, _, held)| held.cause.clone()).collect();
+        let states = self.key_states(account, &causes).await?;
+        let mut undecided = Undecided::default();
+        for ((attempt, slice, held), state) in standing.into_iter().zip(states) {
+            match verdict(&attempt, held.at, held.at, &state) {
+                Verdict::Settle => {}
+                Verdict::AskSupplier => {
+                    undecided.at_suppliers.push(attempt.clone());
+                    undecided.attempts.push((attempt, slice, held));
+                }
+                Verdict::GiveBack | Verdict::Fence | Verdict::Leave => {
+                    undecided.attempts.push((attempt, slice, held));
+                }
+            }
+        }
+        Ok(undecided)
+    }
+
+    /// Settles and gives back whatever can be, on every slice of an account.
+    pub async fn resolve(&self, account: &AccountId, now: Timestamp) -> Result<Resolved, StoreError> {
+        let Some(whole) = self.whole_account(account).await? else { return Ok(Resolved::default()) };
+        let mut resolved = Resolved::default();
+        for slice in whole.slices() {
+            self.resolve_slice(account, slice, now, &mut resolved).await?;
+        }
+        Ok(resolved)
+    }
+
+    /// Settles and gives back whatever can be on one slice, and appoints the next look.
+    pub async fn resolve_one(
+        &self,
+        account: &AccountId,
+        number: u8,
+        now: Timestamp,
+    ) -> Result<Resolved, StoreError> {
+        let mut resolved = Resolved::default();
+        let key = keys::slice(account, number);
+        let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
+        let slice = budget::slice_from_item(&item, number)?;
+        self.drop_old_stops(account, &slice, now).await?;
+        self.resolve_slice(account, &slice, now, &mut resolved).await?;
+        let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
+        let after = budget::slice_from_item(&item, number)?;
+        let next = after.attempts().map(|(_, held)| held.at).min().map(|oldest| {
+            let until = oldest.plus_seconds(LIMIT_SECONDS).unwrap_or(oldest);
+            // What waits for a supplier is looked at by its redemption; here, now and then.
+            until.max(now.plus_seconds(5 * LIMIT_SECONDS).unwrap_or(now))
+        });
+        self.visit_slice(account, &after, next).await?;
+        Ok(resolved)
+    }
+
+    async fn resolve_slice(
+        &self,
+        account: &AccountId,
+        slice: &Slice,
+        now: Timestamp,
+        resolved: &mut Resolved,
+    ) -> Result<(), StoreError> {
+        let standing: Vec<(&AttemptId, &Reserved)> = slice.attempts().collect();
+        let causes: Vec<Cause> = standing.iter().map(|(_, held)| held.cause.clone()).collect();
+        let states = self.key_states(account, &causes).await?;
+        for ((attempt, held), state) in standing.into_iter().zip(states) {
+            let mut state = state;
+            if verdict(attempt, held.at, now, &state) == Verdict::Fence {
+                state = self.fence(account, &held.cause, attempt).await?;
+            }
+            match verdict(attempt, held.at, now, &state) {
+                Verdict::Settle => {
+                    self.settle(account, [slice.number], attempt).await?;
+                    resolved.settled += 1;
+                }
+                Verdict::GiveBack => {
+                    let held = BTreeMap::from([(slice.number, held.amount)]);
+                    self.give_back(account, &held, attempt).await?;
+                    resolved.given_back += 1;
+                }
+                Verdict::AskSupplier | Verdict::Fence | Verdict::Leave => resolved.left += 1,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! Allocations and reclaims: both sides and both entries in one transaction.
+//!
+//! **Invariant:** a cause is served once, whatever becomes of any send: its entry's key is the arbiter.
+//! **Invariant:** after a send of unknown outcome, a refusal is only answered once its attempt is fenced.
+
+use super::write::Sent;
+use crate::Store;
+use crate::effort::Effort;
+use crate::error::StoreError;
+use crate::items::budget_entry;
+use domain::budget::Status;
+use domain::budget::allocate::{Direction, Transfer, Transferred, Whole};
+use domain::budget::entry::BudgetEntry;
+use domain::budget::ids::AttemptId;
+use domain::budget::key::KeyState;
+use domain::context::Context;
+use domain::rejection::Rejection;
+
+/// An allocation or reclaim that is done.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    /// The entry of the account acted on.
+    pub out: BudgetEntry,
+    /// The entry on the other side.
+    pub arrival: BudgetEntry,
+    /// True if an earlier request did it.
+    pub replayed: bool,
+    /// How often it had to be tried again.
+    pub retries: u32,
+}
+
+enum Once {
+    Done(Box<Transferred>),
+    Found(Box<BudgetEntry>),
+    Again(String),
+    Unknown(String),
+    Rejected(Rejection),
+}
+
+impl Store {
+    /// Carries out an allocation or reclaim: exactly once for its cause, or not at all.
+    pub async fn transfer(&self, transfer: &Transfer, context: &Context) -> Result<Moved, StoreError> {
+        if transfer.from == transfer.to {
+            return Err(Rejection::NotAChild.into());
+        }
+        let mut effort = Effort::new(self.patience);
+        let mut unsure: Vec<AttemptId> = vec![];
+        loop {
+            let attempt = self.attempt(context);
+            let (trouble, silent) = match self.transfer_once(transfer, &attempt, context).await {
+                Ok(Once::Done(done)) => {
+                    let Transferred { out, arrival } = *done;
+                    return Ok(Moved { out, arrival, replayed: false, retries: effort.tries() });
+                }
+                Ok(Once::Found(entry)) => {
+                    return self.replay(transfer, *entry, context, effort.tries()).await;
+                }
+                Ok(Once::Rejected(rejection)) => {
+                    if let Some(entry) = self.certain(transfer, &unsure).await? {
+                        return self.replay(transfer, entry, context, effort.tries()).await;
+                    }
+                    if !self.may_come_free(transfer, &rejection, context).await? {
+                        return Err(rejection.into());
+                    }
+                    ("credit is set aside by others".to_owned(), false)
+                }
+                Ok(Once::Unknown(why)) => {
+                    tracing::warn!(why, "outcome of an allocation is unknown");
+                    unsure.push(attempt);
+                    (why, true)
+                }
+                Ok(Once::Again(why)) | Err(StoreError::Contention(why)) => (why, false),
+                Err(StoreError::Unavailable(why)) => (why, true),
+                Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) => return Err(error),
+            };
+            if !effort.again().await {
+                if silent {
+                    return Err(StoreError::Unavailable(trouble));
+                }
+                return match self.certain(transfer, &unsure).await {
+                    Ok(Some(entry)) => self.replay(transfer, entry, context, effort.tries()).await,
+                    Ok(None) => Err(StoreError::Contention(trouble)),
+                    Err(_) => Err(StoreError::Unavailable(trouble)),
+                };
+            }
+        }
+    }
+
+    /// A fresh attempt of an invocation.
+    pub fn attempt(&self, context: &Context) -> AttemptId {
+        AttemptId::mint(context.request.as_str(), fastrand::u64(..))
+    }
+
+    async fn transfer_once(
+        &self,
+        transfer: &Transfer,
+        attempt: &AttemptId,
+        context: &Context,
+    ) -> Result<Once, StoreError> {
+        let (from, to) = self.both(transfer, context).await?;
+        let (Some(from), Some(to)) = (from, to) else {
+            return Ok(Once::Rejected(Rejection::AccountNotFound));
+        };
+        let decided = match transfer.decide((&from, &to), attempt, context) {
+            Ok(decided) => decided,
+            Err(rejection) => return Ok(Once::Rejected(rejection)),
+        };
+        let (leaving, arriving): (&[&str], &[&str]) = match transfer.direction {
+            Direction::Down => (&["active"], &["active", "paused"]),
+            Direction::Up => (&["active", "paused"], &["active", "paused", "closing"]),
+            Direction::Closing => (&["closing"], &["active", "paused", "closing"]),
+        };
+        let mut writes =
+            vec![self.entry_put(&decided.out)?, self.new_put(budget_entry::to_item(&decided.arrival))?];
+        for (entry, parts, statuses) in
+            [(&decided.out, &decided.out.takes, leaving), (&decided.arrival, &decided.arrival.puts, arriving)]
+        {
+            let (outward, inward) = entry.kind.flows();
+            let Some(flow) = outward.or(inward) else { continue };
+            for (slice, amount) in parts {
+                writes.push(self.flow_update((&entry.account, *slice), (flow, *amount), statuses)?);
+            }
+        }
+        match self.transact(writes).await? {
+            Sent::Done(_) => Ok(Once::Done(Box::new(decided))),
+            Sent::Refused(refused) => {
+                let at_key = refused.iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item.as_ref());
+                match budget_entry::state_of(at_key)? {
+                    KeyState::Entry(entry) => Ok(Once::Found(entry)),
+                    KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => {
+                        Ok(Once::Again("the state moved".to_owned()))
+                    }
+                }
+            }
+            Sent::Busy(why) => Ok(Once::Again(why)),
+            Sent::Unknown(why) => Ok(Once::Unknown(why)),
+        }
+    }
+
+    async fn both(
+        &self,
+        transfer: &Transfer,
+        context: &Context,
+    ) -> Result<(Option<Whole>, Option<Whole>), StoreError> {
+        let wanted = [transfer.from.clone(), transfer.to.clone()];
+        let mut found = self.whole_accounts(&wanted, context).await?;
+        Ok((found.remove(&transfer.from), found.remove(&transfer.to)))
+    }
+
+    /// Makes sure that none of these attempts can still be applied; gives the entry if one was.
+    async fn certain(
+        &self,
+        transfer: &Transfer,
+        unsure: &[AttemptId],
+    ) -> Result<Option<BudgetEntry>, StoreError> {
+        let (account, cause) = (transfer.acted_on(), &transfer.cause);
+        for attempt in unsure {
+            if let KeyState::Entry(entry) = self.fence(account, cause, attempt).await? {
+                return Ok(Some(*entry));
+            }
+        }
+        match self.key_state(account, cause).await? {
+            KeyState::Entry(entry) => Ok(Some(*entry)),
+            KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => Ok(None),
+        }
+    }
+
+    /// True if what is short is set aside by others who may give it back.
+    async fn may_come_free(
+        &self,
+        transfer: &Transfer,
+        rejection: &Rejection,
+        context: &Context,
+    ) -> Result<bool, StoreError> {
+        let Rejection::BudgetShort { required, .. } = rejection else { return Ok(false) };
+        let Some(whole) = self.whole_account(&transfer.from).await? else { return Ok(false) };
+        if whole.slices().all(|slice| slice.pending.is_empty() && slice.waiting.is_empty()) {
+            return Ok(whole.available() >= *required && !required.is_zero());
+        }
+        self.resolve(&transfer.from, context.now).await?;
+        let Some(whole) = self.whole_account(&transfer.from).await? else { return Ok(false) };
+        let undecided = self.undecided(&transfer.from, &whole).await?.total(None);
+        let reach: domain::money::Money = [whole.available(), undecided].into_iter().sum();
+        Ok(whole.account.status() != Status::Closed && !required.is_zero() && reach >= *required)
+    }
+
+    /// The answer of an entry that was found: it must be of the same request.
+    async fn replay(
+        &self,
+        transfer: &Transfer,
+        out: BudgetEntry,
+        context: &Context,
+        retries: u32,
+    ) -> Result<Moved, StoreError> {
+        if out.fingerprint.as_ref() != Some(&transfer.fingerprint()) {
+            return Err(Rejection::KeyReused.into());
+        }
+        let missing = || StoreError::Corrupt(format!("the other side of {} is missing", out.id()));
+        let other = out.other.clone().ok_or_else(missing)?;
+        let KeyState::Entry(arrival) = self.key_state(&other.account, &other.cause).await? else {
+            return Err(missing());
+        };
+        let replayed = out.request != context.request;
+        Ok(Moved { out, arrival: *arrival, replayed, retries })
+    }
+}

@@ -1,0 +1,214 @@
+//! Putting cards into pools, and finding one to take.
+//!
+//! **Invariant:** a card and its place in a pool are written together, and only if no such card is known anywhere.
+//! **Invariant:** looking for a card changes nothing: whoever takes it away first has it.
+
+use crate::Store;
+use crate::attr::{Item, text};
+use crate::budgets::write::Sent;
+use crate::effort::Effort;
+use crate::error::StoreError;
+use crate::items::giftcard;
+use crate::keys;
+use crate::load::unread;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use domain::budget::ids::{CardId, PoolId};
+use domain::giftcard::Pool;
+use domain::giftcard::card::{Card, FreeCard};
+use domain::hash::Hash;
+use domain::time::Date;
+
+/// How many cards are put in with one transaction.
+const BATCH: usize = 50;
+
+/// Among how many cards of a shard one is chosen, so that two who look at once seldom want the same.
+const CHOICE: i32 = 20;
+
+/// A pool that was never given more cards than this is looked at whole.
+const SMALL: u64 = 200;
+
+/// As [`CHOICE`], of a small pool.
+const SMALL_CHOICE: i32 = 200;
+
+/// What became of cards that were to be put into a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// How many were put in.
+    pub accepted: u64,
+    /// Those that are known already: in the order given, each with the pool that has it, or had it.
+    pub known: Vec<(CardId, Option<PoolId>)>,
+}
+
+impl Store {
+    /// Puts cards into a pool; those that are known anywhere are left out.
+    pub async fn stock(&self, pool: &Pool, cards: &[Card]) -> Result<Import, StoreError> {
+        let shards = domain::giftcard::shards_for(
+            pool.stocked.saturating_add(u64::try_from(cards.len()).unwrap_or(u64::MAX)),
+        );
+        // The count says where to look: it is raised first, so no card can lie where nobody looks.
+        if !cards.is_empty() {
+            self.note_stocked(&pool.id, u64::try_from(cards.len()).unwrap_or(0)).await?;
+        }
+        let mut import = Import::default();
+        // Four at once: more would only wait for each other.
+        for group in cards.chunks(4 * BATCH) {
+            let mut batches = Vec::new();
+            for batch in group.chunks(BATCH) {
+                batches.push(self.stock_batch(pool, shards, batch));
+            }
+            for done in futures::future::try_join_all(batches).await? {
+                import.accepted += done.accepted;
+                import.known.extend(done.known);
+            }
+        }
+        Ok(import)
+    }
+
+    async fn stock_batch(&self, pool: &Pool, shards: u8, cards: &[Card]) -> Result<Import, StoreError> {
+        let mut import = Import::default();
+        let mut left: Vec<&Card> = cards.iter().collect();
+        let mut effort = Effort::new(self.patience);
+        // A batch whose outcome is unknown finds its own cards there: they are its own if nothing was sent before.
+        let mut unsure = false;
+        while !left.is_empty() {
+            let mut writes: Vec<TransactWriteItem> = Vec::new();
+            for card in &left {
+                writes.push(self.new_put(giftcard::card_to_item(card))?);
+                writes.push(self.any_put(giftcard::free_to_item(card, &place(card, pool, shards)))?);
+            }
+            match self.transact(writes).await? {
+                Sent::Done(_) => {
+                    import.accepted += u64::try_from(left.len()).unwrap_or(0);
+                    return Ok(import);
+                }
+                Sent::Refused(refused) => {
+                    let mut gone = Vec::new();
+                    for (at, item) in refused {
+                        let Some(card) = left.get(at / 2) else { continue };
+                        gone.push(card.id.clone());
+                        let found = item.map(|item| giftcard::card_from_item(&item)).transpose()?;
+                        let same = found.as_ref().is_some_and(|found| found.created_at == card.created_at);
+                        if unsure && same && found.as_ref().is_some_and(|found| found.pool == card.pool) {
+                            import.accepted += 1;
+                        } else {
+                            import.known.push((card.id.clone(), found.and_then(|found| found.pool)));
+                        }
+                    }
+                    left.retain(|card| !gone.contains(&card.id));
+                }
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) => {
+                    unsure = true;
+                    if !effort.again().await {
+                        return Err(StoreError::Unavailable(why));
+                    }
+                }
+                Sent::Busy(_) => {}
+            }
+        }
+        Ok(import)
+    }
+
+    /// A free card of a pool that is worth something today, if there is one.
+    pub async fn free_card(&self, pool: &PoolId, today: Date) -> Result<Option<FreeCard>, StoreError> {
+        let Some(known) = self.known_pool(pool).await? else { return Ok(None) };
+        if let Some(found) = self.free_card_in(&known, today).await? {
+            return Ok(Some(found));
+        }
+        // More shards may have been added than this process knows of.
+        let before = known.shards;
+        match self.pool(pool).await? {
+            Some(fresh) if fresh.shards != before => self.free_card_in(&fresh, today).await,
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    async fn free_card_in(&self, pool: &Pool, today: Date) -> Result<Option<FreeCard>, StoreError> {
+        let first = fastrand::u8(0..pool.shards.max(1));
+        for step in 0..pool.shards {
+            let shard =
+                u8::try_from((u16::from(first) + u16::from(step)) % u16::from(pool.shards)).unwrap_or(0);
+            // From a random place on, so that many who look at once find different ones; then whatever there is.
+            let from =
+                if pool.stocked > SMALL { format!("{:016x}", fastrand::u64(..)) } else { "0".to_owned() };
+            for (from, consistent) in [(from.as_str(), false), ("0", true)] {
+                let cards = self.some_free(pool, shard, from, (today, consistent)).await?;
+                if let Some(at) = fastrand::choice(0..cards.len()) {
+                    return Ok(cards.into_iter().nth(at));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn some_free(
+        &self,
+        pool: &Pool,
+        shard: u8,
+        from: &str,
+        (today, consistent): (Date, bool),
+    ) -> Result<Vec<FreeCard>, StoreError> {
+        let mut start = None;
+        loop {
+            let at = start.clone();
+            let output = self
+                .patiently(|| async {
+                    self.client
+                        .query()
+                        .table_name(&self.table)
+                        .key_condition_expression("pk = :pk AND sk >= :from")
+                        .filter_expression("attribute_not_exists(expires_on) OR expires_on >= :today")
+                        .expression_attribute_values(":pk", text(keys::free_cards(&pool.id, shard)))
+                        .expression_attribute_values(":from", text(from))
+                        .expression_attribute_values(":today", text(today))
+                        .consistent_read(consistent)
+                        .limit(if pool.stocked > SMALL { CHOICE } else { SMALL_CHOICE })
+                        .set_exclusive_start_key(at.clone())
+                        .set_return_consumed_capacity(
+                            self.meter
+                                .as_ref()
+                                .map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total),
+                        )
+                        .send()
+                        .await
+                        .map_err(|error| unread(&error))
+                })
+                .await?;
+            if let Some(meter) = &self.meter {
+                meter.read(output.consumed_capacity.as_slice());
+            }
+            let free = |item: &Item| free_of(item, pool, shard);
+            let found: Vec<FreeCard> = output.items.unwrap_or_default().iter().filter_map(free).collect();
+            start = output.last_evaluated_key;
+            if !found.is_empty() || start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// A card.
+    pub async fn card(&self, id: &CardId) -> Result<Option<Card>, StoreError> {
+        let item = self.patiently(|| self.get(keys::card(id))).await?;
+        item.map(|item| giftcard::card_from_item(&item)).transpose()
+    }
+}
+
+/// Where a card lies among its pool's shards.
+pub(crate) fn place(card: &Card, pool: &Pool, shards: u8) -> FreeCard {
+    let shard = Hash::of(card.id.as_str()).bytes().first().copied().unwrap_or(0) % shards.max(1);
+    let (card, cost, source) = (card.id.clone(), pool.cost_per_card, pool.source);
+    FreeCard { card, pool: pool.id.clone(), shard, cost, source }
+}
+
+fn free_of(item: &Item, pool: &Pool, shard: u8) -> Option<FreeCard> {
+    let AttributeValue::S(card) = item.get(keys::SK)? else { return None };
+    let cost = item.get("cost").and_then(|cost| cost.as_n().ok()?.parse().ok());
+    let cost = cost.and_then(|cost| domain::money::Money::try_new(cost).ok());
+    Some(FreeCard {
+        card: CardId::of(card),
+        pool: pool.id.clone(),
+        shard,
+        cost: cost.unwrap_or(pool.cost_per_card),
+        source: pool.source,
+    })
+}

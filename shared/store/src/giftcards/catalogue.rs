@@ -1,0 +1,234 @@
+//! Brands and pools: added once, remembered, listed.
+//!
+//! **Invariant:** a pool stands in the list of all pools and in that of its brand and denomination, written with it.
+
+use crate::Store;
+use crate::attr::{Attributes, Item, number};
+use crate::budgets::write::Sent;
+use crate::effort::Effort;
+use crate::error::StoreError;
+use crate::items::giftcard;
+use crate::keys::{self, Key};
+use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
+use domain::budget::ids::{BrandId, PoolId};
+use domain::fingerprint::Fingerprint;
+use domain::giftcard::{Brand, Pool, Source};
+use domain::ids::RequestId;
+use domain::money::Money;
+use domain::rejection::Rejection;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Store {
+    /// Adds a brand; asked again with the same key, gives the first.
+    pub async fn add_brand(&self, brand: Brand) -> Result<(Brand, bool), StoreError> {
+        let listed = keys::listed(keys::BRANDS, brand.created_at, brand.id.as_str());
+        let writes = vec![
+            self.new_put(giftcard::brand_to_item(&brand))?,
+            self.any_put(place(&listed, "brand_id", brand.id.as_str()))?,
+        ];
+        match self.add(writes).await? {
+            None => Ok((brand, false)),
+            Some(item) => {
+                let first = giftcard::brand_from_item(&item)?;
+                let same = (&first.fingerprint, &first.request);
+                let replayed = is_replay(same, (&brand.fingerprint, &brand.request))?;
+                Ok((first, replayed))
+            }
+        }
+    }
+
+    /// Adds a pool; asked again with the same key, gives the first.
+    pub async fn add_pool(&self, pool: Pool) -> Result<(Pool, bool), StoreError> {
+        let all = keys::listed(keys::POOLS, pool.created_at, pool.id.as_str());
+        let of = keys::pools_of(&pool.brand, pool.denomination);
+        let of = keys::listed(&of, pool.created_at, pool.id.as_str());
+        let mut near = place(&of, "pool_id", pool.id.as_str());
+        near.insert("pool_type".to_owned(), AttributeValue::S(pool.source.as_str().to_owned()));
+        let writes = vec![
+            self.new_put(giftcard::pool_to_item(&pool))?,
+            self.any_put(place(&all, "pool_id", pool.id.as_str()))?,
+            self.any_put(near)?,
+        ];
+        match self.add(writes).await? {
+            None => {
+                self.known.pools_of.forget(&(pool.brand.clone(), pool.denomination));
+                Ok((pool, false))
+            }
+            Some(item) => {
+                let first = giftcard::pool_from_item(&item)?;
+                let same = (&first.fingerprint, &first.request);
+                let replayed = is_replay(same, (&pool.fingerprint, &pool.request))?;
+                Ok((first, replayed))
+            }
+        }
+    }
+
+    /// Writes what is new; gives what is there, if it is not.
+    async fn add(&self, writes: Vec<TransactWriteItem>) -> Result<Option<Item>, StoreError> {
+        let mut effort = Effort::new(self.patience);
+        loop {
+            match self.transact(writes.clone()).await? {
+                Sent::Done(_) => return Ok(None),
+                Sent::Refused(refused) => {
+                    let found = refused.into_iter().find_map(|(_, item)| item);
+                    let missing = || StoreError::Unavailable("what is there was not told".to_owned());
+                    return found.map(Some).ok_or_else(missing);
+                }
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        }
+    }
+
+    /// A brand as this process knows it.
+    pub async fn brand(&self, id: &BrandId) -> Result<Option<Arc<Brand>>, StoreError> {
+        if let Some(known) = self.known.brands.get(id) {
+            return Ok(Some(known));
+        }
+        let item = self.patiently(|| self.get(keys::brand(id))).await?;
+        let brand = item.map(|item| giftcard::brand_from_item(&item)).transpose()?;
+        Ok(brand.map(|brand| self.known.brands.learn(id.clone(), brand)))
+    }
+
+    /// A pool, as it is now.
+    pub async fn pool(&self, id: &PoolId) -> Result<Option<Pool>, StoreError> {
+        let item = self.patiently(|| self.get(keys::pool(id))).await?;
+        let pool = item.map(|item| giftcard::pool_from_item(&item)).transpose()?;
+        if let Some(pool) = &pool {
+            self.known.pools.learn(id.clone(), pool.clone());
+        }
+        Ok(pool)
+    }
+
+    /// A pool as this process knows it.
+    pub(crate) async fn known_pool(&self, id: &PoolId) -> Result<Option<Arc<Pool>>, StoreError> {
+        match self.known.pools.get(id) {
+            Some(known) => Ok(Some(known)),
+            None => Ok(self.pool(id).await?.map(Arc::new)),
+        }
+    }
+
+    /// The pools of a brand and denomination, oldest first, as this process knows them.
+    pub async fn pools_of(
+        &self,
+        brand: &BrandId,
+        denomination: Money,
+    ) -> Result<Arc<Vec<(PoolId, Source)>>, StoreError> {
+        let key = (brand.clone(), denomination);
+        if let Some(known) = self.known.pools_of.get(&key) {
+            return Ok(known);
+        }
+        let items = self.partition(&keys::pools_of(brand, denomination), "").await?;
+        let pool = |item: &Item| {
+            let id = PoolId::parse(item.get("pool_id")?.as_s().ok()?).ok()?;
+            Some((id, Source::pool(item.get("pool_type")?.as_s().ok()?).ok()?))
+        };
+        let pools = items.iter().filter_map(pool).collect();
+        Ok(self.known.pools_of.learn(key, pools))
+    }
+
+    /// Forgets which pools a brand and denomination have.
+    pub fn forget_pools(&self, brand: &BrandId, denomination: Money) {
+        self.known.pools_of.forget(&(brand.clone(), denomination));
+    }
+
+    /// Every brand, in the order in which they were added.
+    pub async fn brands(&self) -> Result<Vec<Brand>, StoreError> {
+        let keys =
+            self.listed_keys(keys::BRANDS, "brand_id", |id| Some(keys::brand(&BrandId::parse(id).ok()?)));
+        let (keys, found) = keys.await?;
+        keys.iter().filter_map(|key| found.get(key)).map(giftcard::brand_from_item).collect()
+    }
+
+    /// Every pool, in the order in which they were added.
+    pub async fn pools(&self) -> Result<Vec<Pool>, StoreError> {
+        let keys = self.listed_keys(keys::POOLS, "pool_id", |id| Some(keys::pool(&PoolId::parse(id).ok()?)));
+        let (keys, found) = keys.await?;
+        keys.iter().filter_map(|key| found.get(key)).map(giftcard::pool_from_item).collect()
+    }
+
+    async fn listed_keys(
+        &self,
+        list: &str,
+        name: &str,
+        key: impl Fn(&str) -> Option<Key>,
+    ) -> Result<(Vec<Key>, HashMap<Key, Item>), StoreError> {
+        let items = self.partition(list, "").await?;
+        let keys: Vec<Key> = items.iter().filter_map(|item| key(item.get(name)?.as_s().ok()?)).collect();
+        let found = self.patiently(|| self.batch(&keys)).await?;
+        Ok((keys, found))
+    }
+
+    /// How many free cards a pool has; counts no further than `limit`, if there is one.
+    pub async fn free_cards(&self, pool: &Pool, limit: Option<u64>) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for shard in 0..pool.shards {
+            let list = keys::free_cards(&pool.id, shard);
+            let mut start: Option<HashMap<String, AttributeValue>> = None;
+            loop {
+                let from = start.clone();
+                let output = self
+                    .patiently(|| async {
+                        self.client
+                            .query()
+                            .table_name(&self.table)
+                            .key_condition_expression("pk = :list")
+                            .expression_attribute_values(":list", AttributeValue::S(list.clone()))
+                            .select(Select::Count)
+                            .set_exclusive_start_key(from.clone())
+                            .send()
+                            .await
+                            .map_err(|error| crate::load::unread(&error))
+                    })
+                    .await?;
+                count += u64::try_from(output.count).unwrap_or(0);
+                start = output.last_evaluated_key;
+                if limit.is_some_and(|limit| count > limit) {
+                    return Ok(count);
+                }
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// A pool has been given more cards.
+    pub(crate) async fn note_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
+        let mut effort = Effort::new(self.patience);
+        loop {
+            let sent = self
+                .update(&keys::pool(pool), |update| {
+                    update
+                        .update_expression("SET stocked = stocked + :more")
+                        .condition_expression("attribute_exists(pk)")
+                        .expression_attribute_values(":more", number(more))
+                })
+                .await?;
+            self.known.pools.forget(pool);
+            match sent {
+                // Counted twice is harmless: it only says over how many shards to spread.
+                Sent::Done(_) | Sent::Refused(_) | Sent::Unknown(_) => return Ok(()),
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Busy(_) => {}
+            }
+        }
+    }
+}
+
+fn place(key: &Key, name: &str, id: &str) -> Item {
+    let mut item = Attributes::default().text(name, id).0;
+    item.extend(key.attributes());
+    item
+}
+
+/// Whether what is there was asked for alike; another request with the same key is refused.
+fn is_replay(
+    (first, by): (&Fingerprint, &RequestId),
+    (asked, request): (&Fingerprint, &RequestId),
+) -> Result<bool, Rejection> {
+    if first == asked { Ok(by != request) } else { Err(Rejection::KeyReused) }
+}

@@ -1,0 +1,125 @@
+//! Orders at suppliers, as the table knows them: opened before a supplier is asked, closed by what it answers.
+//!
+//! **Invariant:** the key is pending for the attempt, and the redemption says so, in one transaction, before anyone is
+//! asked; the reference that is sent holds the attempt.
+//! **Invariant:** an order ends once: as an entry with a card, or as a fence with the credit given back.
+
+use crate::Store;
+use crate::attr::{number, text};
+use crate::budgets::write::Sent;
+use crate::effort::Effort;
+use crate::error::StoreError;
+use crate::items::{budget_entry, redemption};
+use crate::keys::{self, DueKind};
+use domain::budget::key::KeyState;
+use domain::giftcard::redemption::{Redemption, RedemptionStatus};
+use domain::time::Timestamp;
+
+/// What became of opening an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// The supplier may be asked.
+    Open,
+    /// The code has come to this already, by another attempt.
+    Another(Box<Redemption>),
+    /// The attempt was fenced, or too many wait: it must give back what it has set aside.
+    Not,
+}
+
+impl Store {
+    /// Opens an order for an attempt. Its credit moves out of the way of others first.
+    pub async fn open_order(&self, wanted: &Redemption) -> Result<Ordered, StoreError> {
+        for slice in wanted.takes.keys() {
+            if !self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await? {
+                return Ok(Ordered::Not);
+            }
+        }
+        let key = keys::budget_entry(&wanted.charged, &wanted.id.cause());
+        let writes = vec![self.pending_update(&key, &wanted.attempt)?, self.redemption_put(wanted)?];
+        let mut effort = Effort::new(self.patience);
+        loop {
+            match self.transact(writes.clone()).await? {
+                Sent::Done(_) => return Ok(Ordered::Open),
+                Sent::Refused(_) => {
+                    let (found, state) = self.redemption_and_state(wanted).await?;
+                    return Ok(match (state, found) {
+                        (KeyState::Pending { asked, .. }, _) if asked == wanted.attempt => Ordered::Open,
+                        (_, Some(found)) if found.status != RedemptionStatus::Failed => {
+                            Ordered::Another(Box::new(found))
+                        }
+                        _ => Ordered::Not,
+                    });
+                }
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        }
+    }
+
+    /// The supplier has said no for certain: the attempt is fenced, the redemption failed, the credit given back.
+    ///
+    /// False if the order had ended before.
+    pub async fn fail_order(&self, pending: &Redemption, failure: &str) -> Result<bool, StoreError> {
+        let key = keys::budget_entry(&pending.charged, &pending.id.cause());
+        let failed = Redemption {
+            status: RedemptionStatus::Failed,
+            failure: Some(failure.to_owned()),
+            visit: None,
+            ..pending.clone()
+        };
+        let writes = vec![self.void_update(&key, &pending.attempt)?, self.redemption_put(&failed)?];
+        let mut effort = Effort::new(self.patience);
+        let ended = loop {
+            match self.transact(writes.clone()).await? {
+                Sent::Done(_) => break true,
+                Sent::Refused(refused) => {
+                    let item = refused.into_iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item);
+                    match budget_entry::state_of(item.as_ref())? {
+                        // It ended so before; what follows may have been cut short.
+                        KeyState::Void(fenced) if fenced.contains(&pending.attempt) => break false,
+                        KeyState::Void(_)
+                        | KeyState::Free
+                        | KeyState::Pending { .. }
+                        | KeyState::Entry(_) => return Ok(false),
+                    }
+                }
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        };
+        self.give_back(&pending.charged, &pending.takes, &pending.attempt).await?;
+        Ok(ended)
+    }
+
+    /// Notes that the supplier was asked, and when it is to be asked again.
+    pub async fn note_asked(&self, pending: &Redemption, next: Timestamp) -> Result<(), StoreError> {
+        let key = keys::redemption(&pending.id);
+        let sent = self
+            .update(&key, |update| {
+                update
+                    .update_expression("SET asked.tries = asked.tries + :one, dpk = :dpk, dsk = :dsk")
+                    .condition_expression("#status = :pending AND attempt = :attempt")
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":one", number(1))
+                    .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
+                    .expression_attribute_values(":dsk", text(keys::due(next, &key.pk)))
+                    .expression_attribute_values(":pending", text(RedemptionStatus::Pending.as_str()))
+                    .expression_attribute_values(":attempt", text(&pending.attempt))
+            })
+            .await?;
+        match sent {
+            Sent::Done(_) | Sent::Refused(_) => Ok(()),
+            Sent::Busy(why) => Err(StoreError::Contention(why)),
+            Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    /// The redemption of a reference that a supplier names, if it is of that attempt.
+    pub async fn ordered(&self, reference: &str) -> Result<Option<Redemption>, StoreError> {
+        let Some((id, _)) = Redemption::of_reference(reference) else { return Ok(None) };
+        let item = self.patiently(|| self.get(keys::redemption(&id))).await?;
+        item.map(|item| redemption::from_item(&item)).transpose()
+    }
+}

@@ -1,0 +1,110 @@
+//! Keys of gift cards, redemptions and what belongs to them.
+//!
+//! | item | pk | sk | indexes |
+//! |---|---|---|---|
+//! | brand | `K#<brand>` | `K` | |
+//! | pool | `M#<pool>` | `M` | |
+//! | card, with its sealed parts | `C#<card>` | `C` | |
+//! | free card | `F#<pool>#<shard>` | `<card>` | |
+//! | redemption | `N#<redemption>` | `N` | `due` while a supplier is asked |
+//! | a look at its card | `N#<redemption>` | `R#<instant>#<request>` | |
+//! | what is to be sent | `Q#<redemption>` | `<method>` | |
+//! | registered redemption code | `X#<code>` | `X` | |
+//! | count of tries | `T#<what>` | `T` | |
+//! | refill of a pool | `J#<pool>` | `<number, 8 digits>` | |
+//! | brands, pools, pools of a brand and denomination | `L#brands`, `L#pools`, `L#q:<brand>:<denomination>` | `<instant>#<id>` | |
+//!
+//! **Invariant:** no key holds a code: cards and codes are known by keyed digests.
+
+use super::Key;
+use domain::budget::ids::{BrandId, CardId, CodeId, PoolId, RedemptionId};
+use domain::giftcard::card::FreeCard;
+use domain::giftcard::redemption::Method;
+use domain::ids::RequestId;
+use domain::money::Money;
+use domain::time::Timestamp;
+
+/// The list of all brands.
+pub const BRANDS: &str = "L#brands";
+/// The list of all pools.
+pub const POOLS: &str = "L#pools";
+
+/// A brand.
+pub fn brand(brand: &BrandId) -> Key {
+    Key::new(format!("K#{brand}"), "K")
+}
+
+/// A pool.
+pub fn pool(pool: &PoolId) -> Key {
+    Key::new(format!("M#{pool}"), "M")
+}
+
+/// A card.
+pub fn card(card: &CardId) -> Key {
+    Key::new(format!("C#{card}"), "C")
+}
+
+/// The card whose partition this is.
+pub fn card_of(pk: &str) -> Option<CardId> {
+    pk.strip_prefix("C#").map(CardId::of)
+}
+
+/// A shard of a pool's free cards.
+pub fn free_cards(pool: &PoolId, shard: u8) -> String {
+    format!("F#{pool}#{shard}")
+}
+
+/// A free card.
+pub fn free_card(free: &FreeCard) -> Key {
+    Key::new(free_cards(&free.pool, free.shard), free.card.as_str())
+}
+
+/// A redemption.
+pub fn redemption(redemption: &RedemptionId) -> Key {
+    Key::new(format!("N#{redemption}"), "N")
+}
+
+/// The redemption whose partition this is.
+pub fn redemption_of(pk: &str) -> Option<RedemptionId> {
+    RedemptionId::parse(pk.strip_prefix("N#")?).ok()
+}
+
+/// A look at a redemption's card.
+pub fn reveal(redemption: &RedemptionId, at: Timestamp, request: &RequestId) -> Key {
+    Key::new(format!("N#{redemption}"), format!("R#{at}#{request}"))
+}
+
+/// What is to be sent to a recipient.
+pub fn outbox(redemption: &RedemptionId, method: Method) -> Key {
+    Key::new(format!("Q#{redemption}"), method.as_str())
+}
+
+/// A registered redemption code.
+pub fn code(code: &CodeId) -> Key {
+    Key::new(format!("X#{code}"), "X")
+}
+
+/// A count of tries.
+pub fn tries(what: &str) -> Key {
+    Key::new(format!("T#{what}"), "T")
+}
+
+/// A refill of a pool.
+pub fn refill(pool: &PoolId, number: u64) -> Key {
+    Key::new(refills(pool), format!("{number:08}"))
+}
+
+/// The refills of a pool.
+pub fn refills(pool: &PoolId) -> String {
+    format!("J#{pool}")
+}
+
+/// The list of pools of a brand and denomination.
+pub fn pools_of(brand: &BrandId, denomination: Money) -> String {
+    format!("L#q:{brand}:{denomination}")
+}
+
+/// A place in a list.
+pub fn listed(list: &str, at: Timestamp, id: &str) -> Key {
+    Key::new(list.to_owned(), format!("{at}#{id}"))
+}

@@ -1,0 +1,104 @@
+//! Cards issued on budgets.
+
+use serde_json::json;
+use tests::agency::issuer;
+use tests::{Agency, acts_for, admin, customer};
+
+#[tokio::test]
+async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
+    let agency = Agency::new("100", 10).await;
+    let first = agency.provision("ABC-123-XYZ").await.expect(201);
+    assert_eq!((first.text("/source"), first.raw("credit_remaining")), ("csv".into(), "75.00".into()));
+    assert!(first.text("/card/card_code").starts_with("c-0000"));
+    assert_eq!(first.text("/redemption/status"), "ISSUED");
+    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    let again = agency.provision("ABC-123-XYZ").await.expect(201);
+    assert!(again.is_replay() && again.body == first.body);
+    let other = agency.wish("ABC-123-XYZ").replace("\"denomination\":25", "\"denomination\":50");
+    let path = "/api/gift-cards/provision";
+    agency.world().post(&issuer(), path, &other).await.expect_problem(409, "already_redeemed");
+    for code in ["CODE-2", "CODE-3", "CODE-4"] {
+        agency.provision(code).await.expect(201);
+    }
+    agency.provision("CODE-5").await.expect_problem(402, "insufficient_funds");
+    assert_eq!(agency.account(&agency.campaign).await.text("/status"), "auto_paused");
+    assert!(agency.provision("ABC-123-XYZ").await.expect(201).is_replay(), "although nothing is left");
+    let alerts = agency.world().get(&admin(), "/api/alerts?status=open").await.expect(200);
+    assert_eq!(alerts.text("/alerts/0/kind"), "budget_depleted");
+    assert_eq!(alerts.text("/alerts/0/subject"), agency.campaign);
+    agency.world().prove().await;
+}
+
+#[tokio::test]
+async fn a_redemption_is_read_and_revealed_by_whom_it_concerns_and_each_look_is_written_down() {
+    let agency = Agency::new("100", 3).await;
+    let world = agency.world();
+    let wish = agency.wish("CODE-1").replace(
+        '}',
+        r#","recipient_id":"cust_9","delivery_method":"email","delivery_address":"asha@example.com"}"#,
+    );
+    let made = world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+    assert_eq!(made.text("/redemption/delivery/address"), "a***@example.com");
+    let path = format!("/api/gift-cards/redemptions/{}", made.text("/redemption/redemption_id"));
+    let seen = world.get(&admin(), &path).await.expect(200);
+    assert_eq!((seen.raw("cost_basis"), seen.raw("profit")), ("20.00".into(), "5.00".into()));
+    let client = acts_for("client", &agency.client);
+    assert!(world.get(&client, &path).await.expect(200).json().get("profit").is_none());
+    world
+        .get(&acts_for("client", "acct_c00000000000000000000"), &path)
+        .await
+        .expect_problem(404, "redemption_not_found");
+    world.get(&customer("cust_9"), &path).await.expect(200);
+    world.get(&customer("cust_8"), &path).await.expect_problem(404, "redemption_not_found");
+    let reveal = format!("{path}/reveal");
+    let card = world.post(&customer("cust_9"), &reveal, "").await.expect(200);
+    assert_eq!(card.text("/card_code"), made.text("/card/card_code"));
+    assert_eq!(card.header("cache-control"), Some("no-store"));
+    world.post(&customer("cust_8"), &reveal, "").await.expect_problem(404, "redemption_not_found");
+    let id = domain::budget::ids::RedemptionId::parse(&made.text("/redemption/redemption_id")).unwrap();
+    let looks = world.app.store.reveals(&id).await.unwrap();
+    assert_eq!(
+        (looks.len(), looks[0]["sub"].as_str(), looks[0]["ip"].as_str()),
+        (1, "cust_9", "203.0.113.7")
+    );
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn end_customers_redeem_registered_codes_and_everything_wrong_is_one_answer() {
+    let agency = Agency::new("50", 10).await;
+    let world = agency.world();
+    let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
+    let body = format!(r#"{{"count":3,"brand_id":"{}","denomination":25}}"#, agency.brand);
+    let minted = world.post(&acts_for("client", &agency.client), &codes, &body).await.expect(201);
+    let code = |n: usize| minted.text(&format!("/codes/{n}"));
+    assert_eq!(code(0).len(), 19);
+    let redeem = async |code: &str| {
+        let body = json!({"redemption_code": code}).to_string();
+        world
+            .send(
+                None,
+                tests::world::request(
+                    http::Method::POST,
+                    "/api/gift-cards/redeem",
+                    &body,
+                    Default::default(),
+                ),
+            )
+            .await
+    };
+    let got = redeem(&code(0)).await.expect(201);
+    assert!(
+        got.json().pointer("/redemption/cost_basis").is_none()
+            && got.json().get("credit_remaining").is_none()
+    );
+    assert!(redeem(&code(0)).await.expect(201).is_replay());
+    redeem(&code(1)).await.expect(201);
+    let short = redeem(&code(2)).await.expect_problem(404, "code_not_found");
+    let wrong = redeem("NO-SUCH-CODE").await.expect_problem(404, "code_not_found");
+    assert_eq!(short.text("/detail"), wrong.text("/detail"));
+    futures::future::join_all((0..29).map(|_| redeem("GUESS-GUESS"))).await;
+    let limited = redeem(&code(0)).await.expect_problem(429, "rate_limited");
+    assert!(limited.header("retry-after").is_some());
+    world.prove().await;
+}
