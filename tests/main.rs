@@ -39,6 +39,7 @@ mod payments_api {
 mod budgets_api {
     mod accounts;
     mod provision;
+    mod races;
 }
 mod store_behaviour {
     mod costs;
