@@ -38,8 +38,13 @@ mod payments_api {
 }
 mod budgets_api {
     mod accounts;
+    mod bad_input;
+    mod costs;
+    mod faults;
     mod provision;
     mod races;
+    mod secrets;
+    mod stock;
 }
 mod store_behaviour {
     mod costs;

@@ -100,5 +100,7 @@ async fn end_customers_redeem_registered_codes_and_everything_wrong_is_one_answe
     futures::future::join_all((0..29).map(|_| redeem("GUESS-GUESS"))).await;
     let limited = redeem(&code(0)).await.expect_problem(429, "rate_limited");
     assert!(limited.header("retry-after").is_some());
+    let alerts = world.get(&admin(), "/api/alerts").await.expect(200);
+    assert!(alerts.body.contains("code_guessing") && !alerts.body.contains("203.0.113.7"));
     world.prove().await;
 }

@@ -98,6 +98,22 @@ impl Agency {
         self.world().post(&issuer(), "/api/gift-cards/provision", &self.wish(code)).await
     }
 
+    /// A supplier's webhook about a reference.
+    pub async fn webhook(&self, supplier: &str, reference: &str, forged: bool) -> Answer {
+        let (path, headers, body) = self.shop.fakes.supplier_webhook(supplier, reference);
+        let mut request = http::Request::post(path).header("content-type", "application/json");
+        for (name, value) in headers {
+            let value = if forged && name.contains("signature") {
+                let last = if value.ends_with('0') { "1" } else { "0" };
+                format!("{}{last}", &value[..value.len() - 1])
+            } else {
+                value
+            };
+            request = request.header(name, value);
+        }
+        self.world().send(None, request.body(axum::body::Body::from(body)).unwrap()).await
+    }
+
     /// The account, as an admin sees it.
     pub async fn account(&self, id: &str) -> Answer {
         self.world().get(&admin(), &format!("/api/credit/accounts/{id}")).await.expect(200)

@@ -6,6 +6,7 @@
 use crate::{Desk, answer, views, wire};
 use axum::extract::State;
 use axum::response::Response;
+use domain::alert::Telling;
 use domain::context::Context;
 use domain::giftcard::card::{Registered, read_code};
 use domain::money::Amount;
@@ -40,7 +41,15 @@ pub(crate) async fn redeem(State(desk): State<Desk>, ask: Ask) -> Result<Respons
         Ok(Some(issued)) => answer(&issued, &views::redeemed(&issued)),
         Ok(None) => {
             let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
-            desk.app.store.count_try(&tries, until).await?;
+            let count = desk.app.store.count_try(&tries, until).await?;
+            if count >= desk.limits.wrong_per_address {
+                // The address itself is personal: what is told is how it is known again.
+                let detail = format!("{count} wrong codes from one address in ten minutes");
+                let kind = "code_guessing";
+                let telling =
+                    Telling { kind, severity: "critical", subject: format!("address {digest}"), detail };
+                desk.app.store.tell(&telling, context.now).await;
+            }
             not_before(started, LEAST).await;
             Err(Problem::code_not_found())
         }

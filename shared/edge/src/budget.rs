@@ -15,6 +15,7 @@ use domain::budget::ids::AccountId;
 use domain::budget::permit::{Action, permit, scope};
 use domain::text::FreeText;
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// One movement of credit; never changed, never deleted.
@@ -81,14 +82,20 @@ pub fn permit_any(ask: &Ask, action: Action) -> Result<(), Problem> {
     scope(ask.actor()?, action).map(|_| ()).map_err(|_| Problem::forbidden())
 }
 
-/// An account that the caller may do this with, as it is now.
-pub async fn permitted(app: &App, ask: &Ask, id: &AccountId, action: Action) -> Result<Account, Problem> {
+/// An account that the caller may do this with, as this process knows it: what is permitted rests on its kind and on
+/// what it is below, which never change.
+pub async fn permitted(
+    app: &App,
+    ask: &Ask,
+    id: &AccountId,
+    action: Action,
+) -> Result<Arc<Account>, Problem> {
     permit_any(ask, action)?;
-    let account = if *id == AccountId::platform() {
-        app.store.platform(&ask.context(app)?).await?
-    } else {
-        app.store.account(id).await?.ok_or_else(Problem::account_not_found)?
-    };
+    let mut known = app.store.known_account(id).await?;
+    if known.is_none() && *id == AccountId::platform() {
+        known = Some(Arc::new(app.store.platform(&ask.context(app)?).await?));
+    }
+    let account = known.ok_or_else(Problem::account_not_found)?;
     check(ask, action, &account)?;
     Ok(account)
 }

@@ -48,7 +48,10 @@ pub fn lines(
     mut take: impl FnMut(&Line<'_>) -> Result<(), (&'static str, ParseError)>,
 ) -> Result<Vec<LineReport>, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(body);
+    // The reader tells a line that follows a CRLF by the number of the one before.
+    let body: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\r').collect();
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(body.as_slice());
     let mut records = reader.records();
     let header = records.next().ok_or_else(|| Problem::invalid("the file is empty"))?;
     let header = header.map_err(|_| Problem::invalid("the first line cannot be read"))?;

@@ -274,6 +274,12 @@ pub(crate) fn entry_of(
 impl Desk {
     /// What is told when a card was issued: the budget may be at its end.
     pub(crate) async fn after(&self, redemption: &Redemption, charged: &Account, context: &Context) {
+        let campaign = self.store.known_account(&redemption.campaign).await;
+        if campaign.is_ok_and(|campaign| campaign.is_some_and(|campaign| campaign.card_price.is_none()))
+            && let Err(error) = self.store.note_card_price(&redemption.campaign, redemption.amount).await
+        {
+            tracing::debug!(%error, "the price of a card is noted another time");
+        }
         let left = redemption.credit_remaining;
         if left.is_zero() {
             let telling = tellings::depleted(&redemption.campaign, left, redemption.currency);

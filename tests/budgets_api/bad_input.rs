@@ -1,0 +1,155 @@
+//! What must not be understood, done or known.
+
+use tests::agency::issuer;
+use tests::{Agency, acts_for, admin, customer, service};
+
+#[tokio::test]
+async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
+    let agency = Agency::new("100", 1).await;
+    let world = agency.world();
+    let allocate = |amount: &str| {
+        let (from, to) = (&agency.agency, &agency.client);
+        format!(r#"{{"from_account_id":"{from}","to_account_id":"{to}","amount":{amount}}}"#)
+    };
+    for amount in ["0", "-1", "1e3", "1e400", "0.001", "\"NaN\"", "true", "[]", "99999999999999999"] {
+        let answer = world.post(&admin(), "/api/credit/allocate", &allocate(amount)).await;
+        assert_eq!(answer.expect_problem(400, "invalid_request").offending(), ["/amount"], "{amount}");
+    }
+    let cases: [(&str, &str, &[&str]); 9] = [
+        (
+            "/api/credit/accounts",
+            r#"{"kind":"platform","parent_id":"x","name":""}"#,
+            &["/kind", "/parent_id", "/name"],
+        ),
+        (
+            "/api/credit/accounts",
+            r#"{"kind":"client","parent_id":"platform","name":"n","balance":5}"#,
+            &["/balance"],
+        ),
+        ("/api/credit/accounts", r#"{"kind":"client","parent_id":"platform","name":"n"}"#, &["/parent_id"]),
+        (
+            "/api/credit/accounts",
+            r#"{"kind":"agency","parent_id":"platform","name":"n","slices":65}"#,
+            &["/slices"],
+        ),
+        (
+            "/api/credit/accounts",
+            r#"{"kind":"agency","parent_id":"platform","name":"n","budget_mode":"shared"}"#,
+            &["/budget_mode"],
+        ),
+        ("/api/gift-cards/brands", r#"{"name":"n","denominations":[25,25]}"#, &["/denominations"]),
+        ("/api/gift-cards/brands", r#"{"name":"n","denominations":[25],"price":{"50":1}}"#, &["/price"]),
+        (
+            "/api/gift-cards/brands",
+            r#"{"name":"n","denominations":[25],"supplier":"reloadly","supplier_product_id":"abc"}"#,
+            &["/supplier_product_id"],
+        ),
+        (
+            "/api/gift-cards/provision",
+            r#"{"campaign_id":"platform","brand_id":"b","denomination":25,"redemption_code":"x","delivery_method":"email"}"#,
+            &["/brand_id", "/redemption_code", "/delivery_address"],
+        ),
+    ];
+    for (path, body, offending) in cases {
+        let answer = world.post(&admin(), path, body).await.expect_problem(400, "invalid_request");
+        assert_eq!(answer.offending(), offending, "{body}");
+    }
+    let wish = agency.wish("CODE-1");
+    let path = "/api/gift-cards/provision";
+    let none = wish.replace(&agency.brand, "brand_00000000000000000000");
+    world.post(&issuer(), path, &none).await.expect_problem(404, "brand_not_found");
+    let none = wish.replace(&agency.campaign, "acct_m00000000000000000000");
+    world.post(&issuer(), path, &none).await.expect_problem(404, "account_not_found");
+    let client = wish.replace(&agency.campaign, &agency.client);
+    world.post(&issuer(), path, &client).await.expect_problem(404, "account_not_found");
+    let none = wish.replace("\"denomination\":25", "\"denomination\":30");
+    let answer = world.post(&issuer(), path, &none).await.expect_problem(400, "invalid_request");
+    assert_eq!(answer.offending(), ["/denomination"]);
+    for id in ["acct_a%23x", "acct_z00000000000000000000", "platform%2F..", "%22"] {
+        let answer = world.get(&admin(), &format!("/api/credit/accounts/{id}")).await;
+        assert_eq!(answer.expect_problem(400, "invalid_request").offending(), ["/account_id"], "{id}");
+    }
+    world
+        .get(&admin(), "/api/credit/accounts/acct_a00000000000000000000")
+        .await
+        .expect_problem(404, "account_not_found");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_learns_nothing() {
+    let agency = Agency::new("100", 1).await;
+    let world = agency.world();
+    let path = "/api/gift-cards/provision";
+    let wish = agency.wish("CODE-1");
+    world.post(&customer("c"), path, &wish).await.expect_problem(403, "forbidden");
+    world.post(&service("wallet:debit"), path, &wish).await.expect_problem(403, "forbidden");
+    let rival = tests::agency::open(world, "agency", "platform", "").await;
+    world.post(&acts_for("agency", &rival), path, &wish).await.expect_problem(404, "account_not_found");
+    world.post(&acts_for("client", &agency.client), path, &wish).await.expect(201);
+    for (path, body) in [
+        ("/api/gift-cards/brands", r#"{"name":"n","denominations":[25]}"#.to_owned()),
+        (
+            "/api/gift-cards/pools",
+            format!(
+                r#"{{"brand_id":"{}","denomination":25,"pool_type":"csv","cost_per_card":1,"low_stock_threshold":0}}"#,
+                agency.brand
+            ),
+        ),
+    ] {
+        world.post(&acts_for("agency", &agency.agency), path, &body).await.expect_problem(403, "forbidden");
+        let first = world.post_keyed(&admin(), "k", path, &body).await.expect(201);
+        let again = world.post_keyed(&admin(), "k", path, &body).await.expect(201);
+        assert!(again.is_replay() && again.body == first.body);
+        let other = body.replace("25", "50");
+        let other = if path.ends_with("brands") {
+            other
+        } else {
+            body.replace("\"cost_per_card\":1", "\"cost_per_card\":2")
+        };
+        world.post_keyed(&admin(), "k", path, &other).await.expect_problem(422, "idempotency_key_reused");
+    }
+    for path in [
+        "/api/gift-cards/inventory",
+        "/api/gift-cards/profit",
+        "/api/gift-cards/brands",
+        "/api/gift-cards/pools",
+    ] {
+        world.get(&acts_for("agency", &agency.agency), path).await.expect_problem(403, "forbidden");
+        world.get(&admin(), path).await.expect(200);
+    }
+    let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
+    let mint = format!(r#"{{"count":1,"brand_id":"{}","denomination":25}}"#, agency.brand);
+    world.post(&acts_for("agency", &rival), &codes, &mint).await.expect_problem(404, "account_not_found");
+    world.post(&acts_for("agency", &agency.agency), &codes, &mint).await.expect(201);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_is_told() {
+    let agency = Agency::new("100", 1).await;
+    let world = agency.world();
+    let path = |campaign: &str| format!("/api/gift-cards/campaigns/{campaign}/codes");
+    let lines = |count: usize| {
+        let line = |n: usize| format!("SUMMER-{n:03},{},25\n", agency.brand);
+        format!("code,brand_id,denomination\n{}", (0..count).map(line).collect::<String>())
+    };
+    let first = world.post_csv(&admin(), &path(&agency.campaign), &lines(12)).await.expect(200);
+    assert_eq!((first.raw("accepted"), first.raw("duplicates")), ("12".into(), "0".into()));
+    let again = world.post_csv(&admin(), &path(&agency.campaign), &lines(13)).await.expect(200);
+    assert_eq!((again.raw("accepted"), again.raw("duplicates")), ("1".into(), "12".into()));
+    let rival = tests::agency::open(world, "campaign", &agency.client, "").await;
+    let theirs = world.post_csv(&admin(), &path(&rival), &lines(13)).await.expect(200);
+    assert_eq!(
+        (theirs.raw("accepted"), theirs.text("/lines/0/detail")),
+        ("0".into(), "cannot be registered".into())
+    );
+    assert!(world.get(&admin(), "/api/alerts").await.body.contains("code_guessing"));
+    let bad = format!(
+        "code,brand_id,denomination\nx,{0},25\nGOOD-1,{0},30\n+cmd,{0},25\nGOOD-2,brand,25\n",
+        agency.brand
+    );
+    let report = world.post_csv(&admin(), &path(&agency.campaign), &bad).await.expect(200);
+    assert_eq!((report.raw("accepted"), report.raw("invalid")), ("0".into(), "4".into()));
+    world.prove().await;
+}
