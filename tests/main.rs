@@ -5,11 +5,13 @@
 mod laws {
     mod audit;
     mod authz;
+    mod budgets;
     mod causes;
     mod lots;
     mod machine;
     mod money;
     mod precedence;
+    mod throughput;
     mod topups;
 }
 mod wallet_api {
@@ -59,6 +61,7 @@ mod running {
     mod checkout;
     mod events;
     mod gateway;
+    mod import;
     mod openapi;
     mod payments;
     mod platform;

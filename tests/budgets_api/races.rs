@@ -219,3 +219,21 @@ async fn an_outage_of_a_supplier_stops_no_pool_and_all_its_orders_end_in_a_card_
     assert_eq!(agency.shop.fakes.issued("tremendous").len(), 10);
     agency.world().prove().await;
 }
+
+#[tokio::test]
+async fn uneven_slices_are_evened_out_and_the_books_still_prove_each_of_them() {
+    let agency = crowd("", 4, r#""budget_mode":"isolated","slices":8"#, "").await;
+    agency.fund("800").await;
+    let world = agency.world();
+    agency.provision("CODE-1").await.expect(201);
+    world.clock.advance(Duration::from_secs(400));
+    agency.shop.monitor().await;
+    let whole = world.app.store.whole_account(&id(&agency.campaign)).await.unwrap().unwrap();
+    let least = whole.slices().map(|slice| slice.available).min().unwrap();
+    assert!(least.value() >= 24.into(), "each has at least a quarter of the mean: {least}");
+    assert_eq!(agency.stands(&agency.campaign).await, ["775.00", "0.00", "25.00"]);
+    let history =
+        world.get(&admin(), &format!("/api/credit/accounts/{}/transactions", agency.campaign)).await;
+    assert!(!history.expect(200).body.contains("REBALANCE"), "it is no news to people");
+    world.prove().await;
+}

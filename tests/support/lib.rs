@@ -10,8 +10,10 @@ pub mod counter;
 pub mod faults;
 pub mod memory;
 pub mod model;
+pub mod plan;
 pub mod process;
 pub mod shop;
+pub mod simulation;
 pub mod world;
 
 pub use agency::Agency;

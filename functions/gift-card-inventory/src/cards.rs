@@ -6,9 +6,10 @@ use crate::{Desk, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
 use domain::budget::ids::{CardId, PoolId};
-use domain::giftcard::card::{Card, read_card};
+use domain::giftcard::Pool;
+use domain::giftcard::card::{Card, PlainCard, read_card};
 use domain::rejection::Rejection;
-use edge::csv::{LineReport, lines};
+use edge::csv::{File, LineReport, refused};
 use edge::{Ask, Problem, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -48,38 +49,66 @@ pub(crate) async fn import(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     permit_catalogue(&ask)?;
     let pool = desk.app.store.pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
     let now = desk.app.clock.now();
-    let mut cards: Vec<Card> = Vec::new();
-    let mut at: BTreeMap<CardId, u64> = BTreeMap::new();
-    let mut twice = Vec::new();
-    let mut broken = false;
-    let columns = ["code", "number", "pin", "url", "expires_on"];
-    let mut reports = lines(body, &columns, |line| {
-        let plain = read_card(|name| line.cell(name), now.date())?;
-        let sealed = desk.vault.seal_card(&plain, (&pool.brand, pool.denomination), pool.source, now);
-        let Some(mut card) = sealed else {
-            broken = true;
-            return Ok(());
-        };
+    let mut file = File::open(body, &["code", "number", "pin", "url", "expires_on"])?;
+    let mut taking = Taking { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
+    while let Some(line) = file.next_line() {
+        let read = line.and_then(|line| {
+            let number = line.number;
+            let plain =
+                read_card(|name| line.cell(name), now.date()).map_err(|error| refused(number, error))?;
+            Ok((number, plain))
+        });
+        match read {
+            Ok((number, plain)) => taking.add(&desk, number, &plain)?,
+            Err(report) => taking.reports.push(report),
+        }
+        if taking.cards.len() >= BATCH {
+            taking.put_in(&desk).await?;
+        }
+    }
+    taking.put_in(&desk).await?;
+    reply::ok(&Imported::of(taking.accepted, taking.reports))
+}
+
+/// How many cards are held in memory at once: a file may have two hundred thousand.
+const BATCH: usize = 1_000;
+
+/// A file that is being taken, part by part.
+struct Taking {
+    pool: Pool,
+    cards: Vec<Card>,
+    at: BTreeMap<CardId, u64>,
+    accepted: u64,
+    reports: Vec<LineReport>,
+}
+
+impl Taking {
+    fn add(&mut self, desk: &Desk, number: u64, plain: &PlainCard) -> Result<(), Problem> {
+        let (pool, now) = (&self.pool, desk.app.clock.now());
+        let sealed = desk.vault.seal_card(plain, (&pool.brand, pool.denomination), pool.source, now);
+        let mut card = sealed.ok_or_else(Problem::internal)?;
         card.pool = Some(pool.id.clone());
-        if at.contains_key(&card.id) {
-            twice.push(duplicate(line.number, "stands in this file before"));
+        if self.at.contains_key(&card.id) {
+            self.reports.push(duplicate(number, "stands in this file before"));
         } else {
-            at.insert(card.id.clone(), line.number);
-            cards.push(card);
+            self.at.insert(card.id.clone(), number);
+            self.cards.push(card);
         }
         Ok(())
-    })?;
-    if broken {
-        return Err(Problem::internal());
     }
-    let import = desk.app.store.stock(&pool, &cards).await?;
-    for (card, holder) in &import.known {
-        let detail =
-            if holder.as_ref() == Some(&pool.id) { "is in this pool already" } else { "is known already" };
-        twice.push(duplicate(at.get(card).copied().unwrap_or(0), detail));
+
+    async fn put_in(&mut self, desk: &Desk) -> Result<(), Problem> {
+        let cards = std::mem::take(&mut self.cards);
+        let import = desk.app.store.stock(&self.pool, &cards).await?;
+        self.accepted += import.accepted;
+        self.pool.stocked += import.accepted;
+        for (card, holder) in &import.known {
+            let here = holder.as_ref() == Some(&self.pool.id);
+            let detail = if here { "is in this pool already" } else { "is known already" };
+            self.reports.push(duplicate(self.at.get(card).copied().unwrap_or(0), detail));
+        }
+        Ok(())
     }
-    reports.extend(twice);
-    reply::ok(&Imported::of(import.accepted, reports))
 }
 
 pub(crate) fn duplicate(line: u64, detail: &str) -> LineReport {

@@ -12,10 +12,9 @@ use domain::budget::ids::{AccountId, BrandId, CodeId};
 use domain::budget::permit::Action;
 use domain::giftcard::card::{Registered, read_code_line};
 use domain::money::{Amount, Money};
-use domain::parse::ParseError;
 use domain::rejection::Rejection;
 use edge::budget::permitted;
-use edge::csv::lines;
+use edge::csv::{File, invalid, refused};
 use edge::json::amount_schema;
 use edge::reply::How;
 use edge::{Ask, Problem, json, reply};
@@ -115,13 +114,18 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
     let body = ask.csv()?;
     ask.key()?;
     reached(desk, ask, &campaign).await?;
-    let mut wanted = Vec::new();
-    let columns = ["code", "brand_id", "denomination"];
-    let mut reports = lines(body, &columns, |line| {
-        let code = read_code_line(|name| line.cell(name))?;
-        wanted.push((line.number, code));
-        Ok(())
-    })?;
+    let (mut wanted, mut reports) = (Vec::new(), Vec::new());
+    let mut file = File::open(body, &["code", "brand_id", "denomination"])?;
+    while let Some(line) = file.next_line() {
+        let read = line.and_then(|line| {
+            let code = read_code_line(|name| line.cell(name)).map_err(|error| refused(line.number, error))?;
+            Ok((line.number, code))
+        });
+        match read {
+            Ok(taken) => wanted.push(taken),
+            Err(report) => reports.push(report),
+        }
+    }
     let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
     let at = desk.app.clock.now();
     let mut numbers: BTreeMap<CodeId, u64> = BTreeMap::new();
@@ -133,12 +137,7 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
             prices.insert(key.clone(), known);
         }
         let Some((denomination, _)) = prices.get(&key).copied().flatten() else {
-            let why = ParseError("is not one that a brand of ours has");
-            reports.push(edge::csv::LineReport {
-                line: number,
-                status: "invalid",
-                detail: format!("denomination {why}"),
-            });
+            reports.push(invalid(number, "denomination is not one that a brand of ours has".to_owned()));
             continue;
         };
         let id = desk.vault.code_id(&code.code).ok_or_else(Problem::internal)?;

@@ -92,6 +92,7 @@ async fn one(desk: &Desk, due: &DueBudget, context: &Context, looked: &mut Looke
                 store.finish_closing(account, context).await?;
             }
             let resolved = store.resolve_one(account, *slice, context.now).await?;
+            store.rebalance(account, context).await?;
             looked.breakdown.attempts += resolved.settled + resolved.given_back;
         }
         DueBudget::Redemption(id) => {

@@ -8,7 +8,7 @@ use crate::data::DataDir;
 use crate::fakes::trigger::Wanted;
 use crate::platform::{Options, Platform};
 use crate::token::Grant;
-use crate::{audit, clock, docs, invoke, keys, sample, trigger};
+use crate::{audit, clock, docs, import, invoke, keys, sample, trigger};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +37,8 @@ enum Command {
     Invoke(Invoke),
     /// Make something happen at a fake gateway, and send its webhook: razorpay.payment_captured, stripe.charge_refunded, …
     Trigger(Trigger),
+    /// Put the gift cards of a file into a pool of the running platform.
+    Import(Import),
     /// Prove the books; exit 1 on any difference.
     Audit(At),
     /// Replay the sample data through the API of the running platform, under its test clock.
@@ -138,6 +140,20 @@ struct Sample {
     at: At,
 }
 
+#[derive(Args)]
+struct Import {
+    /// The file: code,number,pin,url,expires_on, of which only code must be there.
+    file: PathBuf,
+    /// Into which pool.
+    #[arg(long)]
+    pool: String,
+    /// Where the lines are written that were not taken, with why: line,status,detail.
+    #[arg(long, default_value = "refused.csv")]
+    report: PathBuf,
+    #[command(flatten)]
+    at: At,
+}
+
 impl Cli {
     /// Runs the command; the exit code says whether it succeeded.
     pub fn run(self) -> ExitCode {
@@ -187,6 +203,9 @@ impl Command {
                 println!("{}", trigger::ask(&DataDir::of_platform(&at.data)?, &wanted).await?);
             }
             Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
+            Self::Import(Import { file, pool, report, at }) => {
+                import::run(&DataDir::of_platform(&at.data)?, (&file, &pool), &report).await?;
+            }
             Self::Sample(wanted) => {
                 sample::run(&DataDir::of_platform(&wanted.at.data)?, &wanted.file).await?;
             }

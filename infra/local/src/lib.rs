@@ -18,6 +18,7 @@ pub mod docs;
 pub mod fakes;
 pub mod functions;
 pub mod gateway;
+pub mod import;
 pub mod invoke;
 pub mod keys;
 pub mod payments;

@@ -5,13 +5,11 @@
 
 use crate::json::Raw;
 use crate::problem::Problem;
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord, StringRecordsIntoIter, Trim};
 use domain::parse::ParseError;
 use serde::Serialize;
+use std::io::Cursor;
 use utoipa::ToSchema;
-
-/// The most lines that a report names.
-const MOST_LINES: usize = 200_000;
 
 /// What became of a line that was not taken.
 #[derive(Clone, Debug, Serialize, ToSchema, PartialEq, Eq)]
@@ -25,10 +23,17 @@ pub struct LineReport {
     pub detail: String,
 }
 
+/// A file, line by line.
+pub struct File {
+    columns: Vec<String>,
+    records: StringRecordsIntoIter<Cursor<Vec<u8>>>,
+    number: u64,
+}
+
 /// A line of a file.
 pub struct Line<'a> {
     columns: &'a [String],
-    record: &'a StringRecord,
+    record: StringRecord,
     /// Its number in the file.
     pub number: u64,
 }
@@ -41,52 +46,53 @@ impl Line<'_> {
     }
 }
 
-/// Reads every line of a file; `known` are the columns that it may have, the first of which it must have.
-pub fn lines(
-    body: &[u8],
-    known: &[&'static str],
-    mut take: impl FnMut(&Line<'_>) -> Result<(), (&'static str, ParseError)>,
-) -> Result<Vec<LineReport>, Problem> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    // The reader tells a line that follows a CRLF by the number of the one before.
-    let body: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\r').collect();
-    let mut reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(body.as_slice());
-    let mut records = reader.records();
-    let header = records.next().ok_or_else(|| Problem::invalid("the file is empty"))?;
-    let header = header.map_err(|_| Problem::invalid("the first line cannot be read"))?;
-    let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
-    let required = known.first().copied().unwrap_or_default();
-    let unknown = columns.iter().any(|column| !known.contains(&column.as_str()));
-    let twice = columns.iter().enumerate().any(|(at, column)| columns.iter().take(at).any(|c| c == column));
-    if unknown || twice || !columns.iter().any(|column| column == required) {
-        let detail = format!("the first line must name columns, each once: {}", known.join(", "));
-        return Err(Problem::invalid(detail));
+/// What is told of a line that cannot be taken.
+pub fn invalid(line: u64, detail: String) -> LineReport {
+    LineReport { line, status: "invalid", detail }
+}
+
+/// What is told of a column of a line that cannot be taken.
+pub fn refused(line: u64, (column, error): (&'static str, ParseError)) -> LineReport {
+    invalid(line, format!("{column} {error}"))
+}
+
+impl File {
+    /// Reads the first line; `known` are the columns that the file may have, the first of which it must have.
+    pub fn open(body: &[u8], known: &[&'static str]) -> Result<Self, Problem> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        // The reader tells a line that follows a CRLF by the number of the one before.
+        let body: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\r').collect();
+        let mut reader = ReaderBuilder::new();
+        let reader = reader.has_headers(false).flexible(true).trim(Trim::All);
+        let mut records = reader.from_reader(Cursor::new(body)).into_records();
+        let header = records.next().ok_or_else(|| Problem::invalid("the file is empty"))?;
+        let header = header.map_err(|_| Problem::invalid("the first line cannot be read"))?;
+        let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
+        let required = known.first().copied().unwrap_or_default();
+        let unknown = columns.iter().any(|column| !known.contains(&column.as_str()));
+        let twice =
+            columns.iter().enumerate().any(|(at, column)| columns.iter().take(at).any(|c| c == column));
+        if unknown || twice || !columns.iter().any(|column| column == required) {
+            let detail = format!("the first line must name columns, each once: {}", known.join(", "));
+            return Err(Problem::invalid(detail));
+        }
+        Ok(Self { columns, records, number: 1 })
     }
-    let mut reports = Vec::new();
-    let mut number = 1;
-    for record in records {
-        number += 1;
-        let invalid = |detail: String| LineReport { line: number, status: "invalid", detail };
+
+    /// The next line, or what is wrong with it.
+    pub fn next_line(&mut self) -> Option<Result<Line<'_>, LineReport>> {
+        let record = self.records.next()?;
+        self.number += 1;
         let Ok(record) = record else {
-            reports.push(invalid("is not UTF-8, or its quotes are not closed".to_owned()));
-            continue;
+            return Some(Err(invalid(self.number, "is not UTF-8, or its quotes are not closed".to_owned())));
         };
-        let number = record.position().map_or(number, csv::Position::line);
-        let refused = if record.len() > columns.len() {
-            Some("has more cells than the first line names".to_owned())
-        } else {
-            let line = Line { columns: &columns, record: &record, number };
-            take(&line).err().map(|(column, error)| format!("{column} {error}"))
-        };
-        if let Some(detail) = refused {
-            reports.push(LineReport { line: number, status: "invalid", detail });
+        let number = record.position().map_or(self.number, csv::Position::line);
+        self.number = number;
+        if record.len() > self.columns.len() {
+            return Some(Err(invalid(number, "has more cells than the first line names".to_owned())));
         }
-        if reports.len() > MOST_LINES {
-            return Err(Problem::invalid("too many lines cannot be read"));
-        }
+        Some(Ok(Line { columns: &self.columns, record, number }))
     }
-    Ok(reports)
 }
 
 /// A text that is required to be a short word of the caller's: an id of theirs.

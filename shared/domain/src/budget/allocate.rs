@@ -220,16 +220,39 @@ fn takes(from: &Whole, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
     takes
 }
 
-/// How to even out the slices of an account: from the fullest to the emptiest, so that both have the same.
+/// Evens out the slices of an account: from the fullest to the emptiest, so that both have the same.
 ///
-/// `None` if they are even enough (the emptiest has at least a quarter of the mean).
-pub fn rebalance(whole: &Whole) -> Option<(u8, u8, Money)> {
+/// `None` if they are even enough (the emptiest has at least a quarter of the mean), or credit may not move.
+pub fn rebalance(whole: &Whole, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
+    let (account, currency) = (&whole.account, whole.account.currency);
+    if account.kind() == Kind::Platform || !account.status().is_open() {
+        return None;
+    }
     let fullest = whole.slices().max_by_key(|slice| slice.available)?;
     let emptiest = whole.slices().min_by_key(|slice| slice.available)?;
-    let mean = whole.available().mean(u64::from(whole.account.slices), whole.account.currency);
-    let quarter = mean.mean(4, whole.account.currency);
-    let apart = fullest.available.checked_sub(emptiest.available)?;
-    let half = apart.mean(2, whole.account.currency);
+    let quarter = whole.available().mean(u64::from(account.slices), currency).mean(4, currency);
+    let half = fullest.available.checked_sub(emptiest.available)?.mean(2, currency);
     let uneven = fullest.number != emptiest.number && emptiest.available < quarter && !half.is_zero();
-    uneven.then_some((fullest.number, emptiest.number, half))
+    uneven.then(|| {
+        let entry = BudgetEntry {
+            account: account.id.clone(),
+            cause: Cause::rebalance(attempt.as_str()),
+            attempt: attempt.clone(),
+            kind: MoveType::Rebalance,
+            amount: half,
+            currency,
+            takes: BTreeMap::from([(fullest.number, half)]),
+            puts: BTreeMap::from([(emptiest.number, half)]),
+            balance_after: whole.available(),
+            at: context.now,
+            by: context.actor.signature(),
+            request: context.request.clone(),
+            fingerprint: None,
+            notes: None,
+            other: None,
+            paid: None,
+            hash: Hash::GENESIS,
+        };
+        entry.sealed()
+    })
 }

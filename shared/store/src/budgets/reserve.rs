@@ -59,38 +59,37 @@ impl Store {
         let until = what.at.plus_seconds(LIMIT_SECONDS).unwrap_or(what.at);
         let reserved =
             Reserved { cause: what.cause.clone(), campaign: what.campaign.clone(), amount, at: what.at };
-        let sent = self
-            .update(&key, |update| {
-                let mut expression = "SET available = available - :amount, pending.#attempt = :reserved, \
+        let reserving = self.update(&key, |update| {
+            let mut expression = "SET available = available - :amount, pending.#attempt = :reserved, \
                      dpk = if_not_exists(dpk, :dpk), dsk = if_not_exists(dsk, :dsk)"
-                    .to_owned();
-                let mut update = update;
-                for (at, attempt) in done.iter().enumerate() {
-                    expression.push_str(if at == 0 { " REMOVE " } else { ", " });
-                    expression.push_str("pending.#done");
-                    expression.push_str(&at.to_string());
-                    update = update.expression_attribute_names(format!("#done{at}"), attempt.as_str());
-                }
-                update
-                    .update_expression(expression)
-                    .condition_expression(
-                        "available >= :amount AND #status = :active AND size(pending) < :most \
+                .to_owned();
+            let mut update = update;
+            for (at, attempt) in done.iter().enumerate() {
+                expression.push_str(if at == 0 { " REMOVE " } else { ", " });
+                expression.push_str("pending.#done");
+                expression.push_str(&at.to_string());
+                update = update.expression_attribute_names(format!("#done{at}"), attempt.as_str());
+            }
+            update
+                .update_expression(expression)
+                .condition_expression(
+                    "available >= :amount AND #status = :active AND size(pending) < :most \
                          AND attribute_not_exists(pending.#attempt) \
                          AND (attribute_not_exists(stops.#campaign) OR stops.#campaign.#on = :off)",
-                    )
-                    .expression_attribute_names("#attempt", what.attempt.as_str())
-                    .expression_attribute_names("#status", "status")
-                    .expression_attribute_names("#campaign", what.campaign.as_str())
-                    .expression_attribute_names("#on", "on")
-                    .expression_attribute_values(":amount", number(amount))
-                    .expression_attribute_values(":reserved", budget::reserved_to_map(&reserved))
-                    .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
-                    .expression_attribute_values(":dsk", text(keys::due(until, &key.pk)))
-                    .expression_attribute_values(":active", text("active"))
-                    .expression_attribute_values(":most", number(MAX_PENDING))
-                    .expression_attribute_values(":off", AttributeValue::Bool(false))
-            })
-            .await;
+                )
+                .expression_attribute_names("#attempt", what.attempt.as_str())
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_names("#campaign", what.campaign.as_str())
+                .expression_attribute_names("#on", "on")
+                .expression_attribute_values(":amount", number(amount))
+                .expression_attribute_values(":reserved", budget::reserved_to_map(&reserved))
+                .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
+                .expression_attribute_values(":dsk", text(keys::due(until, &key.pk)))
+                .expression_attribute_values(":active", text("active"))
+                .expression_attribute_values(":most", number(MAX_PENDING))
+                .expression_attribute_values(":off", AttributeValue::Bool(false))
+        });
+        let (sent, ()) = tokio::join!(reserving, self.settle_elsewhere(&what.account, slice));
         let sent = match sent {
             Ok(Sent::Done(item)) => {
                 let left = item.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
@@ -108,6 +107,24 @@ impl Store {
             Sent::Busy(what) => Reserve::Busy(what),
             Sent::Unknown(what) => Reserve::Unknown(what),
         })
+    }
+
+    /// Takes attempts that this process has committed off other slices; what does not succeed is left for another time.
+    async fn settle_elsewhere(&self, account: &AccountId, slice: u8) {
+        let others = self.settlements.take_elsewhere(account, slice);
+        let settle = |(account, slice, attempt): (AccountId, u8, AttemptId)| async move {
+            let sent = self
+                .update(&keys::slice(&account, slice), |update| {
+                    named(update, &attempt)
+                        .update_expression("REMOVE pending.#attempt")
+                        .condition_expression("attribute_exists(pending.#attempt)")
+                })
+                .await;
+            if !matches!(sent, Ok(Sent::Done(_) | Sent::Refused(_))) {
+                self.settlements.put_back(&account, slice, vec![attempt]);
+            }
+        };
+        futures::future::join_all(others.into_iter().map(settle)).await;
     }
 
     /// An attempt will wait for a supplier: it moves out of the way of others. False if too many wait already.

@@ -9,6 +9,9 @@ use std::sync::{Mutex, PoisonError};
 /// How many attempts one reservation takes off beside itself.
 const BESIDE: usize = 16;
 
+/// On how many other slices, at the same time.
+const ELSEWHERE: usize = 4;
+
 /// Attempts that are committed and still stand on their slices.
 #[derive(Debug, Default)]
 pub(crate) struct Settlements(Mutex<BTreeMap<(AccountId, u8), Vec<AttemptId>>>);
@@ -30,6 +33,20 @@ impl Settlements {
         if here.is_empty() {
             all.remove(&place);
         }
+        taken
+    }
+
+    /// Some that stand on other slices; they are taken off now.
+    pub(crate) fn take_elsewhere(&self, account: &AccountId, slice: u8) -> Vec<(AccountId, u8, AttemptId)> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        all.retain(|(other, number), attempts| {
+            while (other, *number) != (account, slice) && taken.len() < ELSEWHERE {
+                let Some(attempt) = attempts.pop() else { break };
+                taken.push((other.clone(), *number, attempt));
+            }
+            !attempts.is_empty()
+        });
         taken
     }
 

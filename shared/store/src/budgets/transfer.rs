@@ -8,11 +8,12 @@ use crate::Store;
 use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget_entry;
-use domain::budget::Status;
-use domain::budget::allocate::{Direction, Transfer, Transferred, Whole};
+use domain::budget::allocate::{Direction, Transfer, Transferred, Whole, rebalance};
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::AttemptId;
+use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::KeyState;
+use domain::budget::slice::Flow;
+use domain::budget::{MAX_SLICES, Status};
 use domain::context::Context;
 use domain::rejection::Rejection;
 
@@ -84,6 +85,26 @@ impl Store {
                 };
             }
         }
+    }
+
+    /// Evens out the slices of an account, from the fullest to the emptiest; gives how often it moved credit.
+    pub async fn rebalance(&self, id: &AccountId, context: &Context) -> Result<u32, StoreError> {
+        for moved in 0..u32::from(MAX_SLICES) {
+            let Some(whole) = self.whole_account(id).await? else { return Ok(moved) };
+            let attempt = self.attempt(context);
+            let Some(entry) = rebalance(&whole, &attempt, context) else { return Ok(moved) };
+            let mut writes = vec![self.entry_put(&entry)?];
+            for (parts, flow) in [(&entry.takes, Flow::MovedOut), (&entry.puts, Flow::MovedIn)] {
+                for (slice, amount) in parts {
+                    writes.push(self.flow_update((id, *slice), (flow, *amount), &["active", "paused"])?);
+                }
+            }
+            // Whoever spends goes first: what does not succeed now is done another time.
+            if !matches!(self.transact(writes).await?, Sent::Done(_)) {
+                return Ok(moved);
+            }
+        }
+        Ok(u32::from(MAX_SLICES))
     }
 
     /// A fresh attempt of an invocation.

@@ -47,7 +47,7 @@ impl Store {
         );
         // The count says where to look: it is raised first, so no card can lie where nobody looks.
         if !cards.is_empty() {
-            self.note_stocked(&pool.id, u64::try_from(cards.len()).unwrap_or(0)).await?;
+            self.note_stocked(&pool.id, i64::try_from(cards.len()).unwrap_or(0)).await?;
         }
         let mut import = Import::default();
         // Four at once: more would only wait for each other.
@@ -60,6 +60,10 @@ impl Store {
                 import.accepted += done.accepted;
                 import.known.extend(done.known);
             }
+        }
+        let refused = i64::try_from(import.known.len()).unwrap_or(0);
+        if refused > 0 {
+            self.note_stocked(&pool.id, -refused).await?;
         }
         Ok(import)
     }

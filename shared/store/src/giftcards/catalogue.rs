@@ -196,8 +196,8 @@ impl Store {
         Ok(count)
     }
 
-    /// A pool has been given more cards.
-    pub(crate) async fn note_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
+    /// A pool is given more cards, or fewer than was thought.
+    pub(crate) async fn note_stocked(&self, pool: &PoolId, more: i64) -> Result<(), StoreError> {
         let mut effort = Effort::new(self.patience);
         loop {
             let sent = self

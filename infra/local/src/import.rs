@@ -1,0 +1,134 @@
+//! `import`: a file of gift cards into a pool, part by part.
+//!
+//! **Invariant:** no more than a part of the file is in memory; the same file again adds nothing, so an import that was
+//! interrupted is simply run again.
+//! **Invariant:** nothing of a line is printed or reported but its number.
+
+use crate::Failure;
+use crate::data::DataDir;
+use crate::keys::Keys;
+use crate::token::Grant;
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How much of the file one call takes.
+const PART: usize = 512 * 1024;
+
+/// How long a call may take: a part is some thousand transactions.
+const LONGEST: Duration = Duration::from_mins(2);
+
+/// What became of a part.
+#[derive(Deserialize)]
+struct Imported {
+    accepted: u64,
+    duplicates: u64,
+    invalid: u64,
+    lines: Vec<Line>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    line: u64,
+    status: String,
+    detail: String,
+}
+
+/// Some lines of a file, with its first line before them.
+struct Parts {
+    file: BufReader<File>,
+    header: String,
+    /// How many lines have been read.
+    read: u64,
+}
+
+impl Parts {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let (mut file, mut header) = (BufReader::new(file), String::new());
+        file.read_line(&mut header)?;
+        Ok(Self { file, header, read: 1 })
+    }
+
+    /// The next part, and the number of the line before it; none at the end of the file.
+    fn next(&mut self) -> Result<Option<(String, u64)>, Failure> {
+        let (mut part, before) = (self.header.clone(), self.read);
+        let empty = part.len();
+        // A quoted cell may go on in the next line: a part ends where all quotes are closed.
+        let mut open = false;
+        while part.len() < PART || open {
+            let from = part.len();
+            if self.file.read_line(&mut part)? == 0 {
+                break;
+            }
+            self.read += 1;
+            let quotes = part.get(from..).unwrap_or_default().bytes().filter(|byte| *byte == b'"').count();
+            open ^= quotes % 2 == 1;
+            if part.len() > 3 * 1024 * 1024 {
+                return Err(format!("a quote of the part from line {before} on is not closed").into());
+            }
+        }
+        Ok((part.len() > empty).then_some((part, before)))
+    }
+}
+
+/// Puts the cards of a file into a pool; what is not taken is written to `report`.
+pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> Result<(), Failure> {
+    let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
+    let pool = domain::budget::ids::PoolId::parse(pool)?;
+    let keys = Keys::open(data)?;
+    let (started, size) = (Instant::now(), std::fs::metadata(file).map_or(0, |meta| meta.len()));
+    let client = gateways::client()?;
+    let url = format!("{}/api/gift-cards/pools/{pool}/cards", running.api);
+    let mut refused =
+        csv::Writer::from_path(report).map_err(|error| format!("{}: {error}", report.display()))?;
+    refused.write_record(["line", "status", "detail"])?;
+    let mut parts = Parts::open(file)?;
+    let (mut accepted, mut duplicates, mut invalid, mut done) = (0, 0, 0, 0);
+    while let Some((part, before)) = parts.next()? {
+        done += u64::try_from(part.len()).unwrap_or(0);
+        let grant = Grant {
+            role: "admin".into(),
+            sub: None,
+            account: None,
+            scope: None,
+            ttl: Duration::from_mins(5),
+        };
+        let request = client.post(&url).timeout(LONGEST).header("content-type", "text/csv");
+        let reply = request.bearer_auth(grant.sign(&keys)?).body(part).send().await?;
+        let (status, text) = (reply.status(), reply.text().await?);
+        if !status.is_success() {
+            eprintln!();
+            return Err(
+                format!("{status}: {text}\n{accepted} cards were taken; run it again to go on").into()
+            );
+        }
+        let taken: Imported = serde_json::from_str(&text)?;
+        accepted += taken.accepted;
+        duplicates += taken.duplicates;
+        invalid += taken.invalid;
+        for line in taken.lines {
+            // The part's own first line is the file's.
+            let number = (line.line + before).saturating_sub(1);
+            refused.write_record([number.to_string(), line.status, line.detail])?;
+        }
+        let share = done.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);
+        eprint!(
+            "\r{share:>3} %  line {}  accepted {accepted}  duplicates {duplicates}  invalid {invalid} ",
+            parts.read
+        );
+        std::io::stderr().flush()?;
+    }
+    refused.flush()?;
+    eprintln!();
+    let seconds = started.elapsed().as_secs();
+    println!("accepted {accepted}, duplicates {duplicates}, invalid {invalid} in {seconds} s");
+    if duplicates + invalid > 0 {
+        println!("what was not taken, and why: {}", report.display());
+    } else {
+        let _ = std::fs::remove_file(report);
+    }
+    Ok(())
+}

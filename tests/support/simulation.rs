@@ -1,0 +1,436 @@
+//! A simulated DynamoDB in virtual time: what spends cost each other when many are under way.
+//!
+//! The decisions are the product's (`domain::giftcard::provision`); which items a spend writes, and for how many units, is
+//! taken from a real spend against the embedded DynamoDB ([`crate::plan::Plan`]).
+//!
+//! **Invariant:** the model follows the documented limits: a write that overlaps a transaction on the same item is
+//! rejected, a rejected transaction is billed, a partition key takes 1 000 write units a second.
+
+use crate::plan::Plan;
+use domain::budget::ids::{CardId, PoolId};
+use domain::budget::slice::MAX_PENDING;
+use domain::budget::spend::{self, Seen, Spend};
+use domain::cause::Cause;
+use domain::giftcard::Source;
+use domain::giftcard::card::FreeCard;
+use domain::giftcard::provision::{Provision, Step};
+use domain::money::Money;
+use rust_decimal::Decimal;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+/// Microseconds.
+type Time = u64;
+
+/// How a spend pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Credit set aside by a plain update, committed apart.
+    Reserved,
+    /// Balance, entry, redemption and card in one transaction.
+    OneTransaction,
+}
+
+/// What to simulate.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// How many slices the account has.
+    pub slices: u8,
+    /// How many callers spend, one after the other each.
+    pub callers: usize,
+    /// For how many seconds.
+    pub seconds: u64,
+    /// How a spend pays.
+    pub way: Way,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Spends a second.
+    pub per_second: u64,
+    /// Of a thousand requests that write, how many were rejected.
+    pub rejected_per_mille: u64,
+    /// Of a thousand write units, how many were for nothing.
+    pub wasted_per_mille: u64,
+    /// Half of the spends took no longer, in milliseconds.
+    pub p50_ms: u64,
+    /// 99 of 100 took no longer.
+    pub p99_ms: u64,
+    /// The most attempts that stood on one slice.
+    pub most_pending: usize,
+}
+
+/// An item: a slice, or something that one spend alone writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Item {
+    Slice(u8),
+    Card(u64),
+    Own(u64, u8),
+}
+
+/// The side of the table.
+struct Table {
+    plan: Plan,
+    slices: Vec<(Money, HashSet<u64>)>,
+    /// Until when a transaction holds an item.
+    held: HashMap<Item, Time>,
+    /// Up to when the write units of a partition key are used up.
+    served: HashMap<Item, Time>,
+    cards: HashSet<u64>,
+    next_card: u64,
+    billed: u64,
+    wasted: u64,
+    writes: u64,
+    rejected: u64,
+    most_pending: usize,
+}
+
+/// What a caller does next.
+#[derive(Clone, Debug)]
+enum Next {
+    Begin,
+    /// Credit and card were asked for, and answered so.
+    Looked {
+        held: Option<bool>,
+        card: Option<u64>,
+    },
+    Surveyed,
+    Committed(bool),
+}
+
+struct Caller {
+    cause: u64,
+    machine: Option<Provision>,
+    began: Time,
+    tries: u32,
+    /// The attempt that is committed and still stands on these slices.
+    unsettled: Vec<(u8, u64)>,
+}
+
+/// The whole model.
+pub struct Simulation {
+    setting: Setting,
+    table: Table,
+    callers: Vec<Caller>,
+    queue: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    pending: HashMap<u64, Next>,
+    chance: fastrand::Rng,
+    sequence: u64,
+    took: Vec<Time>,
+}
+
+fn money(units: u64) -> Money {
+    Money::try_new(Decimal::from(units)).unwrap()
+}
+
+impl Table {
+    /// A plain write that arrives at `now`: true if it is served.
+    ///
+    /// A partition key is given a write unit each millisecond, and saves up a tenth of a second's; what is not there is
+    /// throttled. (DynamoDB saves up more, for minutes: this is the harsher model.)
+    fn plain(&mut self, item: Item, units: u64, now: Time) -> bool {
+        const SAVED: Time = 100_000;
+        self.writes += 1;
+        if self.held.get(&item).is_some_and(|until| *until > now) {
+            self.rejected += 1;
+            return false;
+        }
+        let free = self.served.get(&item).copied().unwrap_or(0).max(now.saturating_sub(SAVED));
+        if free + units * 1_000 > now.max(1_000) {
+            self.rejected += 1;
+            return false;
+        }
+        self.served.insert(item, free + units * 1_000);
+        self.billed += units;
+        true
+    }
+
+    /// A transaction that arrives at `now` and takes this long: true if nothing is in its way.
+    fn transaction(&mut self, items: &[(Item, u64)], now: Time, takes: Time) -> bool {
+        self.writes += 1;
+        let units: u64 = items.iter().map(|(_, units)| units).sum();
+        self.billed += units;
+        if items.iter().any(|(item, _)| self.held.get(item).is_some_and(|until| *until > now)) {
+            self.rejected += 1;
+            self.wasted += units;
+            return false;
+        }
+        for (item, _) in items {
+            self.held.insert(*item, now + takes);
+        }
+        true
+    }
+}
+
+impl Simulation {
+    /// A table with credit and cards without end, and everyone about to begin.
+    pub fn new(setting: Setting, plan: Plan) -> Self {
+        let slices = (0..setting.slices).map(|_| (money(1_000_000_000), HashSet::new())).collect();
+        let table = Table {
+            plan,
+            slices,
+            held: HashMap::new(),
+            served: HashMap::new(),
+            cards: (0..20_000).collect(),
+            next_card: 20_000,
+            billed: 0,
+            wasted: 0,
+            writes: 0,
+            rejected: 0,
+            most_pending: 0,
+        };
+        let mut this = Self {
+            setting,
+            table,
+            callers: Vec::new(),
+            queue: BinaryHeap::new(),
+            pending: HashMap::new(),
+            chance: fastrand::Rng::with_seed(7),
+            sequence: 0,
+            took: Vec::new(),
+        };
+        for at in 0..setting.callers {
+            this.callers.push(Caller { cause: 0, machine: None, began: 0, tries: 0, unsettled: vec![] });
+            let start = this.chance.u64(0..30_000);
+            this.later(start, at, Next::Begin);
+        }
+        this
+    }
+
+    fn later(&mut self, at: Time, caller: usize, next: Next) {
+        self.sequence += 1;
+        self.pending.insert(self.sequence, next);
+        self.queue.push(Reverse((at, self.sequence, caller)));
+    }
+
+    /// A plain request takes 3 to 8 ms.
+    fn request(&mut self) -> Time {
+        self.chance.u64(3_000..8_000)
+    }
+
+    /// A transaction takes 12 to 25 ms.
+    fn transaction_time(&mut self) -> Time {
+        self.chance.u64(12_000..25_000)
+    }
+
+    fn backoff(&mut self, tries: u32) -> Time {
+        let longest = 8_000_u64.saturating_mul(1 << tries.min(5)).min(250_000);
+        self.chance.u64(0..longest)
+    }
+
+    /// Runs for as long as is set.
+    pub fn run(mut self) -> Measured {
+        let end = self.setting.seconds * 1_000_000;
+        while let Some(Reverse((now, sequence, caller))) = self.queue.pop() {
+            if now >= end {
+                break;
+            }
+            let Some(next) = self.pending.remove(&sequence) else { continue };
+            match self.setting.way {
+                Way::Reserved => self.reserved(now, caller, next),
+                Way::OneTransaction => self.one_transaction(now, caller, next),
+            }
+        }
+        self.took.sort_unstable();
+        let at =
+            |share: usize| self.took.get((self.took.len().max(1) - 1) * share / 100).map_or(0, |t| t / 1_000);
+        let table = &self.table;
+        Measured {
+            per_second: self.took.len() as u64 / self.setting.seconds,
+            rejected_per_mille: table.rejected * 1_000 / table.writes.max(1),
+            wasted_per_mille: table.wasted * 1_000 / table.billed.max(1),
+            p50_ms: at(50),
+            p99_ms: at(99),
+            most_pending: table.most_pending,
+        }
+    }
+
+    fn begin(&mut self, now: Time, caller: usize) {
+        self.sequence += 1;
+        let cause = self.sequence;
+        let spend = Spend::new(money(25), &Cause::stored(format!("redemption:{cause}")), self.setting.slices);
+        let pool = PoolId::mint(&Cause::stored("pool"));
+        let state = &mut self.callers[caller];
+        state.cause = cause;
+        state.machine = Some(Provision::new(spend, &[(pool, Source::Csv)], false));
+        state.began = now;
+        state.tries = 0;
+    }
+
+    fn done(&mut self, now: Time, caller: usize) {
+        let began = self.callers[caller].began;
+        self.took.push(now - began);
+        self.later(now, caller, Next::Begin);
+    }
+
+    /// A card at random among those that are free; what is sold is made up for.
+    fn some_card(&mut self) -> u64 {
+        let lowest = self.table.next_card - 20_000;
+        loop {
+            let card = self.chance.u64(lowest..self.table.next_card);
+            if self.table.cards.contains(&card) {
+                return card;
+            }
+        }
+    }
+
+    fn reserved(&mut self, now: Time, caller: usize, next: Next) {
+        match next {
+            Next::Begin => self.begin(now, caller),
+            Next::Looked { held, card } => {
+                let pool = PoolId::mint(&Cause::stored("pool"));
+                let state = &mut self.callers[caller];
+                let machine = state.machine.as_mut().unwrap();
+                let step = machine.spend.next().clone();
+                match (held, step) {
+                    (Some(true), spend::Step::Reserve { slice, amount }) => {
+                        machine.spend.reserved(slice, amount)
+                    }
+                    (Some(false), _) => machine.spend.refused(),
+                    _ => {}
+                }
+                if let Some(card) = card {
+                    let (source, cost) = (Source::Csv, money(20));
+                    let card = FreeCard {
+                        card: CardId::of(card.to_string()),
+                        pool: pool.clone(),
+                        shard: 0,
+                        cost,
+                        source,
+                    };
+                    machine.found(&pool, Some(card));
+                }
+                // Rejected for another's sake: again, a little later.
+                if held.is_none() {
+                    let tries = state.tries;
+                    state.tries += 1;
+                    let wait = self.backoff(tries);
+                    return self.step(now + wait, caller);
+                }
+            }
+            Next::Surveyed => {
+                let seen: Vec<Seen> = self
+                    .table
+                    .slices
+                    .iter()
+                    .enumerate()
+                    .map(|(n, (available, pending))| Seen {
+                        slice: n as u8,
+                        available: *available,
+                        undecided: Money::ZERO,
+                        full: pending.len() >= MAX_PENDING,
+                    })
+                    .collect();
+                self.callers[caller].machine.as_mut().unwrap().spend.surveyed(&seen);
+            }
+            Next::Committed(true) => {
+                let state = &mut self.callers[caller];
+                let held = state.machine.as_mut().unwrap().spend.take_held();
+                let cause = state.cause;
+                state.unsettled.extend(held.keys().map(|slice| (*slice, cause)));
+                return self.done(now, caller);
+            }
+            Next::Committed(false) => self.callers[caller].machine.as_mut().unwrap().card_is_gone(),
+        }
+        self.step(now, caller);
+    }
+
+    /// Does what the decision says, and when it is answered goes on.
+    fn step(&mut self, now: Time, caller: usize) {
+        let steps = self.callers[caller].machine.as_ref().unwrap().next();
+        let looks = steps.iter().any(|step| matches!(step, Step::Look(_)));
+        let card = if looks { Some(self.some_card()) } else { None };
+        match steps.into_iter().next() {
+            Some(Step::Credit(spend::Step::Reserve { slice, amount })) => {
+                let arrives = now + self.request() / 2;
+                let held = self.reserve(caller, slice, amount, arrives);
+                let answered = arrives + self.request() / 2 + 1_000;
+                self.later(answered, caller, Next::Looked { held, card });
+            }
+            Some(Step::Look(_)) => {
+                let answered = now + self.request();
+                self.later(answered, caller, Next::Looked { held: Some(true), card });
+            }
+            Some(Step::Commit(card)) => {
+                let card: u64 = card.card.as_str().parse().unwrap();
+                let (arrives, takes) = (now + 1_500, self.transaction_time());
+                let cause = self.callers[caller].cause;
+                let plan = self.table.plan;
+                let items = [
+                    (Item::Own(cause, 0), plan.entry),
+                    (Item::Own(cause, 1), plan.redemption),
+                    (Item::Card(card), plan.card),
+                ];
+                let free = self.table.transaction(&items, arrives, takes);
+                let sold = free && self.table.cards.remove(&card);
+                if sold {
+                    self.table.cards.insert(self.table.next_card);
+                    self.table.next_card += 1;
+                }
+                self.later(arrives + takes, caller, Next::Committed(sold));
+            }
+            Some(Step::Credit(spend::Step::Survey)) => {
+                let answered = now + self.request();
+                self.later(answered, caller, Next::Surveyed);
+            }
+            other => panic!("{other:?}: there is credit and stock without end"),
+        }
+    }
+
+    /// One plain update; attempts of this caller that are committed are taken off with it, and beside it.
+    fn reserve(&mut self, caller: usize, slice: u8, amount: Money, now: Time) -> Option<bool> {
+        let unsettled = std::mem::take(&mut self.callers[caller].unsettled);
+        let cause = self.callers[caller].cause;
+        let (here, elsewhere): (Vec<_>, Vec<_>) = unsettled.into_iter().partition(|(on, _)| *on == slice);
+        for (on, attempt) in elsewhere {
+            if self.table.plain(Item::Slice(on), self.table.plan.settle, now) {
+                self.table.slices[usize::from(on)].1.remove(&attempt);
+            } else {
+                self.callers[caller].unsettled.push((on, attempt));
+            }
+        }
+        if !self.table.plain(Item::Slice(slice), self.table.plan.reserve, now) {
+            self.callers[caller].unsettled.extend(here);
+            return None;
+        }
+        let (available, pending) = &mut self.table.slices[usize::from(slice)];
+        if *available < amount || pending.len() >= MAX_PENDING {
+            self.callers[caller].unsettled.extend(here);
+            return Some(false);
+        }
+        *available = available.saturating_sub(amount);
+        for (_, attempt) in here {
+            pending.remove(&attempt);
+        }
+        pending.insert(cause);
+        self.table.most_pending = self.table.most_pending.max(pending.len());
+        Some(true)
+    }
+
+    /// The naive spend: the balance stands in the transaction.
+    fn one_transaction(&mut self, now: Time, caller: usize, next: Next) {
+        match next {
+            Next::Begin => self.begin(now, caller),
+            Next::Committed(true) => return self.done(now, caller),
+            Next::Committed(false) => self.callers[caller].tries += 1,
+            Next::Looked { .. } | Next::Surveyed => {}
+        }
+        let tries = self.callers[caller].tries;
+        let wait = if tries == 0 { self.request() } else { self.backoff(tries) };
+        let (arrives, takes) = (now + wait, self.transaction_time());
+        let cause = self.callers[caller].cause;
+        let slice = (cause % u64::from(self.setting.slices)) as u8;
+        let plan = self.table.plan;
+        let items = [
+            (Item::Slice(slice), 2 * plan.reserve),
+            (Item::Own(cause, 0), plan.entry),
+            (Item::Own(cause, 1), plan.redemption),
+            (Item::Own(cause, 2), plan.card),
+        ];
+        let done = self.table.transaction(&items, arrives, takes);
+        // A rejection is quick.
+        let answered = arrives + if done { takes } else { 4_000 };
+        self.later(answered, caller, Next::Committed(done));
+    }
+}
