@@ -58,6 +58,7 @@ mod store_behaviour {
     mod tampering;
 }
 mod running {
+    mod budget_events;
     mod checkout;
     mod events;
     mod gateway;

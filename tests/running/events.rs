@@ -121,7 +121,9 @@ async fn there_is_an_event_for_every_call_and_each_is_played() {
     files.retain(|file| !file.ends_with("-schedule"));
     files.sort();
     let payments = PAYMENTS.iter().map(|(name, ..)| *name);
-    let mut story: Vec<&str> = STORY.iter().map(|(name, _)| *name).chain(payments).collect();
+    let budgets = super::budget_events::STORY.iter().map(|(name, ..)| *name);
+    let wallets = STORY.iter().map(|(name, _)| *name);
+    let mut story: Vec<&str> = wallets.chain(payments).chain(budgets).collect();
     story.sort_unstable();
     assert_eq!(files, story);
 }
