@@ -105,7 +105,7 @@ async fn everyone_reaches_their_own_and_what_is_below_and_nothing_else() {
     world
         .post(&own, "/api/credit/accounts", &open("agency", "platform"))
         .await
-        .expect_problem(404, "account_not_found");
+        .expect_problem(403, "forbidden");
     world
         .post(&theirs, "/api/credit/accounts", &open("client", &agency.agency))
         .await

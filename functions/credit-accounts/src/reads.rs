@@ -5,11 +5,11 @@
 use crate::views::{self, BudgetAccount, Counted, counted};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::Account;
 use domain::budget::allocate::Whole;
 use domain::budget::entry::{BudgetEntry, MoveType};
 use domain::budget::ids::AccountId;
 use domain::budget::permit::Action;
+use domain::budget::{Account, Kind};
 use domain::ids::TransactionId;
 use domain::money::Money;
 use domain::parse::ParseError;
@@ -124,7 +124,7 @@ pub struct BudgetTransactions {
     next_cursor: Option<String>,
 }
 
-/// Lists an account's movements, newest first; of a shared campaign, its spends of its client's credit.
+/// Lists an account's movements, newest first; of a campaign, with its spends of its client's credit.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions", tag = "budgets",
     params(("account_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
         ("cursor" = Option<String>, Query)),
@@ -140,9 +140,10 @@ pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Res
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let campaign = account.is_shared().then_some(&account.id);
+    let client = account.parent.as_ref().filter(|_| account.kind() == Kind::Campaign);
+    let campaign = client.map(|client| (client, &account.id));
     let part = (window.skip, window.limit);
-    let page = app.store.budget_history(account.charged(), campaign, before.as_deref(), part).await?;
+    let page = app.store.budget_history(&account.id, campaign, before.as_deref(), part).await?;
     reply::ok(&BudgetTransactions {
         transactions: page.entries.iter().map(shown_transaction).collect(),
         total: None,
@@ -171,10 +172,13 @@ pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Resp
     ask.params().finish()?;
     let account = permitted(&app, &ask, &id, Action::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
-    let entries = app.store.budget_period(account.charged(), (at, later)).await?;
+    let mut entries = app.store.budget_period(&account.id, (at, later)).await?;
+    if let Some(client) = account.parent.as_ref().filter(|_| account.kind() == Kind::Campaign) {
+        entries.extend(app.store.budget_period(client, (at, later)).await?);
+    }
     let own = |entry: &&BudgetEntry| {
         let of = entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id);
-        entry.id() == wanted && (of || !account.is_shared())
+        entry.id() == wanted && (of || entry.account == account.id)
     };
     let unknown =
         || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such movement");

@@ -132,9 +132,11 @@ pub(crate) fn opened(account: &Account) -> BudgetAccount {
     first.slices = account.opened.slices;
     first.updated_at = account.created_at;
     first.card_price = None;
+    first.brands = account.opened.brands.clone();
     first.first.status = Status::Active;
     // Nothing has been put in yet: that is no reason to call it paused.
-    let mut shown = self::account(&first, Counted::default());
+    let mut shown =
+        self::account(&first, Counted { available: account.opened.available, ..Counted::default() });
     shown.status = Status::Active.as_str();
     shown
 }

@@ -18,7 +18,7 @@ use edge::reply::How;
 use edge::{Ask, Problem, json, reply};
 use http::StatusCode;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// Add a brand.
@@ -98,8 +98,12 @@ fn prices(
     if !(1..=50).contains(&prices.len()) && denominations.is_some() {
         return Err(("denominations", "must name 1 to 50"));
     }
+    let mut named = BTreeSet::new();
     for (denomination, price) in asked.unwrap_or_default() {
         let denomination = denomination.in_currency(currency).ok_or(("price", DIGITS))?;
+        if !named.insert(denomination) {
+            return Err(("price", "names a denomination twice"));
+        }
         let price = price.in_currency(currency).ok_or(("price", DIGITS))?;
         *prices
             .get_mut(&denomination)

@@ -24,16 +24,21 @@ pub struct Imported {
     pub(crate) duplicates: u64,
     /// How many cannot be read.
     pub(crate) invalid: u64,
-    /// The lines that were not taken.
+    /// The lines that were not taken: the first thirty thousand.
     pub(crate) lines: Vec<LineReport>,
 }
+
+/// How many lines an answer names: Lambda answers at most 6 MB.
+const MOST_LINES: usize = 30_000;
 
 impl Imported {
     pub(crate) fn of(accepted: u64, mut lines: Vec<LineReport>) -> Self {
         lines.sort_by_key(|line| line.line);
         let count =
             |status| u64::try_from(lines.iter().filter(|line| line.status == status).count()).unwrap_or(0);
-        Self { accepted, duplicates: count("duplicate"), invalid: count("invalid"), lines }
+        let (duplicates, invalid) = (count("duplicate"), count("invalid"));
+        lines.truncate(MOST_LINES);
+        Self { accepted, duplicates, invalid, lines }
     }
 }
 

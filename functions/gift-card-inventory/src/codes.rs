@@ -7,27 +7,31 @@ use crate::cards::{Imported, duplicate};
 use axum::extract::State;
 use axum::response::Response;
 use domain::alert::Telling;
-use domain::budget::Kind;
 use domain::budget::ids::{AccountId, BrandId, CodeId};
 use domain::budget::permit::Action;
-use domain::giftcard::card::{Registered, read_code_line};
+use domain::budget::{Account, Kind};
+use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use edge::budget::permitted;
-use edge::csv::{File, invalid, refused};
+use edge::csv::{File, LineReport, invalid, refused};
 use edge::json::amount_schema;
 use edge::reply::How;
 use edge::{Ask, Problem, json, reply};
 use http::StatusCode;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// How many codes one call mints.
 const MOST: u32 = 1_000;
 
 /// So many codes of others in one file are more than chance.
-const SUSPICIOUS: usize = 10;
+const SUSPICIOUS: u64 = 10;
+
+/// After so many codes of others in a day, a campaign registers no more from files: they could be guesses.
+const MOST_FOREIGN: u64 = 100;
 
 /// Mint redemption codes.
 #[derive(ToSchema)]
@@ -59,12 +63,22 @@ pub(crate) async fn register(State(desk): State<Desk>, ask: Ask) -> Result<Respo
     if ask.is_csv() { from_file(&desk, &ask, campaign).await } else { mint(&desk, &ask, campaign).await }
 }
 
-async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<(), Problem> {
+async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<Arc<Account>, Problem> {
     let account = permitted(&desk.app, ask, campaign, Action::Register).await?;
     if account.kind() != Kind::Campaign {
         return Err(Problem::field("/campaign_id", "is not a campaign"));
     }
-    Ok(())
+    if !account.status().is_open() {
+        return Err(Rejection::BudgetPaused.into());
+    }
+    Ok(account)
+}
+
+/// The brands that the campaign's agency may use; all, if none are named.
+async fn allowed(desk: &Desk, campaign: &Account) -> Result<Option<BTreeSet<BrandId>>, Problem> {
+    let Some(agency) = campaign.agency() else { return Ok(None) };
+    let agency = desk.app.store.account(agency).await?;
+    Ok(agency.and_then(|agency| agency.brands))
 }
 
 /// The price of a card, if the brand has such a one.
@@ -81,8 +95,11 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
     let denomination = fields.required("denomination", json::amount);
     fields.finish()?;
     ask.key()?;
-    reached(desk, ask, &campaign).await?;
+    let account = reached(desk, ask, &campaign).await?;
     let (count, brand) = (count?, brand?);
+    if allowed(desk, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {
+        return Err(Rejection::BrandNotAllowed.into());
+    }
     let priced = priced(desk, &brand, denomination?).await?;
     let Some((denomination, price)) = priced else {
         let known = desk.app.store.brand(&brand).await?.is_some();
@@ -110,10 +127,8 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
     reply::answer(StatusCode::CREATED, how, &body)
 }
 
-async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
-    let body = ask.csv()?;
-    ask.key()?;
-    reached(desk, ask, &campaign).await?;
+/// The codes of a file, each with its line, and what is wrong with the others.
+fn read_lines(body: &[u8]) -> Result<(Vec<(u64, PlainCode)>, Vec<LineReport>), Problem> {
     let (mut wanted, mut reports) = (Vec::new(), Vec::new());
     let mut file = File::open(body, &["code", "brand_id", "denomination"])?;
     while let Some(line) = file.next_line() {
@@ -126,12 +141,30 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
             Err(report) => reports.push(report),
         }
     }
+    Ok((wanted, reports))
+}
+
+async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
+    let body = ask.csv()?;
+    ask.key()?;
+    let account = reached(desk, ask, &campaign).await?;
+    let now = desk.app.clock.now();
+    let tries = format!("codes:{campaign}:{}", now.date());
+    if desk.app.store.tries(&tries).await? >= MOST_FOREIGN {
+        return Err(Problem::rate_limited(3_600));
+    }
+    let brands = allowed(desk, &account).await?;
+    let (wanted, mut reports) = read_lines(body)?;
     let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
     let at = desk.app.clock.now();
     let mut numbers: BTreeMap<CodeId, u64> = BTreeMap::new();
     let mut registered = Vec::new();
     for (number, code) in wanted {
         let key = (code.brand.clone(), code.denomination.to_string());
+        if brands.as_ref().is_some_and(|brands| !brands.contains(&code.brand)) {
+            reports.push(invalid(number, "brand_id is of a brand that the agency may not use".to_owned()));
+            continue;
+        }
         if !prices.contains_key(&key) {
             let known = priced(desk, &code.brand, code.denomination).await?;
             prices.insert(key.clone(), known);
@@ -151,9 +184,14 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
     let known = desk.app.store.register(&registered).await?;
     let accepted = registered.len() - known.len();
     let others = known.iter().filter(|(_, holder)| *holder != campaign).count();
+    let others = u64::try_from(others).unwrap_or(u64::MAX);
     for (id, holder) in &known {
         let detail = if *holder == campaign { "is registered already" } else { "cannot be registered" };
         reports.push(duplicate(numbers.get(id).copied().unwrap_or(0), detail));
+    }
+    if others > 0 {
+        let until = at.plus_seconds(2 * 86_400).unwrap_or(at);
+        desk.app.store.count_tries(&tries, others, until).await?;
     }
     if others > SUSPICIOUS {
         let detail =

@@ -142,7 +142,7 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
     let page = edge::page::of(&desk.app, "pools", &window, all, place)?;
     let mut pools = Vec::new();
     for pool in &page.items {
-        let free = desk.app.store.free_cards(pool, None).await?;
+        let free = desk.app.store.free_cards(pool, desk.app.clock.now().date(), None).await?;
         pools.push(shown(pool, free, desk.app.policy.currency()));
     }
     let (limit, skip) = (window.limit, window.skip);

@@ -55,7 +55,7 @@ pub(crate) async fn inventory(State(desk): State<Desk>, ask: Ask) -> Result<Resp
     let mut counted = Vec::new();
     let mut open_refills = 0;
     for pool in store.pools().await? {
-        let free = store.free_cards(&pool, None).await?;
+        let free = store.free_cards(&pool, desk.app.clock.now().date(), None).await?;
         if pool.source == Source::Buffer {
             open_refills += u64::try_from(store.open_refills(&pool.id).await?.len()).unwrap_or(0);
         }

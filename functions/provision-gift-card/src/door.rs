@@ -3,7 +3,7 @@
 //! **Invariant:** whatever is wrong with a code is the same 404 after the same time; only wrong codes are counted
 //! against an address.
 
-use crate::{Desk, answer, views, wire};
+use crate::{Desk, answer, noted, views, wire};
 use axum::extract::State;
 use axum::response::Response;
 use domain::alert::Telling;
@@ -37,19 +37,27 @@ pub(crate) async fn redeem(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let address = ask.origin().ip.clone().unwrap_or_default();
     let digest = desk.vault.address_id(&address).ok_or_else(Problem::internal)?;
     let tries = format!("ip:{digest}:{}", period(context.now, ADDRESS_SECONDS));
-    match admit(&desk, &ask, wanted, (&tries, &context)).await {
-        Ok(Some(issued)) => answer(&issued, &views::redeemed(&issued)),
+    let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
+    let limits = (desk.limits.wrong_per_address, desk.limits.open_per_address);
+    let admitted = if desk.app.store.begin_try(&tries, limits, until).await? {
+        let found = admit(&desk, &ask, wanted, &context).await;
+        let wrong = desk.app.store.end_try(&tries, matches!(found, Ok(None))).await?;
+        if wrong >= desk.limits.wrong_per_address {
+            // The address itself is personal: what is told is how it is known again.
+            let detail = format!("{wrong} wrong codes from one address in ten minutes");
+            let (kind, subject) = ("code_guessing", format!("address {digest}"));
+            desk.app.store.tell(&Telling { kind, severity: "critical", subject, detail }, context.now).await;
+        }
+        found
+    } else {
+        Err(Problem::rate_limited(60))
+    };
+    match admitted {
+        Ok(Some(issued)) => {
+            noted(&desk, &ask, &issued, &context).await?;
+            answer(&issued, &views::redeemed(&issued))
+        }
         Ok(None) => {
-            let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
-            let count = desk.app.store.count_try(&tries, until).await?;
-            if count >= desk.limits.wrong_per_address {
-                // The address itself is personal: what is told is how it is known again.
-                let detail = format!("{count} wrong codes from one address in ten minutes");
-                let kind = "code_guessing";
-                let telling =
-                    Telling { kind, severity: "critical", subject: format!("address {digest}"), detail };
-                desk.app.store.tell(&telling, context.now).await;
-            }
             not_before(started, LEAST).await;
             Err(Problem::code_not_found())
         }
@@ -64,37 +72,38 @@ fn period(now: Timestamp, seconds: i64) -> i64 {
     now.millis() / 1_000 / seconds
 }
 
-/// What the code comes to; none if it comes to nothing.
+/// What the code comes to; none if it comes to nothing, whatever the reason.
 async fn admit(
     desk: &Desk,
     ask: &Ask,
     wanted: wire::Redeem,
-    (tries, context): (&str, &Context),
+    context: &Context,
 ) -> Result<Option<Issued>, Problem> {
+    let store = &desk.app.store;
     // A text that cannot be a code is looked up all the same.
     let code = read_code(&wanted.code).unwrap_or_else(|_| "no code".to_owned());
     let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
-    let (registered, wrong) = desk.app.store.registered(&id, tries).await?;
-    if wrong >= desk.limits.wrong_per_address {
-        return Err(Problem::rate_limited(600));
-    }
-    let Some(Registered { campaign, brand, denomination, .. }) = registered else { return Ok(None) };
-    let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
-    let until = context.now.plus_seconds(600).unwrap_or(context.now);
-    if !desk.app.store.count_redemption(&counted, desk.limits.per_campaign, until).await? {
-        return Err(Problem::rate_limited(60));
-    }
+    let Some(Registered { campaign, brand, denomination, .. }) = store.registered(&id).await? else {
+        return Ok(None);
+    };
     let redemption = desk.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
+    // Who comes again for what they have does not count.
+    if store.redemption(&redemption).await?.is_none() {
+        let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
+        let until = context.now.plus_seconds(600).unwrap_or(context.now);
+        if !store.count_redemption(&counted, desk.limits.per_campaign, until).await? {
+            return Err(Problem::rate_limited(60));
+        }
+    }
     let origin = (ask.origin().ip.clone(), ask.origin().user_agent.clone());
     let denomination = Amount::parse(&denomination.to_string()).map_err(|_| Problem::internal())?;
     let (delivery, recipient) = (wanted.delivery, None);
     let wish = Wish { campaign, brand, denomination, redemption, recipient, delivery, origin };
     match desk.issuing().provision(&wish, context).await {
         Ok(issued) => Ok(Some(issued)),
-        // The code is right; that the budget or the stock is not is nobody's business here, nor their guess.
         Err(StoreError::Rejected(rejection)) => {
             tracing::info!(%rejection, "a registered code is not redeemed");
-            Err(Problem::code_not_found())
+            Ok(None)
         }
         Err(error) => Err(error.into()),
     }

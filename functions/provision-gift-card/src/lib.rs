@@ -14,6 +14,7 @@ use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::budget::permit::{Action, sees_costs};
+use domain::context::Context;
 use edge::budget::{permit_any, permitted};
 use edge::reply::How;
 use edge::routes::complete;
@@ -42,13 +43,15 @@ pub struct Desk {
 pub struct Limits {
     /// Wrong codes of an address in ten minutes.
     pub wrong_per_address: u64,
+    /// Tries of an address that are under way at once.
+    pub open_per_address: u64,
     /// Redemptions of a campaign in a minute.
     pub per_campaign: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wrong_per_address: 30, per_campaign: 60_000 }
+        Self { wrong_per_address: 30, open_per_address: 200, per_campaign: 60_000 }
     }
 }
 
@@ -94,8 +97,20 @@ pub(crate) async fn provision(State(desk): State<Desk>, ask: Ask) -> Result<Resp
     if edge::budget::is_within(&ask)? {
         permitted(&desk.app, &ask, &wish.campaign, Action::Provision).await?;
     }
-    let issued = desk.issuing().provision(&wish, &ask.context(&desk.app)?).await?;
+    let context = ask.context(&desk.app)?;
+    let issued = desk.issuing().provision(&wish, &context).await?;
+    noted(&desk, &ask, &issued, &context).await?;
     answer(&issued, &views::provisioned(&issued, sees_costs(ask.actor()?)))
+}
+
+/// A card that is shown again is a look at it like any other: who has it is written down first.
+pub(crate) async fn noted(desk: &Desk, ask: &Ask, issued: &Issued, context: &Context) -> Result<(), Problem> {
+    if issued.replayed && issued.card.is_some() {
+        let origin = ask.origin();
+        let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
+        desk.app.store.note_reveal(&issued.redemption.id, from, context).await?;
+    }
+    Ok(())
 }
 
 /// 201 with the card, or 202 while it is not known.

@@ -15,6 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let limits = Limits {
         wrong_per_address: wrong.map_or(standard.wrong_per_address, u64::from),
         per_campaign: campaign.map_or(standard.per_campaign, u64::from),
+        ..standard
     };
     lambda_http::run(provision_gift_card::router(Desk { app, vault, suppliers, limits })).await
 }

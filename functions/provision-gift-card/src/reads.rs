@@ -13,13 +13,13 @@ use domain::rejection::Rejection;
 use edge::{Ask, Problem, reply};
 use http::StatusCode;
 
-/// A redemption that the caller may read: reach, a backend, support, or the recipient.
-async fn reached(desk: &Desk, ask: &Ask) -> Result<Redemption, Problem> {
+/// A redemption that the caller may read or see the card of: reach, a backend, or the recipient (support may read).
+async fn reached(desk: &Desk, ask: &Ask, action: Action) -> Result<Redemption, Problem> {
     let id = ask.path("redemption_id", RedemptionId::parse)?;
     let actor = ask.actor()?;
     let customer = actor.role == Role::Customer;
     if !customer {
-        scope(actor, Action::ReadRedemption).map_err(|_| Problem::forbidden())?;
+        scope(actor, action).map_err(|_| Problem::forbidden())?;
     }
     let unknown = || Problem::from(Rejection::RedemptionNotFound);
     let found = desk.app.store.redemption(&id).await?.ok_or_else(unknown)?;
@@ -28,7 +28,7 @@ async fn reached(desk: &Desk, ask: &Ask) -> Result<Redemption, Problem> {
         return if theirs { Ok(found) } else { Err(unknown()) };
     }
     let campaign = desk.app.store.known_account(&found.campaign).await?.ok_or_else(unknown)?;
-    permit(actor, Action::ReadRedemption, &campaign).map_err(|_| unknown())?;
+    permit(actor, action, &campaign).map_err(|_| unknown())?;
     Ok(found)
 }
 
@@ -37,7 +37,7 @@ async fn reached(desk: &Desk, ask: &Ask) -> Result<Redemption, Problem> {
     params(("redemption_id" = String, Path)), responses((status = 200, body = views::RedemptionBody)))]
 pub(crate) async fn redemption(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
-    let found = reached(&desk, &ask).await?;
+    let found = reached(&desk, &ask, Action::ReadRedemption).await?;
     reply::ok(&views::redemption(&found, sees_costs(ask.actor()?)))
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn redemption(State(desk): State<Desk>, ask: Ask) -> Result<Res
 pub(crate) async fn reveal(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     ask.fields()?.finish()?;
     ask.key()?;
-    let found = reached(&desk, &ask).await?;
+    let found = reached(&desk, &ask, Action::Reveal).await?;
     if found.card.is_none() {
         let detail = "there is no card: the supplier has not delivered it";
         return Err(Problem::new(StatusCode::CONFLICT, "card_not_issued", detail));

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How much of the file one call takes.
-const PART: usize = 512 * 1024;
+const PART: usize = 128 * 1024;
 
 /// How long a call may take: a part is some thousand transactions.
 const LONGEST: Duration = Duration::from_mins(2);
@@ -56,19 +56,11 @@ impl Parts {
     fn next(&mut self) -> Result<Option<(String, u64)>, Failure> {
         let (mut part, before) = (self.header.clone(), self.read);
         let empty = part.len();
-        // A quoted cell may go on in the next line: a part ends where all quotes are closed.
-        let mut open = false;
-        while part.len() < PART || open {
-            let from = part.len();
+        while part.len() < PART {
             if self.file.read_line(&mut part)? == 0 {
                 break;
             }
             self.read += 1;
-            let quotes = part.get(from..).unwrap_or_default().bytes().filter(|byte| *byte == b'"').count();
-            open ^= quotes % 2 == 1;
-            if part.len() > 3 * 1024 * 1024 {
-                return Err(format!("a quote of the part from line {before} on is not closed").into());
-            }
         }
         Ok((part.len() > empty).then_some((part, before)))
     }

@@ -49,6 +49,9 @@ pub enum Rejection {
     /// Only campaigns have a budget mode.
     #[error("only a campaign has a budget mode")]
     NoCampaign,
+    /// Only agencies have brands.
+    #[error("only an agency has brands that it may use")]
+    NoAgency,
     /// Slices can be added, up to 64, and not taken away.
     #[error("an account has 1 to 64 slices, and never fewer than before")]
     FewerSlices,

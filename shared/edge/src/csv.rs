@@ -5,10 +5,10 @@
 
 use crate::json::Raw;
 use crate::problem::Problem;
-use csv::{ReaderBuilder, StringRecord, StringRecordsIntoIter, Trim};
+use csv::{ReaderBuilder, StringRecord, Trim};
 use domain::parse::ParseError;
 use serde::Serialize;
-use std::io::Cursor;
+use std::slice::Split;
 use utoipa::ToSchema;
 
 /// What became of a line that was not taken.
@@ -24,9 +24,9 @@ pub struct LineReport {
 }
 
 /// A file, line by line.
-pub struct File {
+pub struct File<'a> {
     columns: Vec<String>,
-    records: StringRecordsIntoIter<Cursor<Vec<u8>>>,
+    lines: Split<'a, u8, fn(&u8) -> bool>,
     number: u64,
 }
 
@@ -56,17 +56,24 @@ pub fn refused(line: u64, (column, error): (&'static str, ParseError)) -> LineRe
     invalid(line, format!("{column} {error}"))
 }
 
-impl File {
+/// The cells of one line; none if it is not UTF-8 or its quotes are not closed. No cell goes on in the next line.
+fn cells(line: &[u8]) -> Option<StringRecord> {
+    let closed = line.split(|byte| *byte == b'"').count() % 2 == 1;
+    let mut reader = ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).trim(Trim::All).buffer_capacity(line.len().max(1));
+    let record = reader.from_reader(line).into_records().next()?.ok()?;
+    closed.then_some(record)
+}
+
+impl<'a> File<'a> {
     /// Reads the first line; `known` are the columns that the file may have, the first of which it must have.
-    pub fn open(body: &[u8], known: &[&'static str]) -> Result<Self, Problem> {
+    pub fn open(body: &'a [u8], known: &[&'static str]) -> Result<Self, Problem> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        // The reader tells a line that follows a CRLF by the number of the one before.
-        let body: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\r').collect();
-        let mut reader = ReaderBuilder::new();
-        let reader = reader.has_headers(false).flexible(true).trim(Trim::All);
-        let mut records = reader.from_reader(Cursor::new(body)).into_records();
-        let header = records.next().ok_or_else(|| Problem::invalid("the file is empty"))?;
-        let header = header.map_err(|_| Problem::invalid("the first line cannot be read"))?;
+        let is_end: fn(&u8) -> bool = |byte| *byte == b'\n';
+        let mut lines = body.split(is_end);
+        let header = lines.next().map(plain).filter(|line| !line.is_empty());
+        let header = header.ok_or_else(|| Problem::invalid("the file is empty"))?;
+        let header = cells(header).ok_or_else(|| Problem::invalid("the first line cannot be read"))?;
         let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
         let required = known.first().copied().unwrap_or_default();
         let unknown = columns.iter().any(|column| !known.contains(&column.as_str()));
@@ -76,23 +83,32 @@ impl File {
             let detail = format!("the first line must name columns, each once: {}", known.join(", "));
             return Err(Problem::invalid(detail));
         }
-        Ok(Self { columns, records, number: 1 })
+        Ok(Self { columns, lines, number: 1 })
     }
 
-    /// The next line, or what is wrong with it.
+    /// The next line that is not blank, or what is wrong with it.
     pub fn next_line(&mut self) -> Option<Result<Line<'_>, LineReport>> {
-        let record = self.records.next()?;
-        self.number += 1;
-        let Ok(record) = record else {
-            return Some(Err(invalid(self.number, "is not UTF-8, or its quotes are not closed".to_owned())));
-        };
-        let number = record.position().map_or(self.number, csv::Position::line);
-        self.number = number;
-        if record.len() > self.columns.len() {
-            return Some(Err(invalid(number, "has more cells than the first line names".to_owned())));
+        loop {
+            let line = plain(self.lines.next()?);
+            self.number += 1;
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let number = self.number;
+            let Some(record) = cells(line) else {
+                return Some(Err(invalid(number, "is not UTF-8, or its quotes are not closed".to_owned())));
+            };
+            if record.len() > self.columns.len() {
+                return Some(Err(invalid(number, "has more cells than the first line names".to_owned())));
+            }
+            return Some(Ok(Line { columns: &self.columns, record, number }));
         }
-        Some(Ok(Line { columns: &self.columns, record, number }))
     }
+}
+
+/// A line without the carriage return at its end.
+fn plain(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// A text that is required to be a short word of the caller's: an id of theirs.

@@ -260,6 +260,7 @@ impl From<Rejection> for Problem {
             Rejection::WrongParent => Self::field("/parent_id", detail),
             Rejection::SharedCampaign => Self::field("/to_account_id", detail),
             Rejection::NoCampaign => Self::field("/budget_mode", detail),
+            Rejection::NoAgency => Self::field("/brands", detail),
             Rejection::FewerSlices => Self::field("/slices", detail),
             Rejection::NoSuchDenomination => Self::field("/denomination", detail),
             Rejection::AccountNotFound => Self::missing("account_not_found", detail),

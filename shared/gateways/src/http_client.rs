@@ -1,12 +1,12 @@
 //! The HTTP client that all gateways are asked with.
 //!
 //! **Invariant:** no redirect is followed, no call takes longer than its time-out, and a call that brought no
-//! answer or a 5xx is made once more (every call of this crate can be repeated without effect).
+//! answer or a 5xx is made once more (every call of this crate can be repeated without effect), but by [`once`].
 
 use crate::error::GatewayError;
 use reqwest::redirect::Policy;
 use reqwest::retry;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,12 +36,20 @@ pub fn client() -> Result<Client, GatewayError> {
         let busy = reply.status().is_some_and(|status| status.is_server_error());
         if reply.error().is_some() || busy { reply.retryable() } else { reply.success() }
     });
-    Client::builder()
+    built(Client::builder().retry(again))
+}
+
+/// A client whose calls are made once.
+pub(crate) fn once() -> Result<Client, GatewayError> {
+    built(Client::builder().retry(retry::never()))
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, GatewayError> {
+    builder
         .tls_backend_preconfigured(tls()?)
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
         .timeout(CALL)
-        .retry(again)
         .user_agent(concat!("scrip/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|_| GatewayError::Unreadable("the HTTP client cannot be set up"))

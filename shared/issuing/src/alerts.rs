@@ -69,7 +69,7 @@ impl Desk {
     async fn watch_pools(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
         for pool in self.store.pools().await? {
             let enough = u64::from(pool.low_stock_threshold);
-            let mut free = self.store.free_cards(&pool, Some(enough)).await?;
+            let mut free = self.store.free_cards(&pool, context.now.date(), Some(enough)).await?;
             if pool.source == Source::Buffer {
                 let refilled = self.refill(&pool, free, context).await?;
                 watched.refilled += refilled.delivered;

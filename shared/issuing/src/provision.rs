@@ -74,6 +74,8 @@ pub(crate) struct Job<'a> {
 pub(crate) enum Tried {
     Done(Box<Issued>),
     Rejected(Rejection),
+    /// The supplier has said no: that is final.
+    Refused(Rejection),
     /// Nothing is set aside; try again.
     Again(String),
 }
@@ -87,6 +89,7 @@ impl Desk {
             let trouble = match Box::pin(self.attempt(wish, context, &mut effort)).await? {
                 Tried::Done(issued) => return Ok(*issued),
                 Tried::Again(why) => why,
+                Tried::Refused(rejection) => return Err(rejection.into()),
                 Tried::Rejected(rejection) => {
                     if let Some(found) = self.replay(wish, context, effort.tries()).await? {
                         return Ok(found);

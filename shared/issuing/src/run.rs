@@ -357,7 +357,7 @@ impl<'a> Run<'a> {
         self.machine.spend.take_held();
         self.desk.first_ask(pending, self.job.context, self.tries).await.map(|tried| match tried {
             Ok(issued) => Some(Tried::Done(Box::new(issued))),
-            Err(rejection) => Some(Tried::Rejected(rejection)),
+            Err(rejection) => Some(Tried::Refused(rejection)),
         })
     }
 }

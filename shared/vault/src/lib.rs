@@ -84,7 +84,7 @@ impl Vault {
 
     /// How a card is known again.
     pub fn card_id(&self, card: &PlainCard) -> Option<CardId> {
-        Some(CardId::of(self.digest("card", card.identity()?)?))
+        Some(CardId::of(self.digest("card", &card.identity()?)?))
     }
 
     /// How a registered redemption code is known again.

@@ -64,7 +64,8 @@ impl OpenAccount {
     }
 
     /// The decision.
-    pub fn decide(&self, parent: &Account, context: &Context) -> Result<Account, Rejection> {
+    pub fn decide(&self, above: &Whole, context: &Context) -> Result<Account, Rejection> {
+        let parent = &above.account;
         if self.kind.parent() != Some(parent.kind()) {
             return Err(Rejection::WrongParent);
         }
@@ -73,11 +74,12 @@ impl OpenAccount {
         }
         let currency = parent.currency;
         let threshold = exact(self.low_credit_threshold, currency)?;
-        let mut above = parent.above.clone();
+        let mut ancestors = parent.above.clone();
         if parent.kind() != Kind::Platform {
-            above.push(parent.id.clone());
+            ancestors.push(parent.id.clone());
         }
         let mode = self.mode.unwrap_or(Mode::Shared);
+        let shared = self.kind == Kind::Campaign && mode == Mode::Shared;
         let opened = Opened {
             fingerprint: self.fingerprint(),
             request: context.request.clone(),
@@ -85,11 +87,13 @@ impl OpenAccount {
             low_credit_threshold: threshold,
             mode,
             slices: self.slices,
+            brands: self.brands.clone(),
+            available: if shared { above.available() } else { Money::ZERO },
         };
         Ok(Account {
             id: self.id(),
             parent: Some(parent.id.clone()),
-            above,
+            above: ancestors,
             name: self.name.clone(),
             currency,
             mode,
@@ -148,6 +152,12 @@ impl ChangeAccount {
         if let Some(threshold) = exact(self.low_credit_threshold, account.currency)? {
             account.low_credit_threshold = Some(threshold);
         }
+        if self.brands.is_some() && account.kind() != Kind::Agency {
+            return Err(Rejection::NoAgency);
+        }
+        if self.mode.is_some() && account.kind() != Kind::Campaign {
+            return Err(Rejection::NoCampaign);
+        }
         if let Some(brands) = &self.brands {
             account.brands = Some(brands.clone());
         }
@@ -158,9 +168,6 @@ impl ChangeAccount {
             account.slices = slices;
         }
         if let Some(mode) = self.mode.filter(|mode| *mode != account.mode) {
-            if account.kind() != Kind::Campaign {
-                return Err(Rejection::NoCampaign);
-            }
             if !whole.available().is_zero() || around.reserved {
                 return Err(Rejection::AccountNotEmpty);
             }

@@ -166,6 +166,10 @@ pub struct Opened {
     pub mode: Mode,
     /// The number of slices it was given.
     pub slices: u8,
+    /// The brands it was given.
+    pub brands: Option<BTreeSet<BrandId>>,
+    /// What it could spend: of a campaign that shares its client's credit, what that had.
+    pub available: Money,
 }
 
 /// An account: what is known of it, and its first slice (both are one item).
@@ -249,6 +253,8 @@ impl Account {
             low_credit_threshold: None,
             mode: Mode::Isolated,
             slices: 1,
+            brands: None,
+            available: Money::ZERO,
         };
         Some(Self {
             id: AccountId::platform(),

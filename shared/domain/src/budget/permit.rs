@@ -25,8 +25,10 @@ pub enum Action {
     Register,
     /// Have a card issued on its credit.
     Provision,
-    /// Read a redemption of it, and see the card.
+    /// Read a redemption of it.
     ReadRedemption,
+    /// See the card of a redemption of it.
+    Reveal,
     /// Brands, pools, cards, inventory and profit; not about one account.
     Catalogue,
     /// Alerts; not about one account.
@@ -51,20 +53,28 @@ pub fn scope(actor: &Actor, action: Action) -> Result<Scope, Denial> {
         | Action::Allocate
         | Action::Register
         | Action::Provision
-        | Action::ReadRedemption => true,
+        | Action::ReadRedemption
+        | Action::Reveal => true,
         Action::GrantBrands | Action::Catalogue | Action::Alerts => false,
     };
-    let service = matches!(action, Action::Provision | Action::ReadRedemption);
+    let service = matches!(action, Action::Provision | Action::ReadRedemption | Action::Reveal);
     let staff = matches!(action, Action::Read | Action::ReadRedemption | Action::Alerts);
     match actor.role {
         Role::Admin => Ok(Scope::All),
         Role::Staff if staff => Ok(Scope::All),
         Role::Service if service && actor.scopes.contains("giftcard:provision") => Ok(Scope::All),
-        Role::Agency | Role::Client if within => Ok(Scope::Within),
+        // An agency opens clients, a client campaigns; nobody else but admins opens anything.
+        Role::Agency if within => opens(action, Kind::Client),
+        Role::Client if within => opens(action, Kind::Campaign),
         Role::Staff | Role::Service | Role::Agency | Role::Client | Role::Customer | Role::System => {
             Err(Denial::Forbidden)
         }
     }
+}
+
+fn opens(action: Action, allowed: Kind) -> Result<Scope, Denial> {
+    let other = matches!(action, Action::Open(kind) if kind != allowed);
+    if other { Err(Denial::Forbidden) } else { Ok(Scope::Within) }
 }
 
 /// The account that an agency or client acts for; a token for another kind of account acts for none.
@@ -96,6 +106,7 @@ pub fn permit(actor: &Actor, action: Action, account: &Account) -> Result<(), De
         | Action::Register
         | Action::Provision
         | Action::ReadRedemption
+        | Action::Reveal
         | Action::Catalogue
         | Action::Alerts => Ok(()),
     }

@@ -55,9 +55,15 @@ impl fmt::Debug for PlainCard {
 }
 
 impl PlainCard {
-    /// What makes it this card and no other: its code, else its address.
-    pub fn identity(&self) -> Option<&str> {
-        self.parts.get(&Part::Code).or_else(|| self.parts.get(&Part::Url)).map(String::as_str)
+    /// What makes it this card and no other: its code, else its PIN and its address together (many cards of a product
+    /// may share an address).
+    pub fn identity(&self) -> Option<String> {
+        let part = |part| self.parts.get(&part).cloned();
+        match (part(Part::Code), part(Part::Pin), part(Part::Url)) {
+            (Some(code), ..) => Some(code),
+            (None, Some(pin), url) => Some(format!("{pin}|{}", url.unwrap_or_default())),
+            (None, None, url) => url,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod tremendous;
 
 use crate::config::SetupError;
 use crate::error::{Forged, GatewayError, VerifyError};
-use crate::http_client::client;
+use crate::http_client::{client, once};
 use domain::currency::Currency;
 use domain::giftcard::Supplier;
 use domain::giftcard::card::PlainCard;
@@ -118,6 +118,7 @@ impl Suppliers {
                 let secret = look("SCRIP_RELOADLY_CLIENT_SECRET").ok_or(missing)?;
                 Some(Arc::new(Reloadly {
                     http: http.clone(),
+                    orders: once()?,
                     base_url: base("SCRIP_RELOADLY_BASE_URL", "https://giftcards.reloadly.com"),
                     auth_url: base("SCRIP_RELOADLY_AUTH_URL", "https://auth.reloadly.com"),
                     client_id,

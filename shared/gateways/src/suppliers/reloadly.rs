@@ -36,6 +36,8 @@ const TOLERANCE_SECONDS: i64 = 300;
 /// Reloadly, as we are known there.
 pub(super) struct Reloadly {
     pub(super) http: Client,
+    /// Sends an order once: what a repetition is answered is not documented.
+    pub(super) orders: Client,
     pub(super) base_url: String,
     pub(super) auth_url: String,
     pub(super) client_id: String,
@@ -134,7 +136,7 @@ impl Reloadly {
         ]);
         let body = serde_json::to_string(&fields)
             .map_err(|_| GatewayError::Unreadable("the order cannot be written"))?;
-        let request = signed_in(self.http.post(format!("{}/orders", self.base_url)), token);
+        let request = signed_in(self.orders.post(format!("{}/orders", self.base_url)), token);
         let answer = call(request.header("content-type", "application/json").body(body)).await?;
         serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no transaction"))
     }
@@ -160,6 +162,7 @@ impl Reloadly {
         let card = cards.first().ok_or(GatewayError::Unreadable("it holds no card"))?;
         let parts = [
             (Part::Code, plain(card.card_number.as_deref())),
+            (Part::Number, plain(card.card_number.as_deref())),
             (Part::Pin, plain(card.pin_code.as_deref())),
             (Part::Url, plain(card.redemption_url.as_deref())),
         ];
@@ -167,7 +170,7 @@ impl Reloadly {
             parts.into_iter().filter_map(|(part, text)| Some((part, text?))).collect();
         let card = PlainCard { parts, expires_on: None };
         if card.identity().is_none() {
-            return Err(GatewayError::Unreadable("the card has neither number nor address"));
+            return Err(GatewayError::Unreadable("the card has neither number, PIN nor address"));
         }
         let paid = plain(found.amount.as_deref())
             .filter(|_| found.currency_code.as_deref() == Some(currency.code()));
@@ -175,6 +178,20 @@ impl Reloadly {
     }
 
     async fn ask(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
+        match self.ask_once(order).await {
+            // The token may have been withdrawn: with a fresh one, once more.
+            Err(GatewayError::Refused { status: 401 | 403, .. }) => *self.token.lock().await = None,
+            answer => return answer,
+        }
+        match self.ask_once(order).await {
+            Err(GatewayError::Refused { status: 401 | 403, .. }) if !order.again => {
+                Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ask_once(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
         let token = self.token().await?;
         if order.again || order.look_only {
             if let Some(found) = self.find(&order.reference, &token).await? {
@@ -186,12 +203,9 @@ impl Reloadly {
         }
         match self.place(order, &token).await {
             Ok(found) => self.outcome(&found, order.currency, &token).await,
-            Err(GatewayError::Refused { status: 401 | 403, .. }) if !order.again => {
-                *self.token.lock().await = None;
-                Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
-            }
+            Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
             Err(GatewayError::Refused { code, .. }) => {
-                // It may be refused because it was taken before (the client repeats calls that broke off).
+                // It may be refused because it was taken before.
                 if let Some(found) = self.find(&order.reference, &token).await? {
                     return self.outcome(&found, order.currency, &token).await;
                 }

@@ -17,7 +17,7 @@ use domain::budget::allocate::{Direction, Transfer, Whole};
 use domain::budget::change::{Around, ChangeAccount, OpenAccount, added};
 use domain::budget::ids::AccountId;
 use domain::budget::key::LIMIT_SECONDS;
-use domain::budget::{Account, Kind, Status};
+use domain::budget::{Account, Status};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::money::Money;
@@ -154,11 +154,8 @@ impl Store {
                 let replayed = known.opened.request != context.request;
                 return Ok((known, replayed));
             }
-            let parent = if open.parent.kind() == Kind::Platform {
-                self.platform(context).await?
-            } else {
-                self.account(&open.parent).await?.ok_or(Rejection::AccountNotFound)?
-            };
+            let mut found = self.whole_accounts(std::slice::from_ref(&open.parent), context).await?;
+            let parent = found.remove(&open.parent).ok_or(Rejection::AccountNotFound)?;
             let account = open.decide(&parent, context)?;
             let listed = keys::listed_child(&open.parent, account.created_at, &account.id);
             let mut item = Attributes::default().text("account_id", &account.id).0;

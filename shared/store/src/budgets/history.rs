@@ -22,20 +22,26 @@ pub struct BudgetPage {
 }
 
 impl Store {
-    /// Up to `limit` movements of an account before a place, newest first, after passing over `skip`; those of one
-    /// campaign alone, if one is named.
+    /// Up to `limit` movements of an account before a place, newest first, after passing over `skip`; with them, of a
+    /// campaign, what it has spent of its client's credit.
     pub async fn budget_history(
         &self,
         account: &AccountId,
-        campaign: Option<&AccountId>,
+        campaign: Option<(&AccountId, &AccountId)>,
         before: Option<&str>,
         (skip, limit): (u16, u16),
     ) -> Result<BudgetPage, StoreError> {
         let wanted = usize::from(skip) + usize::from(limit);
         let mut found: Vec<(String, BudgetEntry)> = Vec::new();
-        let reads = keys::budget_partitions(account)
-            .into_iter()
-            .map(|partition| async move { self.newest_in(&partition, campaign, before, wanted + 1).await });
+        // A campaign's spends of its client's credit stand among its client's.
+        let own = keys::budget_partitions(account).into_iter().map(|partition| (partition, None));
+        let shared = campaign.map(|(client, campaign)| {
+            keys::budget_partitions(client).into_iter().map(move |partition| (partition, Some(campaign)))
+        });
+        let mut reads = Vec::new();
+        for (partition, campaign) in own.chain(shared.into_iter().flatten()) {
+            reads.push(async move { self.newest_in(&partition, campaign, before, wanted + 1).await });
+        }
         for page in futures::future::try_join_all(reads).await? {
             found.extend(page);
         }

@@ -45,10 +45,9 @@ impl Store {
         let shards = domain::giftcard::shards_for(
             pool.stocked.saturating_add(u64::try_from(cards.len()).unwrap_or(u64::MAX)),
         );
-        // The count says where to look: it is raised first, so no card can lie where nobody looks.
-        if !cards.is_empty() {
-            self.note_stocked(&pool.id, i64::try_from(cards.len()).unwrap_or(0)).await?;
-        }
+        // Where to look is raised first, so no card can lie where nobody looks.
+        self.spread(pool, shards).await?;
+        let shards = shards.max(pool.shards);
         let mut import = Import::default();
         // Four at once: more would only wait for each other.
         for group in cards.chunks(4 * BATCH) {
@@ -61,9 +60,8 @@ impl Store {
                 import.known.extend(done.known);
             }
         }
-        let refused = i64::try_from(import.known.len()).unwrap_or(0);
-        if refused > 0 {
-            self.note_stocked(&pool.id, -refused).await?;
+        if import.accepted > 0 {
+            self.note_stocked(&pool.id, import.accepted).await?;
         }
         Ok(import)
     }

@@ -16,6 +16,7 @@ use domain::giftcard::{Brand, Pool, Source};
 use domain::ids::RequestId;
 use domain::money::Money;
 use domain::rejection::Rejection;
+use domain::time::Date;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -161,8 +162,8 @@ impl Store {
         Ok((keys, found))
     }
 
-    /// How many free cards a pool has; counts no further than `limit`, if there is one.
-    pub async fn free_cards(&self, pool: &Pool, limit: Option<u64>) -> Result<u64, StoreError> {
+    /// How many free cards a pool has that are worth something today; counts no further than `limit`, if there is one.
+    pub async fn free_cards(&self, pool: &Pool, today: Date, limit: Option<u64>) -> Result<u64, StoreError> {
         let mut count = 0;
         for shard in 0..pool.shards {
             let list = keys::free_cards(&pool.id, shard);
@@ -175,7 +176,9 @@ impl Store {
                             .query()
                             .table_name(&self.table)
                             .key_condition_expression("pk = :list")
+                            .filter_expression("attribute_not_exists(expires_on) OR expires_on >= :today")
                             .expression_attribute_values(":list", AttributeValue::S(list.clone()))
+                            .expression_attribute_values(":today", AttributeValue::S(today.to_string()))
                             .select(Select::Count)
                             .set_exclusive_start_key(from.clone())
                             .send()
@@ -196,26 +199,46 @@ impl Store {
         Ok(count)
     }
 
-    /// A pool is given more cards, or fewer than was thought.
-    pub(crate) async fn note_stocked(&self, pool: &PoolId, more: i64) -> Result<(), StoreError> {
+    /// A pool is spread over so many shards from now on; never over fewer.
+    pub(crate) async fn spread(&self, pool: &Pool, shards: u8) -> Result<(), StoreError> {
+        if shards <= pool.shards {
+            return Ok(());
+        }
         let mut effort = Effort::new(self.patience);
         loop {
             let sent = self
-                .update(&keys::pool(pool), |update| {
+                .update(&keys::pool(&pool.id), |update| {
                     update
-                        .update_expression("SET stocked = stocked + :more")
-                        .condition_expression("attribute_exists(pk)")
-                        .expression_attribute_values(":more", number(more))
+                        .update_expression("SET shards = :shards")
+                        .condition_expression("attribute_exists(pk) AND shards < :shards")
+                        .expression_attribute_values(":shards", number(shards))
                 })
                 .await?;
-            self.known.pools.forget(pool);
+            self.known.pools.forget(&pool.id);
             match sent {
-                // Counted twice is harmless: it only says over how many shards to spread.
-                Sent::Done(_) | Sent::Refused(_) | Sent::Unknown(_) => return Ok(()),
+                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
                 Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Busy(_) => {}
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
+    }
+
+    /// A pool has been given more cards: a count that only says over how many shards it is worth being spread.
+    pub(crate) async fn note_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
+        let noted = self
+            .update(&keys::pool(pool), |update| {
+                update
+                    .update_expression("SET stocked = stocked + :more")
+                    .condition_expression("attribute_exists(pk)")
+                    .expression_attribute_values(":more", number(more))
+            })
+            .await?;
+        self.known.pools.forget(pool);
+        if let Sent::Busy(why) | Sent::Unknown(why) = noted {
+            tracing::debug!(why, "how many cards a pool was given is not counted");
+        }
+        Ok(())
     }
 }
 

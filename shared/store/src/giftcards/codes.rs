@@ -57,23 +57,90 @@ impl Store {
         Ok(known)
     }
 
-    /// A registered code, and how often this address has tried a wrong one in this period.
-    pub async fn registered(
-        &self,
-        id: &CodeId,
-        tries: &str,
-    ) -> Result<(Option<Registered>, u64), StoreError> {
-        let wanted = [keys::code(id), keys::tries(tries)];
-        let found = self.patiently(|| self.batch(&wanted)).await?;
-        let [code, tries] = wanted;
-        let registered = found.get(&code).map(from_item).transpose()?;
-        let count = found.get(&tries).map(|item| Reader::new(item, "count of tries").count("n"));
-        Ok((registered, count.transpose()?.unwrap_or(0)))
+    /// A registered code.
+    pub async fn registered(&self, id: &CodeId) -> Result<Option<Registered>, StoreError> {
+        let item = self.patiently(|| self.get(keys::code(id))).await?;
+        item.map(|item| from_item(&item)).transpose()
     }
 
-    /// Counts a try of an address.
-    pub async fn count_try(&self, tries: &str, until: Timestamp) -> Result<u64, StoreError> {
-        self.count_up(&keys::tries(tries), until, u64::MAX).await.map(|count| count.unwrap_or(u64::MAX))
+    /// How often something was tried in this period.
+    pub async fn tries(&self, tries: &str) -> Result<u64, StoreError> {
+        let item = self.patiently(|| self.get(keys::tries(tries))).await?;
+        item.map_or(Ok(0), |item| Reader::new(&item, "count of tries").count("n"))
+    }
+
+    /// Counts several tries at once.
+    pub async fn count_tries(&self, tries: &str, more: u64, until: Timestamp) -> Result<(), StoreError> {
+        let sent = self
+            .update(&keys::tries(tries), |update| {
+                update
+                    .update_expression("SET expires_at = :until ADD n :more")
+                    .expression_attribute_values(":until", number(until.millis() / 1_000))
+                    .expression_attribute_values(":more", number(more))
+            })
+            .await?;
+        if let Sent::Busy(why) | Sent::Unknown(why) = sent {
+            tracing::warn!(why, "tries are not counted");
+        }
+        Ok(())
+    }
+
+    /// Lets an address try a code: false if it has tried `wrong` wrong ones, or has `open` tries under way.
+    pub async fn begin_try(
+        &self,
+        tries: &str,
+        (wrong, open): (u64, u64),
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut effort = Effort::new(self.patience);
+        loop {
+            let sent = self
+                .update(&keys::tries(tries), |update| {
+                    update
+                        .update_expression("SET expires_at = :until, n = if_not_exists(n, :none) ADD #open :one")
+                        .condition_expression(
+                            "(attribute_not_exists(n) OR n < :wrong) AND (attribute_not_exists(#open) OR #open < :open)",
+                        )
+                        .expression_attribute_names("#open", "open")
+                        .expression_attribute_values(":until", number(until.millis() / 1_000))
+                        .expression_attribute_values(":none", number(0))
+                        .expression_attribute_values(":one", number(1))
+                        .expression_attribute_values(":wrong", number(wrong))
+                        .expression_attribute_values(":open", number(open))
+                })
+                .await?;
+            match sent {
+                Sent::Done(_) => return Ok(true),
+                Sent::Refused(_) => return Ok(false),
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        }
+    }
+
+    /// A try has ended; gives how many wrong ones there were, with this.
+    pub async fn end_try(&self, tries: &str, was_wrong: bool) -> Result<u64, StoreError> {
+        let mut effort = Effort::new(self.patience);
+        loop {
+            let sent = self
+                .update(&keys::tries(tries), |update| {
+                    update
+                        .update_expression("ADD #open :less, n :wrong")
+                        .expression_attribute_names("#open", "open")
+                        .expression_attribute_values(":less", number(-1))
+                        .expression_attribute_values(":wrong", number(u8::from(was_wrong)))
+                })
+                .await?;
+            match sent {
+                Sent::Done(item) | Sent::Refused(item) => {
+                    return Reader::new(&item.unwrap_or_default(), "count of tries").count("n");
+                }
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        }
     }
 
     /// Counts a redemption of a campaign; false if there were more than `most` in this period.

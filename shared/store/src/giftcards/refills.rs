@@ -93,8 +93,7 @@ impl Store {
 
     /// The supplier has delivered: the card lies in the pool, or is known already (then it is not put in again).
     pub async fn finish_refill(&self, refill: &Refill, pool: &Pool, card: &Card) -> Result<bool, StoreError> {
-        self.note_stocked(&pool.id, 1).await?;
-        let free = place(card, pool, domain::giftcard::shards_for(pool.stocked.saturating_add(1)));
+        let free = place(card, pool, pool.shards);
         let writes = vec![
             self.ended(refill, "DONE")?,
             self.new_put(giftcard::card_to_item(card))?,
@@ -103,7 +102,10 @@ impl Store {
         let mut effort = Effort::new(self.patience);
         loop {
             match self.transact(writes.clone()).await? {
-                Sent::Done(_) => return Ok(true),
+                Sent::Done(_) => {
+                    self.note_stocked(&pool.id, 1).await?;
+                    return Ok(true);
+                }
                 Sent::Refused(refused) if refused.iter().any(|(at, _)| *at == 0) => return Ok(false),
                 Sent::Refused(_) => {
                     self.transact(vec![self.ended(refill, "KNOWN")?]).await?;

@@ -14,7 +14,7 @@ use domain::fingerprint::Fingerprint;
 use domain::ids::RequestId;
 use domain::money::Money;
 use domain::text::FreeText;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of an account, without its slice and version.
 pub(crate) fn facts(account: &Account) -> Attributes {
@@ -47,6 +47,11 @@ pub(crate) fn to_item(account: &Account) -> Item {
         .text("name", account.opened.name.as_str())
         .text("mode", account.opened.mode.as_str())
         .number("slices", account.opened.slices);
+    let opened = opened.number("available", account.opened.available);
+    let opened = match &account.opened.brands {
+        Some(brands) => opened.with("brands", AttributeValue::L(brands.iter().map(text).collect())),
+        None => opened,
+    };
     let opened = match account.opened.low_credit_threshold {
         Some(threshold) => opened.number("low_credit_threshold", threshold),
         None => opened,
@@ -168,13 +173,17 @@ fn small(reader: &Reader<'_>, name: &str) -> Result<u8, StoreError> {
     u8::try_from(reader.count(name)?).map_err(|_| reader.corrupt(name))
 }
 
+fn brands(reader: &Reader<'_>) -> Result<Option<BTreeSet<BrandId>>, StoreError> {
+    let brands = reader.texts("brands")?.into_iter().map(BrandId::parse);
+    let brands = brands.collect::<Result<_, _>>().map_err(|_| reader.corrupt("brands"))?;
+    Ok(reader.has("brands").then_some(brands))
+}
+
 /// Reads an account.
 pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
     let reader = Reader::new(item, "budget account");
     let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;
     let above = reader.texts("above")?.into_iter().map(AccountId::parse);
-    let brands = reader.texts("brands")?.into_iter().map(BrandId::parse);
-    let brands = brands.collect::<Result<_, _>>().map_err(|_| reader.corrupt("brands"))?;
     Ok(Account {
         id: reader.parse("account_id", AccountId::parse)?,
         parent: reader.maybe("parent_id", AccountId::parse)?,
@@ -184,7 +193,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         mode: reader.parse("mode", Mode::parse)?,
         slices: small(&reader, "slices")?,
         low_credit_threshold: maybe_money(&reader, "low_credit_threshold")?,
-        brands: reader.has("brands").then_some(brands),
+        brands: brands(&reader)?,
         card_price: maybe_money(&reader, "card_price")?,
         created_at: reader.instant("created_at")?,
         updated_at: reader.instant("updated_at")?,
@@ -195,6 +204,8 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
             low_credit_threshold: maybe_money(&opened, "low_credit_threshold")?,
             mode: opened.parse("mode", Mode::parse)?,
             slices: small(&opened, "slices")?,
+            brands: brands(&opened)?,
+            available: opened.money("available")?,
         },
         version: reader.count("version")?,
         copied: reader.count("copied")?,

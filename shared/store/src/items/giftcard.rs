@@ -72,6 +72,7 @@ pub(crate) fn pool_to_item(pool: &Pool) -> Item {
         .text("pool_type", pool.source.as_str())
         .number("cost_per_card", pool.cost_per_card)
         .number("low_stock_threshold", pool.low_stock_threshold)
+        .number("shards", pool.shards)
         .number("stocked", pool.stocked)
         .text("created_at", pool.created_at)
         .text("fp", pool.fingerprint.as_str())
@@ -93,7 +94,7 @@ pub(crate) fn pool_from_item(item: &Item) -> Result<Pool, StoreError> {
         source: reader.parse("pool_type", Source::pool)?,
         cost_per_card: reader.money("cost_per_card")?,
         low_stock_threshold: u32::try_from(threshold).map_err(|_| reader.corrupt("low_stock_threshold"))?,
-        shards: domain::giftcard::shards_for(stocked),
+        shards: u8::try_from(reader.count("shards")?).map_err(|_| reader.corrupt("shards"))?,
         stocked,
         created_at: reader.instant("created_at")?,
         fingerprint: Fingerprint::stored(reader.text("fp")?),
