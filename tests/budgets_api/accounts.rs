@@ -170,6 +170,7 @@ async fn a_mode_changes_only_with_nothing_available_or_reserved() {
         (changed.text("/funded_by"), changed.raw("available")),
         (agency.client.clone(), "100.00".into())
     );
+    world.clock.advance(std::time::Duration::from_secs(1));
     agency.provision("CODE-1").await.expect(201);
     assert_eq!(agency.stands(&agency.client).await, ["75.00", "0.00", "25.00"]);
     assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "0.00", "25.00"]);

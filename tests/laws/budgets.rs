@@ -266,6 +266,107 @@ fn money(units: u64) -> Money {
     Money::try_new(Decimal::from(units)).unwrap()
 }
 
+fn units(amount: Money) -> u64 {
+    u64::try_from(amount.value()).unwrap()
+}
+
+/// One who sets credit aside, with what they wish for.
+struct Wisher {
+    wish: u64,
+    cause: Cause,
+    spend: Spend,
+}
+
+/// Slices without a table, and those who spend from them.
+struct Counter {
+    available: Vec<u64>,
+    running: Vec<Wisher>,
+    spent: u64,
+}
+
+impl Counter {
+    fn new(slices: &[u64], wishes: &[u64]) -> Self {
+        let count = u8::try_from(slices.len()).unwrap();
+        let running = wishes.iter().enumerate().map(|(n, wish)| {
+            let cause = Cause::stored(format!("redemption:{n}"));
+            Wisher { wish: *wish, spend: Spend::new(money(*wish), &cause, count), cause }
+        });
+        Self { available: slices.to_vec(), running: running.collect(), spent: 0 }
+    }
+
+    fn held(&self) -> u64 {
+        self.running.iter().flat_map(|w| w.spend.held().values()).map(|m| units(*m)).sum()
+    }
+
+    /// What others than this one hold of each slice.
+    fn held_by_others(&self, at: usize) -> Vec<u64> {
+        let others = || self.running.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, w)| w);
+        let of = |slice: usize| {
+            let slice = u8::try_from(slice).unwrap();
+            others().filter_map(|w| w.spend.held().get(&slice)).map(|m| units(*m)).sum()
+        };
+        (0..self.available.len()).map(of).collect()
+    }
+
+    fn seen(&self, undecided: &[u64]) -> Vec<Seen> {
+        let each = self.available.iter().zip(undecided).enumerate();
+        each.map(|(n, (available, undecided))| Seen {
+            slice: u8::try_from(n).unwrap(),
+            available: money(*available),
+            undecided: money(*undecided),
+            full: false,
+        })
+        .collect()
+    }
+
+    fn give_back(&mut self, at: usize) {
+        for (slice, amount) in self.running[at].spend.take_held() {
+            self.available[usize::from(slice)] += units(amount);
+        }
+    }
+
+    /// One step of one of them; who has ended leaves.
+    fn turn(&mut self, at: usize) -> Result<(), TestCaseError> {
+        let undecided = self.held_by_others(at);
+        let wish = self.running[at].wish;
+        match self.running[at].spend.next().clone() {
+            Step::Reserve { slice, amount } => {
+                let there = &mut self.available[usize::from(slice)];
+                if *there >= units(amount) {
+                    *there -= units(amount);
+                    self.running[at].spend.reserved(slice, amount);
+                } else {
+                    self.running[at].spend.refused();
+                }
+            }
+            Step::Survey => {
+                let seen = self.seen(&undecided);
+                self.running[at].spend.surveyed(&seen);
+            }
+            Step::Covered => {
+                let held: Money = self.running[at].spend.held().values().copied().sum();
+                prop_assert_eq!(held, money(wish));
+                self.spent += wish;
+                self.running.remove(at);
+            }
+            Step::Wait => {
+                self.give_back(at);
+                let count = u8::try_from(self.available.len()).unwrap();
+                let wisher = &mut self.running[at];
+                wisher.spend = Spend::new(money(wish), &wisher.cause, count);
+            }
+            Step::Short { .. } => {
+                self.give_back(at);
+                // Nobody else held what would have sufficed.
+                let reach = self.available.iter().sum::<u64>() + undecided.iter().sum::<u64>();
+                prop_assert!(reach < wish, "{} < {}", reach, wish);
+                self.running.remove(at);
+            }
+        }
+        Ok(())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -276,92 +377,15 @@ proptest! {
         turns in prop::collection::vec(0..6_usize, 0..200),
     ) {
         let total: u64 = slices.iter().sum();
-        let mut available: Vec<u64> = slices.clone();
-        let mut running: Vec<(u64, Spend, u8)> = wishes
-            .iter()
-            .enumerate()
-            .map(|(n, wish)| {
-                let cause = Cause::stored(format!("redemption:{n}"));
-                (*wish, Spend::new(money(*wish), &cause, u8::try_from(slices.len()).unwrap()), 0)
-            })
-            .collect();
-        let mut spent = 0;
+        let mut counter = Counter::new(&slices, &wishes);
         // Turns by chance, then everyone in turn until all are done.
         for turn in turns.into_iter().chain((0..4_000).map(|n| n % 6)) {
-            if running.is_empty() {
+            if counter.running.is_empty() {
                 break;
             }
-            let at = turn % running.len();
-            let held_by_others: Vec<u64> = (0..slices.len())
-                .map(|slice| {
-                    let slice = u8::try_from(slice).unwrap();
-                    let others = running.iter().enumerate().filter(|(n, _)| *n != at);
-                    others.filter_map(|(_, (_, spend, _))| spend.held().get(&slice)).map(|m| {
-                        u64::try_from(m.value()).unwrap()
-                    }).sum()
-                })
-                .collect();
-            let (wish, spend, _) = &mut running[at];
-            let done = match spend.next().clone() {
-                Step::Reserve { slice, amount } => {
-                    let amount_units = u64::try_from(amount.value()).unwrap();
-                    if available[usize::from(slice)] >= amount_units {
-                        available[usize::from(slice)] -= amount_units;
-                        spend.reserved(slice, amount);
-                    } else {
-                        spend.refused();
-                    }
-                    false
-                }
-                Step::Survey => {
-                    let seen: Vec<Seen> = available
-                        .iter()
-                        .enumerate()
-                        .map(|(n, units)| Seen {
-                            slice: u8::try_from(n).unwrap(),
-                            available: money(*units),
-                            undecided: money(held_by_others[n]),
-                            full: false,
-                        })
-                        .collect();
-                    spend.surveyed(&seen);
-                    false
-                }
-                Step::Covered => {
-                    let held: Money = spend.held().values().copied().sum();
-                    prop_assert_eq!(held, money(*wish));
-                    spent += *wish;
-                    true
-                }
-                Step::Wait => {
-                    for (slice, amount) in spend.take_held() {
-                        available[usize::from(slice)] += u64::try_from(amount.value()).unwrap();
-                    }
-                    let cause = Cause::stored(format!("redemption:{at}"));
-                    *spend = Spend::new(money(*wish), &cause, u8::try_from(slices.len()).unwrap());
-                    false
-                }
-                Step::Short { .. } => {
-                    // Nobody else held what would have sufficed.
-                    let held: u64 = spend.held().values().map(|m| u64::try_from(m.value()).unwrap()).sum();
-                    let reach = available.iter().sum::<u64>() + held + held_by_others.iter().sum::<u64>();
-                    prop_assert!(reach < *wish, "{} < {}", reach, wish);
-                    for (slice, amount) in spend.take_held() {
-                        available[usize::from(slice)] += u64::try_from(amount.value()).unwrap();
-                    }
-                    true
-                }
-            };
-            if done {
-                running.remove(at);
-            }
-            let held: u64 = running
-                .iter()
-                .flat_map(|(_, spend, _)| spend.held().values())
-                .map(|m| u64::try_from(m.value()).unwrap())
-                .sum();
-            prop_assert_eq!(available.iter().sum::<u64>() + held + spent, total);
+            counter.turn(turn % counter.running.len())?;
+            prop_assert_eq!(counter.available.iter().sum::<u64>() + counter.held() + counter.spent, total);
         }
-        prop_assert!(running.is_empty(), "everyone ends");
+        prop_assert!(counter.running.is_empty(), "everyone ends");
     }
 }

@@ -13,6 +13,7 @@ pub mod model;
 pub mod plan;
 pub mod process;
 pub mod shop;
+mod simulated_table;
 pub mod simulation;
 pub mod world;
 

@@ -7,6 +7,7 @@
 //! rejected, a rejected transaction is billed, a partition key takes 1 000 write units a second.
 
 use crate::plan::Plan;
+use crate::simulated_table::{Item, Table, Time, money};
 use domain::budget::ids::{CardId, PoolId};
 use domain::budget::slice::MAX_PENDING;
 use domain::budget::spend::{self, Seen, Spend};
@@ -15,12 +16,8 @@ use domain::giftcard::Source;
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::provision::{Provision, Step};
 use domain::money::Money;
-use rust_decimal::Decimal;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
-
-/// Microseconds.
-type Time = u64;
+use std::collections::{BinaryHeap, HashMap};
 
 /// How a spend pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,31 +58,6 @@ pub struct Measured {
     pub most_pending: usize,
 }
 
-/// An item: a slice, or something that one spend alone writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Item {
-    Slice(u8),
-    Card(u64),
-    Own(u64, u8),
-}
-
-/// The side of the table.
-struct Table {
-    plan: Plan,
-    slices: Vec<(Money, HashSet<u64>)>,
-    /// Until when a transaction holds an item.
-    held: HashMap<Item, Time>,
-    /// Up to when the write units of a partition key are used up.
-    served: HashMap<Item, Time>,
-    cards: HashSet<u64>,
-    next_card: u64,
-    billed: u64,
-    wasted: u64,
-    writes: u64,
-    rejected: u64,
-    most_pending: usize,
-}
-
 /// What a caller does next.
 #[derive(Clone, Debug)]
 enum Next {
@@ -120,69 +92,12 @@ pub struct Simulation {
     took: Vec<Time>,
 }
 
-fn money(units: u64) -> Money {
-    Money::try_new(Decimal::from(units)).unwrap()
-}
-
-impl Table {
-    /// A plain write that arrives at `now`: true if it is served.
-    ///
-    /// A partition key is given a write unit each millisecond, and saves up a tenth of a second's; what is not there is
-    /// throttled. (DynamoDB saves up more, for minutes: this is the harsher model.)
-    fn plain(&mut self, item: Item, units: u64, now: Time) -> bool {
-        const SAVED: Time = 100_000;
-        self.writes += 1;
-        if self.held.get(&item).is_some_and(|until| *until > now) {
-            self.rejected += 1;
-            return false;
-        }
-        let free = self.served.get(&item).copied().unwrap_or(0).max(now.saturating_sub(SAVED));
-        if free + units * 1_000 > now.max(1_000) {
-            self.rejected += 1;
-            return false;
-        }
-        self.served.insert(item, free + units * 1_000);
-        self.billed += units;
-        true
-    }
-
-    /// A transaction that arrives at `now` and takes this long: true if nothing is in its way.
-    fn transaction(&mut self, items: &[(Item, u64)], now: Time, takes: Time) -> bool {
-        self.writes += 1;
-        let units: u64 = items.iter().map(|(_, units)| units).sum();
-        self.billed += units;
-        if items.iter().any(|(item, _)| self.held.get(item).is_some_and(|until| *until > now)) {
-            self.rejected += 1;
-            self.wasted += units;
-            return false;
-        }
-        for (item, _) in items {
-            self.held.insert(*item, now + takes);
-        }
-        true
-    }
-}
-
 impl Simulation {
     /// A table with credit and cards without end, and everyone about to begin.
     pub fn new(setting: Setting, plan: Plan) -> Self {
-        let slices = (0..setting.slices).map(|_| (money(1_000_000_000), HashSet::new())).collect();
-        let table = Table {
-            plan,
-            slices,
-            held: HashMap::new(),
-            served: HashMap::new(),
-            cards: (0..20_000).collect(),
-            next_card: 20_000,
-            billed: 0,
-            wasted: 0,
-            writes: 0,
-            rejected: 0,
-            most_pending: 0,
-        };
         let mut this = Self {
             setting,
-            table,
+            table: Table::new(setting.slices, plan),
             callers: Vec::new(),
             queue: BinaryHeap::new(),
             pending: HashMap::new(),

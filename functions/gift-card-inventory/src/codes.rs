@@ -127,8 +127,11 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
     reply::answer(StatusCode::CREATED, how, &body)
 }
 
+/// A code, and the number of its line.
+type Numbered = (u64, PlainCode);
+
 /// The codes of a file, each with its line, and what is wrong with the others.
-fn read_lines(body: &[u8]) -> Result<(Vec<(u64, PlainCode)>, Vec<LineReport>), Problem> {
+fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> {
     let (mut wanted, mut reports) = (Vec::new(), Vec::new());
     let mut file = File::open(body, &["code", "brand_id", "denomination"])?;
     while let Some(line) = file.next_line() {

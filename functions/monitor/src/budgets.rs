@@ -2,27 +2,40 @@
 //!
 //! **Invariant:** an attempt is judged by what stands at its cause's key, a supplier's order by what the supplier says.
 
-use crate::{Desk, Looked, POSTPONE_SECONDS, TIME};
+use crate::{Desk, Looked, POSTPONE_SECONDS, RUN_MILLIS};
 use domain::context::Context;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{DueBudget, StoreError, keys};
 
 /// How many one look at the index takes.
 const BATCH: u16 = 25;
 
+/// How long a run goes on with slices, which ask nobody, and with orders, whose suppliers may take seconds to answer.
+const SLICES: Duration = Duration::from_secs(20);
+const ORDERS: Duration = Duration::from_secs(30);
+
+/// What of the due is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Slices,
+    Orders,
+}
+
 pub(crate) async fn look(
     desk: &Desk,
-    (limit, started): (u32, Instant),
+    limit: u32,
     context: &Context,
     looked: &mut Looked,
 ) -> Result<(), StoreError> {
-    let mut left = limit;
-    for shard in 0..keys::DUE_SHARDS {
-        shard_of(desk, (shard, &mut left, started), context, looked).await?;
-    }
-    if started.elapsed() >= TIME {
-        return Ok(());
+    // A backlog in one shard must not keep the others waiting: each run begins with another. An outage of a supplier
+    // must not keep slices waiting: they come first.
+    let first = u8::try_from(context.now.millis() / RUN_MILLIS % i64::from(keys::DUE_SHARDS)).unwrap_or(0);
+    for (part, time) in [(Part::Slices, SLICES), (Part::Orders, ORDERS)] {
+        let (mut left, until) = (limit, Instant::now() + time);
+        for shard in (first..keys::DUE_SHARDS).chain(0..first) {
+            shard_of(desk, (shard, part), (&mut left, until), context, looked).await?;
+        }
     }
     match desk.issuing().watch(context).await {
         Ok(watched) => {
@@ -46,7 +59,8 @@ pub(crate) async fn look(
 
 async fn shard_of(
     desk: &Desk,
-    (shard, left, started): (u8, &mut u32, Instant),
+    (shard, part): (u8, Part),
+    (left, until): (&mut u32, Instant),
     context: &Context,
     looked: &mut Looked,
 ) -> Result<(), StoreError> {
@@ -64,11 +78,14 @@ async fn shard_of(
             return Ok(());
         }
         for due in fresh {
-            if *left == 0 || started.elapsed() >= TIME {
+            seen.insert(due.clone());
+            if matches!(due, DueBudget::Slice(..)) != (part == Part::Slices) {
+                continue;
+            }
+            if *left == 0 || Instant::now() >= until {
                 return Ok(());
             }
             *left -= 1;
-            seen.insert(due.clone());
             if let Err(error) = one(desk, &due, context, looked).await {
                 tracing::warn!(?due, %error, "cannot be dealt with now");
                 looked.breakdown.failed += 1;

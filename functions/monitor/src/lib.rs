@@ -30,7 +30,7 @@ const BATCH: u16 = 25;
 const RUN_MILLIS: i64 = 5 * 60 * 1_000;
 
 /// How long a run goes on before it leaves the rest to the next: gateways may take seconds to answer.
-const TIME: Duration = Duration::from_mins(1);
+const TIME: Duration = Duration::from_secs(40);
 
 /// How long what could not be dealt with is left alone.
 const POSTPONE_SECONDS: u32 = 900;
@@ -151,7 +151,7 @@ pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Look
     for shard in (first..keys::DUE_SHARDS).chain(0..first) {
         shard_of(desk, (shard, wanted.limit, started), &context, &mut looked).await?;
     }
-    budgets::look(desk, (wanted.limit, started), &context, &mut looked).await?;
+    budgets::look(desk, wanted.limit, &context, &mut looked).await?;
     looked.success = looked.breakdown.failed == 0;
     looked.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Breakdown { topups, reports, attempts, supplier_orders, failed, .. } = looked.breakdown;

@@ -5,8 +5,10 @@
 //! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
 
 use crate::provision::{Issued, Product, entry_of};
+use crate::run::unknown;
 use crate::{Desk, tellings};
 use domain::budget::Account;
+use domain::budget::ids::PoolId;
 use domain::context::Context;
 use domain::giftcard::Source;
 use domain::giftcard::card::PlainCard;
@@ -44,7 +46,7 @@ impl Desk {
         context: &Context,
         retries: u32,
     ) -> Result<Result<Issued, Rejection>, StoreError> {
-        Ok(match self.ask(&pending, context).await? {
+        Ok(match self.ask(&pending, context).await.map_err(unknown)? {
             Asked::Issued(redemption, card) => {
                 Ok(Issued { redemption: *redemption, card: Some(card), replayed: false, retries })
             }
@@ -71,6 +73,10 @@ impl Desk {
             return Ok(Asked::Ended);
         };
         let next = next_visit(asked.tries, context.now);
+        if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
+            let telling = tellings::unresolved(pending.id.as_str(), asked.supplier.as_str());
+            self.store.tell(&telling, context.now).await;
+        }
         let Some(supplier) = self.suppliers.get(asked.supplier) else {
             tracing::error!(redemption = %pending.id, "its supplier is not configured any more");
             self.store.note_asked(pending, next).await?;
@@ -95,10 +101,6 @@ impl Desk {
             Supplied::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
             Supplied::Unresolved(why) => {
                 tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
-                if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
-                    let telling = tellings::unresolved(pending.id.as_str(), asked.supplier.as_str());
-                    self.store.tell(&telling, context.now).await;
-                }
                 if asked.tries == 0 && context.now == asked.at {
                     self.store.note_asked(pending, next).await?;
                 }
@@ -118,7 +120,9 @@ impl Desk {
             Refusal::OutOfFunds => (Rejection::SupplierRejected, "out of funds at the supplier".to_owned()),
             Refusal::Other(code) => (Rejection::SupplierRejected, format!("refused: {code}")),
         };
-        self.store.fail_order(pending, &why).await?;
+        if !self.store.fail_order(pending, &why).await? {
+            return Ok(Asked::Ended);
+        }
         self.over(pending, context.now).await;
         let telling = tellings::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
         self.store.tell(&telling, context.now).await;
@@ -155,9 +159,13 @@ impl Desk {
         let entry = entry_of(&issued, (Source::Api, cost), pending.id.cause(), context);
         match self.store.commit_delivered((&entry, &issued), &card).await? {
             Committed::Done => {
-                self.store.settle(&pending.charged, pending.takes.keys().copied(), &pending.attempt).await?;
+                // It is issued: what follows is made up for by whoever resolves the slices.
+                let slices = pending.takes.keys().copied();
+                if let Err(error) = self.store.settle(&pending.charged, slices, &pending.attempt).await {
+                    tracing::warn!(%error, "a committed attempt is taken off another time");
+                }
                 self.over(pending, context.now).await;
-                if let Some(charged) = self.store.known_account(&pending.charged).await? {
+                if let Ok(Some(charged)) = self.store.known_account(&pending.charged).await {
                     self.after(&issued, &charged, context).await;
                 }
                 Ok(Asked::Issued(Box::new(issued), plain))
@@ -170,7 +178,9 @@ impl Desk {
                 }
                 let supplier = pending.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
                 self.store.tell(&tellings::known_card(&pending.reference(), supplier), context.now).await;
-                self.store.fail_order(pending, "the card is known already").await?;
+                if !self.store.fail_order(pending, "the card is known already").await? {
+                    return Ok(Asked::Ended);
+                }
                 Ok(Asked::Failed(Rejection::SupplierRejected))
             }
             Committed::Another(_) | Committed::Fenced => {
@@ -205,36 +215,36 @@ impl Desk {
 
     /// A supplier tells of a reference: whatever it is about is asked about. False if it is nothing of ours.
     pub async fn told(&self, reference: &str, context: &Context) -> Result<bool, StoreError> {
-        if let Some((pool, _)) = reference.split_once('.').filter(|(pool, _)| pool.starts_with("pool_")) {
-            let Ok(pool) = domain::budget::ids::PoolId::parse(pool) else { return Ok(false) };
-            let Some(pool) = self.store.pool(&pool).await? else { return Ok(false) };
-            self.ask_refills(&pool, context).await?;
-            return Ok(true);
+        if let Some((pool, number)) = reference.split_once('.').filter(|(pool, _)| pool.starts_with("pool_"))
+        {
+            let (Ok(pool), Ok(number)) = (PoolId::parse(pool), number.parse()) else { return Ok(false) };
+            return self.told_of_refill(&pool, number, context).await;
         }
-        let Some((_, attempt)) = Redemption::of_reference(reference) else { return Ok(false) };
-        let Some(found) = self.store.ordered(reference).await? else { return Ok(false) };
-        if found.status == RedemptionStatus::Pending && found.attempt == attempt {
+        let Some((id, attempt)) = Redemption::of_reference(reference) else { return Ok(false) };
+        // The order as it was opened: its redemption may have been tried again since, otherwise.
+        let Some(order) = self.store.card_order(&id, &attempt).await? else { return Ok(false) };
+        let Some(found) = self.store.redemption(&id).await? else { return Ok(false) };
+        if found.attempt == attempt && found.status == RedemptionStatus::Pending {
             self.ask(&found, context).await?;
             return Ok(true);
         }
         if found.attempt == attempt && found.status != RedemptionStatus::Failed {
             return Ok(true);
         }
-        // An attempt that had failed: has its card come after all?
-        let ended = Redemption { attempt, ..found };
-        let Some(asked) = &ended.asked else { return Ok(true) };
+        // An order that had failed: has its card come after all?
+        let Some(asked) = &order.asked else { return Ok(true) };
         let Some(supplier) = self.suppliers.get(asked.supplier) else { return Ok(true) };
-        let order = CardOrder {
+        let look = CardOrder {
             reference: reference.to_owned(),
             product: asked.product.clone(),
-            amount: ended.denomination,
-            currency: ended.currency,
+            amount: order.denomination,
+            currency: order.currency,
             again: true,
             late: true,
             look_only: true,
         };
-        if let Supplied::Delivered(card, _) = supplier.order(&order).await {
-            self.shelve(&ended, &card, context).await?;
+        if let Supplied::Delivered(card, _) = supplier.order(&look).await {
+            self.shelve(&order, &card, context).await?;
         }
         Ok(true)
     }

@@ -89,13 +89,19 @@ impl Desk {
             let trouble = match Box::pin(self.attempt(wish, context, &mut effort)).await? {
                 Tried::Done(issued) => return Ok(*issued),
                 Tried::Again(why) => why,
-                Tried::Refused(rejection) => return Err(rejection.into()),
+                Tried::Refused(rejection) => {
+                    return match self.replay(wish, context, effort.tries()).await? {
+                        Some(found) => Ok(found),
+                        None => Err(rejection.into()),
+                    };
+                }
                 Tried::Rejected(rejection) => {
                     if let Some(found) = self.replay(wish, context, effort.tries()).await? {
                         return Ok(found);
                     }
                     // What was known may have been old: everything is read anew before it is refused.
-                    if doubted || !rests_on_memory(&rejection) {
+                    let stale = !doubted && self.may_be_stale(wish, &rejection).await?;
+                    if !stale {
                         self.tell(wish, &rejection, context).await;
                         return Err(rejection.into());
                     }
@@ -111,6 +117,18 @@ impl Desk {
                 };
             }
         }
+    }
+
+    /// True if a refusal was decided on what this process remembers, and that may be otherwise by now.
+    async fn may_be_stale(&self, wish: &Wish, rejection: &Rejection) -> Result<bool, StoreError> {
+        if !matches!(rejection, Rejection::BudgetShort { .. }) {
+            return Ok(rests_on_memory(rejection));
+        }
+        // It was short of whose credit it was thought to spend.
+        let known = self.store.known_account(&wish.campaign).await?;
+        let fresh = self.store.account(&wish.campaign).await?;
+        let charged = |account: Option<&Account>| account.map(|account| account.charged().clone());
+        Ok(charged(known.as_deref()) != charged(fresh.as_ref()))
     }
 
     /// Forgets what this process knew of all that a wish names.
@@ -133,7 +151,7 @@ impl Desk {
         context: &Context,
         retries: u32,
     ) -> Result<Option<Issued>, StoreError> {
-        let found = self.store.redemption(&wish.redemption).await?;
+        let found = self.store.certain_redemption(&wish.redemption).await?;
         match found.filter(|found| found.status != RedemptionStatus::Failed) {
             Some(found) => self.answer(wish, found, context, retries).await.map(Some),
             None => Ok(None),

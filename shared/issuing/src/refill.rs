@@ -4,6 +4,7 @@
 //! **Invariant:** a pool is refilled when it falls below its threshold, up to twice that.
 
 use crate::{Desk, tellings};
+use domain::budget::ids::PoolId;
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::fingerprint::Fingerprint;
@@ -53,6 +54,42 @@ impl Desk {
             }
         }
         Ok(refilled)
+    }
+
+    /// A supplier tells of a refill: it is asked about, and one that had failed is looked at.
+    pub(crate) async fn told_of_refill(
+        &self,
+        pool: &PoolId,
+        number: u64,
+        context: &Context,
+    ) -> Result<bool, StoreError> {
+        let Some(pool) = self.store.pool(pool).await? else { return Ok(false) };
+        let Some(refill) = self.store.refill(&pool.id, number).await? else { return Ok(false) };
+        if self.ask_refills(&pool, context).await?.delivered > 0 {
+            return Ok(true);
+        }
+        let Some(supplier) = self.suppliers.get(refill.supplier) else { return Ok(true) };
+        let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(true) };
+        let look = CardOrder {
+            reference: refill.reference(),
+            product: refill.product.clone(),
+            amount: pool.denomination,
+            currency: brand.currency,
+            again: true,
+            late: true,
+            look_only: true,
+        };
+        if let Supplied::Delivered(plain, _) = supplier.order(&look).await {
+            let kind = (&pool.brand, pool.denomination);
+            let sealed = self.vault.seal_card(&plain, kind, Source::Buffer, context.now);
+            let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
+            card.pool = Some(pool.id.clone());
+            if self.store.stock_one(&pool, &card).await? {
+                let telling = tellings::unclaimed(&refill.reference(), refill.supplier.as_str());
+                self.store.tell(&telling, context.now).await;
+            }
+        }
+        Ok(true)
     }
 
     /// Asks about every refill of a pool that is not done.

@@ -8,7 +8,7 @@ use crate::orders::asking;
 use crate::provision::{Issued, Job, Tried, entry_of};
 use domain::budget::allocate::Whole;
 use domain::budget::ids::{AttemptId, PoolId};
-use domain::budget::slice::MAX_PENDING;
+use domain::budget::slice::{Flow, MAX_PENDING};
 use domain::budget::spend::{self, Seen};
 use domain::budget::{Account, Status};
 use domain::giftcard::card::FreeCard;
@@ -18,6 +18,14 @@ use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
 use store::{Committed, Effort, Ordered, Reservation, Reserve, StoreError};
+
+/// How often slices that contradict each other are read again.
+const MOST_TORN: u8 = 5;
+
+/// After something had its effect, nobody may say that nothing was applied.
+pub(crate) fn unknown(error: StoreError) -> StoreError {
+    if let StoreError::Contention(why) = error { StoreError::Unavailable(why) } else { error }
+}
 
 /// A try under way.
 pub(crate) struct Run<'a> {
@@ -201,15 +209,31 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The account with all its slices, none of them in the middle of being evened out: what has left one has arrived.
+    async fn even_account(&self) -> Result<Option<Whole>, StoreError> {
+        let mut read = self.desk.store.whole_account(&self.job.charged).await?;
+        for _ in 0..MOST_TORN {
+            let even = |whole: &Whole| {
+                let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
+                sum(Flow::MovedIn) == sum(Flow::MovedOut)
+            };
+            if read.as_ref().is_none_or(even) {
+                break;
+            }
+            read = self.desk.store.whole_account(&self.job.charged).await?;
+        }
+        Ok(read)
+    }
+
     /// Reads every slice; what is committed is taken off where a slice is full.
     async fn survey(&mut self) -> Result<Option<Tried>, StoreError> {
         let (store, account) = (&self.desk.store, &self.job.charged);
         let read = async {
-            let mut whole = store.whole_account(account).await?;
+            let mut whole = self.even_account().await?;
             let full = |whole: &Whole| whole.slices().any(|slice| slice.pending.len() >= MAX_PENDING);
             if whole.as_ref().is_some_and(full) {
                 store.resolve(account, self.job.context.now).await?;
-                whole = store.whole_account(account).await?;
+                whole = self.even_account().await?;
             }
             let Some(whole) = whole else { return Err(Rejection::AccountNotFound.into()) };
             let undecided = store.undecided(account, &whole).await?;
@@ -296,7 +320,8 @@ impl<'a> Run<'a> {
                 let held = self.machine.spend.take_held();
                 store.settle_later(&self.job.charged, held.into_keys(), &self.attempt);
                 self.desk.after(&redemption, self.charged, self.job.context).await;
-                let plain = plain?.and_then(|card| self.desk.vault.open_card(&card));
+                // It is issued: that its parts cannot be read now is no refusal, and the same code tells them later.
+                let plain = plain.map_err(unknown)?.and_then(|card| self.desk.vault.open_card(&card));
                 let unreadable =
                     || StoreError::Corrupt(format!("the card of {} cannot be opened", redemption.id));
                 let card = Some(plain.ok_or_else(unreadable)?);

@@ -172,6 +172,9 @@ impl ChangeAccount {
                 return Err(Rejection::AccountNotEmpty);
             }
             account.mode = mode;
+            // Whoever knows it by its old mode must learn of the new one: a campaign of its own credit is stopped on its
+            // client's slices.
+            account.first.status_version += 1;
         }
         if let Some(status) = self.status {
             restate(&mut account, status, around)?;
@@ -184,7 +187,8 @@ impl ChangeAccount {
 
 /// The stop of a shared campaign, as its client's slices are to have it.
 pub fn stop_of(campaign: &Account, now: Timestamp) -> Stop {
-    Stop { version: campaign.first.status_version, on: campaign.status() != Status::Active, at: now }
+    let on = campaign.status() != Status::Active || !campaign.is_shared();
+    Stop { version: campaign.first.status_version, on, at: now }
 }
 
 /// A slice that is added to an account: it starts empty, with the status and stops of the first.

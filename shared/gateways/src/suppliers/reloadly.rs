@@ -112,17 +112,31 @@ impl Reloadly {
         Ok(fresh_token)
     }
 
+    /// A call with our token; one that was withdrawn is replaced once.
+    async fn call(
+        &self,
+        request: &(dyn Fn() -> RequestBuilder + Send + Sync),
+    ) -> Result<String, GatewayError> {
+        let token = self.token().await?;
+        match call(signed_in(request(), &token)).await {
+            Err(GatewayError::Refused { status: 401 | 403, .. }) => *self.token.lock().await = None,
+            answer => return answer,
+        }
+        let token = self.token().await?;
+        call(signed_in(request(), &token)).await
+    }
+
     /// The transaction with our reference, if there is one.
-    async fn find(&self, reference: &str, token: &SecretString) -> Result<Option<Transaction>, GatewayError> {
+    async fn find(&self, reference: &str) -> Result<Option<Transaction>, GatewayError> {
         let url = format!("{}/reports/transactions?customIdentifier={reference}", self.base_url);
-        let answer = call(signed_in(self.http.get(url), token)).await?;
+        let answer = self.call(&|| self.http.get(&url)).await?;
         let report: Report =
             serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no report"))?;
         let ours = |transaction: &Transaction| transaction.custom_identifier.as_deref() == Some(reference);
         Ok(report.content.into_iter().find(ours))
     }
 
-    async fn place(&self, order: &CardOrder, token: &SecretString) -> Result<Transaction, GatewayError> {
+    async fn place(&self, order: &CardOrder) -> Result<Transaction, GatewayError> {
         let price = RawValue::from_string(order.currency.format(order.amount));
         let price = price.map_err(|_| GatewayError::Unreadable("the price cannot be written"))?;
         let product = RawValue::from_string(order.product.clone())
@@ -136,18 +150,16 @@ impl Reloadly {
         ]);
         let body = serde_json::to_string(&fields)
             .map_err(|_| GatewayError::Unreadable("the order cannot be written"))?;
-        let request = signed_in(self.orders.post(format!("{}/orders", self.base_url)), token);
-        let answer = call(request.header("content-type", "application/json").body(body)).await?;
+        let url = format!("{}/orders", self.base_url);
+        let json = "application/json";
+        let answer =
+            self.call(&|| self.orders.post(&url).header("content-type", json).body(body.clone())).await?;
+        // It was taken: from here on, nothing that cannot be read is a refusal.
         serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no transaction"))
     }
 
     /// What a transaction has come to.
-    async fn outcome(
-        &self,
-        found: &Transaction,
-        currency: Currency,
-        token: &SecretString,
-    ) -> Result<Supplied, GatewayError> {
+    async fn outcome(&self, found: &Transaction, currency: Currency) -> Result<Supplied, GatewayError> {
         match found.status.as_str() {
             "SUCCESSFUL" => {}
             "FAILED" | "REFUNDED" => {
@@ -156,7 +168,7 @@ impl Reloadly {
             other => return Ok(Supplied::Unresolved(format!("status {}", other.len()))),
         }
         let url = format!("{}/orders/transactions/{}/cards", self.base_url, found.transaction_id);
-        let answer = call(signed_in(self.http.get(url), token)).await?;
+        let answer = self.call(&|| self.http.get(&url)).await?;
         let cards: Vec<Delivered> =
             serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no cards"))?;
         let card = cards.first().ok_or(GatewayError::Unreadable("it holds no card"))?;
@@ -178,36 +190,24 @@ impl Reloadly {
     }
 
     async fn ask(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
-        match self.ask_once(order).await {
-            // The token may have been withdrawn: with a fresh one, once more.
-            Err(GatewayError::Refused { status: 401 | 403, .. }) => *self.token.lock().await = None,
-            answer => return answer,
-        }
-        match self.ask_once(order).await {
-            Err(GatewayError::Refused { status: 401 | 403, .. }) if !order.again => {
-                Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
-            }
-            answer => answer,
-        }
-    }
-
-    async fn ask_once(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
-        let token = self.token().await?;
         if order.again || order.look_only {
-            if let Some(found) = self.find(&order.reference, &token).await? {
-                return self.outcome(&found, order.currency, &token).await;
+            if let Some(found) = self.find(&order.reference).await? {
+                return self.outcome(&found, order.currency).await;
             }
             if order.look_only {
                 return Ok(Supplied::Unresolved("no transaction has this identifier".to_owned()));
             }
         }
-        match self.place(order, &token).await {
-            Ok(found) => self.outcome(&found, order.currency, &token).await,
+        match self.place(order).await {
+            Ok(found) => self.outcome(&found, order.currency).await,
+            Err(GatewayError::Refused { status: 401 | 403, .. }) if !order.again => {
+                Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
+            }
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
             Err(GatewayError::Refused { code, .. }) => {
                 // It may be refused because it was taken before.
-                if let Some(found) = self.find(&order.reference, &token).await? {
-                    return self.outcome(&found, order.currency, &token).await;
+                if let Some(found) = self.find(&order.reference).await? {
+                    return self.outcome(&found, order.currency).await;
                 }
                 let is_known =
                     ["IDENTIFIER", "DUPLICATE"].iter().any(|word| code.to_uppercase().contains(word));

@@ -12,13 +12,11 @@ use crate::error::StoreError;
 use crate::items::budget;
 use crate::keys::{self, Key};
 use crate::load::unread;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use domain::budget::allocate::{Direction, Transfer, Whole};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
+use domain::budget::allocate::Whole;
 use domain::budget::change::{Around, ChangeAccount, OpenAccount, added};
 use domain::budget::ids::AccountId;
-use domain::budget::key::LIMIT_SECONDS;
-use domain::budget::{Account, Status};
-use domain::cause::Cause;
+use domain::budget::{Account, Mode, Status};
 use domain::context::Context;
 use domain::money::Money;
 use domain::rejection::Rejection;
@@ -160,7 +158,11 @@ impl Store {
             let listed = keys::listed_child(&open.parent, account.created_at, &account.id);
             let mut item = Attributes::default().text("account_id", &account.id).0;
             item.extend(listed.attributes());
-            let mut writes = vec![self.new_put(budget::to_item(&account))?, self.any_put(item)?];
+            let mut writes = vec![
+                self.new_put(budget::to_item(&account))?,
+                self.any_put(item)?,
+                self.parent_update(&open.parent)?,
+            ];
             for number in 1..account.slices {
                 let slice = added(&account, number);
                 writes.push(self.new_put(budget::slice_to_item(&account.id, &slice))?);
@@ -173,6 +175,20 @@ impl Store {
                 Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
+    }
+
+    /// A parent has one child more: whoever is closing it decides again.
+    fn parent_update(&self, parent: &AccountId) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::slice(parent, 0).attributes()))
+            .update_expression("SET version = version + :one")
+            .condition_expression("#status IN (:active, :paused)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":active", text("active"))
+            .expression_attribute_values(":paused", text("paused"));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
     }
 
     /// Changes an account; when it returns, every slice has the change.
@@ -189,14 +205,38 @@ impl Store {
             let account = change.decide(&whole, around, context.now)?;
             if self.rewrite(&whole.account, &account).await? {
                 self.forget_account(id);
-                self.copy_status(id, context.now).await?;
-                self.finish_closing(id, context).await?;
+                self.keep_or_undo(&whole.account, &account).await?;
+                // It is changed by now: what follows may be cut short, and is due.
+                self.copy_status(id, context.now).await.map_err(unknown)?;
+                self.finish_closing(id, context).await.map_err(unknown)?;
                 return self.account(id).await?.ok_or_else(|| Rejection::AccountNotFound.into());
+            }
+            if whole.account.slices != account.slices {
+                self.renew_slices(id).await?;
             }
             if !effort.again().await {
                 return Err(StoreError::Contention("the account is being changed by others".to_owned()));
             }
         }
+    }
+
+    /// A campaign that shares its client's credit from now on must have none of its own: what came in while it was being
+    /// changed undoes the change.
+    async fn keep_or_undo(&self, was: &Account, is: &Account) -> Result<(), StoreError> {
+        if was.mode == is.mode || is.mode != Mode::Shared {
+            return Ok(());
+        }
+        let whole = self.whole_account(&is.id).await?.ok_or(Rejection::AccountNotFound)?;
+        if whole.available().is_zero() {
+            return Ok(());
+        }
+        let mut undone = whole.account.clone();
+        undone.mode = was.mode;
+        undone.first.status_version += 1;
+        undone.version += 1;
+        self.rewrite(&whole.account, &undone).await?;
+        self.forget_account(&is.id);
+        Err(Rejection::AccountNotEmpty.into())
     }
 
     async fn around(
@@ -218,18 +258,11 @@ impl Store {
         Ok(around)
     }
 
-    /// True if an undecided attempt of an account stands on the slices that it spends from.
-    async fn is_reserved(&self, account: &Account) -> Result<bool, StoreError> {
-        let Some(charged) = self.whole_account(account.charged()).await? else { return Ok(false) };
-        let undecided = self.undecided(account.charged(), &charged).await?;
-        let own = account.is_shared().then_some(&account.id);
-        Ok(!undecided.total(own).is_zero())
-    }
-
     /// Writes what is known of an account, with its status and any slices it gains, if nothing has changed meanwhile.
-    async fn rewrite(&self, was: &Account, account: &Account) -> Result<bool, StoreError> {
+    pub(super) async fn rewrite(&self, was: &Account, account: &Account) -> Result<bool, StoreError> {
         for number in was.slices..account.slices {
-            self.add_slice(account, number).await?;
+            // With the status that the account has had: the new one is copied like to any other slice.
+            self.add_slice(was, number).await?;
         }
         let mut set = budget::facts(account).0;
         set.insert("status".to_owned(), text(account.first.status.as_str()));
@@ -261,61 +294,6 @@ impl Store {
         match done {
             Sent::Done(_) => Ok(true),
             Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(false),
-        }
-    }
-
-    /// Hands what is left of a closing account to its parent and closes it, as soon as nothing of it is undecided.
-    pub async fn finish_closing(&self, id: &AccountId, context: &Context) -> Result<(), StoreError> {
-        let Some(account) = self.account(id).await?.filter(|account| account.status() == Status::Closing)
-        else {
-            return Ok(());
-        };
-        self.resolve(account.charged(), context.now).await?;
-        if self.is_reserved(&account).await? {
-            let later = context.now.plus_seconds(LIMIT_SECONDS).unwrap_or(context.now);
-            return self.appoint(id, later).await;
-        }
-        let whole = self.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
-        if let (false, Some(parent)) = (whole.available().is_zero(), &account.parent) {
-            let cause = Cause::closing(account.first.status_version);
-            let transfer = Transfer {
-                direction: Direction::Closing,
-                from: id.clone(),
-                to: parent.clone(),
-                amount: None,
-                notes: None,
-                cause,
-            };
-            self.transfer(&transfer, context).await?;
-        }
-        let mut closed = account.clone();
-        closed.first.status = Status::Closed;
-        closed.first.status_version += 1;
-        closed.version += 1;
-        closed.updated_at = context.now.max(closed.updated_at);
-        if self.rewrite(&account, &closed).await? {
-            self.copy_status(id, context.now).await?;
-        }
-        Ok(())
-    }
-
-    /// An account is looked at again at this instant.
-    pub(crate) async fn appoint(&self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
-        let key = keys::slice(id, 0);
-        let set = appointed(&key.pk, at);
-        let done = self
-            .update(&key, |update| {
-                update
-                    .update_expression("SET dpk = :dpk, dsk = :dsk")
-                    .condition_expression("attribute_exists(pk)")
-                    .expression_attribute_values(":dpk", value(&set, keys::DUE_PK))
-                    .expression_attribute_values(":dsk", value(&set, keys::DUE_SK))
-            })
-            .await?;
-        match done {
-            Sent::Done(_) | Sent::Refused(_) => Ok(()),
-            Sent::Busy(why) => Err(StoreError::Contention(why)),
-            Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }
 
@@ -354,6 +332,7 @@ impl Store {
     }
 }
 
-fn value(set: &crate::attr::Item, name: &str) -> AttributeValue {
-    set.get(name).cloned().unwrap_or(AttributeValue::Null(true))
+/// What is cut short after it had its effect is not known to have had none.
+fn unknown(error: StoreError) -> StoreError {
+    if let StoreError::Contention(why) = error { StoreError::Unavailable(why) } else { error }
 }

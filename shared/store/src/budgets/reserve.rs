@@ -241,26 +241,37 @@ impl Store {
         visit: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let key = keys::slice(account, slice.number);
-        // An attempt that was added meanwhile found the old appointment and made none of its own.
+        // An attempt that was added meanwhile found the old appointment and made none of its own; whoever has changed the
+        // status has appointed a visit.
+        let (same, was) = match slice.visit {
+            Some(at) => (" AND dsk = :was", keys::due(at, &key.pk)),
+            None => (" AND attribute_not_exists(dsk)", String::new()),
+        };
+        let condition =
+            format!("#pending = :pending AND #waiting = :waiting AND status_version = :version{same}");
         let sent = self
             .update(&key, |update| {
                 let update = update
+                    .condition_expression(condition)
                     .expression_attribute_names("#pending", "pending")
                     .expression_attribute_names("#waiting", "waiting")
                     .expression_attribute_values(":pending", attempts(slice, "pending"))
-                    .expression_attribute_values(":waiting", attempts(slice, "waiting"));
+                    .expression_attribute_values(":waiting", attempts(slice, "waiting"))
+                    .expression_attribute_values(":version", number(slice.status_version));
+                let update = if was.is_empty() {
+                    update
+                } else {
+                    update.expression_attribute_values(":was", text(&was))
+                };
                 match visit {
                     Some(at) => update
                         .update_expression("SET dpk = :dpk, dsk = :dsk")
-                        .condition_expression("#pending = :pending AND #waiting = :waiting")
                         .expression_attribute_values(
                             ":dpk",
                             text(keys::due_partition(DueKind::Budgets, &key.pk)),
                         )
                         .expression_attribute_values(":dsk", text(keys::due(at, &key.pk))),
-                    None => update
-                        .update_expression("REMOVE dpk, dsk")
-                        .condition_expression("#pending = :pending AND #waiting = :waiting"),
+                    None => update.update_expression("REMOVE dpk, dsk"),
                 }
             })
             .await?;

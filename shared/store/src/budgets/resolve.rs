@@ -6,6 +6,7 @@ use crate::Store;
 use crate::error::StoreError;
 use crate::items::budget;
 use crate::keys;
+use domain::budget::Status;
 use domain::budget::allocate::Whole;
 use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::{LIMIT_SECONDS, Verdict, verdict};
@@ -98,11 +99,21 @@ impl Store {
         self.resolve_slice(account, &slice, now, &mut resolved).await?;
         let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
         let after = budget::slice_from_item(&item, number)?;
+        let soon = now.plus_seconds(LIMIT_SECONDS).filter(|_| number == 0);
+        // An account that is closing, or whose status is being copied, is not done with.
+        let busy = match soon {
+            Some(_) => {
+                let known = budget::from_item(&item)?;
+                known.status() == Status::Closing || known.copied < known.first.status_version
+            }
+            None => false,
+        };
         let next = after.attempts().map(|(_, held)| held.at).min().map(|oldest| {
             let until = oldest.plus_seconds(LIMIT_SECONDS).unwrap_or(oldest);
             // What waits for a supplier is looked at by its redemption; here, now and then.
             until.max(now.plus_seconds(5 * LIMIT_SECONDS).unwrap_or(now))
         });
+        let next = if busy { soon } else { next };
         self.visit_slice(account, &after, next).await?;
         Ok(resolved)
     }

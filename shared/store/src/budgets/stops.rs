@@ -11,6 +11,7 @@ use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget;
 use crate::keys::{self, Key};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use domain::budget::change::{STOP_SECONDS, added, stop_of};
 use domain::budget::ids::AccountId;
 use domain::budget::slice::{Slice, Stop};
@@ -128,23 +129,38 @@ impl Store {
         }
     }
 
-    /// Adds a slice: empty, with the status and stops of the first. One that is there is only brought up to date.
+    /// Adds a slice: empty, with the status and stops of the first. One that was left by a change that was cut short, and
+    /// was never used, is made anew.
     pub(crate) async fn add_slice(&self, account: &Account, slice: u8) -> Result<(), StoreError> {
-        let fresh = added(account, slice);
+        let item = budget::slice_to_item(&account.id, &added(account, slice));
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(
+                "attribute_not_exists(pk) OR (received = :none AND returned = :none AND moved_in = :none)",
+            )
+            .expression_attribute_values(":none", number(0));
+        let put = put.build().map_err(StoreError::built)?;
         let mut effort = Effort::new(self.patience);
         loop {
-            let item = budget::slice_to_item(&account.id, &fresh);
-            match self.transact(vec![self.new_put(item)?]).await? {
-                Sent::Done(_) => return Ok(()),
-                Sent::Refused(_) => break,
+            let write = TransactWriteItem::builder().put(put.clone()).build();
+            match self.transact(vec![write]).await? {
+                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
                 Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
                 Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
-        self.until_sent(&keys::slice(&account.id, slice), OLDER, STATUS, account).await?;
-        for stop in &fresh.stops {
-            self.put_stop(&account.id, slice, stop).await?;
+    }
+
+    /// Brings the status and stops of every slice up to those of the first: others may have added slices at the same time.
+    pub(crate) async fn renew_slices(&self, id: &AccountId) -> Result<(), StoreError> {
+        let Some(account) = self.account(id).await? else { return Ok(()) };
+        for slice in 1..account.slices {
+            self.until_sent(&keys::slice(id, slice), OLDER, STATUS, &account).await?;
+            for stop in &account.first.stops {
+                self.put_stop(id, slice, stop).await?;
+            }
         }
         Ok(())
     }

@@ -5,15 +5,18 @@
 
 use super::write::Sent;
 use crate::Store;
+use crate::attr::text;
 use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget_entry;
+use crate::keys;
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use domain::budget::allocate::{Direction, Transfer, Transferred, Whole, rebalance};
 use domain::budget::entry::BudgetEntry;
 use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::KeyState;
 use domain::budget::slice::Flow;
-use domain::budget::{MAX_SLICES, Status};
+use domain::budget::{Kind, MAX_SLICES, Status};
 use domain::context::Context;
 use domain::rejection::Rejection;
 
@@ -57,7 +60,15 @@ impl Store {
                     return self.replay(transfer, *entry, context, effort.tries()).await;
                 }
                 Ok(Once::Rejected(rejection)) => {
-                    if let Some(entry) = self.certain(transfer, &unsure).await? {
+                    // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
+                    let known = self.certain(transfer, &unsure).await.map_err(|error| match error {
+                        StoreError::Contention(why) if !unsure.is_empty() => StoreError::Unavailable(why),
+                        StoreError::Contention(_)
+                        | StoreError::Unavailable(_)
+                        | StoreError::Corrupt(_)
+                        | StoreError::Rejected(_) => error,
+                    })?;
+                    if let Some(entry) = known {
                         return self.replay(transfer, entry, context, effort.tries()).await;
                     }
                     if !self.may_come_free(transfer, &rejection, context).await? {
@@ -142,6 +153,9 @@ impl Store {
                 writes.push(self.flow_update((&entry.account, *slice), (flow, *amount), statuses)?);
             }
         }
+        if transfer.direction == Direction::Down && to.account.kind() == Kind::Campaign {
+            writes.extend(self.isolated_check(&to.account.id, &decided.arrival)?);
+        }
         match self.transact(writes).await? {
             Sent::Done(_) => Ok(Once::Done(Box::new(decided))),
             Sent::Refused(refused) => {
@@ -156,6 +170,26 @@ impl Store {
             Sent::Busy(why) => Ok(Once::Again(why)),
             Sent::Unknown(why) => Ok(Once::Unknown(why)),
         }
+    }
+
+    /// A campaign must spend its own credit at the moment that it is given some: its first slice says so.
+    fn isolated_check(
+        &self,
+        campaign: &AccountId,
+        arrival: &BudgetEntry,
+    ) -> Result<Option<TransactWriteItem>, StoreError> {
+        // The first slice itself is held to it by its own update.
+        if arrival.puts.contains_key(&0) {
+            return Ok(None);
+        }
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::slice(campaign, 0).attributes()))
+            .condition_expression("#mode = :isolated")
+            .expression_attribute_names("#mode", "mode")
+            .expression_attribute_values(":isolated", text("isolated"));
+        let check = check.build().map_err(StoreError::built)?;
+        Ok(Some(TransactWriteItem::builder().condition_check(check).build()))
     }
 
     async fn both(
@@ -218,7 +252,10 @@ impl Store {
         }
         let missing = || StoreError::Corrupt(format!("the other side of {} is missing", out.id()));
         let other = out.other.clone().ok_or_else(missing)?;
-        let KeyState::Entry(arrival) = self.key_state(&other.account, &other.cause).await? else {
+        // Both sides were written together: read so, the other is there too.
+        let key = keys::budget_entry(&other.account, &other.cause);
+        let item = self.together_items(&[key]).await?.into_iter().next().flatten();
+        let KeyState::Entry(arrival) = budget_entry::state_of(item.as_ref())? else {
             return Err(missing());
         };
         let replayed = out.request != context.request;

@@ -10,13 +10,15 @@ use crate::error::StoreError;
 use crate::items::budget_entry::STATE;
 use crate::items::{budget_entry, redemption};
 use crate::keys::{self, Key};
+use crate::load::unread;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    Delete, Put, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    Delete, Get, Put, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    TransactGetItem, TransactWriteItem, Update,
 };
+use domain::budget::Kind as AccountKind;
 use domain::budget::entry::BudgetEntry;
 use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::slice::Flow;
@@ -79,6 +81,29 @@ impl Store {
             (what, Kind::Unknown) => Ok(Sent::Unknown(what)),
             (what, Kind::Refused) => Err(StoreError::Unavailable(what)),
         }
+    }
+
+    /// Items of one instant, in the order asked for: none of them is half of a transaction.
+    pub(crate) async fn together_items(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut gets = Vec::new();
+        for key in keys {
+            let get = Get::builder().table_name(&self.table).set_key(Some(key.attributes()));
+            gets.push(TransactGetItem::builder().get(get.build().map_err(StoreError::built)?).build());
+        }
+        let output = self
+            .patiently(|| async {
+                let request = self
+                    .client
+                    .transact_get_items()
+                    .set_transact_items(Some(gets.clone()))
+                    .set_return_consumed_capacity(self.wants_report());
+                request.send().await.map_err(|error| unread(&error))
+            })
+            .await?;
+        if let Some(meter) = &self.meter {
+            meter.read(output.consumed_capacity());
+        }
+        Ok(output.responses.unwrap_or_default().into_iter().map(|response| response.item).collect())
     }
 
     /// One transaction.
@@ -195,7 +220,7 @@ impl Store {
         (flow, amount): (Flow, Money),
         statuses: &[&str],
     ) -> Result<TransactWriteItem, StoreError> {
-        let limited = account.kind() != domain::budget::Kind::Platform;
+        let limited = account.kind() != AccountKind::Platform;
         let mut expression = "SET #flow = #flow + :amount".to_owned();
         let mut condition = "attribute_exists(pk)".to_owned();
         let mut update = Update::builder()
@@ -214,6 +239,12 @@ impl Store {
                 update = update.expression_attribute_values(name, text(status));
             }
             condition = format!("{condition} AND #status IN ({})", names.join(", "));
+            if flow == Flow::Received && slice == 0 && account.kind() == AccountKind::Campaign {
+                condition.push_str(" AND #mode = :isolated");
+                update = update
+                    .expression_attribute_names("#mode", "mode")
+                    .expression_attribute_values(":isolated", text("isolated"));
+            }
             update = update.expression_attribute_names("#status", "status");
         }
         let update = update.update_expression(expression).condition_expression(condition);

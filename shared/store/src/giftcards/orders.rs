@@ -9,8 +9,10 @@ use crate::attr::{number, text};
 use crate::budgets::write::Sent;
 use crate::effort::Effort;
 use crate::error::StoreError;
+use crate::giftcards::redemptions::unknown;
 use crate::items::{budget_entry, redemption};
 use crate::keys::{self, DueKind};
+use domain::budget::ids::{AttemptId, RedemptionId};
 use domain::budget::key::KeyState;
 use domain::giftcard::redemption::{Redemption, RedemptionStatus};
 use domain::time::Timestamp;
@@ -34,32 +36,67 @@ impl Store {
                 return Ok(Ordered::Not);
             }
         }
-        let key = keys::budget_entry(&wanted.charged, &wanted.id.cause());
-        let writes = vec![self.pending_update(&key, &wanted.attempt)?, self.redemption_put(wanted)?];
+        let cause = wanted.id.cause();
+        let key = keys::budget_entry(&wanted.charged, &cause);
+        let mut order = redemption::to_item(&Redemption { visit: None, ..wanted.clone() });
+        order.extend(keys::card_order(&wanted.id, &wanted.attempt).attributes());
+        let writes = vec![
+            self.pending_update(&key, &wanted.attempt)?,
+            self.redemption_put(wanted)?,
+            self.any_put(order)?,
+        ];
         let mut effort = Effort::new(self.patience);
+        let mut unsure = false;
         loop {
             match self.transact(writes.clone()).await? {
                 Sent::Done(_) => return Ok(Ordered::Open),
                 Sent::Refused(_) => {
-                    let (found, state) = self.redemption_and_state(wanted).await?;
-                    return Ok(match (state, found) {
-                        (KeyState::Pending { asked, .. }, _) if asked == wanted.attempt => Ordered::Open,
-                        (_, Some(found)) if found.status != RedemptionStatus::Failed => {
+                    let is_ours = |state: &KeyState| matches!(state, KeyState::Pending { asked, .. } if *asked == wanted.attempt);
+                    // A send that may still arrive must find itself fenced before the credit is given back.
+                    if unsure {
+                        let fenced = self.fence(&wanted.charged, &cause, &wanted.attempt).await;
+                        if is_ours(&fenced.map_err(unknown)?) {
+                            return Ok(Ordered::Open);
+                        }
+                    }
+                    let (found, state) = self.redemption_and_state(wanted).await.map_err(unknown)?;
+                    return Ok(match found {
+                        _ if is_ours(&state) => Ordered::Open,
+                        Some(found) if found.status != RedemptionStatus::Failed => {
                             Ordered::Another(Box::new(found))
                         }
-                        _ => Ordered::Not,
+                        Some(_) | None => Ordered::Not,
                     });
                 }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+                Sent::Busy(why) => {
+                    if !effort.again().await {
+                        let give_up = StoreError::Contention(why);
+                        return Err(if unsure { unknown(give_up) } else { give_up });
+                    }
+                }
+                Sent::Unknown(why) => {
+                    unsure = true;
+                    if !effort.again().await {
+                        return Err(StoreError::Unavailable(why));
+                    }
+                }
             }
         }
     }
 
+    /// An order as it was opened for an attempt, whatever has become of its redemption since.
+    pub async fn card_order(
+        &self,
+        id: &RedemptionId,
+        attempt: &AttemptId,
+    ) -> Result<Option<Redemption>, StoreError> {
+        let item = self.patiently(|| self.get(keys::card_order(id, attempt))).await?;
+        item.map(|item| redemption::from_item(&item)).transpose()
+    }
+
     /// The supplier has said no for certain: the attempt is fenced, the redemption failed, the credit given back.
     ///
-    /// False if the order had ended before.
+    /// False if the order has ended otherwise.
     pub async fn fail_order(&self, pending: &Redemption, failure: &str) -> Result<bool, StoreError> {
         let key = keys::budget_entry(&pending.charged, &pending.id.cause());
         let failed = Redemption {
@@ -70,14 +107,14 @@ impl Store {
         };
         let writes = vec![self.void_update(&key, &pending.attempt)?, self.redemption_put(&failed)?];
         let mut effort = Effort::new(self.patience);
-        let ended = loop {
+        loop {
             match self.transact(writes.clone()).await? {
-                Sent::Done(_) => break true,
+                Sent::Done(_) => break,
                 Sent::Refused(refused) => {
                     let item = refused.into_iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item);
                     match budget_entry::state_of(item.as_ref())? {
                         // It ended so before; what follows may have been cut short.
-                        KeyState::Void(fenced) if fenced.contains(&pending.attempt) => break false,
+                        KeyState::Void(fenced) if fenced.contains(&pending.attempt) => break,
                         KeyState::Void(_)
                         | KeyState::Free
                         | KeyState::Pending { .. }
@@ -88,9 +125,10 @@ impl Store {
                 Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
-        };
+        }
+        // If this is cut short, whoever resolves the slices finds the fence.
         self.give_back(&pending.charged, &pending.takes, &pending.attempt).await?;
-        Ok(ended)
+        Ok(true)
     }
 
     /// Notes that the supplier was asked, and when it is to be asked again.

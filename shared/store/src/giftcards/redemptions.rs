@@ -5,7 +5,7 @@
 
 use crate::Store;
 use crate::attr::Attributes;
-use crate::budgets::write::Sent;
+use crate::budgets::write::{Refusals, Sent};
 use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::{budget_entry, giftcard, redemption};
@@ -74,47 +74,58 @@ impl Store {
         let mut effort = Effort::new(self.patience);
         let mut unsure = false;
         loop {
-            match self.transact(writes.clone()).await? {
-                Sent::Done(_) => return Ok(Committed::Done),
-                Sent::Refused(refused) => {
-                    let at = |wanted: usize| refused.iter().find(|(at, _)| *at == wanted);
-                    if let Some((_, item)) = at(0) {
-                        match budget_entry::state_of(item.as_ref())? {
-                            KeyState::Entry(found) if found.attempt == entry.attempt => {
-                                return Ok(Committed::Done);
-                            }
-                            // A send that may still arrive must find itself fenced when the other order has failed.
-                            KeyState::Pending { .. } if unsure => {
-                                self.fence(&entry.account, &entry.cause, &entry.attempt).await?;
-                            }
-                            KeyState::Entry(_) | KeyState::Pending { .. } => {}
-                            KeyState::Free | KeyState::Void(_) => return Ok(Committed::Fenced),
+            let sent = self.transact(writes.clone()).await;
+            match sent {
+                Ok(Sent::Done(_)) => return Ok(Committed::Done),
+                Ok(Sent::Refused(refused)) => {
+                    let met = self.met(&refused, (entry, wanted)).await;
+                    // A send that may still arrive must find itself fenced.
+                    let certain = match met {
+                        Ok(Committed::Another(_)) if unsure => {
+                            self.fence(&entry.account, &entry.cause, &entry.attempt).await.map(|_| ())
                         }
-                    }
-                    if at(0).is_some() || at(1).is_some() {
-                        let found = self.redemption(&wanted.id).await?;
-                        let missing = || StoreError::Corrupt(format!("{} has no redemption", wanted.id));
-                        return Ok(Committed::Another(Box::new(found.ok_or_else(missing)?)));
-                    }
-                    return Ok(Committed::CardGone);
+                        _ => Ok(()),
+                    };
+                    return certain.and(met).map_err(|error| if unsure { unknown(error) } else { error });
                 }
-                Sent::Busy(why) if !effort.again().await => {
-                    return Err(if unsure {
-                        StoreError::Unavailable(why)
-                    } else {
-                        StoreError::Contention(why)
-                    });
+                Ok(Sent::Busy(why)) => {
+                    if !effort.again().await {
+                        let give_up = StoreError::Contention(why);
+                        return Err(if unsure { unknown(give_up) } else { give_up });
+                    }
                 }
-                Sent::Busy(_) => {}
                 // Sent again as it was: its own attempt at the key tells whether it had been done.
-                Sent::Unknown(why) => {
+                Ok(Sent::Unknown(why)) => {
                     unsure = true;
                     if !effort.again().await {
                         return Err(StoreError::Unavailable(why));
                     }
                 }
+                Err(error) => return Err(if unsure { unknown(error) } else { error }),
             }
         }
+    }
+
+    /// What was met by a commit that was refused.
+    async fn met(
+        &self,
+        refused: &Refusals,
+        (entry, wanted): (&BudgetEntry, &Redemption),
+    ) -> Result<Committed, StoreError> {
+        let at = |wanted: usize| refused.iter().find(|(at, _)| *at == wanted);
+        if let Some((_, item)) = at(0) {
+            match budget_entry::state_of(item.as_ref())? {
+                KeyState::Entry(found) if found.attempt == entry.attempt => return Ok(Committed::Done),
+                KeyState::Entry(_) | KeyState::Pending { .. } => {}
+                KeyState::Free | KeyState::Void(_) => return Ok(Committed::Fenced),
+            }
+        }
+        if at(0).is_none() && at(1).is_none() {
+            return Ok(Committed::CardGone);
+        }
+        let (found, _) = self.redemption_and_state(wanted).await?;
+        let missing = || StoreError::Corrupt(format!("{} has no redemption", wanted.id));
+        Ok(Committed::Another(Box::new(found.ok_or_else(missing)?)))
     }
 
     /// What is to be sent to the recipient, written with what it tells.
@@ -172,15 +183,27 @@ impl Store {
         Ok(items.iter().map(text).collect())
     }
 
-    /// Gives the redemption, if one of another attempt is there, together with what stands at its entry's key.
-    pub async fn redemption_and_state(
+    /// A redemption and what stands at its entry's key, of one instant.
+    pub(crate) async fn redemption_and_state(
         &self,
         redemption: &Redemption,
     ) -> Result<(Option<Redemption>, KeyState), StoreError> {
         let cause = redemption.id.cause();
         let wanted = [keys::redemption(&redemption.id), keys::budget_entry(&redemption.charged, &cause)];
-        let found = self.patiently(|| self.batch(&wanted)).await?;
-        let read = found.get(&wanted[0]).map(redemption::from_item).transpose()?;
-        Ok((read, budget_entry::state_of(found.get(&wanted[1]))?))
+        let mut items = self.together_items(&wanted).await?.into_iter();
+        let (found, key) = (items.next().flatten(), items.next().flatten());
+        let found = found.map(|item| redemption::from_item(&item)).transpose()?;
+        Ok((found, budget_entry::state_of(key.as_ref())?))
     }
+
+    /// A redemption as of an instant at which no transaction is half applied: what is refused is refused on this.
+    pub async fn certain_redemption(&self, id: &RedemptionId) -> Result<Option<Redemption>, StoreError> {
+        let item = self.together_items(&[keys::redemption(id)]).await?.into_iter().next().flatten();
+        item.map(|item| redemption::from_item(&item)).transpose()
+    }
+}
+
+/// After a send that may still be applied, nobody can say that nothing was.
+pub(crate) fn unknown(error: StoreError) -> StoreError {
+    if let StoreError::Contention(why) = error { StoreError::Unavailable(why) } else { error }
 }

@@ -51,6 +51,12 @@ impl Store {
         open.map(from_item).collect()
     }
 
+    /// A refill, whatever has become of it.
+    pub async fn refill(&self, pool: &PoolId, number: u64) -> Result<Option<Refill>, StoreError> {
+        let item = self.patiently(|| self.get(keys::refill(pool, number))).await?;
+        item.map(|item| from_item(&item)).transpose()
+    }
+
     /// Opens a refill; gives its number's order, or none if another run was quicker.
     pub async fn open_refill(
         &self,
@@ -106,7 +112,11 @@ impl Store {
                     self.note_stocked(&pool.id, 1).await?;
                     return Ok(true);
                 }
-                Sent::Refused(refused) if refused.iter().any(|(at, _)| *at == 0) => return Ok(false),
+                // It has ended: as this, if its card lies in this pool.
+                Sent::Refused(refused) if refused.iter().any(|(at, _)| *at == 0) => {
+                    let known = self.card(&card.id).await?;
+                    return Ok(known.is_some_and(|known| known.pool.as_ref() == Some(&pool.id)));
+                }
                 Sent::Refused(_) => {
                     self.transact(vec![self.ended(refill, "KNOWN")?]).await?;
                     return Ok(false);

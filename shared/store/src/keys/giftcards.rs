@@ -8,6 +8,7 @@
 //! | free card | `F#<pool>#<shard>` | `<card>` | |
 //! | redemption | `N#<redemption>` | `N` | `due` while a supplier is asked |
 //! | a look at its card | `N#<redemption>` | `R#<instant>#<request>` | |
+//! | an order at a supplier | `N#<redemption>` | `O#<attempt>` | |
 //! | what is to be sent | `Q#<redemption>` | `<method>` | |
 //! | registered redemption code | `X#<code>` | `X` | |
 //! | count of tries | `T#<what>` | `T` | |
@@ -17,7 +18,7 @@
 //! **Invariant:** no key holds a code: cards and codes are known by keyed digests.
 
 use super::Key;
-use domain::budget::ids::{BrandId, CardId, CodeId, PoolId, RedemptionId};
+use domain::budget::ids::{AttemptId, BrandId, CardId, CodeId, PoolId, RedemptionId};
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::redemption::Method;
 use domain::ids::RequestId;
@@ -72,6 +73,11 @@ pub fn redemption_of(pk: &str) -> Option<RedemptionId> {
 /// A look at a redemption's card.
 pub fn reveal(redemption: &RedemptionId, at: Timestamp, request: &RequestId) -> Key {
     Key::new(format!("N#{redemption}"), format!("R#{at}#{request}"))
+}
+
+/// An order at a supplier, for one attempt.
+pub fn card_order(redemption: &RedemptionId, attempt: &AttemptId) -> Key {
+    Key::new(format!("N#{redemption}"), format!("O#{attempt}"))
 }
 
 /// What is to be sent to a recipient.

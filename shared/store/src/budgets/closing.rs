@@ -1,0 +1,89 @@
+//! Closing accounts, and the times at which accounts are looked at again.
+//!
+//! **Invariant:** an account is closed when it has nothing and nothing of it is undecided; what it had is its parent's.
+
+use super::reserve::appointed;
+use super::write::Sent;
+use crate::Store;
+use crate::error::StoreError;
+use crate::keys;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::budget::allocate::{Direction, Transfer};
+use domain::budget::ids::AccountId;
+use domain::budget::key::LIMIT_SECONDS;
+use domain::budget::{Account, Status};
+use domain::cause::Cause;
+use domain::context::Context;
+use domain::rejection::Rejection;
+use domain::time::Timestamp;
+
+impl Store {
+    /// Hands what is left of a closing account to its parent and closes it, as soon as nothing of it is undecided.
+    pub async fn finish_closing(&self, id: &AccountId, context: &Context) -> Result<(), StoreError> {
+        let Some(account) = self.account(id).await?.filter(|account| account.status() == Status::Closing)
+        else {
+            return Ok(());
+        };
+        self.resolve(account.charged(), context.now).await?;
+        if self.is_reserved(&account).await? {
+            let later = context.now.plus_seconds(LIMIT_SECONDS).unwrap_or(context.now);
+            return self.appoint(id, later).await;
+        }
+        let whole = self.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+        if let (false, Some(parent)) = (whole.available().is_zero(), &account.parent) {
+            let cause = Cause::closing(account.first.status_version);
+            let transfer = Transfer {
+                direction: Direction::Closing,
+                from: id.clone(),
+                to: parent.clone(),
+                amount: None,
+                notes: None,
+                cause,
+            };
+            self.transfer(&transfer, context).await?;
+        }
+        let mut closed = account.clone();
+        closed.first.status = Status::Closed;
+        closed.first.status_version += 1;
+        closed.version += 1;
+        closed.updated_at = context.now.max(closed.updated_at);
+        if self.rewrite(&account, &closed).await? {
+            self.copy_status(id, context.now).await
+        } else {
+            // Someone has changed it meanwhile: it is closed by the next look.
+            self.appoint(id, context.now).await
+        }
+    }
+
+    /// An account is looked at again at this instant.
+    pub(crate) async fn appoint(&self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+        let key = keys::slice(id, 0);
+        let set = appointed(&key.pk, at);
+        let done = self
+            .update(&key, |update| {
+                update
+                    .update_expression("SET dpk = :dpk, dsk = :dsk")
+                    .condition_expression("attribute_exists(pk)")
+                    .expression_attribute_values(":dpk", value(&set, keys::DUE_PK))
+                    .expression_attribute_values(":dsk", value(&set, keys::DUE_SK))
+            })
+            .await?;
+        match done {
+            Sent::Done(_) | Sent::Refused(_) => Ok(()),
+            Sent::Busy(why) => Err(StoreError::Contention(why)),
+            Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    /// True if an undecided attempt of an account stands on the slices that it spends from.
+    pub(super) async fn is_reserved(&self, account: &Account) -> Result<bool, StoreError> {
+        let Some(charged) = self.whole_account(account.charged()).await? else { return Ok(false) };
+        let undecided = self.undecided(account.charged(), &charged).await?;
+        let own = account.is_shared().then_some(&account.id);
+        Ok(!undecided.total(own).is_zero())
+    }
+}
+
+fn value(set: &crate::attr::Item, name: &str) -> AttributeValue {
+    set.get(name).cloned().unwrap_or(AttributeValue::Null(true))
+}
