@@ -42,6 +42,7 @@ mod budgets_api {
     mod accounts;
     mod bad_input;
     mod costs;
+    mod envelope;
     mod faults;
     mod provision;
     mod races;
@@ -59,6 +60,7 @@ mod store_behaviour {
 }
 mod running {
     mod budget_events;
+    mod campaign;
     mod checkout;
     mod events;
     mod gateway;

@@ -1,6 +1,6 @@
 //! What a spend must survive of its table, its process and its suppliers; a counter shows that each fault fired.
 
-use scrip::fakes::suppliers::Switch;
+use scrip::fakes::supply::Switch;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Patience;

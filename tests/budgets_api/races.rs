@@ -1,7 +1,7 @@
 //! Many at once on one budget, one pool, one code; each ends exact.
 
 use futures::future::join_all;
-use scrip::fakes::suppliers::Switch;
+use scrip::fakes::supply::Switch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,12 +1,14 @@
 //! No code, number or PIN stands anywhere in the clear: every stored byte, every answer that is not the card itself,
 //! every log line and every request to the table of a full run is searched.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::json;
+use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification, StreamViewType};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tests::agency::issuer;
-use tests::{Agency, acts_for, admin};
+use tests::{Agency, World, acts_for, admin};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -51,6 +53,58 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
+/// Has the table tell every change, with both images.
+async fn watch(world: &World) {
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::NewAndOldImages)
+        .build()
+        .unwrap();
+    let update = world.raw().update_table().table_name(world.app.store.table()).stream_specification(stream);
+    update.send().await.unwrap();
+}
+
+/// Everything that the table's stream has told, as it was sent.
+async fn records(world: &World) -> String {
+    let ask = async |operation: &str, body: Value| {
+        let request = gateways::client()
+            .unwrap()
+            .post(world.endpoint())
+            .header("x-amz-target", format!("DynamoDBStreams_20120810.{operation}"))
+            .header("x-amz-date", "20260115T100000Z")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=x/20260115/us-east-1/dynamodb/aws4_request, \
+                 SignedHeaders=host, Signature=00",
+            )
+            .body(body.to_string());
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let ask_json = async |operation: &str, body: Value| {
+        serde_json::from_str::<Value>(&ask(operation, body).await).unwrap()
+    };
+    let streams = ask_json("ListStreams", json!({"TableName": world.app.store.table()})).await;
+    let arn = &streams["Streams"][0]["StreamArn"];
+    let shards = ask_json("DescribeStream", json!({"StreamArn": arn})).await;
+    let mut told = String::new();
+    for shard in shards["StreamDescription"]["Shards"].as_array().unwrap() {
+        let from =
+            json!({"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"});
+        let mut at = ask_json("GetShardIterator", from).await["ShardIterator"].clone();
+        loop {
+            let page = ask("GetRecords", json!({"ShardIterator": at})).await;
+            let read: Value = serde_json::from_str(&page).unwrap();
+            told.push_str(&page);
+            if read["Records"].as_array().is_none_or(Vec::is_empty) {
+                break;
+            }
+            at = read["NextShardIterator"].clone();
+        }
+    }
+    told
+}
+
 #[tokio::test]
 async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_error() {
     let lines = Lines::default();
@@ -65,6 +119,7 @@ async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_err
     )
     .await;
     let world = agency.world();
+    watch(world).await;
     world.faults.take_log();
     let path = format!("/api/gift-cards/pools/{}/cards", agency.pool);
     let file = "code,number,pin,url\nSECRETCODE1,7712345678901,PINPIN91,https://gift.example.com/SECRETURL1\n\
@@ -117,9 +172,13 @@ async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_err
         }
     }
     assert!(holds(&table, &agency.pool), "the table was read");
+    let stream = records(world).await;
+    assert!(stream.contains("REMOVE") && stream.contains(&agency.campaign), "the stream was read");
     let sent: String = world.faults.take_log().iter().map(|(_, body)| body.to_string()).collect();
     for secret in &secrets {
         assert!(!holds(&table, secret), "{secret} is in the table");
+        assert!(!stream.contains(secret.as_str()), "{secret} is in the stream");
+        assert!(!stream.contains(&STANDARD.encode(secret)), "{secret} is in the stream");
         assert!(!sent.contains(secret.as_str()), "{secret} was sent to the table");
         assert!(!holds(&log, secret), "{secret} is in the log");
         for answer in &answers {

@@ -1,6 +1,6 @@
 //! Pools: filled from files and from suppliers, watched, and counted.
 
-use scrip::fakes::suppliers::Switch;
+use scrip::fakes::supply::Switch;
 use serde_json::json;
 use std::time::Duration;
 use tests::agency::{a_pool, file, open};

@@ -14,6 +14,11 @@ pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
+        // What cargo told this process about its own crate would have crates with build scripts (ring) made anew.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
+            build.env_remove(name);
+        }
+        build.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
         // The whole workspace, so that features are those of `cargo test` and only links remain to be made.
         build.args(["build", "--locked", "--quiet", "--workspace", "--bins"]);
         assert!(build.current_dir(root()).status().unwrap().success(), "the binaries do not build");

@@ -82,10 +82,13 @@ pub struct Provisioned {
 #[derive(Serialize, ToSchema)]
 pub struct RedeemedRedemption {
     redemption_id: String,
+    campaign_id: String,
     brand_id: String,
     denomination: Number,
     /// PENDING or ISSUED
     status: &'static str,
+    /// csv, buffer or api; null while there is no card
+    source: Option<&'static str>,
     currency: &'static str,
     delivery: DeliveryBody,
     #[schema(format = DateTime)]
@@ -100,6 +103,8 @@ pub struct Redeemed {
     redemption: RedeemedRedemption,
     /// null while the supplier has not said.
     card: Option<CardBody>,
+    /// csv, buffer or api
+    source: Option<&'static str>,
 }
 
 fn delivery(redemption: &Redemption) -> DeliveryBody {
@@ -169,14 +174,17 @@ pub(crate) fn redeemed(issued: &Issued) -> Redeemed {
     Redeemed {
         redemption: RedeemedRedemption {
             redemption_id: found.id.to_string(),
+            campaign_id: found.campaign.to_string(),
             brand_id: found.brand.to_string(),
             denomination: Number::money(found.denomination, found.currency),
             status: found.status.as_str(),
+            source: found.source.map(Source::as_str),
             currency: found.currency.code(),
             delivery: delivery(found),
             created_at: found.created_at.to_string(),
             issued_at: found.issued_at.map(|at| at.to_string()),
         },
         card: issued.card.as_ref().map(|plain| card(found, plain)),
+        source: found.source.map(Source::as_str),
     }
 }

@@ -5,6 +5,7 @@
 use crate::Failure;
 use crate::clock::parse_duration;
 use crate::data::DataDir;
+use crate::fakes::supply::Asked;
 use crate::fakes::trigger::Wanted;
 use crate::platform::{Options, Platform};
 use crate::token::Grant;
@@ -37,6 +38,8 @@ enum Command {
     Invoke(Invoke),
     /// Make something happen at a fake gateway, and send its webhook: razorpay.payment_captured, stripe.charge_refunded, …
     Trigger(Trigger),
+    /// Tell a fake supplier of gift cards what to do with orders, such as slow, out-of-stock or reply-lost.
+    Supplier(Supplier),
     /// Put the gift cards of a file into a pool of the running platform.
     Import(Import),
     /// Prove the books; exit 1 on any difference.
@@ -132,6 +135,14 @@ struct Trigger {
 }
 
 #[derive(Args)]
+struct Supplier {
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    at: At,
+}
+
+#[derive(Args)]
 struct Sample {
     /// The movements to replay.
     #[arg(long, default_value = "infra/local/sample/wallets.csv")]
@@ -201,6 +212,9 @@ impl Command {
             }
             Self::Trigger(Trigger { wanted, at }) => {
                 println!("{}", trigger::ask(&DataDir::of_platform(&at.data)?, &wanted).await?);
+            }
+            Self::Supplier(Supplier { asked, at }) => {
+                println!("{}", trigger::supplier(&DataDir::of_platform(&at.data)?, &asked).await?);
             }
             Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
             Self::Import(Import { file, pool, report, at }) => {

@@ -4,6 +4,7 @@
 
 use crate::clock::{TestClock, parse_duration};
 use crate::fakes::Fakes;
+use crate::fakes::supply::Asked;
 use crate::fakes::trigger::Wanted;
 use crate::functions::{Parts, SCHEDULED};
 use crate::keys::Keys;
@@ -42,6 +43,7 @@ pub fn router(control: Control) -> Router {
         .route("/_local/run/{function}", post(run))
         .route("/_local/trigger", post(happen))
         .route("/_local/deliver", post(deliver))
+        .route("/_local/supplier", post(supply))
         .route("/.well-known/jwks.json", get(jwks))
         .layer(middleware::from_fn(from_here))
         .with_state(control)
@@ -107,6 +109,13 @@ async fn happen(State(control): State<Control>, body: Bytes) -> Result<Response,
 async fn deliver(State(control): State<Control>) -> Result<Response, Problem> {
     let delivered = control.fakes.deliver_held().await.map_err(|error| failed(&error))?;
     Ok(answer(&json!({"delivered": delivered})))
+}
+
+/// Tells a fake supplier what to do with orders, or to deliver them: what is asked is the body.
+async fn supply(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
+    let asked: Asked = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+    let supplied = control.fakes.supply_as(&asked).await.map_err(|error| failed(&error))?;
+    Ok(answer(&serde_json::to_value(&supplied).map_err(|error| failed(&error.into()))?))
 }
 
 async fn jwks(State(control): State<Control>) -> Response {

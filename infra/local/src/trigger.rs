@@ -1,4 +1,4 @@
-//! `trigger`: something happens at a fake gateway, for a customer who may not even have a wallet yet.
+//! `trigger` and `supplier`: something happens at a fake gateway, for a customer who may not even have a wallet yet.
 //!
 //! **Invariant:** our side is reached as everyone reaches it: by its API, with a token, and by its webhooks.
 
@@ -6,6 +6,7 @@ use crate::Failure;
 use crate::data::DataDir;
 use crate::fakes::Fakes;
 use crate::fakes::send::Deliver;
+use crate::fakes::supply::Asked;
 use crate::fakes::trigger::{Happened, Wanted, begins, gateway_of, needs_payment};
 use crate::keys::Keys;
 use crate::token::Grant;
@@ -17,9 +18,18 @@ const AMOUNT: &str = "500";
 
 /// Makes it happen on the platform in this directory, which must be running; gives what happened, as JSON.
 pub async fn ask(data: &DataDir, wanted: &Wanted) -> Result<String, Failure> {
+    handle(data, "trigger", &serde_json::to_string(wanted)?).await
+}
+
+/// Tells a fake supplier of the platform in this directory what to do; gives what came of it, as JSON.
+pub async fn supplier(data: &DataDir, asked: &Asked) -> Result<String, Failure> {
+    handle(data, "supplier", &serde_json::to_string(asked)?).await
+}
+
+async fn handle(data: &DataDir, handle: &str, body: &str) -> Result<String, Failure> {
     let running = data.running().await.ok_or("no platform runs here: start one with cargo run")?;
-    let body = serde_json::to_string(wanted)?;
-    let request = gateways::client()?.post(format!("{}/_local/trigger", running.api)).body(body);
+    let url = format!("{}/_local/{handle}", running.api);
+    let request = gateways::client()?.post(url).body(body.to_owned());
     let reply = request.send().await?;
     let (status, text) = (reply.status(), reply.text().await?);
     if !status.is_success() {

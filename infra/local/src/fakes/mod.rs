@@ -11,7 +11,8 @@ pub mod paypal;
 mod razorpay;
 pub mod send;
 mod stripe;
-pub mod suppliers;
+mod suppliers;
+pub mod supply;
 pub mod trigger;
 
 use crate::Failure;
@@ -60,7 +61,7 @@ pub struct Fakes {
     book: Mutex<Book>,
     held: Mutex<Vec<Held>>,
     /// What the suppliers do with orders from now on.
-    pub(crate) supply: Mutex<suppliers::Switches>,
+    pub(crate) supply: Mutex<supply::Switches>,
     file: Option<PathBuf>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** one card for each of our references, however often it is ordered: the reference makes the card.
 
-use super::book::{Book, CardOrder, id};
+use super::book::{Book, CardOrder};
+use super::supply::Switch;
 use super::{Fakes, answer};
 use axum::Router;
 use axum::body::Bytes;
@@ -11,98 +12,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
-
-/// What a supplier does with an order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Switch {
-    /// Delivers at once.
-    #[default]
-    Well,
-    /// Takes the order, and delivers when it is asked the third time.
-    Slow,
-    /// Takes the order, and never answers.
-    ReplyLost,
-    /// Never answers, and takes nothing.
-    Silent,
-    /// Has none.
-    OutOfStock,
-    /// We have too little money there.
-    OutOfFunds,
-    /// Refuses whatever it is asked.
-    Rejects,
-    /// Delivers the same card for every order.
-    Duplicate,
-    /// Says no, and delivers all the same: the card is there when one looks.
-    LateDelivery,
-}
-
-/// By supplier.
-pub type Switches = BTreeMap<String, Switch>;
-
-impl Fakes {
-    /// From now on a supplier does this.
-    pub fn supply(&self, supplier: &str, switch: Switch) {
-        let mut switches = self.supply.lock().unwrap_or_else(PoisonError::into_inner);
-        switches.insert(supplier.to_owned(), switch);
-    }
-
-    fn switch(&self, supplier: &str) -> Switch {
-        let switches = self.supply.lock().unwrap_or_else(PoisonError::into_inner);
-        switches.get(supplier).copied().unwrap_or_default()
-    }
-
-    /// Every card that a supplier has issued, by our reference.
-    pub fn issued(&self, supplier: &str) -> Vec<String> {
-        let of = |key: &&String| key.starts_with(&format!("{supplier}|"));
-        self.read()
-            .cards
-            .keys()
-            .filter(of)
-            .map(|key| key.split_once('|').map_or("", |(_, r)| r).to_owned())
-            .collect()
-    }
-
-    /// The code of the card that a reference makes.
-    pub fn code_of(&self, supplier: &str, reference: &str) -> String {
-        let same = self.switch(supplier) == Switch::Duplicate;
-        let of = if same { "the same" } else { reference };
-        let digest = id("", &format!("{supplier}|{of}"));
-        digest.bytes().map(|byte| char::from(b'0' + byte % 10)).take(14).collect()
-    }
-
-    /// A webhook about a reference, as this supplier signs it: its path, headers and body.
-    pub fn supplier_webhook(
-        &self,
-        supplier: &str,
-        reference: &str,
-    ) -> (String, Vec<(String, String)>, String) {
-        let path = format!("/api/gift-cards/webhook/{supplier}");
-        let number =
-            self.read().cards.get(&format!("{supplier}|{reference}")).map_or(0, |order| order.number);
-        if supplier == "reloadly" {
-            let body = json!({"type": "giftcard_transaction.status",
-                "data": {"transactionId": number, "customIdentifier": reference, "status": "SUCCESSFUL"}})
-            .to_string();
-            let at = self.now_seconds().to_string();
-            let tag = super::send::hmac_hex(&self.agreed.reloadly.1, &[body.as_bytes(), b":", at.as_bytes()]);
-            let headers = vec![
-                ("x-reloadly-signature".to_owned(), tag),
-                ("x-reloadly-request-timestamp".to_owned(), at),
-            ];
-            return (path, headers, body);
-        }
-        let body = json!({"event": "ORDERS.UPDATED", "payload": {"resource": {"id": format!("T{number}"), "type": "orders"}}})
-            .to_string();
-        let tag = super::send::hmac_hex(&self.agreed.tremendous.1, &[body.as_bytes()]);
-        (path, vec![("tremendous-webhook-signature".to_owned(), format!("sha256={tag}"))], body)
-    }
-}
+use std::sync::Arc;
 
 /// Takes an order, or gives the one that was taken under this reference.
 fn take(book: &mut Book, supplier: &str, order: CardOrder) -> CardOrder {

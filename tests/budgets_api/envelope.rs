@@ -1,0 +1,110 @@
+//! Keys that KMS has wrapped: unwrapped at start, rotated, and refused where KMS refuses.
+
+use axum::Json;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::budget::ids::BrandId;
+use domain::cause::Cause;
+use domain::giftcard::Source;
+use domain::giftcard::card::{Part, PlainCard};
+use domain::money::Money;
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use store::{Credentials, https};
+use vault::{Kms, Vault, VaultError};
+
+/// What a KMS on loopback was asked.
+type Asked = Arc<Mutex<Vec<Value>>>;
+
+/// A KMS that unwraps `wrapped <text>` to 32 bytes made of the text's first letter, for this product alone.
+async fn kms() -> (Kms, Asked) {
+    let asked = Asked::default();
+    let seen = asked.clone();
+    let answer = move |headers: HeaderMap, body: String| async move {
+        let body: Value = serde_json::from_str(&body).unwrap();
+        seen.lock().unwrap().push(body.clone());
+        let blob = STANDARD.decode(body["CiphertextBlob"].as_str().unwrap_or_default()).unwrap();
+        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let ours = target == "TrentService.Decrypt"
+            && body["EncryptionContext"] == json!({"product": "scrip"})
+            && headers.contains_key("authorization");
+        match (ours, blob.strip_prefix(b"wrapped ")) {
+            (true, Some(text)) => {
+                let plain = STANDARD.encode([text[0]; 32]);
+                (StatusCode::OK, Json(json!({"KeyId": "arn:aws:kms:x:1:key/2", "Plaintext": plain})))
+            }
+            _ => (StatusCode::BAD_REQUEST, Json(json!({"__type": "InvalidCiphertextException"}))),
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new().route("/", post(answer));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let credentials = Credentials::new("AKIAX", "secret", None, None, "test");
+    (vault::connect(("eu-central-1".to_owned(), Some(url)), credentials, https()), asked)
+}
+
+fn wrapped(text: &str) -> String {
+    format!("kms:{}", STANDARD.encode(format!("wrapped {text}")))
+}
+
+fn plain() -> PlainCard {
+    let parts = [(Part::Code, "GIFT-1234".to_owned()), (Part::Pin, "7788".to_owned())];
+    PlainCard { parts: BTreeMap::from(parts), expires_on: None }
+}
+
+fn seal(vault: &Vault) -> domain::giftcard::card::Card {
+    let brand = BrandId::mint(&Cause::stored("brand"));
+    let worth = Money::try_new(25.into()).unwrap();
+    let now = Timestamp::parse("2026-01-15T10:00:00Z").unwrap();
+    vault.seal_card(&plain(), (&brand, worth), Source::Csv, now).unwrap()
+}
+
+#[tokio::test]
+async fn keys_that_kms_has_wrapped_seal_and_open_and_can_be_rotated() {
+    let (kms, asked) = kms().await;
+    let codes = wrapped("codes");
+    let old = Vault::open(&format!("k1:{}", wrapped("one")), &codes, Some(&kms)).await.unwrap();
+    assert_eq!(asked.lock().unwrap().len(), 2, "each key is unwrapped once, at start");
+    let card = seal(&old);
+    for sealed in card.parts.values() {
+        assert!(sealed.0.starts_with(b"k1:"), "an item tells which key opens it");
+        assert!(!sealed.0.windows(4).any(|window| window == b"GIFT" || window == b"7788"));
+    }
+    // The new key seals, the old one still opens.
+    let rotated = format!("k2:{},k1:{}", wrapped("two"), wrapped("one"));
+    let new = Vault::open(&rotated, &codes, Some(&kms)).await.unwrap();
+    assert_eq!(new.open_card(&card).unwrap().parts, plain().parts);
+    let again = seal(&new);
+    assert!(again.parts.values().all(|sealed| sealed.0.starts_with(b"k2:")));
+    assert_eq!(again.id, card.id, "a card is known again whatever key seals it");
+    assert!(old.open_card(&again).is_none());
+    // Another key under the same name opens nothing, and neither does another card's name.
+    let other = Vault::open(&format!("k1:{}", wrapped("else")), &codes, Some(&kms)).await.unwrap();
+    assert!(other.open_card(&card).is_none());
+    let mut moved = card.clone();
+    moved.id = old.card_id(&PlainCard { parts: [(Part::Code, "X-1".to_owned())].into(), ..plain() }).unwrap();
+    assert!(old.open_card(&moved).is_none());
+}
+
+#[tokio::test]
+async fn a_key_that_kms_does_not_unwrap_opens_no_vault_and_is_in_no_error() {
+    let (kms, _) = kms().await;
+    let stranger = format!("k1:kms:{}", STANDARD.encode("someone else's"));
+    let refused = Vault::open(&stranger, &wrapped("codes"), Some(&kms)).await.unwrap_err();
+    assert_eq!(refused, VaultError::Unwrap("InvalidCiphertextException".to_owned()));
+    for (keys, codes, kms) in [
+        (format!("k1:{}", wrapped("one")), "short".to_owned(), Some(&kms)),
+        (format!("k1:{}", wrapped("one")), wrapped("codes"), None),
+        ("k1:kms:not base64!".to_owned(), wrapped("codes"), Some(&kms)),
+        ("no key at all".to_owned(), wrapped("codes"), Some(&kms)),
+    ] {
+        let refused = Vault::open(&keys, &codes, kms).await.unwrap_err().to_string();
+        assert!(refused.ends_with("is malformed"), "{refused}");
+        assert!(!refused.contains("short") && !refused.contains("not base64"), "{refused}");
+    }
+}
