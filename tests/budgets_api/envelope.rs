@@ -108,3 +108,16 @@ async fn a_key_that_kms_does_not_unwrap_opens_no_vault_and_is_in_no_error() {
         assert!(!refused.contains("short") && !refused.contains("not base64"), "{refused}");
     }
 }
+
+#[test]
+fn a_closed_vault_seals_opens_and_knows_nothing() {
+    let closed = Vault::closed();
+    let open = Vault::new(vault::SealKeys::parse(&format!("k1:{}", "x".repeat(32))).unwrap(), [7; 32]);
+    assert!(closed.card_id(&plain()).is_none() && closed.code_id("CODE-1").is_none());
+    assert!(closed.address_id("203.0.113.7").is_none());
+    let brand = BrandId::mint(&Cause::stored("brand"));
+    let (worth, now) =
+        (Money::try_new(25.into()).unwrap(), Timestamp::parse("2026-01-15T10:00:00Z").unwrap());
+    assert!(closed.seal_card(&plain(), (&brand, worth), Source::Csv, now).is_none());
+    assert!(closed.open_card(&seal(&open)).is_none());
+}

@@ -11,7 +11,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init_lambda("monitor");
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
-    let (vault, suppliers) = (wiring::vault().await?, Suppliers::configure(&wiring::optional)?);
+    let (vault, suppliers) = (wiring::vault_if_set().await?, Suppliers::configure(&wiring::optional)?);
     let desk = Desk { app, gateways, seal, vault, suppliers };
     lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&desk, event)))).await
 }

@@ -145,6 +145,12 @@ pub async fn vault() -> Result<Vault, ConfigError> {
     opened.map_err(|error| ConfigError(format!("SCRIP_CARD_KEYS or SCRIP_CODE_KEY: {error}")))
 }
 
+/// The vault, or a closed one where neither of its keys is set: a deployment without gift cards.
+pub async fn vault_if_set() -> Result<Vault, ConfigError> {
+    let names = ["SCRIP_CARD_KEYS", "SCRIP_CODE_KEY"];
+    if names.into_iter().all(|name| optional(name).is_none()) { Ok(Vault::closed()) } else { vault().await }
+}
+
 /// The endpoint, region and credentials of the environment, where an endpoint is set.
 pub fn other_endpoint() -> Option<(String, String, Credentials)> {
     let endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB")?;

@@ -43,6 +43,11 @@ impl SealKeys {
         keys.filter(|keys| !keys.is_empty()).map(|keys| Self(Arc::new(keys)))
     }
 
+    /// No keys: nothing is sealed or opened.
+    pub(crate) fn none() -> Self {
+        Self(Arc::default())
+    }
+
     /// As [`SealKeys::parse`], where a key may also be `id:kms:blob`: wrapped by KMS.
     pub async fn open_all(text: &str, kms: Option<&Kms>) -> Result<Self, VaultError> {
         const MALFORMED: VaultError = VaultError::Malformed("a list of keys");
