@@ -41,6 +41,7 @@ mod payments_api {
 mod budgets_api {
     mod accounts;
     mod bad_input;
+    mod changes;
     mod costs;
     mod envelope;
     mod faults;

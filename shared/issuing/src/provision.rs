@@ -100,8 +100,7 @@ impl Desk {
                         return Ok(found);
                     }
                     // What was known may have been old: everything is read anew before it is refused.
-                    let stale = !doubted && self.may_be_stale(wish, &rejection).await?;
-                    if !stale {
+                    if doubted || !rests_on_memory(&rejection) {
                         self.tell(wish, &rejection, context).await;
                         return Err(rejection.into());
                     }
@@ -117,18 +116,6 @@ impl Desk {
                 };
             }
         }
-    }
-
-    /// True if a refusal was decided on what this process remembers, and that may be otherwise by now.
-    async fn may_be_stale(&self, wish: &Wish, rejection: &Rejection) -> Result<bool, StoreError> {
-        if !matches!(rejection, Rejection::BudgetShort { .. }) {
-            return Ok(rests_on_memory(rejection));
-        }
-        // It was short of whose credit it was thought to spend.
-        let known = self.store.known_account(&wish.campaign).await?;
-        let fresh = self.store.account(&wish.campaign).await?;
-        let charged = |account: Option<&Account>| account.map(|account| account.charged().clone());
-        Ok(charged(known.as_deref()) != charged(fresh.as_ref()))
     }
 
     /// Forgets what this process knew of all that a wish names.
@@ -239,7 +226,15 @@ impl Desk {
         let spend = Spend::new(job.price, &job.cause, charged.slices);
         let machine = Provision::new(spend, &pools, supplier.is_some());
         let mut run = Run::new(self, &job, (&charged, machine), effort.tries());
-        Box::pin(run.carry_through(effort)).await
+        let tried = Box::pin(run.carry_through(effort)).await?;
+        if matches!(tried, Tried::Rejected(Rejection::BudgetShort { .. })) {
+            // It was short of whose credit it was thought to spend; read now, the campaign is remembered as it is.
+            let fresh = self.store.account(&wish.campaign).await?;
+            if fresh.is_none_or(|fresh| *fresh.charged() != job.charged) {
+                return Ok(Tried::Again("the campaign spends another's credit by now".to_owned()));
+            }
+        }
+        Ok(tried)
     }
 }
 

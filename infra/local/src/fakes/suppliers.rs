@@ -83,7 +83,12 @@ fn refusal(switch: Switch) -> Option<&'static str> {
         Switch::OutOfStock => Some("PRODUCT_OUT_OF_STOCK"),
         Switch::OutOfFunds => Some("INSUFFICIENT_BALANCE"),
         Switch::Rejects | Switch::LateDelivery => Some("COULD_NOT_PROCESS"),
-        Switch::Well | Switch::Slow | Switch::ReplyLost | Switch::Silent | Switch::Duplicate => None,
+        Switch::Well
+        | Switch::Slow
+        | Switch::ReplyLost
+        | Switch::Silent
+        | Switch::Duplicate
+        | Switch::Withheld => None,
     }
 }
 
@@ -163,6 +168,9 @@ async fn report(State(fakes): State<Arc<Fakes>>, Query(sought): Query<Sought>) -
 async fn cards(State(fakes): State<Arc<Fakes>>, Path(number): Path<u64>) -> Response {
     let order = fakes.read().cards.values().find(|order| order.number == number).cloned();
     let Some(order) = order else { return refused("NOT_FOUND") };
+    if fakes.switch("reloadly") == Switch::Withheld {
+        return answer(StatusCode::FORBIDDEN, &json!({"errorCode": "CARD_NOT_AVAILABLE"}));
+    }
     // A card number may come as a JSON number: it must not be read through a float.
     let code = fakes.code_of("reloadly", &order.reference);
     let pin = code.chars().rev().take(6).collect::<String>();
@@ -197,7 +205,7 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
             return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"errorCode": code}));
         }
         Switch::Silent => return std::future::pending().await,
-        Switch::Well | Switch::Slow | Switch::ReplyLost | Switch::Duplicate => {}
+        Switch::Well | Switch::Slow | Switch::ReplyLost | Switch::Duplicate | Switch::Withheld => {}
     }
     // The amount as it was written, not as a float reads it.
     let amount = text.split(r#""denomination":"#).nth(1).unwrap_or_default();

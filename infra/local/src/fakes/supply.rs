@@ -34,6 +34,8 @@ pub enum Switch {
     Rejects,
     /// Delivers the same card for every order.
     Duplicate,
+    /// Delivers, and refuses to show the card.
+    Withheld,
     /// Says no, and delivers all the same: the card is there when one looks.
     LateDelivery,
 }

@@ -165,7 +165,7 @@ impl Reloadly {
             "FAILED" | "REFUNDED" => {
                 return Ok(Supplied::Rejected(Refusal::Other(found.status.clone())));
             }
-            other => return Ok(Supplied::Unresolved(format!("status {}", other.len()))),
+            other => return Ok(Supplied::Unresolved(status(other))),
         }
         let url = format!("{}/orders/transactions/{}/cards", self.base_url, found.transaction_id);
         let answer = self.call(&|| self.http.get(&url)).await?;
@@ -231,6 +231,12 @@ fn text(text: &str) -> Box<RawValue> {
 
 fn cost(text: &str, currency: Currency) -> Option<Money> {
     exact(text, currency)
+}
+
+/// A status as it may stand in a log: a word of capitals, as theirs are.
+fn status(text: &str) -> String {
+    let word = text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    format!("status {}", if word { text } else { "of another shape" })
 }
 
 fn refusal(code: &str) -> Refusal {

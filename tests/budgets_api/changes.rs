@@ -1,0 +1,232 @@
+//! Accounts that change while they are spent from: what was acknowledged holds for every process, and nothing is lost.
+
+use scrip::fakes::supply::Switch;
+use std::sync::Arc;
+use std::time::Duration;
+use tests::agency::{issuer, open};
+use tests::{Agency, Answer, Fault, World, admin};
+use tokio::sync::Notify;
+
+async fn patch(world: &World, account: &str, body: &str) -> Answer {
+    world.patch(&admin(), &format!("/api/credit/accounts/{account}"), body).await
+}
+
+async fn give(world: &World, from: &str, to: &str, amount: u64) -> Answer {
+    let body = format!(r#"{{"from_account_id":"{from}","to_account_id":"{to}","amount":{amount}}}"#);
+    world.post(&admin(), "/api/credit/allocate", &body).await
+}
+
+async fn monitor(agency: &Agency) {
+    agency.world().clock.advance(Duration::from_secs(400));
+    let looked = agency.shop.monitor().await;
+    assert_eq!(looked["breakdown"]["failed"], 0, "{looked}");
+}
+
+/// A request whose process stops when credit is set aside and nothing is committed.
+async fn cut_short(agency: &Arc<Agency>, code: &str) {
+    let arrived = Arc::new(Notify::new());
+    agency.world().faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
+    let (machine, code) = (agency.clone(), code.to_owned());
+    let process = tokio::spawn(async move { machine.provision(&code).await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_process_that_remembers_the_old_mode_charges_whom_the_new_one_names() {
+    let agency = Agency::with("100", 6, ("", ""), Default::default()).await;
+    let world = agency.world();
+    let other = world.another_machine(world.clock.clone());
+    let there =
+        async |code: &str| other.post(&issuer(), "/api/gift-cards/provision", &agency.wish(code)).await;
+    there("SHARED-1").await.expect(201);
+    patch(world, &agency.campaign, r#"{"budget_mode":"isolated"}"#).await.expect(200);
+    there("NOT-YET").await.expect_problem(402, "insufficient_funds");
+    assert_eq!(agency.stands(&agency.client).await, ["75.00", "0.00", "25.00"]);
+    give(world, &agency.client, &agency.campaign, 25).await.expect(201);
+    let own = there("OWN-1").await.expect(201);
+    assert_eq!(own.text("/redemption/account_charged"), agency.campaign);
+    assert_eq!(agency.stands(&agency.client).await, ["50.00", "0.00", "25.00"]);
+    patch(world, &agency.campaign, r#"{"budget_mode":"shared"}"#).await.expect(200);
+    let shared = there("SHARED-2").await.expect(201);
+    assert_eq!(shared.text("/redemption/account_charged"), agency.client);
+    assert_eq!(agency.stands(&agency.client).await, ["25.00", "0.00", "50.00"]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn credit_that_arrives_while_a_campaign_becomes_shared_is_not_lost() {
+    for first in ["credit", "mode"] {
+        let agency =
+            Arc::new(Agency::with("", 0, (r#""budget_mode":"isolated""#, ""), Default::default()).await);
+        let world = agency.world();
+        give(world, "platform", &agency.agency, 100).await.expect(201);
+        give(world, &agency.agency, &agency.client, 100).await.expect(201);
+        let other = Arc::new(world.another_machine(world.clock.clone()));
+        let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mode = r#"{"budget_mode":"shared"}"#;
+        let (given, changed) = if first == "mode" {
+            other.faults.plan("TransactWriteItems", 1, Fault::Wait(reached.clone(), go.clone()));
+            let (machine, at) = (other.clone(), agency.clone());
+            let giving = tokio::spawn(async move { give(&machine, &at.client, &at.campaign, 40).await });
+            reached.notified().await;
+            let changed = patch(world, &agency.campaign, mode).await;
+            go.notify_one();
+            (giving.await.unwrap(), changed)
+        } else {
+            other.faults.plan("UpdateItem", 1, Fault::Wait(reached.clone(), go.clone()));
+            let (machine, at) = (other.clone(), agency.clone());
+            let changing = tokio::spawn(async move { patch(&machine, &at.campaign, mode).await });
+            reached.notified().await;
+            let given = give(world, &agency.client, &agency.campaign, 40).await;
+            go.notify_one();
+            (given, changing.await.unwrap())
+        };
+        assert_eq!(other.faults.fired(), 1);
+        // One of the two is refused, and the other holds.
+        match (given.status, changed.status) {
+            (201, 409) => assert_eq!(agency.stands(&agency.campaign).await, ["40.00", "0.00", "0.00"]),
+            (400, 200) => assert_eq!(agency.stands(&agency.client).await, ["100.00", "0.00", "0.00"]),
+            both => panic!("{first} first: {both:?}"),
+        }
+        world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn slices_that_are_added_with_a_stop_are_stopped_and_go_on_together() {
+    let agency = Agency::new("400", 30).await;
+    let world = agency.world();
+    agency.provision("BEFORE").await.expect(201);
+    let stopped = patch(world, &agency.campaign, r#"{"status":"paused","slices":16}"#).await.expect(200);
+    assert_eq!((stopped.text("/status"), stopped.raw("slices")), ("paused".into(), "16".into()));
+    for n in 0..20 {
+        agency.provision(&format!("STOPPED-{n}")).await.expect_problem(409, "budget_paused");
+    }
+    patch(world, &agency.campaign, r#"{"status":"active"}"#).await.expect(200);
+    for n in 0..15 {
+        agency.provision(&format!("STOPPED-{n}")).await.expect(201);
+    }
+    agency.provision("STOPPED-19").await.expect_problem(402, "insufficient_funds");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_closing_waits_for_what_is_undecided_on_any_slice_and_then_hands_over_all() {
+    for mode in [r#""budget_mode":"isolated","slices":8"#, ""] {
+        let agency = Arc::new(Agency::with("100", 6, (mode, ""), Default::default()).await);
+        let world = agency.world();
+        // Wherever its code leads it.
+        cut_short(&agency, "CUT-SHORT").await;
+        let closing = patch(world, &agency.campaign, r#"{"status":"closing"}"#).await.expect(200);
+        assert_eq!(closing.text("/status"), "closing");
+        agency.provision("AFTER").await.expect_problem(409, "budget_paused");
+        monitor(&agency).await;
+        let closed = agency.account(&agency.campaign).await;
+        assert_eq!((closed.text("/status"), closed.raw("reserved")), ("closed".into(), "0.00".into()));
+        assert_eq!(agency.stands(&agency.client).await, ["100.00", "0.00", "0.00"]);
+        agency.provision("AFTER").await.expect_problem(409, "budget_paused");
+        world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn no_account_is_opened_below_one_that_was_closed_meanwhile() {
+    let agency = Arc::new(Agency::new("", 0).await);
+    let world = agency.world();
+    let empty = open(world, "client", &agency.agency, "").await;
+    let other = Arc::new(world.another_machine(world.clock.clone()));
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    other.faults.plan("TransactWriteItems", 1, Fault::Wait(reached.clone(), go.clone()));
+    let (machine, parent) = (other.clone(), empty.clone());
+    let opening = tokio::spawn(async move {
+        let body = format!(r#"{{"kind":"campaign","parent_id":"{parent}","name":"Late"}}"#);
+        machine.post(&admin(), "/api/credit/accounts", &body).await
+    });
+    reached.notified().await;
+    let closed = patch(world, &empty, r#"{"status":"closing"}"#).await.expect(200);
+    assert_eq!(closed.text("/status"), "closed");
+    go.notify_one();
+    opening.await.unwrap().expect_problem(409, "budget_paused");
+    let children = world.get(&admin(), &format!("/api/credit/accounts/{empty}/children")).await.expect(200);
+    assert_eq!(children.field("/total"), 0, "{}", children.body);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_sent_is_in_the_outbox_once_with_its_address_sealed() {
+    let agency = Agency::new("100", 3).await;
+    let world = agency.world();
+    let wish =
+        agency.wish("CODE-1").replace('}', r#","delivery_method":"sms","delivery_address":"+919876543210"}"#);
+    let path = "/api/gift-cards/provision";
+    let made = world.post(&issuer(), path, &wish).await.expect(201);
+    assert!(world.post(&issuer(), path, &wish).await.expect(201).is_replay());
+    agency.provision("CODE-2").await.expect(201);
+    let scan = world.raw().scan().table_name(world.app.store.table()).send().await.unwrap();
+    let text = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
+                name: &str| {
+        item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+    };
+    let queued: Vec<_> = scan.items().iter().filter(|item| text(item, "pk").starts_with("Q#")).collect();
+    let id = made.text("/redemption/redemption_id");
+    assert_eq!(queued.len(), 1);
+    assert_eq!((text(queued[0], "pk"), text(queued[0], "sk")), (format!("Q#{id}"), "sms".to_owned()));
+    assert!(!format!("{:?}", queued[0]).contains("9876543210"));
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_card_that_comes_late_goes_to_its_own_worth_although_the_code_was_tried_with_another() {
+    let agency = Agency::with(
+        "100",
+        0,
+        (r#""budget_mode":"isolated""#, r#""supplier":"reloadly","supplier_product_id":"4711""#),
+        Default::default(),
+    )
+    .await;
+    let (world, fakes) = (agency.world(), &agency.shop.fakes);
+    fakes.supply("reloadly", Switch::LateDelivery);
+    agency.provision("CODE").await.expect_problem(409, "supplier_rejected");
+    fakes.supply("reloadly", Switch::Well);
+    let reference = fakes.issued("reloadly").first().unwrap().clone();
+    let fifty = agency.wish("CODE").replace("\"denomination\":25", "\"denomination\":50");
+    world.post(&issuer(), "/api/gift-cards/provision", &fifty).await.expect(201);
+    agency.webhook("reloadly", &reference, false).await.expect(200);
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    let stocked: Vec<(String, u64)> = inventory.json()["pools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pool| (pool["denomination"].to_string(), pool["available"].as_u64().unwrap()))
+        .collect();
+    assert!(stocked.iter().any(|(worth, cards)| worth.starts_with("25") && *cards == 1), "{stocked:?}");
+    assert!(stocked.iter().all(|(worth, cards)| worth.starts_with("25") || *cards == 0), "{stocked:?}");
+    // The next one of 25 gets it.
+    assert_eq!(agency.provision("NEXT").await.expect(201).text("/source"), "csv");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_card_that_a_supplier_does_not_show_stays_pending_until_it_does() {
+    let agency = Agency::with(
+        "100",
+        0,
+        (r#""budget_mode":"isolated""#, r#""supplier":"reloadly","supplier_product_id":"4711""#),
+        Default::default(),
+    )
+    .await;
+    agency.shop.fakes.supply("reloadly", Switch::Withheld);
+    agency.provision("CODE").await.expect(202);
+    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
+    monitor(&agency).await;
+    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
+    agency.shop.fakes.supply("reloadly", Switch::Well);
+    agency.world().clock.advance(Duration::from_secs(900));
+    monitor(&agency).await;
+    assert_eq!(agency.provision("CODE").await.expect(201).text("/source"), "api");
+    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    assert_eq!(agency.shop.fakes.issued("reloadly").len(), 1);
+    agency.world().prove().await;
+}
