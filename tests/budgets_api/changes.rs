@@ -230,3 +230,50 @@ async fn a_card_that_a_supplier_does_not_show_stays_pending_until_it_does() {
     assert_eq!(agency.shop.fakes.issued("reloadly").len(), 1);
     agency.world().prove().await;
 }
+
+#[tokio::test]
+async fn what_a_shared_campaign_has_spent_is_not_folded_from_the_beginning_each_time() {
+    let agency = Agency::with("5000", 130, (r#""slices":4"#, ""), Default::default()).await;
+    let world = agency.world();
+    let second = open(world, "campaign", &agency.client, "").await;
+    let spend = async |campaign: &str, from: usize, until: usize| {
+        for n in from..until {
+            let wish = agency.wish(&format!("CODE-{n}")).replace(&agency.campaign, campaign);
+            world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+            world.clock.advance(Duration::from_secs(1));
+        }
+    };
+    let spent = async |campaign: &str| agency.account(campaign).await.raw("spent");
+    spend(&agency.campaign, 0, 60).await;
+    spend(&second, 60, 70).await;
+    assert_eq!((spent(&agency.campaign).await, spent(&second).await), ("1500.00".into(), "250.00".into()));
+    // Read across and around the instant up to which notes are left.
+    for n in 0..40 {
+        world.clock.advance(Duration::from_secs(29));
+        let campaign = if n % 4 == 0 { &second } else { &agency.campaign };
+        spend(campaign, 70 + n, 71 + n).await;
+        let now = (spent(&agency.campaign).await, spent(&second).await);
+        let (first, other) = (60 + n + 1 - (n / 4 + 1), 10 + n / 4 + 1);
+        assert_eq!(now, (format!("{}.00", first * 25), format!("{}.00", other * 25)), "{n}");
+    }
+    world.prove().await;
+    // What stands before a note is not read again.
+    let raw = world.raw();
+    let table = world.app.store.table();
+    let scan = raw.scan().table_name(table).send().await.unwrap();
+    let text = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
+                name: &str| {
+        item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+    };
+    let mut entries: Vec<_> = scan
+        .items()
+        .iter()
+        .filter(|item| text(item, "pk").starts_with(&format!("E#b:{}#", agency.client)))
+        .filter(|item| text(item, "campaign_id") == agency.campaign)
+        .collect();
+    entries.sort_by_key(|item| text(item, "hs"));
+    let oldest = entries[0];
+    let delete = raw.delete_item().table_name(table).key("pk", oldest["pk"].clone());
+    delete.key("sk", oldest["sk"].clone()).send().await.unwrap();
+    assert_eq!(spent(&agency.campaign).await, format!("{}.00", 90 * 25));
+}

@@ -6,12 +6,11 @@ use crate::views::{self, BudgetAccount, Counted, counted};
 use axum::extract::State;
 use axum::response::Response;
 use domain::budget::allocate::Whole;
-use domain::budget::entry::{BudgetEntry, MoveType};
+use domain::budget::entry::BudgetEntry;
 use domain::budget::ids::AccountId;
 use domain::budget::permit::Action;
 use domain::budget::{Account, Kind};
 use domain::ids::TransactionId;
-use domain::money::Money;
 use domain::parse::ParseError;
 use domain::time::Timestamp;
 use edge::budget::{BudgetTransaction, permitted, transaction as shown_transaction};
@@ -19,9 +18,6 @@ use edge::{App, Ask, Problem, reply};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// The earliest instant that anything can have happened.
-const BEGINNING: i64 = 0;
 
 /// Counts an account: of a campaign that spends its client's credit, by that.
 pub(crate) async fn count(app: &App, whole: &Whole) -> Result<Counted, Problem> {
@@ -33,17 +29,11 @@ pub(crate) async fn count(app: &App, whole: &Whole) -> Result<Counted, Problem> 
     }
     let client = store.whole_account(account.charged()).await?.ok_or_else(Problem::account_not_found)?;
     let undecided = store.undecided(account.charged(), &client).await?;
-    let period = (Timestamp::from_millis(BEGINNING), app.clock.now().plus_seconds(3_600));
-    let (Some(from), Some(until)) = period else { return Err(Problem::internal()) };
-    let entries = store.budget_period(account.charged(), (from, until)).await?;
-    let own = |entry: &&BudgetEntry| {
-        entry.kind == MoveType::Redemption
-            && entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id)
-    };
+    let spent = store.spent_of_client(account.charged(), &account.id, app.clock.now()).await?;
     Ok(Counted {
         available: client.available(),
         reserved: undecided.total(Some(&account.id)),
-        spent: entries.iter().filter(own).map(|entry| entry.amount).sum::<Money>(),
+        spent,
         ..Counted::default()
     })
 }

@@ -14,6 +14,7 @@ mod known;
 mod reserve;
 mod resolve;
 mod settle;
+mod shared;
 mod stops;
 mod transfer;
 pub(crate) mod write;

@@ -5,6 +5,7 @@
 //! | account, with its first slice | `A#b:<account>` | `A` | `due` while attempts stand on it, or a status is being copied |
 //! | another slice | `A#b:<account>#<n>` | `A` | `due` likewise |
 //! | entry, or what keeps attempts from one | `E#b:<account>`; of clients and campaigns `…#<shard>` | `<cause>` | `by_account` by instant |
+//! | a note of what a shared campaign had spent up to an instant | `Y#<account>` | `Y` | |
 //! | a child in its parent's list | `L#c:<parent>` | `<instant>#<account>` | |
 //!
 //! **Invariant:** where an entry stands is a function of account and cause alone, so every attempt of a cause meets there.
@@ -63,6 +64,11 @@ pub fn budget_entry_account(pk: &str) -> Option<AccountId> {
 /// The range key of an entry in `by_account`.
 pub fn budget_history(entry: &BudgetEntry) -> String {
     format!("{}#{}", entry.at, Hash::of(entry.cause.as_str()).prefix(6))
+}
+
+/// A note of what a campaign had spent of its client's credit.
+pub fn spent_note(campaign: &AccountId) -> Key {
+    Key::new(format!("Y#{campaign}"), "Y")
 }
 
 /// The list of an account's children.
