@@ -61,14 +61,14 @@ impl Store {
     }
 
     /// Leaves a note, unless a later one is there; without it, the next reading takes longer.
-    async fn note_spent(&self, campaign: &AccountId, upto: Timestamp, spent: Money) {
+    async fn note_spent(&self, campaign: &AccountId, upto: Timestamp, amount: Money) {
         let sent = self
             .update(&keys::spent_note(campaign), |update| {
                 update
                     .update_expression("SET upto = :upto, spent = :spent")
                     .condition_expression("attribute_not_exists(pk) OR upto < :upto")
                     .expression_attribute_values(":upto", text(upto))
-                    .expression_attribute_values(":spent", number(spent))
+                    .expression_attribute_values(":spent", number(amount))
             })
             .await;
         match sent {
