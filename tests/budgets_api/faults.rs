@@ -125,6 +125,33 @@ async fn a_lost_reply_at_either_step_comes_to_one_card_paid_once() {
 }
 
 #[tokio::test]
+async fn a_commit_that_meets_its_own_first_send_half_applied_is_not_taken_for_anothers() {
+    // Which of entry, redemption and card are told as a conflict: the condition behind it is hidden.
+    for hidden in [vec![0], vec![0, 1], vec![0, 2], vec![1, 2]] {
+        let agency = agency(5, "").await;
+        let faults = &agency.world().faults;
+        faults.plan("TransactWriteItems", 1, Fault::LostReply);
+        let told = hidden.clone();
+        let mixed = move |mut body: serde_json::Value| {
+            for at in &told {
+                body["CancellationReasons"][at] = serde_json::json!({"Code": "TransactionConflict"});
+            }
+            body
+        };
+        faults.plan("TransactWriteItems", 1, Fault::Rewrite(Arc::new(mixed)));
+        let issued = agency.provision("CODE").await.expect(201);
+        assert_eq!(faults.fired(), 2, "{hidden:?}");
+        expect(&agency, "75.00", "0.00", "25.00").await;
+        let again = agency.provision("CODE").await.expect(201);
+        assert!(again.is_replay());
+        assert_eq!(again.text("/card/card_code"), issued.text("/card/card_code"), "{hidden:?}");
+        later(&agency).await;
+        expect(&agency, "75.00", "0.00", "25.00").await;
+        assert_eq!(agency.world().prove().await.budgets.cards, (5, 4, 1));
+    }
+}
+
+#[tokio::test]
 async fn a_lost_reservation_of_the_last_credit_is_found_again_and_not_refused() {
     let agency = agency(5, "").await;
     for code in ["A-001", "A-002", "A-003"] {

@@ -77,17 +77,10 @@ impl Store {
             let sent = self.transact(writes.clone()).await;
             match sent {
                 Ok(Sent::Done(_)) => return Ok(Committed::Done),
-                Ok(Sent::Refused(refused)) => {
-                    let met = self.met(&refused, (entry, wanted)).await;
-                    // A send that may still arrive must find itself fenced.
-                    let certain = match met {
-                        Ok(Committed::Another(_)) if unsure => {
-                            self.fence(&entry.account, &entry.cause, &entry.attempt).await.map(|_| ())
-                        }
-                        _ => Ok(()),
-                    };
-                    return certain.and(met).map_err(|error| if unsure { unknown(error) } else { error });
+                Ok(Sent::Refused(refused)) if unsure => {
+                    return self.certain_commit(&refused, (entry, wanted)).await.map_err(unknown);
                 }
+                Ok(Sent::Refused(refused)) => return self.met(&refused, (entry, wanted)).await,
                 Ok(Sent::Busy(why)) => {
                     if !effort.again().await {
                         let give_up = StoreError::Contention(why);
@@ -103,6 +96,27 @@ impl Store {
                 }
                 Err(error) => return Err(if unsure { unknown(error) } else { error }),
             }
+        }
+    }
+
+    /// What became of a commit that was refused after a send of unknown outcome. The refusal may have been by that very
+    /// send, whose writes it met half applied; and what it met may not be all, for a conflict hides what else there is.
+    /// The key alone tells, once the attempt is fenced there.
+    async fn certain_commit(
+        &self,
+        refused: &Refusals,
+        (entry, wanted): (&BudgetEntry, &Redemption),
+    ) -> Result<Committed, StoreError> {
+        match self.fence(&entry.account, &entry.cause, &entry.attempt).await? {
+            KeyState::Entry(found) if found.attempt == entry.attempt => Ok(Committed::Done),
+            KeyState::Free | KeyState::Void(_) => Ok(Committed::Fenced),
+            // An order of our own is not fenced; it stays open, and so nothing of it was committed.
+            KeyState::Pending { asked, .. } if asked == entry.attempt => {
+                let known = refused.iter().any(|(at, _)| *at == 2);
+                let other = || StoreError::Contention("what a commit met has moved".to_owned());
+                if known { Ok(Committed::CardGone) } else { Err(other()) }
+            }
+            KeyState::Entry(_) | KeyState::Pending { .. } => self.another(wanted).await,
         }
     }
 
@@ -123,6 +137,10 @@ impl Store {
         if at(0).is_none() && at(1).is_none() {
             return Ok(Committed::CardGone);
         }
+        self.another(wanted).await
+    }
+
+    async fn another(&self, wanted: &Redemption) -> Result<Committed, StoreError> {
         let (found, _) = self.redemption_and_state(wanted).await?;
         let missing = || StoreError::Corrupt(format!("{} has no redemption", wanted.id));
         Ok(Committed::Another(Box::new(found.ok_or_else(missing)?)))
