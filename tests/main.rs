@@ -45,10 +45,12 @@ mod budgets_api {
     mod costs;
     mod envelope;
     mod faults;
+    mod late_cards;
     mod provision;
     mod races;
     mod secrets;
     mod stock;
+    mod switches;
 }
 mod store_behaviour {
     mod costs;

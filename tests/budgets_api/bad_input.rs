@@ -138,13 +138,31 @@ async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_is_t
     assert_eq!((first.raw("accepted"), first.raw("duplicates")), ("12".into(), "0".into()));
     let again = world.post_csv(&admin(), &path(&agency.campaign), &lines(13)).await.expect(200);
     assert_eq!((again.raw("accepted"), again.raw("duplicates")), ("1".into(), "12".into()));
-    let rival = tests::agency::open(world, "campaign", &agency.client, "").await;
+    // A client's own codes may stand in many of its files.
+    let second = tests::agency::open(world, "campaign", &agency.client, "").await;
+    let own = world.post_csv(&admin(), &path(&second), &lines(13)).await.expect(200);
+    assert_eq!(own.text("/lines/0/detail"), "cannot be registered");
+    assert!(!world.get(&admin(), "/api/alerts").await.body.contains("code_guessing"));
+    let client = tests::agency::open(world, "client", &agency.agency, "").await;
+    let rival = tests::agency::open(world, "campaign", &client, "").await;
     let theirs = world.post_csv(&admin(), &path(&rival), &lines(13)).await.expect(200);
     assert_eq!(
         (theirs.raw("accepted"), theirs.text("/lines/0/detail")),
         ("0".into(), "cannot be registered".into())
     );
     assert!(world.get(&admin(), "/api/alerts").await.body.contains("code_guessing"));
+    // One file of guesses tells no more than a hundred, whatever campaign of that client it is for.
+    world.post_csv(&admin(), &path(&agency.campaign), &lines(500)).await.expect(200);
+    let guessing = tests::agency::open(world, "campaign", &client, "").await;
+    let refused = world.post_csv(&admin(), &path(&guessing), &lines(500)).await;
+    assert!(
+        refused.header("retry-after").is_some() && !refused.body.contains("cannot be"),
+        "{}",
+        refused.body
+    );
+    refused.expect_problem(429, "rate_limited");
+    let mine = world.post_csv(&admin(), &path(&rival), &lines(1)).await;
+    mine.expect_problem(429, "rate_limited");
     let bad = format!(
         "code,brand_id,denomination\nx,{0},25\nGOOD-1,{0},30\n+cmd,{0},25\nGOOD-2,brand,25\n",
         agency.brand

@@ -75,7 +75,7 @@ async fn credit_that_arrives_while_a_campaign_becomes_shared_is_not_lost() {
             go.notify_one();
             (giving.await.unwrap(), changed)
         } else {
-            other.faults.plan("UpdateItem", 1, Fault::Wait(reached.clone(), go.clone()));
+            other.faults.plan("TransactWriteItems", 1, Fault::Wait(reached.clone(), go.clone()));
             let (machine, at) = (other.clone(), agency.clone());
             let changing = tokio::spawn(async move { patch(&machine, &at.campaign, mode).await });
             reached.notified().await;

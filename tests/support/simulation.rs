@@ -208,6 +208,7 @@ impl Simulation {
                 if let Some(card) = card {
                     let (source, cost) = (Source::Csv, money(20));
                     let card = FreeCard {
+                        expires_on: None,
                         card: CardId::of(card.to_string()),
                         pool: pool.clone(),
                         shard: 0,

@@ -19,6 +19,7 @@ use edge::reply::How;
 use edge::routes::complete;
 use edge::{App, Ask, Problem, reply};
 use http::StatusCode;
+use store::StoreError;
 use utoipa::OpenApi;
 
 /// The routes of this function.
@@ -64,7 +65,8 @@ pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response,
     }
     wire::known_brands(&app, command.brands.as_ref()).await?;
     app.store.change_account(&id, &command, &ask.context(&app)?).await?;
-    reply::ok(&reads::shown(&app, &id).await?)
+    // It is changed: that it cannot be shown now does not say that it is not.
+    reply::ok(&reads::shown(&app, &id).await.map_err(StoreError::after_effect)?)
 }
 
 #[derive(OpenApi)]

@@ -5,43 +5,73 @@
 use crate::views::{self, BudgetAccount, Counted, counted};
 use axum::extract::State;
 use axum::response::Response;
+use domain::budget::Account;
 use domain::budget::allocate::Whole;
 use domain::budget::entry::BudgetEntry;
 use domain::budget::ids::AccountId;
 use domain::budget::permit::Action;
-use domain::budget::{Account, Kind};
 use domain::ids::TransactionId;
+use domain::money::Money;
 use domain::parse::ParseError;
+use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use edge::budget::{BudgetTransaction, permitted, transaction as shown_transaction};
 use edge::{App, Ask, Problem, reply};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use store::{StoreError, Undecided};
 use utoipa::ToSchema;
 
-/// Counts an account: of a campaign that spends its client's credit, by that.
-pub(crate) async fn count(app: &App, whole: &Whole) -> Result<Counted, Problem> {
+/// How many accounts are counted at the same time.
+const AT_ONCE: usize = 16;
+
+/// What a client has available, and what of it is undecided.
+type Shared = (Money, Undecided);
+
+/// Counts an account: of a campaign with what it can spend of its client's credit, and ever spent of it.
+async fn count(app: &App, whole: &Whole, client: Option<&Shared>) -> Result<Counted, StoreError> {
     let store = &app.store;
     let account = &whole.account;
-    if !account.is_shared() {
-        let undecided = store.undecided(&account.id, whole).await?;
-        return Ok(counted(whole, &undecided));
-    }
-    let client = store.whole_account(account.charged()).await?.ok_or_else(Problem::account_not_found)?;
-    let undecided = store.undecided(account.charged(), &client).await?;
-    let spent = store.spent_of_client(account.charged(), &account.id, app.clock.now()).await?;
-    Ok(Counted {
-        available: client.available(),
-        reserved: undecided.total(Some(&account.id)),
-        spent,
-        ..Counted::default()
+    let own = counted(whole, &store.undecided(&account.id, whole).await?);
+    let spent = [own.spent, store.spent_of_client(account, app.clock.now()).await?].into_iter().sum();
+    Ok(match client {
+        Some((available, undecided)) => {
+            Counted { available: *available, reserved: undecided.total(Some(&account.id)), spent, ..own }
+        }
+        None => Counted { spent, ..own },
     })
 }
 
+/// Counts accounts, in their order; what several share is read once.
+pub(crate) async fn count_all(app: &App, wholes: &[Whole]) -> Result<Vec<Counted>, StoreError> {
+    let store = &app.store;
+    let shared: BTreeSet<&AccountId> =
+        wholes.iter().filter(|w| w.account.is_shared()).map(|w| w.account.charged()).collect();
+    let mut reads = Vec::new();
+    for id in shared {
+        reads.push(async move {
+            let whole = store.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+            let undecided = store.undecided(id, &whole).await?;
+            Ok::<_, StoreError>((id.clone(), (whole.available(), undecided)))
+        });
+    }
+    let clients: BTreeMap<AccountId, Shared> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let mut counts = Vec::new();
+    for whole in wholes {
+        let client = clients.get(whole.account.charged()).filter(|_| whole.account.is_shared());
+        counts.push(count(app, whole, client));
+    }
+    stream::iter(counts).buffered(AT_ONCE).try_collect().await
+}
+
 /// An account as it is now.
-pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, Problem> {
-    let whole = app.store.whole_account(id).await?.ok_or_else(Problem::account_not_found)?;
-    Ok(views::account(&whole.account, count(app, &whole).await?))
+pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, StoreError> {
+    let whole = app.store.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+    let counts = count_all(app, std::slice::from_ref(&whole)).await?;
+    let counted = counts.into_iter().next().unwrap_or_default();
+    Ok(views::account(&whole.account, &counted))
 }
 
 /// Reads an account.
@@ -89,11 +119,10 @@ pub(crate) async fn children(State(app): State<App>, ask: Ask) -> Result<Respons
     page.truncate(usize::from(window.limit));
     let next = page.last().filter(|_| more).map(place);
     let mut wholes = app.store.wholes(page.clone()).await?;
-    let mut children = Vec::new();
-    for account in &page {
-        let Some(whole) = wholes.remove(&account.id) else { continue };
-        children.push(views::account(account, count(&app, &whole).await?));
-    }
+    let wholes: Vec<Whole> = page.iter().filter_map(|account| wholes.remove(&account.id)).collect();
+    let counts = count_all(&app, &wholes).await?;
+    let children = wholes.iter().zip(&counts).map(|(whole, counted)| views::account(&whole.account, counted));
+    let children = children.collect();
     reply::ok(&Children {
         children,
         total,
@@ -130,10 +159,8 @@ pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Res
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let client = account.parent.as_ref().filter(|_| account.kind() == Kind::Campaign);
-    let campaign = client.map(|client| (client, &account.id));
     let part = (window.skip, window.limit);
-    let page = app.store.budget_history(&account.id, campaign, before.as_deref(), part).await?;
+    let page = app.store.budget_history(&account, before.as_deref(), part).await?;
     reply::ok(&BudgetTransactions {
         transactions: page.entries.iter().map(shown_transaction).collect(),
         total: None,
@@ -163,7 +190,7 @@ pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Resp
     let account = permitted(&app, &ask, &id, Action::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
     let mut entries = app.store.budget_period(&account.id, (at, later)).await?;
-    if let Some(client) = account.parent.as_ref().filter(|_| account.kind() == Kind::Campaign) {
+    if let Some(client) = account.parent.as_ref().filter(|_| account.was_shared) {
         entries.extend(app.store.budget_period(client, (at, later)).await?);
     }
     let own = |entry: &&BudgetEntry| {

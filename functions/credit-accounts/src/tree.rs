@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a tree shows at most a thousand accounts; where it was cut, it says so.
 
-use crate::reads::count;
+use crate::reads::count_all;
 use crate::views::{self, BudgetAccount};
 use axum::extract::State;
 use axum::response::Response;
@@ -53,19 +53,25 @@ pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, P
         let wholes = order.iter().filter_map(|id| wholes.remove(id)).collect();
         below.insert(parent, (wholes, truncated));
     }
-    reply::ok(&node(&app, &root, &mut below).await?)
+    let mut wholes = vec![root];
+    wholes.extend(below.values().flat_map(|(children, _)| children.iter().cloned()));
+    let counts = count_all(&app, &wholes).await?;
+    let mut accounts: BTreeMap<AccountId, BudgetAccount> = wholes
+        .iter()
+        .zip(&counts)
+        .map(|(whole, counted)| (whole.account.id.clone(), views::account(&whole.account, counted)))
+        .collect();
+    let tree = node(&id, &mut accounts, &mut below).ok_or_else(Problem::account_not_found)?;
+    reply::ok(&tree)
 }
 
-async fn node(
-    app: &App,
-    whole: &Whole,
+fn node(
+    id: &AccountId,
+    accounts: &mut BTreeMap<AccountId, BudgetAccount>,
     below: &mut BTreeMap<AccountId, (Vec<Whole>, bool)>,
-) -> Result<BudgetTree, Problem> {
-    let account = views::account(&whole.account, count(app, whole).await?);
-    let (wholes, truncated) = below.remove(&whole.account.id).unwrap_or_default();
-    let mut children = Vec::with_capacity(wholes.len());
-    for child in &wholes {
-        children.push(Box::pin(node(app, child, below)).await?);
-    }
-    Ok(BudgetTree { account, children, truncated })
+) -> Option<BudgetTree> {
+    let account = accounts.remove(id)?;
+    let (wholes, truncated) = below.remove(id).unwrap_or_default();
+    let children = wholes.iter().filter_map(|child| node(&child.account.id, accounts, below)).collect();
+    Some(BudgetTree { account, children, truncated })
 }

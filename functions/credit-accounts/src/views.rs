@@ -1,7 +1,7 @@
 //! What callers see of an account.
 //!
-//! **Invariant:** received = available + reserved + allocated + spent, of every account but the platform and of
-//! campaigns that spend their client's credit.
+//! **Invariant:** received = available + reserved + allocated + spent, of every account but the platform and campaigns
+//! that spend their client's credit or ever did.
 
 use domain::budget::allocate::Whole;
 use domain::budget::slice::Flow;
@@ -88,7 +88,7 @@ pub(crate) fn counted(whole: &Whole, undecided: &Undecided) -> Counted {
 }
 
 /// An account with what was counted of it.
-pub(crate) fn account(account: &Account, counted: Counted) -> BudgetAccount {
+pub(crate) fn account(account: &Account, counted: &Counted) -> BudgetAccount {
     let money = |amount| Number::money(amount, account.currency);
     let kind = account.kind();
     let campaign = kind == Kind::Campaign;
@@ -136,7 +136,7 @@ pub(crate) fn opened(account: &Account) -> BudgetAccount {
     first.first.status = Status::Active;
     // Nothing has been put in yet: that is no reason to call it paused.
     let mut shown =
-        self::account(&first, Counted { available: account.opened.available, ..Counted::default() });
+        self::account(&first, &Counted { available: account.opened.available, ..Counted::default() });
     shown.status = Status::Active.as_str();
     shown
 }

@@ -13,6 +13,7 @@ use domain::budget::{Account, Kind};
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
+use domain::time::Timestamp;
 use edge::budget::permitted;
 use edge::csv::{File, LineReport, invalid, refused};
 use edge::json::amount_schema;
@@ -27,10 +28,13 @@ use utoipa::ToSchema;
 /// How many codes one call mints.
 const MOST: u32 = 1_000;
 
-/// So many codes of others in one file are more than chance.
+/// How many codes of a file are registered before those of others are counted.
+const BATCH: usize = 100;
+
+/// So many codes of other clients in a day are more than chance.
 const SUSPICIOUS: u64 = 10;
 
-/// After so many codes of others in a day, a campaign registers no more from files: they could be guesses.
+/// After so many codes of other clients in a day, a client registers no more from files: they could be guesses.
 const MOST_FOREIGN: u64 = 100;
 
 /// Mint redemption codes.
@@ -147,15 +151,57 @@ fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> 
     Ok((wanted, reports))
 }
 
+/// Codes of other clients that files of this one have named, today: each tells that it is somebody's.
+struct Foreign<'a> {
+    desk: &'a Desk,
+    tries: String,
+    client: AccountId,
+    at: Timestamp,
+    count: u64,
+}
+
+impl<'a> Foreign<'a> {
+    async fn of(desk: &'a Desk, campaign: &Account) -> Result<Self, Problem> {
+        let at = desk.app.clock.now();
+        let client = campaign.parent.clone().unwrap_or_else(|| campaign.id.clone());
+        let tries = format!("codes:{client}:{}", at.date());
+        let count = desk.app.store.tries(&tries).await?;
+        Ok(Self { desk, tries, client, at, count })
+    }
+
+    fn too_many(&self) -> bool {
+        self.count >= MOST_FOREIGN
+    }
+
+    /// Counts those of other clients among codes that are registered already. A client's own may stand in many files.
+    async fn count(&mut self, known: &[(CodeId, AccountId)]) -> Result<(), Problem> {
+        let store = &self.desk.app.store;
+        let mut more = 0;
+        for (_, holder) in known {
+            let holder = store.known_account(holder).await?;
+            more += u64::from(holder.is_none_or(|holder| holder.parent.as_ref() != Some(&self.client)));
+        }
+        if more == 0 {
+            return Ok(());
+        }
+        let until = self.at.plus_seconds(2 * 86_400).unwrap_or(self.at);
+        self.count = store.count_tries(&self.tries, more, until).await?;
+        if self.count > SUSPICIOUS {
+            let detail =
+                format!("{} codes of its files today are others': someone may be guessing codes", self.count);
+            let subject = self.client.to_string();
+            let telling = Telling { kind: "code_guessing", severity: "critical", subject, detail };
+            store.tell(&telling, self.at).await;
+        }
+        Ok(())
+    }
+}
+
 async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
     let body = ask.csv()?;
     ask.key()?;
     let account = reached(desk, ask, &campaign).await?;
-    let now = desk.app.clock.now();
-    let tries = format!("codes:{campaign}:{}", now.date());
-    if desk.app.store.tries(&tries).await? >= MOST_FOREIGN {
-        return Err(Problem::rate_limited(3_600));
-    }
+    let mut foreign = Foreign::of(desk, &account).await?;
     let brands = allowed(desk, &account).await?;
     let (wanted, mut reports) = read_lines(body)?;
     let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
@@ -184,24 +230,22 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
         numbers.insert(id.clone(), number);
         registered.push(Registered { id, campaign: campaign.clone(), brand: code.brand, denomination, at });
     }
-    let known = desk.app.store.register(&registered).await?;
-    let accepted = registered.len() - known.len();
-    let others = known.iter().filter(|(_, holder)| *holder != campaign).count();
-    let others = u64::try_from(others).unwrap_or(u64::MAX);
-    for (id, holder) in &known {
-        let detail = if *holder == campaign { "is registered already" } else { "cannot be registered" };
-        reports.push(duplicate(numbers.get(id).copied().unwrap_or(0), detail));
+    let mut accepted = registered.len();
+    for some in registered.chunks(BATCH) {
+        // Which codes are others' is told no further than this: the file may be one of guesses.
+        if foreign.too_many() {
+            return Err(Problem::rate_limited(3_600));
+        }
+        let known = desk.app.store.register(some).await?;
+        accepted -= known.len();
+        foreign.count(&known).await?;
+        for (id, holder) in &known {
+            let detail = if *holder == campaign { "is registered already" } else { "cannot be registered" };
+            reports.push(duplicate(numbers.get(id).copied().unwrap_or(0), detail));
+        }
     }
-    if others > 0 {
-        let until = at.plus_seconds(2 * 86_400).unwrap_or(at);
-        desk.app.store.count_tries(&tries, others, until).await?;
-    }
-    if others > SUSPICIOUS {
-        let detail =
-            format!("{others} codes of one file are other campaigns': someone may be guessing codes");
-        let telling =
-            Telling { kind: "code_guessing", severity: "critical", subject: campaign.to_string(), detail };
-        desk.app.store.tell(&telling, at).await;
+    if foreign.too_many() {
+        return Err(Problem::rate_limited(3_600));
     }
     if let Some((_, price)) = prices.values().flatten().next() {
         desk.app.store.note_card_price(&campaign, *price).await?;

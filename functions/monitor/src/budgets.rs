@@ -15,6 +15,9 @@ const BATCH: u16 = 25;
 const SLICES: Duration = Duration::from_secs(20);
 const ORDERS: Duration = Duration::from_secs(30);
 
+/// How long it goes on with filling pools, whose suppliers may take as long.
+const REFILLS: Duration = Duration::from_mins(1);
+
 /// What of the due is looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -37,23 +40,17 @@ pub(crate) async fn look(
             shard_of(desk, (shard, part), (&mut left, until), context, looked).await?;
         }
     }
-    match desk.issuing().watch(context).await {
-        Ok(watched) => {
-            let breakdown = &mut looked.breakdown;
-            breakdown.csv_pools = watched.csv_pools;
-            breakdown.campaigns = watched.campaigns;
-            breakdown.agencies = watched.agencies;
-            breakdown.clients = watched.clients;
-            breakdown.provisioning_failures = watched.provisioning_failures;
-            breakdown.refilled = watched.refilled;
-            looked.alerts_generated += u32::try_from(watched.opened.len()).unwrap_or(u32::MAX);
-            looked.alerts.extend(watched.opened.iter().map(ToString::to_string));
-        }
-        Err(error) => {
-            tracing::warn!(%error, "stock and credit cannot be looked at now");
-            looked.breakdown.failed += 1;
-        }
-    }
+    let watched = desk.issuing().watch(context, REFILLS).await;
+    let breakdown = &mut looked.breakdown;
+    breakdown.csv_pools = watched.csv_pools;
+    breakdown.campaigns = watched.campaigns;
+    breakdown.agencies = watched.agencies;
+    breakdown.clients = watched.clients;
+    breakdown.provisioning_failures = watched.provisioning_failures;
+    breakdown.refilled = watched.refilled;
+    breakdown.failed += watched.failed;
+    looked.alerts_generated += u32::try_from(watched.opened.len()).unwrap_or(u32::MAX);
+    looked.alerts.extend(watched.opened.iter().map(ToString::to_string));
     Ok(())
 }
 

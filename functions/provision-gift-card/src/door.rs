@@ -13,12 +13,8 @@ use domain::money::Amount;
 use domain::time::Timestamp;
 use edge::{Ask, Problem};
 use issuing::{Issued, Wish};
-use std::time::Duration;
 use store::{StoreError, not_before};
 use tokio::time::Instant;
-
-/// How long every refusal takes at least: longer than the longest way to one.
-const LEAST: Duration = Duration::from_millis(250);
 
 /// Over how long wrong codes of an address are counted.
 const ADDRESS_SECONDS: i64 = 600;
@@ -58,11 +54,11 @@ pub(crate) async fn redeem(State(desk): State<Desk>, ask: Ask) -> Result<Respons
             answer(&issued, &views::redeemed(&issued))
         }
         Ok(None) => {
-            not_before(started, LEAST).await;
+            not_before(started, desk.limits.refusal).await;
             Err(Problem::code_not_found())
         }
         Err(problem) => {
-            not_before(started, LEAST).await;
+            not_before(started, desk.limits.refusal).await;
             Err(problem)
         }
     }
@@ -98,7 +94,8 @@ async fn admit(
     let origin = (ask.origin().ip.clone(), ask.origin().user_agent.clone());
     let denomination = Amount::parse(&denomination.to_string()).map_err(|_| Problem::internal())?;
     let (delivery, recipient) = (wanted.delivery, None);
-    let wish = Wish { campaign, brand, denomination, redemption, recipient, delivery, origin };
+    let wait = Some(desk.limits.supplier_wait);
+    let wish = Wish { campaign, brand, denomination, redemption, recipient, delivery, origin, wait };
     match desk.issuing().provision(&wish, context).await {
         Ok(issued) => Ok(Some(issued)),
         Err(StoreError::Rejected(rejection)) => {

@@ -22,6 +22,7 @@ use edge::{App, Ask, Problem, reply};
 use gateways::suppliers::Suppliers;
 use http::StatusCode;
 use issuing::Issued;
+use std::time::Duration;
 use utoipa::OpenApi;
 use vault::Vault;
 
@@ -47,11 +48,24 @@ pub struct Limits {
     pub open_per_address: u64,
     /// Redemptions of a campaign in a minute.
     pub per_campaign: u64,
+    /// How long an end customer waits for a supplier; the order goes on without.
+    pub supplier_wait: Duration,
+    /// How long every refusal takes at least: longer than the longest way to one.
+    pub refusal: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { wrong_per_address: 30, open_per_address: 200, per_campaign: 60_000 }
+impl Limits {
+    /// What is usual: where no supplier can be asked, a refusal is known sooner.
+    pub fn usual(suppliers: &Suppliers) -> Self {
+        let (supplier_wait, refusal) =
+            if suppliers.are_none() { (Duration::ZERO, 250) } else { (Duration::from_millis(1_200), 1_500) };
+        Self {
+            wrong_per_address: 30,
+            open_per_address: 200,
+            per_campaign: 60_000,
+            supplier_wait,
+            refusal: Duration::from_millis(refusal),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("provision-gift-card");
     let (app, vault) = (wiring::lambda_app().await?, wiring::vault().await?);
     let suppliers = Suppliers::configure(&wiring::optional)?;
-    let standard = Limits::default();
+    let standard = Limits::usual(&suppliers);
     let wrong = wiring::number("SCRIP_REDEEM_WRONG_PER_ADDRESS")?;
     let campaign = wiring::number("SCRIP_REDEEM_PER_CAMPAIGN")?;
     let limits = Limits {

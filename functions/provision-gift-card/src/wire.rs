@@ -82,7 +82,16 @@ pub(crate) fn provision(ask: &Ask, vault: &Vault) -> Result<Wish, Problem> {
     let campaign = campaign?;
     let redemption = vault.redemption_id(&campaign, &code?).ok_or_else(Problem::internal)?;
     let origin = (ask.origin().ip.clone(), ask.origin().user_agent.clone());
-    Ok(Wish { campaign, brand: brand?, denomination: denomination?, redemption, recipient, delivery, origin })
+    Ok(Wish {
+        campaign,
+        brand: brand?,
+        denomination: denomination?,
+        redemption,
+        recipient,
+        delivery,
+        origin,
+        wait: None,
+    })
 }
 
 /// What an end customer sends.

@@ -54,7 +54,7 @@ impl Parts {
         let topup = wallet_topup::Desk { app: app.clone(), gateways: gateways.clone(), seal: seal.clone() };
         let webhook = payment_webhook::Desk { app: app.clone(), gateways, seal };
         let stock = gift_card_inventory::Desk { app: app.clone(), vault: vault.clone() };
-        let limits = provision_gift_card::Limits::default();
+        let limits = provision_gift_card::Limits::usual(&suppliers);
         let cards = provision_gift_card::Desk { app: app.clone(), vault, suppliers, limits };
         vec![
             Function {

@@ -10,12 +10,15 @@ use crate::keys::Keys;
 use crate::token::Grant;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How much of the file one call takes.
 const PART: usize = 128 * 1024;
+
+/// The longest line of cards: four parts of 500 characters, each quoted, and a date.
+const LONGEST_LINE: u64 = 8 * 1024;
 
 /// How long a call may take: a part is some thousand transactions.
 const LONGEST: Duration = Duration::from_mins(2);
@@ -39,31 +42,46 @@ struct Line {
 /// Some lines of a file, with its first line before them.
 struct Parts {
     file: BufReader<File>,
-    header: String,
+    header: Vec<u8>,
     /// How many lines have been read.
     read: u64,
+    /// How many bytes.
+    bytes: u64,
 }
 
 impl Parts {
     fn open(path: &Path) -> Result<Self, Failure> {
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let (mut file, mut header) = (BufReader::new(file), String::new());
-        file.read_line(&mut header)?;
-        Ok(Self { file, header, read: 1 })
+        let (mut file, mut header) = (BufReader::new(file), Vec::new());
+        let bytes = read_line(&mut file, &mut header)?;
+        Ok(Self { file, header, read: 1, bytes })
     }
 
     /// The next part, and the number of the line before it; none at the end of the file.
-    fn next(&mut self) -> Result<Option<(String, u64)>, Failure> {
+    fn next(&mut self) -> Result<Option<(Vec<u8>, u64)>, Failure> {
         let (mut part, before) = (self.header.clone(), self.read);
         let empty = part.len();
         while part.len() < PART {
-            if self.file.read_line(&mut part)? == 0 {
+            let bytes = read_line(&mut self.file, &mut part)?;
+            if bytes == 0 {
                 break;
             }
+            self.bytes += bytes;
             self.read += 1;
         }
         Ok((part.len() > empty).then_some((part, before)))
     }
+}
+
+/// Reads a line as it is, whatever it holds; of one that is no line of cards, only so much that it is refused. Gives how
+/// many bytes it has; none at the end of the file.
+fn read_line(file: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<u64, Failure> {
+    let mut read = file.by_ref().take(LONGEST_LINE).read_until(b'\n', line)?;
+    if read > 0 && !line.ends_with(b"\n") {
+        read += file.skip_until(b'\n')?;
+        line.push(b'\n');
+    }
+    Ok(u64::try_from(read)?)
 }
 
 /// Puts the cards of a file into a pool; what is not taken is written to `report`.
@@ -78,9 +96,8 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
         csv::Writer::from_path(report).map_err(|error| format!("{}: {error}", report.display()))?;
     refused.write_record(["line", "status", "detail"])?;
     let mut parts = Parts::open(file)?;
-    let (mut accepted, mut duplicates, mut invalid, mut done) = (0, 0, 0, 0);
+    let (mut accepted, mut duplicates, mut invalid) = (0, 0, 0);
     while let Some((part, before)) = parts.next()? {
-        done += u64::try_from(part.len()).unwrap_or(0);
         let grant = Grant {
             role: "admin".into(),
             sub: None,
@@ -106,7 +123,7 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
             let number = (line.line + before).saturating_sub(1);
             refused.write_record([number.to_string(), line.status, line.detail])?;
         }
-        let share = done.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);
+        let share = parts.bytes.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);
         eprint!(
             "\r{share:>3} %  line {}  accepted {accepted}  duplicates {duplicates}  invalid {invalid} ",
             parts.read

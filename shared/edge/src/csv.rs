@@ -23,6 +23,9 @@ pub struct LineReport {
     pub detail: String,
 }
 
+/// What is told of a line that is no line.
+const UNREADABLE: &str = "is not UTF-8, its quotes are not closed, or it holds a carriage return";
+
 /// A file, line by line.
 pub struct File<'a> {
     columns: Vec<String>,
@@ -56,8 +59,12 @@ pub fn refused(line: u64, (column, error): (&'static str, ParseError)) -> LineRe
     invalid(line, format!("{column} {error}"))
 }
 
-/// The cells of one line; none if it is not UTF-8 or its quotes are not closed. No cell goes on in the next line.
+/// The cells of one line; none if it is not UTF-8, its quotes are not closed, or it holds a carriage return, which a reader
+/// might take for the end of a line. No cell goes on in the next line.
 fn cells(line: &[u8]) -> Option<StringRecord> {
+    if line.contains(&b'\r') {
+        return None;
+    }
     let closed = line.split(|byte| *byte == b'"').count() % 2 == 1;
     let mut reader = ReaderBuilder::new();
     let reader = reader.has_headers(false).flexible(true).trim(Trim::All).buffer_capacity(line.len().max(1));
@@ -73,7 +80,8 @@ impl<'a> File<'a> {
         let mut lines = body.split(is_end);
         let header = lines.next().map(plain).filter(|line| !line.is_empty());
         let header = header.ok_or_else(|| Problem::invalid("the file is empty"))?;
-        let header = cells(header).ok_or_else(|| Problem::invalid("the first line cannot be read"))?;
+        let unreadable = || Problem::invalid(format!("the first line {UNREADABLE}"));
+        let header = cells(header).ok_or_else(unreadable)?;
         let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
         let required = known.first().copied().unwrap_or_default();
         let unknown = columns.iter().any(|column| !known.contains(&column.as_str()));
@@ -96,7 +104,7 @@ impl<'a> File<'a> {
             }
             let number = self.number;
             let Some(record) = cells(line) else {
-                return Some(Err(invalid(number, "is not UTF-8, or its quotes are not closed".to_owned())));
+                return Some(Err(invalid(number, UNREADABLE.to_owned())));
             };
             if record.len() > self.columns.len() {
                 return Some(Err(invalid(number, "has more cells than the first line names".to_owned())));

@@ -3,19 +3,22 @@
 //! **Invariant:** an alert of stock or credit is open exactly as long as what it is about is low, as of the last look.
 
 use crate::{Desk, tellings};
-use domain::alert::{AlertStatus, Telling};
+use domain::alert::{Alert, AlertStatus, Telling};
 use domain::budget::allocate::Whole;
 use domain::budget::ids::AccountId;
 use domain::budget::{Account, Kind, Status};
 use domain::context::Context;
-use domain::giftcard::{Health, Source};
+use domain::giftcard::{Health, Pool, Source};
 use domain::ids::AlertId;
-use domain::money::Money;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use store::{Refill, StoreError};
 
-/// For how long a failed provision is told after the last one.
-const FAILED_SECONDS: u32 = 86_400;
+/// For how long something that has happened is told after the last time.
+const TOLD_SECONDS: u32 = 86_400;
+
+/// How many accounts are read at once.
+const AT_ONCE: usize = 100;
 
 /// How many alerts one look goes through.
 const MOST_ALERTS: u16 = 1_000;
@@ -35,20 +38,35 @@ pub struct Watched {
     pub provisioning_failures: u32,
     /// Cards that were delivered into buffer pools.
     pub refilled: u32,
+    /// What could not be looked at.
+    pub failed: u32,
     /// The alerts that were opened.
     pub opened: Vec<AlertId>,
 }
 
+/// Counts what could not be looked at; the rest goes on.
+fn failed(looked: Result<(), StoreError>, what: &str, watched: &mut Watched) {
+    if let Err(error) = looked {
+        tracing::warn!(what, %error, "cannot be looked at now");
+        watched.failed += 1;
+    }
+}
+
 impl Desk {
-    /// Looks at every pool and account.
-    pub async fn watch(&self, context: &Context) -> Result<Watched, StoreError> {
+    /// Looks at every account and pool; pools are refilled for so long.
+    pub async fn watch(&self, context: &Context, refills: Duration) -> Watched {
         let mut watched = Watched::default();
-        self.watch_pools(context, &mut watched).await?;
-        self.watch_accounts(context, &mut watched).await?;
-        self.watch_failures(context, &mut watched).await?;
-        Ok(watched)
+        // Those that ask nobody come first.
+        let accounts = self.watch_accounts(context, &mut watched).await;
+        failed(accounts, "accounts", &mut watched);
+        let told = self.watch_told(context, &mut watched).await;
+        failed(told, "what was told", &mut watched);
+        let pools = self.watch_pools((context, Instant::now() + refills), &mut watched).await;
+        failed(pools, "pools", &mut watched);
+        watched
     }
 
+    /// Tells what is low, or that it has become worse, and closes what has recovered.
     async fn note(
         &self,
         is_low: bool,
@@ -58,51 +76,94 @@ impl Desk {
     ) -> Result<(), StoreError> {
         if !is_low {
             self.store.close_alert(&telling.id(), context.now).await?;
-        } else if self.store.alert(&telling.id()).await?.is_none_or(|alert| alert.closed_at.is_some())
-            && self.store.tell(telling, context.now).await
-        {
+            return Ok(());
+        }
+        let known = self.store.alert(&telling.id()).await?;
+        let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == telling.severity;
+        if !known.as_ref().is_some_and(same) && self.store.tell(telling, context.now).await {
             watched.opened.push(telling.id());
         }
         Ok(())
     }
 
-    async fn watch_pools(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
+    async fn watch_pools(
+        &self,
+        (context, until): (&Context, Instant),
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
         for pool in self.store.pools().await? {
-            let enough = u64::from(pool.low_stock_threshold);
-            let mut free = self.store.free_cards(&pool, context.now.date(), Some(enough)).await?;
-            if pool.source == Source::Buffer {
-                let refilled = self.refill(&pool, free, context).await?;
-                watched.refilled += refilled.delivered;
-                free += u64::from(refilled.delivered);
-            }
-            // A pool that nobody wants to hear of has no threshold.
-            let low =
-                pool.low_stock_threshold > 0 && Health::of(free, pool.low_stock_threshold) != Health::Green;
-            watched.csv_pools += u32::from(low);
-            self.note(low, &tellings::low_stock(&pool, free), context, watched).await?;
+            let looked = self.watch_pool(&pool, (context, until), watched).await;
+            failed(looked, pool.id.as_str(), watched);
         }
         Ok(())
     }
 
+    async fn watch_pool(
+        &self,
+        pool: &Pool,
+        (context, until): (&Context, Instant),
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
+        let enough = u64::from(pool.low_stock_threshold);
+        let mut free = self.store.free_cards(pool, context.now.date(), Some(enough)).await?;
+        if pool.source == Source::Buffer {
+            let refilled = self.refill(pool, free, (context, until)).await?;
+            watched.refilled += refilled.delivered;
+            free += u64::from(refilled.delivered);
+            if refilled.rejected == 0 && (refilled.delivered > 0 || free >= enough) {
+                self.store.close_alert(&tellings::refill_failed(pool, "").id(), context.now).await?;
+            }
+        }
+        // A pool that nobody wants to hear of has no threshold.
+        let low = pool.low_stock_threshold > 0 && Health::of(free, pool.low_stock_threshold) != Health::Green;
+        watched.csv_pools += u32::from(low);
+        self.note(low, &tellings::low_stock(pool, free), context, watched).await
+    }
+
     async fn watch_accounts(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
-        let mut above: Vec<AccountId> = vec![AccountId::platform()];
+        let platform = self.store.whole_account(&AccountId::platform()).await?;
+        let mut above: Vec<Whole> = platform.into_iter().collect();
         while let Some(parent) = above.pop() {
-            let children = self.store.children(&parent).await?;
-            let mut known: BTreeMap<AccountId, Money> = BTreeMap::new();
-            for (id, whole) in self.store.wholes(children).await? {
-                known.insert(id, whole.available());
-                self.watch_account(&whole, context, watched).await?;
-                if whole.account.kind() != Kind::Campaign {
-                    above.push(whole.account.id.clone());
+            let children = match self.store.children(&parent.account.id).await {
+                Ok(children) => children,
+                Err(error) => {
+                    failed(Err(error), parent.account.id.as_str(), watched);
+                    continue;
+                }
+            };
+            for some in children.chunks(AT_ONCE) {
+                // One that cannot be read keeps nobody else from being looked at.
+                let wholes = match self.store.wholes(some.to_vec()).await {
+                    Ok(wholes) => wholes,
+                    Err(_) => self.one_by_one(some, watched).await,
+                };
+                for (id, whole) in wholes {
+                    let looked = self.watch_account(&whole, &parent, context, watched).await;
+                    failed(looked, id.as_str(), watched);
+                    if whole.account.kind() != Kind::Campaign {
+                        above.push(whole);
+                    }
                 }
             }
         }
         Ok(())
     }
 
+    async fn one_by_one(&self, accounts: &[Account], watched: &mut Watched) -> BTreeMap<AccountId, Whole> {
+        let mut wholes = BTreeMap::new();
+        for account in accounts {
+            match self.store.wholes(vec![account.clone()]).await {
+                Ok(whole) => wholes.extend(whole),
+                Err(error) => failed(Err(error), account.id.as_str(), watched),
+            }
+        }
+        wholes
+    }
+
     async fn watch_account(
         &self,
         whole: &Whole,
+        parent: &Whole,
         context: &Context,
         watched: &mut Watched,
     ) -> Result<(), StoreError> {
@@ -119,16 +180,10 @@ impl Desk {
             self.note(low, &tellings::low_credit(account, available), context, watched).await?;
         }
         if account.kind() == Kind::Campaign {
-            let left = match (account.is_shared(), &account.parent) {
-                (true, Some(client)) => match self.store.whole_account(client).await? {
-                    Some(client) => client.available(),
-                    None => Money::ZERO,
-                },
-                _ => available,
-            };
-            // A campaign that nobody has funded or used yet is not depleted.
-            let used = account.card_price.is_some();
-            let depleted = account.status() == Status::Active && left.is_zero() && used;
+            let left = if account.is_shared() { parent.available() } else { available };
+            // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
+            let short = account.card_price.is_some_and(|price| left.is_zero() || left < price);
+            let depleted = account.status() == Status::Active && short;
             watched.campaigns += u32::from(depleted);
             let telling = tellings::depleted(&account.id, left, account.currency);
             self.note(depleted, &telling, context, watched).await?;
@@ -136,15 +191,22 @@ impl Desk {
         Ok(())
     }
 
-    /// Failures are told by who fails; here the old ones are closed.
-    async fn watch_failures(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
+    /// Things that have happened are told by who meets them; here those are closed that nobody needs to hear of any more.
+    async fn watch_told(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
         for status in [AlertStatus::Open, AlertStatus::Acknowledged] {
             let page = self.store.alerts(Some(status), None, (0, MOST_ALERTS)).await?;
-            for alert in page.alerts.iter().filter(|alert| alert.kind == "provision_failed") {
-                let until = alert.updated_at.plus_seconds(FAILED_SECONDS);
-                if until.is_some_and(|until| context.now >= until) {
+            for alert in &page.alerts {
+                let old =
+                    alert.updated_at.plus_seconds(TOLD_SECONDS).is_some_and(|until| context.now >= until);
+                let over = match alert.kind.as_str() {
+                    "provision_failed" | "code_guessing" => old,
+                    // Someone has to look where a card came from.
+                    "card_known" | "card_unclaimed" => old && status == AlertStatus::Acknowledged,
+                    _ => false,
+                };
+                if over {
                     self.store.close_alert(&alert.id, context.now).await?;
-                } else {
+                } else if alert.kind == "provision_failed" {
                     watched.provisioning_failures += 1;
                 }
             }

@@ -5,7 +5,6 @@
 //! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
 
 use crate::provision::{Issued, Product, entry_of};
-use crate::run::unknown;
 use crate::{Desk, tellings};
 use domain::budget::Account;
 use domain::budget::ids::PoolId;
@@ -17,6 +16,7 @@ use domain::money::Money;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use gateways::suppliers::{CardOrder, Refusal, Supplied};
+use std::time::Duration;
 use store::{Committed, StoreError};
 
 /// How long an order may still be on its way.
@@ -39,14 +39,20 @@ pub enum Asked {
 }
 
 impl Desk {
-    /// Asks for the first time, for the caller who waits.
+    /// Asks for the first time, for the caller who waits: for so long, if that is said. An order whose caller has waited
+    /// long enough is one whose answer was lost.
     pub(crate) async fn first_ask(
         &self,
         pending: Redemption,
-        context: &Context,
+        (context, wait): (&Context, Option<Duration>),
         retries: u32,
     ) -> Result<Result<Issued, Rejection>, StoreError> {
-        Ok(match self.ask(&pending, context).await.map_err(unknown)? {
+        let asking = self.ask(&pending, context);
+        let asked = match wait {
+            Some(wait) => tokio::time::timeout(wait, asking).await.unwrap_or(Ok(Asked::Pending)),
+            None => asking.await,
+        };
+        Ok(match asked.map_err(StoreError::after_effect)? {
             Asked::Issued(redemption, card) => {
                 Ok(Issued { redemption: *redemption, card: Some(card), replayed: false, retries })
             }
@@ -243,10 +249,12 @@ impl Desk {
             late: true,
             look_only: true,
         };
-        if let Supplied::Delivered(card, _) = supplier.order(&look).await {
-            self.shelve(&order, &card, context).await?;
+        match supplier.order(&look).await {
+            Supplied::Delivered(card, _) => self.shelve(&order, &card, context).await.map(|()| true),
+            Supplied::Rejected(_) => Ok(true),
+            // Nobody looks again by himself: the supplier is to tell once more.
+            Supplied::Unresolved(why) => Err(StoreError::Unavailable(why)),
         }
-        Ok(true)
     }
 
     /// The account that a redemption is charged to, if it is known.

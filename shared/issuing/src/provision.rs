@@ -23,6 +23,7 @@ use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Effort, StoreError};
 
 /// What is wished for.
@@ -42,6 +43,8 @@ pub struct Wish {
     pub delivery: Option<(Method, String)>,
     /// From which address it was asked for, and with which program.
     pub origin: (Option<String>, Option<String>),
+    /// How long the caller waits for a supplier; the order goes on without.
+    pub wait: Option<Duration>,
 }
 
 /// What came of it.

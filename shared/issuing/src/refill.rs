@@ -13,6 +13,7 @@ use domain::giftcard::redemption::Redemption;
 use domain::giftcard::{Brand, Pool, Source};
 use domain::money::Money;
 use gateways::suppliers::{CardOrder, Refusal, Supplied};
+use std::time::Instant;
 use store::{Refill, StoreError};
 
 /// How many cards of one pool are ordered in one run.
@@ -34,8 +35,15 @@ pub struct Refilled {
 
 impl Desk {
     /// Refills a buffer pool that has `free` cards, if that is below its threshold.
-    pub async fn refill(&self, pool: &Pool, free: u64, context: &Context) -> Result<Refilled, StoreError> {
-        let mut refilled = self.ask_refills(pool, context).await?;
+    ///
+    /// Suppliers may take seconds to answer: what is not asked by `until` is left to the next look.
+    pub async fn refill(
+        &self,
+        pool: &Pool,
+        free: u64,
+        (context, until): (&Context, Instant),
+    ) -> Result<Refilled, StoreError> {
+        let mut refilled = self.ask_refills(pool, (context, until)).await?;
         let threshold = u64::from(pool.low_stock_threshold);
         let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(refilled) };
         let Some((supplier, product)) = brand.supplier.clone() else { return Ok(refilled) };
@@ -44,14 +52,15 @@ impl Desk {
         }
         let coming = free + u64::from(refilled.delivered) + u64::from(refilled.open);
         let wanted = (2 * threshold).saturating_sub(coming).min(MOST);
+        let unresolved = refilled.open;
         for _ in 0..wanted {
+            // One that says no, or nothing, will say so again.
+            if refilled.rejected > 0 || refilled.open > unresolved || Instant::now() >= until {
+                break;
+            }
             let opened = self.store.open_refill(pool, (supplier, &product), context.now).await?;
             let Some(refill) = opened else { break };
             self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
-            // One that says no will say no again.
-            if refilled.rejected > 0 {
-                break;
-            }
         }
         Ok(refilled)
     }
@@ -65,11 +74,12 @@ impl Desk {
     ) -> Result<bool, StoreError> {
         let Some(pool) = self.store.pool(pool).await? else { return Ok(false) };
         let Some(refill) = self.store.refill(&pool.id, number).await? else { return Ok(false) };
-        if self.ask_refills(&pool, context).await?.delivered > 0 {
-            return Ok(true);
-        }
         let Some(supplier) = self.suppliers.get(refill.supplier) else { return Ok(true) };
         let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(true) };
+        if refill.open {
+            self.ask_refill(&refill, (&pool, &brand), context, &mut Refilled::default()).await?;
+            return Ok(true);
+        }
         let look = CardOrder {
             reference: refill.reference(),
             product: refill.product.clone(),
@@ -79,24 +89,36 @@ impl Desk {
             late: true,
             look_only: true,
         };
-        if let Supplied::Delivered(plain, _) = supplier.order(&look).await {
-            let kind = (&pool.brand, pool.denomination);
-            let sealed = self.vault.seal_card(&plain, kind, Source::Buffer, context.now);
-            let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
-            card.pool = Some(pool.id.clone());
-            if self.store.stock_one(&pool, &card).await? {
-                let telling = tellings::unclaimed(&refill.reference(), refill.supplier.as_str());
-                self.store.tell(&telling, context.now).await;
-            }
+        let plain = match supplier.order(&look).await {
+            Supplied::Delivered(plain, _) => plain,
+            Supplied::Rejected(_) => return Ok(true),
+            // Nobody looks again by himself: the supplier is to tell once more.
+            Supplied::Unresolved(why) => return Err(StoreError::Unavailable(why)),
+        };
+        let kind = (&pool.brand, pool.denomination);
+        let sealed = self.vault.seal_card(&plain, kind, Source::Buffer, context.now);
+        let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
+        card.pool = Some(pool.id.clone());
+        if self.store.stock_one(&pool, &card).await? {
+            let telling = tellings::unclaimed(&refill.reference(), refill.supplier.as_str());
+            self.store.tell(&telling, context.now).await;
         }
         Ok(true)
     }
 
     /// Asks about every refill of a pool that is not done.
-    pub(crate) async fn ask_refills(&self, pool: &Pool, context: &Context) -> Result<Refilled, StoreError> {
+    async fn ask_refills(
+        &self,
+        pool: &Pool,
+        (context, until): (&Context, Instant),
+    ) -> Result<Refilled, StoreError> {
         let mut refilled = Refilled::default();
         let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(refilled) };
         for refill in self.store.open_refills(&pool.id).await? {
+            if Instant::now() >= until {
+                refilled.open += 1;
+                continue;
+            }
             self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
         }
         Ok(refilled)

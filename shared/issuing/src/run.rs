@@ -8,7 +8,7 @@ use crate::orders::asking;
 use crate::provision::{Issued, Job, Tried, entry_of};
 use domain::budget::allocate::Whole;
 use domain::budget::ids::{AttemptId, PoolId};
-use domain::budget::slice::{Flow, MAX_PENDING};
+use domain::budget::slice::{Flow, MAX_PENDING, Slice};
 use domain::budget::spend::{self, Seen};
 use domain::budget::{Account, Status};
 use domain::giftcard::card::FreeCard;
@@ -21,11 +21,6 @@ use store::{Committed, Effort, Ordered, Reservation, Reserve, StoreError};
 
 /// How often slices that contradict each other are read again.
 const MOST_TORN: u8 = 5;
-
-/// After something had its effect, nobody may say that nothing was applied.
-pub(crate) fn unknown(error: StoreError) -> StoreError {
-    if let StoreError::Contention(why) = error { StoreError::Unavailable(why) } else { error }
-}
 
 /// A try under way.
 pub(crate) struct Run<'a> {
@@ -143,13 +138,16 @@ impl<'a> Run<'a> {
         };
         let (reserved, looked, before, elsewhere) =
             tokio::join!(store.reserve(&what, slice, amount), look, before, elsewhere);
-        match reserved? {
+        match self.or_release(reserved).await? {
             Reserve::Held(left) => {
                 self.machine.spend.reserved(slice, amount);
                 self.left = left;
             }
             Reserve::Short => self.machine.spend.refused(),
-            Reserve::Stopped => return self.stopped().await.map(Some),
+            Reserve::Stopped => {
+                let stopped = self.stopped().await;
+                return self.or_release(stopped).await.map(Some);
+            }
             Reserve::Busy(why) => {
                 if !effort.again().await {
                     return Ok(Some(Tried::Again(why)));
@@ -230,9 +228,9 @@ impl<'a> Run<'a> {
         let (store, account) = (&self.desk.store, &self.job.charged);
         let read = async {
             let mut whole = self.even_account().await?;
-            let full = |whole: &Whole| whole.slices().any(|slice| slice.pending.len() >= MAX_PENDING);
-            if whole.as_ref().is_some_and(full) {
-                store.resolve(account, self.job.context.now).await?;
+            let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
+            if let Some(seen) = whole.as_ref().filter(|whole| whole.slices().any(|slice| full(&slice))) {
+                store.resolve_slices(account, seen.slices().filter(full), self.job.context.now).await?;
                 whole = self.even_account().await?;
             }
             let Some(whole) = whole else { return Err(Rejection::AccountNotFound.into()) };
@@ -321,7 +319,9 @@ impl<'a> Run<'a> {
                 store.settle_later(&self.job.charged, held.into_keys(), &self.attempt);
                 self.desk.after(&redemption, self.charged, self.job.context).await;
                 // It is issued: that its parts cannot be read now is no refusal, and the same code tells them later.
-                let plain = plain.map_err(unknown)?.and_then(|card| self.desk.vault.open_card(&card));
+                let plain = plain
+                    .map_err(StoreError::after_effect)?
+                    .and_then(|card| self.desk.vault.open_card(&card));
                 let unreadable =
                     || StoreError::Corrupt(format!("the card of {} cannot be opened", redemption.id));
                 let card = Some(plain.ok_or_else(unreadable)?);
@@ -373,6 +373,11 @@ impl<'a> Run<'a> {
             Ok(Ordered::Not) => {
                 return Ok(Some(Tried::Again("too many orders wait for suppliers".to_owned())));
             }
+            // Nothing was opened for certain.
+            Err(error @ StoreError::Contention(_)) => {
+                self.release().await?;
+                return Err(error);
+            }
             Err(error) => {
                 self.machine.spend.take_held();
                 return Err(error);
@@ -380,9 +385,11 @@ impl<'a> Run<'a> {
         }
         // From here on the order's own outcome says what becomes of the credit.
         self.machine.spend.take_held();
-        self.desk.first_ask(pending, self.job.context, self.tries).await.map(|tried| match tried {
-            Ok(issued) => Some(Tried::Done(Box::new(issued))),
-            Err(rejection) => Some(Tried::Refused(rejection)),
+        self.desk.first_ask(pending, (self.job.context, self.job.wish.wait), self.tries).await.map(|tried| {
+            match tried {
+                Ok(issued) => Some(Tried::Done(Box::new(issued))),
+                Err(rejection) => Some(Tried::Refused(rejection)),
+            }
         })
     }
 }

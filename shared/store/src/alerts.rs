@@ -5,12 +5,13 @@
 //! **Invariant:** telling never fails what it is told about: its own trouble is logged.
 
 use crate::Store;
-use crate::attr::Item;
+use crate::attr::{Item, text};
 use crate::budgets::write::Sent;
 use crate::error::StoreError;
 use crate::items::alert;
 use crate::keys::{self, Key};
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use crate::load::unread;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem};
 use domain::alert::{Alert, AlertStatus, Telling};
 use domain::decision::Listing;
 use domain::ids::AlertId;
@@ -22,6 +23,13 @@ const TRIES: u8 = 4;
 
 /// How often one process tells the same within a few seconds: an alert is one item, and a storm must not hold up others.
 const MOST_TOLD: u32 = 20;
+
+/// The lists of alerts.
+const OPEN: &str = "L#a:open";
+const CLOSED: &str = "L#a:closed";
+
+/// Up to how many matches of a filter are counted.
+const MOST_COUNTED: u64 = 1_000;
 
 /// Some alerts, and where to go on.
 #[derive(Debug)]
@@ -116,34 +124,90 @@ impl Store {
         before: Option<&str>,
         (skip, limit): (u16, u16),
     ) -> Result<Alerts, StoreError> {
-        let lists: &[&str] = match status {
-            None => &["L#a:open", "L#a:closed"],
-            Some(AlertStatus::Open | AlertStatus::Acknowledged) => &["L#a:open"],
-            Some(AlertStatus::Closed) => &["L#a:closed"],
-        };
+        // Open ones are few, and told apart by whether someone looks after them; closed ones stay for good.
+        let (open, closed) =
+            (status != Some(AlertStatus::Closed), matches!(status, None | Some(AlertStatus::Closed)));
+        let wanted = usize::from(skip) + usize::from(limit) + 1;
         let mut places = Vec::new();
-        for list in lists {
-            let items = self.partition(list, "").await?;
+        if open {
+            let items = self.partition(OPEN, "").await?;
             let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
             places.extend(items.iter().filter_map(place));
         }
-        places.sort_unstable_by(|a, b| b.cmp(a));
-        places.dedup();
-        let id = |place: &String| Some(AlertId::stored(place.split_once('#')?.1));
-        let wanted: Vec<Key> = places.iter().filter_map(id).map(|id| keys::alert(&id)).collect();
-        let found = self.patiently(|| self.batch(&wanted)).await?;
-        let alerts = wanted.iter().filter_map(|key| found.get(key)).map(alert::from_item);
-        let alerts = alerts.collect::<Result<Vec<_>, _>>()?;
-        let mut alerts: Vec<Alert> =
-            alerts.into_iter().filter(|alert| status.is_none_or(|status| alert.status() == status)).collect();
-        let total = u64::try_from(alerts.len()).ok();
+        let mut total = if closed { self.count_closed(status.is_some()).await? } else { Some(0) };
+        let open = self.alerts_at(&places).await?.into_iter();
+        let open: Vec<Alert> =
+            open.filter(|alert| status.is_none_or(|status| alert.status() == status)).collect();
+        total = total.and_then(|closed| closed.checked_add(u64::try_from(open.len()).ok()?));
         let place = |alert: &Alert| format!("{}#{}", alert.opened_at, alert.id);
+        let mut alerts = open;
         alerts.retain(|alert| before.is_none_or(|before| place(alert).as_str() < before));
+        if closed {
+            let places = self.newest_closed(before, wanted).await?;
+            alerts.extend(self.alerts_at(&places).await?);
+        }
+        alerts.sort_by_key(|alert| std::cmp::Reverse(place(alert)));
+        // One that was closed meanwhile stands in both lists.
+        alerts.dedup_by_key(|alert| alert.id.clone());
         let mut alerts = alerts.split_off(usize::from(skip).min(alerts.len()));
         let more = alerts.len() > usize::from(limit);
         alerts.truncate(usize::from(limit));
         let next = alerts.last().filter(|_| more).map(place);
         Ok(Alerts { alerts, next, total })
+    }
+
+    /// The alerts of these places.
+    async fn alerts_at(&self, places: &[String]) -> Result<Vec<Alert>, StoreError> {
+        let id = |place: &String| Some(AlertId::stored(place.split_once('#')?.1));
+        let wanted: Vec<Key> = places.iter().filter_map(id).map(|id| keys::alert(&id)).collect();
+        let found = self.patiently(|| self.batch(&wanted)).await?;
+        wanted.iter().filter_map(|key| found.get(key)).map(alert::from_item).collect()
+    }
+
+    /// How many alerts are closed; of many, only if all are wanted.
+    async fn count_closed(&self, filtered: bool) -> Result<Option<u64>, StoreError> {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let from = start.clone();
+            let read = || async {
+                let query = self.client.query().table_name(&self.table).select(Select::Count);
+                let query = query.key_condition_expression("pk = :list");
+                let query = query.expression_attribute_values(":list", text(CLOSED));
+                query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| unread(&error))
+            };
+            let output = self.patiently(read).await?;
+            count += u64::try_from(output.count).unwrap_or(0);
+            start = output.last_evaluated_key;
+            if filtered && count > MOST_COUNTED {
+                return Ok(None);
+            }
+            if start.is_none() {
+                return Ok(Some(count));
+            }
+        }
+    }
+
+    /// The places of the newest closed alerts before a place.
+    async fn newest_closed(&self, before: Option<&str>, wanted: usize) -> Result<Vec<String>, StoreError> {
+        let (mut places, mut start) = (Vec::new(), None);
+        loop {
+            let from = start.clone();
+            let left = i32::try_from(wanted.saturating_sub(places.len())).unwrap_or(i32::MAX);
+            let read = || async {
+                let query = self.client.query().table_name(&self.table).scan_index_forward(false).limit(left);
+                let query = query.key_condition_expression("pk = :list AND sk < :before");
+                let query = query.expression_attribute_values(":list", text(CLOSED));
+                let query = query.expression_attribute_values(":before", text(before.unwrap_or("~")));
+                query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| unread(&error))
+            };
+            let output = self.patiently(read).await?;
+            let place = |item: Item| item.get(keys::SK)?.as_s().ok().cloned();
+            places.extend(output.items.unwrap_or_default().into_iter().filter_map(place));
+            start = output.last_evaluated_key;
+            if start.is_none() || places.len() >= wanted {
+                return Ok(places);
+            }
+        }
     }
 
     /// Writes an alert in place of the known one, and its place in the list; false if it has changed meanwhile.

@@ -23,6 +23,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same, after a send that had its effect or may still have it: nobody can say any more that nothing was applied.
+    #[must_use]
+    pub fn after_effect(self) -> Self {
+        if let Self::Contention(why) = self { Self::Unavailable(why) } else { self }
+    }
+
     /// A request that could not even be built.
     pub(crate) fn built(error: impl std::fmt::Display) -> Self {
         Self::Corrupt(format!("request cannot be built: {error}"))

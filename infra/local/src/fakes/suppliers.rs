@@ -92,6 +92,13 @@ fn refusal(switch: Switch) -> Option<&'static str> {
     }
 }
 
+/// How an order stands that is taken.
+fn taken_as(switch: Switch) -> String {
+    let slow = switch == Switch::Slow;
+    let late = if switch == Switch::LateDelivery { "hidden" } else { "done" };
+    if slow { "pending" } else { late }.to_owned()
+}
+
 async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
     if !allowed(&headers, "reloadly-token") {
         return answer(StatusCode::UNAUTHORIZED, &json!({"errorCode": "INVALID_TOKEN"}));
@@ -108,7 +115,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     if switch == Switch::Silent {
         return std::future::pending().await;
     }
-    let status = if switch == Switch::Slow { "pending" } else { "done" }.to_owned();
+    let status = taken_as(switch);
     let (product, amount) = (wanted.product_id.to_string(), wanted.unit_price.get().to_owned());
     let order = CardOrder {
         number: 0,
@@ -120,8 +127,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     };
     if switch == Switch::LateDelivery {
         // It is found by those who look later, not now.
-        let late = CardOrder { status: "hidden".to_owned(), ..order };
-        fakes.write(|book| take(book, "reloadly", late));
+        fakes.write(|book| take(book, "reloadly", order));
         return refused("COULD_NOT_PROCESS");
     }
     let order = fakes.write(|book| take(book, "reloadly", order));
@@ -178,7 +184,10 @@ async fn cards(State(fakes): State<Arc<Fakes>>, Path(number): Path<u64>) -> Resp
 }
 
 pub(super) fn tremendous() -> Router<Arc<Fakes>> {
-    Router::new().route("/orders", post(tremendous_order).get(find)).route("/orders/{id}", get(read))
+    Router::new()
+        .route("/orders", post(tremendous_order).get(find))
+        .route("/orders/{id}", get(read))
+        .route("/rewards/{id}/generate_link", post(generate_link))
 }
 
 async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -192,20 +201,28 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
     let key = format!("tremendous|{reference}");
     if fakes.read().cards.contains_key(&key) {
         let order = fakes.write(|book| nearer(book, "tremendous", &reference));
-        if let Some(order) = order.filter(|_| switch != Switch::Silent) {
-            return shown(&fakes, StatusCode::CREATED, &order);
+        match order {
+            Some(order) if switch != Switch::Silent && order.status != "hidden" => {
+                return shown(&fakes, StatusCode::CREATED, &order, true);
+            }
+            Some(_) | None => {}
         }
     }
     match switch {
         Switch::OutOfFunds => {
             return answer(StatusCode::PAYMENT_REQUIRED, &json!({"errors": {"message": "funds"}}));
         }
-        Switch::OutOfStock | Switch::Rejects | Switch::LateDelivery => {
+        Switch::OutOfStock | Switch::Rejects => {
             let code = refusal(switch).unwrap_or_default();
             return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"errorCode": code}));
         }
         Switch::Silent => return std::future::pending().await,
-        Switch::Well | Switch::Slow | Switch::ReplyLost | Switch::Duplicate | Switch::Withheld => {}
+        Switch::LateDelivery
+        | Switch::Well
+        | Switch::Slow
+        | Switch::ReplyLost
+        | Switch::Duplicate
+        | Switch::Withheld => {}
     }
     // The amount as it was written, not as a float reads it.
     let amount = text.split(r#""denomination":"#).nth(1).unwrap_or_default();
@@ -217,46 +234,82 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
         product: word("/rewards/0/products/0"),
         amount,
         currency: word("/rewards/0/value/currency_code"),
-        status: if switch == Switch::Slow { "pending" } else { "done" }.to_owned(),
+        status: taken_as(switch),
     };
     let order = fakes.write(|book| take(book, "tremendous", order));
     if switch == Switch::ReplyLost {
         return std::future::pending().await;
     }
-    shown(&fakes, StatusCode::CREATED, &order)
+    if switch == Switch::LateDelivery {
+        // It is found by those who look later, not now.
+        let code = refusal(switch).unwrap_or_default();
+        return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"errorCode": code}));
+    }
+    shown(&fakes, StatusCode::CREATED, &order, true)
 }
 
-fn order_text(fakes: &Fakes, order: &CardOrder) -> String {
+/// The reward of an order: the same for all, if that is what goes wrong.
+fn reward(fakes: &Fakes, order: &CardOrder) -> String {
+    format!("R{}", fakes.code_of("tremendous", &order.reference))
+}
+
+fn link(fakes: &Fakes, order: &CardOrder) -> String {
+    format!("https://reward.example.com/{}", fakes.code_of("tremendous", &order.reference))
+}
+
+/// An order as it is shown; its link stands in the answer to the order itself alone.
+fn order_text(fakes: &Fakes, order: &CardOrder, with_link: bool) -> String {
     let done = order.status == "done";
-    let code = fakes.code_of("tremendous", &order.reference);
     let status = if done { "EXECUTED" } else { "PENDING APPROVAL" };
-    let link = if done { format!(r#""https://reward.example.com/{code}""#) } else { "null".to_owned() };
+    let shows = with_link && done && fakes.switch("tremendous") != Switch::Withheld;
+    let link = if shows { format!(r#","link":"{}""#, link(fakes, order)) } else { String::new() };
     format!(
-        r#"{{"id":"T{}","external_id":"{}","status":"{status}","payment":{{"subtotal":{amount},"total":{amount},"fees":0}},"rewards":[{{"id":"R{}","value":{{"denomination":{amount},"currency_code":"{}"}},"delivery":{{"method":"LINK","status":"SUCCEEDED","link":{link}}}}}]}}"#,
+        r#"{{"id":"T{}","external_id":"{}","status":"{status}","payment":{{"subtotal":{amount},"total":{amount},"fees":0}},"rewards":[{{"id":"{}","value":{{"denomination":{amount},"currency_code":"{}"}},"delivery":{{"method":"LINK","status":"SUCCEEDED"{link}}}}}]}}"#,
         order.number,
         order.reference,
-        order.number,
+        reward(fakes, order),
         order.currency,
         amount = order.amount
     )
 }
 
-fn shown(fakes: &Fakes, status: StatusCode, order: &CardOrder) -> Response {
-    let mut response = raw(&format!(r#"{{"order":{}}}"#, order_text(fakes, order)));
+fn shown(fakes: &Fakes, status: StatusCode, order: &CardOrder, with_link: bool) -> Response {
+    let mut response = raw(&format!(r#"{{"order":{}}}"#, order_text(fakes, order, with_link)));
     *response.status_mut() = status;
     response
 }
 
 async fn find(State(fakes): State<Arc<Fakes>>, Query(sought): Query<BTreeMap<String, String>>) -> Response {
     let reference = sought.get("external_id").cloned().unwrap_or_default();
-    let order = fakes.read().cards.get(&format!("tremendous|{reference}")).cloned();
-    raw(&format!(r#"{{"orders":[{}]}}"#, order.map_or_else(String::new, |order| order_text(&fakes, &order))))
+    let revealed = fakes.switch("tremendous") != Switch::LateDelivery;
+    let order = fakes.write(|book| {
+        let order = book.cards.get_mut(&format!("tremendous|{reference}"))?;
+        if order.status == "hidden" && revealed {
+            "done".clone_into(&mut order.status);
+        }
+        Some(order.clone())
+    });
+    let order = order.filter(|order| order.status != "hidden");
+    let orders = order.map_or_else(String::new, |order| order_text(&fakes, &order, false));
+    raw(&format!(r#"{{"orders":[{orders}]}}"#))
 }
 
 async fn read(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
     let order = fakes.read().cards.values().find(|order| format!("T{}", order.number) == id).cloned();
     match order {
-        Some(order) => shown(&fakes, StatusCode::OK, &order),
+        Some(order) => shown(&fakes, StatusCode::OK, &order, false),
         None => answer(StatusCode::NOT_FOUND, &json!({"errors": {"message": "not found"}})),
+    }
+}
+
+async fn generate_link(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
+    let orders: Vec<CardOrder> = fakes.read().cards.values().cloned().collect();
+    let order = orders.iter().find(|order| reward(&fakes, order) == id && order.status == "done");
+    match order.filter(|_| fakes.switch("tremendous") != Switch::Withheld) {
+        Some(order) => answer(
+            StatusCode::OK,
+            &json!({"reward": {"id": id, "delivery": {"method": "LINK", "link": link(&fakes, order)}}}),
+        ),
+        None => answer(StatusCode::FORBIDDEN, &json!({"errors": {"message": "no link"}})),
     }
 }

@@ -97,6 +97,7 @@ impl OpenAccount {
             name: self.name.clone(),
             currency,
             mode,
+            was_shared: shared,
             slices: self.slices,
             low_credit_threshold: threshold,
             brands: self.brands.clone(),
@@ -172,6 +173,7 @@ impl ChangeAccount {
                 return Err(Rejection::AccountNotEmpty);
             }
             account.mode = mode;
+            account.was_shared |= mode == Mode::Shared;
             // Whoever knows it by its old mode must learn of the new one: a campaign of its own credit is stopped on its
             // client's slices.
             account.first.status_version += 1;

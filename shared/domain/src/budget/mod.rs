@@ -187,6 +187,8 @@ pub struct Account {
     pub currency: Currency,
     /// Whose credit a campaign spends; of others, its own.
     pub mode: Mode,
+    /// True of a campaign that spends its client's credit, or ever did.
+    pub was_shared: bool,
     /// How many slices it has.
     pub slices: u8,
     /// Below this, someone is told.
@@ -263,6 +265,7 @@ impl Account {
             name,
             currency,
             mode: Mode::Isolated,
+            was_shared: false,
             slices: 1,
             low_credit_threshold: None,
             brands: None,

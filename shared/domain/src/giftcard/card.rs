@@ -55,11 +55,11 @@ impl fmt::Debug for PlainCard {
 }
 
 impl PlainCard {
-    /// What makes it this card and no other: its code, else its PIN and its address together (many cards of a product
-    /// may share an address).
+    /// What makes it this card and no other: its code, else its number, else its PIN and its address together (many cards
+    /// of a product may share an address).
     pub fn identity(&self) -> Option<String> {
         let part = |part| self.parts.get(&part).cloned();
-        match (part(Part::Code), part(Part::Pin), part(Part::Url)) {
+        match (part(Part::Code).or_else(|| part(Part::Number)), part(Part::Pin), part(Part::Url)) {
             (Some(code), ..) => Some(code),
             (None, Some(pin), url) => Some(format!("{pin}|{}", url.unwrap_or_default())),
             (None, None, url) => url,
@@ -97,6 +97,8 @@ pub struct FreeCard {
     pub pool: PoolId,
     /// In which shard of it.
     pub shard: u8,
+    /// The last date on which it is worth something.
+    pub expires_on: Option<Date>,
     /// What it had cost us.
     pub cost: Money,
     /// What kind of pool it is.

@@ -129,10 +129,12 @@ impl Suppliers {
                 }))
             }
         };
+        let orders = once()?;
         let tremendous: Option<Arc<dyn Supply>> = look("SCRIP_TREMENDOUS_API_KEY").map(|key| {
             let funding = look("SCRIP_TREMENDOUS_FUNDING_SOURCE");
             let supply: Arc<dyn Supply> = Arc::new(Tremendous {
                 http,
+                orders,
                 base_url: base("SCRIP_TREMENDOUS_BASE_URL", "https://api.tremendous.com/api/v2"),
                 api_key: key.into(),
                 webhook_secrets: secrets(look("SCRIP_TREMENDOUS_WEBHOOK_SECRETS")),
@@ -141,6 +143,11 @@ impl Suppliers {
             supply
         });
         Ok(Self { reloadly, tremendous })
+    }
+
+    /// True if no supplier is configured.
+    pub fn are_none(&self) -> bool {
+        self.reloadly.is_none() && self.tremendous.is_none()
     }
 
     /// A supplier, if it is configured.
@@ -162,6 +169,11 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Forged> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(Forged::Header) };
     value.to_str().map_err(|_| Forged::Header)
+}
+
+/// True if a 4xx says that nothing was made: it was not cut short, redirected, or met by another that is under way.
+fn is_definite(status: u16) -> bool {
+    (400..500).contains(&status) && ![408, 409, 421, 425, 429].contains(&status)
 }
 
 /// A call that was not answered as documented.

@@ -8,7 +8,7 @@
 //! **Invariant:** a refusal of an order that may have been sent before is believed only when it is late and no
 //! transaction has its identifier.
 
-use super::{CardOrder, Refusal, Supplied, Supply, header, unresolved};
+use super::{CardOrder, Refusal, Supplied, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -204,7 +204,7 @@ impl Reloadly {
                 Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
             }
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
-            Err(GatewayError::Refused { code, .. }) => {
+            Err(GatewayError::Refused { code, status }) if is_definite(status) => {
                 // It may be refused because it was taken before.
                 if let Some(found) = self.find(&order.reference).await? {
                     return self.outcome(&found, order.currency).await;

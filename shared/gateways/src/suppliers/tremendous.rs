@@ -1,12 +1,15 @@
 //! Tremendous.
 //!
 //! Orders: `POST /orders` with our reference as `external_id`, which makes it idempotent: a repetition answers 201 with
-//! the first order; insufficient funds is a 402 (developers.tremendous.com). Webhooks: `sha256=` and the HMAC-SHA256 in
-//! hex over the raw body (as several public clients compute it); they name the order, which is then asked for.
+//! the first order; insufficient funds is a 402; costs are told in US dollars (developers.tremendous.com). Links: in the
+//! answer to the order, later by `POST /rewards/{id}/generate_link` (as the vendor's own Ruby client asks for it).
+//! Webhooks: `sha256=` and the HMAC-SHA256 in hex over the raw body (as several public clients compute it); they name the
+//! order, which is then asked for.
 //!
-//! **Invariant:** every question is the same order again, so none buys a second card.
+//! **Invariant:** every question is the same order again, so none buys a second card; a refusal of one that was sent
+//! before is only believed when no order has the reference.
 
-use super::{CardOrder, Refusal, Supplied, Supply, header, unresolved};
+use super::{CardOrder, Refusal, Supplied, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -26,6 +29,8 @@ use std::collections::BTreeMap;
 /// Tremendous, as we are known there.
 pub(super) struct Tremendous {
     pub(super) http: Client,
+    /// Calls that are made once.
+    pub(super) orders: Client,
     pub(super) base_url: String,
     pub(super) api_key: SecretString,
     pub(super) webhook_secrets: Vec<SecretString>,
@@ -61,17 +66,18 @@ struct Payment {
 }
 
 #[derive(Deserialize)]
-struct Reward {
-    #[serde(default)]
-    value: Option<Worth>,
-    #[serde(default)]
-    delivery: Option<Delivery>,
+struct Linked {
+    reward: Reward,
 }
 
 #[derive(Deserialize)]
-struct Worth {
+struct Reward {
     #[serde(default)]
-    currency_code: Option<String>,
+    id: String,
+    #[serde(default)]
+    delivery: Option<Delivery>,
+    #[serde(default)]
+    link: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -81,18 +87,21 @@ struct Delivery {
 }
 
 impl Tremendous {
-    /// The order with our reference, if there is one; nothing is ordered.
-    async fn look(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
-        let url = format!("{}/orders?external_id={}", self.base_url, order.reference);
-        let answer = call(self.http.get(url).bearer_auth(self.api_key.expose_secret())).await?;
-        let list: List =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no orders"))?;
-        let ours = |found: &&Order| found.external_id.as_deref() == Some(order.reference.as_str());
-        let none = || Supplied::Unresolved("no order has this reference".to_owned());
-        Ok(list.orders.iter().find(ours).map_or_else(none, |found| outcome(found, order.currency)))
+    async fn get(&self, path: &str) -> Result<String, GatewayError> {
+        let request = self.http.get(format!("{}/{path}", self.base_url));
+        call(request.bearer_auth(self.api_key.expose_secret())).await
     }
 
-    async fn ask(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
+    /// The order with our reference, if there is one; nothing is ordered.
+    async fn find(&self, reference: &str) -> Result<Option<Order>, GatewayError> {
+        let answer = self.get(&format!("orders?external_id={reference}")).await?;
+        let list: List =
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no orders"))?;
+        Ok(list.orders.into_iter().find(|found| found.external_id.as_deref() == Some(reference)))
+    }
+
+    /// Orders, once: whatever is sent again may meet what the first has done.
+    async fn place(&self, order: &CardOrder) -> Result<Order, GatewayError> {
         let price = RawValue::from_string(order.currency.format(order.amount));
         let price = price.map_err(|_| GatewayError::Unreadable("the price cannot be written"))?;
         let body = json!({
@@ -107,53 +116,92 @@ impl Tremendous {
         });
         // The price is written as it is, not through a float.
         let body = body.to_string().replace(r#""denomination":0"#, &format!(r#""denomination":{price}"#));
-        let request = self.http.post(format!("{}/orders", self.base_url));
+        let request = self.orders.post(format!("{}/orders", self.base_url));
         let request = request.bearer_auth(self.api_key.expose_secret());
-        match call(request.header("content-type", "application/json").body(body)).await {
-            Ok(answer) => {
-                let answer: Answer =
-                    serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no order"))?;
-                Ok(outcome(&answer.order, order.currency))
-            }
-            Err(GatewayError::Refused { status: 402, .. }) => Ok(Supplied::Rejected(Refusal::OutOfFunds)),
-            // With a wrong key nothing was made now; whether something was before, it does not say.
-            Err(GatewayError::Refused { status: 401 | 403, code }) if order.again => {
-                Ok(Supplied::Unresolved(format!("refused: {code}")))
-            }
-            Err(GatewayError::Refused { status, code }) => {
+        let answer = call(request.header("content-type", "application/json").body(body)).await?;
+        // It was taken: from here on, nothing that cannot be read is a refusal.
+        let answer: Answer =
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no order"))?;
+        Ok(answer.order)
+    }
+
+    async fn ask(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
+        if order.look_only {
+            return match self.find(&order.reference).await? {
+                Some(found) => self.outcome(&found, order.currency).await,
+                None => Ok(Supplied::Unresolved("no order has this reference".to_owned())),
+            };
+        }
+        match self.place(order).await {
+            Ok(found) => self.outcome(&found, order.currency).await,
+            Err(GatewayError::Refused { status, code }) if is_definite(status) => {
+                // A repetition is answered with the first order, and so with no refusal; one that is refused all the same
+                // does not say what became of the first.
+                if order.again {
+                    if let Some(found) = self.find(&order.reference).await? {
+                        return self.outcome(&found, order.currency).await;
+                    }
+                    if !order.late {
+                        return Ok(Supplied::Unresolved(format!("refused: {code}")));
+                    }
+                }
                 let code = if code.is_empty() { status.to_string() } else { code };
                 let stock = code.to_uppercase().contains("STOCK");
-                Ok(Supplied::Rejected(if stock { Refusal::OutOfStock } else { Refusal::Other(code) }))
+                Ok(Supplied::Rejected(match status {
+                    402 => Refusal::OutOfFunds,
+                    _ if stock => Refusal::OutOfStock,
+                    _ => Refusal::Other(code),
+                }))
             }
             Err(error) => Err(error),
         }
     }
+
+    /// What an order has come to.
+    async fn outcome(&self, order: &Order, currency: Currency) -> Result<Supplied, GatewayError> {
+        match order.status.as_str() {
+            "EXECUTED" => {}
+            "FAILED" | "CANCELED" => {
+                return Ok(Supplied::Rejected(Refusal::Other(order.status.clone())));
+            }
+            _ => return Ok(Supplied::Unresolved("the order is not executed yet".to_owned())),
+        }
+        let reward = order.rewards.first().filter(|reward| is_plain(&reward.id));
+        let reward = reward.ok_or(GatewayError::Unreadable("the order has no reward"))?;
+        let link = match reward.delivery.as_ref().and_then(|delivery| delivery.link.clone()) {
+            Some(link) => Some(link).filter(|link| !link.is_empty()),
+            None => self.link(&reward.id).await?,
+        };
+        let Some(link) = link else {
+            return Ok(Supplied::Unresolved("the reward has no link yet".to_owned()));
+        };
+        // What it had cost is told in dollars, whatever the reward is in.
+        let total = order.payment.as_ref().and_then(|payment| payment.total.as_ref());
+        let cost = total.filter(|_| currency.code() == "USD").and_then(|total| exact(total.get(), currency));
+        // A link may be made anew: the reward's own id is what makes it this one.
+        let parts = BTreeMap::from([(Part::Number, reward.id.clone()), (Part::Url, link)]);
+        Ok(Supplied::Delivered(PlainCard { parts, expires_on: None }, cost))
+    }
+
+    /// A reward's link: only the answer to the order itself brings one along.
+    async fn link(&self, reward: &str) -> Result<Option<String>, GatewayError> {
+        let request = self.http.post(format!("{}/rewards/{reward}/generate_link", self.base_url));
+        let answer = call(request.bearer_auth(self.api_key.expose_secret())).await?;
+        let answer: Linked =
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no link"))?;
+        let Reward { delivery, link, .. } = answer.reward;
+        Ok(link.or_else(|| delivery?.link).filter(|link| !link.is_empty()))
+    }
 }
 
-fn outcome(order: &Order, currency: Currency) -> Supplied {
-    match order.status.as_str() {
-        "EXECUTED" => {}
-        "FAILED" | "CANCELED" => return Supplied::Rejected(Refusal::Other(order.status.clone())),
-        _ => return Supplied::Unresolved("the order is not executed yet".to_owned()),
-    }
-    let reward = order.rewards.first();
-    let link = reward.and_then(|reward| reward.delivery.as_ref()?.link.clone());
-    let Some(link) = link.filter(|link| !link.is_empty()) else {
-        return Supplied::Unresolved("the reward has no link yet".to_owned());
-    };
-    let said = reward.and_then(|reward| reward.value.as_ref()?.currency_code.as_deref());
-    let total = order.payment.as_ref().and_then(|payment| payment.total.as_ref());
-    let cost = total.filter(|_| said == Some(currency.code())).and_then(|total| exact(total.get(), currency));
-    let card = PlainCard { parts: BTreeMap::from([(Part::Url, link)]), expires_on: None };
-    Supplied::Delivered(card, cost)
+/// An id as theirs are: it may stand in an address.
+fn is_plain(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 impl Supply for Tremendous {
     fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, Supplied> {
-        Box::pin(async move {
-            let answer = if order.look_only { self.look(order).await } else { self.ask(order).await };
-            answer.unwrap_or_else(|error| unresolved(&error))
-        })
+        Box::pin(async move { self.ask(order).await.unwrap_or_else(|error| unresolved(&error)) })
     }
 
     fn told<'a>(
@@ -175,12 +223,10 @@ impl Supply for Tremendous {
             let resource = body.pointer("/payload/resource").unwrap_or(&Value::Null);
             let kind = resource.get("type").and_then(Value::as_str).unwrap_or_default();
             let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
-            let plain = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric());
-            if !plain || kind != "orders" {
+            if !is_plain(id) || kind != "orders" {
                 return Ok(None);
             }
-            let request = self.http.get(format!("{}/orders/{id}", self.base_url));
-            match call(request.bearer_auth(self.api_key.expose_secret())).await {
+            match self.get(&format!("orders/{id}")).await {
                 Ok(answer) => {
                     let answer: Answer = serde_json::from_str(&answer)
                         .map_err(|_| VerifyError::Unavailable(GatewayError::Unreadable("it is no order")))?;

@@ -1,9 +1,8 @@
-//! Opening, reading and changing budget accounts.
+//! Opening and reading budget accounts.
 //!
 //! **Invariant:** the first slice is the account: whoever changes slices or stops sees there what others have changed.
-//! **Invariant:** a change is made under the versions that it was decided on, and acknowledged when every slice has it.
+//! **Invariant:** an account, its other slices and its place in its parent's list are made in one transaction.
 
-use super::reserve::appointed;
 use super::write::Sent;
 use crate::Store;
 use crate::attr::{Attributes, Reader, number, text};
@@ -13,14 +12,13 @@ use crate::items::budget;
 use crate::keys::{self, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
+use domain::budget::Account;
 use domain::budget::allocate::Whole;
-use domain::budget::change::{Around, ChangeAccount, OpenAccount, added};
+use domain::budget::change::{OpenAccount, added};
 use domain::budget::ids::AccountId;
-use domain::budget::{Account, Mode, Status};
 use domain::context::Context;
 use domain::money::Money;
 use domain::rejection::Rejection;
-use domain::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -143,8 +141,13 @@ impl Store {
         context: &Context,
     ) -> Result<(Account, bool), StoreError> {
         let mut effort = Effort::new(self.patience);
+        let mut unsure = false;
+        let after = |unsure: bool, error: StoreError| if unsure { error.after_effect() } else { error };
         loop {
-            let first = self.account(&open.id()).await?;
+            // Read so, it is not half of a transaction: a plain read could miss what is just being made.
+            let first = self.together_items(&[keys::slice(&open.id(), 0)]).await;
+            let first = first.map_err(|error| after(unsure, error))?.into_iter().next().flatten();
+            let first = first.map(|item| budget::from_item(&item)).transpose()?;
             if let Some(known) = first {
                 if known.opened.fingerprint != open.fingerprint() {
                     return Err(Rejection::KeyReused.into());
@@ -152,7 +155,8 @@ impl Store {
                 let replayed = known.opened.request != context.request;
                 return Ok((known, replayed));
             }
-            let mut found = self.whole_accounts(std::slice::from_ref(&open.parent), context).await?;
+            let found = self.whole_accounts(std::slice::from_ref(&open.parent), context).await;
+            let mut found = found.map_err(|error| after(unsure, error))?;
             let parent = found.remove(&open.parent).ok_or(Rejection::AccountNotFound)?;
             let account = open.decide(&parent, context)?;
             let listed = keys::listed_child(&open.parent, account.created_at, &account.id);
@@ -169,10 +173,17 @@ impl Store {
             }
             match self.transact(writes).await? {
                 Sent::Done(_) => return Ok((account, false)),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !effort.again().await => {
+                    return Err(after(unsure, StoreError::Contention(why)));
+                }
+                Sent::Unknown(why) => {
+                    unsure = true;
+                    if !effort.again().await {
+                        return Err(StoreError::Unavailable(why));
+                    }
+                }
                 // One that is there by now answers.
-                Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => {}
+                Sent::Refused(_) | Sent::Busy(_) => {}
             }
         }
     }
@@ -189,112 +200,6 @@ impl Store {
             .expression_attribute_values(":active", text("active"))
             .expression_attribute_values(":paused", text("paused"));
         Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
-    }
-
-    /// Changes an account; when it returns, every slice has the change.
-    pub async fn change_account(
-        &self,
-        id: &AccountId,
-        change: &ChangeAccount,
-        context: &Context,
-    ) -> Result<Account, StoreError> {
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let whole = self.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
-            let around = self.around(&whole, change, context.now).await?;
-            let account = change.decide(&whole, around, context.now)?;
-            if self.rewrite(&whole.account, &account).await? {
-                self.forget_account(id);
-                self.keep_or_undo(&whole.account, &account).await?;
-                // It is changed by now: what follows may be cut short, and is due.
-                self.copy_status(id, context.now).await.map_err(unknown)?;
-                self.finish_closing(id, context).await.map_err(unknown)?;
-                return self.account(id).await?.ok_or_else(|| Rejection::AccountNotFound.into());
-            }
-            if whole.account.slices != account.slices {
-                self.renew_slices(id).await?;
-            }
-            if !effort.again().await {
-                return Err(StoreError::Contention("the account is being changed by others".to_owned()));
-            }
-        }
-    }
-
-    /// A campaign that shares its client's credit from now on must have none of its own: what came in while it was being
-    /// changed undoes the change.
-    async fn keep_or_undo(&self, was: &Account, is: &Account) -> Result<(), StoreError> {
-        if was.mode == is.mode || is.mode != Mode::Shared {
-            return Ok(());
-        }
-        let whole = self.whole_account(&is.id).await?.ok_or(Rejection::AccountNotFound)?;
-        if whole.available().is_zero() {
-            return Ok(());
-        }
-        let mut undone = whole.account.clone();
-        undone.mode = was.mode;
-        undone.first.status_version += 1;
-        undone.version += 1;
-        self.rewrite(&whole.account, &undone).await?;
-        self.forget_account(&is.id);
-        Err(Rejection::AccountNotEmpty.into())
-    }
-
-    async fn around(
-        &self,
-        whole: &Whole,
-        change: &ChangeAccount,
-        now: Timestamp,
-    ) -> Result<Around, StoreError> {
-        let account = &whole.account;
-        let mut around = Around { reserved: false, children: false };
-        if change.mode.is_some_and(|mode| mode != account.mode) {
-            self.resolve(account.charged(), now).await?;
-            around.reserved = self.is_reserved(account).await?;
-        }
-        if change.status == Some(Status::Closing) {
-            let children = self.children(&account.id).await?;
-            around.children = children.iter().any(|child| child.status() != Status::Closed);
-        }
-        Ok(around)
-    }
-
-    /// Writes what is known of an account, with its status and any slices it gains, if nothing has changed meanwhile.
-    pub(super) async fn rewrite(&self, was: &Account, account: &Account) -> Result<bool, StoreError> {
-        for number in was.slices..account.slices {
-            // With the status that the account has had: the new one is copied like to any other slice.
-            self.add_slice(was, number).await?;
-        }
-        let mut set = budget::facts(account).0;
-        set.insert("status".to_owned(), text(account.first.status.as_str()));
-        set.insert("status_version".to_owned(), number(account.first.status_version));
-        let key = keys::slice(&account.id, 0);
-        if was.first.status_version != account.first.status_version {
-            set.extend(appointed(&key.pk, account.updated_at));
-        }
-        let done = self
-            .update(&key, |update| {
-                let mut parts = Vec::new();
-                let mut update = update;
-                for (at, (name, value)) in set.into_iter().enumerate() {
-                    parts.push(format!("#s{at} = :s{at}"));
-                    update = update
-                        .expression_attribute_names(format!("#s{at}"), name)
-                        .expression_attribute_values(format!(":s{at}"), value);
-                }
-                update
-                    .update_expression(format!("SET {}", parts.join(", ")))
-                    .condition_expression(
-                        "version = :was AND status_version = :status AND stops_version = :stops",
-                    )
-                    .expression_attribute_values(":was", number(was.version))
-                    .expression_attribute_values(":status", number(was.first.status_version))
-                    .expression_attribute_values(":stops", number(was.first.stops_version))
-            })
-            .await?;
-        match done {
-            Sent::Done(_) => Ok(true),
-            Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(false),
-        }
     }
 
     /// The accounts right below one, in the order in which they were made.
@@ -330,9 +235,4 @@ impl Store {
         self.forget_account(id);
         Ok(())
     }
-}
-
-/// What is cut short after it had its effect is not known to have had none.
-fn unknown(error: StoreError) -> StoreError {
-    if let StoreError::Contention(why) = error { StoreError::Unavailable(why) } else { error }
 }

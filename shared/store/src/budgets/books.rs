@@ -108,7 +108,8 @@ impl BudgetList {
         }
         self.cards.extend(keys::card_of(pk));
         if pk.starts_with("F#") {
-            *self.free.entry(CardId::of(sk)).or_default() += 1;
+            let card = keys::free_card_of(sk).map_or_else(|| CardId::of(sk), |(card, _)| card);
+            *self.free.entry(card).or_default() += 1;
         }
         if sk == "N" && keys::redemption_of(pk).is_some() {
             match redemption::from_item(item) {

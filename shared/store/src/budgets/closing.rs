@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** an account is closed when it has nothing and nothing of it is undecided; what it had is its parent's.
 
+use super::change::Rewritten;
 use super::reserve::appointed;
-use super::write::Sent;
 use crate::Store;
 use crate::error::StoreError;
 use crate::keys;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::allocate::{Direction, Transfer};
 use domain::budget::ids::AccountId;
@@ -47,11 +48,10 @@ impl Store {
         closed.first.status_version += 1;
         closed.version += 1;
         closed.updated_at = context.now.max(closed.updated_at);
-        if self.rewrite(&account, &closed).await? {
-            self.copy_status(id, context.now).await
-        } else {
+        match self.rewrite(&account, &closed).await? {
+            Rewritten::Done => self.copy_status(id, context.now).await,
             // Someone has changed it meanwhile: it is closed by the next look.
-            self.appoint(id, context.now).await
+            Rewritten::Not | Rewritten::Unknown(_) => self.appoint(id, context.now).await,
         }
     }
 
@@ -59,20 +59,14 @@ impl Store {
     pub(crate) async fn appoint(&self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
         let key = keys::slice(id, 0);
         let set = appointed(&key.pk, at);
-        let done = self
-            .update(&key, |update| {
-                update
-                    .update_expression("SET dpk = :dpk, dsk = :dsk")
-                    .condition_expression("attribute_exists(pk)")
-                    .expression_attribute_values(":dpk", value(&set, keys::DUE_PK))
-                    .expression_attribute_values(":dsk", value(&set, keys::DUE_SK))
-            })
-            .await?;
-        match done {
-            Sent::Done(_) | Sent::Refused(_) => Ok(()),
-            Sent::Busy(why) => Err(StoreError::Contention(why)),
-            Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
-        }
+        let appoint = |update: UpdateItemFluentBuilder| {
+            update
+                .update_expression("SET dpk = :dpk, dsk = :dsk")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_values(":dpk", value(&set, keys::DUE_PK))
+                .expression_attribute_values(":dsk", value(&set, keys::DUE_SK))
+        };
+        self.until_sent(&key, appoint).await.map(|_| ())
     }
 
     /// True if an undecided attempt of an account stands on the slices that it spends from.

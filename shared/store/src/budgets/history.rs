@@ -2,53 +2,66 @@
 //!
 //! **Invariant:** history is for showing; the index may trail a write by milliseconds and decides nothing.
 
+use super::shared::SETTLED_MINUTES;
 use crate::Store;
-use crate::attr::text;
+use crate::attr::{Reader, text};
 use crate::error::StoreError;
 use crate::items::budget_entry;
 use crate::keys;
 use crate::load::unread;
+use domain::budget::Account;
 use domain::budget::entry::BudgetEntry;
 use domain::budget::ids::AccountId;
 use domain::time::Timestamp;
+
+/// How many pages of a client's partition are gone through for what one of its campaigns has spent.
+const PAGES: usize = 4;
 
 /// Some movements, and where to go on.
 #[derive(Debug)]
 pub struct BudgetPage {
     /// Newest first.
     pub entries: Vec<BudgetEntry>,
-    /// The place of the last, if there may be older ones.
+    /// The place of the last, or up to which was looked, if there may be older ones.
     pub next: Option<String>,
 }
 
+/// Entries of one partition, newest first, each with its place.
+#[derive(Default)]
+struct Newest {
+    found: Vec<(String, BudgetEntry)>,
+    /// The place up to which was looked, if there may be older ones that were not reached.
+    upto: Option<String>,
+}
+
 impl Store {
-    /// Up to `limit` movements of an account before a place, newest first, after passing over `skip`; with them, of a
-    /// campaign, what it has spent of its client's credit.
+    /// Up to `limit` movements of an account before a place, newest first, after passing over `skip`; of a campaign that
+    /// ever shared its client's credit, with what it spent of that. Those stand among the client's: where few are among
+    /// many, there may be fewer than `limit`, and a place to go on from.
     pub async fn budget_history(
         &self,
-        account: &AccountId,
-        campaign: Option<(&AccountId, &AccountId)>,
+        account: &Account,
         before: Option<&str>,
         (skip, limit): (u16, u16),
     ) -> Result<BudgetPage, StoreError> {
         let wanted = usize::from(skip) + usize::from(limit);
-        let mut found: Vec<(String, BudgetEntry)> = Vec::new();
-        // A campaign's spends of its client's credit stand among its client's.
-        let own = keys::budget_partitions(account).into_iter().map(|partition| (partition, None));
-        let shared = campaign.map(|(client, campaign)| {
-            keys::budget_partitions(client).into_iter().map(move |partition| (partition, Some(campaign)))
+        let own = keys::budget_partitions(&account.id).into_iter().map(|partition| (partition, None));
+        let client = account.parent.as_ref().filter(|_| account.was_shared);
+        let shared = client.map(|client| {
+            keys::budget_partitions(client).into_iter().map(|partition| (partition, Some(account)))
         });
-        let mut reads = Vec::new();
-        for (partition, campaign) in own.chain(shared.into_iter().flatten()) {
-            reads.push(async move { self.newest_in(&partition, campaign, before, wanted + 1).await });
-        }
-        for page in futures::future::try_join_all(reads).await? {
-            found.extend(page);
-        }
+        let reads = own.chain(shared.into_iter().flatten());
+        let reads = reads.map(|(partition, of)| self.newest_in(partition, of, before, wanted + 1));
+        let parts = futures::future::try_join_all(reads).await?;
+        // Below the highest place that was looked up to, something may be missing.
+        let upto = parts.iter().filter_map(|part| part.upto.clone()).max();
+        let mut found: Vec<(String, BudgetEntry)> = parts.into_iter().flat_map(|part| part.found).collect();
+        found.retain(|(place, _)| upto.as_ref().is_none_or(|upto| place >= upto));
         found.sort_by(|a, b| b.0.cmp(&a.0));
         let more = found.len() > wanted;
         found.truncate(wanted);
-        let next = found.last().filter(|_| more).map(|(place, _)| place.clone());
+        let last = found.last().map(|(place, _)| place.clone());
+        let next = if more { last } else { upto };
         let entries = found.into_iter().skip(usize::from(skip)).map(|(_, entry)| entry).collect();
         Ok(BudgetPage { entries, next })
     }
@@ -91,18 +104,20 @@ impl Store {
         Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
+    /// The newest of a partition: all, or those of a campaign's spends.
     async fn newest_in(
         &self,
-        partition: &str,
-        campaign: Option<&AccountId>,
+        partition: String,
+        campaign: Option<&Account>,
         before: Option<&str>,
         wanted: usize,
-    ) -> Result<Vec<(String, BudgetEntry)>, StoreError> {
-        let mut found = Vec::new();
+    ) -> Result<Newest, StoreError> {
+        let mut newest = Newest::default();
         let mut start = None;
-        loop {
+        let from = campaign.map(|campaign| campaign.created_at.minus_minutes(SETTLED_MINUTES).to_string());
+        for page in 1.. {
             let at = start.clone();
-            let left = wanted.saturating_sub(found.len());
+            let left = wanted.saturating_sub(newest.found.len());
             let output = self
                 .patiently(|| async {
                     let query = self
@@ -111,33 +126,41 @@ impl Store {
                         .table_name(&self.table)
                         .index_name(keys::BY_ACCOUNT)
                         .scan_index_forward(false)
+                        .key_condition_expression("pk = :pk AND hs BETWEEN :from AND :before")
                         .set_exclusive_start_key(at.clone())
-                        .expression_attribute_values(":pk", text(partition));
-                    let query = match before {
-                        Some(before) => query
-                            .key_condition_expression("pk = :pk AND hs < :before")
-                            .expression_attribute_values(":before", text(before)),
-                        None => query.key_condition_expression("pk = :pk"),
-                    };
+                        .expression_attribute_values(":pk", text(&partition))
+                        .expression_attribute_values(":from", text(from.as_deref().unwrap_or("0")))
+                        .expression_attribute_values(":before", text(before.unwrap_or("~")));
                     // A filter applies after the limit: then pages are read whole.
                     let query = match campaign {
                         Some(campaign) => query
                             .filter_expression("campaign_id = :campaign")
-                            .expression_attribute_values(":campaign", text(campaign)),
-                        None => query.limit(i32::try_from(left).unwrap_or(i32::MAX)),
+                            .expression_attribute_values(":campaign", text(&campaign.id)),
+                        // One more, for the place itself is no longer wanted.
+                        None => query.limit(i32::try_from(left + 1).unwrap_or(i32::MAX)),
                     };
                     query.send().await.map_err(|error| unread(&error))
                 })
                 .await?;
             for item in output.items.unwrap_or_default() {
                 let entry = budget_entry::from_item(&item)?;
-                found.push((keys::budget_history(&entry), entry));
+                let place = keys::budget_history(&entry);
+                if before != Some(place.as_str()) {
+                    newest.found.push((place, entry));
+                }
             }
-            start = output.last_evaluated_key;
-            if start.is_none() || found.len() >= wanted {
-                found.truncate(wanted);
-                return Ok(found);
+            let Some(last) = output.last_evaluated_key else { break };
+            if newest.found.len() >= wanted {
+                break;
             }
+            if campaign.is_some() && page >= PAGES {
+                newest.upto =
+                    Some(Reader::new(&last, "place in an index").text(keys::HISTORY_SK)?.to_owned());
+                break;
+            }
+            start = Some(last);
         }
+        newest.found.truncate(wanted);
+        Ok(newest)
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! **Invariant:** once an attempt is fenced, no commit of it can succeed, however late it arrives.
 
-use super::write::{Sent, fenced};
+use super::write::fenced;
 use crate::Store;
 use crate::attr::text;
-use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget_entry::{self, STATE};
 use crate::keys::{self, Key};
@@ -42,29 +41,21 @@ impl Store {
         attempt: &AttemptId,
     ) -> Result<KeyState, StoreError> {
         let key = keys::budget_entry(account, cause);
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let sent = self
-                .update(&key, |update| {
-                    update
-                        .update_expression("SET #state = if_not_exists(#state, :void) ADD fenced :fenced")
-                        .condition_expression(
-                            "attribute_not_exists(pk) OR (attribute_exists(#state) AND \
-                             NOT (#state = :pending AND attempt = :attempt))",
-                        )
-                        .expression_attribute_names("#state", STATE)
-                        .expression_attribute_values(":void", text("VOID"))
-                        .expression_attribute_values(":pending", text("PENDING"))
-                        .expression_attribute_values(":attempt", text(attempt))
-                        .expression_attribute_values(":fenced", fenced(attempt))
-                })
-                .await?;
-            match sent {
-                Sent::Done(item) | Sent::Refused(item) => return budget_entry::state_of(item.as_ref()),
-                Sent::Busy(what) if !effort.again().await => return Err(StoreError::Contention(what)),
-                Sent::Unknown(what) if !effort.again().await => return Err(StoreError::Unavailable(what)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
-            }
-        }
+        let after = self
+            .until_sent(&key, |update| {
+                update
+                    .update_expression("SET #state = if_not_exists(#state, :void) ADD fenced :fenced")
+                    .condition_expression(
+                        "attribute_not_exists(pk) OR (attribute_exists(#state) AND \
+                         NOT (#state = :pending AND attempt = :attempt))",
+                    )
+                    .expression_attribute_names("#state", STATE)
+                    .expression_attribute_values(":void", text("VOID"))
+                    .expression_attribute_values(":pending", text("PENDING"))
+                    .expression_attribute_values(":attempt", text(attempt))
+                    .expression_attribute_values(":fenced", fenced(attempt))
+            })
+            .await?;
+        budget_entry::state_of(after.as_ref())
     }
 }

@@ -69,4 +69,6 @@ pub(crate) struct Known {
     pub(crate) brands: Memory<BrandId, Brand>,
     pub(crate) pools: Memory<PoolId, Pool>,
     pub(crate) pools_of: Memory<(BrandId, Money), Vec<(PoolId, Source)>>,
+    /// What the places of the cards that expire soonest begin with.
+    pub(crate) soonest: Memory<PoolId, String>,
 }

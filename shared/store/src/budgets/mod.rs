@@ -7,6 +7,7 @@
 
 mod accounts;
 mod books;
+mod change;
 mod closing;
 mod history;
 mod keys_of_causes;

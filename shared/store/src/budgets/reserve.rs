@@ -7,7 +7,6 @@
 use super::write::Sent;
 use crate::Store;
 use crate::attr::{Attributes, Item, number, text};
-use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget;
 use crate::keys::{self, DueKind};
@@ -134,28 +133,16 @@ impl Store {
         slice: u8,
         attempt: &AttemptId,
     ) -> Result<bool, StoreError> {
-        let key = keys::slice(account, slice);
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let sent = self
-                .update(&key, |update| {
-                    named(update, attempt)
-                        .update_expression("SET waiting.#attempt = pending.#attempt REMOVE pending.#attempt")
-                        .condition_expression("attribute_exists(pending.#attempt) AND size(waiting) < :most")
-                        .expression_attribute_values(":most", number(MAX_WAITING))
-                })
-                .await?;
-            match sent {
-                Sent::Done(_) => return Ok(true),
-                Sent::Refused(item) => {
-                    let found = item.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
-                    return Ok(found.is_some_and(|slice| slice.waiting.contains_key(attempt)));
-                }
-                Sent::Busy(what) if !effort.again().await => return Err(StoreError::Contention(what)),
-                Sent::Unknown(what) if !effort.again().await => return Err(StoreError::Unavailable(what)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
-            }
-        }
+        let after = self
+            .until_sent(&keys::slice(account, slice), |update| {
+                named(update, attempt)
+                    .update_expression("SET waiting.#attempt = pending.#attempt REMOVE pending.#attempt")
+                    .condition_expression("attribute_exists(pending.#attempt) AND size(waiting) < :most")
+                    .expression_attribute_values(":most", number(MAX_WAITING))
+            })
+            .await?;
+        let after = after.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
+        Ok(after.is_some_and(|slice| slice.waiting.contains_key(attempt)))
     }
 
     /// Gives back what an attempt has set aside; it must never have been sent to commit, be fenced, or have failed for
@@ -167,9 +154,7 @@ impl Store {
         attempt: &AttemptId,
     ) -> Result<(), StoreError> {
         for (slice, amount) in held {
-            for place in ["pending", "waiting"] {
-                self.take_off(account, *slice, attempt, (place, Some(*amount))).await?;
-            }
+            self.take_off(account, *slice, attempt, Some(*amount)).await?;
         }
         Ok(())
     }
@@ -182,9 +167,7 @@ impl Store {
         attempt: &AttemptId,
     ) -> Result<(), StoreError> {
         for slice in slices {
-            for place in ["pending", "waiting"] {
-                self.take_off(account, slice, attempt, (place, None)).await?;
-            }
+            self.take_off(account, slice, attempt, None).await?;
         }
         Ok(())
     }
@@ -201,36 +184,43 @@ impl Store {
         }
     }
 
+    /// Takes an attempt off, wherever it stands, and gives the amount back, if there is one.
     async fn take_off(
         &self,
         account: &AccountId,
         slice: u8,
         attempt: &AttemptId,
-        (place, amount): (&str, Option<Money>),
+        amount: Option<Money>,
     ) -> Result<(), StoreError> {
-        let key = keys::slice(account, slice);
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let sent = self
-                .update(&key, |update| {
-                    let update = named(update, attempt)
-                        .condition_expression("attribute_exists(#place.#attempt)")
-                        .expression_attribute_names("#place", place);
-                    match amount {
-                        Some(amount) => update
-                            .update_expression("SET available = available + :amount REMOVE #place.#attempt")
-                            .expression_attribute_values(":amount", number(amount)),
-                        None => update.update_expression("REMOVE #place.#attempt"),
-                    }
-                })
-                .await?;
-            match sent {
-                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(what) if !effort.again().await => return Err(StoreError::Contention(what)),
-                Sent::Unknown(what) if !effort.again().await => return Err(StoreError::Unavailable(what)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+        for place in ["pending", "waiting"] {
+            let after = self.take_off_from(place, (account, slice), attempt, amount).await?;
+            let after = after.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
+            if after.is_none_or(|slice| !slice.waiting.contains_key(attempt)) {
+                break;
             }
         }
+        Ok(())
+    }
+
+    async fn take_off_from(
+        &self,
+        place: &str,
+        (account, slice): (&AccountId, u8),
+        attempt: &AttemptId,
+        amount: Option<Money>,
+    ) -> Result<Option<Item>, StoreError> {
+        self.until_sent(&keys::slice(account, slice), |update| {
+            let update = named(update, attempt)
+                .condition_expression("attribute_exists(#place.#attempt)")
+                .expression_attribute_names("#place", place);
+            match amount {
+                Some(amount) => update
+                    .update_expression("SET available = available + :amount REMOVE #place.#attempt")
+                    .expression_attribute_values(":amount", number(amount)),
+                None => update.update_expression("REMOVE #place.#attempt"),
+            }
+        })
+        .await
     }
 
     /// A slice is looked at again at this instant, or not at all.
@@ -247,39 +237,30 @@ impl Store {
             Some(at) => (" AND dsk = :was", keys::due(at, &key.pk)),
             None => (" AND attribute_not_exists(dsk)", String::new()),
         };
-        let condition =
-            format!("#pending = :pending AND #waiting = :waiting AND status_version = :version{same}");
-        let sent = self
-            .update(&key, |update| {
-                let update = update
-                    .condition_expression(condition)
-                    .expression_attribute_names("#pending", "pending")
-                    .expression_attribute_names("#waiting", "waiting")
-                    .expression_attribute_values(":pending", attempts(slice, "pending"))
-                    .expression_attribute_values(":waiting", attempts(slice, "waiting"))
-                    .expression_attribute_values(":version", number(slice.status_version));
-                let update = if was.is_empty() {
-                    update
-                } else {
-                    update.expression_attribute_values(":was", text(&was))
-                };
-                match visit {
-                    Some(at) => update
-                        .update_expression("SET dpk = :dpk, dsk = :dsk")
-                        .expression_attribute_values(
-                            ":dpk",
-                            text(keys::due_partition(DueKind::Budgets, &key.pk)),
-                        )
-                        .expression_attribute_values(":dsk", text(keys::due(at, &key.pk))),
-                    None => update.update_expression("REMOVE dpk, dsk"),
-                }
-            })
-            .await?;
-        match sent {
-            Sent::Done(_) | Sent::Refused(_) => Ok(()),
-            Sent::Busy(what) => Err(StoreError::Contention(what)),
-            Sent::Unknown(what) => Err(StoreError::Unavailable(what)),
-        }
+        let condition = format!(
+            "#pending = :pending AND #waiting = :waiting AND status_version = :version AND stops_version = :stops{same}"
+        );
+        self.until_sent(&key, |update| {
+            let update = update
+                .condition_expression(&condition)
+                .expression_attribute_names("#pending", "pending")
+                .expression_attribute_names("#waiting", "waiting")
+                .expression_attribute_values(":pending", attempts(slice, "pending"))
+                .expression_attribute_values(":waiting", attempts(slice, "waiting"))
+                .expression_attribute_values(":version", number(slice.status_version))
+                .expression_attribute_values(":stops", number(slice.stops_version));
+            let update =
+                if was.is_empty() { update } else { update.expression_attribute_values(":was", text(&was)) };
+            match visit {
+                Some(at) => update
+                    .update_expression("SET dpk = :dpk, dsk = :dsk")
+                    .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
+                    .expression_attribute_values(":dsk", text(keys::due(at, &key.pk))),
+                None => update.update_expression("REMOVE dpk, dsk"),
+            }
+        })
+        .await
+        .map(|_| ())
     }
 }
 

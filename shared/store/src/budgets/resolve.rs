@@ -8,6 +8,7 @@ use crate::items::budget;
 use crate::keys;
 use domain::budget::Status;
 use domain::budget::allocate::Whole;
+use domain::budget::change::STOP_SECONDS;
 use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::{LIMIT_SECONDS, Verdict, verdict};
 use domain::budget::slice::{Reserved, Slice};
@@ -75,13 +76,22 @@ impl Store {
     }
 
     /// Settles and gives back whatever can be, on every slice of an account.
-    pub async fn resolve(&self, account: &AccountId, now: Timestamp) -> Result<Resolved, StoreError> {
-        let Some(whole) = self.whole_account(account).await? else { return Ok(Resolved::default()) };
-        let mut resolved = Resolved::default();
-        for slice in whole.slices() {
-            self.resolve_slice(account, slice, now, &mut resolved).await?;
+    pub async fn resolve(&self, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
+        match self.whole_account(account).await? {
+            Some(whole) => self.resolve_slices(account, whole.slices(), now).await,
+            None => Ok(()),
         }
-        Ok(resolved)
+    }
+
+    /// The same on these of its slices, at the same time.
+    pub async fn resolve_slices<'a>(
+        &self,
+        account: &AccountId,
+        slices: impl Iterator<Item = &'a Slice>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let resolve = |slice: &'a Slice| self.resolve_slice(account, slice, now);
+        futures::future::try_join_all(slices.map(resolve)).await.map(|_| ())
     }
 
     /// Settles and gives back whatever can be on one slice, and appoints the next look.
@@ -96,7 +106,7 @@ impl Store {
         let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
         let slice = budget::slice_from_item(&item, number)?;
         self.drop_old_stops(account, &slice, now).await?;
-        self.resolve_slice(account, &slice, now, &mut resolved).await?;
+        resolved = self.resolve_slice(account, &slice, now).await?;
         let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
         let after = budget::slice_from_item(&item, number)?;
         let soon = now.plus_seconds(LIMIT_SECONDS).filter(|_| number == 0);
@@ -113,7 +123,9 @@ impl Store {
             // What waits for a supplier is looked at by its redemption; here, now and then.
             until.max(now.plus_seconds(5 * LIMIT_SECONDS).unwrap_or(now))
         });
-        let next = if busy { soon } else { next };
+        // A stop is dropped when every process has learnt of it.
+        let dropped = after.stops.values().filter_map(|stop| stop.at.plus_seconds(STOP_SECONDS)).min();
+        let next = if busy { soon } else { next.into_iter().chain(dropped).min() };
         self.visit_slice(account, &after, next).await?;
         Ok(resolved)
     }
@@ -123,8 +135,8 @@ impl Store {
         account: &AccountId,
         slice: &Slice,
         now: Timestamp,
-        resolved: &mut Resolved,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Resolved, StoreError> {
+        let mut resolved = Resolved::default();
         let standing: Vec<(&AttemptId, &Reserved)> = slice.attempts().collect();
         let causes: Vec<Cause> = standing.iter().map(|(_, held)| held.cause.clone()).collect();
         let states = self.key_states(account, &causes).await?;
@@ -146,6 +158,6 @@ impl Store {
                 Verdict::AskSupplier | Verdict::Fence | Verdict::Leave => resolved.left += 1,
             }
         }
-        Ok(())
+        Ok(resolved)
     }
 }

@@ -4,22 +4,16 @@
 //! **Invariant:** the first slice is written first, so whoever adds slices sees what is being copied; a copy that is
 //! interrupted is due, and goes on.
 
-use super::write::Sent;
 use crate::Store;
 use crate::attr::{number, text};
-use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget;
-use crate::keys::{self, Key};
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-use domain::budget::change::{STOP_SECONDS, added, stop_of};
+use crate::keys::{self, DueKind};
+use domain::budget::Account;
+use domain::budget::change::{STOP_SECONDS, stop_of};
 use domain::budget::ids::AccountId;
 use domain::budget::slice::{Slice, Stop};
-use domain::budget::{Account, Kind};
 use domain::time::Timestamp;
-
-const STATUS: &str = "SET #status = :status, status_version = :version";
-const OLDER: &str = "attribute_exists(pk) AND status_version < :version";
 
 impl Store {
     /// Copies an account's status to its other slices, and a shared campaign's stop to its client's.
@@ -30,50 +24,37 @@ impl Store {
             return Ok(());
         }
         for slice in 1..account.slices {
-            self.until_sent(&keys::slice(id, slice), OLDER, STATUS, &account).await?;
+            self.copy_to(slice, &account).await?;
         }
-        if account.kind() == Kind::Campaign
+        // One that never spent its client's credit is not known by anyone to do so.
+        if account.was_shared
             && let Some(client) = &account.parent
         {
             self.copy_stop(client, &account, now).await?;
         }
-        let condition = "status_version = :version";
-        self.until_sent(&keys::slice(id, 0), condition, "SET copied = :version", &account).await?;
+        self.until_sent(&keys::slice(id, 0), |update| {
+            update
+                .update_expression("SET copied = :version")
+                .condition_expression("status_version = :version")
+                .expression_attribute_values(":version", number(version))
+        })
+        .await?;
         self.forget_account(id);
         Ok(())
     }
 
-    async fn until_sent(
-        &self,
-        key: &Key,
-        condition: &str,
-        expression: &str,
-        account: &Account,
-    ) -> Result<(), StoreError> {
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let sent = self
-                .update(key, |update| {
-                    let update = update
-                        .update_expression(expression)
-                        .condition_expression(condition)
-                        .expression_attribute_values(":version", number(account.first.status_version));
-                    if expression.contains("#status") {
-                        update
-                            .expression_attribute_names("#status", "status")
-                            .expression_attribute_values(":status", text(account.status().as_str()))
-                    } else {
-                        update
-                    }
-                })
-                .await?;
-            match sent {
-                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
-            }
-        }
+    /// Brings a slice's status up to that of the first.
+    async fn copy_to(&self, slice: u8, account: &Account) -> Result<(), StoreError> {
+        self.until_sent(&keys::slice(&account.id, slice), |update| {
+            update
+                .update_expression("SET #status = :status, status_version = :version")
+                .condition_expression("attribute_exists(pk) AND status_version < :version")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", text(account.status().as_str()))
+                .expression_attribute_values(":version", number(account.first.status_version))
+        })
+        .await
+        .map(|_| ())
     }
 
     /// Puts a campaign's stop on every slice of its client.
@@ -99,70 +80,29 @@ impl Store {
         slice: u8,
         (campaign, stop): (&AccountId, &Stop),
     ) -> Result<Option<Account>, StoreError> {
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let sent = self
-                .update(&keys::slice(account, slice), |update| {
-                    update
-                        .update_expression(
-                            "SET stops.#campaign = :stop, stops_version = stops_version + :one",
-                        )
-                        .condition_expression(
-                            "attribute_exists(pk) AND \
-                             (attribute_not_exists(stops.#campaign) OR stops.#campaign.v < :version)",
-                        )
-                        .expression_attribute_names("#campaign", campaign.as_str())
-                        .expression_attribute_values(":stop", budget::stop_to_map(stop))
-                        .expression_attribute_values(":version", number(stop.version))
-                        .expression_attribute_values(":one", number(1))
-                })
-                .await?;
-            match sent {
-                Sent::Done(item) | Sent::Refused(item) => {
-                    let item = item.filter(|_| slice == 0);
-                    return item.map(|item| budget::from_item(&item)).transpose();
-                }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
-            }
-        }
-    }
-
-    /// Adds a slice: empty, with the status and stops of the first. One that was left by a change that was cut short, and
-    /// was never used, is made anew.
-    pub(crate) async fn add_slice(&self, account: &Account, slice: u8) -> Result<(), StoreError> {
-        let item = budget::slice_to_item(&account.id, &added(account, slice));
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression(
-                "attribute_not_exists(pk) OR (received = :none AND returned = :none AND moved_in = :none)",
-            )
-            .expression_attribute_values(":none", number(0));
-        let put = put.build().map_err(StoreError::built)?;
-        let mut effort = Effort::new(self.patience);
-        loop {
-            let write = TransactWriteItem::builder().put(put.clone()).build();
-            match self.transact(vec![write]).await? {
-                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
-            }
-        }
-    }
-
-    /// Brings the status and stops of every slice up to those of the first: others may have added slices at the same time.
-    pub(crate) async fn renew_slices(&self, id: &AccountId) -> Result<(), StoreError> {
-        let Some(account) = self.account(id).await? else { return Ok(()) };
-        for slice in 1..account.slices {
-            self.until_sent(&keys::slice(id, slice), OLDER, STATUS, &account).await?;
-            for stop in &account.first.stops {
-                self.put_stop(id, slice, stop).await?;
-            }
-        }
-        Ok(())
+        let key = keys::slice(account, slice);
+        let until = stop.at.plus_seconds(STOP_SECONDS).unwrap_or(stop.at);
+        let item = self
+            .until_sent(&key, |update| {
+                update
+                    .update_expression(
+                        "SET stops.#campaign = :stop, stops_version = stops_version + :one, \
+                         dpk = if_not_exists(dpk, :dpk), dsk = if_not_exists(dsk, :dsk)",
+                    )
+                    .condition_expression(
+                        "attribute_exists(pk) AND \
+                         (attribute_not_exists(stops.#campaign) OR stops.#campaign.v < :version)",
+                    )
+                    .expression_attribute_names("#campaign", campaign.as_str())
+                    .expression_attribute_values(":stop", budget::stop_to_map(stop))
+                    .expression_attribute_values(":version", number(stop.version))
+                    .expression_attribute_values(":one", number(1))
+                    .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
+                    .expression_attribute_values(":dsk", text(keys::due(until, &key.pk)))
+            })
+            .await?;
+        let item = item.filter(|_| slice == 0);
+        item.map(|item| budget::from_item(&item)).transpose()
     }
 
     /// Takes stops off a slice that every process has learnt of long since.
@@ -174,18 +114,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let old = |at: Timestamp| at.plus_seconds(STOP_SECONDS).is_some_and(|until| until <= now);
         for (campaign, stop) in slice.stops.iter().filter(|(_, stop)| old(stop.at)) {
-            let sent = self
-                .update(&keys::slice(account, slice.number), |update| {
-                    update
-                        .update_expression("REMOVE stops.#campaign")
-                        .condition_expression("stops.#campaign.v = :version")
-                        .expression_attribute_names("#campaign", campaign.as_str())
-                        .expression_attribute_values(":version", number(stop.version))
-                })
-                .await?;
-            if let Sent::Busy(why) | Sent::Unknown(why) = sent {
-                return Err(StoreError::Contention(why));
-            }
+            self.until_sent(&keys::slice(account, slice.number), |update| {
+                update
+                    .update_expression("REMOVE stops.#campaign")
+                    .condition_expression("stops.#campaign.v = :version")
+                    .expression_attribute_names("#campaign", campaign.as_str())
+                    .expression_attribute_values(":version", number(stop.version))
+            })
+            .await?;
         }
         Ok(())
     }

@@ -61,13 +61,9 @@ impl Store {
                 }
                 Ok(Once::Rejected(rejection)) => {
                     // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
-                    let known = self.certain(transfer, &unsure).await.map_err(|error| match error {
-                        StoreError::Contention(why) if !unsure.is_empty() => StoreError::Unavailable(why),
-                        StoreError::Contention(_)
-                        | StoreError::Unavailable(_)
-                        | StoreError::Corrupt(_)
-                        | StoreError::Rejected(_) => error,
-                    })?;
+                    let known = self.certain(transfer, &unsure).await;
+                    let known = known
+                        .map_err(|error| if unsure.is_empty() { error } else { error.after_effect() })?;
                     if let Some(entry) = known {
                         return self.replay(transfer, entry, context, effort.tries()).await;
                     }
@@ -214,7 +210,10 @@ impl Store {
                 return Ok(Some(*entry));
             }
         }
-        match self.key_state(account, cause).await? {
+        // Read so, it is not half of a transaction: a plain read could miss what is just being applied.
+        let item =
+            self.together_items(&[keys::budget_entry(account, cause)]).await?.into_iter().next().flatten();
+        match budget_entry::state_of(item.as_ref())? {
             KeyState::Entry(entry) => Ok(Some(*entry)),
             KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => Ok(None),
         }
@@ -254,7 +253,8 @@ impl Store {
         let other = out.other.clone().ok_or_else(missing)?;
         // Both sides were written together: read so, the other is there too.
         let key = keys::budget_entry(&other.account, &other.cause);
-        let item = self.together_items(&[key]).await?.into_iter().next().flatten();
+        let item = self.together_items(&[key]).await.map_err(StoreError::after_effect)?;
+        let item = item.into_iter().next().flatten();
         let KeyState::Entry(arrival) = budget_entry::state_of(item.as_ref())? else {
             return Err(missing());
         };

@@ -6,6 +6,7 @@
 use crate::Store;
 use crate::attr::{Item, number, text};
 use crate::commit::{Kind, describe};
+use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::budget_entry::STATE;
 use crate::items::{budget_entry, redemption};
@@ -80,6 +81,30 @@ impl Store {
             (what, Kind::Busy) => Ok(Sent::Busy(what)),
             (what, Kind::Unknown) => Ok(Sent::Unknown(what)),
             (what, Kind::Refused) => Err(StoreError::Unavailable(what)),
+        }
+    }
+
+    /// A plain conditional update that may be repeated without effect, sent until it is known to have been done or to be
+    /// refused; gives the item after it, or as it was found.
+    pub(crate) async fn until_sent(
+        &self,
+        key: &Key,
+        change: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<Option<Item>, StoreError> {
+        let mut effort = Effort::new(self.patience);
+        let mut unsure = false;
+        loop {
+            let why = match self.update(key, &change).await? {
+                Sent::Done(item) | Sent::Refused(item) => return Ok(item),
+                Sent::Busy(why) => why,
+                Sent::Unknown(why) => {
+                    unsure = true;
+                    why
+                }
+            };
+            if !effort.again().await {
+                return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
+            }
         }
     }
 

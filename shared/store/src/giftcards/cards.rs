@@ -9,7 +9,7 @@ use crate::budgets::write::Sent;
 use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::items::giftcard;
-use crate::keys;
+use crate::keys::{self, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::budget::ids::{CardId, PoolId};
@@ -27,8 +27,8 @@ const CHOICE: i32 = 20;
 /// A pool that was never given more cards than this is looked at whole.
 const SMALL: u64 = 200;
 
-/// As [`CHOICE`], of a small pool.
-const SMALL_CHOICE: i32 = 200;
+/// As [`CHOICE`], of a small pool, and where it is not known yet which cards expire soonest.
+const MORE: i32 = 200;
 
 /// What became of cards that were to be put into a pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,8 +51,14 @@ impl Store {
         let mut import = Import::default();
         // Four at once: more would only wait for each other.
         for group in cards.chunks(4 * BATCH) {
+            // Where some are known already, a part of the file was put in before: then those are looked up, which is
+            // quicker than being refused.
+            let known = if import.known.is_empty() { vec![] } else { self.known_cards(group).await? };
+            let new: Vec<&Card> =
+                group.iter().filter(|card| !known.iter().any(|(id, _)| *id == card.id)).collect();
+            import.known.extend(known);
             let mut batches = Vec::new();
-            for batch in group.chunks(BATCH) {
+            for batch in new.chunks(BATCH) {
                 batches.push(self.stock_batch(pool, shards, batch));
             }
             for done in futures::future::try_join_all(batches).await? {
@@ -66,9 +72,17 @@ impl Store {
         Ok(import)
     }
 
-    async fn stock_batch(&self, pool: &Pool, shards: u8, cards: &[Card]) -> Result<Import, StoreError> {
+    /// Those of some cards that are known, each with the pool that has it, or had it.
+    async fn known_cards(&self, cards: &[Card]) -> Result<Vec<(CardId, Option<PoolId>)>, StoreError> {
+        let keys: Vec<Key> = cards.iter().map(|card| keys::card(&card.id)).collect();
+        let found = self.patiently(|| self.batch(&keys)).await?;
+        let known = cards.iter().zip(&keys).filter_map(|(card, key)| Some((card, found.get(key)?)));
+        known.map(|(card, item)| Ok((card.id.clone(), giftcard::card_from_item(item)?.pool))).collect()
+    }
+
+    async fn stock_batch(&self, pool: &Pool, shards: u8, cards: &[&Card]) -> Result<Import, StoreError> {
         let mut import = Import::default();
-        let mut left: Vec<&Card> = cards.iter().collect();
+        let mut left: Vec<&Card> = cards.to_vec();
         let mut effort = Effort::new(self.patience);
         // A batch whose outcome is unknown finds its own cards there: they are its own if nothing was sent before.
         let mut unsure = false;
@@ -76,7 +90,7 @@ impl Store {
             let mut writes: Vec<TransactWriteItem> = Vec::new();
             for card in &left {
                 writes.push(self.new_put(giftcard::card_to_item(card))?);
-                writes.push(self.any_put(giftcard::free_to_item(card, &place(card, pool, shards)))?);
+                writes.push(self.any_put(giftcard::free_to_item(&place(card, pool, shards)))?);
             }
             match self.transact(writes).await? {
                 Sent::Done(_) => {
@@ -127,14 +141,25 @@ impl Store {
 
     async fn free_card_in(&self, pool: &Pool, today: Date) -> Result<Option<FreeCard>, StoreError> {
         let first = fastrand::u8(0..pool.shards.max(1));
+        let today = today.to_string();
+        // Among those that expire soonest, as this process has seen, from a random place on: many who look at once find
+        // different ones.
+        let soonest = self.known.soonest.get(&pool.id).filter(|date| **date >= today && pool.stocked > SMALL);
         for step in 0..pool.shards {
             let shard =
                 u8::try_from((u16::from(first) + u16::from(step)) % u16::from(pool.shards)).unwrap_or(0);
-            // From a random place on, so that many who look at once find different ones; then whatever there is.
-            let from =
-                if pool.stocked > SMALL { format!("{:016x}", fastrand::u64(..)) } else { "0".to_owned() };
-            for (from, consistent) in [(from.as_str(), false), ("0", true)] {
-                let cards = self.some_free(pool, shard, from, (today, consistent)).await?;
+            let quick = match &soonest {
+                Some(date) => (format!("{date}#{:016x}", fastrand::u64(..)), CHOICE),
+                None => (today.clone(), MORE),
+            };
+            // Then whatever there is.
+            for ((from, limit), consistent) in [(quick, false), ((today.clone(), MORE), true)] {
+                let cards = self.some_free(pool, shard, (&from, limit, consistent)).await?;
+                if let Some(nearest) = cards.first().filter(|_| from == today) {
+                    let key = keys::free_card(nearest).sk;
+                    let date = key.split('#').next().unwrap_or_default();
+                    self.known.soonest.learn(pool.id.clone(), date.to_owned());
+                }
                 if let Some(at) = fastrand::choice(0..cards.len()) {
                     return Ok(cards.into_iter().nth(at));
                 }
@@ -147,45 +172,30 @@ impl Store {
         &self,
         pool: &Pool,
         shard: u8,
-        from: &str,
-        (today, consistent): (Date, bool),
+        (from, limit, consistent): (&str, i32, bool),
     ) -> Result<Vec<FreeCard>, StoreError> {
-        let mut start = None;
-        loop {
-            let at = start.clone();
-            let output = self
-                .patiently(|| async {
-                    self.client
-                        .query()
-                        .table_name(&self.table)
-                        .key_condition_expression("pk = :pk AND sk >= :from")
-                        .filter_expression("attribute_not_exists(expires_on) OR expires_on >= :today")
-                        .expression_attribute_values(":pk", text(keys::free_cards(&pool.id, shard)))
-                        .expression_attribute_values(":from", text(from))
-                        .expression_attribute_values(":today", text(today))
-                        .consistent_read(consistent)
-                        .limit(if pool.stocked > SMALL { CHOICE } else { SMALL_CHOICE })
-                        .set_exclusive_start_key(at.clone())
-                        .set_return_consumed_capacity(
-                            self.meter
-                                .as_ref()
-                                .map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total),
-                        )
-                        .send()
-                        .await
-                        .map_err(|error| unread(&error))
-                })
-                .await?;
-            if let Some(meter) = &self.meter {
-                meter.read(output.consumed_capacity.as_slice());
-            }
-            let free = |item: &Item| free_of(item, pool, shard);
-            let found: Vec<FreeCard> = output.items.unwrap_or_default().iter().filter_map(free).collect();
-            start = output.last_evaluated_key;
-            if !found.is_empty() || start.is_none() {
-                return Ok(found);
-            }
+        let report = self.meter.as_ref().map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total);
+        let output = self
+            .patiently(|| async {
+                self.client
+                    .query()
+                    .table_name(&self.table)
+                    .key_condition_expression("pk = :pk AND sk >= :from")
+                    .expression_attribute_values(":pk", text(keys::free_cards(&pool.id, shard)))
+                    .expression_attribute_values(":from", text(from))
+                    .consistent_read(consistent)
+                    .limit(limit)
+                    .set_return_consumed_capacity(report.clone())
+                    .send()
+                    .await
+                    .map_err(|error| unread(&error))
+            })
+            .await?;
+        if let Some(meter) = &self.meter {
+            meter.read(output.consumed_capacity.as_slice());
         }
+        let free = |item: &Item| free_of(item, pool, shard);
+        Ok(output.items.unwrap_or_default().iter().filter_map(free).collect())
     }
 
     /// A card.
@@ -198,18 +208,26 @@ impl Store {
 /// Where a card lies among its pool's shards.
 pub(crate) fn place(card: &Card, pool: &Pool, shards: u8) -> FreeCard {
     let shard = Hash::of(card.id.as_str()).bytes().first().copied().unwrap_or(0) % shards.max(1);
-    let (card, cost, source) = (card.id.clone(), pool.cost_per_card, pool.source);
-    FreeCard { card, pool: pool.id.clone(), shard, cost, source }
+    FreeCard {
+        card: card.id.clone(),
+        pool: pool.id.clone(),
+        shard,
+        expires_on: card.expires_on,
+        cost: pool.cost_per_card,
+        source: pool.source,
+    }
 }
 
 fn free_of(item: &Item, pool: &Pool, shard: u8) -> Option<FreeCard> {
-    let AttributeValue::S(card) = item.get(keys::SK)? else { return None };
+    let AttributeValue::S(place) = item.get(keys::SK)? else { return None };
+    let (card, expires_on) = keys::free_card_of(place)?;
     let cost = item.get("cost").and_then(|cost| cost.as_n().ok()?.parse().ok());
     let cost = cost.and_then(|cost| domain::money::Money::try_new(cost).ok());
     Some(FreeCard {
-        card: CardId::of(card),
+        card,
         pool: pool.id.clone(),
         shard,
+        expires_on,
         cost: cost.unwrap_or(pool.cost_per_card),
         source: pool.source,
     })

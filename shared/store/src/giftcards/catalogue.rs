@@ -175,8 +175,7 @@ impl Store {
                         self.client
                             .query()
                             .table_name(&self.table)
-                            .key_condition_expression("pk = :list")
-                            .filter_expression("attribute_not_exists(expires_on) OR expires_on >= :today")
+                            .key_condition_expression("pk = :list AND sk >= :today")
                             .expression_attribute_values(":list", AttributeValue::S(list.clone()))
                             .expression_attribute_values(":today", AttributeValue::S(today.to_string()))
                             .select(Select::Count)

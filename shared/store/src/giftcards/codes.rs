@@ -69,20 +69,17 @@ impl Store {
         item.map_or(Ok(0), |item| Reader::new(&item, "count of tries").count("n"))
     }
 
-    /// Counts several tries at once.
-    pub async fn count_tries(&self, tries: &str, more: u64, until: Timestamp) -> Result<(), StoreError> {
-        let sent = self
-            .update(&keys::tries(tries), |update| {
+    /// Counts several tries at once; gives how many there are with them. Counted twice is harmless.
+    pub async fn count_tries(&self, tries: &str, more: u64, until: Timestamp) -> Result<u64, StoreError> {
+        let item = self
+            .until_sent(&keys::tries(tries), |update| {
                 update
-                    .update_expression("SET expires_at = :until ADD n :more")
+                    .update_expression("SET purge_at = :until ADD n :more")
                     .expression_attribute_values(":until", number(until.millis() / 1_000))
                     .expression_attribute_values(":more", number(more))
             })
             .await?;
-        if let Sent::Busy(why) | Sent::Unknown(why) = sent {
-            tracing::warn!(why, "tries are not counted");
-        }
-        Ok(())
+        Reader::new(&item.unwrap_or_default(), "count of tries").count("n")
     }
 
     /// Lets an address try a code: false if it has tried `wrong` wrong ones, or has `open` tries under way.
@@ -97,7 +94,7 @@ impl Store {
             let sent = self
                 .update(&keys::tries(tries), |update| {
                     update
-                        .update_expression("SET expires_at = :until, n = if_not_exists(n, :none) ADD #open :one")
+                        .update_expression("SET purge_at = :until, n = if_not_exists(n, :none) ADD #open :one")
                         .condition_expression(
                             "(attribute_not_exists(n) OR n < :wrong) AND (attribute_not_exists(#open) OR #open < :open)",
                         )
@@ -162,7 +159,7 @@ impl Store {
             let sent = self
                 .update(key, |update| {
                     update
-                        .update_expression("SET expires_at = :until ADD n :one")
+                        .update_expression("SET purge_at = :until ADD n :one")
                         .condition_expression("attribute_not_exists(n) OR n < :most")
                         .expression_attribute_values(":until", number(until.millis() / 1_000))
                         .expression_attribute_values(":one", number(1))

@@ -9,7 +9,6 @@ use crate::attr::{number, text};
 use crate::budgets::write::Sent;
 use crate::effort::Effort;
 use crate::error::StoreError;
-use crate::giftcards::redemptions::unknown;
 use crate::items::{budget_entry, redemption};
 use crate::keys::{self, DueKind};
 use domain::budget::ids::{AttemptId, RedemptionId};
@@ -55,11 +54,12 @@ impl Store {
                     // A send that may still arrive must find itself fenced before the credit is given back.
                     if unsure {
                         let fenced = self.fence(&wanted.charged, &cause, &wanted.attempt).await;
-                        if is_ours(&fenced.map_err(unknown)?) {
+                        if is_ours(&fenced.map_err(StoreError::after_effect)?) {
                             return Ok(Ordered::Open);
                         }
                     }
-                    let (found, state) = self.redemption_and_state(wanted).await.map_err(unknown)?;
+                    let (found, state) =
+                        self.redemption_and_state(wanted).await.map_err(StoreError::after_effect)?;
                     return Ok(match found {
                         _ if is_ours(&state) => Ordered::Open,
                         Some(found) if found.status != RedemptionStatus::Failed => {
@@ -71,7 +71,7 @@ impl Store {
                 Sent::Busy(why) => {
                     if !effort.again().await {
                         let give_up = StoreError::Contention(why);
-                        return Err(if unsure { unknown(give_up) } else { give_up });
+                        return Err(if unsure { give_up.after_effect() } else { give_up });
                     }
                 }
                 Sent::Unknown(why) => {

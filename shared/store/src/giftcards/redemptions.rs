@@ -78,13 +78,16 @@ impl Store {
             match sent {
                 Ok(Sent::Done(_)) => return Ok(Committed::Done),
                 Ok(Sent::Refused(refused)) if unsure => {
-                    return self.certain_commit(&refused, (entry, wanted)).await.map_err(unknown);
+                    return self
+                        .certain_commit(&refused, (entry, wanted))
+                        .await
+                        .map_err(StoreError::after_effect);
                 }
                 Ok(Sent::Refused(refused)) => return self.met(&refused, (entry, wanted)).await,
                 Ok(Sent::Busy(why)) => {
                     if !effort.again().await {
                         let give_up = StoreError::Contention(why);
-                        return Err(if unsure { unknown(give_up) } else { give_up });
+                        return Err(if unsure { give_up.after_effect() } else { give_up });
                     }
                 }
                 // Sent again as it was: its own attempt at the key tells whether it had been done.
@@ -94,7 +97,7 @@ impl Store {
                         return Err(StoreError::Unavailable(why));
                     }
                 }
-                Err(error) => return Err(if unsure { unknown(error) } else { error }),
+                Err(error) => return Err(if unsure { error.after_effect() } else { error }),
             }
         }
     }
@@ -219,9 +222,4 @@ impl Store {
         let item = self.together_items(&[keys::redemption(id)]).await?.into_iter().next().flatten();
         item.map(|item| redemption::from_item(&item)).transpose()
     }
-}
-
-/// After a send that may still be applied, nobody can say that nothing was.
-pub(crate) fn unknown(error: StoreError) -> StoreError {
-    if let StoreError::Contention(why) = error { StoreError::Unavailable(why) } else { error }
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a refill's number makes its reference, so asking again asks for the same card.
 //! **Invariant:** a refill is done when its card lies in the pool, in the same transaction.
+//! **Invariant:** those that are not done are listed apart, so looking after them costs no more as a pool grows old.
 
 use crate::Store;
 use crate::attr::{Attributes, Item, Reader, number, text};
@@ -11,6 +12,7 @@ use crate::error::StoreError;
 use crate::giftcards::cards::place;
 use crate::items::giftcard;
 use crate::keys::{self, Key};
+use crate::load::unread;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::budget::ids::{BrandId, PoolId};
 use domain::giftcard::card::Card;
@@ -32,6 +34,8 @@ pub struct Refill {
     pub at: Timestamp,
     /// How often they were asked.
     pub tries: u32,
+    /// True while nobody knows what became of it.
+    pub open: bool,
 }
 
 impl Refill {
@@ -44,11 +48,13 @@ impl Refill {
 impl Store {
     /// The refills of a pool that are not done.
     pub async fn open_refills(&self, pool: &PoolId) -> Result<Vec<Refill>, StoreError> {
-        let items = self.partition(&keys::refills(pool), "").await?;
-        let open = items.iter().filter(|item| {
-            item.get("status").and_then(|status| status.as_s().ok()).is_some_and(|s| s == "OPEN")
-        });
-        open.map(from_item).collect()
+        let places = self.partition(&keys::refills(pool), keys::OPEN_REFILLS).await?;
+        let number = |item: &Item| item.get(keys::SK)?.as_s().ok()?.split_once('#')?.1.parse().ok();
+        let wanted: Vec<Key> = places.iter().filter_map(number).map(|n| keys::refill(pool, n)).collect();
+        let found = self.patiently(|| self.batch(&wanted)).await?;
+        let found = wanted.iter().filter_map(|key| found.get(key)).map(from_item);
+        // One that has ended since is no longer asked about.
+        found.filter(|refill| refill.as_ref().map_or(true, |refill| refill.open)).collect()
     }
 
     /// A refill, whatever has become of it.
@@ -64,8 +70,7 @@ impl Store {
         (supplier, product): (Supplier, &str),
         now: Timestamp,
     ) -> Result<Option<Refill>, StoreError> {
-        let count = self.partition(&keys::refills(&pool.id), "").await?.len();
-        let number = u64::try_from(count).unwrap_or(u64::MAX).saturating_add(1);
+        let number = self.last_refill(&pool.id).await?.saturating_add(1);
         let refill = Refill {
             pool: pool.id.clone(),
             number,
@@ -73,11 +78,37 @@ impl Store {
             product: product.to_owned(),
             at: now,
             tries: 0,
+            open: true,
         };
-        match self.transact(vec![self.new_put(to_item(&refill, &pool.brand))?]).await? {
+        let mut place = Item::new();
+        place.extend(keys::open_refill(&pool.id, number).attributes());
+        let writes = vec![self.new_put(to_item(&refill, &pool.brand))?, self.any_put(place)?];
+        match self.transact(writes).await? {
             Sent::Done(_) => Ok(Some(refill)),
             Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(None),
         }
+    }
+
+    /// The number of the last refill that was opened.
+    async fn last_refill(&self, pool: &PoolId) -> Result<u64, StoreError> {
+        let output = self
+            .patiently(|| async {
+                self.client
+                    .query()
+                    .table_name(&self.table)
+                    .key_condition_expression("pk = :pk AND sk < :open")
+                    .expression_attribute_values(":pk", text(keys::refills(pool)))
+                    .expression_attribute_values(":open", text(keys::OPEN_REFILLS))
+                    .scan_index_forward(false)
+                    .consistent_read(true)
+                    .limit(1)
+                    .send()
+                    .await
+                    .map_err(|error| unread(&error))
+            })
+            .await?;
+        let last = output.items.unwrap_or_default().into_iter().next();
+        Ok(last.map(|item| from_item(&item)).transpose()?.map_or(0, |refill| refill.number))
     }
 
     /// Notes that the supplier was asked.
@@ -100,11 +131,9 @@ impl Store {
     /// The supplier has delivered: the card lies in the pool, or is known already (then it is not put in again).
     pub async fn finish_refill(&self, refill: &Refill, pool: &Pool, card: &Card) -> Result<bool, StoreError> {
         let free = place(card, pool, pool.shards);
-        let writes = vec![
-            self.ended(refill, "DONE")?,
-            self.new_put(giftcard::card_to_item(card))?,
-            self.any_put(giftcard::free_to_item(card, &free))?,
-        ];
+        let mut writes = self.ended(refill, "DONE")?.to_vec();
+        writes.push(self.new_put(giftcard::card_to_item(card))?);
+        writes.push(self.any_put(giftcard::free_to_item(&free))?);
         let mut effort = Effort::new(self.patience);
         loop {
             match self.transact(writes.clone()).await? {
@@ -118,7 +147,7 @@ impl Store {
                     return Ok(known.is_some_and(|known| known.pool.as_ref() == Some(&pool.id)));
                 }
                 Sent::Refused(_) => {
-                    self.transact(vec![self.ended(refill, "KNOWN")?]).await?;
+                    self.transact(self.ended(refill, "KNOWN")?.to_vec()).await?;
                     return Ok(false);
                 }
                 Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
@@ -130,14 +159,15 @@ impl Store {
 
     /// The supplier has said no for certain.
     pub async fn fail_refill(&self, refill: &Refill) -> Result<(), StoreError> {
-        match self.transact(vec![self.ended(refill, "FAILED")?]).await? {
+        match self.transact(self.ended(refill, "FAILED")?.to_vec()).await? {
             Sent::Done(_) | Sent::Refused(_) => Ok(()),
             Sent::Busy(why) => Err(StoreError::Contention(why)),
             Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }
 
-    fn ended(&self, refill: &Refill, how: &str) -> Result<TransactWriteItem, StoreError> {
+    /// It has ended, so it is listed no more.
+    fn ended(&self, refill: &Refill, how: &str) -> Result<[TransactWriteItem; 2], StoreError> {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(refill).attributes()))
@@ -146,7 +176,9 @@ impl Store {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":ended", text(how))
             .expression_attribute_values(":open", text("OPEN"));
-        Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
+        let update = update.build().map_err(StoreError::built)?;
+        let listed = self.any_delete(&keys::open_refill(&refill.pool, refill.number))?;
+        Ok([TransactWriteItem::builder().update(update).build(), listed])
     }
 
     /// A card that came for nobody is put into a pool; false if it is known already.
@@ -184,5 +216,6 @@ fn from_item(item: &Item) -> Result<Refill, StoreError> {
         product: reader.text("product")?.to_owned(),
         at: reader.instant("at")?,
         tries: u32::try_from(reader.count("tries")?).unwrap_or(u32::MAX),
+        open: reader.text("status")? == "OPEN",
     })
 }

@@ -22,6 +22,7 @@ pub(crate) fn facts(account: &Account) -> Attributes {
     let set = Attributes::default()
         .text("name", account.name.as_str())
         .text("mode", account.mode.as_str())
+        .with("was_shared", AttributeValue::Bool(account.was_shared))
         .number("slices", account.slices)
         .text("updated_at", account.updated_at)
         .number("version", account.version);
@@ -184,6 +185,13 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
     let reader = Reader::new(item, "budget account");
     let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;
     let above = reader.texts("above")?.into_iter().map(AccountId::parse);
+    let shared =
+        |reader: &Reader<'_>| Ok::<_, StoreError>(reader.parse("mode", Mode::parse)? == Mode::Shared);
+    let was_shared = if reader.has("was_shared") {
+        reader.flag("was_shared")?
+    } else {
+        shared(&reader)? || shared(&opened)?
+    };
     Ok(Account {
         id: reader.parse("account_id", AccountId::parse)?,
         parent: reader.maybe("parent_id", AccountId::parse)?,
@@ -191,6 +199,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         name: reader.parse("name", FreeText::parse)?,
         currency: reader.parse("currency", Currency::parse)?,
         mode: reader.parse("mode", Mode::parse)?,
+        was_shared,
         slices: small(&reader, "slices")?,
         low_credit_threshold: maybe_money(&reader, "low_credit_threshold")?,
         brands: brands(&reader)?,

@@ -142,8 +142,8 @@ pub(crate) fn card_from_item(item: &Item) -> Result<Card, StoreError> {
 }
 
 /// What a free card is stored as.
-pub(crate) fn free_to_item(card: &Card, free: &FreeCard) -> Item {
-    let mut item = Attributes::default().maybe("expires_on", card.expires_on).number("cost", free.cost).0;
+pub(crate) fn free_to_item(free: &FreeCard) -> Item {
+    let mut item = Attributes::default().number("cost", free.cost).0;
     item.extend(keys::free_card(free).attributes());
     item
 }

@@ -5,7 +5,7 @@
 //! | brand | `K#<brand>` | `K` | |
 //! | pool | `M#<pool>` | `M` | |
 //! | card, with its sealed parts | `C#<card>` | `C` | |
-//! | free card | `F#<pool>#<shard>` | `<card>` | |
+//! | free card | `F#<pool>#<shard>` | `<last date, or never>#<card>` | |
 //! | redemption | `N#<redemption>` | `N` | `due` while a supplier is asked |
 //! | a look at its card | `N#<redemption>` | `R#<instant>#<request>` | |
 //! | an order at a supplier | `N#<redemption>` | `O#<attempt>` | |
@@ -13,6 +13,7 @@
 //! | registered redemption code | `X#<code>` | `X` | |
 //! | count of tries | `T#<what>` | `T` | |
 //! | refill of a pool | `J#<pool>` | `<number, 8 digits>` | |
+//! | a refill that is not done | `J#<pool>` | `O#<number, 8 digits>` | |
 //! | brands, pools, pools of a brand and denomination | `L#brands`, `L#pools`, `L#q:<brand>:<denomination>` | `<instant>#<id>` | |
 //!
 //! **Invariant:** no key holds a code: cards and codes are known by keyed digests.
@@ -23,12 +24,16 @@ use domain::giftcard::card::FreeCard;
 use domain::giftcard::redemption::Method;
 use domain::ids::RequestId;
 use domain::money::Money;
-use domain::time::Timestamp;
+use domain::time::{Date, Timestamp, parse_date};
 
 /// The list of all brands.
 pub const BRANDS: &str = "L#brands";
 /// The list of all pools.
 pub const POOLS: &str = "L#pools";
+/// What refills that are not done begin with; it sorts after every number.
+pub const OPEN_REFILLS: &str = "O#";
+/// In place of a date, of cards that do not expire; it sorts after every date.
+const NEVER: &str = "never";
 
 /// A brand.
 pub fn brand(brand: &BrandId) -> Key {
@@ -55,9 +60,17 @@ pub fn free_cards(pool: &PoolId, shard: u8) -> String {
     format!("F#{pool}#{shard}")
 }
 
-/// A free card.
+/// A free card; those that expire soonest come first, those that never do last.
 pub fn free_card(free: &FreeCard) -> Key {
-    Key::new(free_cards(&free.pool, free.shard), free.card.as_str())
+    let date = free.expires_on.map_or_else(|| NEVER.to_owned(), |date| date.to_string());
+    Key::new(free_cards(&free.pool, free.shard), format!("{date}#{}", free.card))
+}
+
+/// The free card whose place this is, and its last date.
+pub fn free_card_of(sk: &str) -> Option<(CardId, Option<Date>)> {
+    let (date, card) = sk.split_once('#')?;
+    let date = if date == NEVER { None } else { Some(parse_date(date).ok()?) };
+    Some((CardId::of(card), date))
 }
 
 /// A redemption.
@@ -98,6 +111,11 @@ pub fn tries(what: &str) -> Key {
 /// A refill of a pool.
 pub fn refill(pool: &PoolId, number: u64) -> Key {
     Key::new(refills(pool), format!("{number:08}"))
+}
+
+/// Says that a refill is not done.
+pub fn open_refill(pool: &PoolId, number: u64) -> Key {
+    Key::new(refills(pool), format!("{OPEN_REFILLS}{number:08}"))
 }
 
 /// The refills of a pool.

@@ -1,0 +1,183 @@
+//! Changing what is known of an account, its status, and how many slices it has.
+//!
+//! **Invariant:** a change is made under the versions that it was decided on, and acknowledged when every slice has it.
+//! **Invariant:** slices appear with the change that adds them, in one transaction; so does a campaign's change of whose
+//! credit it spends, under the condition that it has none of its own.
+
+use super::reserve::appointed;
+use super::write::Sent;
+use crate::Store;
+use crate::attr::{Item, number, text};
+use crate::effort::Effort;
+use crate::error::StoreError;
+use crate::items::budget;
+use crate::keys;
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
+use domain::budget::allocate::Whole;
+use domain::budget::change::{Around, ChangeAccount, added};
+use domain::budget::ids::AccountId;
+use domain::budget::{Account, Status};
+use domain::context::Context;
+use domain::rejection::Rejection;
+use std::collections::HashMap;
+
+/// What a slice is that has nothing.
+const EMPTY: &str = "available = :none AND size(pending) = :none AND size(waiting) = :none";
+
+/// What became of a change.
+#[derive(Debug)]
+pub(super) enum Rewritten {
+    /// It is made.
+    Done,
+    /// Something has changed meanwhile, or others were quicker.
+    Not,
+    /// Perhaps it is made.
+    Unknown(String),
+}
+
+impl Rewritten {
+    fn of<T>(sent: Sent<T>) -> Self {
+        match sent {
+            Sent::Done(_) => Self::Done,
+            Sent::Refused(_) | Sent::Busy(_) => Self::Not,
+            Sent::Unknown(why) => Self::Unknown(why),
+        }
+    }
+}
+
+impl Store {
+    /// Changes an account; when it returns, every slice has the change.
+    pub async fn change_account(
+        &self,
+        id: &AccountId,
+        change: &ChangeAccount,
+        context: &Context,
+    ) -> Result<Account, StoreError> {
+        let mut effort = Effort::new(self.patience);
+        // A change says how something is to be: decided again on what it had led to, it leads there again.
+        let mut unsure = false;
+        loop {
+            let why = match self.change_once(id, change, context).await {
+                Ok(Rewritten::Done) => break,
+                Ok(Rewritten::Not) => "the account is being changed by others".to_owned(),
+                Ok(Rewritten::Unknown(why)) => {
+                    unsure = true;
+                    why
+                }
+                Err(error) => return Err(if unsure { error.after_effect() } else { error }),
+            };
+            if !effort.again().await {
+                return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
+            }
+        }
+        self.forget_account(id);
+        // It is changed by now: what follows may be cut short, and is due.
+        let finish = async {
+            self.copy_status(id, context.now).await?;
+            self.finish_closing(id, context).await?;
+            self.account(id).await?.ok_or_else(|| Rejection::AccountNotFound.into())
+        };
+        finish.await.map_err(StoreError::after_effect)
+    }
+
+    async fn change_once(
+        &self,
+        id: &AccountId,
+        change: &ChangeAccount,
+        context: &Context,
+    ) -> Result<Rewritten, StoreError> {
+        let mut account = self.account(id).await?.ok_or(Rejection::AccountNotFound)?;
+        if change.mode.is_some_and(|mode| mode != account.mode) {
+            // What is committed still stands on the slices, and what was given up: they must be empty.
+            self.resolve(account.charged(), context.now).await?;
+            account = self.account(id).await?.ok_or(Rejection::AccountNotFound)?;
+        }
+        let whole = self.with_slices(vec![account]).await?.remove(id).ok_or(Rejection::AccountNotFound)?;
+        let around = self.around(&whole, change).await?;
+        let account = change.decide(&whole, around, context.now)?;
+        self.rewrite(&whole.account, &account).await
+    }
+
+    async fn around(&self, whole: &Whole, change: &ChangeAccount) -> Result<Around, StoreError> {
+        let account = &whole.account;
+        let mut around = Around { reserved: false, children: false };
+        if change.mode.is_some_and(|mode| mode != account.mode) {
+            around.reserved = self.is_reserved(account).await?;
+        }
+        if change.status == Some(Status::Closing) {
+            let children = self.children(&account.id).await?;
+            around.children = children.iter().any(|child| child.status() != Status::Closed);
+        }
+        Ok(around)
+    }
+
+    /// Writes what is known of an account, with its status, if nothing has changed meanwhile. Slices that it gains are
+    /// written with it, and a campaign that spends another's credit from now on has none of its own at that moment.
+    pub(super) async fn rewrite(&self, was: &Account, account: &Account) -> Result<Rewritten, StoreError> {
+        let key = keys::slice(&account.id, 0);
+        let mut set = budget::facts(account).0;
+        set.insert("status".to_owned(), text(account.first.status.as_str()));
+        set.insert("status_version".to_owned(), number(account.first.status_version));
+        if was.first.status_version != account.first.status_version {
+            set.extend(appointed(&key.pk, account.updated_at));
+        }
+        let switched = was.mode != account.mode;
+        let mut condition =
+            "version = :was AND status_version = :status AND stops_version = :stops".to_owned();
+        let mut values = Item::from([
+            (":was".to_owned(), number(was.version)),
+            (":status".to_owned(), number(was.first.status_version)),
+            (":stops".to_owned(), number(was.first.stops_version)),
+        ]);
+        if switched {
+            condition = format!("{condition} AND {EMPTY}");
+            values.insert(":none".to_owned(), number(0));
+        }
+        let (mut parts, mut names) = (Vec::new(), HashMap::new());
+        for (at, (name, value)) in set.into_iter().enumerate() {
+            parts.push(format!("#s{at} = :s{at}"));
+            names.insert(format!("#s{at}"), name);
+            values.insert(format!(":s{at}"), value);
+        }
+        let expression = format!("SET {}", parts.join(", "));
+        // A plain update, if it is enough: that waits its turn among spends, where a transaction is rejected.
+        if !switched && was.slices == account.slices {
+            let done = self
+                .update(&key, |update| {
+                    let update = update.update_expression(expression).condition_expression(condition);
+                    update
+                        .set_expression_attribute_names(Some(names))
+                        .set_expression_attribute_values(Some(values))
+                })
+                .await?;
+            return Ok(Rewritten::of(done));
+        }
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .update_expression(expression)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values));
+        let update = update.build().map_err(StoreError::built)?;
+        let mut writes = vec![TransactWriteItem::builder().update(update).build()];
+        for number in (1..was.slices).filter(|_| switched) {
+            writes.push(self.empty_check(&account.id, number)?);
+        }
+        for number in was.slices..account.slices {
+            writes.push(self.new_put(budget::slice_to_item(&account.id, &added(account, number)))?);
+        }
+        Ok(Rewritten::of(self.transact(writes).await?))
+    }
+
+    /// A slice has nothing, and nothing of it is set aside.
+    fn empty_check(&self, account: &AccountId, slice: u8) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::slice(account, slice).attributes()))
+            .condition_expression(EMPTY)
+            .expression_attribute_values(":none", number(0));
+        let check = check.build().map_err(StoreError::built)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+}

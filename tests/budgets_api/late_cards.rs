@@ -1,0 +1,241 @@
+//! Cards that come late, twice or too old, and suppliers that say one thing and do another: none is lost, none sold twice.
+
+use scrip::fakes::supply::Switch;
+use serde_json::json;
+use std::time::Duration;
+use store::Patience;
+use tests::agency::{a_pool, issuer, open};
+use tests::{Agency, Trouble, admin};
+
+const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
+const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
+
+async fn agency(budget: &str, cards: usize, brand: &str) -> Agency {
+    Agency::with(budget, cards, (r#""budget_mode":"isolated""#, brand), Patience::default()).await
+}
+
+async fn monitor(agency: &Agency) -> serde_json::Value {
+    agency.world().clock.advance(Duration::from_secs(400));
+    agency.shop.monitor().await
+}
+
+#[tokio::test]
+async fn a_late_card_that_is_not_shown_yet_is_told_of_again_until_it_is() {
+    for (brand, supplier) in [(RELOADLY, "reloadly"), (TREMENDOUS, "tremendous")] {
+        let agency = agency("100", 0, brand).await;
+        let fakes = &agency.shop.fakes;
+        fakes.supply(supplier, Switch::LateDelivery);
+        agency.provision("CODE").await.expect_problem(409, "supplier_rejected");
+        let reference = fakes.issued(supplier).first().unwrap().clone();
+        fakes.supply(supplier, Switch::Withheld);
+        // Not acknowledged, so it comes again.
+        agency.webhook(supplier, &reference, false).await.expect_problem(503, "unavailable");
+        fakes.supply(supplier, Switch::Well);
+        for _ in 0..2 {
+            agency.webhook(supplier, &reference, false).await.expect(200);
+        }
+        assert_eq!(agency.provision("NEXT").await.expect(201).text("/source"), "csv");
+        assert_eq!(fakes.issued(supplier).len(), 1, "{supplier}");
+        assert_eq!(agency.world().prove().await.budgets.cards, (1, 0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_late_card_of_a_refill_is_kept_though_others_of_its_pool_come_meanwhile() {
+    let agency = agency("100", 0, RELOADLY).await;
+    let (world, fakes) = (agency.world(), &agency.shop.fakes);
+    a_pool(world, &agency.brand, "buffer").await;
+    fakes.supply("reloadly", Switch::LateDelivery);
+    monitor(&agency).await;
+    let refused = fakes.issued("reloadly");
+    assert_eq!(refused.len(), 1, "who says no once is not asked again in this run");
+    fakes.supply("reloadly", Switch::ReplyLost);
+    monitor(&agency).await;
+    assert_eq!(fakes.issued("reloadly").len(), 2, "nor who says nothing");
+    fakes.supply("reloadly", Switch::Well);
+    world.clock.advance(Duration::from_secs(30));
+    agency.webhook("reloadly", &refused[0], false).await.expect(200);
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    assert_eq!(inventory.field("/buffer/available"), 1, "the one that was told of");
+    assert_eq!(inventory.field("/api/open_refills"), 1);
+    monitor(&agency).await;
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    assert_eq!(inventory.field("/buffer/available"), fakes.issued("reloadly").len());
+    assert_eq!(inventory.field("/api/open_refills"), 0);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_repetition_that_is_refused_does_not_end_an_order_that_may_be_on_its_way() {
+    for (brand, supplier) in [(RELOADLY, "reloadly"), (TREMENDOUS, "tremendous")] {
+        let agency = agency("100", 0, brand).await;
+        agency.shop.fakes.supply(supplier, Switch::ReplyLost);
+        agency.provision("CODE").await.expect(202);
+        // It was taken. Now something between us and the supplier refuses whatever we ask.
+        agency.shop.trouble(Trouble::Refusing);
+        for _ in 0..3 {
+            monitor(&agency).await;
+            assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
+        }
+        agency.shop.trouble(Trouble::None);
+        agency.shop.fakes.supply(supplier, Switch::Well);
+        agency.world().clock.advance(Duration::from_secs(900));
+        monitor(&agency).await;
+        assert_eq!(agency.provision("CODE").await.expect(201).text("/source"), "api");
+        assert_eq!(agency.shop.fakes.issued(supplier).len(), 1, "{supplier}");
+        agency.world().prove().await;
+    }
+}
+
+#[tokio::test]
+async fn one_reward_is_one_card_however_often_its_link_is_made() {
+    let agency = agency("100", 0, TREMENDOUS).await;
+    agency.shop.fakes.supply("tremendous", Switch::Duplicate);
+    let first = agency.provision("FIRST").await.expect(201);
+    assert!(first.text("/card/card_url").starts_with("https://reward.example.com/"), "{}", first.body);
+    assert!(first.text("/card/card_number").starts_with('R'));
+    agency.provision("SECOND").await.expect_problem(409, "supplier_rejected");
+    // What a reward had cost is told in dollars, and this is in rupees: its face value counts.
+    let id = first.text("/redemption/redemption_id");
+    let shown = agency.world().get(&admin(), &format!("/api/gift-cards/redemptions/{id}")).await.expect(200);
+    assert_eq!(shown.raw("cost_basis"), "25.00");
+    agency.world().prove().await;
+}
+
+#[tokio::test]
+async fn cards_that_expire_soonest_go_first_and_expired_ones_stand_in_nobodys_way() {
+    let agency = agency("2000", 0, RELOADLY).await;
+    let world = agency.world();
+    let path = format!("/api/gift-cards/pools/{}/cards", agency.pool);
+    let dated = |prefix: &str, cards: usize, date: &str| {
+        (0..cards).map(|n| format!("{prefix}-{n:04},{date}\n")).collect::<String>()
+    };
+    let lines = [dated("never", 2, ""), dated("later", 2, "2026-02-20"), dated("soon", 2, "2026-01-16")];
+    let file = format!("code,expires_on\n{}", lines.concat());
+    world.post_csv(&admin(), &path, &file).await.expect(200);
+    // A pool this small is looked at whole; which of them goes is chance, as long as many want one at once.
+    let mut codes = vec![];
+    for n in 0..6 {
+        let issued = agency.provision(&format!("CODE-{n}")).await.expect(201);
+        assert_eq!(issued.text("/source"), "csv");
+        codes.push(issued.text("/card/card_code"));
+    }
+    codes.sort();
+    codes.dedup();
+    assert_eq!(codes.len(), 6);
+    // Five hundred that expire today.
+    let file = format!("code,expires_on\n{}", dated("today", 500, "2026-01-15"));
+    world.post_csv(&admin(), &path, &file).await.expect(200);
+    assert_eq!(agency.provision("TODAY").await.expect(201).text("/card/expires_on"), "2026-01-15");
+    world.post_csv(&admin(), &path, &format!("code,expires_on\n{}", dated("far", 1, ""))).await.expect(200);
+    // To the end of the day, the soonest first.
+    assert_eq!(agency.provision("STILL").await.expect(201).text("/card/expires_on"), "2026-01-15");
+    world.clock.set("2026-01-16T00:00:00Z");
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    assert_eq!(inventory.field("/csv/available"), 1, "{}", inventory.body);
+    let asked = async |code: &str| {
+        world.faults.take_log();
+        let issued = agency.provision(code).await.expect(201);
+        let queries = world.faults.take_log().iter().filter(|(operation, _)| operation == "Query").count();
+        (issued.text("/source"), queries)
+    };
+    let (source, queries) = asked("LAST").await;
+    assert!(source == "csv" && queries <= 4, "{source} {queries}");
+    let (source, queries) = asked("NONE").await;
+    assert!(source == "api" && queries <= 4, "{source} {queries}");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
+    let agency = agency("100", 5, RELOADLY).await;
+    let world = agency.world();
+    a_pool(world, &agency.brand, "buffer").await;
+    let path = format!("/api/credit/accounts/{}", agency.client);
+    world.patch(&admin(), &path, r#"{"low_credit_threshold":100}"#).await.expect(200);
+    agency.shop.trouble(Trouble::Down);
+    agency.shop.asked();
+    let looked = agency.shop.monitor().await;
+    assert_eq!(looked["breakdown"]["clients"], 1, "{looked}");
+    let asked = agency.shop.asked();
+    assert!(asked.len() <= 3, "one order, or none: {asked:?}");
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    assert_eq!(inventory.field("/api/open_refills"), 1);
+    agency.shop.trouble(Trouble::None);
+    monitor(&agency).await;
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    assert_eq!(
+        (inventory.field("/buffer/available"), inventory.field("/api/open_refills")),
+        (json!(6), json!(0))
+    );
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn alerts_stay_as_long_as_what_they_are_about_and_tell_when_it_is_worse() {
+    let agency = agency("35", 3, "").await;
+    let world = agency.world();
+    let kinds = async || {
+        let open = world.get(&admin(), "/api/alerts?status=open").await.expect(200).json();
+        let alerts = open["alerts"].as_array().unwrap().clone();
+        let word = |alert: &serde_json::Value, name: &str| alert[name].as_str().unwrap().to_owned();
+        let mut kinds: Vec<_> = alerts.iter().map(|a| (word(a, "kind"), word(a, "severity"))).collect();
+        kinds.sort();
+        kinds
+    };
+    let told = |kind: &str, severity: &str| (kind.to_owned(), severity.to_owned());
+    agency.provision("CODE-1").await.expect(201);
+    agency.provision("CODE-2").await.expect_problem(402, "insufficient_funds");
+    // 10 are left, and a card is 25: whoever looks again sees no reason to close it.
+    for _ in 0..3 {
+        monitor(&agency).await;
+        assert_eq!(kinds().await, [told("budget_depleted", "critical"), told("low_stock", "warning")]);
+    }
+    agency.fund("100").await;
+    for code in ["CODE-2", "CODE-3"] {
+        agency.provision(code).await.expect(201);
+    }
+    monitor(&agency).await;
+    assert_eq!(kinds().await, [told("low_stock", "critical")], "the pool is empty now");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn closed_alerts_are_listed_page_by_page_and_counted() {
+    let agency = agency("25", 40, "").await;
+    let world = agency.world();
+    for n in 0..5 {
+        let campaign = open(world, "campaign", &agency.client, r#""budget_mode":"isolated""#).await;
+        let wish = agency.wish(&format!("CODE-{n}")).replace(&agency.campaign, &campaign);
+        world.clock.advance(Duration::from_secs(1));
+        world
+            .post(&issuer(), "/api/gift-cards/provision", &wish)
+            .await
+            .expect_problem(402, "insufficient_funds");
+    }
+    let list = async |query: &str| {
+        let mut ids = vec![];
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/alerts?limit=2{query}{cursor}");
+            let page = world.get(&admin(), &path).await.expect(200).json();
+            assert_eq!(page["total"], 5, "{page}");
+            let alerts = page["alerts"].as_array().unwrap().clone();
+            ids.extend(alerts.iter().map(|alert| alert["opened_at"].as_str().unwrap().to_owned()));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return ids,
+            }
+        }
+    };
+    let open = list("&status=open").await;
+    assert_eq!(list("").await, open);
+    // Nobody uses these campaigns: by the monitor's look nothing is wrong.
+    monitor(&agency).await;
+    let closed = list("&status=closed").await;
+    assert_eq!((closed.len(), &closed), (5, &list("").await));
+    assert!(closed.windows(2).all(|pair| pair[0] > pair[1]), "newest first: {closed:?}");
+    let skipped = world.get(&admin(), "/api/alerts?status=closed&skip=4").await.expect(200).json();
+    assert_eq!(skipped["alerts"].as_array().unwrap().len(), 1);
+    world.prove().await;
+}

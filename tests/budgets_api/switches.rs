@@ -1,0 +1,240 @@
+//! Changes of mode, slices and status that are cut short, meet others, or lose their replies: all of a change, or nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+use store::Patience;
+use tests::agency::{allocate, open};
+use tests::{Agency, Answer, Fault, World, admin};
+use tokio::sync::Notify;
+
+async fn patch(world: &World, account: &str, body: &str) -> Answer {
+    world.patch(&admin(), &format!("/api/credit/accounts/{account}"), body).await
+}
+
+/// Little patience: what does not go away is answered soon.
+async fn impatient(budget: &str, cards: usize, campaign: &str) -> Agency {
+    let patience = Patience {
+        budget: Duration::from_millis(400),
+        base: Duration::from_millis(2),
+        cap: Duration::from_millis(20),
+    };
+    Agency::with(budget, cards, (campaign, ""), patience).await
+}
+
+/// The stops that stand on a client's first slice.
+async fn stops(agency: &Agency) -> usize {
+    let world = agency.world();
+    let get = world.raw().get_item().table_name(world.app.store.table());
+    let text = aws_sdk_dynamodb::types::AttributeValue::S;
+    let get = get.key("pk", text(format!("A#b:{}", agency.client))).key("sk", text("A".to_owned()));
+    let item = get.send().await.unwrap().item.unwrap();
+    item["stops"].as_m().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_mode_that_cannot_change_leaves_nothing_of_its_request() {
+    let agency = Arc::new(Agency::new("25", 3).await);
+    let world = agency.world();
+    // A process stops when all credit is set aside: nothing is available, until that is given back.
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
+    let machine = agency.clone();
+    let process = tokio::spawn(async move { machine.provision("CUT-SHORT").await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
+    world.clock.advance(Duration::from_secs(61));
+    let all = r#"{"budget_mode":"shared","status":"closing","name":"Another"}"#;
+    patch(world, &agency.campaign, all).await.expect_problem(409, "account_not_empty");
+    agency.shop.monitor().await;
+    let after = agency.account(&agency.campaign).await;
+    assert_eq!(
+        ["budget_mode", "status", "name"].map(|field| after.text(&format!("/{field}"))),
+        ["isolated", "active", "The campaign"]
+    );
+    assert_eq!(agency.stands(&agency.campaign).await, ["25.00", "0.00", "0.00"]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_mode_and_slices_whose_reply_is_lost_are_changed_once_and_strand_nothing() {
+    for fault in [Fault::LostReply, Fault::ErrorAfterCommit] {
+        let agency = Agency::new("", 3).await;
+        let world = agency.world();
+        allocate(world, "platform", &agency.agency, "100").await;
+        allocate(world, &agency.agency, &agency.client, "100").await;
+        world.faults.plan("TransactWriteItems", 1, fault);
+        let changed =
+            patch(world, &agency.campaign, r#"{"budget_mode":"shared","slices":8}"#).await.expect(200);
+        assert_eq!(world.faults.fired(), 1);
+        assert_eq!((changed.text("/budget_mode"), changed.raw("slices")), ("shared".into(), "8".into()));
+        agency.provision("CODE").await.expect(201);
+        assert_eq!(agency.stands(&agency.client).await, ["75.00", "0.00", "25.00"]);
+        world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
+    let agency = Arc::new(Agency::with("", 30, ("", ""), Patience::default()).await);
+    let world = agency.world();
+    allocate(world, "platform", &agency.agency, "500").await;
+    let other = Arc::new(world.another_machine(world.clock.clone()));
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    other.faults.plan("TransactWriteItems", 1, Fault::Wait(reached.clone(), go.clone()));
+    let (machine, client) = (other.clone(), agency.client.clone());
+    let slow = tokio::spawn(async move { patch(&machine, &client, r#"{"slices":8}"#).await });
+    reached.notified().await;
+    patch(world, &agency.client, r#"{"slices":8}"#).await.expect(200);
+    patch(world, &agency.client, r#"{"status":"paused"}"#).await.expect(200);
+    go.notify_one();
+    slow.await.unwrap().expect(200);
+    // Credit still arrives, on whatever slice; nothing leaves any of them.
+    for _ in 0..12 {
+        allocate(world, &agency.agency, &agency.client, "30").await;
+    }
+    for n in 0..20 {
+        agency.provision(&format!("CODE-{n}")).await.expect_problem(409, "budget_paused");
+    }
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_stop_is_dropped_when_everyone_has_learnt_of_it_and_an_isolated_campaign_leaves_none() {
+    let agency = Agency::with("100", 3, ("", ""), Patience::default()).await;
+    let world = agency.world();
+    let isolated = open(world, "campaign", &agency.client, r#""budget_mode":"isolated""#).await;
+    patch(world, &isolated, r#"{"status":"closing"}"#).await.expect(200);
+    assert_eq!(stops(&agency).await, 0, "nobody could think that it spends its client's credit");
+    patch(world, &agency.campaign, r#"{"status":"paused"}"#).await.expect(200);
+    assert_eq!(stops(&agency).await, 1);
+    agency.provision("CODE").await.expect_problem(409, "budget_paused");
+    // Nobody spends, and still somebody comes to take it off.
+    for _ in 0..13 {
+        world.clock.advance(Duration::from_secs(300));
+        agency.shop.monitor().await;
+    }
+    assert_eq!(stops(&agency).await, 0);
+    agency.provision("CODE").await.expect_problem(409, "budget_paused");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn what_was_spent_still_counts_after_the_change_of_whose_credit_is_spent() {
+    let agency = Agency::with("100", 6, ("", ""), Patience::default()).await;
+    let world = agency.world();
+    agency.provision("SHARED").await.expect(201);
+    patch(world, &agency.campaign, r#"{"budget_mode":"isolated"}"#).await.expect(200);
+    allocate(world, &agency.client, &agency.campaign, "25").await;
+    agency.provision("OWN-1").await.expect(201);
+    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "50.00"]);
+    patch(world, &agency.campaign, r#"{"budget_mode":"shared"}"#).await.expect(200);
+    let shared = agency.account(&agency.campaign).await;
+    let figures = ["available", "received", "spent"].map(|name| shared.raw(name));
+    assert_eq!(figures, ["50.00", "25.00", "50.00"]);
+    let path = format!("/api/credit/accounts/{}/transactions", agency.campaign);
+    let history = world.get(&admin(), &path).await.expect(200);
+    let types: Vec<String> = history.json()["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(types.iter().filter(|kind| *kind == "REDEMPTION").count(), 2, "{types:?}");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn few_spends_among_many_of_others_are_found_page_by_page() {
+    let agency = Agency::with("3000", 90, ("", ""), Patience::default()).await;
+    let world = agency.world();
+    let second = open(world, "campaign", &agency.client, "").await;
+    for n in 0..80 {
+        let wish = agency.wish(&format!("CODE-{n}"));
+        let wish = if n % 40 == 0 { wish.replace(&agency.campaign, &second) } else { wish };
+        world.post(&tests::agency::issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+        world.clock.advance(Duration::from_secs(1));
+    }
+    // Every page that is gone through for them ends after its first entry.
+    let short = |mut body: serde_json::Value| {
+        let items = body["Items"].as_array().cloned().unwrap_or_default();
+        if items.len() > 1 && items[0].get("hs").is_some() {
+            let last = &items[0];
+            body["LastEvaluatedKey"] =
+                serde_json::json!({"pk": last["pk"], "sk": last["sk"], "hs": last["hs"]});
+            body["Items"] = serde_json::json!([last]);
+        }
+        body
+    };
+    let path = format!("/api/credit/accounts/{}/transactions?limit=50", agency.campaign);
+    let (mut cursor, mut seen, mut pages) = (String::new(), vec![], 0);
+    loop {
+        world.faults.always("Query", Fault::Rewrite(Arc::new(short)));
+        let page = world.get(&admin(), &format!("{path}{cursor}")).await.expect(200);
+        world.faults.clear();
+        let entries = page.json()["transactions"].as_array().unwrap().clone();
+        seen.extend(entries.iter().map(|entry| entry["created_at"].as_str().unwrap().to_owned()));
+        pages += 1;
+        match page.json()["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(pages > 1, "a page goes only so far");
+    let mut sorted = seen.clone();
+    sorted.sort_by(|a, b| b.cmp(a));
+    assert_eq!((seen.len(), &seen), (78, &sorted), "each once, newest first");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn after_a_lost_reply_nobody_says_that_nothing_was_applied() {
+    for what in ["allocate", "open", "change"] {
+        let agency = impatient("", 0, r#""budget_mode":"isolated""#).await;
+        let world = agency.world();
+        let write = if what == "change" { "UpdateItem" } else { "TransactWriteItems" };
+        let read = if what == "change" { "GetItem" } else { "TransactGetItems" };
+        // Applied, the reply is lost; then the table throttles whoever asks what became of it.
+        world.faults.plan(write, 1, Fault::LostReply);
+        let throttled = move |times| (times, Fault::exception("ThrottlingException"));
+        let (path, body) = match what {
+            "allocate" => (
+                "/api/credit/allocate".to_owned(),
+                format!(
+                    r#"{{"from_account_id":"platform","to_account_id":"{}","amount":70}}"#,
+                    agency.agency
+                ),
+            ),
+            "open" => (
+                "/api/credit/accounts".to_owned(),
+                r#"{"kind":"agency","parent_id":"platform","name":"Second"}"#.to_owned(),
+            ),
+            _ => (format!("/api/credit/accounts/{}", agency.campaign), r#"{"name":"Renamed"}"#.to_owned()),
+        };
+        let passed = if what == "allocate" { 0 } else { 1 };
+        let reads = if what == "change" { 2 } else { passed };
+        if reads > 0 {
+            world.faults.plan(read, reads, Fault::Rewrite(Arc::new(|body| body)));
+        }
+        let (times, fault) = throttled(u64::MAX);
+        world.faults.plan(read, times, fault);
+        let answer = if what == "change" {
+            world.patch(&admin(), &path, &body).await
+        } else {
+            world.post_keyed(&admin(), "once", &path, &body).await
+        };
+        answer.expect_problem(503, "unavailable");
+        world.faults.clear();
+        let again = if what == "change" {
+            world.patch(&admin(), &path, &body).await.expect(200)
+        } else {
+            world.post_keyed(&admin(), "once", &path, &body).await.expect(201)
+        };
+        assert!(what == "change" || again.is_replay(), "{what}: {}", again.body);
+        if what == "allocate" {
+            assert_eq!(agency.stands(&agency.agency).await, ["70.00", "0.00", "0.00"]);
+        }
+        world.prove().await;
+    }
+}
