@@ -239,3 +239,53 @@ async fn closed_alerts_are_listed_page_by_page_and_counted() {
     assert_eq!(skipped["alerts"].as_array().unwrap().len(), 1);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn as_many_orders_wait_for_suppliers_as_may_and_pools_go_on_meanwhile() {
+    let agency = agency("1000", 0, RELOADLY).await;
+    let world = agency.world();
+    agency.shop.fakes.supply("reloadly", Switch::Slow);
+    for n in 0..32 {
+        agency.provision(&format!("SLOW-{n}")).await.expect(202);
+    }
+    world.faults.take_log();
+    agency.provision("ONE-TOO-MANY").await.expect_problem(503, "contention");
+    let reserves = world.faults.take_log().iter().filter(|(name, _)| name == "UpdateItem").count();
+    assert!(reserves <= 4, "trying again at once would not help: {reserves}");
+    assert_eq!(agency.stands(&agency.campaign).await, ["200.00", "800.00", "0.00"]);
+    let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
+    assert!(alerts.body.contains("too many orders wait"), "{}", alerts.body);
+    agency.stock("c", 1).await;
+    assert_eq!(agency.provision("FROM-A-POOL").await.expect(201).text("/source"), "csv");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_shared_campaigns_threshold_looks_at_its_clients_credit_and_can_be_taken_away() {
+    let agency = Agency::with("100", 5, (r#""low_credit_threshold":80"#, ""), Patience::default()).await;
+    let world = agency.world();
+    let path = format!("/api/credit/accounts/{}", agency.campaign);
+    let low = async || {
+        let open = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
+        open.body.contains("low_credit")
+    };
+    agency.shop.monitor().await;
+    assert!(!low().await);
+    agency.provision("CODE-1").await.expect(201);
+    assert!(low().await, "75 are left");
+    monitor(&agency).await;
+    assert!(low().await);
+    let changed = world.patch(&admin(), &path, r#"{"low_credit_threshold":null}"#).await.expect(200);
+    assert_eq!(changed.raw("low_credit_threshold"), "null");
+    world.patch(&admin(), &path, r#"{"low_credit_threshold":50}"#).await.expect(200);
+    monitor(&agency).await;
+    assert!(!low().await);
+    // What an agency may use can be opened again to all.
+    let path = format!("/api/credit/accounts/{}", agency.agency);
+    world.patch(&admin(), &path, r#"{"brands":[]}"#).await.expect(200);
+    agency.provision("CODE-2").await.expect_problem(403, "forbidden");
+    let open = world.patch(&admin(), &path, r#"{"brands":null}"#).await.expect(200);
+    assert_eq!(open.raw("brands"), "null");
+    agency.provision("CODE-2").await.expect(201);
+    world.prove().await;
+}

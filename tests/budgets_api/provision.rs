@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::agency::issuer;
-use tests::{Agency, acts_for, admin, customer};
+use tests::{Agency, Fault, acts_for, admin, customer};
 
 #[tokio::test]
 async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
@@ -73,6 +73,8 @@ async fn end_customers_redeem_registered_codes_and_everything_wrong_is_one_answe
     let minted = world.post(&acts_for("client", &agency.client), &codes, &body).await.expect(201);
     let code = |n: usize| minted.text(&format!("/codes/{n}"));
     assert_eq!(code(0).len(), 19);
+    // As people write it.
+    let written = code(0).to_lowercase().replace('-', " ");
     let redeem = async |code: &str| {
         let body = json!({"redemption_code": code}).to_string();
         world
@@ -93,6 +95,7 @@ async fn end_customers_redeem_registered_codes_and_everything_wrong_is_one_answe
             && got.json().get("credit_remaining").is_none()
     );
     assert!(redeem(&code(0)).await.expect(201).is_replay());
+    assert_eq!(redeem(&written).await.expect(201).text("/card/card_code"), got.text("/card/card_code"));
     redeem(&code(1)).await.expect(201);
     let short = redeem(&code(2)).await.expect_problem(404, "code_not_found");
     let wrong = redeem("NO-SUCH-CODE").await.expect_problem(404, "code_not_found");
@@ -102,5 +105,33 @@ async fn end_customers_redeem_registered_codes_and_everything_wrong_is_one_answe
     assert!(limited.header("retry-after").is_some());
     let alerts = world.get(&admin(), "/api/alerts").await.expect(200);
     assert!(alerts.body.contains("code_guessing") && !alerts.body.contains("203.0.113.7"));
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_request_that_mints_codes_mints_the_same_when_it_is_repeated_with_its_key() {
+    let agency = Agency::new("100", 10).await;
+    let world = agency.world();
+    let path = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
+    let body = format!(r#"{{"count":150,"brand_id":"{}","denomination":25}}"#, agency.brand);
+    let codes = |answer: &tests::Answer| answer.json()["codes"].as_array().unwrap().clone();
+    world.faults.plan("TransactWriteItems", 2, Fault::LostReply);
+    let first = world.post_keyed(&admin(), "mint-1", &path, &body).await.expect(201);
+    let again = world.post_keyed(&admin(), "mint-1", &path, &body).await.expect(201);
+    assert!(!first.is_replay() && again.is_replay() && again.body == first.body);
+    let other = body.replace("150", "151");
+    world.post_keyed(&admin(), "mint-1", &path, &other).await.expect_problem(422, "idempotency_key_reused");
+    let second = world.post_keyed(&admin(), "mint-2", &path, &body).await.expect(201);
+    let third = world.post(&admin(), &path, &body).await.expect(201);
+    let mut all: Vec<String> =
+        [&first, &second, &third].into_iter().flat_map(codes).map(|code| code.to_string()).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 450, "no two are alike");
+    // In another campaign, the same key mints others.
+    let sister = tests::agency::open(world, "campaign", &agency.client, "").await;
+    let path = format!("/api/gift-cards/campaigns/{sister}/codes");
+    let theirs = world.post_keyed(&admin(), "mint-1", &path, &body).await.expect(201);
+    assert!(!theirs.is_replay() && codes(&theirs)[0] != codes(&first)[0]);
     world.prove().await;
 }

@@ -63,6 +63,25 @@ async fn a_hundred_thousand_codes_are_imported_in_little_memory_and_again_add_no
     }
     let (code, said) = import();
     assert!(code == 0 && said.contains("accepted 0, duplicates 100001, invalid 5"), "{said}");
+    // A file is never its own report, and what is not ours is left alone.
+    let own = scratch.0.join("own.csv");
+    std::fs::write(&own, "code,pin\nKEEP-0001,11\n").unwrap();
+    let own = own.to_str().unwrap();
+    let (code, said) = scrip(&["import", own, "--pool", pool, "--report", own, "--data", data]);
+    assert!(code == 1 && said.contains("name another"), "{said}");
+    let before = std::fs::read(&report).unwrap();
+    let (code, said) =
+        scrip(&["import", own, "--pool", pool, "--report", report.to_str().unwrap(), "--data", data]);
+    assert!(code == 0 && said.contains("accepted 1, duplicates 0, invalid 0"), "{said}");
+    assert_eq!(std::fs::read(&report).unwrap(), before, "nothing to report");
+    assert!(std::fs::read_to_string(own).unwrap().contains("KEEP-0001"));
+    let unknown = "pool_00000000000000000000";
+    let (code, said) = scrip(&["import", own, "--pool", unknown, "--data", data]);
+    assert!(code == 1 && said.contains("there is no such pool") && !said.contains('{'), "{said}");
+    let empty = scratch.0.join("empty.csv");
+    std::fs::write(&empty, "code,pin\n").unwrap();
+    let (code, said) = scrip(&["import", empty.to_str().unwrap(), "--pool", pool, "--data", data]);
+    assert!(code == 1 && said.contains("no line after its first"), "{said}");
     let (code, proof) = scrip(&["audit", "--data", data]);
-    assert!(code == 0 && proof.contains("cards        100000 = 0 sold + 100000 unsold"), "{proof}");
+    assert!(code == 0 && proof.contains("cards        100001 = 0 sold + 100001 unsold"), "{proof}");
 }

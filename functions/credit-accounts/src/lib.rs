@@ -63,7 +63,7 @@ pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response,
     if command.brands.is_some() {
         check(&ask, Action::GrantBrands, &account)?;
     }
-    wire::known_brands(&app, command.brands.as_ref()).await?;
+    wire::known_brands(&app, command.brands.iter().flatten().next()).await?;
     app.store.change_account(&id, &command, &ask.context(&app)?).await?;
     // It is changed: that it cannot be shown now does not say that it is not.
     reply::ok(&reads::shown(&app, &id).await.map_err(StoreError::after_effect)?)

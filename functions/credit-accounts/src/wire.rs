@@ -44,7 +44,8 @@ pub(crate) struct OpenAccountRequest {
 pub(crate) struct ChangeAccountRequest {
     #[schema(min_length = 1, max_length = 500)]
     name: Option<String>,
-    #[schema(schema_with = amount_schema)]
+    /// Below this, an alert is raised; null takes it away.
+    #[schema(schema_with = amount_schema, nullable)]
     low_credit_threshold: Option<String>,
     /// active, paused or closing
     #[schema(examples("paused"))]
@@ -55,7 +56,7 @@ pub(crate) struct ChangeAccountRequest {
     /// No fewer than before, up to 64.
     #[schema(minimum = 1, maximum = 64)]
     slices: Option<u8>,
-    /// Of an agency. For admins.
+    /// Of an agency: null lets it use all brands again. For admins.
     brands: Option<Vec<String>>,
 }
 
@@ -114,13 +115,15 @@ pub(crate) fn change(ask: &Ask) -> Result<ChangeAccount, Problem> {
     let mut fields = ask.fields()?;
     let change = ChangeAccount {
         name: fields.optional("name", json::of(name)),
-        low_credit_threshold: fields.optional("low_credit_threshold", json::amount),
+        low_credit_threshold: fields.nullable("low_credit_threshold", json::amount),
         status: fields.optional("status", json::of(wished)),
         mode: fields.optional("budget_mode", json::of(Mode::parse)),
         slices: fields
             .optional("slices", json::whole(1, 64, SLICES))
             .and_then(|slices| u8::try_from(slices).ok()),
-        brands: fields.optional("brands", json::list(json::of(BrandId::parse))).map(BTreeSet::from_iter),
+        brands: fields
+            .nullable("brands", json::list(json::of(BrandId::parse)))
+            .map(|brands| brands.map(BTreeSet::from_iter)),
     };
     fields.finish()?;
     ask.key()?;

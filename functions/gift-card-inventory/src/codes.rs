@@ -1,6 +1,7 @@
 //! Redemption codes: registered from files, or minted.
 //!
-//! **Invariant:** a code is kept as a keyed digest alone; a minted one is shown once, to whoever minted it.
+//! **Invariant:** a code is kept as a keyed digest alone; a minted one is shown once, to whoever minted it (and again to
+//! whoever repeats that request with its key).
 
 use crate::Desk;
 use crate::cards::{Imported, duplicate};
@@ -10,6 +11,8 @@ use domain::alert::Telling;
 use domain::budget::ids::{AccountId, BrandId, CodeId};
 use domain::budget::permit::Action;
 use domain::budget::{Account, Kind};
+use domain::cause::{Cause, Operation};
+use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
@@ -98,7 +101,7 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
     let brand = fields.required("brand_id", json::of(BrandId::parse));
     let denomination = fields.required("denomination", json::amount);
     fields.finish()?;
-    ask.key()?;
+    let key = ask.key()?;
     let account = reached(desk, ask, &campaign).await?;
     let (count, brand) = (count?, brand?);
     if allowed(desk, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {
@@ -111,9 +114,23 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
         return Err(rejection.into());
     };
     let at = desk.app.clock.now();
+    // With a key, the same request mints the same codes: whose answer was lost can have them again.
+    let cause = Cause::of_request(Operation::MintCodes, key.as_ref(), ask.request());
+    let asked = Fingerprint::of(&[
+        ("count", Some(count.to_string())),
+        ("brand", Some(brand.to_string())),
+        ("denomination", Some(denomination.to_string())),
+    ]);
+    let replayed =
+        key.is_some() && desk.app.store.note_minting((&campaign, &cause), &asked, ask.request()).await?;
     let (mut codes, mut registered) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        let code = desk.vault.mint_code().ok_or_else(Problem::internal)?;
+    for n in 0..count {
+        let code = if key.is_some() {
+            desk.vault.mint_code_for(&campaign, &cause, n)
+        } else {
+            desk.vault.mint_code()
+        };
+        let code = code.ok_or_else(Problem::internal)?;
         let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
         codes.push(code);
         registered.push(Registered {
@@ -126,7 +143,7 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
     }
     desk.app.store.register(&registered).await?;
     desk.app.store.note_card_price(&campaign, price).await?;
-    let how = How { location: Some(format!("/api/credit/accounts/{campaign}")), ..How::default() };
+    let how = How { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
     let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: brand.to_string(), codes };
     reply::answer(StatusCode::CREATED, how, &body)
 }

@@ -1,7 +1,7 @@
 //! The end customer's door: a code, and a card for it.
 //!
-//! **Invariant:** whatever is wrong with a code is the same 404 after the same time; only wrong codes are counted
-//! against an address.
+//! **Invariant:** whatever is wrong with a code is the same 404 after the same time, and is counted against an address
+//! alike: else the count would tell which codes are registered.
 
 use crate::{Desk, answer, noted, views, wire};
 use axum::extract::State;
@@ -46,7 +46,7 @@ pub(crate) async fn redeem(State(desk): State<Desk>, ask: Ask) -> Result<Respons
         }
         found
     } else {
-        Err(Problem::rate_limited(60))
+        Err(Problem::rate_limited(left(context.now, ADDRESS_SECONDS)))
     };
     match admitted {
         Ok(Some(issued)) => {
@@ -68,6 +68,11 @@ fn period(now: Timestamp, seconds: i64) -> i64 {
     now.millis() / 1_000 / seconds
 }
 
+/// How many seconds are left of a period.
+fn left(now: Timestamp, seconds: i64) -> u32 {
+    u32::try_from(seconds - now.millis() / 1_000 % seconds).unwrap_or(60)
+}
+
 /// What the code comes to; none if it comes to nothing, whatever the reason.
 async fn admit(
     desk: &Desk,
@@ -76,19 +81,25 @@ async fn admit(
     context: &Context,
 ) -> Result<Option<Issued>, Problem> {
     let store = &desk.app.store;
-    // A text that cannot be a code is looked up all the same.
-    let code = read_code(&wanted.code).unwrap_or_else(|_| "no code".to_owned());
-    let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
-    let Some(Registered { campaign, brand, denomination, .. }) = store.registered(&id).await? else {
-        return Ok(None);
+    // A text that cannot be a code is looked up all the same; and any, as it might have been minted.
+    let typed = read_code(&wanted.code).unwrap_or_else(|_| "no code".to_owned());
+    let minted = vault::as_minted(&typed).unwrap_or_else(|| "no code".to_owned());
+    let id = |code: &str| desk.vault.code_id(code).ok_or_else(Problem::internal);
+    let (id, other) = (id(&typed)?, id(&minted)?);
+    let (as_typed, as_minted) = tokio::join!(store.registered(&id), store.registered(&other));
+    let (code, found) = match (as_typed?, as_minted?) {
+        (Some(found), _) => (typed, found),
+        (None, Some(found)) => (minted, found),
+        (None, None) => return Ok(None),
     };
+    let Registered { campaign, brand, denomination, .. } = found;
     let redemption = desk.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
     // Who comes again for what they have does not count.
     if store.redemption(&redemption).await?.is_none() {
         let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
         let until = context.now.plus_seconds(600).unwrap_or(context.now);
         if !store.count_redemption(&counted, desk.limits.per_campaign, until).await? {
-            return Err(Problem::rate_limited(60));
+            return Err(Problem::rate_limited(left(context.now, CAMPAIGN_SECONDS)));
         }
     }
     let origin = (ask.origin().ip.clone(), ask.origin().user_agent.clone());

@@ -3,6 +3,7 @@
 //! **Invariant:** no more than a part of the file is in memory; the same file again adds nothing, so an import that was
 //! interrupted is simply run again.
 //! **Invariant:** nothing of a line is printed or reported but its number.
+//! **Invariant:** no file is changed but the report, and that only when there is something to report.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -11,7 +12,7 @@ use crate::token::Grant;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How much of the file one call takes.
@@ -84,19 +85,87 @@ fn read_line(file: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<u64, Fail
     Ok(u64::try_from(read)?)
 }
 
+/// What was not taken, line by line; beside the report's own place until all is known.
+struct Report<'a> {
+    place: &'a Path,
+    beside: PathBuf,
+    lines: csv::Writer<File>,
+    count: u64,
+}
+
+impl<'a> Report<'a> {
+    /// Begins one; the file that is read must be another.
+    fn begin(place: &'a Path, file: &Path) -> Result<Self, Failure> {
+        if place.canonicalize().is_ok_and(|place| file.canonicalize().is_ok_and(|file| place == file)) {
+            return Err("--report names the file itself; name another".into());
+        }
+        let mut beside = place.as_os_str().to_owned();
+        beside.push(".part");
+        let beside = PathBuf::from(beside);
+        let lines =
+            csv::Writer::from_path(&beside).map_err(|error| format!("{}: {error}", beside.display()))?;
+        let mut report = Self { place, beside, lines, count: 0 };
+        report.lines.write_record(["line", "status", "detail"])?;
+        Ok(report)
+    }
+
+    fn line(&mut self, number: u64, line: Line) -> Result<(), Failure> {
+        self.count += 1;
+        Ok(self.lines.write_record([number.to_string(), line.status, line.detail])?)
+    }
+
+    /// Puts it where it was wanted, if there is anything in it.
+    fn end(mut self) -> Result<(), Failure> {
+        self.lines.flush()?;
+        if self.count == 0 {
+            return Ok(std::fs::remove_file(&self.beside)?);
+        }
+        std::fs::rename(&self.beside, self.place)?;
+        println!("what was not taken, and why: {}", self.place.display());
+        Ok(())
+    }
+}
+
+/// What has been taken so far.
+#[derive(Default)]
+struct Taken {
+    accepted: u64,
+    duplicates: u64,
+    invalid: u64,
+}
+
 /// Puts the cards of a file into a pool; what is not taken is written to `report`.
 pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let pool = domain::budget::ids::PoolId::parse(pool).map_err(|error| format!("--pool {error}"))?;
     let keys = Keys::open(data)?;
-    let (started, size) = (Instant::now(), std::fs::metadata(file).map_or(0, |meta| meta.len()));
-    let client = gateways::client()?;
-    let url = format!("{}/api/gift-cards/pools/{pool}/cards", running.api);
-    let mut refused =
-        csv::Writer::from_path(report).map_err(|error| format!("{}: {error}", report.display()))?;
-    refused.write_record(["line", "status", "detail"])?;
     let mut parts = Parts::open(file)?;
-    let (mut accepted, mut duplicates, mut invalid) = (0, 0, 0);
+    let (started, size) = (Instant::now(), std::fs::metadata(file).map_or(0, |meta| meta.len()));
+    let url = format!("{}/api/gift-cards/pools/{pool}/cards", running.api);
+    let (mut report, mut taken) = (Report::begin(report, file)?, Taken::default());
+    let sent = send_all(&mut parts, (&url, &keys, size), &mut report, &mut taken).await;
+    eprintln!();
+    let Taken { accepted, duplicates, invalid } = taken;
+    if let Err(error) = sent {
+        report.end()?;
+        return Err(format!("{error}\n{accepted} cards were taken; run it again to go on").into());
+    }
+    if parts.read <= 1 {
+        report.end()?;
+        return Err(format!("{} has no line after its first", file.display()).into());
+    }
+    let seconds = started.elapsed().as_secs();
+    println!("accepted {accepted}, duplicates {duplicates}, invalid {invalid} in {seconds} s");
+    report.end()
+}
+
+async fn send_all(
+    parts: &mut Parts,
+    (url, keys, size): (&str, &Keys, u64),
+    report: &mut Report<'_>,
+    taken: &mut Taken,
+) -> Result<(), Failure> {
+    let client = gateways::client()?;
     while let Some((part, before)) = parts.next()? {
         let grant = Grant {
             role: "admin".into(),
@@ -105,39 +174,29 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
             scope: None,
             ttl: Duration::from_mins(5),
         };
-        let request = client.post(&url).timeout(LONGEST).header("content-type", "text/csv");
-        let reply = request.bearer_auth(grant.sign(&keys)?).body(part).send().await?;
+        let request = client.post(url).timeout(LONGEST).header("content-type", "text/csv");
+        let reply = request.bearer_auth(grant.sign(keys)?).body(part).send().await?;
         let (status, text) = (reply.status(), reply.text().await?);
         if !status.is_success() {
-            eprintln!();
-            return Err(
-                format!("{status}: {text}\n{accepted} cards were taken; run it again to go on").into()
-            );
+            let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let detail = problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or(&text);
+            return Err(format!("{status}: {detail}").into());
         }
-        let taken: Imported = serde_json::from_str(&text)?;
-        accepted += taken.accepted;
-        duplicates += taken.duplicates;
-        invalid += taken.invalid;
-        for line in taken.lines {
+        let answer: Imported = serde_json::from_str(&text)?;
+        taken.accepted += answer.accepted;
+        taken.duplicates += answer.duplicates;
+        taken.invalid += answer.invalid;
+        for line in answer.lines {
             // The part's own first line is the file's.
-            let number = (line.line + before).saturating_sub(1);
-            refused.write_record([number.to_string(), line.status, line.detail])?;
+            report.line((line.line + before).saturating_sub(1), line)?;
         }
         let share = parts.bytes.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);
+        let Taken { accepted, duplicates, invalid } = taken;
         eprint!(
             "\r{share:>3} %  line {}  accepted {accepted}  duplicates {duplicates}  invalid {invalid} ",
             parts.read
         );
         std::io::stderr().flush()?;
-    }
-    refused.flush()?;
-    eprintln!();
-    let seconds = started.elapsed().as_secs();
-    println!("accepted {accepted}, duplicates {duplicates}, invalid {invalid} in {seconds} s");
-    if duplicates + invalid > 0 {
-        println!("what was not taken, and why: {}", report.display());
-    } else {
-        let _ = std::fs::remove_file(report);
     }
     Ok(())
 }

@@ -45,6 +45,8 @@ pub enum Operation {
     AddBrand,
     /// Add a pool of gift cards.
     AddPool,
+    /// Mint redemption codes.
+    MintCodes,
 }
 
 impl Operation {
@@ -65,6 +67,7 @@ impl Operation {
             Self::Reclaim => "reclaim",
             Self::AddBrand => "add-brand",
             Self::AddPool => "add-pool",
+            Self::MintCodes => "mint-codes",
         }
     }
 }

@@ -64,6 +64,17 @@ impl<'a> Fields<'a> {
         value.map_err(|error| self.offend(name, error.0)).ok()
     }
 
+    /// A field that may be left out, or be null: then what it says is taken away.
+    pub fn nullable<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+    ) -> Option<Option<T>> {
+        let is_null = self.members.iter().any(|(member, raw)| member == name && raw.get() == "null");
+        let value = self.optional(name, read);
+        if is_null { Some(None) } else { value.map(Some) }
+    }
+
     /// Tells every offending field: those noted, those unknown, those sent twice.
     pub fn finish(mut self) -> Result<(), Problem> {
         let names: Vec<String> = self.members.iter().map(|(name, _)| name.clone()).collect();

@@ -52,7 +52,8 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
         components.responses.insert((*name).to_owned(), problem(status, description).into());
     }
     for (path, item) in &mut document.paths.paths {
-        for (writes, operation) in operations(item) {
+        for (writes, method, operation) in operations(item) {
+            operation.operation_id = Some(operation_id(method, path));
             for (status, name, _) in
                 PROBLEMS.iter().filter(|(status, ..)| writes || !ONLY_WRITES.contains(status))
             {
@@ -68,20 +69,19 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
     document
 }
 
+/// Unique, as it must be: the method and the path.
+fn operation_id(method: &str, path: &str) -> String {
+    let words =
+        path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "api");
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
 /// Gateways' calls: each report is known by its own id.
 const WEBHOOKS: &str = "/webhook/";
 
 /// Calls that move no value and are idempotent by nature.
-const STATUSES: [&str; 8] = [
-    "/freeze",
-    "/unfreeze",
-    "/suspend",
-    "/acknowledge",
-    "/accounts/{account_id}",
-    "/reveal",
-    "/cards",
-    "/codes",
-];
+const STATUSES: [&str; 7] =
+    ["/freeze", "/unfreeze", "/suspend", "/acknowledge", "/accounts/{account_id}", "/reveal", "/cards"];
 
 const ONLY_WRITES: [&str; 6] = ["402", "409", "413", "415", "422", "429"];
 
@@ -168,11 +168,15 @@ fn takes_a_key(operation: &mut Operation) {
     }
 }
 
-/// The operations of a path; true for those that write.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
-    let writes = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-    let reads = [&mut item.get, &mut item.head];
-    let writes = writes.into_iter().filter_map(Option::as_mut).map(|operation| (true, operation));
-    let reads = reads.into_iter().filter_map(Option::as_mut).map(|operation| (false, operation));
-    writes.chain(reads)
+/// The operations of a path, each with whether it writes, and its method.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &'static str, &mut Operation)> {
+    let all = [
+        (true, "post", &mut item.post),
+        (true, "put", &mut item.put),
+        (true, "patch", &mut item.patch),
+        (true, "delete", &mut item.delete),
+        (false, "get", &mut item.get),
+        (false, "head", &mut item.head),
+    ];
+    all.into_iter().filter_map(|(writes, method, operation)| Some((writes, method, operation.as_mut()?)))
 }

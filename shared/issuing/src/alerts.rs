@@ -169,18 +169,18 @@ impl Desk {
     ) -> Result<(), StoreError> {
         let account: &Account = &whole.account;
         let open = account.status().is_open();
-        let available = whole.available();
-        if let Some(threshold) = account.low_credit_threshold.filter(|_| !account.is_shared()) {
-            let low = open && available < threshold;
+        // What it can spend: of a campaign that shares its client's credit, that.
+        let left = if account.is_shared() { parent.available() } else { whole.available() };
+        if let Some(threshold) = account.low_credit_threshold {
+            let low = open && left < threshold;
             match account.kind() {
                 Kind::Agency => watched.agencies += u32::from(low),
                 Kind::Client => watched.clients += u32::from(low),
                 Kind::Campaign | Kind::Platform => {}
             }
-            self.note(low, &tellings::low_credit(account, available), context, watched).await?;
+            self.note(low, &tellings::low_credit(account, left), context, watched).await?;
         }
         if account.kind() == Kind::Campaign {
-            let left = if account.is_shared() { parent.available() } else { available };
             // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
             let short = account.card_price.is_some_and(|price| left.is_zero() || left < price);
             let depleted = account.status() == Status::Active && short;

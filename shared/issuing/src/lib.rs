@@ -4,6 +4,7 @@
 //! **Invariant:** a supplier is asked only about an order that the table knows, under that order's reference.
 
 mod alerts;
+mod credit;
 mod orders;
 mod provision;
 mod refill;

@@ -293,8 +293,8 @@ pub(crate) fn entry_of(
 impl Desk {
     /// What is told when a card was issued: the budget may be at its end.
     pub(crate) async fn after(&self, redemption: &Redemption, charged: &Account, context: &Context) {
-        let campaign = self.store.known_account(&redemption.campaign).await;
-        if campaign.is_ok_and(|campaign| campaign.is_some_and(|campaign| campaign.card_price.is_none()))
+        let campaign = self.store.known_account(&redemption.campaign).await.ok().flatten();
+        if campaign.as_ref().is_some_and(|campaign| campaign.card_price.is_none())
             && let Err(error) = self.store.note_card_price(&redemption.campaign, redemption.amount).await
         {
             tracing::debug!(%error, "the price of a card is noted another time");
@@ -304,8 +304,12 @@ impl Desk {
             let telling = tellings::depleted(&redemption.campaign, left, redemption.currency);
             self.store.tell(&telling, context.now).await;
         }
-        if charged.low_credit_threshold.is_some_and(|threshold| left < threshold) {
-            self.store.tell(&tellings::low_credit(charged, left), context.now).await;
+        // Of a campaign that spends its client's credit, both may want to know.
+        let shared = campaign.as_deref().filter(|campaign| campaign.is_shared());
+        for account in shared.into_iter().chain([charged]) {
+            if account.low_credit_threshold.is_some_and(|threshold| left < threshold) {
+                self.store.tell(&tellings::low_credit(account, left), context.now).await;
+            }
         }
     }
 

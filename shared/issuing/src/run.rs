@@ -3,39 +3,33 @@
 //! **Invariant:** only this try commits its attempt; what it has set aside is committed, handed to an order, or given
 //! back, unless the outcome of a commit is unknown.
 
-use crate::Desk;
 use crate::orders::asking;
 use crate::provision::{Issued, Job, Tried, entry_of};
-use domain::budget::allocate::Whole;
-use domain::budget::ids::{AttemptId, PoolId};
-use domain::budget::slice::{Flow, MAX_PENDING, Slice};
-use domain::budget::spend::{self, Seen};
-use domain::budget::{Account, Status};
+use crate::{Desk, tellings};
+use domain::budget::Account;
+use domain::budget::ids::AttemptId;
+use domain::budget::spend;
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::provision::{Provision, Step};
 use domain::giftcard::redemption::{Delivery, Redemption, RedemptionStatus};
 use domain::money::Money;
 use domain::rejection::Rejection;
-use std::collections::BTreeMap;
-use store::{Committed, Effort, Ordered, Reservation, Reserve, StoreError};
-
-/// How often slices that contradict each other are read again.
-const MOST_TORN: u8 = 5;
+use store::{Committed, Effort, Ordered, StoreError};
 
 /// A try under way.
 pub(crate) struct Run<'a> {
-    desk: &'a Desk,
-    job: &'a Job<'a>,
-    charged: &'a Account,
-    machine: Provision,
-    attempt: AttemptId,
+    pub(crate) desk: &'a Desk,
+    pub(crate) job: &'a Job<'a>,
+    pub(crate) charged: &'a Account,
+    pub(crate) machine: Provision,
+    pub(crate) attempt: AttemptId,
     /// What the budget has left, as far as was seen.
-    left: Money,
+    pub(crate) left: Money,
     /// Attempts of ours that may stand on a slice and are never committed.
-    abandoned: Vec<AttemptId>,
+    pub(crate) abandoned: Vec<AttemptId>,
     /// True if it was looked whether the code has come to something before.
-    looked: bool,
-    tries: u32,
+    pub(crate) looked: bool,
+    pub(crate) tries: u32,
 }
 
 impl<'a> Run<'a> {
@@ -91,7 +85,7 @@ impl<'a> Run<'a> {
     }
 
     /// What fails before anything was sent to commit gives back what is set aside.
-    async fn or_release<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) async fn or_release<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if result.is_err() {
             self.release().await?;
         }
@@ -99,163 +93,9 @@ impl<'a> Run<'a> {
     }
 
     /// Gives back whatever is set aside.
-    async fn release(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         let held = self.machine.spend.take_held();
         self.desk.store.give_back(&self.job.charged, &held, &self.attempt).await
-    }
-
-    /// Sets credit aside; beside it, a card is looked for, and at first whether the code has come to something before.
-    async fn reserve(
-        &mut self,
-        slice: u8,
-        amount: Money,
-        pool: Option<&PoolId>,
-        effort: &mut Effort,
-    ) -> Result<Option<Tried>, StoreError> {
-        let (store, job) = (&self.desk.store, self.job);
-        let what = Reservation {
-            account: job.charged.clone(),
-            campaign: job.campaign.id.clone(),
-            cause: job.cause.clone(),
-            attempt: self.attempt.clone(),
-            at: job.context.now,
-        };
-        let first = !self.looked;
-        self.looked = true;
-        let look = async {
-            match pool {
-                Some(pool) => store.free_card(pool, job.context.now.date()).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let before = async { if first { store.redemption(&job.wish.redemption).await } else { Ok(None) } };
-        let elsewhere = async {
-            if first {
-                store.shown_elsewhere(&job.charged, self.charged.slices, slice).await
-            } else {
-                Ok(Money::ZERO)
-            }
-        };
-        let (reserved, looked, before, elsewhere) =
-            tokio::join!(store.reserve(&what, slice, amount), look, before, elsewhere);
-        match self.or_release(reserved).await? {
-            Reserve::Held(left) => {
-                self.machine.spend.reserved(slice, amount);
-                self.left = left;
-            }
-            Reserve::Short => self.machine.spend.refused(),
-            Reserve::Stopped => {
-                let stopped = self.stopped().await;
-                return self.or_release(stopped).await.map(Some);
-            }
-            Reserve::Busy(why) => {
-                if !effort.again().await {
-                    return Ok(Some(Tried::Again(why)));
-                }
-            }
-            Reserve::Unknown(why) => {
-                tracing::warn!(why, "whether credit was set aside is unknown: another attempt begins");
-                self.abandon().await?;
-                return Ok(Some(Tried::Again(why)));
-            }
-        }
-        let found = self.or_release(before).await?;
-        if let Some(found) = found.filter(|found| found.status != RedemptionStatus::Failed) {
-            self.release().await?;
-            let answer = self.desk.answer(job.wish, found, job.context, self.tries).await?;
-            return Ok(Some(Tried::Done(Box::new(answer))));
-        }
-        if first {
-            let elsewhere = self.or_release(elsewhere).await?;
-            self.left = [self.left, elsewhere].into_iter().sum();
-        }
-        if let (Some(pool), Some(found)) = (pool, self.or_release(looked).await?) {
-            self.machine.found(pool, found);
-        }
-        Ok(None)
-    }
-
-    /// The attempt is never committed: what it is known to hold is given back, the rest is found by whoever resolves.
-    async fn abandon(&mut self) -> Result<(), StoreError> {
-        self.release().await?;
-        let next = self.desk.store.attempt(self.job.context);
-        let abandoned = std::mem::replace(&mut self.attempt, next);
-        // It may be there by now, and then nobody need wait for it.
-        let whole = self.desk.store.whole_account(&self.job.charged).await?;
-        for slice in whole.iter().flat_map(|whole| whole.slices().collect::<Vec<_>>()) {
-            if let Some(held) = slice.pending.get(&abandoned) {
-                let held = BTreeMap::from([(slice.number, held.amount)]);
-                self.desk.store.give_back(&self.job.charged, &held, &abandoned).await?;
-            }
-        }
-        self.abandoned.push(abandoned);
-        Ok(())
-    }
-
-    /// A slice says that account or campaign is stopped: true, or has it just been resumed?
-    async fn stopped(&mut self) -> Result<Tried, StoreError> {
-        let store = &self.desk.store;
-        let campaign = store.account(&self.job.campaign.id).await?;
-        let charged = store.account(&self.job.charged).await?;
-        let active = |account: &Option<Account>| {
-            account.as_ref().is_some_and(|account| account.status() == Status::Active)
-        };
-        Ok(if active(&campaign) && active(&charged) {
-            Tried::Again("the budget is being resumed".to_owned())
-        } else {
-            Tried::Rejected(Rejection::BudgetPaused)
-        })
-    }
-
-    /// The account with all its slices, none of them in the middle of being evened out: what has left one has arrived.
-    async fn even_account(&self) -> Result<Option<Whole>, StoreError> {
-        let mut read = self.desk.store.whole_account(&self.job.charged).await?;
-        for _ in 0..MOST_TORN {
-            let even = |whole: &Whole| {
-                let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
-                sum(Flow::MovedIn) == sum(Flow::MovedOut)
-            };
-            if read.as_ref().is_none_or(even) {
-                break;
-            }
-            read = self.desk.store.whole_account(&self.job.charged).await?;
-        }
-        Ok(read)
-    }
-
-    /// Reads every slice; what is committed is taken off where a slice is full.
-    async fn survey(&mut self) -> Result<Option<Tried>, StoreError> {
-        let (store, account) = (&self.desk.store, &self.job.charged);
-        let read = async {
-            let mut whole = self.even_account().await?;
-            let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
-            if let Some(seen) = whole.as_ref().filter(|whole| whole.slices().any(|slice| full(&slice))) {
-                store.resolve_slices(account, seen.slices().filter(full), self.job.context.now).await?;
-                whole = self.even_account().await?;
-            }
-            let Some(whole) = whole else { return Err(Rejection::AccountNotFound.into()) };
-            let undecided = store.undecided(account, &whole).await?;
-            Ok((whole, undecided))
-        };
-        let read = read.await;
-        let (whole, undecided) = self.or_release(read).await?;
-        let own = |attempt: &AttemptId| *attempt == self.attempt || self.abandoned.contains(attempt);
-        let seen: Vec<Seen> = whole
-            .slices()
-            .map(|slice| {
-                let here =
-                    undecided.attempts.iter().filter(|(id, number, _)| *number == slice.number && !own(id));
-                Seen {
-                    slice: slice.number,
-                    available: slice.available,
-                    undecided: here.map(|(_, _, held)| held.amount).sum(),
-                    full: slice.pending.len() >= MAX_PENDING,
-                }
-            })
-            .collect();
-        self.machine.spend.surveyed(&seen);
-        self.left = whole.available().saturating_sub(self.job.price);
-        Ok(None)
     }
 
     fn redemption(&self, status: RedemptionStatus) -> Result<Redemption, StoreError> {
@@ -370,8 +210,15 @@ impl<'a> Run<'a> {
         match self.desk.store.open_order(&pending).await {
             Ok(Ordered::Open) => {}
             Ok(Ordered::Another(found)) => return self.another(*found).await.map(Some),
-            Ok(Ordered::Not) => {
-                return Ok(Some(Tried::Again("too many orders wait for suppliers".to_owned())));
+            Ok(Ordered::Not) => return Ok(Some(Tried::Again("the attempt was fenced".to_owned()))),
+            // Trying again at once would not help: suppliers must answer first.
+            Ok(Ordered::TooMany) => {
+                self.release().await?;
+                let wish = self.job.wish;
+                let telling =
+                    tellings::failed(&wish.campaign, &wish.brand, "too many orders wait for suppliers");
+                self.desk.store.tell(&telling, self.job.context.now).await;
+                return Err(StoreError::Contention("too many orders wait for suppliers".to_owned()));
             }
             // Nothing was opened for certain.
             Err(error @ StoreError::Contention(_)) => {

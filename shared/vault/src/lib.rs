@@ -11,6 +11,7 @@ pub use kms::{Kms, connect};
 pub use seal::SealKeys;
 
 use domain::budget::ids::{AccountId, BrandId, CardId, CodeId, RedemptionId};
+use domain::cause::Cause;
 use domain::giftcard::card::{Card, Part, PlainCard};
 use domain::giftcard::{Sealed, Source};
 use domain::money::Money;
@@ -78,8 +79,8 @@ impl Vault {
         Ok(Self::new(keys, digests))
     }
 
-    /// The first 128 bits of the HMAC-SHA256 of a text, for one purpose.
-    fn digest(&self, purpose: &str, text: &str) -> Option<String> {
+    /// The HMAC-SHA256 of a text, for one purpose.
+    fn mac(&self, purpose: &str, text: &str) -> Option<[u8; 32]> {
         let key = self.digests.expose_secret();
         // A digest without a key could be made by anyone.
         if key.is_empty() {
@@ -89,7 +90,12 @@ impl Vault {
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
         mac.update(text.as_bytes());
-        Some(hex::encode(mac.finalize().into_bytes().get(..16)?))
+        Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Its first 128 bits.
+    fn digest(&self, purpose: &str, text: &str) -> Option<String> {
+        Some(hex::encode(self.mac(purpose, text)?.get(..16)?))
     }
 
     /// How a card is known again.
@@ -161,15 +167,35 @@ impl Vault {
     pub fn mint_code(&self) -> Option<String> {
         let mut bytes = [0_u8; CODE_LETTERS];
         SystemRandom::new().fill(&mut bytes).ok()?;
-        let mut code = String::with_capacity(CODE_LETTERS + 3);
-        for (at, byte) in bytes.iter().enumerate() {
-            if at > 0 && at % 4 == 0 {
-                code.push('-');
-            }
-            code.push(*LETTERS.get(usize::from(byte % 32))?);
-        }
-        Some(code)
+        spelt(&bytes)
     }
+
+    /// The `n`-th code that a request mints: 80 bits that nobody can tell who lacks the key, and the same whenever it is
+    /// asked for again.
+    pub fn mint_code_for(&self, campaign: &AccountId, cause: &Cause, n: u32) -> Option<String> {
+        let bytes = self.mac(&format!("mint|{campaign}"), &format!("{cause}|{n}"))?;
+        spelt(bytes.get(..CODE_LETTERS)?)
+    }
+}
+
+/// A code of these bytes; each gives five bits.
+fn spelt(bytes: &[u8]) -> Option<String> {
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32));
+    grouped(&bytes.iter().map(letter).collect::<Option<String>>()?)
+}
+
+/// Letters in groups of four.
+fn grouped(letters: &str) -> Option<String> {
+    let groups = letters.as_bytes().chunks(4).map(|group| std::str::from_utf8(group).ok());
+    Some(groups.collect::<Option<Vec<_>>>()?.join("-"))
+}
+
+/// A minted code as it was minted, of one as people write it: in small letters, without dashes, with spaces.
+pub fn as_minted(code: &str) -> Option<String> {
+    let letters: String =
+        code.chars().filter(|c| !matches!(c, '-' | ' ')).map(|c| c.to_ascii_uppercase()).collect();
+    let minted = letters.len() == CODE_LETTERS && letters.chars().all(|letter| LETTERS.contains(&letter));
+    if minted { grouped(&letters) } else { None }
 }
 
 /// The name that a part of a card is sealed under.

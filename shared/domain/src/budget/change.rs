@@ -17,9 +17,11 @@ use crate::text::FreeText;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
-/// How long a process may go on by what it knows of an account; a shared campaign's stop stands on its client's slices
-/// for longer than that.
-pub const STOP_SECONDS: u32 = 3_600;
+/// How long a stop that was lifted stays on its client's slices: longer than any late copy of it is on its way.
+const LIFTED_SECONDS: u32 = 3_600;
+
+/// How long one that holds does: longer than any process lives that was frozen when it held something else in memory.
+const HOLDING_SECONDS: u32 = 7 * 86_400;
 
 /// Open an account.
 #[derive(Clone, Debug)]
@@ -122,16 +124,16 @@ fn exact(amount: Option<Amount>, currency: crate::currency::Currency) -> Result<
 pub struct ChangeAccount {
     /// What people call it.
     pub name: Option<FreeText>,
-    /// Below this, someone is told.
-    pub low_credit_threshold: Option<Amount>,
+    /// Below this, someone is told; or nobody any more.
+    pub low_credit_threshold: Option<Option<Amount>>,
     /// Whether credit may leave it.
     pub status: Option<Status>,
     /// Whose credit a campaign spends.
     pub mode: Option<Mode>,
     /// How many slices it has.
     pub slices: Option<u8>,
-    /// The brands that an agency may use.
-    pub brands: Option<BTreeSet<BrandId>>,
+    /// The brands that an agency may use; or all again.
+    pub brands: Option<Option<BTreeSet<BrandId>>>,
 }
 
 /// What surrounds an account that is to be changed.
@@ -150,8 +152,8 @@ impl ChangeAccount {
         if let Some(name) = &self.name {
             account.name = name.clone();
         }
-        if let Some(threshold) = exact(self.low_credit_threshold, account.currency)? {
-            account.low_credit_threshold = Some(threshold);
+        if let Some(threshold) = self.low_credit_threshold {
+            account.low_credit_threshold = exact(threshold, account.currency)?;
         }
         if self.brands.is_some() && account.kind() != Kind::Agency {
             return Err(Rejection::NoAgency);
@@ -160,7 +162,7 @@ impl ChangeAccount {
             return Err(Rejection::NoCampaign);
         }
         if let Some(brands) = &self.brands {
-            account.brands = Some(brands.clone());
+            account.brands.clone_from(brands);
         }
         if let Some(slices) = self.slices {
             if slices < account.slices || slices > MAX_SLICES {
@@ -191,6 +193,12 @@ impl ChangeAccount {
 pub fn stop_of(campaign: &Account, now: Timestamp) -> Stop {
     let on = campaign.status() != Status::Active || !campaign.is_shared();
     Stop { version: campaign.first.status_version, on, at: now }
+}
+
+/// When a stop may be dropped: every process has learnt of it by then.
+pub fn dropped_at(stop: &Stop) -> Timestamp {
+    let seconds = if stop.on { HOLDING_SECONDS } else { LIFTED_SECONDS };
+    stop.at.plus_seconds(seconds).unwrap_or(stop.at)
 }
 
 /// A slice that is added to an account: it starts empty, with the status and stops of the first.

@@ -133,13 +133,19 @@ impl Store {
             condition = format!("{condition} AND {EMPTY}");
             values.insert(":none".to_owned(), number(0));
         }
+        // What can be taken away again: it is there no more if it is not among the facts.
+        let may_go = ["low_credit_threshold", "brands"];
+        let gone: Vec<&str> = may_go.into_iter().filter(|name| !set.contains_key(*name)).collect();
         let (mut parts, mut names) = (Vec::new(), HashMap::new());
         for (at, (name, value)) in set.into_iter().enumerate() {
             parts.push(format!("#s{at} = :s{at}"));
             names.insert(format!("#s{at}"), name);
             values.insert(format!(":s{at}"), value);
         }
-        let expression = format!("SET {}", parts.join(", "));
+        let mut expression = format!("SET {}", parts.join(", "));
+        if !gone.is_empty() {
+            expression = format!("{expression} REMOVE {}", gone.join(", "));
+        }
         // A plain update, if it is enough: that waits its turn among spends, where a transaction is rejected.
         if !switched && was.slices == account.slices {
             let done = self

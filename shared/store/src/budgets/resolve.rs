@@ -8,7 +8,7 @@ use crate::items::budget;
 use crate::keys;
 use domain::budget::Status;
 use domain::budget::allocate::Whole;
-use domain::budget::change::STOP_SECONDS;
+use domain::budget::change::dropped_at;
 use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::{LIMIT_SECONDS, Verdict, verdict};
 use domain::budget::slice::{Reserved, Slice};
@@ -124,7 +124,7 @@ impl Store {
             until.max(now.plus_seconds(5 * LIMIT_SECONDS).unwrap_or(now))
         });
         // A stop is dropped when every process has learnt of it.
-        let dropped = after.stops.values().filter_map(|stop| stop.at.plus_seconds(STOP_SECONDS)).min();
+        let dropped = after.stops.values().map(dropped_at).min();
         let next = if busy { soon } else { next.into_iter().chain(dropped).min() };
         self.visit_slice(account, &after, next).await?;
         Ok(resolved)

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::items::budget;
 use crate::keys::{self, DueKind};
 use domain::budget::Account;
-use domain::budget::change::{STOP_SECONDS, stop_of};
+use domain::budget::change::{dropped_at, stop_of};
 use domain::budget::ids::AccountId;
 use domain::budget::slice::{Slice, Stop};
 use domain::time::Timestamp;
@@ -81,7 +81,7 @@ impl Store {
         (campaign, stop): (&AccountId, &Stop),
     ) -> Result<Option<Account>, StoreError> {
         let key = keys::slice(account, slice);
-        let until = stop.at.plus_seconds(STOP_SECONDS).unwrap_or(stop.at);
+        let until = dropped_at(stop);
         let item = self
             .until_sent(&key, |update| {
                 update
@@ -112,8 +112,7 @@ impl Store {
         slice: &Slice,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let old = |at: Timestamp| at.plus_seconds(STOP_SECONDS).is_some_and(|until| until <= now);
-        for (campaign, stop) in slice.stops.iter().filter(|(_, stop)| old(stop.at)) {
+        for (campaign, stop) in slice.stops.iter().filter(|(_, stop)| dropped_at(stop) <= now) {
             self.until_sent(&keys::slice(account, slice.number), |update| {
                 update
                     .update_expression("REMOVE stops.#campaign")

@@ -10,7 +10,11 @@ use crate::effort::Effort;
 use crate::error::StoreError;
 use crate::keys::{self, Key};
 use domain::budget::ids::{AccountId, BrandId, CodeId};
+use domain::cause::Cause;
+use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::Registered;
+use domain::ids::RequestId;
+use domain::rejection::Rejection;
 use domain::time::Timestamp;
 
 /// How many codes are registered with one transaction.
@@ -55,6 +59,34 @@ impl Store {
             }
         }
         Ok(known)
+    }
+
+    /// Notes a request that mints codes; true if it was noted before. Another request with the same key is refused.
+    pub async fn note_minting(
+        &self,
+        (campaign, cause): (&AccountId, &Cause),
+        fingerprint: &Fingerprint,
+        request: &RequestId,
+    ) -> Result<bool, StoreError> {
+        let key = keys::minting(campaign, cause);
+        let mut item = Attributes::default().text("fp", fingerprint.as_str()).text("request", request).0;
+        item.extend(key.attributes());
+        let mut effort = Effort::new(self.patience);
+        let found = loop {
+            match self.transact(vec![self.new_put(item.clone())?]).await? {
+                Sent::Done(_) => return Ok(false),
+                Sent::Refused(found) => break found.into_iter().find_map(|(_, item)| item),
+                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(_) | Sent::Unknown(_) => {}
+            }
+        };
+        let found = found.ok_or_else(|| StoreError::Unavailable("what is there was not told".to_owned()))?;
+        let reader = Reader::new(&found, "request that minted codes");
+        if reader.text("fp")? != fingerprint.as_str() {
+            return Err(Rejection::KeyReused.into());
+        }
+        Ok(reader.text("request")? != request.as_str())
     }
 
     /// A registered code.

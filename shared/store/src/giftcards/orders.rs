@@ -23,8 +23,10 @@ pub enum Ordered {
     Open,
     /// The code has come to this already, by another attempt.
     Another(Box<Redemption>),
-    /// The attempt was fenced, or too many wait: it must give back what it has set aside.
+    /// The attempt was fenced: it must give back what it has set aside.
     Not,
+    /// So many orders wait for suppliers that this one may not: likewise.
+    TooMany,
 }
 
 impl Store {
@@ -32,7 +34,7 @@ impl Store {
     pub async fn open_order(&self, wanted: &Redemption) -> Result<Ordered, StoreError> {
         for slice in wanted.takes.keys() {
             if !self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await? {
-                return Ok(Ordered::Not);
+                return Ok(Ordered::TooMany);
             }
         }
         let cause = wanted.id.cause();

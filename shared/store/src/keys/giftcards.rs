@@ -11,6 +11,7 @@
 //! | an order at a supplier | `N#<redemption>` | `O#<attempt>` | |
 //! | what is to be sent | `Q#<redemption>` | `<method>` | |
 //! | registered redemption code | `X#<code>` | `X` | |
+//! | a request that minted codes | `V#<campaign>` | `<cause>` | |
 //! | count of tries | `T#<what>` | `T` | |
 //! | refill of a pool | `J#<pool>` | `<number, 8 digits>` | |
 //! | a refill that is not done | `J#<pool>` | `O#<number, 8 digits>` | |
@@ -19,7 +20,8 @@
 //! **Invariant:** no key holds a code: cards and codes are known by keyed digests.
 
 use super::Key;
-use domain::budget::ids::{AttemptId, BrandId, CardId, CodeId, PoolId, RedemptionId};
+use domain::budget::ids::{AccountId, AttemptId, BrandId, CardId, CodeId, PoolId, RedemptionId};
+use domain::cause::Cause;
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::redemption::Method;
 use domain::ids::RequestId;
@@ -101,6 +103,11 @@ pub fn outbox(redemption: &RedemptionId, method: Method) -> Key {
 /// A registered redemption code.
 pub fn code(code: &CodeId) -> Key {
     Key::new(format!("X#{code}"), "X")
+}
+
+/// A request that minted codes.
+pub fn minting(campaign: &AccountId, cause: &Cause) -> Key {
+    Key::new(format!("V#{campaign}"), cause.as_str())
 }
 
 /// A count of tries.
