@@ -45,6 +45,7 @@ mod budgets_api {
     mod costs;
     mod envelope;
     mod faults;
+    mod gathers;
     mod late_cards;
     mod provision;
     mod races;

@@ -78,12 +78,14 @@ pub(crate) fn counted(whole: &Whole, undecided: &Undecided) -> Counted {
     let used: Money = whole.slices().filter_map(domain::budget::slice::Slice::used).sum();
     let reserved = undecided.total(None);
     let limited = whole.account.kind() != Kind::Platform;
+    let (given, taken) = (undecided.uncounted(Flow::Allocated), undecided.uncounted(Flow::Reclaimed));
+    let spent = used.saturating_sub([reserved, given, taken].into_iter().sum());
     Counted {
         available: whole.available(),
         reserved,
-        allocated: net(whole, Flow::Allocated, Flow::Returned),
-        received: net(whole, Flow::Received, Flow::Reclaimed),
-        spent: if limited { used.saturating_sub(reserved) } else { Money::ZERO },
+        allocated: [net(whole, Flow::Allocated, Flow::Returned), given].into_iter().sum(),
+        received: net(whole, Flow::Received, Flow::Reclaimed).saturating_sub(taken),
+        spent: if limited { spent } else { Money::ZERO },
     }
 }
 

@@ -9,7 +9,6 @@ use crate::run::Run;
 use domain::budget::allocate::Whole;
 use domain::budget::ids::{AttemptId, PoolId};
 use domain::budget::slice::{Flow, MAX_PENDING, Slice};
-use domain::budget::spend::Seen;
 use domain::budget::{Account, Status};
 use domain::giftcard::redemption::RedemptionStatus;
 use domain::money::Money;
@@ -156,20 +155,8 @@ impl Run<'_> {
         };
         let read = read.await;
         let (whole, undecided) = self.or_release(read).await?;
-        let own = |attempt: &AttemptId| *attempt == self.attempt || self.abandoned.contains(attempt);
-        let seen: Vec<Seen> = whole
-            .slices()
-            .map(|slice| {
-                let here =
-                    undecided.attempts.iter().filter(|(id, number, _)| *number == slice.number && !own(id));
-                Seen {
-                    slice: slice.number,
-                    available: slice.available,
-                    undecided: here.map(|(_, _, held)| held.amount).sum(),
-                    full: slice.pending.len() >= MAX_PENDING,
-                }
-            })
-            .collect();
+        let own: Vec<&AttemptId> = self.abandoned.iter().chain([&self.attempt]).collect();
+        let seen = undecided.seen(&whole, &own);
         self.machine.spend.surveyed(&seen);
         self.left = whole.available().saturating_sub(self.job.price);
         Ok(None)

@@ -110,7 +110,7 @@ impl Transfer {
     }
 
     /// May it be, and how much is it?
-    fn check(&self, from: &Whole, to: &Whole) -> Result<Money, Rejection> {
+    pub fn check(&self, from: &Whole, to: &Whole) -> Result<Money, Rejection> {
         let (parent, child) = match self.direction {
             Direction::Down => (&from.account, &to.account),
             Direction::Up | Direction::Closing => (&to.account, &from.account),
@@ -158,6 +158,26 @@ impl Transfer {
         } else {
             takes(from, &self.cause, amount)
         };
+        Ok(self.entries((from, to), takes, attempt, context))
+    }
+
+    /// True if what is to be taken must be set aside first, slice by slice: others spend from all of them meanwhile, and a
+    /// transaction over several would hardly ever find them as they were read.
+    pub fn is_gathered(from: &Whole, decided: &Transferred) -> bool {
+        let account = &from.account;
+        let busy = account.kind().is_spent_from() && account.status() == Status::Active;
+        busy && decided.out.takes.len() > 1
+    }
+
+    /// Both entries of what is taken from these slices.
+    pub fn entries(
+        &self,
+        (from, to): (&Whole, &Whole),
+        takes: BTreeMap<u8, Money>,
+        attempt: &AttemptId,
+        context: &Context,
+    ) -> Transferred {
+        let amount: Money = takes.values().copied().sum();
         let puts = BTreeMap::from([(first_slice(&self.cause, to.account.slices), amount)]);
         let currency = from.account.currency;
         let mirrored = Cause::counterpart("budget", self.from.as_str(), &self.cause);
@@ -195,7 +215,7 @@ impl Transfer {
         let left = Other { account: self.from.clone(), cause: self.cause.clone(), balance_after: out_after };
         let out = BudgetEntry { takes, ..entry(&self.from, out, &self.cause, out_after, arrived) };
         let arrival = BudgetEntry { puts, ..entry(&self.to, arrival, &mirrored, in_after, left) };
-        Ok(Transferred { out: out.sealed(), arrival: arrival.sealed() })
+        Transferred { out: out.sealed(), arrival: arrival.sealed() }
     }
 }
 

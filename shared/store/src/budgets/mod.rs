@@ -9,6 +9,7 @@ mod accounts;
 mod books;
 mod change;
 mod closing;
+mod gather;
 mod history;
 mod keys_of_causes;
 mod known;

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::LIMIT_SECONDS;
-use domain::budget::slice::{MAX_PENDING, MAX_WAITING, Reserved, Slice};
+use domain::budget::slice::{Flow, MAX_PENDING, MAX_WAITING, Reserved, Slice};
 use domain::cause::Cause;
 use domain::money::Money;
 use domain::time::Timestamp;
@@ -170,6 +170,24 @@ impl Store {
             self.take_off(account, slice, attempt, None).await?;
         }
         Ok(())
+    }
+
+    /// Takes a committed attempt of a movement off a slice, and counts it in its flow.
+    pub(super) async fn count_flow(
+        &self,
+        (account, slice): (&AccountId, u8),
+        attempt: &AttemptId,
+        (flow, amount): (Flow, Money),
+    ) -> Result<(), StoreError> {
+        self.until_sent(&keys::slice(account, slice), |update| {
+            named(update, attempt)
+                .update_expression("SET #flow = #flow + :amount REMOVE pending.#attempt")
+                .condition_expression("attribute_exists(pending.#attempt)")
+                .expression_attribute_names("#flow", flow.as_str())
+                .expression_attribute_values(":amount", number(amount))
+        })
+        .await
+        .map(|_| ())
     }
 
     /// A committed attempt is taken off its slices beside this process's next reservations.

@@ -10,8 +10,9 @@ use domain::budget::Status;
 use domain::budget::allocate::Whole;
 use domain::budget::change::dropped_at;
 use domain::budget::ids::{AccountId, AttemptId};
-use domain::budget::key::{LIMIT_SECONDS, Verdict, verdict};
-use domain::budget::slice::{Reserved, Slice};
+use domain::budget::key::{KeyState, LIMIT_SECONDS, Verdict, verdict};
+use domain::budget::slice::{Flow, MAX_PENDING, Reserved, Slice};
+use domain::budget::spend::Seen;
 use domain::cause::Cause;
 use domain::money::Money;
 use domain::time::Timestamp;
@@ -24,12 +25,34 @@ pub struct Undecided {
     pub attempts: Vec<(AttemptId, u8, Reserved)>,
     /// Those of them that a supplier was asked for.
     pub at_suppliers: Vec<AttemptId>,
+    /// What has its entry, of a movement, and is not counted in its slice's flow yet.
+    pub uncounted: Vec<(Flow, Money)>,
 }
 
 impl Undecided {
     /// How much of a slice is undecided.
     pub fn of(&self, slice: u8) -> Money {
         self.attempts.iter().filter(|(_, number, _)| *number == slice).map(|(_, _, held)| held.amount).sum()
+    }
+
+    /// The slices as they were read, without what these attempts of one's own hold.
+    pub fn seen(&self, whole: &Whole, own: &[&AttemptId]) -> Vec<Seen> {
+        let others = |slice: u8| {
+            let here = self.attempts.iter().filter(move |(id, at, _)| *at == slice && !own.contains(&id));
+            here.map(|(_, _, held)| held.amount).sum()
+        };
+        let seen = |slice: &Slice| Seen {
+            slice: slice.number,
+            available: slice.available,
+            undecided: others(slice.number),
+            full: slice.pending.len() >= MAX_PENDING,
+        };
+        whole.slices().map(seen).collect()
+    }
+
+    /// How much of a movement's flow is not counted yet.
+    pub fn uncounted(&self, flow: Flow) -> Money {
+        self.uncounted.iter().filter(|(of, _)| *of == flow).map(|(_, amount)| *amount).sum()
     }
 
     /// How much is undecided in all; of one campaign, if one is named.
@@ -50,6 +73,11 @@ pub struct Resolved {
     pub left: u32,
 }
 
+/// The flow that a committed attempt is counted in when it is taken off; none, of a spend.
+fn flow_of(state: &KeyState) -> Option<Flow> {
+    if let KeyState::Entry(entry) = state { entry.kind.flows().0 } else { None }
+}
+
 impl Store {
     /// Which attempts have no entry; nothing is changed.
     pub async fn undecided(&self, account: &AccountId, whole: &Whole) -> Result<Undecided, StoreError> {
@@ -62,7 +90,9 @@ impl Store {
         let mut undecided = Undecided::default();
         for ((attempt, slice, held), state) in standing.into_iter().zip(states) {
             match verdict(&attempt, held.at, held.at, &state) {
-                Verdict::Settle => {}
+                Verdict::Settle => {
+                    undecided.uncounted.extend(flow_of(&state).map(|flow| (flow, held.amount)));
+                }
                 Verdict::AskSupplier => {
                     undecided.at_suppliers.push(attempt.clone());
                     undecided.attempts.push((attempt, slice, held));
@@ -147,7 +177,12 @@ impl Store {
             }
             match verdict(attempt, held.at, now, &state) {
                 Verdict::Settle => {
-                    self.settle(account, [slice.number], attempt).await?;
+                    match flow_of(&state) {
+                        None => self.settle(account, [slice.number], attempt).await?,
+                        Some(flow) => {
+                            self.count_flow((account, slice.number), attempt, (flow, held.amount)).await?;
+                        }
+                    }
                     resolved.settled += 1;
                 }
                 Verdict::GiveBack => {

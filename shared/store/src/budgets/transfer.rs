@@ -3,7 +3,7 @@
 //! **Invariant:** a cause is served once, whatever becomes of any send: its entry's key is the arbiter.
 //! **Invariant:** after a send of unknown outcome, a refusal is only answered once its attempt is fenced.
 
-use super::write::Sent;
+use super::write::{Refusals, Sent};
 use crate::Store;
 use crate::attr::text;
 use crate::effort::Effort;
@@ -33,12 +33,31 @@ pub struct Moved {
     pub retries: u32,
 }
 
-enum Once {
+/// What became of one try.
+pub(super) enum Once {
     Done(Box<Transferred>),
     Found(Box<BudgetEntry>),
     Again(String),
     Unknown(String),
     Rejected(Rejection),
+}
+
+/// What a send says of a movement.
+pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<Once, StoreError> {
+    Ok(match sent {
+        Sent::Done(_) => Once::Done(Box::new(decided)),
+        Sent::Refused(refused) => {
+            let at_key = refused.iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item.as_ref());
+            match budget_entry::state_of(at_key)? {
+                KeyState::Entry(entry) => Once::Found(entry),
+                KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => {
+                    Once::Again("the state moved".to_owned())
+                }
+            }
+        }
+        Sent::Busy(why) => Once::Again(why),
+        Sent::Unknown(why) => Once::Unknown(why),
+    })
 }
 
 impl Store {
@@ -61,7 +80,7 @@ impl Store {
                 }
                 Ok(Once::Rejected(rejection)) => {
                     // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
-                    let known = self.certain(transfer, &unsure).await;
+                    let known = self.certain(transfer, &unsure, context).await;
                     let known = known
                         .map_err(|error| if unsure.is_empty() { error } else { error.after_effect() })?;
                     if let Some(entry) = known {
@@ -85,7 +104,7 @@ impl Store {
                 if silent {
                     return Err(StoreError::Unavailable(trouble));
                 }
-                return match self.certain(transfer, &unsure).await {
+                return match self.certain(transfer, &unsure, context).await {
                     Ok(Some(entry)) => self.replay(transfer, entry, context, effort.tries()).await,
                     Ok(None) => Err(StoreError::Contention(trouble)),
                     Err(_) => Err(StoreError::Unavailable(trouble)),
@@ -133,39 +152,42 @@ impl Store {
             Ok(decided) => decided,
             Err(rejection) => return Ok(Once::Rejected(rejection)),
         };
-        let (leaving, arriving): (&[&str], &[&str]) = match transfer.direction {
-            Direction::Down => (&["active"], &["active", "paused"]),
-            Direction::Up => (&["active", "paused"], &["active", "paused", "closing"]),
-            Direction::Closing => (&["closing"], &["active", "paused", "closing"]),
+        if Transfer::is_gathered(&from, &decided) {
+            return Box::pin(self.gather_and_move(transfer, (&from, &to), attempt, context)).await;
+        }
+        let leaving: &[&str] = match transfer.direction {
+            Direction::Down => &["active"],
+            Direction::Up => &["active", "paused"],
+            Direction::Closing => &["closing"],
         };
-        let mut writes =
-            vec![self.entry_put(&decided.out)?, self.new_put(budget_entry::to_item(&decided.arrival))?];
-        for (entry, parts, statuses) in
-            [(&decided.out, &decided.out.takes, leaving), (&decided.arrival, &decided.arrival.puts, arriving)]
-        {
-            let (outward, inward) = entry.kind.flows();
-            let Some(flow) = outward.or(inward) else { continue };
-            for (slice, amount) in parts {
-                writes.push(self.flow_update((&entry.account, *slice), (flow, *amount), statuses)?);
-            }
+        let mut writes = self.both_entries(transfer, &decided)?;
+        for (slice, amount) in &decided.out.takes {
+            let Some(flow) = decided.out.kind.flows().0 else { continue };
+            writes.push(self.flow_update((&transfer.from, *slice), (flow, *amount), leaving)?);
         }
-        if transfer.direction == Direction::Down && to.account.kind() == Kind::Campaign {
-            writes.extend(self.isolated_check(&to.account.id, &decided.arrival)?);
+        moved(decided, self.transact(writes).await?)
+    }
+
+    /// The writes of both entries, and of what arrives.
+    pub(super) fn both_entries(
+        &self,
+        transfer: &Transfer,
+        decided: &Transferred,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let arriving: &[&str] = match transfer.direction {
+            Direction::Down => &["active", "paused"],
+            Direction::Up | Direction::Closing => &["active", "paused", "closing"],
+        };
+        let Transferred { out, arrival } = decided;
+        let mut writes = vec![self.entry_put(out)?, self.new_put(budget_entry::to_item(arrival))?];
+        for (slice, amount) in &arrival.puts {
+            let Some(flow) = arrival.kind.flows().1 else { continue };
+            writes.push(self.flow_update((&transfer.to, *slice), (flow, *amount), arriving)?);
         }
-        match self.transact(writes).await? {
-            Sent::Done(_) => Ok(Once::Done(Box::new(decided))),
-            Sent::Refused(refused) => {
-                let at_key = refused.iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item.as_ref());
-                match budget_entry::state_of(at_key)? {
-                    KeyState::Entry(entry) => Ok(Once::Found(entry)),
-                    KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => {
-                        Ok(Once::Again("the state moved".to_owned()))
-                    }
-                }
-            }
-            Sent::Busy(why) => Ok(Once::Again(why)),
-            Sent::Unknown(why) => Ok(Once::Unknown(why)),
+        if transfer.direction == Direction::Down && transfer.to.kind() == Kind::Campaign {
+            writes.extend(self.isolated_check(&transfer.to, arrival)?);
         }
+        Ok(writes)
     }
 
     /// A campaign must spend its own credit at the moment that it is given some: its first slice says so.
@@ -203,12 +225,17 @@ impl Store {
         &self,
         transfer: &Transfer,
         unsure: &[AttemptId],
+        context: &Context,
     ) -> Result<Option<BudgetEntry>, StoreError> {
         let (account, cause) = (transfer.acted_on(), &transfer.cause);
         for attempt in unsure {
             if let KeyState::Entry(entry) = self.fence(account, cause, attempt).await? {
                 return Ok(Some(*entry));
             }
+        }
+        // What they had set aside comes back, now that they are fenced.
+        if !unsure.is_empty() && account.kind().is_spent_from() {
+            Box::pin(self.resolve(account, context.now)).await?;
         }
         // Read so, it is not half of a transaction: a plain read could miss what is just being applied.
         let item =

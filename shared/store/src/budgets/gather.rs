@@ -1,0 +1,155 @@
+//! Taking credit from an account that is being spent from, where no single slice has enough: it is set aside slice by slice,
+//! as for a spend, and moved by one transaction in which none of those slices is.
+//!
+//! **Invariant:** what was set aside is either moved whole, or given back whole; the entry's key is the arbiter, as for a
+//! spend.
+
+use super::reserve::{Reservation, Reserve};
+use super::transfer::{Once, moved};
+use crate::Store;
+use crate::error::StoreError;
+use domain::budget::allocate::{Transfer, Whole};
+use domain::budget::ids::AttemptId;
+use domain::budget::spend::{Spend, Step};
+use domain::context::Context;
+use domain::money::Money;
+use domain::rejection::Rejection;
+use std::collections::BTreeMap;
+
+/// What came of setting credit aside on several slices.
+type Gathered = Result<BTreeMap<u8, Money>, String>;
+
+impl Store {
+    /// One try of a movement: set aside, moved, and taken off the slices.
+    pub(super) async fn gather_and_move(
+        &self,
+        transfer: &Transfer,
+        (from, to): (&Whole, &Whole),
+        attempt: &AttemptId,
+        context: &Context,
+    ) -> Result<Once, StoreError> {
+        let what = Reservation {
+            account: transfer.from.clone(),
+            campaign: transfer.from.clone(),
+            cause: transfer.cause.clone(),
+            attempt: attempt.clone(),
+            at: context.now,
+        };
+        let amount = match transfer.check(from, to) {
+            Ok(amount) => transfer.amount.map(|_| amount),
+            Err(rejection) => return Ok(Once::Rejected(rejection)),
+        };
+        let held = match self.gather(&what, from, amount).await? {
+            Ok(held) => held,
+            Err(why) => return Ok(Once::Again(why)),
+        };
+        let decided = transfer.entries((from, to), held.clone(), attempt, context);
+        let flow = decided.out.kind.flows().0;
+        let once = moved(decided.clone(), self.transact(self.both_entries(transfer, &decided)?).await?)?;
+        match &once {
+            // It is moved: what follows is made up for by whoever resolves the slices.
+            Once::Done(_) => {
+                for (slice, amount) in held {
+                    let Some(flow) = flow else { continue };
+                    let counted = self.count_flow((&transfer.from, slice), attempt, (flow, amount)).await;
+                    if let Err(error) = counted {
+                        tracing::warn!(%error, "a movement is counted in its flow another time");
+                    }
+                }
+            }
+            // Nothing was moved for certain.
+            Once::Found(_) | Once::Again(_) | Once::Rejected(_) => {
+                self.give_back(&transfer.from, &held, attempt).await?;
+            }
+            // It stays set aside until its attempt is fenced, or its entry found.
+            Once::Unknown(_) => {}
+        }
+        Ok(once)
+    }
+
+    /// Sets an amount aside on as many slices as it takes; if none is said, whatever each of them has.
+    async fn gather(
+        &self,
+        what: &Reservation,
+        from: &Whole,
+        amount: Option<Money>,
+    ) -> Result<Gathered, StoreError> {
+        let mut held = BTreeMap::new();
+        let gathered = match amount {
+            Some(amount) => self.gather_amount(what, from, amount, &mut held).await,
+            None => self.gather_all(what, from, &mut held).await,
+        };
+        match gathered {
+            Ok(Ok(())) => Ok(Ok(held)),
+            Ok(Err(why)) => {
+                self.give_back(&what.account, &held, &what.attempt).await?;
+                Ok(Err(why))
+            }
+            Err(error) => {
+                self.give_back(&what.account, &held, &what.attempt).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn gather_all(
+        &self,
+        what: &Reservation,
+        from: &Whole,
+        held: &mut BTreeMap<u8, Money>,
+    ) -> Result<Result<(), String>, StoreError> {
+        for slice in from.slices().filter(|slice| !slice.available.is_zero()) {
+            match self.reserve(what, slice.number, slice.available).await? {
+                Reserve::Held(_) => {
+                    held.insert(slice.number, slice.available);
+                }
+                // Someone has spent from it since it was read: it is what is left of it that is no longer all.
+                Reserve::Short => {}
+                stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
+                    return Ok(Err(trouble(stuck)));
+                }
+            }
+        }
+        Ok(if held.is_empty() { Err("others are spending all of it".to_owned()) } else { Ok(()) })
+    }
+
+    async fn gather_amount(
+        &self,
+        what: &Reservation,
+        from: &Whole,
+        amount: Money,
+        held: &mut BTreeMap<u8, Money>,
+    ) -> Result<Result<(), String>, StoreError> {
+        let mut spend = Spend::new(amount, &what.cause, from.account.slices);
+        loop {
+            match spend.next().clone() {
+                Step::Reserve { slice, amount } => match self.reserve(what, slice, amount).await? {
+                    Reserve::Held(_) => {
+                        spend.reserved(slice, amount);
+                        held.clone_from(spend.held());
+                    }
+                    Reserve::Short => spend.refused(),
+                    stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
+                        return Ok(Err(trouble(stuck)));
+                    }
+                },
+                Step::Survey => {
+                    let whole = self.whole_account(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+                    let undecided = self.undecided(&what.account, &whole).await?;
+                    spend.surveyed(&undecided.seen(&whole, &[&what.attempt]));
+                }
+                Step::Covered => return Ok(Ok(())),
+                Step::Wait | Step::Short { .. } => return Ok(Err("others are spending from it".to_owned())),
+            }
+        }
+    }
+}
+
+/// Why credit was not set aside; where that is not known, its attempt is never moved.
+fn trouble(reserve: Reserve) -> String {
+    match reserve {
+        Reserve::Stopped => "it is being stopped".to_owned(),
+        Reserve::Busy(why) | Reserve::Unknown(why) => why,
+        Reserve::Held(_) | Reserve::Short => "the state moved".to_owned(),
+    }
+}
