@@ -5,7 +5,7 @@
 //! | account, with its first slice | `A#b:<account>` | `A` | `due` while attempts stand on it, or a status is being copied |
 //! | another slice | `A#b:<account>#<n>` | `A` | `due` likewise |
 //! | entry, or what keeps attempts from one | `E#b:<account>`; of clients and campaigns `…#<shard>` | `<cause>` | `by_account` by instant |
-//! | a note of what a shared campaign had spent up to an instant | `Y#<account>` | `Y` | |
+//! | a note of what a shared campaign had spent up to an instant | `B#<account>` | `B` | |
 //! | a child in its parent's list | `L#c:<parent>` | `<instant>#<account>` | |
 //!
 //! **Invariant:** where an entry stands is a function of account and cause alone, so every attempt of a cause meets there.
@@ -68,7 +68,7 @@ pub fn budget_history(entry: &BudgetEntry) -> String {
 
 /// A note of what a campaign had spent of its client's credit.
 pub fn spent_note(campaign: &AccountId) -> Key {
-    Key::new(format!("Y#{campaign}"), "Y")
+    Key::new(format!("B#{campaign}"), "B")
 }
 
 /// The list of an account's children.
