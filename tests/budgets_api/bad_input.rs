@@ -15,7 +15,7 @@ async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
         let answer = world.post(&admin(), "/api/credit/allocate", &allocate(amount)).await;
         assert_eq!(answer.expect_problem(400, "invalid_request").offending(), ["/amount"], "{amount}");
     }
-    let cases: [(&str, &str, &[&str]); 9] = [
+    let cases: [(&str, &str, &[&str]); 10] = [
         (
             "/api/credit/accounts",
             r#"{"kind":"platform","parent_id":"x","name":""}"#,
@@ -25,6 +25,11 @@ async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
             "/api/credit/accounts",
             r#"{"kind":"client","parent_id":"platform","name":"n","balance":5}"#,
             &["/balance"],
+        ),
+        (
+            "/api/credit/accounts",
+            r#"{"kind":"agency","parent_id":"platform","name":"","low_credit_threshold":"1.001"}"#,
+            &["/name", "/low_credit_threshold"],
         ),
         ("/api/credit/accounts", r#"{"kind":"client","parent_id":"platform","name":"n"}"#, &["/parent_id"]),
         (

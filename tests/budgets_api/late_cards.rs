@@ -289,3 +289,48 @@ async fn a_shared_campaigns_threshold_looks_at_its_clients_credit_and_can_be_tak
     agency.provision("CODE-2").await.expect(201);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn what_waits_for_a_supplier_is_nothing_to_wait_for() {
+    let agency = agency("25", 0, RELOADLY).await;
+    let world = agency.world();
+    let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
+    let body = format!(r#"{{"count":1,"brand_id":"{}","denomination":25}}"#, agency.brand);
+    let code = world.post(&admin(), &codes, &body).await.expect(201).text("/codes/0");
+    agency.shop.fakes.supply("reloadly", Switch::Slow);
+    agency.provision("SLOW").await.expect(202);
+    world.faults.take_log();
+    let short = agency.provision("NEXT").await.expect_problem(402, "insufficient_funds");
+    assert_eq!(short.raw("available"), "0.00");
+    let take = format!(r#"{{"account_id":"{}","amount":25}}"#, agency.campaign);
+    world.post(&admin(), "/api/credit/reclaim", &take).await.expect_problem(402, "insufficient_funds");
+    let redeem = json!({"redemption_code": code}).to_string();
+    let request =
+        tests::world::request(http::Method::POST, "/api/gift-cards/redeem", &redeem, Default::default());
+    world.send(None, request).await.expect_problem(404, "code_not_found");
+    let asked = world.faults.take_log().len();
+    assert!(asked < 60, "nobody tries again and again: {asked}");
+    let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
+    assert!(alerts.body.contains("budget_depleted"), "{}", alerts.body);
+    agency.shop.fakes.supply("reloadly", Switch::Rejects);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_refills_late_card_that_is_not_shown_yet_is_told_of_again() {
+    let agency = agency("100", 0, RELOADLY).await;
+    let (world, fakes) = (agency.world(), &agency.shop.fakes);
+    a_pool(world, &agency.brand, "buffer").await;
+    fakes.supply("reloadly", Switch::LateDelivery);
+    monitor(&agency).await;
+    let refused = fakes.issued("reloadly");
+    fakes.supply("reloadly", Switch::Withheld);
+    agency.webhook("reloadly", &refused[0], false).await.expect_problem(503, "unavailable");
+    fakes.supply("reloadly", Switch::Well);
+    for _ in 0..2 {
+        agency.webhook("reloadly", &refused[0], false).await.expect(200);
+    }
+    let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
+    assert_eq!(inventory.field("/buffer/available"), 1);
+    world.prove().await;
+}

@@ -197,51 +197,120 @@ async fn few_spends_among_many_of_others_are_found_page_by_page() {
 
 #[tokio::test]
 async fn after_a_lost_reply_nobody_says_that_nothing_was_applied() {
-    for what in ["allocate", "open", "change"] {
+    for what in ["allocate", "open", "rename", "pause"] {
         let agency = impatient("", 0, r#""budget_mode":"isolated""#).await;
         let world = agency.world();
-        let write = if what == "change" { "UpdateItem" } else { "TransactWriteItems" };
-        let read = if what == "change" { "GetItem" } else { "TransactGetItems" };
-        // Applied, the reply is lost; then the table throttles whoever asks what became of it.
-        world.faults.plan(write, 1, Fault::LostReply);
-        let throttled = move |times| (times, Fault::exception("ThrottlingException"));
-        let (path, body) = match what {
+        let account = format!("/api/credit/accounts/{}", agency.campaign);
+        let allocate =
+            format!(r#"{{"from_account_id":"platform","to_account_id":"{}","amount":70}}"#, agency.agency);
+        // What is lost or goes well, how many reads go well, and which; then the table throttles whoever asks what came of it.
+        let (path, body, lost, (reads, read)) = match what {
             "allocate" => (
-                "/api/credit/allocate".to_owned(),
-                format!(
-                    r#"{{"from_account_id":"platform","to_account_id":"{}","amount":70}}"#,
-                    agency.agency
-                ),
+                "/api/credit/allocate",
+                allocate.as_str(),
+                Some("TransactWriteItems"),
+                (0, "TransactGetItems"),
             ),
             "open" => (
-                "/api/credit/accounts".to_owned(),
-                r#"{"kind":"agency","parent_id":"platform","name":"Second"}"#.to_owned(),
+                "/api/credit/accounts",
+                r#"{"kind":"agency","parent_id":"platform","name":"Second"}"#,
+                Some("TransactWriteItems"),
+                (1, "TransactGetItems"),
             ),
-            _ => (format!("/api/credit/accounts/{}", agency.campaign), r#"{"name":"Renamed"}"#.to_owned()),
+            "rename" => (account.as_str(), r#"{"name":"Renamed"}"#, Some("UpdateItem"), (2, "GetItem")),
+            _ => (account.as_str(), r#"{"status":"paused"}"#, None, (2, "GetItem")),
         };
-        let passed = if what == "allocate" { 0 } else { 1 };
-        let reads = if what == "change" { 2 } else { passed };
+        if let Some(lost) = lost {
+            world.faults.plan(lost, 1, Fault::LostReply);
+        }
         if reads > 0 {
             world.faults.plan(read, reads, Fault::Rewrite(Arc::new(|body| body)));
         }
-        let (times, fault) = throttled(u64::MAX);
-        world.faults.plan(read, times, fault);
-        let answer = if what == "change" {
-            world.patch(&admin(), &path, &body).await
-        } else {
-            world.post_keyed(&admin(), "once", &path, &body).await
+        world.faults.always(read, Fault::exception("ThrottlingException"));
+        let is_new = lost == Some("TransactWriteItems");
+        let ask = async || {
+            if is_new {
+                world.post_keyed(&admin(), "once", path, body).await
+            } else {
+                world.patch(&admin(), path, body).await
+            }
         };
-        answer.expect_problem(503, "unavailable");
+        ask().await.expect_problem(503, "unavailable");
         world.faults.clear();
-        let again = if what == "change" {
-            world.patch(&admin(), &path, &body).await.expect(200)
-        } else {
-            world.post_keyed(&admin(), "once", &path, &body).await.expect(201)
-        };
-        assert!(what == "change" || again.is_replay(), "{what}: {}", again.body);
+        let again = ask().await.expect(if is_new { 201 } else { 200 });
+        assert!(!is_new || again.is_replay(), "{what}: {}", again.body);
         if what == "allocate" {
             assert_eq!(agency.stands(&agency.agency).await, ["70.00", "0.00", "0.00"]);
         }
         world.prove().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
+    let agency = Agency::with(
+        "",
+        12,
+        (r#""budget_mode":"isolated","slices":16,"low_credit_threshold":40"#, ""),
+        Patience::default(),
+    )
+    .await;
+    let world = agency.world();
+    allocate(world, "platform", &agency.agency, "300").await;
+    allocate(world, &agency.agency, &agency.client, "300").await;
+    for n in 0..30 {
+        let (from, to) = (&agency.client, &agency.campaign);
+        let body = format!(r#"{{"from_account_id":"{from}","to_account_id":"{to}","amount":10}}"#);
+        world.post_keyed(&admin(), &format!("part-{n}"), "/api/credit/allocate", &body).await.expect(201);
+    }
+    for n in 1..=9 {
+        world.clock.advance(Duration::from_secs(1));
+        let issued = agency.provision(&format!("CODE-{n}")).await.expect(201);
+        assert_eq!(issued.raw("credit_remaining"), format!("{}.00", 300 - 25 * n));
+        let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
+        assert_eq!(alerts.field("/total"), 0, "{}", alerts.body);
+    }
+    let path = format!("/api/credit/accounts/{}/transactions?limit=1", agency.campaign);
+    let last = world.get(&admin(), &path).await.expect(200);
+    assert_eq!(last.raw("balance_after").as_str(), "75.00", "{}", last.body);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_behind_makes_way_for_who_comes_again_without_a_monitor() {
+    let agency = Arc::new(Agency::new("25", 3).await);
+    let world = agency.world();
+    let cut_short = async |code: &'static str| {
+        let arrived = Arc::new(Notify::new());
+        world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
+        let machine = agency.clone();
+        let process = tokio::spawn(async move { machine.provision(code).await });
+        arrived.notified().await;
+        process.abort();
+        assert!(process.await.unwrap_err().is_cancelled());
+        assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
+    };
+    cut_short("CODE-1").await;
+    world.clock.advance(Duration::from_secs(3));
+    // The same code: nobody else is at it any more.
+    assert!(!agency.provision("CODE-1").await.expect(201).is_replay());
+    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn what_has_had_its_time_makes_way_for_any_other() {
+    let agency = Arc::new(Agency::new("25", 3).await);
+    let world = agency.world();
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
+    let machine = agency.clone();
+    let process = tokio::spawn(async move { machine.provision("CODE-1").await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    world.clock.advance(Duration::from_secs(60));
+    agency.provision("CODE-2").await.expect(201);
+    agency.provision("CODE-1").await.expect_problem(402, "insufficient_funds");
+    world.prove().await;
 }

@@ -51,6 +51,12 @@ fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
             }
         }
     }
+    let schemas = &document["components"]["schemas"];
+    let required = |schema: &str, member: &str| {
+        schemas[schema]["required"].as_array().unwrap().iter().any(|name| name == member)
+    };
+    assert!(required("BudgetAccount", "available") && !required("BudgetAccount", "issued"));
+    assert!(required("RedemptionBody", "amount_charged") && !required("RedemptionBody", "cost_basis"));
     assert_eq!(
         document["security"],
         json!([{"bearer": []}]),

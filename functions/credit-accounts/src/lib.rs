@@ -38,7 +38,7 @@ pub fn router(app: App) -> Router {
 #[utoipa::path(post, path = "/api/credit/accounts", tag = "budgets",
     request_body = wire::OpenAccountRequest, responses((status = 201, body = views::BudgetAccount)))]
 pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::open(&ask)?;
+    let command = wire::open(&ask, app.policy.currency())?;
     permit_any(&ask, Action::Open(command.kind))?;
     let parent = permitted(&app, &ask, &command.parent, Action::Open(command.kind)).await?;
     if command.brands.is_some() {
@@ -58,7 +58,7 @@ pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, P
     request_body = wire::ChangeAccountRequest, responses((status = 200, body = views::BudgetAccount)))]
 pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let id = ask.path("account_id", AccountId::parse)?;
-    let command = wire::change(&ask)?;
+    let command = wire::change(&ask, app.policy.currency())?;
     let account = permitted(&app, &ask, &id, Action::Change).await?;
     if command.brands.is_some() {
         check(&ask, Action::GrantBrands, &account)?;

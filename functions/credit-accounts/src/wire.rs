@@ -6,6 +6,8 @@ use domain::budget::change::{ChangeAccount, OpenAccount};
 use domain::budget::ids::{AccountId, BrandId};
 use domain::budget::{Kind, Mode, Status};
 use domain::cause::{Cause, Operation};
+use domain::currency::Currency;
+use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::text::FreeText;
 use edge::json::amount_schema;
@@ -78,12 +80,21 @@ fn wished(text: &str) -> Result<Status, ParseError> {
 
 const SLICES: &str = "must be a whole number from 1 to 64";
 
-pub(crate) fn open(ask: &Ask) -> Result<OpenAccount, Problem> {
+/// An amount that the one currency of budgets can hold.
+fn threshold(currency: Currency) -> impl Fn(json::Raw<'_>) -> Result<Amount, ParseError> {
+    move |raw| {
+        let amount = json::amount(raw)?;
+        let exact = amount.in_currency(currency).is_some();
+        if exact { Ok(amount) } else { Err(ParseError("has more digits than the currency")) }
+    }
+}
+
+pub(crate) fn open(ask: &Ask, currency: Currency) -> Result<OpenAccount, Problem> {
     let mut fields = ask.fields()?;
     let kind = fields.required("kind", json::of(Kind::parse));
     let parent = fields.required("parent_id", json::of(AccountId::parse));
     let name = fields.required("name", json::of(name));
-    let low_credit_threshold = fields.optional("low_credit_threshold", json::amount);
+    let low_credit_threshold = fields.optional("low_credit_threshold", threshold(currency));
     let mode = fields.optional("budget_mode", json::of(Mode::parse));
     let slices = fields.optional("slices", json::whole(1, 64, SLICES));
     let brands = fields.optional("brands", json::list(json::of(BrandId::parse)));
@@ -111,11 +122,11 @@ pub(crate) fn open(ask: &Ask) -> Result<OpenAccount, Problem> {
     })
 }
 
-pub(crate) fn change(ask: &Ask) -> Result<ChangeAccount, Problem> {
+pub(crate) fn change(ask: &Ask, currency: Currency) -> Result<ChangeAccount, Problem> {
     let mut fields = ask.fields()?;
     let change = ChangeAccount {
         name: fields.optional("name", json::of(name)),
-        low_credit_threshold: fields.nullable("low_credit_threshold", json::amount),
+        low_credit_threshold: fields.nullable("low_credit_threshold", threshold(currency)),
         status: fields.optional("status", json::of(wished)),
         mode: fields.optional("budget_mode", json::of(Mode::parse)),
         slices: fields

@@ -162,6 +162,9 @@ pub enum Rejection {
     /// The supplier has said no.
     #[error("the supplier rejected the order")]
     SupplierRejected,
+    /// So many orders wait for suppliers that no other may.
+    #[error("too many orders wait for suppliers; nothing was applied, try again when some are resolved")]
+    SuppliersBusy,
     /// The stored state contradicts itself; nothing is done until someone has looked.
     #[error("the stored state is inconsistent: {0}")]
     Inconsistent(&'static str),

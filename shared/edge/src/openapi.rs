@@ -132,13 +132,22 @@ fn problem(status: &str, description: &str) -> Response {
     response.build()
 }
 
-/// What we answer always has all its fields, null or not.
+/// Members that are left out where they mean nothing, or are not for the caller.
+const LEFT_OUT: [(&str, &str); 4] = [
+    ("BudgetAccount", "issued"),
+    ("BudgetAccount", "estimated_redemptions_remaining"),
+    ("RedemptionBody", "cost_basis"),
+    ("RedemptionBody", "profit"),
+];
+
+/// What we answer has all its other fields, null or not.
 fn answers_are_whole(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     for (name, schema) in schemas {
         if let (false, RefOr::T(Schema::Object(object))) =
             (name.ends_with("Request") || name == "Problem", schema)
         {
-            object.required = object.properties.keys().cloned().collect();
+            let left_out = |property: &String| LEFT_OUT.contains(&(name.as_str(), property.as_str()));
+            object.required = object.properties.keys().filter(|name| !left_out(name)).cloned().collect();
         }
     }
 }

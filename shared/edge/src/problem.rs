@@ -294,6 +294,9 @@ impl From<Rejection> for Problem {
             Rejection::AccountNotEmpty => conflict("account_not_empty"),
             Rejection::OutOfStock => conflict("out_of_stock"),
             Rejection::SupplierRejected => conflict("supplier_rejected"),
+            Rejection::SuppliersBusy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "contention", detail).retry(60)
+            }
             Rejection::InsufficientFunds { available, required, currency }
             | Rejection::BudgetShort { available, required, currency } => Self {
                 shortfall: Some(Shortfall { available, required, currency }),

@@ -9,6 +9,7 @@ use crate::run::Run;
 use domain::budget::allocate::Whole;
 use domain::budget::ids::{AttemptId, PoolId};
 use domain::budget::slice::{Flow, MAX_PENDING, Slice};
+use domain::budget::spend::Step;
 use domain::budget::{Account, Status};
 use domain::giftcard::redemption::RedemptionStatus;
 use domain::money::Money;
@@ -28,14 +29,7 @@ impl Run<'_> {
         pool: Option<&PoolId>,
         effort: &mut Effort,
     ) -> Result<Option<Tried>, StoreError> {
-        let (store, job) = (&self.desk.store, self.job);
-        let what = Reservation {
-            account: job.charged.clone(),
-            campaign: job.campaign.id.clone(),
-            cause: job.cause.clone(),
-            attempt: self.attempt.clone(),
-            at: job.context.now,
-        };
+        let (store, job, what) = (&self.desk.store, self.job, self.reservation());
         let first = !self.looked;
         self.looked = true;
         let look = async {
@@ -57,7 +51,10 @@ impl Run<'_> {
         match self.or_release(reserved).await? {
             Reserve::Held(left) => {
                 self.machine.spend.reserved(slice, amount);
-                self.left = left;
+                // Once every slice was read, that tells better what is left of all.
+                if self.left.is_none() {
+                    self.on_slice = left;
+                }
             }
             Reserve::Short => self.machine.spend.refused(),
             Reserve::Stopped => {
@@ -82,13 +79,22 @@ impl Run<'_> {
             return Ok(Some(Tried::Done(Box::new(answer))));
         }
         if first {
-            let elsewhere = self.or_release(elsewhere).await?;
-            self.left = [self.left, elsewhere].into_iter().sum();
+            self.elsewhere = self.or_release(elsewhere).await?;
         }
         if let (Some(pool), Some(found)) = (pool, self.or_release(looked).await?) {
             self.machine.found(pool, found);
         }
         Ok(None)
+    }
+
+    fn reservation(&self) -> Reservation {
+        Reservation {
+            account: self.job.charged.clone(),
+            campaign: self.job.campaign.id.clone(),
+            cause: self.job.cause.clone(),
+            attempt: self.attempt.clone(),
+            at: self.job.context.now,
+        }
     }
 
     /// The attempt is never committed: what it is known to hold is given back, the rest is found by whoever resolves.
@@ -157,8 +163,12 @@ impl Run<'_> {
         let (whole, undecided) = self.or_release(read).await?;
         let own: Vec<&AttemptId> = self.abandoned.iter().chain([&self.attempt]).collect();
         let seen = undecided.seen(&whole, &own);
+        self.left = Some(whole.available().saturating_sub(self.machine.spend.missing()));
         self.machine.spend.surveyed(&seen);
-        self.left = whole.available().saturating_sub(self.job.price);
+        if *self.machine.spend.next() == Step::Wait {
+            let made = store.make_way(account, &whole, (&self.job.cause, &own), self.job.context.now).await;
+            self.or_release(made).await?;
+        }
         Ok(None)
     }
 }

@@ -320,6 +320,7 @@ impl Desk {
             Rejection::BrandNotAllowed,
             Rejection::OutOfStock,
             Rejection::SupplierRejected,
+            Rejection::SuppliersBusy,
         ];
         let telling = if let Rejection::BudgetShort { available, currency, .. } = rejection {
             tellings::depleted(&wish.campaign, *available, *currency)

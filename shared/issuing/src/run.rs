@@ -3,9 +3,9 @@
 //! **Invariant:** only this try commits its attempt; what it has set aside is committed, handed to an order, or given
 //! back, unless the outcome of a commit is unknown.
 
+use crate::Desk;
 use crate::orders::asking;
 use crate::provision::{Issued, Job, Tried, entry_of};
-use crate::{Desk, tellings};
 use domain::budget::Account;
 use domain::budget::ids::AttemptId;
 use domain::budget::spend;
@@ -23,8 +23,11 @@ pub(crate) struct Run<'a> {
     pub(crate) charged: &'a Account,
     pub(crate) machine: Provision,
     pub(crate) attempt: AttemptId,
-    /// What the budget has left, as far as was seen.
-    pub(crate) left: Money,
+    /// What the slice has left that credit was set aside on first, and what others had beside it.
+    pub(crate) on_slice: Money,
+    pub(crate) elsewhere: Money,
+    /// What all have left, if all were read.
+    pub(crate) left: Option<Money>,
     /// Attempts of ours that may stand on a slice and are never committed.
     pub(crate) abandoned: Vec<AttemptId>,
     /// True if it was looked whether the code has come to something before.
@@ -41,8 +44,20 @@ impl<'a> Run<'a> {
         tries: u32,
     ) -> Self {
         let attempt = desk.store.attempt(job.context);
-        let (left, abandoned) = (Money::ZERO, vec![]);
-        Self { desk, job, charged, machine, attempt, left, abandoned, looked: false, tries }
+        let (on_slice, elsewhere, left, abandoned) = (Money::ZERO, Money::ZERO, None, vec![]);
+        Self {
+            desk,
+            job,
+            charged,
+            machine,
+            attempt,
+            on_slice,
+            elsewhere,
+            left,
+            abandoned,
+            looked: false,
+            tries,
+        }
     }
 
     /// Takes step after step until it is done, refused, or must be tried again with nothing set aside.
@@ -121,7 +136,7 @@ impl<'a> Run<'a> {
             source: None,
             cost: None,
             amount: job.price,
-            credit_remaining: self.left,
+            credit_remaining: self.left.unwrap_or_else(|| [self.on_slice, self.elsewhere].into_iter().sum()),
             recipient: wish.recipient.clone(),
             delivery,
             card: None,
@@ -212,14 +227,7 @@ impl<'a> Run<'a> {
             Ok(Ordered::Another(found)) => return self.another(*found).await.map(Some),
             Ok(Ordered::Not) => return Ok(Some(Tried::Again("the attempt was fenced".to_owned()))),
             // Trying again at once would not help: suppliers must answer first.
-            Ok(Ordered::TooMany) => {
-                self.release().await?;
-                let wish = self.job.wish;
-                let telling =
-                    tellings::failed(&wish.campaign, &wish.brand, "too many orders wait for suppliers");
-                self.desk.store.tell(&telling, self.job.context.now).await;
-                return Err(StoreError::Contention("too many orders wait for suppliers".to_owned()));
-            }
+            Ok(Ordered::TooMany) => return Ok(Some(Tried::Rejected(Rejection::SuppliersBusy))),
             // Nothing was opened for certain.
             Err(error @ StoreError::Contention(_)) => {
                 self.release().await?;

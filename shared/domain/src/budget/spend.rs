@@ -90,7 +90,8 @@ impl Spend {
         std::mem::take(&mut self.held)
     }
 
-    fn missing(&self) -> Money {
+    /// What is still to be set aside.
+    pub fn missing(&self) -> Money {
         self.amount.saturating_sub(self.held.values().copied().sum())
     }
 

@@ -18,6 +18,9 @@ use domain::money::Money;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
+/// After so long, a request whose code is handed in again is not under way any more, or may begin anew.
+const LEFT_BEHIND_SECONDS: u32 = 2;
+
 /// What still stands on slices after they were resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undecided {
@@ -35,10 +38,18 @@ impl Undecided {
         self.attempts.iter().filter(|(_, number, _)| *number == slice).map(|(_, _, held)| held.amount).sum()
     }
 
-    /// The slices as they were read, without what these attempts of one's own hold.
+    /// What may come free soon: what is undecided and waits for no supplier.
+    pub fn soon(&self) -> Money {
+        let soon = self.attempts.iter().filter(|(id, ..)| !self.at_suppliers.contains(id));
+        soon.map(|(_, _, held)| held.amount).sum()
+    }
+
+    /// The slices as they were read, without what these attempts of one's own hold, and what waits for suppliers: that
+    /// will not come free for whoever waits.
     pub fn seen(&self, whole: &Whole, own: &[&AttemptId]) -> Vec<Seen> {
         let others = |slice: u8| {
-            let here = self.attempts.iter().filter(move |(id, at, _)| *at == slice && !own.contains(&id));
+            let not = |id: &AttemptId| own.contains(&id) || self.at_suppliers.contains(id);
+            let here = self.attempts.iter().filter(move |(id, at, _)| *at == slice && !not(id));
             here.map(|(_, _, held)| held.amount).sum()
         };
         let seen = |slice: &Slice| Seen {
@@ -175,24 +186,59 @@ impl Store {
             if verdict(attempt, held.at, now, &state) == Verdict::Fence {
                 state = self.fence(account, &held.cause, attempt).await?;
             }
-            match verdict(attempt, held.at, now, &state) {
-                Verdict::Settle => {
-                    match flow_of(&state) {
-                        None => self.settle(account, [slice.number], attempt).await?,
-                        Some(flow) => {
-                            self.count_flow((account, slice.number), attempt, (flow, held.amount)).await?;
-                        }
-                    }
-                    resolved.settled += 1;
-                }
-                Verdict::GiveBack => {
-                    let held = BTreeMap::from([(slice.number, held.amount)]);
-                    self.give_back(account, &held, attempt).await?;
-                    resolved.given_back += 1;
-                }
+            let judged = verdict(attempt, held.at, now, &state);
+            self.carry_out(judged, (account, slice.number), (attempt, held), &state).await?;
+            match judged {
+                Verdict::Settle => resolved.settled += 1,
+                Verdict::GiveBack => resolved.given_back += 1,
                 Verdict::AskSupplier | Verdict::Fence | Verdict::Leave => resolved.left += 1,
             }
         }
         Ok(resolved)
+    }
+
+    /// Takes an attempt off its slice, if that is what was judged.
+    async fn carry_out(
+        &self,
+        judged: Verdict,
+        (account, slice): (&AccountId, u8),
+        (attempt, held): (&AttemptId, &Reserved),
+        state: &KeyState,
+    ) -> Result<(), StoreError> {
+        match (judged, flow_of(state)) {
+            (Verdict::Settle, None) => self.settle(account, [slice], attempt).await,
+            (Verdict::Settle, Some(flow)) => {
+                self.count_flow((account, slice), attempt, (flow, held.amount)).await
+            }
+            (Verdict::GiveBack, _) => {
+                self.give_back(account, &BTreeMap::from([(slice, held.amount)]), attempt).await
+            }
+            (Verdict::AskSupplier | Verdict::Fence | Verdict::Leave, _) => Ok(()),
+        }
+    }
+
+    /// Makes way for a request that is short of credit, without waiting for a scheduled look: what has had its time is
+    /// fenced and given back, and what an earlier request for the same cause left behind, if that is not under way any more.
+    pub async fn make_way(
+        &self,
+        account: &AccountId,
+        whole: &Whole,
+        (cause, own): (&Cause, &[&AttemptId]),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let late = |held: &Reserved, seconds| held.at.plus_seconds(seconds).is_some_and(|until| now >= until);
+        for slice in whole.slices() {
+            let left = slice.pending.iter().filter(|(id, held)| {
+                held.cause == *cause && !own.contains(id) && late(held, LEFT_BEHIND_SECONDS)
+            });
+            for (attempt, held) in left {
+                let state = self.fence(account, cause, attempt).await?;
+                let judged = verdict(attempt, held.at, now, &state);
+                self.carry_out(judged, (account, slice.number), (attempt, held), &state).await?;
+            }
+        }
+        let late =
+            whole.slices().filter(|slice| slice.pending.values().any(|held| late(held, LIMIT_SECONDS)));
+        self.resolve_slices(account, late, now).await
     }
 }

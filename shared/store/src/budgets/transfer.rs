@@ -260,7 +260,7 @@ impl Store {
         }
         self.resolve(&transfer.from, context.now).await?;
         let Some(whole) = self.whole_account(&transfer.from).await? else { return Ok(false) };
-        let undecided = self.undecided(&transfer.from, &whole).await?.total(None);
+        let undecided = self.undecided(&transfer.from, &whole).await?.soon();
         let reach: domain::money::Money = [whole.available(), undecided].into_iter().sum();
         Ok(whole.account.status() != Status::Closed && !required.is_zero() && reach >= *required)
     }
