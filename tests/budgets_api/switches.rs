@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 use store::Patience;
-use tests::agency::{allocate, open};
+use tests::agency::{allocate, issuer, open};
 use tests::{Agency, Answer, Fault, World, admin};
 use tokio::sync::Notify;
 
@@ -77,27 +77,32 @@ async fn a_mode_and_slices_whose_reply_is_lost_are_changed_once_and_strand_nothi
 
 #[tokio::test]
 async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
-    let agency = Arc::new(Agency::with("", 30, ("", ""), Patience::default()).await);
-    let world = agency.world();
-    allocate(world, "platform", &agency.agency, "500").await;
-    let other = Arc::new(world.another_machine(world.clock.clone()));
-    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    other.faults.plan("TransactWriteItems", 1, Fault::Wait(reached.clone(), go.clone()));
-    let (machine, client) = (other.clone(), agency.client.clone());
-    let slow = tokio::spawn(async move { patch(&machine, &client, r#"{"slices":8}"#).await });
-    reached.notified().await;
-    patch(world, &agency.client, r#"{"slices":8}"#).await.expect(200);
-    patch(world, &agency.client, r#"{"status":"paused"}"#).await.expect(200);
-    go.notify_one();
-    slow.await.unwrap().expect(200);
-    // Credit still arrives, on whatever slice; nothing leaves any of them.
-    for _ in 0..12 {
-        allocate(world, &agency.agency, &agency.client, "30").await;
+    // Someone else has added them in the meantime, or not.
+    for added in [true, false] {
+        let agency = Arc::new(Agency::with("", 30, ("", ""), Patience::default()).await);
+        let world = agency.world();
+        allocate(world, "platform", &agency.agency, "500").await;
+        let other = Arc::new(world.another_machine(world.clock.clone()));
+        let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        other.faults.plan("TransactWriteItems", 1, Fault::Wait(reached.clone(), go.clone()));
+        let (machine, client) = (other.clone(), agency.client.clone());
+        let slow = tokio::spawn(async move { patch(&machine, &client, r#"{"slices":8}"#).await });
+        reached.notified().await;
+        if added {
+            patch(world, &agency.client, r#"{"slices":8}"#).await.expect(200);
+        }
+        patch(world, &agency.client, r#"{"status":"paused"}"#).await.expect(200);
+        go.notify_one();
+        slow.await.unwrap().expect(200);
+        // Credit still arrives, on whatever slice; nothing leaves any of them.
+        for _ in 0..12 {
+            allocate(world, &agency.agency, &agency.client, "30").await;
+        }
+        for n in 0..20 {
+            agency.provision(&format!("CODE-{n}")).await.expect_problem(409, "budget_paused");
+        }
+        world.prove().await;
     }
-    for n in 0..20 {
-        agency.provision(&format!("CODE-{n}")).await.expect_problem(409, "budget_paused");
-    }
-    world.prove().await;
 }
 
 #[tokio::test]
@@ -160,7 +165,7 @@ async fn few_spends_among_many_of_others_are_found_page_by_page() {
     for n in 0..80 {
         let wish = agency.wish(&format!("CODE-{n}"));
         let wish = if n % 40 == 0 { wish.replace(&agency.campaign, &second) } else { wish };
-        world.post(&tests::agency::issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+        world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
         world.clock.advance(Duration::from_secs(1));
     }
     // Every page that is gone through for them ends after its first entry.
@@ -269,6 +274,20 @@ async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
         assert_eq!(issued.raw("credit_remaining"), format!("{}.00", 300 - 25 * n));
         let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
         assert_eq!(alerts.field("/total"), 0, "{}", alerts.body);
+    }
+    // So it is where one slice is enough.
+    let sister = open(world, "campaign", &agency.client, r#""budget_mode":"isolated","slices":8"#).await;
+    allocate(world, "platform", &agency.agency, "800").await;
+    allocate(world, &agency.agency, &agency.client, "800").await;
+    for n in 0..8 {
+        let (from, to) = (&agency.client, &sister);
+        let body = format!(r#"{{"from_account_id":"{from}","to_account_id":"{to}","amount":100}}"#);
+        world.post_keyed(&admin(), &format!("whole-{n}"), "/api/credit/allocate", &body).await.expect(201);
+    }
+    for n in 1..=2 {
+        let wish = agency.wish(&format!("SISTER-{n}")).replace(&agency.campaign, &sister);
+        let issued = world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+        assert_eq!(issued.raw("credit_remaining"), format!("{}.00", 800 - 25 * n));
     }
     let path = format!("/api/credit/accounts/{}/transactions?limit=1", agency.campaign);
     let last = world.get(&admin(), &path).await.expect(200);
