@@ -148,3 +148,29 @@ async fn a_crash_at_any_step_moves_all_of_it_or_gives_all_of_it_back() {
         world.prove().await;
     }
 }
+
+#[tokio::test]
+async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may() {
+    let agency =
+        Agency::with("2000", 64, (r#""budget_mode":"isolated","slices":2"#, ""), Patience::default()).await;
+    let world = agency.world();
+    // Each process leaves one committed attempt behind, on the one slice that has credit.
+    for n in 0..64 {
+        let process = world.another_machine(world.clock.clone());
+        let wish = agency.wish(&format!("CODE-{n}"));
+        process.post(&tests::agency::issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+    }
+    allocate(world, "platform", &agency.agency, "80").await;
+    allocate(world, &agency.agency, &agency.client, "80").await;
+    for n in 0..8 {
+        let (from, to) = (&agency.client, &agency.campaign);
+        let body = format!(r#"{{"from_account_id":"{from}","to_account_id":"{to}","amount":10}}"#);
+        world.post_keyed(&admin(), &format!("more-{n}"), "/api/credit/allocate", &body).await.expect(201);
+    }
+    let some = reclaim(world, &agency.campaign, r#","amount":475"#, "some").await.expect(201);
+    assert_eq!(some.raw("from_account_balance"), "5.00");
+    let all = reclaim(world, &agency.campaign, "", "all").await.expect(201);
+    assert_eq!(all.raw("from_account_balance"), "0.00");
+    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "1600.00"]);
+    world.prove().await;
+}

@@ -113,16 +113,13 @@ async fn cards_that_expire_soonest_go_first_and_expired_ones_stand_in_nobodys_wa
     let lines = [dated("never", 2, ""), dated("later", 2, "2026-02-20"), dated("soon", 2, "2026-01-16")];
     let file = format!("code,expires_on\n{}", lines.concat());
     world.post_csv(&admin(), &path, &file).await.expect(200);
-    // A pool this small is looked at whole; which of them goes is chance, as long as many want one at once.
-    let mut codes = vec![];
+    let mut dates = vec![];
     for n in 0..6 {
         let issued = agency.provision(&format!("CODE-{n}")).await.expect(201);
         assert_eq!(issued.text("/source"), "csv");
-        codes.push(issued.text("/card/card_code"));
+        dates.push(issued.raw("expires_on").replace('"', ""));
     }
-    codes.sort();
-    codes.dedup();
-    assert_eq!(codes.len(), 6);
+    assert_eq!(dates, ["2026-01-16", "2026-01-16", "2026-02-20", "2026-02-20", "null", "null"]);
     // Five hundred that expire today.
     let file = format!("code,expires_on\n{}", dated("today", 500, "2026-01-15"));
     world.post_csv(&admin(), &path, &file).await.expect(200);
@@ -251,7 +248,7 @@ async fn as_many_orders_wait_for_suppliers_as_may_and_pools_go_on_meanwhile() {
     world.faults.take_log();
     agency.provision("ONE-TOO-MANY").await.expect_problem(503, "contention");
     let reserves = world.faults.take_log().iter().filter(|(name, _)| name == "UpdateItem").count();
-    assert!(reserves <= 4, "trying again at once would not help: {reserves}");
+    assert!(reserves <= 8, "trying again at once would not help: {reserves}");
     assert_eq!(agency.stands(&agency.campaign).await, ["200.00", "800.00", "0.00"]);
     let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
     assert!(alerts.body.contains("too many orders wait"), "{}", alerts.body);

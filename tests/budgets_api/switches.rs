@@ -310,7 +310,7 @@ async fn what_a_killed_process_left_behind_makes_way_for_who_comes_again_without
         assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     };
     cut_short("CODE-1").await;
-    world.clock.advance(Duration::from_secs(3));
+    world.clock.advance(Duration::from_secs(15));
     // The same code: nobody else is at it any more.
     assert!(!agency.provision("CODE-1").await.expect(201).is_replay());
     assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "25.00"]);

@@ -14,6 +14,7 @@ use edge::json::amount_schema;
 use edge::{App, Ask, Problem, json};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
 /// Open an account.
 #[derive(ToSchema)]
@@ -40,6 +41,15 @@ pub(crate) struct OpenAccountRequest {
     brands: Option<Vec<String>>,
 }
 
+fn removable_amount_schema() -> Schema {
+    OneOfBuilder::new()
+        .item(amount_schema())
+        .item(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)))
+        .description(Some("Below this, an alert is raised; null takes it away"))
+        .build()
+        .into()
+}
+
 /// Change an account; what is left out stays.
 #[derive(ToSchema)]
 #[allow(dead_code)] // describes what `change` reads
@@ -47,7 +57,7 @@ pub(crate) struct ChangeAccountRequest {
     #[schema(min_length = 1, max_length = 500)]
     name: Option<String>,
     /// Below this, an alert is raised; null takes it away.
-    #[schema(schema_with = amount_schema, nullable)]
+    #[schema(schema_with = removable_amount_schema)]
     low_credit_threshold: Option<String>,
     /// active, paused or closing
     #[schema(examples("paused"))]

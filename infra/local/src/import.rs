@@ -96,12 +96,14 @@ struct Report<'a> {
 impl<'a> Report<'a> {
     /// Begins one; the file that is read must be another.
     fn begin(place: &'a Path, file: &Path) -> Result<Self, Failure> {
-        if place.canonicalize().is_ok_and(|place| file.canonicalize().is_ok_and(|file| place == file)) {
-            return Err("--report names the file itself; name another".into());
-        }
         let mut beside = place.as_os_str().to_owned();
         beside.push(".part");
         let beside = PathBuf::from(beside);
+        let is_file =
+            |path: &Path| file.canonicalize().is_ok_and(|file| path.canonicalize().is_ok_and(|p| p == file));
+        if is_file(place) || is_file(&beside) {
+            return Err("--report names the file itself; name another".into());
+        }
         let lines =
             csv::Writer::from_path(&beside).map_err(|error| format!("{}: {error}", beside.display()))?;
         let mut report = Self { place, beside, lines, count: 0 };

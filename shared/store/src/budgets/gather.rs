@@ -10,11 +10,15 @@ use crate::Store;
 use crate::error::StoreError;
 use domain::budget::allocate::{Transfer, Whole};
 use domain::budget::ids::AttemptId;
+use domain::budget::slice::{MAX_PENDING, Slice};
 use domain::budget::spend::{Spend, Step};
 use domain::context::Context;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
+
+/// How often slices that others spend from are read again, for taking all that they have.
+const LOOKS: u8 = 5;
 
 /// What came of setting credit aside on several slices.
 type Gathered = Result<BTreeMap<u8, Money>, String>;
@@ -82,7 +86,7 @@ impl Store {
         match gathered {
             Ok(Ok(())) => Ok(Ok(held)),
             Ok(Err(why)) => {
-                self.give_back(&what.account, &held, &what.attempt).await?;
+                self.abandon(what).await?;
                 Ok(Err(why))
             }
             Err(error) => {
@@ -92,25 +96,61 @@ impl Store {
         }
     }
 
+    /// Gives back whatever an attempt has set aside, known or not: it is never moved. What is still on its way is found by
+    /// whoever resolves.
+    async fn abandon(&self, what: &Reservation) -> Result<(), StoreError> {
+        let whole = self.whole_account(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+        let held = whole.slices().filter_map(|slice| {
+            let held = slice.attempts().find(|(id, _)| **id == what.attempt);
+            held.map(|(_, held)| (slice.number, held.amount))
+        });
+        self.give_back(&what.account, &held.collect(), &what.attempt).await
+    }
+
+    /// The account as it is now; slices that bear as many attempts as they may are relieved of those that are done.
+    async fn relieved(&self, what: &Reservation) -> Result<Whole, StoreError> {
+        let whole = self.whole_account(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+        let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
+        if !whole.slices().any(|slice| full(&slice)) {
+            return Ok(whole);
+        }
+        self.resolve_slices(&what.account, whole.slices().filter(full), what.at).await?;
+        self.whole_account(&what.account).await?.ok_or_else(|| Rejection::AccountNotFound.into())
+    }
+
     async fn gather_all(
         &self,
         what: &Reservation,
         from: &Whole,
         held: &mut BTreeMap<u8, Money>,
     ) -> Result<Result<(), String>, StoreError> {
-        for slice in from.slices().filter(|slice| !slice.available.is_zero()) {
-            match self.reserve(what, slice.number, slice.available).await? {
-                Reserve::Held(_) => {
-                    held.insert(slice.number, slice.available);
+        let mut whole = from.clone();
+        for look in 0..=LOOKS {
+            let mut short = false;
+            for slice in whole.slices() {
+                if slice.available.is_zero() || held.contains_key(&slice.number) {
+                    continue;
                 }
-                // Someone has spent from it since it was read: it is what is left of it that is no longer all.
-                Reserve::Short => {}
-                stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
-                    return Ok(Err(trouble(stuck)));
+                match self.reserve(what, slice.number, slice.available).await? {
+                    Reserve::Held(_) => {
+                        held.insert(slice.number, slice.available);
+                    }
+                    // Someone has spent from it since it was read, or it bears too many attempts: it is read again.
+                    Reserve::Short => short = true,
+                    stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
+                        return Ok(Err(trouble(stuck)));
+                    }
                 }
             }
+            if !short {
+                break;
+            }
+            if look == LOOKS {
+                return Ok(Err("others are spending from it".to_owned()));
+            }
+            whole = self.relieved(what).await?;
         }
-        Ok(if held.is_empty() { Err("others are spending all of it".to_owned()) } else { Ok(()) })
+        Ok(if held.is_empty() { Err("others have spent all of it".to_owned()) } else { Ok(()) })
     }
 
     async fn gather_amount(
@@ -134,7 +174,7 @@ impl Store {
                     }
                 },
                 Step::Survey => {
-                    let whole = self.whole_account(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+                    let whole = self.relieved(what).await?;
                     let undecided = self.undecided(&what.account, &whole).await?;
                     spend.surveyed(&undecided.seen(&whole, &[&what.attempt]));
                 }

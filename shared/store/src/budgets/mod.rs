@@ -24,7 +24,7 @@ pub(crate) mod write;
 pub use books::BudgetList;
 pub use history::BudgetPage;
 pub(crate) use known::{Known, Memory};
-pub use reserve::{Reservation, Reserve};
+pub use reserve::{Reservation, Reserve, Waiting};
 pub use resolve::{Resolved, Undecided};
 pub(crate) use settle::Settlements;
 pub use transfer::Moved;

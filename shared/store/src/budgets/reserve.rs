@@ -50,6 +50,17 @@ pub enum Reserve {
     Unknown(String),
 }
 
+/// What became of moving an attempt to those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// It waits.
+    Set,
+    /// As many wait as may.
+    TooMany,
+    /// It stands on the slice no more.
+    Gone,
+}
+
 impl Store {
     /// Sets an amount aside on a slice, and takes off what this process has committed there.
     pub async fn reserve(&self, what: &Reservation, slice: u8, amount: Money) -> Result<Reserve, StoreError> {
@@ -126,13 +137,13 @@ impl Store {
         futures::future::join_all(others.into_iter().map(settle)).await;
     }
 
-    /// An attempt will wait for a supplier: it moves out of the way of others. False if too many wait already.
+    /// An attempt will wait for a supplier: it moves out of the way of others.
     pub async fn set_waiting(
         &self,
         account: &AccountId,
         slice: u8,
         attempt: &AttemptId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Waiting, StoreError> {
         let after = self
             .until_sent(&keys::slice(account, slice), |update| {
                 named(update, attempt)
@@ -142,7 +153,12 @@ impl Store {
             })
             .await?;
         let after = after.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
-        Ok(after.is_some_and(|slice| slice.waiting.contains_key(attempt)))
+        Ok(match after {
+            Some(slice) if slice.waiting.contains_key(attempt) => Waiting::Set,
+            Some(slice) if slice.pending.contains_key(attempt) => Waiting::TooMany,
+            // It was fenced, and given back by another.
+            Some(_) | None => Waiting::Gone,
+        })
     }
 
     /// Gives back what an attempt has set aside; it must never have been sent to commit, be fenced, or have failed for

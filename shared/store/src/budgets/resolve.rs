@@ -18,8 +18,8 @@ use domain::money::Money;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// After so long, a request whose code is handed in again is not under way any more, or may begin anew.
-const LEFT_BEHIND_SECONDS: u32 = 2;
+/// After so long, a request is not under way any more: longer than tries go on and a supplier is waited for.
+const LEFT_BEHIND_SECONDS: u32 = 15;
 
 /// What still stands on slices after they were resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -228,7 +228,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let late = |held: &Reserved, seconds| held.at.plus_seconds(seconds).is_some_and(|until| now >= until);
         for slice in whole.slices() {
-            let left = slice.pending.iter().filter(|(id, held)| {
+            let left = slice.attempts().filter(|(id, held)| {
                 held.cause == *cause && !own.contains(id) && late(held, LEFT_BEHIND_SECONDS)
             });
             for (attempt, held) in left {
@@ -237,8 +237,7 @@ impl Store {
                 self.carry_out(judged, (account, slice.number), (attempt, held), &state).await?;
             }
         }
-        let late =
-            whole.slices().filter(|slice| slice.pending.values().any(|held| late(held, LIMIT_SECONDS)));
+        let late = whole.slices().filter(|slice| slice.attempts().any(|(_, held)| late(held, LIMIT_SECONDS)));
         self.resolve_slices(account, late, now).await
     }
 }

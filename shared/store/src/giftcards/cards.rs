@@ -155,14 +155,18 @@ impl Store {
             // Then whatever there is.
             for ((from, limit), consistent) in [(quick, false), ((today.clone(), MORE), true)] {
                 let cards = self.some_free(pool, shard, (&from, limit, consistent)).await?;
-                if let Some(nearest) = cards.first().filter(|_| from == today) {
-                    let key = keys::free_card(nearest).sk;
-                    let date = key.split('#').next().unwrap_or_default();
-                    self.known.soonest.learn(pool.id.clone(), date.to_owned());
+                let Some(nearest) = cards.first() else { continue };
+                let date = keys::free_card(nearest).sk.split('#').next().unwrap_or_default().to_owned();
+                if from == today {
+                    self.known.soonest.learn(pool.id.clone(), date);
+                } else if soonest.as_deref() != Some(&date) {
+                    // Behind the last of those: there may be some before.
+                    continue;
                 }
-                if let Some(at) = fastrand::choice(0..cards.len()) {
-                    return Ok(cards.into_iter().nth(at));
-                }
+                let expires_on = nearest.expires_on;
+                let like: Vec<FreeCard> =
+                    cards.into_iter().filter(|card| card.expires_on == expires_on).collect();
+                return Ok(fastrand::choice(like));
             }
         }
         Ok(None)

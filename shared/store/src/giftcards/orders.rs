@@ -6,6 +6,7 @@
 
 use crate::Store;
 use crate::attr::{number, text};
+use crate::budgets::Waiting;
 use crate::budgets::write::Sent;
 use crate::effort::Effort;
 use crate::error::StoreError;
@@ -33,8 +34,16 @@ impl Store {
     /// Opens an order for an attempt. Its credit moves out of the way of others first.
     pub async fn open_order(&self, wanted: &Redemption) -> Result<Ordered, StoreError> {
         for slice in wanted.takes.keys() {
-            if !self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await? {
-                return Ok(Ordered::TooMany);
+            let mut set = self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
+            if set == Waiting::TooMany {
+                // Some may only seem to wait: what is done is taken off.
+                self.resolve_one(&wanted.charged, *slice, wanted.created_at).await?;
+                set = self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
+            }
+            match set {
+                Waiting::Set => {}
+                Waiting::TooMany => return Ok(Ordered::TooMany),
+                Waiting::Gone => return Ok(Ordered::Not),
             }
         }
         let cause = wanted.id.cause();
