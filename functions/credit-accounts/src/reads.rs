@@ -30,18 +30,14 @@ const AT_ONCE: usize = 16;
 /// What a client has available, and what of it is undecided.
 type Shared = (Money, Undecided);
 
-/// Counts an account: of a campaign with what it can spend of its client's credit, and ever spent of it.
+/// Counts an account: one that spends its client's credit, with what it can spend of that, and ever spent of it.
 async fn count(app: &App, whole: &Whole, client: Option<&Shared>) -> Result<Counted, StoreError> {
     let store = &app.store;
     let account = &whole.account;
     let own = counted(whole, &store.undecided(&account.id, whole).await?);
+    let Some((available, undecided)) = client else { return Ok(own) };
     let spent = [own.spent, store.spent_of_client(account, app.clock.now()).await?].into_iter().sum();
-    Ok(match client {
-        Some((available, undecided)) => {
-            Counted { available: *available, reserved: undecided.total(Some(&account.id)), spent, ..own }
-        }
-        None => Counted { spent, ..own },
-    })
+    Ok(Counted { available: *available, reserved: undecided.total(Some(&account.id)), spent, ..own })
 }
 
 /// Counts accounts, in their order; what several share is read once.

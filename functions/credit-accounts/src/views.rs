@@ -1,7 +1,7 @@
 //! What callers see of an account.
 //!
 //! **Invariant:** received = available + reserved + allocated + spent, of every account but the platform and campaigns
-//! that spend their client's credit or ever did.
+//! that spend their client's credit.
 
 use domain::budget::allocate::Whole;
 use domain::budget::slice::Flow;

@@ -59,16 +59,51 @@ pub fn refused(line: u64, (column, error): (&'static str, ParseError)) -> LineRe
     invalid(line, format!("{column} {error}"))
 }
 
+/// A line whose quoted cells begin and end with their quotes: spaces before and behind are no part of them, and would make a
+/// reader take the quotes for a part of the text.
+fn without_spaces_around_quotes(line: &[u8]) -> Vec<u8> {
+    let (mut tidy, mut quoted, mut spaces) = (Vec::with_capacity(line.len()), false, 0);
+    for byte in line {
+        match byte {
+            b' ' | b'\t' if !quoted => {
+                spaces += 1;
+                tidy.push(*byte);
+                continue;
+            }
+            b'"' => {
+                let text = tidy.len() - spaces;
+                if !quoted && tidy.get(..text).is_some_and(|text| matches!(text.last(), None | Some(b','))) {
+                    tidy.truncate(text);
+                }
+                quoted = !quoted;
+            }
+            b',' if !quoted => {
+                let text = tidy.len() - spaces;
+                if tidy.get(..text).is_some_and(|text| text.last() == Some(&b'"')) {
+                    tidy.truncate(text);
+                }
+            }
+            _ => {}
+        }
+        spaces = 0;
+        tidy.push(*byte);
+    }
+    let text = tidy.len() - spaces;
+    tidy.truncate(text);
+    tidy
+}
+
 /// The cells of one line; none if it is not UTF-8, its quotes are not closed, or it holds a carriage return, which a reader
 /// might take for the end of a line. No cell goes on in the next line.
 fn cells(line: &[u8]) -> Option<StringRecord> {
     if line.contains(&b'\r') {
         return None;
     }
+    let line = &without_spaces_around_quotes(line);
     let closed = line.split(|byte| *byte == b'"').count() % 2 == 1;
     let mut reader = ReaderBuilder::new();
     let reader = reader.has_headers(false).flexible(true).trim(Trim::All).buffer_capacity(line.len().max(1));
-    let record = reader.from_reader(line).into_records().next()?.ok()?;
+    let record = reader.from_reader(line.as_slice()).into_records().next()?.ok()?;
     closed.then_some(record)
 }
 
