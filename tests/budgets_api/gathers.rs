@@ -174,3 +174,15 @@ async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may()
     assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "1600.00"]);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn what_was_set_aside_without_our_knowing_is_found_again_and_taken() {
+    let agency = spread(0).await;
+    let world = agency.world();
+    world.faults.plan("UpdateItem", 2, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("UpdateItem", 1, Fault::LostReply);
+    // Nearly all of it: what the lost reply left behind is needed too.
+    reclaim(world, &agency.client, r#","amount":795"#, "k").await.expect(201);
+    assert_eq!(received(&agency).await, ["5.00", "5.00", "0.00"]);
+    world.prove().await;
+}

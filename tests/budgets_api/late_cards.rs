@@ -2,10 +2,12 @@
 
 use scrip::fakes::supply::Switch;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 use store::Patience;
 use tests::agency::{a_pool, issuer, open};
-use tests::{Agency, Trouble, admin};
+use tests::{Agency, Fault, Trouble, admin};
+use tokio::sync::Notify;
 
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
@@ -329,5 +331,44 @@ async fn a_refills_late_card_that_is_not_shown_yet_is_told_of_again() {
     }
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
     assert_eq!(inventory.field("/buffer/available"), 1);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn an_order_that_was_refused_when_its_process_stopped_makes_way_without_a_monitor() {
+    let agency = Arc::new(agency("25", 0, RELOADLY).await);
+    let (world, fakes) = (agency.world(), &agency.shop.fakes);
+    fakes.supply("reloadly", Switch::Rejects);
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("TransactWriteItems", 1, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("TransactWriteItems", 1, Fault::StopAfter(arrived.clone()));
+    let machine = agency.clone();
+    let process = tokio::spawn(async move { machine.provision("REFUSED").await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
+    fakes.supply("reloadly", Switch::Well);
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(agency.provision("NEXT").await.expect(201).text("/source"), "api");
+    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_fenced_before_its_order_is_tried_again_and_not_refused() {
+    let agency = Arc::new(agency("25", 0, RELOADLY).await);
+    let world = agency.world();
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    world.faults.plan("UpdateItem", 1, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("UpdateItem", 1, Fault::Wait(reached.clone(), go.clone()));
+    let machine = agency.clone();
+    let slow = tokio::spawn(async move { machine.provision("SLOW").await });
+    reached.notified().await;
+    monitor(&agency).await;
+    assert_eq!(agency.stands(&agency.campaign).await, ["25.00", "0.00", "0.00"]);
+    go.notify_one();
+    assert_eq!(slow.await.unwrap().expect(201).text("/source"), "api");
+    assert_eq!(agency.shop.fakes.issued("reloadly").len(), 1);
     world.prove().await;
 }

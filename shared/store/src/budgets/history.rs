@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::items::budget_entry;
 use crate::keys;
 use crate::load::unread;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::budget::Account;
 use domain::budget::entry::BudgetEntry;
 use domain::budget::ids::AccountId;
@@ -78,18 +79,9 @@ impl Store {
                 let at = start.clone();
                 let output = self
                     .patiently(|| async {
-                        self.client
-                            .query()
-                            .table_name(&self.table)
-                            .index_name(keys::BY_ACCOUNT)
-                            .key_condition_expression("pk = :pk AND hs BETWEEN :from AND :until")
-                            .expression_attribute_values(":pk", text(&partition))
-                            .expression_attribute_values(":from", text(from))
-                            .expression_attribute_values(":until", text(until))
-                            .set_exclusive_start_key(at.clone())
-                            .send()
-                            .await
-                            .map_err(|error| unread(&error))
+                        let query = self.by_account(&partition, &from, &until);
+                        let query = query.set_exclusive_start_key(at.clone());
+                        query.send().await.map_err(|error| unread(&error))
                     })
                     .await?;
                 for item in output.items.unwrap_or_default() {
@@ -102,6 +94,21 @@ impl Store {
             }
         });
         Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+
+    /// A question for the entries of a partition between two places, both included, in the order of their instants.
+    pub(super) fn by_account(
+        &self,
+        partition: &str,
+        from: &impl ToString,
+        until: &impl ToString,
+    ) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table).index_name(keys::BY_ACCOUNT);
+        query
+            .key_condition_expression("pk = :pk AND hs BETWEEN :from AND :until")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":from", text(from.to_string()))
+            .expression_attribute_values(":until", text(until.to_string()))
     }
 
     /// The newest of a partition: all, or those of a campaign's spends.
@@ -120,17 +127,9 @@ impl Store {
             let left = wanted.saturating_sub(newest.found.len());
             let output = self
                 .patiently(|| async {
-                    let query = self
-                        .client
-                        .query()
-                        .table_name(&self.table)
-                        .index_name(keys::BY_ACCOUNT)
-                        .scan_index_forward(false)
-                        .key_condition_expression("pk = :pk AND hs BETWEEN :from AND :before")
-                        .set_exclusive_start_key(at.clone())
-                        .expression_attribute_values(":pk", text(&partition))
-                        .expression_attribute_values(":from", text(from.as_deref().unwrap_or("0")))
-                        .expression_attribute_values(":before", text(before.unwrap_or("~")));
+                    let (from, before) = (from.as_deref().unwrap_or("0"), before.unwrap_or("~"));
+                    let query = self.by_account(&partition, &from, &before).scan_index_forward(false);
+                    let query = query.set_exclusive_start_key(at.clone());
                     // A filter applies after the limit: then pages are read whole.
                     let query = match campaign {
                         Some(campaign) => query

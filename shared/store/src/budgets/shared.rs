@@ -89,21 +89,13 @@ impl Store {
             let at = start.clone();
             let output = self
                 .patiently(|| async {
-                    self.client
-                        .query()
-                        .table_name(&self.table)
-                        .index_name(keys::BY_ACCOUNT)
-                        .key_condition_expression("pk = :pk AND hs BETWEEN :from AND :until")
+                    let query = self
+                        .by_account(&partition, &from, &until)
                         .filter_expression("campaign_id = :campaign")
                         .projection_expression("amount, created_at")
-                        .expression_attribute_values(":pk", text(&partition))
-                        .expression_attribute_values(":from", text(from))
-                        .expression_attribute_values(":until", text(until))
                         .expression_attribute_values(":campaign", text(campaign))
-                        .set_exclusive_start_key(at.clone())
-                        .send()
-                        .await
-                        .map_err(|error| unread(&error))
+                        .set_exclusive_start_key(at.clone());
+                    query.send().await.map_err(|error| unread(&error))
                 })
                 .await?;
             part.passed += usize::try_from(output.scanned_count).unwrap_or(0);
