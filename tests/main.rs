@@ -7,10 +7,12 @@ mod laws {
     mod authz;
     mod budgets;
     mod causes;
+    mod codes;
     mod lots;
     mod machine;
     mod money;
     mod precedence;
+    mod reversals;
     mod throughput;
     mod topups;
 }
@@ -30,10 +32,12 @@ mod wallet_api {
 mod payments_api {
     mod clawbacks;
     mod corners;
+    mod failed_refunds;
     mod forged;
     mod monitor;
     mod paypal_certificates;
     mod paypal_disputes;
+    mod refusals;
     mod topups;
     mod vectors;
     pub mod webhooks;
@@ -45,8 +49,10 @@ mod budgets_api {
     mod costs;
     mod envelope;
     mod faults;
+    mod files;
     mod gathers;
     mod late_cards;
+    mod one_code;
     mod provision;
     mod races;
     mod secrets;
@@ -69,6 +75,7 @@ mod running {
     mod events;
     mod gateway;
     mod import;
+    mod lambda_events;
     mod openapi;
     mod payments;
     mod platform;

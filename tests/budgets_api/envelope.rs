@@ -9,6 +9,7 @@ use domain::budget::ids::BrandId;
 use domain::cause::Cause;
 use domain::giftcard::Source;
 use domain::giftcard::card::{Part, PlainCard};
+use domain::giftcard::code::RedemptionCode;
 use domain::money::Money;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -113,7 +114,10 @@ async fn a_key_that_kms_does_not_unwrap_opens_no_vault_and_is_in_no_error() {
 fn a_closed_vault_seals_opens_and_knows_nothing() {
     let closed = Vault::closed();
     let open = Vault::new(vault::SealKeys::parse(&format!("k1:{}", "x".repeat(32))).unwrap(), [7; 32]);
-    assert!(closed.card_id(&plain()).is_none() && closed.code_id("CODE-1").is_none());
+    assert!(
+        closed.card_id(&plain()).is_none()
+            && closed.code_id(&RedemptionCode::parse("CODE-1").unwrap()).is_none()
+    );
     assert!(closed.address_id("203.0.113.7").is_none());
     let brand = BrandId::mint(&Cause::stored("brand"));
     let (worth, now) =

@@ -24,7 +24,7 @@ pub fn paid_by(gateway: &str) -> &'static str {
 }
 
 /// What each sample does to a wallet that was credited 500.00 by its payment: what is available, and the top-up's status.
-const EFFECTS: [(&str, &str, &str); 33] = [
+const EFFECTS: [(&str, &str, &str); 36] = [
     ("google-pay.payment_captured", "500.00", "CREDITED"),
     ("paypal.checkout_order_approved", "500.00", "CREDITED"),
     ("paypal.customer_dispute_created", "500.00", "CREDITED"),
@@ -52,12 +52,15 @@ const EFFECTS: [(&str, &str, &str); 33] = [
     ("stripe.charge_dispute_created", "500.00", "CREDITED"),
     ("stripe.charge_dispute_funds_reinstated", "500.00", "CREDITED"),
     ("stripe.charge_dispute_funds_withdrawn", "300.00", "PARTIALLY_REVERSED"),
+    ("stripe.charge_refund_updated", "500.00", "CREDITED"),
     ("stripe.charge_refunded", "300.00", "PARTIALLY_REVERSED"),
     ("stripe.checkout_session_async_payment_failed", "500.00", "CREDITED"),
     ("stripe.checkout_session_async_payment_succeeded", "500.00", "CREDITED"),
     ("stripe.checkout_session_completed", "500.00", "CREDITED"),
     ("stripe.payment_intent_payment_failed", "500.00", "CREDITED"),
     ("stripe.payment_intent_succeeded", "500.00", "CREDITED"),
+    ("stripe.refund_failed", "500.00", "CREDITED"),
+    ("stripe.refund_updated", "500.00", "CREDITED"),
 ];
 
 #[tokio::test]

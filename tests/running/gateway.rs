@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+use edge::claims::ClaimNames;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scrip::data::DataDir;
 use scrip::keys::Keys;
@@ -74,13 +75,14 @@ fn a_minted_token_passes_with_every_claim_as_text() {
         scope: Some("wallet:debit wallet:read".into()),
         ttl: Duration::from_secs(60),
     };
-    let claims = verify(&grant.sign(&forge.keys).unwrap(), &forge.keys).unwrap();
+    let claims = verify(&grant.sign(&forge.keys, &ClaimNames::default()).unwrap(), &forge.keys).unwrap();
     assert_eq!((claims["sub"].as_str(), claims["account_id"].as_str()), ("local-service", "acct_1"));
     assert_eq!(claims["scope"], "wallet:debit wallet:read");
     assert!(claims["exp"].parse::<u64>().unwrap() >= forge.now);
     let bad = |role: &str, sub: Option<&str>| {
         let (role, sub) = (role.to_owned(), sub.map(str::to_owned));
-        Grant { role, sub, account: None, scope: None, ttl: Duration::from_secs(60) }.sign(&forge.keys)
+        Grant { role, sub, account: None, scope: None, ttl: Duration::from_secs(60) }
+            .sign(&forge.keys, &ClaimNames::default())
     };
     assert!(bad("root", None).is_err() && bad("system", None).is_err() && bad("customer", None).is_err());
 }

@@ -182,6 +182,8 @@ impl Counter {
             payment: Some(id(payment)),
             charge: None,
             method: None,
+            customer_fee: None,
+            at: None,
             fact,
         }
     }

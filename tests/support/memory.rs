@@ -143,6 +143,10 @@ impl Memory {
             Write::Order { order, was } => self.orders[&order.id].version == *was,
             Write::OpenTopUp(topup) => !self.topups.contains_key(&topup.id),
             Write::TopUp { topup, was } => self.topups[&topup.id].version == *was,
+            Write::DropTopUp { id, was } => self.topups.get(id).is_some_and(|topup| topup.version == *was),
+            Write::DropLead { handle, was } => {
+                self.leads.get(handle).is_some_and(|lead| lead.version == *was)
+            }
             Write::Event { event, was, .. } => self.events.get(&event.id).map_or(0, |e| e.version) == *was,
             Write::Lead { lead, was } => self.leads.get(&lead.handle).map_or(0, |l| l.version) == *was,
             Write::ListOrder { .. }
@@ -182,6 +186,12 @@ impl Memory {
                 }
                 Write::OpenTopUp(topup) | Write::TopUp { topup, .. } => {
                     self.topups.insert(topup.id.clone(), topup);
+                }
+                Write::DropTopUp { id, .. } => {
+                    self.topups.remove(&id);
+                }
+                Write::DropLead { handle, .. } => {
+                    self.leads.remove(&handle);
                 }
                 Write::Event { event, .. } => {
                     self.events.insert(event.id.clone(), event);

@@ -32,8 +32,10 @@ pub enum Trouble {
     Down,
     /// They do it, and then never answer.
     Silent,
-    /// They refuse.
+    /// Something in between refuses.
     Refusing,
+    /// They refuse for good, in their own format.
+    Rejecting,
 }
 
 /// A world with gateways.
@@ -79,12 +81,18 @@ pub fn nobody() -> Payments {
     Payments { gateways, seal, vault, suppliers, agreed }
 }
 
+/// How Stripe refuses an amount.
+pub const REJECTION: &str = r#"{"error":{"code":"amount_too_large","message":"Amount must be no more than ₹999,999.99","type":"invalid_request_error"}}"#;
+
 type Switch = (Arc<Mutex<Trouble>>, Arc<Mutex<Vec<String>>>);
 
 async fn troubled(State((trouble, asked)): State<Switch>, request: Request, next: Next) -> Response {
     asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
     let now = *trouble.lock().unwrap();
+    let for_a_token = request.uri().path().ends_with("/oauth2/token");
     match now {
+        Trouble::Rejecting if !for_a_token => (StatusCode::BAD_REQUEST, REJECTION).into_response(),
+        Trouble::Rejecting => next.run(request).await,
         Trouble::None => next.run(request).await,
         Trouble::Down => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Trouble::Refusing => (StatusCode::BAD_REQUEST, "{}").into_response(),

@@ -151,6 +151,7 @@ impl World {
             clock: clock.clone(),
             policy: Arc::new(Policy::standard(Currency::parse("INR").unwrap()).unwrap()),
             cursors: CursorKey::new("a key for tests"),
+            claims: Arc::default(),
             expiry_history_days: None,
         };
         let parts = Parts { app: app.clone(), gateways, seal, vault, suppliers };

@@ -1,9 +1,9 @@
 //! Wiring: the allocate-credit function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("allocate-credit");
-    lambda_http::run(allocate_credit::router(wiring::lambda_app().await?)).await
+    lambda::run(allocate_credit::router(wiring::lambda_app().await?)).await
 }

@@ -1,9 +1,9 @@
 //! Wiring: the credit-accounts function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("credit-accounts");
-    lambda_http::run(credit_accounts::router(wiring::lambda_app().await?)).await
+    lambda::run(credit_accounts::router(wiring::lambda_app().await?)).await
 }

@@ -9,6 +9,7 @@ use domain::actor::Actor;
 use domain::context::Context;
 use domain::decide::Settle;
 use domain::ids::{CustomerId, RequestId};
+use edge::scheduled::Scheduled;
 use edge::{App, telemetry};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
@@ -62,9 +63,9 @@ pub struct Swept {
 }
 
 /// The handler: one event of the schedule.
-pub async fn handle(app: &App, event: LambdaEvent<Sweep>) -> Result<Swept, lambda_runtime::Error> {
+pub async fn handle(app: &App, event: LambdaEvent<Scheduled<Sweep>>) -> Result<Swept, lambda_runtime::Error> {
     let request = RequestId::new(event.context.request_id);
-    sweep(app, &event.payload, request).await.map_err(lambda_runtime::Error::from)
+    sweep(app, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
 /// Settles what has been due for ten minutes or longer.

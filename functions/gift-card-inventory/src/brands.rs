@@ -10,6 +10,7 @@ use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::{Brand, Supplier};
+use domain::ids::SupplierProductId;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
 use domain::text::FreeText;
@@ -119,7 +120,8 @@ fn read(desk: &Desk, ask: &Ask) -> Result<Brand, Problem> {
     let denominations = fields.required("denominations", json::list(json::amount));
     let asked = fields.optional("price", json::amounts);
     let supplier = fields.optional("supplier", json::of(Supplier::parse));
-    let product = fields.optional("supplier_product_id", edge::csv::word);
+    let product =
+        fields.optional("supplier_product_id", json::of(SupplierProductId::parse)).map(|id| id.to_string());
     let prices = prices(denominations.as_deref().ok(), asked.as_deref(), currency).unwrap_or_else(
         |(field, detail)| {
             fields.offend(field, detail);

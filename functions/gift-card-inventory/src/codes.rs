@@ -14,6 +14,7 @@ use domain::budget::{Account, Kind};
 use domain::cause::{Cause, Operation};
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
+use domain::giftcard::code::RedemptionCode;
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
@@ -131,7 +132,8 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
             desk.vault.mint_code()
         };
         let code = code.ok_or_else(Problem::internal)?;
-        let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
+        let id = RedemptionCode::parse(&code).ok().and_then(|code| desk.vault.code_id(&code));
+        let id = id.ok_or_else(Problem::internal)?;
         codes.push(code);
         registered.push(Registered {
             id,

@@ -12,6 +12,7 @@ use domain::context::Context;
 use domain::decide::topups::CloseTopUp;
 use domain::event::EventStatus;
 use domain::ids::{EventId, RequestId, TopUpId};
+use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
 use edge::{App, telemetry};
 use gateways::suppliers::Suppliers;
@@ -125,9 +126,12 @@ pub struct Looked {
 }
 
 /// The handler: one event of the schedule.
-pub async fn handle(desk: &Desk, event: LambdaEvent<Look>) -> Result<Looked, lambda_runtime::Error> {
+pub async fn handle(
+    desk: &Desk,
+    event: LambdaEvent<Scheduled<Look>>,
+) -> Result<Looked, lambda_runtime::Error> {
     let request = RequestId::new(event.context.request_id);
-    look(desk, &event.payload, request).await.map_err(lambda_runtime::Error::from)
+    look(desk, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
 /// Why something could not be dealt with.

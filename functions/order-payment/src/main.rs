@@ -1,10 +1,10 @@
 //! Wiring: the order-payment function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("order-payment");
     let app = wiring::lambda_app().await?;
-    lambda_http::run(order_payment::router(app)).await
+    lambda::run(order_payment::router(app)).await
 }

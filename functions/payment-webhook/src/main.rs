@@ -1,6 +1,6 @@
 //! Wiring: the payment-webhook function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 use gateways::Gateways;
 use payment_webhook::Desk;
 
@@ -9,5 +9,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("payment-webhook");
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
-    lambda_http::run(payment_webhook::router(Desk { app, gateways, seal })).await
+    lambda::run(payment_webhook::router(Desk { app, gateways, seal })).await
 }

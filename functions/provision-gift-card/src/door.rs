@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::alert::Telling;
 use domain::context::Context;
-use domain::giftcard::card::{Registered, read_code};
+use domain::giftcard::card::Registered;
+use domain::giftcard::code::RedemptionCode;
 use domain::money::Amount;
 use domain::time::Timestamp;
 use edge::{Ask, Problem};
@@ -81,18 +82,12 @@ async fn admit(
     context: &Context,
 ) -> Result<Option<Issued>, Problem> {
     let store = &desk.app.store;
-    // A text that cannot be a code is looked up all the same; and any, as it might have been minted.
-    let typed = read_code(&wanted.code).unwrap_or_else(|_| "no code".to_owned());
-    let minted = vault::as_minted(&typed).unwrap_or_else(|| "no code".to_owned());
-    let id = |code: &str| desk.vault.code_id(code).ok_or_else(Problem::internal);
-    let (id, other) = (id(&typed)?, id(&minted)?);
-    let (as_typed, as_minted) = tokio::join!(store.registered(&id), store.registered(&other));
-    let (code, found) = match (as_typed?, as_minted?) {
-        (Some(found), _) => (typed, found),
-        (None, Some(found)) => (minted, found),
-        (None, None) => return Ok(None),
-    };
-    let Registered { campaign, brand, denomination, .. } = found;
+    // A text that cannot be a code is looked up all the same.
+    let is_code = wanted.code.is_some();
+    let code = wanted.code.or_else(|| RedemptionCode::parse("no code").ok()).ok_or_else(Problem::internal)?;
+    let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
+    let found = store.registered(&id).await?.filter(|_| is_code);
+    let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(None) };
     let redemption = desk.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
     // Who comes again for what they have does not count.
     if store.redemption(&redemption).await?.is_none() {

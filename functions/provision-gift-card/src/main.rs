@@ -1,6 +1,6 @@
 //! Wiring: the provision-gift-card function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 use gateways::suppliers::Suppliers;
 use provision_gift_card::{Desk, Limits};
 
@@ -17,5 +17,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         per_campaign: campaign.map_or(standard.per_campaign, u64::from),
         ..standard
     };
-    lambda_http::run(provision_gift_card::router(Desk { app, vault, suppliers, limits })).await
+    lambda::run(provision_gift_card::router(Desk { app, vault, suppliers, limits })).await
 }

@@ -24,7 +24,7 @@ async fn reached(desk: &Desk, ask: &Ask, action: Action) -> Result<Redemption, P
     let unknown = || Problem::from(Rejection::RedemptionNotFound);
     let found = desk.app.store.redemption(&id).await?.ok_or_else(unknown)?;
     if customer {
-        let theirs = found.recipient.as_deref() == Some(actor.sub.as_str());
+        let theirs = found.recipient.as_ref().is_some_and(|recipient| recipient.as_str() == actor.sub);
         return if theirs { Ok(found) } else { Err(unknown()) };
     }
     let campaign = desk.app.store.known_account(&found.campaign).await?.ok_or_else(unknown)?;

@@ -139,7 +139,7 @@ pub(crate) fn redemption(redemption: &Redemption, costs: bool) -> RedemptionBody
         amount_charged: Number::money(redemption.amount, currency),
         profit: profit.map(|profit| Number::difference(profit, currency)),
         currency: currency.code(),
-        recipient_id: redemption.recipient.clone(),
+        recipient_id: redemption.recipient.as_ref().map(ToString::to_string),
         delivery: delivery(redemption),
         created_at: redemption.created_at.to_string(),
         issued_at: redemption.issued_at.map(|at| at.to_string()),

@@ -3,11 +3,12 @@
 //! **Invariant:** a redemption code becomes a keyed digest here, and goes no further.
 
 use domain::budget::ids::{AccountId, BrandId};
-use domain::giftcard::card::read_code;
+use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::redemption::Method;
+use domain::ids::RecipientId;
 use edge::fields::Fields;
 use edge::json::amount_schema;
-use edge::{Ask, Problem, csv, json};
+use edge::{Ask, Problem, json};
 use issuing::Wish;
 use utoipa::ToSchema;
 use vault::Vault;
@@ -74,8 +75,8 @@ pub(crate) fn provision(ask: &Ask, vault: &Vault) -> Result<Wish, Problem> {
     let campaign = fields.required("campaign_id", json::of(AccountId::parse));
     let brand = fields.required("brand_id", json::of(BrandId::parse));
     let denomination = fields.required("denomination", json::amount);
-    let code = fields.required("redemption_code", json::of(read_code));
-    let recipient = fields.optional("recipient_id", csv::word);
+    let code = fields.required("redemption_code", json::of(RedemptionCode::parse));
+    let recipient = fields.optional("recipient_id", json::of(RecipientId::parse));
     let delivery = delivery(&mut fields);
     fields.finish()?;
     ask.key()?;
@@ -96,14 +97,15 @@ pub(crate) fn provision(ask: &Ask, vault: &Vault) -> Result<Wish, Problem> {
 
 /// What an end customer sends.
 pub(crate) struct Redeem {
-    pub(crate) code: String,
+    /// None if the text cannot be a code.
+    pub(crate) code: Option<RedemptionCode>,
     pub(crate) delivery: Option<(Method, String)>,
 }
 
 pub(crate) fn redeem(ask: &Ask) -> Result<Redeem, Problem> {
     let mut fields = ask.open_fields()?;
     // A text that cannot be a code is a wrong code like any other.
-    let code = fields.required("redemption_code", json::of(|text| Ok(text.trim().to_owned())));
+    let code = fields.required("redemption_code", json::of(|text| Ok(RedemptionCode::parse(text).ok())));
     let delivery = delivery(&mut fields);
     fields.finish()?;
     ask.key()?;

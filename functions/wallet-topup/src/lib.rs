@@ -14,7 +14,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::authz::{Action, Denial, permit};
 use domain::context::Context;
-use domain::decide::topups::PlaceTopUp;
+use domain::decide::topups::{AbandonTopUp, PlaceTopUp};
 use domain::ids::TopUpId;
 use domain::topup::TopUp;
 use edge::routes::complete;
@@ -64,7 +64,10 @@ pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Respo
     let (topup, waiting) = begun.topup().ok_or_else(Problem::internal)?;
     let (topup, waiting) = (topup.clone(), waiting.to_vec());
     // What was begun and not placed is resumed: its first answer is this one.
-    let placed = if topup.placed.is_some() { Ok(begun) } else { place(&desk, &topup, &context).await };
+    let placed = match &topup.placed {
+        Some(_) => Ok(begun),
+        None => place(&desk, &topup, &context).await,
+    };
     // Reports that came before the top-up are taken now, whatever the gateway does.
     follow(&desk, waiting, &context).await;
     let done = placed?;
@@ -75,10 +78,30 @@ pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Respo
 
 /// Has the gateway make its order, and keeps it; what a client needs to pay may be a secret, and is sealed.
 async fn place(desk: &Desk, topup: &TopUp, context: &Context) -> Result<Done, Problem> {
-    let mut placed = desk.gateways.place(topup).await.map_err(|error| failed(topup, &error))?;
+    let mut placed = match desk.gateways.place(topup).await {
+        Ok(placed) => placed,
+        Err(error) => return refused(desk, topup, &error, context).await,
+    };
     placed.checkout = views::seal(&desk.seal, topup, &placed.checkout)?;
     let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
     Ok(desk.app.store.execute(&place, context).await?)
+}
+
+/// What a gateway refuses for good can never succeed: the intent is taken back, so that its key is free for another.
+async fn refused(
+    desk: &Desk,
+    topup: &TopUp,
+    error: &GatewayError,
+    context: &Context,
+) -> Result<Done, Problem> {
+    let problem = failed(topup, error);
+    let Some(reason) = error.final_reason() else { return Err(problem) };
+    let done = desk.app.store.execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
+    match done.topup() {
+        // Another request of the same key has placed it meanwhile.
+        Some((topup, _)) if topup.placed.is_some() => Ok(done),
+        Some(_) | None => Err(Problem::gateway_rejected(reason)),
+    }
 }
 
 /// A top-up as it stands.

@@ -1,6 +1,6 @@
 //! Wiring: the wallet-topup function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 use gateways::Gateways;
 use wallet_topup::Desk;
 
@@ -9,5 +9,5 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("wallet-topup");
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
-    lambda_http::run(wallet_topup::router(Desk { app, gateways, seal })).await
+    lambda::run(wallet_topup::router(Desk { app, gateways, seal })).await
 }

@@ -62,7 +62,7 @@ async fn take(desk: &Desk, topup: &TopUp, answered: Answered, context: &Context)
         told.topup.is_none()
             && (told.order.as_ref() == Some(&placed.order) || told.payment.as_ref() == Some(&placed.order))
     });
-    let of_credited = matches!(told.fact, Fact::Reversed { .. });
+    let of_credited = matches!(told.fact, Fact::Reversed { .. } | Fact::Refund { .. });
     if !named && !by_order && !of_credited {
         return Err(Problem::field("/gateway_payment_id", "is not a payment of this top-up"));
     }

@@ -1,10 +1,10 @@
 //! Wiring: the wallet function in Lambda.
 
-use edge::{telemetry, wiring};
+use edge::{lambda, telemetry, wiring};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("wallet");
     let app = wiring::lambda_app().await?;
-    lambda_http::run(wallet::router(app)).await
+    lambda::run(wallet::router(app)).await
 }

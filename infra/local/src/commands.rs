@@ -195,7 +195,10 @@ impl Command {
             Self::Token(token) => {
                 let keys = keys::Keys::open(&DataDir::open(&token.at.data)?)?;
                 let Token { role, sub, account, scope, ttl, .. } = token;
-                println!("{}", Grant { role, sub, account, scope, ttl }.sign(&keys)?);
+                println!(
+                    "{}",
+                    Grant { role, sub, account, scope, ttl }.sign(&keys, &edge::wiring::claim_names())?
+                );
             }
             Self::Clock(command) => {
                 let (at, by) = match command.what {

@@ -8,12 +8,15 @@ use crate::keys::Keys;
 use crate::token;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use edge::Problem;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use edge::{Problem, lambda};
 use http::{StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use lambda_http::aws_lambda_events::apigw::{
-    ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerJwtDescription, ApiGatewayV2httpRequestContext,
+    ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerJwtDescription, ApiGatewayV2httpRequest,
+    ApiGatewayV2httpRequestContext,
 };
-use lambda_http::request::RequestContext;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -40,25 +43,64 @@ const OPEN: [&str; 10] = [
     "/api/gift-cards/webhook/tremendous",
 ];
 
-/// Verifies the caller and hands the request to its function.
-pub async fn handle(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
+/// The largest body: what a Lambda function can be sent at once, six megabytes, less what base64 adds.
+const MAX_BODY: usize = 4_500_000;
+
+/// Verifies the caller and hands the request to its function, as the event that API Gateway would make of it.
+pub async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let id = request_id();
-    let path = request.uri().path();
-    let Some(function) = serving(&gateway.functions, path) else {
-        let detail = "there is nothing at this path";
-        return Problem::new(StatusCode::NOT_FOUND, "not_found", detail).respond(&id);
-    };
-    let claims = match bearer(&request).and_then(|token| token::verify(token, &gateway.keys)) {
-        Some(claims) => Some(claims),
-        None if OPEN.contains(&path) => None,
-        None => return Problem::unauthenticated().respond(&id),
-    };
-    let context = context(id, claims);
-    request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
-    match function.router.clone().oneshot(request).await {
+    match answer(&gateway, &id, request).await {
         Ok(response) => response,
+        Err(problem) => problem.respond(&id),
+    }
+}
+
+async fn answer(gateway: &Gateway, id: &str, request: Request) -> Result<Response, Problem> {
+    let path = lambda::decode_path(request.uri().path())?;
+    let Some(function) = serving(&gateway.functions, &path) else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
+    };
+    let claims = bearer(&request).and_then(|token| token::verify(token, &gateway.keys));
+    if claims.is_none() && !OPEN.contains(&path.as_str()) {
+        return Err(Problem::unauthenticated());
+    }
+    let request = lambda::request(event(id, path, claims, request).await?)?;
+    match function.router.clone().oneshot(request).await {
+        Ok(response) => Ok(response),
         Err(never) => match never {},
     }
+}
+
+/// The event that API Gateway makes of a request: the path decoded, the query and the headers as they came.
+async fn event(
+    id: &str,
+    path: String,
+    claims: Option<HashMap<String, String>>,
+    request: Request,
+) -> Result<ApiGatewayV2httpRequest, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Problem::too_large()
+        } else {
+            Problem::invalid("the body broke off")
+        }
+    })?;
+    let mut event = ApiGatewayV2httpRequest::default();
+    let mut context = context(id.to_owned(), claims);
+    context.http.method = parts.method;
+    event.request_context = context;
+    event.raw_path = Some(path);
+    event.raw_query_string = parts.uri.query().map(str::to_owned);
+    event.headers = parts.headers;
+    match String::from_utf8(body.to_bytes().to_vec()) {
+        Ok(text) => event.body = Some(text),
+        Err(bytes) => {
+            event.body = Some(STANDARD.encode(bytes.as_bytes()));
+            event.is_base64_encoded = true;
+        }
+    }
+    Ok(event)
 }
 
 /// The one bearer token of a request.

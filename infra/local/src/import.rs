@@ -11,7 +11,7 @@ use crate::keys::Keys;
 use crate::token::Grant;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const PART: usize = 128 * 1024;
 
 /// The longest line of cards: four parts of 500 characters, each quoted, and a date.
-const LONGEST_LINE: u64 = 8 * 1024;
+const LONGEST_LINE: usize = 8 * 1024;
 
 /// How long a call may take: a part is some thousand transactions.
 const LONGEST: Duration = Duration::from_mins(2);
@@ -74,12 +74,31 @@ impl Parts {
     }
 }
 
-/// Reads a line as it is, whatever it holds; of one that is no line of cards, only so much that it is refused. Gives how
-/// many bytes it has; none at the end of the file.
+/// Reads a line as it is, whatever it holds, and ends it with a line feed, whatever ended it; of one that is no line of cards,
+/// only so much that it is refused. Gives how many bytes it has; none at the end of the file.
 fn read_line(file: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<u64, Failure> {
-    let mut read = file.by_ref().take(LONGEST_LINE).read_until(b'\n', line)?;
-    if read > 0 && !line.ends_with(b"\n") {
-        read += file.skip_until(b'\n')?;
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let (mut read, mut left, mut ended) = (0, LONGEST_LINE, None);
+    while ended.is_none() {
+        let some = file.fill_buf()?;
+        if some.is_empty() {
+            break;
+        }
+        let end = some.iter().position(is_end);
+        let text = end.unwrap_or(some.len());
+        let kept = text.min(left);
+        line.extend_from_slice(some.get(..kept).unwrap_or_default());
+        left -= kept;
+        ended = end.and_then(|end| some.get(end)).copied();
+        let used = text + usize::from(ended.is_some());
+        file.consume(used);
+        read += used;
+    }
+    if ended == Some(b'\r') && file.fill_buf()?.first() == Some(&b'\n') {
+        file.consume(1);
+        read += 1;
+    }
+    if read > 0 {
         line.push(b'\n');
     }
     Ok(u64::try_from(read)?)
@@ -136,6 +155,19 @@ struct Taken {
     invalid: u64,
 }
 
+/// Why not all of a file was sent.
+struct Stopped {
+    why: Failure,
+    /// True if the same file would end in the same way.
+    is_final: bool,
+}
+
+impl<E: Into<Failure>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self { why: error.into(), is_final: false }
+    }
+}
+
 /// Puts the cards of a file into a pool; what is not taken is written to `report`.
 pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
@@ -148,9 +180,10 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
     let sent = send_all(&mut parts, (&url, &keys, size), &mut report, &mut taken).await;
     eprintln!();
     let Taken { accepted, duplicates, invalid } = taken;
-    if let Err(error) = sent {
+    if let Err(stopped) = sent {
         report.end()?;
-        return Err(format!("{error}\n{accepted} cards were taken; run it again to go on").into());
+        let next = if stopped.is_final { "" } else { "; run it again to go on" };
+        return Err(format!("{}\n{accepted} cards were taken{next}", stopped.why).into());
     }
     if parts.read <= 1 {
         report.end()?;
@@ -166,7 +199,7 @@ async fn send_all(
     (url, keys, size): (&str, &Keys, u64),
     report: &mut Report<'_>,
     taken: &mut Taken,
-) -> Result<(), Failure> {
+) -> Result<(), Stopped> {
     let client = gateways::client()?;
     while let Some((part, before)) = parts.next()? {
         let grant = Grant {
@@ -177,12 +210,15 @@ async fn send_all(
             ttl: Duration::from_mins(5),
         };
         let request = client.post(url).timeout(LONGEST).header("content-type", "text/csv");
-        let reply = request.bearer_auth(grant.sign(keys)?).body(part).send().await?;
+        let reply =
+            request.bearer_auth(grant.sign(keys, &edge::wiring::claim_names())?).body(part).send().await?;
         let (status, text) = (reply.status(), reply.text().await?);
         if !status.is_success() {
             let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             let detail = problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or(&text);
-            return Err(format!("{status}: {detail}").into());
+            // What is wrong with the request is wrong with it again.
+            let is_final = status.is_client_error() && !matches!(status.as_u16(), 401 | 408 | 429);
+            return Err(Stopped { why: format!("{status}: {detail}").into(), is_final });
         }
         let answer: Imported = serde_json::from_str(&text)?;
         taken.accepted += answer.accepted;

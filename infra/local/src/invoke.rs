@@ -1,6 +1,6 @@
 //! Running one function on one event, through the path that the Lambda runtime takes.
 //!
-//! **Invariant:** an HTTP function gets its event through `lambda_http`'s own adapter (base64 bodies, cookies
+//! **Invariant:** an HTTP function gets its event as in Lambda, through `lambda_http`'s adapter (base64 bodies, cookies
 //! and context included), a scheduled one through `lambda_runtime`'s event type.
 
 use crate::clock::{self, TestClock};
@@ -12,8 +12,8 @@ use crate::platform::Link;
 use crate::{Failure, gateway};
 use edge::Clock;
 use edge::cursor::CursorKey;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, LambdaEvent, Service};
+use edge::lambda::{HttpEvent, HttpFunction};
+use lambda_http::{Context, LambdaEvent, Service};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -43,13 +43,9 @@ pub async fn invoke(parts: &Parts, function: &str, event: &str) -> Result<Value,
     let mut context = Context::default();
     context.request_id = gateway::request_id();
     if let Some(http) = parts.functions().into_iter().find(|known| known.name == function) {
-        let event: LambdaRequest = serde_json::from_str(event)?;
-        // The adapter itself cannot cross an await in a future that moves between threads.
-        let answer = {
-            let mut adapter = Adapter::from(http.router);
-            Service::call(&mut adapter, LambdaEvent::new(event, context))
-        };
-        return match answer.await {
+        let event: HttpEvent = serde_json::from_str(event)?;
+        let mut function = HttpFunction { router: http.router };
+        return match Service::call(&mut function, LambdaEvent::new(event, context)).await {
             Ok(answer) => Ok(serde_json::to_value(&answer)?),
             Err(never) => match never {},
         };
@@ -61,7 +57,7 @@ pub async fn invoke(parts: &Parts, function: &str, event: &str) -> Result<Value,
         }
         "monitor" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
-            Ok(serde_json::to_value(monitor::handle(&parts.monitor(), event).await?)?)
+            Ok(serde_json::to_value(Box::pin(monitor::handle(&parts.monitor(), event)).await?)?)
         }
         other => {
             let http = parts.functions().into_iter().map(|known| known.name);

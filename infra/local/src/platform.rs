@@ -155,7 +155,7 @@ impl Platform {
     /// A token of this platform.
     pub fn token(&self, role: &str, sub: Option<&str>) -> Result<String, Failure> {
         let (role, sub, ttl) = (role.to_owned(), sub.map(str::to_owned), Duration::from_hours(24));
-        Grant { role, sub, account: None, scope: None, ttl }.sign(&self.keys)
+        Grant { role, sub, account: None, scope: None, ttl }.sign(&self.keys, &wiring::claim_names())
     }
 
     /// Prints how to use it, and runs until Ctrl-C or a termination signal; requests under way are finished.

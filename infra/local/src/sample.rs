@@ -40,7 +40,8 @@ pub async fn run(data: &DataDir, file: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let keys = Keys::open(data)?;
     let ttl = Duration::from_hours(1);
-    let token = Grant { role: "admin".into(), sub: None, account: None, scope: None, ttl }.sign(&keys)?;
+    let token = Grant { role: "admin".into(), sub: None, account: None, scope: None, ttl }
+        .sign(&keys, &edge::wiring::claim_names())?;
     let mut replay = Replay { client: gateways::client()?, running, token, replayed: 0 };
     let start = replay.start(data).await?;
     let mut rows = csv::Reader::from_path(file).map_err(|error| format!("{}: {error}", file.display()))?;

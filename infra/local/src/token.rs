@@ -10,6 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::actor::Role;
 use domain::ids::CustomerId;
+use edge::claims::ClaimNames;
+use edge::lambda::claim_text;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -39,8 +41,8 @@ fn seconds() -> u64 {
 }
 
 impl Grant {
-    /// Signs the token.
-    pub fn sign(self, keys: &Keys) -> Result<String, Failure> {
+    /// Signs the token; `names` are what its claims are called.
+    pub fn sign(self, keys: &Keys, names: &ClaimNames) -> Result<String, Failure> {
         Role::parse(&self.role).map_err(|_| format!("{} is not a role", self.role))?;
         let sub = match (self.sub, self.role.as_str()) {
             (Some(sub), _) => sub,
@@ -55,12 +57,14 @@ impl Grant {
         }
         let now = seconds();
         let mut claims = json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": sub, "role": self.role,
+            "iss": ISSUER, "aud": AUDIENCE, "sub": sub,
             "iat": now, "nbf": now, "exp": now + self.ttl.as_secs(),
         });
         if let Some(claims) = claims.as_object_mut() {
-            claims.extend(self.scope.map(|scope| ("scope".to_owned(), scope.into())));
-            claims.extend(self.account.map(|account| ("account_id".to_owned(), account.into())));
+            let names = names.clone();
+            claims.insert(names.role, self.role.into());
+            claims.extend(self.scope.map(|scope| (names.scope, scope.into())));
+            claims.extend(self.account.map(|account| (names.account, account.into())));
         }
         let header = Header { kid: Some(keys.kid.clone()), ..Header::new(Algorithm::RS256) };
         Ok(encode(&header, &claims, &keys.encoding)?)
@@ -82,13 +86,5 @@ pub fn verify(token: &str, keys: &Keys) -> Option<HashMap<String, String>> {
     rules.validate_nbf = true;
     rules.leeway = 0;
     let claims = decode::<Map<String, Value>>(token, &keys.decoding, &rules).ok()?.claims;
-    Some(claims.into_iter().map(|(name, value)| (name, text(&value))).collect())
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(values) => format!("[{}]", values.iter().map(text).collect::<Vec<_>>().join(" ")),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
-    }
+    Some(claims.into_iter().map(|(name, value)| (name, claim_text(&value))).collect())
 }

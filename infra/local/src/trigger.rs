@@ -82,7 +82,7 @@ async fn begin(
         scope: Some("wallet:create wallet:topup".to_owned()),
         ttl: Duration::from_mins(1),
     };
-    let token = grant.sign(keys)?;
+    let token = grant.sign(keys, &edge::wiring::claim_names())?;
     let post = async |path: &str, body: Value| -> Result<(u16, Value), Failure> {
         let request = fakes.http.post(format!("{}{path}", fakes.api)).bearer_auth(&token);
         let reply = request.header("content-type", "application/json").body(body.to_string()).send().await?;

@@ -7,6 +7,7 @@ use crate::account::{Account, StatusChange};
 use crate::alert::Alert;
 use crate::entry::Entry;
 use crate::event::{Event, EventStatus, Lead};
+use crate::gateway::Handle;
 use crate::hold::Hold;
 use crate::ids::{AlertId, CustomerId, EventId, OrderId, ReferralCode, TopUpId};
 use crate::order::Order;
@@ -65,6 +66,20 @@ pub enum Write {
         /// The top-up after the decision.
         topup: TopUp,
         /// Its version before.
+        was: u64,
+    },
+    /// A top-up that is taken back; it must still have version `was`.
+    DropTopUp {
+        /// Which.
+        id: TopUpId,
+        /// Its version.
+        was: u64,
+    },
+    /// A gateway's id of which nothing is known any more; it must still have version `was`.
+    DropLead {
+        /// Which.
+        handle: Handle,
+        /// Its version.
         was: u64,
     },
     /// A report; it must still have version `was` (zero: be new).
@@ -175,6 +190,8 @@ impl Write {
             | Self::OwedRecord { .. }
             | Self::OpenTopUp(_)
             | Self::TopUp { .. }
+            | Self::DropTopUp { .. }
+            | Self::DropLead { .. }
             | Self::Event { .. }
             | Self::Lead { .. }
             | Self::Alert(_)
@@ -198,6 +215,8 @@ pub enum Outcome {
     TopUp(Box<TopUp>, Vec<EventId>),
     /// What became of a report, and the reports that had waited for it.
     Event(Box<Event>, Vec<EventId>),
+    /// Nothing is left to answer from.
+    Nothing,
     /// The report is about this top-up: decide again with it loaded.
     Elsewhere(TopUpId),
 }

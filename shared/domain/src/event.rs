@@ -9,8 +9,8 @@ use crate::gateway::{Handle, ReversalId, Told};
 use crate::ids::{EventId, RequestId, TopUpId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::reversal::{Reversal, comes_to};
 use crate::time::Timestamp;
-use crate::topup::{Reversal, comes_to};
 use std::collections::BTreeMap;
 
 /// How long a report waits for what it lacks before someone is told: a day.

@@ -1,12 +1,13 @@
 //! Payment gateways, and what each of their reports says once it is read into our terms.
 //!
-//! **Invariant:** only [`Fact::Captured`] is money in, and only [`Fact::Reversed`] money out; an approval, an
+//! **Invariant:** only [`Fact::Captured`] is money in, and only [`Fact::Reversed`] and [`Fact::Refund`] money out; an approval, an
 //! authorisation or a client's word is neither.
 
 use crate::currency::Currency;
 use crate::ids::{GatewayId, TopUpId};
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::time::Timestamp;
 use std::fmt;
 
 /// A payment gateway that keeps orders of ours.
@@ -184,6 +185,19 @@ pub enum Fact {
         /// In which currency.
         currency: Currency,
     },
+    /// One refund of a payment whose gateway also reports how much has been refunded in all (Stripe).
+    Refund {
+        /// What the payment's refunds are kept under.
+        of: ReversalId,
+        /// The refund's own id.
+        refund: GatewayId,
+        /// It has failed or was cancelled.
+        failed: bool,
+        /// How much.
+        amount: Money,
+        /// In which currency.
+        currency: Currency,
+    },
     /// Nothing that moves value.
     Nothing,
 }
@@ -203,6 +217,10 @@ pub struct Told {
     pub charge: Option<GatewayId>,
     /// How the customer paid, where that is said apart (`google_pay`).
     pub method: Option<String>,
+    /// The fee that the customer has paid on top, as part of what was captured.
+    pub customer_fee: Option<Money>,
+    /// When, as the gateway says.
+    pub at: Option<Timestamp>,
     /// What happened.
     pub fact: Fact,
 }
@@ -210,8 +228,9 @@ pub struct Told {
 impl Told {
     /// A report that moves no value and names nothing.
     pub fn nothing(gateway: Gateway) -> Self {
-        let (topup, order, payment, charge, method) = (None, None, None, None, None);
-        Self { gateway, topup, order, payment, charge, method, fact: Fact::Nothing }
+        let (topup, order, payment, charge) = (None, None, None, None);
+        let (method, customer_fee, at) = (None, None, None);
+        Self { gateway, topup, order, payment, charge, method, customer_fee, at, fact: Fact::Nothing }
     }
 
     /// What it can be found by, the payment first.

@@ -1,7 +1,7 @@
 //! Identifiers: those that callers bring, and those that we mint.
 //!
-//! **Invariant:** an id that a caller brings is 1–128 characters of `A–Z a–z 0–9 . _ : @ -`, so it can stand
-//! in a key, a path or a log line as it is.
+//! **Invariant:** an id that a caller brings is 1–128 characters of `A–Z a–z 0–9 . _ : @ - | + = ~`, so it can stand
+//! in a key or a log line as it is. None of them separates parts of a key (`#`) or of a cause, which encodes them.
 //! **Invariant:** an id that we mint is a function of what caused it, so a retry mints the same one.
 
 use crate::cause::Cause;
@@ -11,15 +11,46 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 
-/// Segments of the wallet API's paths, and what paths treat specially: none of them can be a customer.
-const RESERVED: [&str; 8] = ["create", "bulk", "rewards", "referral", "holds", "health", ".", ".."];
+/// Segments of the wallet API's paths, and what paths treat specially: none of them can be a customer's id.
+pub const RESERVED_CUSTOMER_IDS: [&str; 8] =
+    ["create", "bulk", "rewards", "referral", "holds", "health", ".", ".."];
 
-pub(crate) fn caller_id(text: &str) -> Result<&str, ParseError> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'@' | b'-');
-    if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) {
-        return Err(ParseError("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"));
+/// What ids that callers bring look like: those of shops and identity providers (`auth0|5f7c`, `ann+test@example.com`,
+/// `+919812345678`) as they are.
+pub const CALLER_ID_PATTERN: &str = "^[A-Za-z0-9._:@|+=~-]{1,128}$";
+
+/// What paths treat specially: no id at all.
+pub const DOT_SEGMENTS: [&str; 2] = [".", ".."];
+
+/// What gateways' ids look like.
+pub const GATEWAY_ID_PATTERN: &str = "^[A-Za-z0-9._:@-]{1,128}$";
+
+fn is_gateways(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'@' | b'-')
+}
+
+fn is_id(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn caller_id(text: &str) -> Result<&str, ParseError> {
+    if DOT_SEGMENTS.contains(&text) {
+        return Err(ParseError("is a reserved word"));
     }
-    Ok(text)
+    let allowed = |b: u8| is_gateways(b) || matches!(b, b'|' | b'+' | b'=' | b'~');
+    if is_id(text, allowed) {
+        Ok(text)
+    } else {
+        Err(ParseError("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ - | + = ~"))
+    }
+}
+
+fn gateway_id(text: &str) -> Result<&str, ParseError> {
+    if is_id(text, is_gateways) {
+        Ok(text)
+    } else {
+        Err(ParseError("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"))
+    }
 }
 
 macro_rules! text_id {
@@ -60,6 +91,14 @@ text_id! {
     OrderId
 }
 text_id! {
+    /// For whom a gift card is, as the caller knows them: a customer's id, or another of the caller's.
+    RecipientId
+}
+text_id! {
+    /// What a supplier of gift cards calls a product.
+    SupplierProductId
+}
+text_id! {
     /// One invocation; minted at the edge, unique.
     RequestId
 }
@@ -94,9 +133,12 @@ text_id! {
 }
 
 impl GatewayId {
-    /// Reads a gateway's id, in the alphabet of callers' ids.
+    /// Reads a gateway's id; what paths treat specially is refused: we ask the gateway for it by path.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        caller_id(text).map(|id| Self(id.to_owned()))
+        if DOT_SEGMENTS.contains(&text) {
+            return Err(ParseError("is not an id"));
+        }
+        gateway_id(text).map(|id| Self(id.to_owned()))
     }
 }
 
@@ -104,7 +146,7 @@ impl EventId {
     /// The event that a gateway calls `id`; an id in another alphabet is known by its digest.
     pub fn of(endpoint: &str, id: &str) -> Self {
         let plain =
-            caller_id(id).map_or_else(|_| format!("sha256-{}", Hash::of(id).prefix(16)), str::to_owned);
+            gateway_id(id).map_or_else(|_| format!("sha256-{}", Hash::of(id).prefix(16)), str::to_owned);
         Self(format!("{endpoint}:{plain}"))
     }
 
@@ -113,7 +155,7 @@ impl EventId {
         const SHAPE: ParseError = ParseError("is not the id of an event");
         let (endpoint, id) = text.split_once(':').ok_or(SHAPE)?;
         let known = ["razorpay", "stripe", "paypal", "google-pay"].contains(&endpoint);
-        if known && caller_id(id).is_ok() { Ok(Self(text.to_owned())) } else { Err(SHAPE) }
+        if known && gateway_id(id).is_ok() { Ok(Self(text.to_owned())) } else { Err(SHAPE) }
     }
 }
 
@@ -132,7 +174,7 @@ impl AlertId {
 impl CustomerId {
     /// Reads a caller's id; words that are path segments are refused.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        if RESERVED.contains(&text) {
+        if RESERVED_CUSTOMER_IDS.contains(&text) {
             return Err(ParseError("is a reserved word"));
         }
         caller_id(text).map(|id| Self(id.to_owned()))
@@ -140,11 +182,22 @@ impl CustomerId {
 }
 
 impl OrderId {
-    /// Reads a caller's id; what paths treat specially is refused.
+    /// Reads a caller's id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        if matches!(text, "." | "..") {
-            return Err(ParseError("is a reserved word"));
-        }
+        caller_id(text).map(|id| Self(id.to_owned()))
+    }
+}
+
+impl RecipientId {
+    /// Reads a caller's id.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        caller_id(text).map(|id| Self(id.to_owned()))
+    }
+}
+
+impl SupplierProductId {
+    /// Reads a supplier's id, in the alphabet of callers' ids.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
         caller_id(text).map(|id| Self(id.to_owned()))
     }
 }

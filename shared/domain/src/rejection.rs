@@ -25,6 +25,14 @@ pub enum Rejection {
         /// In which currency.
         currency: Currency,
     },
+    /// The gateway takes fewer digits of the currency than the currency has.
+    #[error("the gateway takes no more than {digits} digits after the point of {currency}")]
+    GatewayTooPrecise {
+        /// How many it takes.
+        digits: u32,
+        /// Of which currency.
+        currency: Currency,
+    },
     /// Credit would be expired already, or live past the year 9999.
     #[error("the expiry must lie in the future")]
     ExpiryNotInFuture,

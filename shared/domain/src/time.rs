@@ -49,7 +49,7 @@ impl Timestamp {
     }
 
     /// The last instant there is.
-    const LAST: Self = Self(match DateTime::from_timestamp_millis(253_402_300_799_999) {
+    pub const LAST: Self = Self(match DateTime::from_timestamp_millis(253_402_300_799_999) {
         Some(last) => last,
         None => DateTime::UNIX_EPOCH,
     });

@@ -7,10 +7,11 @@
 
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
-use crate::gateway::{Gateway, Phase, ReversalId};
+use crate::gateway::{Gateway, ReversalId};
 use crate::ids::{EventId, GatewayId, RequestId, TopUpId, TransactionId};
 use crate::lot::LotClass;
 use crate::money::Money;
+use crate::reversal::{Reversal, comes_to, known_as};
 use crate::time::{Date, Timestamp};
 use std::collections::BTreeMap;
 
@@ -54,39 +55,6 @@ pub struct Credited {
     pub transaction: TransactionId,
     /// When.
     pub at: Timestamp,
-}
-
-/// A refund or dispute of the payment, as far as it has been reported.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reversal {
-    /// The most that was reported as taken in all.
-    pub taken: Option<Money>,
-    /// The most that was reported as lost.
-    pub lost: Option<Money>,
-    /// It has come to nothing, whatever else is reported, before or after; how much that was about.
-    pub returned: Option<Money>,
-    /// How much of the credit goes to it: taken back, owed, or expired before it could be.
-    pub allotted: Money,
-    /// How much of that had expired, and is not owed.
-    pub forgiven: Money,
-    /// How many movements it has caused, those of collection aside.
-    pub steps: u32,
-}
-
-impl Reversal {
-    /// What it comes to by what has been reported, in any order.
-    pub fn comes_to(&self) -> Money {
-        if self.returned.is_some() { Money::ZERO } else { self.taken.or(self.lost).unwrap_or(Money::ZERO) }
-    }
-
-    /// Takes another report of it.
-    pub fn report(&mut self, phase: Phase, amount: Money) {
-        match phase {
-            Phase::Taken => self.taken = self.taken.max(Some(amount)),
-            Phase::Lost => self.lost = self.lost.max(Some(amount)),
-            Phase::Returned => self.returned = self.returned.max(Some(amount)),
-        }
-    }
 }
 
 /// A top-up as it is stored.
@@ -133,34 +101,6 @@ pub struct TopUp {
     pub version: u64,
 }
 
-/// What each refund and dispute comes to by what has been reported, in any order.
-///
-/// PayPal takes a dispute's money by reversals that do not name the dispute: those that were won give back of
-/// what reversals took, and those that were lost count only beyond what reversals took.
-pub fn comes_to(reversals: &BTreeMap<ReversalId, Reversal>) -> BTreeMap<ReversalId, Money> {
-    let mut all: BTreeMap<ReversalId, Money> =
-        reversals.iter().map(|(id, reversal)| (id.clone(), reversal.comes_to())).collect();
-    let won =
-        reversals.iter().filter(|(id, _)| id.is_dispute()).filter_map(|(_, reversal)| reversal.returned);
-    let mut won: Money = won.sum();
-    let mut unnamed = Money::ZERO;
-    for (_, amount) in all.iter_mut().filter(|(id, _)| id.is_unnamed()) {
-        let back = won.min(*amount);
-        won = won.saturating_sub(back);
-        *amount = amount.saturating_sub(back);
-        unnamed = [unnamed, *amount].into_iter().sum();
-    }
-    let lost = |reversal: &Reversal| reversal.taken.is_none();
-    for (id, amount) in all.iter_mut().filter(|(id, _)| id.is_dispute()) {
-        if reversals.get(id).is_some_and(lost) {
-            let counted = unnamed.min(*amount);
-            unnamed = unnamed.saturating_sub(counted);
-            *amount = amount.saturating_sub(counted);
-        }
-    }
-    all
-}
-
 /// A reversal whose allotment changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift {
@@ -189,10 +129,11 @@ impl TopUp {
     /// The refunds and disputes that may move when one of them is reported: itself, and where they are told apart only
     /// by their sums, the others.
     pub fn moves_with(&self, reported: &ReversalId) -> Vec<ReversalId> {
-        let linked = |id: &&ReversalId| *id != reported && (id.is_unnamed() || id.is_dispute());
-        let others = self.reversals.keys().filter(linked).cloned();
+        let reported = known_as(&self.reversals, reported);
+        let linked = |id: &&ReversalId| **id != reported && (id.is_unnamed() || id.is_dispute());
+        let others: Vec<_> = self.reversals.keys().filter(linked).cloned().collect();
         let paypal = self.gateway == Gateway::PayPal;
-        std::iter::once(reported.clone()).chain(others.filter(|_| paypal)).collect()
+        std::iter::once(reported).chain(others.into_iter().filter(|_| paypal)).collect()
     }
 
     /// Notes movements that it caused.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** business time comes from the [`Clock`] alone, so a test clock moves all of it.
 
+use crate::claims::ClaimNames;
 use crate::cursor::CursorKey;
 use domain::policy::Policy;
 use domain::time::Timestamp;
@@ -25,6 +26,8 @@ pub struct App {
     pub policy: Arc<Policy>,
     /// The key that seals cursors.
     pub cursors: CursorKey,
+    /// What callers' claims are called.
+    pub claims: Arc<ClaimNames>,
     /// How long the list of past expiries reaches back; `None` for good.
     pub expiry_history_days: Option<u32>,
 }

@@ -8,11 +8,10 @@ use crate::app::App;
 use crate::fields::Fields;
 use crate::params::Params;
 use crate::problem::Problem;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
-use domain::actor::{Actor, Role};
+use domain::actor::Actor;
 use domain::authz::{Action, permit};
-use domain::budget::ids::AccountId;
 use domain::context::Context;
 use domain::ids::{CustomerId, IdempotencyKey, RequestId};
 use domain::parse::ParseError;
@@ -48,7 +47,10 @@ pub struct Ask {
     body: Vec<u8>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Ask {
+impl<S: Send + Sync> FromRequest<S> for Ask
+where
+    App: FromRef<S>,
+{
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -58,11 +60,15 @@ impl<S: Send + Sync> FromRequest<S> for Ask {
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let limit = if is_kind(&parts.headers, "text/csv") { MAX_CSV } else { MAX_BODY };
         let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { too_large() } else { Problem::invalid("the body broke off") }
+            if error.is::<LengthLimitError>() {
+                Problem::too_large()
+            } else {
+                Problem::invalid("the body broke off")
+            }
         })?;
         let body = decoded(&parts.headers, body.to_bytes().to_vec(), limit)?;
         Ok(Self {
-            actor: actor_of(&parts.extensions),
+            actor: actor_of(&App::from_ref(state), &parts.extensions),
             from: origin_of(&parts),
             request: request_id(&parts.extensions),
             path,
@@ -192,19 +198,13 @@ fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
     let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
     let utf8 = |part: &str| match part.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            // As people write it: UTF-8, utf8, "utf-8", utf_8.
+            let letters = value.chars().filter(char::is_ascii_alphanumeric);
+            letters.collect::<String>().eq_ignore_ascii_case("utf8")
         }
         Some(_) | None => true,
     };
     named && parts.all(utf8)
-}
-
-pub(crate) fn too_large() -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body_too_large",
-        "the body must be at most 256 KiB (CSV: 4 MiB)",
-    )
 }
 
 /// The body as it was before compression; a bomb is read up to the limit and refused.
@@ -222,21 +222,13 @@ fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, P
         }
     };
     read.map_err(|_| Problem::invalid("the body is not what its Content-Encoding says"))?;
-    if plain.len() > most { Err(too_large()) } else { Ok(plain) }
+    if plain.len() > most { Err(Problem::too_large()) } else { Ok(plain) }
 }
 
 /// The caller, from the claims of the JWT authorizer.
-fn actor_of(extensions: &http::Extensions) -> Option<Actor> {
+fn actor_of(app: &App, extensions: &http::Extensions) -> Option<Actor> {
     let Some(RequestContext::ApiGatewayV2(context)) = extensions.request_context_ref() else { return None };
-    let claims = &context.authorizer.as_ref()?.jwt.as_ref()?.claims;
-    let claim = |name: &str| claims.get(name).filter(|text| !text.is_empty());
-    let scopes = claim("scope").map(|scope| scope.split(' ').map(str::to_owned).collect());
-    Some(Actor {
-        role: Role::parse(claim("role")?).ok()?,
-        sub: claim("sub")?.clone(),
-        scopes: scopes.unwrap_or_default(),
-        account: claim("account_id").and_then(|id| AccountId::parse(id).ok()),
-    })
+    app.claims.actor(&context.authorizer.as_ref()?.jwt.as_ref()?.claims)
 }
 
 /// The caller's address and program, as the gateway in front saw them.

@@ -1,14 +1,15 @@
 //! Reading CSV bodies: a header that names the columns, and a report of every line that was not taken.
 //!
-//! **Invariant:** a byte order mark, CRLF and quotes are understood; a line is told by its number in the file.
+//! Files come as spreadsheets leave them: with a byte order mark, with CRLF, CR or LF at the ends of lines, with quotes, hard
+//! spaces and trailing empty columns. A line of separators alone is blank.
+//!
+//! **Invariant:** a line is told by its number in the file; reading takes time in proportion to the file's length.
 //! **Invariant:** no report repeats anything of a line.
 
-use crate::json::Raw;
 use crate::problem::Problem;
-use csv::{ReaderBuilder, StringRecord, Trim};
+use domain::giftcard::code::plain;
 use domain::parse::ParseError;
 use serde::Serialize;
-use std::slice::Split;
 use utoipa::ToSchema;
 
 /// What became of a line that was not taken.
@@ -24,19 +25,20 @@ pub struct LineReport {
 }
 
 /// What is told of a line that is no line.
-const UNREADABLE: &str = "is not UTF-8, its quotes are not closed, or it holds a carriage return";
+const UNREADABLE: &str = "is not UTF-8, or its quotes are not closed";
 
 /// A file, line by line.
 pub struct File<'a> {
-    columns: Vec<String>,
-    lines: Split<'a, u8, fn(&u8) -> bool>,
+    columns: Vec<&'static str>,
+    rest: &'a [u8],
     number: u64,
+    reader: Reader,
 }
 
 /// A line of a file.
 pub struct Line<'a> {
-    columns: &'a [String],
-    record: StringRecord,
+    columns: &'a [&'static str],
+    cells: Vec<String>,
     /// Its number in the file.
     pub number: u64,
 }
@@ -44,8 +46,8 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// The text of a column, if the file has it.
     pub fn cell(&self, name: &'static str) -> Option<String> {
-        let at = self.columns.iter().position(|column| column == name)?;
-        self.record.get(at).map(str::to_owned)
+        let at = self.columns.iter().position(|column| *column == name)?;
+        self.cells.get(at).cloned()
     }
 }
 
@@ -59,10 +61,11 @@ pub fn refused(line: u64, (column, error): (&'static str, ParseError)) -> LineRe
     invalid(line, format!("{column} {error}"))
 }
 
-/// A line whose quoted cells begin and end with their quotes: spaces before and behind are no part of them, and would make a
-/// reader take the quotes for a part of the text.
-fn without_spaces_around_quotes(line: &[u8]) -> Vec<u8> {
-    let (mut tidy, mut quoted, mut spaces) = (Vec::with_capacity(line.len()), false, 0);
+/// Copies a line whose quoted cells begin and end with their quotes: spaces before and behind are no part of them, and would
+/// make a reader take the quotes for a part of the text.
+fn without_spaces_around_quotes(line: &[u8], tidy: &mut Vec<u8>) {
+    tidy.clear();
+    let (mut quoted, mut spaces) = (false, 0);
     for byte in line {
         match byte {
             b' ' | b'\t' if !quoted => {
@@ -90,78 +93,107 @@ fn without_spaces_around_quotes(line: &[u8]) -> Vec<u8> {
     }
     let text = tidy.len() - spaces;
     tidy.truncate(text);
-    tidy
 }
 
-/// The cells of one line; none if it is not UTF-8, its quotes are not closed, or it holds a carriage return, which a reader
-/// might take for the end of a line. No cell goes on in the next line.
-fn cells(line: &[u8]) -> Option<StringRecord> {
-    if line.contains(&b'\r') {
-        return None;
+/// Reads one line after another, each for itself: no cell goes on in the next line.
+struct Reader {
+    reader: csv_core::Reader,
+    line: Vec<u8>,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self { reader: csv_core::Reader::new(), line: vec![], text: vec![], ends: vec![] }
     }
-    let line = &without_spaces_around_quotes(line);
-    let closed = line.split(|byte| *byte == b'"').count() % 2 == 1;
-    let mut reader = ReaderBuilder::new();
-    let reader = reader.has_headers(false).flexible(true).trim(Trim::All).buffer_capacity(line.len().max(1));
-    let record = reader.from_reader(line.as_slice()).into_records().next()?.ok()?;
-    closed.then_some(record)
+
+    /// The cells of a line, trailing empty ones aside; none if it is not UTF-8, or its quotes are not closed.
+    fn cells(&mut self, line: &[u8]) -> Option<Vec<String>> {
+        without_spaces_around_quotes(line, &mut self.line);
+        let count = |wanted: u8| self.line.split(|byte| *byte == wanted).count() - 1;
+        let (quotes, commas) = (count(b'"'), count(b','));
+        self.line.push(b'\n');
+        if quotes % 2 == 1 || std::str::from_utf8(&self.line).is_err() {
+            return None;
+        }
+        self.text.resize(self.line.len(), 0);
+        self.ends.resize(commas + 2, 0);
+        self.reader.reset();
+        let (_, _, _, ends) = self.reader.read_record(&self.line, &mut self.text, &mut self.ends);
+        let mut from = 0;
+        let mut cells = Vec::new();
+        for to in self.ends.get(..ends)? {
+            cells.push(plain(std::str::from_utf8(self.text.get(from..*to)?).ok()?));
+            from = *to;
+        }
+        while cells.last().is_some_and(String::is_empty) {
+            cells.pop();
+        }
+        Some(cells)
+    }
 }
 
 impl<'a> File<'a> {
     /// Reads the first line; `known` are the columns that the file may have, the first of which it must have.
     pub fn open(body: &'a [u8], known: &[&'static str]) -> Result<Self, Problem> {
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let is_end: fn(&u8) -> bool = |byte| *byte == b'\n';
-        let mut lines = body.split(is_end);
-        let header = lines.next().map(plain).filter(|line| !line.is_empty());
-        let header = header.ok_or_else(|| Problem::invalid("the file is empty"))?;
-        let unreadable = || Problem::invalid(format!("the first line {UNREADABLE}"));
-        let header = cells(header).ok_or_else(unreadable)?;
-        let columns: Vec<String> = header.iter().map(str::to_ascii_lowercase).collect();
-        let required = known.first().copied().unwrap_or_default();
-        let unknown = columns.iter().any(|column| !known.contains(&column.as_str()));
-        let twice =
-            columns.iter().enumerate().any(|(at, column)| columns.iter().take(at).any(|c| c == column));
-        if unknown || twice || !columns.iter().any(|column| column == required) {
-            let detail = format!("the first line must name columns, each once: {}", known.join(", "));
-            return Err(Problem::invalid(detail));
+        if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
+            return Err(Problem::invalid("the file is UTF-16: save it as CSV in UTF-8"));
         }
-        Ok(Self { columns, lines, number: 1 })
+        let rest = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let mut file = Self { columns: vec![], rest, number: 0, reader: Reader::new() };
+        let header = file.take_line().ok_or_else(|| Problem::invalid("the file is empty"))?;
+        let cells = file.reader.cells(header);
+        let cells = cells.ok_or_else(|| Problem::invalid(format!("the first line {UNREADABLE}")))?;
+        file.columns = columns(&cells, known).ok_or_else(|| {
+            let other = !header.contains(&b',') && header.iter().any(|byte| matches!(byte, b';' | b'\t'));
+            let hint = if other { "; columns must be separated by commas" } else { "" };
+            let (names, required) = (known.join(", "), known.first().copied().unwrap_or_default());
+            let detail = "the first line must name columns, each once";
+            Problem::invalid(format!("{detail}, {required} among them: {names}{hint}"))
+        })?;
+        Ok(file)
     }
 
     /// The next line that is not blank, or what is wrong with it.
     pub fn next_line(&mut self) -> Option<Result<Line<'_>, LineReport>> {
         loop {
-            let line = plain(self.lines.next()?);
-            self.number += 1;
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
+            let line = self.take_line()?;
             let number = self.number;
-            let Some(record) = cells(line) else {
+            let Some(cells) = self.reader.cells(line) else {
                 return Some(Err(invalid(number, UNREADABLE.to_owned())));
             };
-            if record.len() > self.columns.len() {
+            if cells.is_empty() {
+                continue;
+            }
+            if cells.len() > self.columns.len() {
                 return Some(Err(invalid(number, "has more cells than the first line names".to_owned())));
             }
-            return Some(Ok(Line { columns: &self.columns, record, number }));
+            return Some(Ok(Line { columns: &self.columns, cells, number }));
         }
+    }
+
+    /// The next line, without its end: a line feed, a carriage return, or both.
+    fn take_line(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = self.rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(self.rest.len());
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = match rest {
+            [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+            [] => rest,
+        };
+        self.number += 1;
+        Some(line)
     }
 }
 
-/// A line without the carriage return at its end.
-fn plain(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// A text that is required to be a short word of the caller's: an id of theirs.
-pub fn word(raw: Raw<'_>) -> Result<String, ParseError> {
-    crate::json::of(|text| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'@' | b'-');
-        if (1..=128).contains(&text.len()) && text.bytes().all(plain) {
-            Ok(text.to_owned())
-        } else {
-            Err(ParseError("must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -"))
-        }
-    })(raw)
+/// The columns that a first line names, each of them known and named once.
+fn columns(header: &[String], known: &[&'static str]) -> Option<Vec<&'static str>> {
+    let named = |name: &String| known.iter().copied().find(|known| known.eq_ignore_ascii_case(name));
+    let columns: Vec<_> = header.iter().take(known.len() + 1).map(named).collect::<Option<_>>()?;
+    let each_once = columns.iter().enumerate().all(|(at, name)| !columns.iter().take(at).any(|n| n == name));
+    let required = known.first()?;
+    (each_once && columns.contains(required)).then_some(columns)
 }

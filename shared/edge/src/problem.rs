@@ -158,6 +158,20 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(60)
     }
 
+    /// A body over the limit.
+    pub fn too_large() -> Self {
+        let detail = "the body must be at most 256 KiB (CSV: 4 MiB)";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    /// A gateway that refuses for good what it was asked; its reason is for the caller.
+    pub fn gateway_rejected(reason: &str) -> Self {
+        let detail = format!(
+            "the payment gateway refuses this payment: {reason}; nothing was begun, and the key is free"
+        );
+        Self::new(StatusCode::CONFLICT, "gateway_rejected", detail)
+    }
+
     /// A failure of ours.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
@@ -249,6 +263,7 @@ impl From<Rejection> for Problem {
             Rejection::BelowMinimum { least, currency } => {
                 Self::field("/amount", format!("must be at least {} {currency}", currency.format(least)))
             }
+            Rejection::GatewayTooPrecise { .. } => Self::field("/amount", detail),
             Rejection::ExpiryNotInFuture => {
                 let detail = "the expiry must be tomorrow or later, and before the year 10000";
                 Self::field("/expires_on", detail)

@@ -3,7 +3,7 @@
 //! **Invariant:** the body is what was sent, byte for byte, with nothing undone but the base64 of a gateway in
 //! between; nobody is trusted for having sent it.
 
-use crate::ask::{MAX_BODY, request_id, too_large};
+use crate::ask::{MAX_BODY, request_id};
 use crate::problem::Problem;
 use axum::extract::{FromRequest, Request};
 use domain::ids::RequestId;
@@ -26,7 +26,11 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { too_large() } else { Problem::invalid("the body broke off") }
+            if error.is::<LengthLimitError>() {
+                Problem::too_large()
+            } else {
+                Problem::invalid("the body broke off")
+            }
         })?;
         let request = request_id(&parts.extensions);
         Ok(Self { request, headers: parts.headers, body: body.to_bytes().to_vec() })

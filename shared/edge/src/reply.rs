@@ -5,6 +5,7 @@
 use crate::problem::Problem;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use store::Done;
 
@@ -13,6 +14,9 @@ use store::Done;
 pub struct Retries(pub u32);
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// What ids may hold and the path of a URI may not (RFC 3986, section 3.3).
+const NOT_IN_PATHS: &AsciiSet = &CONTROLS.add(b'|');
 
 /// A 200 with this body.
 pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
@@ -41,6 +45,7 @@ pub fn answer(status: StatusCode, how: How, body: &impl Serialize) -> Result<Res
     let mut response = json(status, body)?;
     let headers = response.headers_mut();
     if let Some(location) = how.location {
+        let location = utf8_percent_encode(&location, NOT_IN_PATHS).to_string();
         headers.insert(header::LOCATION, HeaderValue::try_from(location).map_err(|_| Problem::internal())?);
     }
     if how.replayed {

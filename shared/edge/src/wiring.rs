@@ -8,6 +8,7 @@
 //! | `SCRIP_TABLE` | the table | `scrip` |
 //! | `SCRIP_CURRENCY` | the deployment's currency | `INR` |
 //! | `SCRIP_CURSOR_KEY` | the secret that seals cursors | required |
+//! | `SCRIP_ROLE_CLAIM`, `SCRIP_ACCOUNT_CLAIM`, `SCRIP_SCOPE_CLAIM` | what the issuer calls these claims | `role`, `account_id`, `scope` |
 //! | `SCRIP_TIERS` | the ladder, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the contract's |
 //! | `SCRIP_REFUND_GRACE_DAYS` | life of refunds whose date has passed | 30 |
 //! | `SCRIP_EXPIRY_HISTORY_DAYS` | how far past expiries are listed | for good |
@@ -21,6 +22,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use crate::app::{App, Clock};
+use crate::claims::ClaimNames;
 use crate::cursor::CursorKey;
 use crate::seal::SealKeys;
 use domain::currency::Currency;
@@ -78,8 +80,19 @@ pub fn app(
         clock,
         policy: Arc::new(policy()?),
         cursors,
+        claims: Arc::new(claim_names()),
         expiry_history_days: number("SCRIP_EXPIRY_HISTORY_DAYS")?.filter(|days| *days > 0),
     })
+}
+
+/// What callers' claims are called.
+pub fn claim_names() -> ClaimNames {
+    let standard = ClaimNames::default();
+    ClaimNames {
+        role: optional("SCRIP_ROLE_CLAIM").unwrap_or(standard.role),
+        account: optional("SCRIP_ACCOUNT_CLAIM").unwrap_or(standard.account),
+        scope: optional("SCRIP_SCOPE_CLAIM").unwrap_or(standard.scope),
+    }
 }
 
 fn policy() -> Result<Policy, ConfigError> {

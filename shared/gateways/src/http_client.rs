@@ -3,7 +3,7 @@
 //! **Invariant:** no redirect is followed, no call takes longer than its time-out, and a call that brought no
 //! answer or a 5xx is made once more (every call of this crate can be repeated without effect), but by [`once`].
 
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Reason};
 use reqwest::redirect::Policy;
 use reqwest::retry;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
@@ -107,13 +107,26 @@ pub(crate) async fn call(request: RequestBuilder) -> Result<String, GatewayError
     match status {
         200..300 => Ok(text),
         429 | 500.. => Err(GatewayError::Unreachable(format!("status {status}"))),
-        _ => Err(GatewayError::Refused { status, code: code_of(&text) }),
+        _ => {
+            let body: Value = serde_json::from_str(&text).unwrap_or_default();
+            Err(GatewayError::Refused { status, code: code_of(&body), reason: reason_of(&body) })
+        }
     }
 }
 
+/// The reason of a gateway's error: Razorpay's `error.description`, Stripe's `error.message`, PayPal's first `description` or
+/// `message`.
+fn reason_of(body: &Value) -> Option<Reason> {
+    let places = ["/error/description", "/error/message", "/details/0/description", "/message"];
+    let text = places.iter().find_map(|place| body.pointer(place)?.as_str())?;
+    Some(Reason::of(text))
+}
+
 /// The code of a gateway's error: Reloadly's `errorCode`, Razorpay's and Stripe's `error.code`, PayPal's first `issue` or `name`.
-fn code_of(text: &str) -> String {
-    let body: Value = serde_json::from_str(text).unwrap_or_default();
+fn code_of(body: &Value) -> String {
+    if body.pointer("/error/type").and_then(Value::as_str) == Some("idempotency_error") {
+        return "idempotency_error".to_owned();
+    }
     let places = ["/errorCode", "/error/code", "/error/type", "/details/0/issue", "/name", "/error"];
     let code = places.iter().find_map(|place| body.pointer(place)?.as_str()).unwrap_or("");
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');

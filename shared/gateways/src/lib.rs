@@ -22,13 +22,20 @@ pub mod suppliers;
 
 pub use config::{Gateways, SetupError};
 pub use delivery::{Delivery, Endpoint, Report};
-pub use error::{Forged, GatewayError, VerifyError};
+pub use error::{Forged, GatewayError, Reason, VerifyError};
 pub use http_client::client;
 
 use domain::decide::reports::TakeReport;
 use domain::gateway::{Fact, Gateway, Told};
 use domain::ids::{EventId, GatewayId};
 use domain::topup::{Placed, TopUp};
+
+/// What makes the gateway's order of an intent the same whenever it is asked for. An intent that was refused may be followed by
+/// another of the same cause: what is asked for is part of it.
+pub(crate) fn request_id(topup: &TopUp) -> String {
+    let asked = topup.fingerprint.as_str();
+    format!("{}-{}", topup.id.short(), asked.get(..12).unwrap_or(asked))
+}
 
 impl Answered {
     /// The report that the answer is, about a top-up: kept only if something is wrong with it, and then sealed.
@@ -38,6 +45,9 @@ impl Answered {
         let about = match &self.told.fact {
             Fact::Nothing => return None,
             Fact::Reversed { id, .. } => id.as_str().replace(':', "-"),
+            Fact::Refund { refund, failed, .. } => {
+                format!("{refund}-{}", if *failed { "failed" } else { "made" })
+            }
             Fact::Captured { .. } => self.told.payment.as_ref()?.to_string(),
             Fact::Failed => format!("{}-failed", self.told.payment.as_ref()?),
         };

@@ -7,7 +7,6 @@
 //! [`crate::certificates`] trusts; the webhook id comes from configuration. No other algorithm is accepted.
 //! **Invariant:** an approval is no money: the order is captured, under a request id that makes that happen once.
 
-use crate::Answered;
 use crate::asked::{answered, json};
 use crate::certificates::{Certificates, NotTrusted};
 use crate::delivery::{Delivery, Endpoint, Report};
@@ -15,6 +14,7 @@ use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::minor::{exact, paypal_text};
 use crate::read::{Doc, UNREADABLE, named, parsed};
+use crate::{Answered, request_id};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::currency::Currency;
@@ -111,7 +111,7 @@ impl PayPal {
         }
         let url = format!("{}/v2/checkout/orders", self.base_url);
         let request =
-            self.authorized(self.http.post(url)).await?.header("paypal-request-id", topup.id.short());
+            self.authorized(self.http.post(url)).await?.header("paypal-request-id", request_id(topup));
         let text = call(request.header("content-type", "application/json").body(order.to_string())).await?;
         let reply = json(&text)?;
         let order = Doc(&reply).id("/id").ok_or(GatewayError::Unreadable("an order without an id"))?;
@@ -164,8 +164,10 @@ impl PayPal {
                 let told = told.map(|told| Told { order: Some(order.clone()), ..told });
                 answers.push(answered(told, found.0.to_string())?);
             }
-            for found in unit.list("/payments/refunds").filter(|found| is_done(*found)) {
-                answers.push(answered(taken_back(found, false), found.0.to_string())?);
+            for found in unit.list("/payments/refunds") {
+                if let Some(phase) = refund_phase(found) {
+                    answers.push(answered(refunded(found, phase), found.0.to_string())?);
+                }
             }
         }
         Ok(answers)
@@ -186,7 +188,8 @@ impl PayPal {
             .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
-        let reply = json(&call(asked).await?)?;
+        // Who is refused a token has the wrong keys: that says nothing of what is to be paid.
+        let reply = json(&call(asked).await.map_err(GatewayError::of_keys)?)?;
         let token = Doc(&reply).text("/access_token").ok_or(GatewayError::Unreadable("no access token"))?;
         let seconds = Doc(&reply).units("/expires_in").unwrap_or(0).saturating_sub(60);
         let until = Instant::now() + Duration::from_secs(seconds.min(86_400));
@@ -230,6 +233,8 @@ fn capture(capture: Doc<'_>, fact: Fact) -> Option<Told> {
         payment: Some(capture.id("/id")?),
         charge: None,
         method: None,
+        customer_fee: None,
+        at: None,
         fact,
     })
 }
@@ -248,20 +253,37 @@ fn told(kind: &str, resource: Doc<'_>) -> Option<Told> {
             if matches!(fact, Fact::Captured { .. }) { capture(resource, fact) } else { None }
         }
         "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => capture(resource, Fact::Failed),
-        "PAYMENT.CAPTURE.REFUNDED" if is_done(resource) => taken_back(resource, false),
-        "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, true),
+        "PAYMENT.CAPTURE.REFUNDED" => match refund_phase(resource) {
+            Some(phase) => refunded(resource, phase),
+            None => Some(nothing),
+        },
+        "PAYMENT.REFUND.FAILED" | "PAYMENT.REFUND.CANCELLED" => refunded(resource, Phase::Returned),
+        "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, ReversalId::reversal, Phase::Taken),
         "CUSTOMER.DISPUTE.RESOLVED" => disputed(resource, nothing),
         _ => Some(nothing),
     }
 }
 
-/// A refund that is pending, failed or cancelled has taken nothing.
-fn is_done(refund: Doc<'_>) -> bool {
-    refund.text("/status").is_none_or(|status| status == "COMPLETED")
+/// What a refund's status says; none while it is pending.
+/// (developer.paypal.com/docs/api/payments/v2, `refund_status`)
+fn refund_phase(refund: Doc<'_>) -> Option<Phase> {
+    match refund.text("/status") {
+        Some("COMPLETED") | None => Some(Phase::Taken),
+        Some("FAILED" | "CANCELLED") => Some(Phase::Returned),
+        Some(_) => None,
+    }
+}
+
+fn refunded(resource: Doc<'_>, phase: Phase) -> Option<Told> {
+    taken_back(resource, ReversalId::refund, phase)
 }
 
 /// A refund resource: it names its capture in its link upwards. Some reversals are sent as the capture itself.
-fn taken_back(resource: Doc<'_>, reversed: bool) -> Option<Told> {
+fn taken_back(
+    resource: Doc<'_>,
+    named: impl Fn(Gateway, &GatewayId) -> ReversalId,
+    phase: Phase,
+) -> Option<Told> {
     let is_up = |link: &Doc<'_>| link.text("/rel") == Some("up");
     let up = resource.list("/links").find(is_up).and_then(|link| link.text("/href"));
     let up = up.and_then(|href| href.split_once("/captures/")).and_then(|(_, id)| GatewayId::parse(id).ok());
@@ -269,14 +291,10 @@ fn taken_back(resource: Doc<'_>, reversed: bool) -> Option<Told> {
     let related = resource.id("/supplementary_data/related_ids/capture_id");
     let payment = up.or(related).unwrap_or_else(|| id.clone());
     let (amount, currency) = money(resource.at("/amount"))?;
-    let reversal = if reversed {
-        ReversalId::reversal(Gateway::PayPal, &id)
-    } else {
-        ReversalId::refund(Gateway::PayPal, &id)
-    };
+    let id = named(Gateway::PayPal, &id);
     Some(Told {
         payment: Some(payment),
-        ..capture(resource, Fact::Reversed { id: reversal, phase: Phase::Taken, amount, currency })?
+        ..capture(resource, Fact::Reversed { id, phase, amount, currency })?
     })
 }
 

@@ -18,6 +18,7 @@ use crate::read::{Doc, UNREADABLE, parsed};
 use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
 use domain::hash::Hash;
 use domain::ids::{EventId, GatewayId, TopUpId};
+use domain::money::Money;
 use domain::topup::{Placed, TopUp};
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -98,7 +99,13 @@ impl Razorpay {
             "notes": notes,
         });
         let page = self.checkout_page.as_ref();
-        let checkout_url = page.map(|page| format!("{page}?topup_id={}&order_id={order}", topup.id));
+        let checkout_url = page.map(|page| {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("topup_id", topup.id.as_str())
+                .append_pair("order_id", order.as_str())
+                .finish();
+            format!("{page}?{query}")
+        });
         Ok(Placed { order, checkout: checkout.to_string(), checkout_url })
     }
 
@@ -125,10 +132,16 @@ impl Razorpay {
             Err(GatewayError::Refused { .. }) => return Ok(vec![]),
             reply => json(&reply?)?,
         };
-        let done = |refund: &Doc<'_>| refund.text("/status") == Some("processed");
-        let refunds = Doc(&reply).list("/items").filter(done).map(|refund| {
+        let ended = |refund: Doc<'_>| match refund.text("/status") {
+            Some("processed") => Some(Phase::Taken),
+            Some("failed") => Some(Phase::Returned),
+            Some(_) | None => None,
+        };
+        let refunds = Doc(&reply);
+        let refunds = refunds.list("/items").filter_map(|refund| Some((refund, ended(refund)?)));
+        let refunds = refunds.map(|(refund, phase)| {
             let payload = object!({"refund": {"entity": refund.0}, "payment": {"entity": payment.0}});
-            answered(refunded(Doc(&payload), Phase::Taken), refund.0.to_string())
+            answered(refunded(Doc(&payload), phase), refund.0.to_string())
         });
         refunds.collect()
     }
@@ -168,6 +181,13 @@ fn captured(payment: Doc<'_>) -> Option<Fact> {
     })
 }
 
+/// The fee (its tax included), where the payment says that the customer bore it: then it is part of the amount.
+/// (razorpay.com/docs/payments/payment-gateway/customer-fee-bearer)
+fn customer_fee(payment: Doc<'_>) -> Option<Money> {
+    let bears = payment.text("/fee_bearer") == Some("customer");
+    from_units(Gateway::Razorpay, payment.units("/fee").filter(|_| bears)?, payment.currency("/currency")?)
+}
+
 fn named(payment: Doc<'_>, order: Doc<'_>, fact: Fact) -> Option<Told> {
     Some(Told {
         gateway: Gateway::Razorpay,
@@ -176,6 +196,8 @@ fn named(payment: Doc<'_>, order: Doc<'_>, fact: Fact) -> Option<Told> {
         payment: Some(payment.id("/id")?),
         charge: None,
         method: None,
+        customer_fee: customer_fee(payment),
+        at: None,
         fact,
     })
 }
@@ -236,6 +258,8 @@ fn reversed(payload: Doc<'_>, entity: Doc<'_>, amount: &str, what: (ReversalId, 
         payment: Some(entity.id("/payment_id").or_else(|| payment.id("/id"))?),
         charge: None,
         method: None,
+        customer_fee: None,
+        at: None,
         fact: Fact::Reversed { id, phase, amount, currency },
     })
 }

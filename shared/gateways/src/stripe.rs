@@ -6,7 +6,6 @@
 //! `"{t}.{raw body}"` under one of the secrets (the whole `whsec_…` text), and `t` within 300 s of now, either way.
 //! Other schemes count for nothing.
 
-use crate::Answered;
 use crate::asked::{answered, json};
 use crate::delivery::{Delivery, Endpoint, Report};
 use crate::error::{Forged, GatewayError, VerifyError};
@@ -14,8 +13,10 @@ use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
 use crate::read::{Doc, UNREADABLE, named, parsed};
+use crate::{Answered, request_id};
 use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
 use domain::ids::{EventId, GatewayId};
+use domain::time::Timestamp;
 use domain::topup::{Placed, TopUp};
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -69,7 +70,7 @@ impl Stripe {
         let event = Doc(&body);
         let id = EventId::of(endpoint.as_str(), &named(event, delivery.body));
         let kind = event.text("/type");
-        let told = kind.and_then(|kind| told(kind, event.at("/data/object")));
+        let told = kind.and_then(|kind| told(kind, event));
         Ok(Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved: false })
     }
 
@@ -81,7 +82,7 @@ impl Stripe {
             .http
             .post(format!("{}/v1/{path}", self.base_url))
             .header("content-type", "application/x-www-form-urlencoded")
-            .header("idempotency-key", topup.id.short())
+            .header("idempotency-key", request_id(topup))
             .body(form);
         let reply = json(&call(self.sign(request)).await?)?;
         let reply = Doc(&reply);
@@ -100,9 +101,9 @@ impl Stripe {
     pub async fn payment(&self, id: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
         let is_session = id.as_str().starts_with("cs_");
         let (kind, expand) = if is_session {
-            ("checkout/sessions", "payment_intent.latest_charge")
+            ("checkout/sessions", "payment_intent.latest_charge.refunds")
         } else {
-            ("payment_intents", "latest_charge")
+            ("payment_intents", "latest_charge.refunds")
         };
         let url = format!("{}/v1/{kind}/{id}?expand[]={expand}", self.base_url);
         let text = match call(self.sign(self.http.get(url))).await {
@@ -115,8 +116,14 @@ impl Stripe {
         let told = if is_session { session(reply, false) } else { intent(reply) };
         let charge = reply.at(if is_session { "/payment_intent/latest_charge" } else { "/latest_charge" });
         let refunds = charge.units("/amount_refunded").is_some_and(|units| units > 0);
-        let refund = refunds.then(|| answered(charge_refunded(charge), charge.0.to_string())).transpose()?;
-        Ok([answered(told, text)?].into_iter().chain(refund).collect())
+        let mut answers = vec![answered(told, text)?];
+        if refunds {
+            answers.push(answered(charge_refunded(charge), charge.0.to_string())?);
+        }
+        for single in charge.list("/refunds/data") {
+            answers.push(answered(refund(single), single.0.to_string())?);
+        }
+        Ok(answers)
     }
 
     fn sign(&self, request: RequestBuilder) -> RequestBuilder {
@@ -166,6 +173,8 @@ fn naming(object: Doc<'_>, fact: Fact) -> Told {
         payment: object.id("/payment_intent"),
         charge: object.id("/charge"),
         method: None,
+        customer_fee: None,
+        at: None,
         fact,
     }
 }
@@ -201,8 +210,14 @@ fn session(object: Doc<'_>, failed: bool) -> Option<Told> {
     Some(Told { payment, order: Some(order), ..told })
 }
 
-/// What an event says; none if a field that its type must have is missing.
-fn told(kind: &str, object: Doc<'_>) -> Option<Told> {
+/// What an event says, and when; none if a field that its type must have is missing.
+fn told(kind: &str, event: Doc<'_>) -> Option<Told> {
+    let at = event.units("/created").and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000));
+    let told = said(kind, event.at("/data/object"))?;
+    Some(Told { at: at.and_then(Timestamp::from_millis), ..told })
+}
+
+fn said(kind: &str, object: Doc<'_>) -> Option<Told> {
     match kind {
         "payment_intent.succeeded" => intent(object).filter(|told| told.fact != Fact::Nothing),
         "payment_intent.payment_failed" => {
@@ -211,6 +226,7 @@ fn told(kind: &str, object: Doc<'_>) -> Option<Told> {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => session(object, false),
         "checkout.session.async_payment_failed" => session(object, true),
         "charge.refunded" => charge_refunded(object),
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => refund(object),
         "charge.dispute.funds_withdrawn" => disputed(object, Phase::Taken),
         "charge.dispute.funds_reinstated" => disputed(object, Phase::Returned),
         "charge.dispute.closed" => match object.text("/status")? {
@@ -231,6 +247,22 @@ fn charge_refunded(charge: Doc<'_>) -> Option<Told> {
     Some(Told { charge: Some(id), ..told })
 }
 
+/// One refund: it counts from when it is made, and no longer once it has failed or was cancelled.
+/// (docs.stripe.com/api/refunds/object, `status`)
+fn refund(object: Doc<'_>) -> Option<Told> {
+    let failed = match object.text("/status")? {
+        "failed" | "canceled" => true,
+        "succeeded" | "pending" => false,
+        // Until the customer has acted, nothing has been paid back.
+        _ => return Some(naming(object, Fact::Nothing)),
+    };
+    let (amount, currency) = money(object, "/amount")?;
+    let named = naming(object, Fact::Nothing);
+    // The refunds of a payment are kept under its charge.
+    let of = ReversalId::refund(Gateway::Stripe, named.charge.as_ref().or(named.payment.as_ref())?);
+    Some(Told { fact: Fact::Refund { of, refund: object.id("/id")?, failed, amount, currency }, ..named })
+}
+
 fn disputed(object: Doc<'_>, phase: Phase) -> Option<Told> {
     let id = ReversalId::dispute(Gateway::Stripe, &object.id("/id")?);
     let (amount, currency) = money(object, "/amount")?;
@@ -241,5 +273,5 @@ fn disputed(object: Doc<'_>, phase: Phase) -> Option<Told> {
 /// Reads the body of an event of this type again.
 pub(crate) fn read(kind: &str, body: &[u8]) -> Option<Told> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    told(kind, Doc(&body).at("/data/object"))
+    told(kind, Doc(&body))
 }

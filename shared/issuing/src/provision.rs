@@ -19,6 +19,7 @@ use domain::giftcard::provision::Provision;
 use domain::giftcard::redemption::{Method, Redemption, RedemptionStatus};
 use domain::giftcard::{Source, Supplier};
 use domain::hash::Hash;
+use domain::ids::RecipientId;
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub struct Wish {
     /// What the code comes to: its keyed digest.
     pub redemption: RedemptionId,
     /// Whom it is for.
-    pub recipient: Option<String>,
+    pub recipient: Option<RecipientId>,
     /// How and where it is sent.
     pub delivery: Option<(Method, String)>,
     /// From which address it was asked for, and with which program.

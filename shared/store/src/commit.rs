@@ -6,7 +6,7 @@
 //! already there, before a state that has moved, before a conflict or throttling.
 
 use crate::Store;
-use crate::attr::{Attributes, Item};
+use crate::attr::{Attributes, Item, number};
 use crate::error::StoreError;
 use crate::items::{account, alert, entry, event, hold, lead, order, owed, status, topup};
 use crate::keys;
@@ -80,12 +80,9 @@ impl Store {
             Write::Lead { lead, was } => change(lead::to_update(table, lead, *was)?),
             Write::Alert(alert) => put(self.any_item(alert::to_item(alert))?),
             Write::List(listing) => put(self.any_item(keys::listing(listing).attributes())?),
-            Write::Unlist(listing) => {
-                let delete =
-                    Delete::builder().table_name(table).set_key(Some(keys::listing(listing).attributes()));
-                let delete = delete.build().map_err(StoreError::built)?;
-                TransactWriteItem::builder().delete(delete).build()
-            }
+            Write::DropTopUp { id, was } => self.delete(&keys::topup(id), Some(*was))?,
+            Write::DropLead { handle, was } => self.delete(&keys::lead(handle), Some(*was))?,
+            Write::Unlist(listing) => self.delete(&keys::listing(listing), None)?,
             Write::ListOrder { customer, order, at } => {
                 let mut item = Attributes::default().text("customer_id", customer).text("order_id", order).0;
                 item.extend(keys::listed_order(customer, *at, order).attributes());
@@ -105,6 +102,19 @@ impl Store {
     /// An item that is written whatever was there: what guards it is written with it.
     fn any_item(&self, item: Item) -> Result<Put, StoreError> {
         Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(StoreError::built)
+    }
+
+    /// Deletes an item, if it still has this version.
+    fn delete(&self, key: &keys::Key, was: Option<u64>) -> Result<TransactWriteItem, StoreError> {
+        let mut delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes()));
+        if let Some(was) = was {
+            delete = delete
+                .condition_expression("#version = :was")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":was", number(was));
+        }
+        let delete = delete.build().map_err(StoreError::built)?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     fn new_item(&self, item: Item, show_found: bool) -> Result<Put, StoreError> {

@@ -138,7 +138,7 @@ impl Attempt<'_> {
                     Outcome::Order(order) => order.request != self.context.request,
                     Outcome::TopUp(topup, _) => topup.request != self.context.request,
                     Outcome::Event(event, _) => event.request != self.context.request,
-                    Outcome::Elsewhere(_) => false,
+                    Outcome::Nothing | Outcome::Elsewhere(_) => false,
                 };
                 Ok(Some(self.done(outcome, replayed)))
             }

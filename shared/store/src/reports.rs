@@ -150,7 +150,11 @@ impl Store {
                     let waiting = waiting.clone();
                     return Ok((done, waiting));
                 }
-                Outcome::Entry(_) | Outcome::Account(_) | Outcome::Order(_) | Outcome::TopUp(..) => {
+                Outcome::Entry(_)
+                | Outcome::Account(_)
+                | Outcome::Order(_)
+                | Outcome::TopUp(..)
+                | Outcome::Nothing => {
                     return Err(StoreError::Corrupt("a report has another outcome".to_owned()));
                 }
             }

@@ -13,6 +13,7 @@ pub use seal::SealKeys;
 use domain::budget::ids::{AccountId, BrandId, CardId, CodeId, RedemptionId};
 use domain::cause::Cause;
 use domain::giftcard::card::{Card, Part, PlainCard};
+use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::{Sealed, Source};
 use domain::money::Money;
 use domain::time::Timestamp;
@@ -104,13 +105,13 @@ impl Vault {
     }
 
     /// How a registered redemption code is known again.
-    pub fn code_id(&self, code: &str) -> Option<CodeId> {
-        Some(CodeId::of(self.digest("code", code)?))
+    pub fn code_id(&self, code: &RedemptionCode) -> Option<CodeId> {
+        Some(CodeId::of(self.digest("code", code.folded())?))
     }
 
     /// What a code of a campaign comes to.
-    pub fn redemption_id(&self, campaign: &AccountId, code: &str) -> Option<RedemptionId> {
-        Some(RedemptionId::of(&self.digest(&format!("redemption|{campaign}"), code)?))
+    pub fn redemption_id(&self, campaign: &AccountId, code: &RedemptionCode) -> Option<RedemptionId> {
+        Some(RedemptionId::of(&self.digest(&format!("redemption|{campaign}"), code.folded())?))
     }
 
     /// How an address is known again without being stored.
@@ -181,21 +182,10 @@ impl Vault {
 /// A code of these bytes; each gives five bits.
 fn spelt(bytes: &[u8]) -> Option<String> {
     let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32));
-    grouped(&bytes.iter().map(letter).collect::<Option<String>>()?)
-}
-
-/// Letters in groups of four.
-fn grouped(letters: &str) -> Option<String> {
+    let letters = bytes.iter().map(letter).collect::<Option<String>>()?;
+    // In groups of four, as people read them.
     let groups = letters.as_bytes().chunks(4).map(|group| std::str::from_utf8(group).ok());
     Some(groups.collect::<Option<Vec<_>>>()?.join("-"))
-}
-
-/// A minted code as it was minted, of one as people write it: in small letters, without dashes, with spaces.
-pub fn as_minted(code: &str) -> Option<String> {
-    let letters: String =
-        code.chars().filter(|c| !matches!(c, '-' | ' ')).map(|c| c.to_ascii_uppercase()).collect();
-    let minted = letters.len() == CODE_LETTERS && letters.chars().all(|letter| LETTERS.contains(&letter));
-    if minted { grouped(&letters) } else { None }
 }
 
 /// The name that a part of a card is sealed under.

@@ -161,6 +161,13 @@ impl Book {
         refunded
     }
 
+    /// A refund has failed: what it had paid back is not.
+    pub fn refund_fails(&mut self, payment: &str, units: u64) {
+        if let Some(paid) = self.payments.get_mut(payment) {
+            paid.refunded = paid.refunded.saturating_sub(units);
+        }
+    }
+
     /// The newest captured payment of a customer with this gateway.
     pub fn paid_by(&self, gateway: &str, customer: &str) -> Option<&Payment> {
         let theirs = |order: &Order| {

@@ -40,12 +40,15 @@ const FIXTURES: &[(&str, &str)] = &[
     fixture!("stripe.charge_dispute_created"),
     fixture!("stripe.charge_dispute_funds_reinstated"),
     fixture!("stripe.charge_dispute_funds_withdrawn"),
+    fixture!("stripe.charge_refund_updated"),
     fixture!("stripe.charge_refunded"),
     fixture!("stripe.checkout_session_async_payment_failed"),
     fixture!("stripe.checkout_session_async_payment_succeeded"),
     fixture!("stripe.checkout_session_completed"),
     fixture!("stripe.payment_intent_payment_failed"),
     fixture!("stripe.payment_intent_succeeded"),
+    fixture!("stripe.refund_failed"),
+    fixture!("stripe.refund_updated"),
 ];
 
 /// The names of all samples.
@@ -84,7 +87,8 @@ const SAMPLE_TOPUP: &str = "topup_0123456789abcdef0123.cust_123";
 const ORDERS: [&str; 3] = ["order_NXhj67fGH2JK9L", "cs_test_a1SpTopUpSample00001", "5O190127TN364715T"];
 const PAYMENTS: [&str; 3] = ["pay_NXhjMs8qPq1vZr", "pi_3SpTopUpSample00001", "3C679366HH908993F"];
 const CHARGE: &str = "ch_3SpTopUpSample00001";
-const REVERSALS: [&str; 5] = [
+const REVERSALS: [&str; 6] = [
+    "re_3SpTopUpSample00001",
     "rfnd_NXhkP2m1cVb8Qa",
     "disp_NXhlT7k9dRw3Se",
     "dp_1SpTopUpSample00001",

@@ -233,6 +233,7 @@ impl Fakes {
             ("stripe", true) => id("dp_", &payment.id),
             ("paypal", true) => id("PP-D-", &payment.id),
             ("paypal", false) => id("", &format!("{}|{number}", payment.id)).to_ascii_uppercase(),
+            ("stripe", false) => id("re_", &format!("{}|{number}", payment.id)),
             (_, true) => id("disp_", &payment.id),
             (_, false) => id("rfnd_", &format!("{}|{number}", payment.id)),
         };
@@ -242,6 +243,11 @@ impl Fakes {
             wanted.fixture.as_str(),
             "razorpay.refund_processed" | "stripe.charge_refunded" | "paypal.payment_capture_refunded"
         );
+        // A refund of Stripe's that fails is no part of the charge's sum any more.
+        let fails = ["stripe.charge_refund_updated", "stripe.refund_failed", "stripe.refund_updated"];
+        if fails.contains(&wanted.fixture.as_str()) {
+            self.write(|book| book.refund_fails(&payment.id, units));
+        }
         if is_refund {
             let refunded = self.write(|book| book.refund(&about.reversal, &payment.id, units));
             if wanted.fixture == "stripe.charge_refunded" {

@@ -10,12 +10,12 @@ use crate::decision::{Decided, Decision, Listing, Outcome, Write};
 use crate::event::{Lead, LeadTo};
 use crate::fingerprint::Fingerprint;
 use crate::gateway::{Gateway, Handle};
+use crate::gateway_limits;
 use crate::ids::{CustomerId, EventId, TopUpId};
-use crate::money::{Amount, Money};
+use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::topup::{LIFE_SECONDS, Placed, TopUp};
-use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// Begin a top-up.
@@ -74,11 +74,7 @@ impl Command for InitiateTopUp {
         let account = state.party.as_ref().map(|party| &party.account);
         let account = account.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
         let amount = exact(self.amount, account)?;
-        // Razorpay takes no less than 100 paise. (razorpay.com/docs/api/orders/create)
-        let least = Money::try_new(Decimal::ONE).unwrap_or(Money::ZERO);
-        if self.gateway == Gateway::Razorpay && amount < least {
-            return Err(Rejection::BelowMinimum { least, currency: account.currency });
-        }
+        gateway_limits::check(self.gateway, amount, account.currency)?;
         let overflow = Rejection::Inconsistent("a top-up would end past the year 9999");
         let expires_at = context.now.plus_seconds(LIFE_SECONDS).ok_or(overflow)?;
         let topup = TopUp {
@@ -159,6 +155,42 @@ impl Command for PlaceTopUp {
             led(lead, &order, LeadTo::TopUp(self.topup.clone())),
         ];
         Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), waiting), writes })
+    }
+}
+
+/// Take back an intent that its gateway has refused for good: nothing is left of it, and its cause is free.
+#[derive(Clone, Debug)]
+pub struct AbandonTopUp {
+    /// The intent that was refused.
+    pub refused: TopUp,
+}
+
+impl Command for AbandonTopUp {
+    fn needs(&self) -> Needs {
+        let id = self.refused.id.clone();
+        Needs { leads: vec![Handle::topup(&id)], topup: Some(id), ..Needs::default() }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, _: &Context) -> Decided {
+        let Some(topup) = &state.topup else { return Ok(Decision::Already(Outcome::Nothing)) };
+        // Another intent of the same cause, or one that the gateway has taken after all, stays.
+        let same = (&topup.fingerprint, &topup.request) == (&self.refused.fingerprint, &self.refused.request);
+        if !same || topup.placed.is_some() || topup.credited.is_some() {
+            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup.clone()), vec![])));
+        }
+        let mut writes = vec![
+            Write::DropTopUp { id: topup.id.clone(), was: topup.version },
+            Write::Unlist(Listing::TopUp { id: topup.id.clone(), at: topup.created_at }),
+        ];
+        let handle = Handle::topup(&topup.id);
+        if let Some(lead) = state.leads.get(&handle) {
+            writes.push(Write::DropLead { handle, was: lead.version });
+        }
+        Ok(Decision::Commit { outcome: Outcome::Nothing, writes })
     }
 }
 

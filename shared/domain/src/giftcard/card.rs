@@ -3,6 +3,7 @@
 //! **Invariant:** a line is either taken as it is or refused with a reason that repeats nothing of it.
 //! **Invariant:** what a line holds does not print.
 
+use super::code::{RedemptionCode, is_scientific, plain};
 use super::{Sealed, Source};
 use crate::budget::ids::{AccountId, BrandId, CardId, CodeId, PoolId};
 use crate::money::{Amount, Money};
@@ -111,9 +112,14 @@ fn is_formula(text: &str) -> bool {
 }
 
 fn part(text: &str, least: usize) -> Result<String, ParseError> {
-    let text = text.trim();
-    if is_formula(text) {
+    let text = plain(text);
+    if is_formula(&text) {
         return Err(ParseError("begins as a formula"));
+    }
+    if is_scientific(&text) {
+        return Err(ParseError(
+            "is a number in scientific notation: have the spreadsheet keep this column as text",
+        ));
     }
     if text.len() < least || text.len() > 500 {
         return Err(ParseError("must be 4 to 500 characters"));
@@ -121,7 +127,7 @@ fn part(text: &str, least: usize) -> Result<String, ParseError> {
     if text.bytes().any(|b| !(0x20..0x7f).contains(&b)) {
         return Err(ParseError("must be printable ASCII"));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 /// Reads a line of a file of cards; `cell` gives the text of a column.
@@ -131,21 +137,21 @@ pub fn read_card(
 ) -> Result<PlainCard, (&'static str, ParseError)> {
     let mut parts = BTreeMap::new();
     let code = cell("code").unwrap_or_default();
-    if code.trim().is_empty() {
+    if plain(&code).is_empty() {
         return Err(("code", ParseError("is required")));
     }
     parts.insert(Part::Code, part(&code, 4).map_err(|error| ("code", error))?);
     for which in [Part::Number, Part::Pin, Part::Url] {
         let name = which.as_str();
-        let Some(text) = cell(name).filter(|text| !text.trim().is_empty()) else { continue };
+        let Some(text) = cell(name).filter(|text| !plain(text).is_empty()) else { continue };
         let text = part(&text, 1).map_err(|error| (name, error))?;
         if which == Part::Url && !text.starts_with("https://") {
             return Err((name, ParseError("must be an https address")));
         }
         parts.insert(which, text);
     }
-    let expires_on = match cell("expires_on").filter(|text| !text.trim().is_empty()) {
-        Some(text) => Some(parse_date(text.trim()).map_err(|error| ("expires_on", error))?),
+    let expires_on = match cell("expires_on").map(|text| plain(&text)).filter(|text| !text.is_empty()) {
+        Some(text) => Some(parse_date(&text).map_err(|error| ("expires_on", error))?),
         None => None,
     };
     if expires_on.is_some_and(|date| date < today) {
@@ -158,7 +164,7 @@ pub fn read_card(
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainCode {
     /// The code.
-    pub code: String,
+    pub code: RedemptionCode,
     /// Of which brand the card is to be.
     pub brand: BrandId,
     /// Its face value.
@@ -194,25 +200,17 @@ pub struct Registered {
     pub at: Timestamp,
 }
 
-/// Reads a redemption code, as a caller sends it: 4 to 128 printable characters, spaces around it aside.
-pub fn read_code(text: &str) -> Result<String, ParseError> {
-    const SHAPE: ParseError = ParseError("must be 4 to 128 printable ASCII characters");
-    let text = text.trim();
-    let plain = (4..=128).contains(&text.len()) && text.bytes().all(|b| (0x20..0x7f).contains(&b));
-    if plain { Ok(text.to_owned()) } else { Err(SHAPE) }
-}
-
 /// Reads a line of a file of redemption codes.
 pub fn read_code_line(
     cell: impl Fn(&'static str) -> Option<String>,
 ) -> Result<PlainCode, (&'static str, ParseError)> {
-    let text = |name| cell(name).map(|text: String| text.trim().to_owned()).unwrap_or_default();
+    let text = |name| cell(name).map(|text: String| plain(&text)).unwrap_or_default();
     let code = text("code");
     if is_formula(&code) {
         return Err(("code", ParseError("begins as a formula")));
     }
     Ok(PlainCode {
-        code: read_code(&code).map_err(|error| ("code", error))?,
+        code: RedemptionCode::parse(&code).map_err(|error| ("code", error))?,
         brand: BrandId::parse(&text("brand_id")).map_err(|error| ("brand_id", error))?,
         denomination: Amount::parse(&text("denomination")).map_err(|error| ("denomination", error))?,
     })

@@ -3,6 +3,7 @@
 //! **Invariant:** what is secret about a card is only ever held sealed here; nothing that prints shows it.
 
 pub mod card;
+pub mod code;
 pub mod provision;
 pub mod redemption;
 

@@ -8,7 +8,7 @@ use super::{Sealed, Source, Supplier};
 use crate::actor::Signature;
 use crate::budget::ids::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use crate::currency::Currency;
-use crate::ids::RequestId;
+use crate::ids::{RecipientId, RequestId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
@@ -165,7 +165,7 @@ pub struct Redemption {
     /// What the budget had left afterwards, as far as was seen.
     pub credit_remaining: Money,
     /// Whom it is for.
-    pub recipient: Option<String>,
+    pub recipient: Option<RecipientId>,
     /// Where it is to be sent.
     pub delivery: Option<Delivery>,
     /// The card; none before there is one.

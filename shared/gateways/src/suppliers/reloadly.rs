@@ -139,8 +139,11 @@ impl Reloadly {
     async fn place(&self, order: &CardOrder) -> Result<Transaction, GatewayError> {
         let price = RawValue::from_string(order.currency.format(order.amount));
         let price = price.map_err(|_| GatewayError::Unreadable("the price cannot be written"))?;
-        let product = RawValue::from_string(order.product.clone())
-            .map_err(|_| GatewayError::Refused { status: 400, code: "PRODUCT_ID".to_owned() })?;
+        let product = RawValue::from_string(order.product.clone()).map_err(|_| GatewayError::Refused {
+            status: 400,
+            code: "PRODUCT_ID".to_owned(),
+            reason: None,
+        })?;
         let fields: BTreeMap<&str, Box<RawValue>> = BTreeMap::from([
             ("productId", product),
             ("unitPrice", price),
@@ -204,7 +207,7 @@ impl Reloadly {
                 Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
             }
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
-            Err(GatewayError::Refused { code, status }) if is_definite(status) => {
+            Err(GatewayError::Refused { code, status, .. }) if is_definite(status) => {
                 // It may be refused because it was taken before.
                 if let Some(found) = self.find(&order.reference).await? {
                     return self.outcome(&found, order.currency).await;

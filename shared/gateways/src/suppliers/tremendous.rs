@@ -136,7 +136,7 @@ impl Tremendous {
             Ok(found) => self.outcome(&found, order.currency).await,
             // With a wrong key nothing was made now; whether something was before, it does not say.
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) if order.again => Err(error),
-            Err(GatewayError::Refused { status, code }) if is_definite(status) => {
+            Err(GatewayError::Refused { status, code, .. }) if is_definite(status) => {
                 // A repetition is answered with the first order, and so with no refusal; one that is refused all the same
                 // does not say what became of the first.
                 if order.again {

@@ -10,7 +10,7 @@ use domain::budget::ids::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use domain::currency::Currency;
 use domain::giftcard::redemption::{Asked, Delivery, Method, Redemption, RedemptionStatus};
 use domain::giftcard::{Sealed, Source, Supplier};
-use domain::ids::RequestId;
+use domain::ids::{RecipientId, RequestId};
 use domain::time::Timestamp;
 
 /// What a redemption is stored as.
@@ -97,7 +97,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
         cost: if reader.has("cost") { Some(reader.money("cost")?) } else { None },
         amount: reader.money("amount")?,
         credit_remaining: reader.money("credit_remaining")?,
-        recipient: reader.maybe_text("recipient_id")?.map(str::to_owned),
+        recipient: reader.maybe("recipient_id", RecipientId::parse)?,
         delivery,
         card: reader.maybe_text("card_id")?.map(CardId::of),
         attempt: AttemptId::stored(reader.text("attempt")?),

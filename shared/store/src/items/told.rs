@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use domain::currency::Currency;
 use domain::gateway::{Fact, Gateway, Phase, ReversalId, Told};
 use domain::ids::{GatewayId, TopUpId};
+use domain::time::Timestamp;
 
 pub(crate) fn to_map(told: &Told) -> Attributes {
     let map = Attributes::default()
@@ -13,7 +14,12 @@ pub(crate) fn to_map(told: &Told) -> Attributes {
         .maybe("order", told.order.as_ref())
         .maybe("payment", told.payment.as_ref())
         .maybe("charge", told.charge.as_ref())
-        .maybe("method", told.method.as_ref());
+        .maybe("method", told.method.as_ref())
+        .maybe("at", told.at);
+    let map = match told.customer_fee {
+        Some(fee) => map.number("customer_fee", fee),
+        None => map,
+    };
     match &told.fact {
         Fact::Captured { amount, currency } => {
             map.text("fact", "captured").number("amount", amount).text("currency", currency)
@@ -23,6 +29,12 @@ pub(crate) fn to_map(told: &Told) -> Attributes {
             .text("fact", "reversed")
             .text("reversal", id)
             .text("phase", phase.as_str())
+            .number("amount", amount)
+            .text("currency", currency),
+        Fact::Refund { of, refund, failed, amount, currency } => map
+            .text("fact", if *failed { "refund-failed" } else { "refund" })
+            .text("reversal", of)
+            .text("refund", refund)
             .number("amount", amount)
             .text("currency", currency),
         Fact::Nothing => map.text("fact", "nothing"),
@@ -40,6 +52,13 @@ pub(crate) fn from_map(reader: &Reader<'_>) -> Result<Told, StoreError> {
             amount: reader.money("amount")?,
             currency: currency()?,
         },
+        word @ ("refund" | "refund-failed") => Fact::Refund {
+            of: ReversalId::stored(reader.text("reversal")?),
+            refund: reader.parse("refund", GatewayId::parse)?,
+            failed: word == "refund-failed",
+            amount: reader.money("amount")?,
+            currency: currency()?,
+        },
         "nothing" => Fact::Nothing,
         _ => return Err(reader.corrupt("fact")),
     };
@@ -50,6 +69,8 @@ pub(crate) fn from_map(reader: &Reader<'_>) -> Result<Told, StoreError> {
         payment: reader.maybe("payment", GatewayId::parse)?,
         charge: reader.maybe("charge", GatewayId::parse)?,
         method: reader.maybe_text("method")?.map(str::to_owned),
+        customer_fee: if reader.has("customer_fee") { Some(reader.money("customer_fee")?) } else { None },
+        at: reader.maybe("at", Timestamp::parse)?,
         fact,
     })
 }

@@ -11,7 +11,10 @@ use domain::fingerprint::Fingerprint;
 use domain::gateway::{Gateway, ReversalId};
 use domain::ids::{EventId, GatewayId, RequestId, TopUpId, TransactionId};
 use domain::lot::LotClass;
-use domain::topup::{Credited, Placed, Reversal, TopUp};
+use domain::money::Money;
+use domain::reversal::{Refund, Reversal};
+use domain::time::Timestamp;
+use domain::topup::{Credited, Placed, TopUp};
 use std::collections::BTreeMap;
 
 /// The attributes that change, and those to remove.
@@ -65,9 +68,27 @@ pub(crate) fn reversals_to_map(reversals: &BTreeMap<ReversalId, Reversal>) -> At
                 map = map.with(name, number(amount));
             }
         }
-        (id.to_string(), AttributeValue::M(map.0))
+        (id.to_string(), AttributeValue::M(with_refunds(map, reversal).0))
     });
     AttributeValue::M(maps.collect())
+}
+
+/// What is reported of single refunds, and sums by when they were reported.
+fn with_refunds(mut map: Attributes, reversal: &Reversal) -> Attributes {
+    map = map.maybe("first_at", reversal.first_at);
+    if !reversal.sums.is_empty() {
+        let sums = reversal.sums.iter().map(|(at, sum)| (at.to_string(), number(sum)));
+        map = map.with("sums", AttributeValue::M(sums.collect()));
+    }
+    if !reversal.refunds.is_empty() {
+        let refund = |refund: &Refund| {
+            let map = Attributes::default().number("amount", refund.amount);
+            AttributeValue::M(map.maybe("failed_at", refund.failed_at).0)
+        };
+        let refunds = reversal.refunds.iter().map(|(id, known)| (id.to_string(), refund(known)));
+        map = map.with("refunds", AttributeValue::M(refunds.collect()));
+    }
+    map
 }
 
 /// What a new top-up is stored as.
@@ -101,10 +122,28 @@ fn reversal(map: &Reader<'_>) -> Result<Reversal, StoreError> {
         taken: maybe("taken")?,
         lost: maybe("lost")?,
         returned: maybe("returned")?,
+        refunds: refunds(map)?,
+        first_at: map.maybe("first_at", Timestamp::parse)?,
+        sums: sums(map)?,
         allotted: map.money("allotted")?,
         forgiven: map.money("forgiven")?,
         steps: u32::try_from(map.count("steps")?).map_err(|_| map.corrupt("steps"))?,
     })
+}
+
+fn refunds(map: &Reader<'_>) -> Result<BTreeMap<GatewayId, Refund>, StoreError> {
+    let refund = |(id, known): &(&str, Reader<'_>)| {
+        let failed_at = known.maybe("failed_at", Timestamp::parse)?;
+        let id = GatewayId::parse(id).map_err(|_| map.corrupt("refunds"))?;
+        Ok((id, Refund { amount: known.money("amount")?, failed_at }))
+    };
+    map.maps("refunds")?.iter().map(refund).collect()
+}
+
+fn sums(map: &Reader<'_>) -> Result<BTreeMap<Timestamp, Money>, StoreError> {
+    let Some(sums) = map.map("sums")? else { return Ok(BTreeMap::new()) };
+    let sum = |at: &str| Ok((Timestamp::parse(at).map_err(|_| map.corrupt("sums"))?, sums.money(at)?));
+    sums.names().map(sum).collect()
 }
 
 /// Reads refunds and disputes.

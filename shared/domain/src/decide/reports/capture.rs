@@ -76,7 +76,9 @@ fn mismatch(
     if needs_order && (told.order.is_none() || told.order.as_ref() != placed) {
         return Some(reasons::OTHER_ORDER);
     }
-    if (amount, currency) != (topup.amount, topup.currency) {
+    // What the customer has paid on top for the gateway's fee is not ours to credit.
+    let less_fee = told.customer_fee.and_then(|fee| amount.checked_sub(fee));
+    if currency != topup.currency || (amount != topup.amount && less_fee != Some(topup.amount)) {
         return Some(reasons::OTHER_AMOUNT);
     }
     let lead = told.paid_by().and_then(|handle| state.leads.get(&handle));
@@ -175,6 +177,9 @@ fn note(topup: &TopUp, told: &Told, payment: &GatewayId) -> Metadata {
     ]);
     if let Some(method) = &told.method {
         pairs.insert("method".to_owned(), method.clone());
+    }
+    if let Some(fee) = told.customer_fee {
+        pairs.insert("customer_fee".to_owned(), topup.currency.format(fee));
     }
     Metadata::try_new(pairs).unwrap_or_default()
 }

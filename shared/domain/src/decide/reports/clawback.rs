@@ -6,7 +6,6 @@
 //! from, last taken first.
 
 use super::capture::written;
-use super::reversal::Come;
 use super::{Verdict, reasons};
 use crate::cause::Cause;
 use crate::context::Context;
@@ -20,6 +19,7 @@ use crate::money::Money;
 use crate::owed::{Forgiven, OwedChange};
 use crate::posting::{Draft, MAX_DUE, Posting};
 use crate::rejection::Rejection;
+use crate::reversal::{ReversalReport, known_as};
 use crate::topup::{Credited, MAX_REVERSALS, Shift, TopUp};
 
 const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
@@ -30,14 +30,19 @@ const MAX_SHIFTS: usize = 10;
 /// Applies a report to the credit that it is about.
 pub(super) fn apply(
     topup: &TopUp,
-    come: &Come,
+    report: &ReversalReport,
     state: &State,
     context: &Context,
 ) -> Result<Verdict, Rejection> {
-    if come.currency != topup.currency {
+    let id = known_as(&topup.reversals, &report.id);
+    if report.currency != topup.currency {
         return Ok(Verdict::quarantined(reasons::OTHER_AMOUNT));
     }
-    if !topup.reversals.contains_key(&come.id) && topup.reversals.len() >= MAX_REVERSALS {
+    let room = match topup.reversals.get(&id) {
+        Some(known) => known.has_room_for(report),
+        None => topup.reversals.len() < MAX_REVERSALS,
+    };
+    if !room {
         return Ok(Verdict::quarantined(reasons::TOO_MANY));
     }
     let posting = match begin(state.party.as_ref(), topup.id.customer(), context)? {
@@ -50,7 +55,7 @@ pub(super) fn apply(
     }
     let was = topup.version;
     let mut topup = topup.clone();
-    topup.reversals.entry(come.id.clone()).or_default().report(come.phase, come.amount);
+    topup.reversals.entry(id).or_default().report(report);
     let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
     let mut work = Work { posting, topup, credited, state, context };
     let shifts = work.topup.allot(MAX_SHIFTS);

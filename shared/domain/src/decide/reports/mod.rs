@@ -96,10 +96,7 @@ impl Command for TakeReport {
     fn needs(&self) -> Needs {
         let mut leads = self.told.as_ref().map(Told::handles).unwrap_or_default();
         leads.extend(self.topup.as_ref().map(Handle::topup));
-        let reversal = match self.told.as_ref().map(|told| &told.fact) {
-            Some(Fact::Reversed { id, .. }) => Some(id.clone()),
-            Some(Fact::Captured { .. } | Fact::Failed | Fact::Nothing) | None => None,
-        };
+        let reversal = self.told.as_ref().and_then(reversal::reported).map(|report| report.id);
         Needs {
             customer: self.topup.as_ref().map(|topup| topup.customer().clone()),
             topup: self.topup.clone(),
@@ -125,7 +122,9 @@ impl Command for TakeReport {
                 Fact::Nothing => Verdict::ignored(reasons::NO_MONEY),
                 Fact::Failed => self.failed(state),
                 Fact::Captured { .. } => capture::captured(self, told, state, context)?,
-                Fact::Reversed { .. } => reversal::reversed(self, told, state, context)?,
+                Fact::Reversed { .. } | Fact::Refund { .. } => {
+                    reversal::reversed(self, told, state, context)?
+                }
             },
         };
         if let Some(topup) = verdict.elsewhere {

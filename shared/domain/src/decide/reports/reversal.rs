@@ -4,25 +4,26 @@
 
 use super::{TakeReport, Verdict, clawback, leading};
 use crate::context::Context;
-use crate::currency::Currency;
 use crate::decide::State;
 use crate::decide::topups::led;
 use crate::event::{EventStatus, LeadTo, Stray, reasons};
-use crate::gateway::{Fact, Handle, Phase, ReversalId, Told};
-use crate::money::Money;
+use crate::gateway::{Fact, Handle, Told};
 use crate::rejection::Rejection;
+use crate::reversal::{ReversalReport, ReversalStep, known_as};
 use crate::topup::TopUp;
 
-/// How far a refund or dispute has come, by one report.
-pub(super) struct Come {
-    /// Which.
-    pub id: ReversalId,
-    /// How far.
-    pub phase: Phase,
-    /// How much of the payment, in all.
-    pub amount: Money,
-    /// In which currency.
-    pub currency: Currency,
+/// What a report says of a refund or dispute, if that is what it is about.
+pub(super) fn reported(told: &Told) -> Option<ReversalReport> {
+    let (id, step, amount, currency) = match &told.fact {
+        Fact::Reversed { id, phase, amount, currency } => {
+            (id, ReversalStep::Whole(*phase), *amount, *currency)
+        }
+        Fact::Refund { of, refund, failed, amount, currency } => {
+            (of, ReversalStep::Refund { refund: refund.clone(), failed: *failed }, *amount, *currency)
+        }
+        Fact::Captured { .. } | Fact::Failed | Fact::Nothing => return None,
+    };
+    Some(ReversalReport { id: id.clone(), step, amount, currency, at: told.at })
 }
 
 /// What becomes of a refund or dispute.
@@ -32,14 +33,11 @@ pub(super) fn reversed(
     state: &State,
     context: &Context,
 ) -> Result<Verdict, Rejection> {
-    let Fact::Reversed { id, phase, amount, currency } = &told.fact else {
-        return Err(Rejection::Inconsistent("a reversal without an id"));
-    };
-    let come = Come { id: id.clone(), phase: *phase, amount: *amount, currency: *currency };
+    let report = reported(told).ok_or(Rejection::Inconsistent("a reversal without an id"))?;
     let handle = told.paid_by().or_else(|| told.handles().into_iter().next());
     let lead = handle.as_ref().and_then(|handle| state.leads.get(handle));
     if let (Some(handle), Some(LeadTo::Stray(stray))) = (&handle, lead.map(|lead| &lead.to)) {
-        return Ok(of_stray(command, state, (handle, stray), &come));
+        return Ok(of_stray(command, state, (handle, stray), &report));
     }
     let Some(named) = &command.topup else {
         return Ok(match (leading(command, state), handle) {
@@ -53,7 +51,7 @@ pub(super) fn reversed(
         return Ok(command.park(state, &Handle::topup(named), reasons::NO_TOPUP));
     };
     match (is_of(topup, told), handle) {
-        (true, _) => clawback::apply(topup, &come, state, context),
+        (true, _) => clawback::apply(topup, &report, state, context),
         (false, Some(handle)) => Ok(command.park(state, &handle, reasons::NO_CAPTURE)),
         (false, None) => Ok(Verdict::quarantined(reasons::NOT_OURS)),
     }
@@ -73,14 +71,24 @@ fn is_of(topup: &TopUp, told: &Told) -> bool {
 }
 
 /// Of a quarantined payment: when all of it has gone back, the quarantine is over; no credit is touched.
-fn of_stray(command: &TakeReport, state: &State, (handle, stray): (&Handle, &Stray), come: &Come) -> Verdict {
+fn of_stray(
+    command: &TakeReport,
+    state: &State,
+    (handle, stray): (&Handle, &Stray),
+    report: &ReversalReport,
+) -> Verdict {
     let mut verdict = Verdict { detail: Some(reasons::OF_QUARANTINED), ..Verdict::processed(vec![]) };
-    if come.currency != stray.currency {
+    if report.currency != stray.currency {
         return Verdict::quarantined(reasons::OTHER_AMOUNT);
     }
     let mut stray = stray.clone();
     let before = stray.gone();
-    stray.reversed.entry(come.id.clone()).or_default().report(come.phase, come.amount);
+    let id = known_as(&stray.reversed, &report.id);
+    let reversal = stray.reversed.entry(id).or_default();
+    if !reversal.has_room_for(report) {
+        return Verdict::quarantined(reasons::TOO_MANY);
+    }
+    reversal.report(report);
     let gone = stray.gone();
     if gone == stray.amount
         && let Some(event) = state.quarantined.get(&stray.event)

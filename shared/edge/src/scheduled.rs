@@ -1,0 +1,36 @@
+//! What calls a scheduled function: its own input, or an envelope of EventBridge or EventBridge Scheduler around it.
+//!
+//! A rule sends its event with the input as `detail`; a schedule without an input of its own sends the same with `detail` as text
+//! (`"{}"`).
+//!
+//! **Invariant:** an unknown member of the input is refused; of an envelope, all but `detail` is ignored.
+
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// The input of a scheduled function, out of its envelope.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scheduled<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Scheduled<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut input = Value::deserialize(deserializer)?;
+        if let Some(envelope) = input.as_object_mut().filter(|input| is_envelope(input)) {
+            input = match envelope.remove("detail") {
+                None | Some(Value::Null) => Value::Object(Map::new()),
+                Some(Value::String(text)) if text.trim().is_empty() => Value::Object(Map::new()),
+                Some(Value::String(text)) => serde_json::from_str(&text).map_err(D::Error::custom)?,
+                Some(detail) => detail,
+            };
+        }
+        if !input.is_object() {
+            return Err(D::Error::custom("the input is not a JSON object"));
+        }
+        serde_json::from_value(input).map(Self).map_err(D::Error::custom)
+    }
+}
+
+fn is_envelope(input: &Map<String, Value>) -> bool {
+    input.contains_key("detail") || input.contains_key("detail-type")
+}

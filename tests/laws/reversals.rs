@@ -1,0 +1,105 @@
+//! What a charge's reports amount to is a function of their set, and of what has truly been refunded.
+
+use domain::currency::Currency;
+use domain::gateway::{Gateway, Phase, ReversalId};
+use domain::ids::GatewayId;
+use domain::money::Money;
+use domain::reversal::{Reversal, ReversalReport, ReversalStep};
+use domain::time::Timestamp;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+fn report(step: ReversalStep, amount: i64, at: i64) -> ReversalReport {
+    ReversalReport {
+        id: ReversalId::refund(Gateway::Stripe, &GatewayId::parse("ch_1").unwrap()),
+        step,
+        amount: Money::try_new(Decimal::from(amount)).unwrap(),
+        currency: Currency::parse("INR").unwrap(),
+        at: Timestamp::from_millis(at * 1_000),
+    }
+}
+
+/// What happens to a charge, in the order of time: a refund is made, or one of those made fails.
+#[derive(Clone, Debug)]
+enum Happening {
+    Made(i64),
+    Fails(prop::sample::Index),
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let one = prop_oneof![
+        3 => (1..50_i64).prop_map(Happening::Made),
+        2 => any::<prop::sample::Index>().prop_map(Happening::Fails),
+    ];
+    prop::collection::vec(one, 1..10)
+}
+
+/// Every report that Stripe makes of it, and what stands refunded in the end.
+fn told(happenings: &[Happening]) -> (Vec<ReversalReport>, i64) {
+    let (mut reports, mut refunds, mut at) = (vec![], Vec::<(i64, bool)>::new(), 1_000);
+    for happening in happenings {
+        at += 10;
+        let name = |n: usize| GatewayId::parse(&format!("re_{n}")).unwrap();
+        match happening {
+            Happening::Made(amount) => {
+                refunds.push((*amount, false));
+                let sum = refunds.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
+                reports.push(report(ReversalStep::Whole(Phase::Taken), sum, at));
+            }
+            Happening::Fails(which) => {
+                let standing: Vec<usize> = (0..refunds.len()).filter(|n| !refunds[*n].1).collect();
+                let Some(n) = (!standing.is_empty()).then(|| *which.get(&standing)) else { continue };
+                refunds[n].1 = true;
+                reports.push(report(
+                    ReversalStep::Refund { refund: name(n), failed: true },
+                    refunds[n].0,
+                    at,
+                ));
+            }
+        }
+    }
+    (reports, refunds.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_order_and_number_of_reports_amounts_to_what_stands_refunded(
+        happenings in happenings(),
+        order in any::<u64>(),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let (mut reports, stands) = told(&happenings);
+        prop_assume!(!reports.is_empty());
+        let copies: Vec<_> = again.iter().map(|index| index.get(&reports).clone()).collect();
+        reports.extend(copies);
+        let mut state = order | 1;
+        for at in (1..reports.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            reports.swap(at, (state >> 33) as usize % (at + 1));
+        }
+        let mut reversal = Reversal::default();
+        for report in &reports {
+            reversal.report(report);
+        }
+        prop_assert_eq!(reversal.comes_to().value(), Decimal::from(stands));
+        // No more sums are kept than are needed: each later one is smaller.
+        let sums: Vec<_> = reversal.sums.values().collect();
+        prop_assert!(sums.windows(2).all(|pair| pair[0] > pair[1]), "{:?}", sums);
+    }
+
+    #[test]
+    fn single_refunds_alone_amount_to_those_that_did_not_fail(amounts in prop::collection::vec((1..50_i64, any::<bool>()), 1..8)) {
+        let mut reversal = Reversal::default();
+        for (n, (amount, failed)) in amounts.iter().enumerate() {
+            let refund = GatewayId::parse(&format!("re_{n}")).unwrap();
+            reversal.report(&report(ReversalStep::Refund { refund: refund.clone(), failed: false }, *amount, 5));
+            if *failed {
+                reversal.report(&report(ReversalStep::Refund { refund, failed: true }, *amount, 9));
+            }
+        }
+        let stands: i64 = amounts.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
+        prop_assert_eq!(reversal.comes_to().value(), Decimal::from(stands));
+    }
+}
