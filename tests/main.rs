@@ -8,6 +8,7 @@ mod laws {
     mod budgets;
     mod causes;
     mod codes;
+    mod inputs;
     mod lots;
     mod machine;
     mod money;

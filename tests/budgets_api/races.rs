@@ -189,7 +189,7 @@ async fn slices_are_added_while_credit_is_spent_and_stops_reach_them() {
     let (running, raised) = tokio::join!(running, raise);
     assert_eq!(raised.expect(200).field("/slices"), 16);
     assert_eq!(by_status(&running), BTreeMap::from([(201, 30)]));
-    agency.world().patch(&admin(), &path, r#"{"slices":8}"#).await.expect_problem(400, "invalid_request");
+    agency.world().patch(&admin(), &path, r#"{"slices":8}"#).await.expect_problem(409, "too_few_slices");
     agency.fund("100").await;
     let answers = at_once(&agency, codes("MORE", 15)).await;
     assert_eq!(by_status(&answers), BTreeMap::from([(201, 14), (402, 1)]));

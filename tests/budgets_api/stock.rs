@@ -166,7 +166,7 @@ async fn profit_is_what_budgets_paid_less_what_cards_had_cost() {
         assert!(!profit.body.contains(&rival));
     }
     let none = world.get(&admin(), "/api/gift-cards/profit?from=2026-02-01").await;
-    none.expect_problem(400, "invalid_request");
+    assert_eq!(none.expect(200).field("/total/redemptions"), 0, "a period that begins after today is empty");
     let path = "/api/gift-cards/profit?from=2025-01-01&to=2025-12-31";
     assert_eq!(world.get(&admin(), path).await.expect(200).field("/total/redemptions"), 0);
     world.get(&staff(), path).await.expect_problem(403, "forbidden");

@@ -202,7 +202,11 @@ async fn a_clients_word_credits_nothing_but_what_the_gateway_says_is_captured() 
     let borrowed = shop.fakes.checkout_signature(&order, &theirs.id);
     shop.verify(&customer("a"), &topup, &theirs.id, &borrowed).await.expect_problem(400, "invalid_request");
     let unknown = shop.fakes.checkout_signature(&order, "pay_unknown");
-    shop.verify(&customer("a"), &topup, "pay_unknown", &unknown).await.expect_problem(400, "invalid_request");
+    shop.verify(&customer("a"), &topup, "pay_unknown", &unknown)
+        .await
+        .expect_problem(404, "payment_not_found");
+    let no_payment = shop.verify(&customer("a"), &topup, "pi_3SpTopUpSample00001", "00").await;
+    no_payment.expect_problem(404, "payment_not_found");
     shop.trouble(Trouble::Down);
     shop.verify(&customer("a"), &topup, &tried.id, &signature).await.expect_problem(503, "unavailable");
     shop.trouble(Trouble::None);

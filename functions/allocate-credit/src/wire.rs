@@ -1,52 +1,63 @@
 //! What callers send, read into commands; raw strings stop here.
 //!
-//! **Invariant:** every offending field of a body is told at once.
+//! **Invariant:** every field that is wrong is reported at once.
 
 use domain::budget::allocate::{Direction, Transfer};
 use domain::budget::ids::AccountId;
 use domain::cause::{Cause, Operation};
 use domain::money::Amount;
 use domain::text::FreeText;
-use edge::json::amount_schema;
-use edge::{Ask, Problem, json};
-use utoipa::ToSchema;
+use edge::input::ChildAccountId;
+use edge::{Ask, Problem, request, schema};
+use serde_json::{Value, json};
 
-/// Give credit to a child.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `allocate` reads
-pub(crate) struct AllocateRequest {
-    /// The parent.
-    from_account_id: String,
-    /// Its own child; not a campaign that shares its client's credit.
-    to_account_id: String,
-    #[schema(schema_with = amount_schema)]
-    amount: String,
-    #[schema(max_length = 500)]
-    notes: Option<String>,
+/// An account of this kind gives to accounts of that kind alone.
+fn gives(from: &str, to: &str) -> Value {
+    let kind = |kind: &str| schema::pattern(&format!("^{kind}$"));
+    json!({"properties": {"from_account_id": kind(from), "to_account_id": kind(to)}})
 }
 
-/// Take credit back from a child.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `reclaim` reads
-pub(crate) struct ReclaimRequest {
-    /// The child.
-    account_id: String,
-    /// All that is available, if left out.
-    #[schema(schema_with = amount_schema)]
-    amount: Option<String>,
-    #[schema(max_length = 500)]
-    notes: Option<String>,
+request! {
+    /// Give credit to a child.
+    pub(crate) struct AllocateRequest {
+        /// The parent.
+        from_account_id: AccountId,
+        /// Its own child; not a campaign that shares its client's credit.
+        to_account_id: ChildAccountId,
+        /// How much.
+        amount: Amount,
+        /// Why, in words.
+        notes: Option<FreeText>,
+    }
+    rules [json!({"oneOf": [
+        gives("platform", "acct_a[0-9a-f]{20}"),
+        gives("acct_a[0-9a-f]{20}", "acct_c[0-9a-f]{20}"),
+        gives("acct_c[0-9a-f]{20}", "acct_m[0-9a-f]{20}"),
+    ]})]
+}
+
+request! {
+    /// Take credit back from a child.
+    pub(crate) struct ReclaimRequest {
+        /// The child.
+        account_id: ChildAccountId,
+        /// All that is available, if left out.
+        amount: Option<Amount>,
+        /// Why, in words.
+        notes: Option<FreeText>,
+    }
 }
 
 pub(crate) fn allocate(ask: &Ask) -> Result<Transfer, Problem> {
-    let mut fields = ask.fields()?;
-    let from = fields.required("from_account_id", json::of(AccountId::parse));
-    let to = fields.required("to_account_id", json::of(AccountId::parse));
-    let amount = fields.required("amount", json::amount);
-    let notes = fields.optional("notes", json::free_text);
-    fields.finish()?;
-    let cause = cause(ask, Operation::Allocate)?;
-    Ok(Transfer { direction: Direction::Down, from: from?, to: to?, amount: Some(amount?), notes, cause })
+    let sent = AllocateRequest::read(ask.fields()?)?;
+    Ok(Transfer {
+        direction: Direction::Down,
+        from: sent.from_account_id,
+        to: sent.to_account_id.0,
+        amount: Some(sent.amount),
+        notes: sent.notes,
+        cause: cause(ask, Operation::Allocate)?,
+    })
 }
 
 /// What is to be taken back.
@@ -58,12 +69,8 @@ pub(crate) struct Reclaim {
 }
 
 pub(crate) fn reclaim(ask: &Ask) -> Result<Reclaim, Problem> {
-    let mut fields = ask.fields()?;
-    let account = fields.required("account_id", json::of(AccountId::parse));
-    let amount = fields.optional("amount", json::amount);
-    let notes = fields.optional("notes", json::free_text);
-    fields.finish()?;
-    Ok(Reclaim { account: account?, amount, notes, cause: cause(ask, Operation::Reclaim)? })
+    let ReclaimRequest { account_id, amount, notes } = ReclaimRequest::read(ask.fields()?)?;
+    Ok(Reclaim { account: account_id.0, amount, notes, cause: cause(ask, Operation::Reclaim)? })
 }
 
 fn cause(ask: &Ask, operation: Operation) -> Result<Cause, Problem> {

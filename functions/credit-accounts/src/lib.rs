@@ -12,9 +12,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::budget::ids::AccountId;
 use domain::budget::permit::Action;
 use edge::budget::{check, permit_any, permitted};
+use edge::paths::ChildAccountPath;
 use edge::reply::How;
 use edge::routes::complete;
 use edge::{App, Ask, Problem, reply};
@@ -54,10 +54,10 @@ pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, P
 ///
 /// `closing` hands what is left to the parent as soon as nothing is reserved, and then closes the account for good.
 #[utoipa::path(patch, path = "/api/credit/accounts/{account_id}", tag = "budgets",
-    params(("account_id" = String, Path)),
+    params(ChildAccountPath),
     request_body = wire::ChangeAccountRequest, responses((status = 200, body = views::BudgetAccount)))]
 pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("account_id", AccountId::parse)?;
+    let id = ask.segment::<ChildAccountPath>()?.0;
     let command = wire::change(&ask, app.policy.currency())?;
     let account = permitted(&app, &ask, &id, Action::Change).await?;
     if command.brands.is_some() {

@@ -16,6 +16,8 @@ use domain::parse::ParseError;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use edge::budget::{BudgetTransaction, permitted, transaction as shown_transaction};
+use edge::params::WindowQuery;
+use edge::paths::{AccountPath, TransactionPath};
 use edge::{App, Ask, Problem, reply};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::StatusCode;
@@ -72,9 +74,9 @@ pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, St
 
 /// Reads an account.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}", tag = "budgets",
-    params(("account_id" = String, Path)), responses((status = 200, body = BudgetAccount)))]
+    params(AccountPath), responses((status = 200, body = BudgetAccount)))]
 pub(crate) async fn account(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("account_id", AccountId::parse)?;
+    let id = ask.segment::<AccountPath>()?;
     ask.params().finish()?;
     permitted(&app, &ask, &id, Action::Read).await?;
     reply::ok(&shown(&app, &id).await?)
@@ -92,11 +94,10 @@ pub struct Children {
 
 /// Lists the accounts right below one.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/children", tag = "budgets",
-    params(("account_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
-        ("cursor" = Option<String>, Query)),
+    params(AccountPath, WindowQuery),
     responses((status = 200, body = Children)))]
 pub(crate) async fn children(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("account_id", AccountId::parse)?;
+    let id = ask.segment::<AccountPath>()?;
     let mut params = ask.params();
     let window = params.window();
     params.finish()?;
@@ -141,11 +142,10 @@ pub struct BudgetTransactions {
 
 /// Lists an account's movements, newest first; of a campaign, with its spends of its client's credit.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions", tag = "budgets",
-    params(("account_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
-        ("cursor" = Option<String>, Query)),
+    params(AccountPath, WindowQuery),
     responses((status = 200, body = BudgetTransactions)))]
 pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("account_id", AccountId::parse)?;
+    let id = ask.segment::<AccountPath>()?;
     let mut params = ask.params();
     let window = params.window();
     params.finish()?;
@@ -177,12 +177,14 @@ fn movement_id(text: &str) -> Result<(TransactionId, Timestamp), ParseError> {
 
 /// Reads one movement.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions/{transaction_id}", tag = "budgets",
-    params(("account_id" = String, Path), ("transaction_id" = String, Path)),
+    params(AccountPath, TransactionPath),
     responses((status = 200, body = BudgetTransaction)))]
 pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("account_id", AccountId::parse)?;
-    let (wanted, at) = ask.path("transaction_id", movement_id)?;
+    let id = ask.segment::<AccountPath>()?;
     ask.params().finish()?;
+    let unknown =
+        || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such movement");
+    let (wanted, at) = ask.path("transaction_id", movement_id).map_err(|_| unknown())?;
     let account = permitted(&app, &ask, &id, Action::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
     let mut entries = app.store.budget_period(&account.id, (at, later)).await?;
@@ -193,7 +195,5 @@ pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Resp
         let of = entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id);
         entry.id() == wanted && (of || entry.account == account.id)
     };
-    let unknown =
-        || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such movement");
     reply::ok(&shown_transaction(entries.iter().find(own).ok_or_else(unknown)?))
 }

@@ -11,6 +11,7 @@ use domain::budget::allocate::Whole;
 use domain::budget::ids::AccountId;
 use domain::budget::permit::Action;
 use edge::budget::permitted;
+use edge::paths::AccountPath;
 use edge::{App, Ask, Problem, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,9 +33,9 @@ pub struct BudgetTree {
 
 /// Reads an account with all that is below it.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/tree", tag = "budgets",
-    params(("account_id" = String, Path)), responses((status = 200, body = BudgetTree)))]
+    params(AccountPath), responses((status = 200, body = BudgetTree)))]
 pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("account_id", AccountId::parse)?;
+    let id = ask.segment::<AccountPath>()?;
     ask.params().finish()?;
     permitted(&app, &ask, &id, Action::Read).await?;
     let root = app.store.whole_account(&id).await?.ok_or_else(Problem::account_not_found)?;

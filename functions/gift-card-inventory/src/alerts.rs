@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::alert::{Alert, AlertStatus};
 use domain::budget::permit::Action;
-use domain::ids::AlertId;
-use domain::parse::ParseError;
 use edge::budget::permit_any;
-use edge::{Ask, Problem, reply};
+use edge::params::WindowQuery;
+use edge::paths::AlertPath;
+use edge::{Ask, Problem, query, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -70,14 +70,21 @@ pub struct AlertList {
     next_cursor: Option<String>,
 }
 
+query! {
+    /// Which alerts are wanted.
+    pub(crate) struct AlertsQuery {
+        /// Those that stand so; all, if left out.
+        status: AlertStatus,
+    }
+}
+
 /// Lists alerts, newest first.
 #[utoipa::path(get, path = "/api/alerts", tag = "alerts",
-    params(("status" = Option<String>, Query), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
-        ("cursor" = Option<String>, Query)),
+    params(AlertsQuery, WindowQuery),
     responses((status = 200, body = AlertList)))]
 pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();
-    let status = params.optional("status", AlertStatus::parse);
+    let AlertsQuery { status } = AlertsQuery::take(&mut params);
     let window = params.window();
     params.finish()?;
     permit_any(&ask, Action::Alerts)?;
@@ -96,20 +103,11 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
     })
 }
 
-fn alert_id(text: &str) -> Result<AlertId, ParseError> {
-    let plain = |tail: &str| tail.len() == 20 && tail.bytes().all(|b| b.is_ascii_hexdigit());
-    if text.strip_prefix("alert_").is_some_and(plain) {
-        Ok(AlertId::stored(text))
-    } else {
-        Err(ParseError("is not the id of an alert"))
-    }
-}
-
 /// Says that the caller looks after an alert.
 #[utoipa::path(post, path = "/api/alerts/{alert_id}/acknowledge", tag = "alerts",
-    params(("alert_id" = String, Path)), responses((status = 200, body = AlertBody)))]
+    params(AlertPath), responses((status = 200, body = AlertBody)))]
 pub(crate) async fn acknowledge(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("alert_id", alert_id)?;
+    let id = ask.segment::<AlertPath>()?;
     ask.fields()?.finish()?;
     ask.key()?;
     permit_any(&ask, Action::Alerts)?;

@@ -13,37 +13,102 @@ use domain::giftcard::{Brand, Supplier};
 use domain::ids::SupplierProductId;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
-use domain::text::FreeText;
-use edge::json::{Number, amount_schema};
+use edge::input::{Input, Said};
+use edge::json::{self, Number, Raw};
+use edge::params::WindowQuery;
 use edge::reply::How;
-use edge::{Ask, Problem, json, reply};
+use edge::{Ask, Problem, reply, request, schema};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
-/// Add a brand.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `add` reads
-pub(crate) struct AddBrandRequest {
-    #[schema(min_length = 1, max_length = 500)]
-    name: String,
-    /// The face values that it has.
-    #[schema(schema_with = denominations_schema)]
-    denominations: Vec<String>,
-    /// What a budget pays for a card, by denomination, such as `{"25": 24.5}`; the denomination itself, if left out.
-    price: Option<BTreeMap<String, String>>,
-    /// Who delivers on demand: reloadly or tremendous.
-    #[schema(examples("reloadly"))]
-    supplier: Option<String>,
-    /// What the supplier calls the product.
-    #[schema(min_length = 1, max_length = 128)]
-    supplier_product_id: Option<String>,
+/// Face values: each once, as JSON tells values apart.
+pub(crate) struct Denominations(Vec<Amount>);
+
+impl Input for Denominations {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        let mut seen = BTreeSet::new();
+        let mut amounts = Vec::new();
+        for item in json::items(raw)? {
+            let amount = json::amount(item)?;
+            let text = item.get();
+            let told_apart = if text.starts_with('"') { text.to_owned() } else { amount.to_string() };
+            if !seen.insert(told_apart) {
+                return Err(ParseError("names one twice"));
+            }
+            amounts.push(amount);
+        }
+        if !(1..=MOST).contains(&amounts.len()) {
+            return Err(ParseError("must name 1 to 50"));
+        }
+        Ok(Self(amounts))
+    }
+
+    fn schema() -> Value {
+        json!({
+            "type": "array",
+            "items": Amount::schema(),
+            "minItems": 1,
+            "maxItems": MOST,
+            "uniqueItems": true,
+            "examples": [[25, 50]],
+        })
+    }
 }
 
-fn denominations_schema() -> utoipa::openapi::schema::Schema {
-    let items = utoipa::openapi::RefOr::T(amount_schema());
-    utoipa::openapi::ArrayBuilder::new().items(items).build().into()
+/// How many denominations a brand has.
+const MOST: usize = 50;
+
+/// Amounts by denomination.
+pub(crate) struct Prices(Vec<(Amount, Amount)>);
+
+impl Input for Prices {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        json::amounts(raw).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({"type": "object", "propertyNames": schema::amount_text(), "additionalProperties": Amount::schema()})
+    }
+}
+
+request! {
+    /// Add a brand.
+    pub(crate) struct AddBrandRequest {
+        /// What people call it.
+        name: Said,
+        /// The face values that it has.
+        denominations: Denominations,
+        /// What a budget pays for a card, by denomination, such as `{"25": 24.5}`; the denomination itself, if left out.
+        price: Option<Prices>,
+        /// Who delivers on demand.
+        supplier: Option<Supplier>,
+        /// What the supplier calls the product.
+        supplier_product_id: Option<SupplierProductId>,
+    }
+    check(fields) {
+        match (supplier, &supplier_product_id) {
+            (Some(_), None) => fields.offend("supplier_product_id", "is required with a supplier"),
+            (None, Some(_)) => fields.offend("supplier", "is required with a supplier_product_id"),
+            (Some(Supplier::Reloadly), Some(product)) if !product.as_str().bytes().all(|b| b.is_ascii_digit()) => {
+                fields.offend("supplier_product_id", "must be a number, as Reloadly's are");
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+    rules [json!({"oneOf": [
+        {"properties": {"supplier": schema::absent(), "supplier_product_id": schema::absent()}},
+        schema::variant(
+            &json!({"supplier": {"const": "reloadly"}, "supplier_product_id": schema::pattern("^[0-9]{1,128}$")}),
+            &["supplier", "supplier_product_id"],
+        ),
+        schema::variant(
+            &json!({"supplier": {"const": "tremendous"}, "supplier_product_id": {"type": "string"}}),
+            &["supplier", "supplier_product_id"],
+        ),
+    ]})]
 }
 
 /// A brand.
@@ -76,68 +141,45 @@ pub(crate) fn shown(brand: &Brand) -> BrandBody {
     }
 }
 
-fn name(text: &str) -> Result<FreeText, ParseError> {
-    if text.trim().is_empty() {
-        return Err(ParseError("must not be empty"));
-    }
-    FreeText::parse(text)
-}
-
+/// The price of each denomination, its own amount if none is asked.
 fn prices(
-    denominations: Option<&[Amount]>,
-    asked: Option<&[(Amount, Amount)]>,
+    denominations: &[Amount],
+    asked: &[(Amount, Amount)],
     currency: Currency,
-) -> Result<BTreeMap<Money, Money>, (&'static str, &'static str)> {
-    const DIGITS: &str = "has more digits than the currency";
+) -> Result<BTreeMap<Money, Money>, Problem> {
+    let exact = |field: &str, amount: Amount| {
+        amount.in_currency(currency).ok_or_else(|| Problem::field(field, "has more digits than the currency"))
+    };
     let mut prices = BTreeMap::new();
-    for amount in denominations.unwrap_or_default() {
-        let denomination = amount.in_currency(currency).ok_or(("denominations", DIGITS))?;
-        if prices.insert(denomination, denomination).is_some() {
-            return Err(("denominations", "names one twice"));
-        }
-    }
-    if !(1..=50).contains(&prices.len()) && denominations.is_some() {
-        return Err(("denominations", "must name 1 to 50"));
+    for amount in denominations {
+        let denomination = exact("/denominations", *amount)?;
+        prices.insert(denomination, denomination);
     }
     let mut named = BTreeSet::new();
-    for (denomination, price) in asked.unwrap_or_default() {
-        let denomination = denomination.in_currency(currency).ok_or(("price", DIGITS))?;
+    for (denomination, price) in asked {
+        let denomination = exact("/price", *denomination)?;
         if !named.insert(denomination) {
-            return Err(("price", "names a denomination twice"));
+            return Err(Problem::field("/price", "names a denomination twice"));
         }
-        let price = price.in_currency(currency).ok_or(("price", DIGITS))?;
-        *prices
-            .get_mut(&denomination)
-            .ok_or(("price", "names a denomination that is not one of the brand"))? = price;
+        let price = exact("/price", *price)?;
+        *prices.get_mut(&denomination).ok_or_else(no_such_denomination)? = price;
     }
     Ok(prices)
 }
 
+/// Whether there is one is no matter of how the request is written: 404, as for whatever else is named and is not there.
+fn no_such_denomination() -> Problem {
+    let detail = "price names a denomination that is not one of the brand";
+    Problem::new(StatusCode::NOT_FOUND, "denomination_not_found", detail).at("/price")
+}
+
 fn read(desk: &Desk, ask: &Ask) -> Result<Brand, Problem> {
     let currency = desk.app.policy.currency();
-    let mut fields = ask.fields()?;
-    let name = fields.required("name", json::of(name));
-    let denominations = fields.required("denominations", json::list(json::amount));
-    let asked = fields.optional("price", json::amounts);
-    let supplier = fields.optional("supplier", json::of(Supplier::parse));
-    let product =
-        fields.optional("supplier_product_id", json::of(SupplierProductId::parse)).map(|id| id.to_string());
-    let prices = prices(denominations.as_deref().ok(), asked.as_deref(), currency).unwrap_or_else(
-        |(field, detail)| {
-            fields.offend(field, detail);
-            BTreeMap::new()
-        },
-    );
-    match (supplier, &product) {
-        (Some(_), None) => fields.offend("supplier_product_id", "is required with a supplier"),
-        (None, Some(_)) => fields.offend("supplier", "is required with a supplier_product_id"),
-        (Some(Supplier::Reloadly), Some(product)) if !product.bytes().all(|b| b.is_ascii_digit()) => {
-            fields.offend("supplier_product_id", "must be a number, as Reloadly's are");
-        }
-        (Some(_), Some(_)) | (None, None) => {}
-    }
-    fields.finish()?;
-    let (name, _) = (name?, denominations?);
+    let AddBrandRequest { name: Said(name), denominations, price, supplier, supplier_product_id } =
+        AddBrandRequest::read(ask.fields()?)?;
+    let product = supplier_product_id.map(|id| id.to_string());
+    let asked = price.map_or_else(Vec::new, |price| price.0);
+    let prices = prices(&denominations.0, &asked, currency)?;
     let list = |prices: &BTreeMap<Money, Money>| {
         prices
             .iter()
@@ -187,7 +229,7 @@ pub struct Brands {
 
 /// Lists brands, oldest first.
 #[utoipa::path(get, path = "/api/gift-cards/brands", tag = "gift cards",
-    params(("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    params(WindowQuery),
     responses((status = 200, body = Brands)))]
 pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();

@@ -5,12 +5,13 @@
 use crate::{Desk, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::ids::{CardId, PoolId};
+use domain::budget::ids::CardId;
 use domain::giftcard::Pool;
 use domain::giftcard::card::{Card, PlainCard, read_card};
 use domain::rejection::Rejection;
 use edge::csv::{File, LineReport, refused};
-use edge::{Ask, Problem, reply};
+use edge::paths::PoolPath;
+use edge::{Ask, Problem, csv_file, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -42,19 +43,24 @@ impl Imported {
     }
 }
 
+csv_file! {
+    /// Cards.
+    pub(crate) struct CardsFile: ["code", "number", "pin", "url", "expires_on"];
+}
+
 /// Puts the cards of a file into a pool: `code,number,pin,url,expires_on`, of which only `code` must be there.
 #[utoipa::path(post, path = "/api/gift-cards/pools/{pool_id}/cards", tag = "gift cards",
-    params(("pool_id" = String, Path)),
-    request_body(content = String, content_type = "text/csv"), responses((status = 200, body = Imported)))]
+    params(PoolPath),
+    request_body(content = CardsFile, content_type = "text/csv"), responses((status = 200, body = Imported)))]
 pub(crate) async fn import(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("pool_id", PoolId::parse)?;
+    let id = ask.segment::<PoolPath>()?;
     ask.params().finish()?;
     ask.key()?;
     let body = ask.csv()?;
     permit_catalogue(&ask)?;
     let pool = desk.app.store.pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
     let now = desk.app.clock.now();
-    let mut file = File::open(body, &["code", "number", "pin", "url", "expires_on"])?;
+    let mut file = File::open(body, CardsFile::COLUMNS)?;
     let mut taking = Taking { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
     while let Some(line) = file.next_line() {
         let read = line.and_then(|line| {

@@ -20,17 +20,15 @@ use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use edge::budget::permitted;
 use edge::csv::{File, LineReport, invalid, refused};
-use edge::json::amount_schema;
+use edge::input::{CodeCount, Number};
+use edge::paths::CampaignPath;
 use edge::reply::How;
-use edge::{Ask, Problem, json, reply};
+use edge::{Ask, Problem, csv_file, reply, request};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
-
-/// How many codes one call mints.
-const MOST: u32 = 1_000;
 
 /// How many codes of a file are registered before those of others are counted.
 const BATCH: usize = 100;
@@ -41,15 +39,21 @@ const SUSPICIOUS: u64 = 10;
 /// After so many codes of other clients in a day, a client registers no more from files: they could be guesses.
 const MOST_FOREIGN: u64 = 100;
 
-/// Mint redemption codes.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `register` reads
-pub(crate) struct MintCodesRequest {
-    #[schema(minimum = 1, maximum = 1_000)]
-    count: u32,
-    brand_id: String,
-    #[schema(schema_with = amount_schema)]
-    denomination: String,
+request! {
+    /// Mint redemption codes.
+    pub(crate) struct MintCodesRequest {
+        /// How many.
+        count: Number<CodeCount>,
+        /// For cards of which brand.
+        brand_id: BrandId,
+        /// One of the brand's.
+        denomination: Amount,
+    }
+}
+
+csv_file! {
+    /// Redemption codes.
+    pub(crate) struct CodesFile: ["code", "brand_id", "denomination"];
 }
 
 /// Codes that were minted: shown this once.
@@ -62,11 +66,11 @@ pub struct MintedCodes {
 
 /// Registers redemption codes of a campaign, from a file (`code,brand_id,denomination`), or mints new ones.
 #[utoipa::path(post, path = "/api/gift-cards/campaigns/{campaign_id}/codes", tag = "gift cards",
-    params(("campaign_id" = String, Path)),
-    request_body(content((MintCodesRequest = "application/json"), (String = "text/csv"))),
+    params(CampaignPath),
+    request_body(content((MintCodesRequest = "application/json"), (CodesFile = "text/csv"))),
     responses((status = 201, body = MintedCodes), (status = 200, body = Imported)))]
 pub(crate) async fn register(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let campaign = ask.path("campaign_id", AccountId::parse)?;
+    let campaign = ask.segment::<CampaignPath>()?.0;
     ask.params().finish()?;
     if ask.is_csv() { from_file(&desk, &ask, campaign).await } else { mint(&desk, &ask, campaign).await }
 }
@@ -97,18 +101,14 @@ async fn priced(desk: &Desk, brand: &BrandId, amount: Amount) -> Result<Option<(
 }
 
 async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
-    let mut fields = ask.fields()?;
-    let count = fields.required("count", json::whole(1, MOST, "must be a whole number from 1 to 1000"));
-    let brand = fields.required("brand_id", json::of(BrandId::parse));
-    let denomination = fields.required("denomination", json::amount);
-    fields.finish()?;
+    let MintCodesRequest { count: Number(CodeCount(count)), brand_id: brand, denomination } =
+        MintCodesRequest::read(ask.fields()?)?;
     let key = ask.key()?;
     let account = reached(desk, ask, &campaign).await?;
-    let (count, brand) = (count?, brand?);
     if allowed(desk, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {
         return Err(Rejection::BrandNotAllowed.into());
     }
-    let priced = priced(desk, &brand, denomination?).await?;
+    let priced = priced(desk, &brand, denomination).await?;
     let Some((denomination, price)) = priced else {
         let known = desk.app.store.brand(&brand).await?.is_some();
         let rejection = if known { Rejection::NoSuchDenomination } else { Rejection::BrandNotFound };
@@ -156,7 +156,7 @@ type Numbered = (u64, PlainCode);
 /// The codes of a file, each with its line, and what is wrong with the others.
 fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> {
     let (mut wanted, mut reports) = (Vec::new(), Vec::new());
-    let mut file = File::open(body, &["code", "brand_id", "denomination"])?;
+    let mut file = File::open(body, CodesFile::COLUMNS)?;
     while let Some(line) = file.next_line() {
         let read = line.and_then(|line| {
             let code = read_code_line(|name| line.cell(name)).map_err(|error| refused(line.number, error))?;

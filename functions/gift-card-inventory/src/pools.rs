@@ -10,31 +10,51 @@ use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::{Health, Pool, Source};
+use domain::money::Amount;
+use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use edge::json::{Number, amount_schema};
+use edge::input::{CardCount, Number, Text};
+use edge::json;
+use edge::params::WindowQuery;
 use edge::reply::How;
-use edge::{Ask, Problem, json, reply};
+use edge::{Ask, Problem, reply, request, schema};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Add a pool.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `add` reads
-pub(crate) struct AddPoolRequest {
-    brand_id: String,
-    /// One of the brand's.
-    #[schema(schema_with = amount_schema)]
-    denomination: String,
-    /// csv: filled from files; buffer: filled from the brand's supplier ahead of need
-    #[schema(examples("csv"))]
-    pool_type: String,
-    /// What a card of it had cost.
-    #[schema(schema_with = amount_schema)]
-    cost_per_card: String,
-    /// Below this, an alert is raised, and a buffer is refilled.
-    #[schema(minimum = 0, maximum = 1_000_000)]
-    low_stock_threshold: u32,
+/// Where the cards of a pool come from.
+pub(crate) struct PoolType(Source);
+
+impl Text for PoolType {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Source::pool(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::words(["csv", "buffer"])
+    }
+}
+
+request! {
+    /// Add a pool.
+    pub(crate) struct AddPoolRequest {
+        /// Of which brand.
+        brand_id: BrandId,
+        /// One of the brand's.
+        denomination: Amount,
+        /// csv: filled from files; buffer: filled from the brand's supplier ahead of need
+        pool_type: PoolType,
+        /// What a card of it had cost.
+        cost_per_card: Amount,
+        /// Below this, an alert is raised, and a buffer is refilled.
+        low_stock_threshold: Number<CardCount>,
+    }
+    check(fields, currency: Currency) {
+        if cost_per_card.is_ok_and(|cost| cost.in_currency(currency).is_none()) {
+            fields.offend("cost_per_card", "has more digits than the currency");
+        }
+    }
 }
 
 /// A pool.
@@ -42,9 +62,9 @@ pub(crate) struct AddPoolRequest {
 pub struct PoolBody {
     pool_id: String,
     brand_id: String,
-    denomination: Number,
+    denomination: json::Number,
     pool_type: &'static str,
-    cost_per_card: Number,
+    cost_per_card: json::Number,
     low_stock_threshold: u32,
     /// How many cards it has.
     available: u64,
@@ -58,9 +78,9 @@ pub(crate) fn shown(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
     PoolBody {
         pool_id: pool.id.to_string(),
         brand_id: pool.brand.to_string(),
-        denomination: Number::money(pool.denomination, currency),
+        denomination: json::Number::money(pool.denomination, currency),
         pool_type: pool.source.as_str(),
-        cost_per_card: Number::money(pool.cost_per_card, currency),
+        cost_per_card: json::Number::money(pool.cost_per_card, currency),
         low_stock_threshold: pool.low_stock_threshold,
         available: free,
         health: Health::of(free, pool.low_stock_threshold).as_str(),
@@ -72,26 +92,16 @@ pub(crate) fn shown(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
 #[utoipa::path(post, path = "/api/gift-cards/pools", tag = "gift cards",
     request_body = AddPoolRequest, responses((status = 201, body = PoolBody)))]
 pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let mut fields = ask.fields()?;
-    let brand = fields.required("brand_id", json::of(BrandId::parse));
-    let denomination = fields.required("denomination", json::amount);
-    let source = fields.required("pool_type", json::of(Source::pool));
-    let cost = fields.required("cost_per_card", json::amount);
-    let detail = "must be a whole number from 0 to 1000000";
-    let threshold = fields.required("low_stock_threshold", json::whole(0, 1_000_000, detail));
     let currency = desk.app.policy.currency();
-    if cost.is_ok_and(|cost| cost.in_currency(currency).is_none()) {
-        fields.offend("cost_per_card", "has more digits than the currency");
-    }
-    fields.finish()?;
+    let AddPoolRequest { brand_id: brand, denomination, pool_type, cost_per_card, low_stock_threshold } =
+        AddPoolRequest::read(ask.fields()?, currency)?;
+    let (PoolType(source), Number(CardCount(threshold))) = (pool_type, low_stock_threshold);
     let key = ask.key()?;
     permit_catalogue(&ask)?;
-    let (brand, denomination) = (brand?, denomination?);
     let known = desk.app.store.brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
     let exact = denomination.in_currency(currency).filter(|amount| known.price(*amount).is_some());
     let denomination = exact.ok_or(Rejection::NoSuchDenomination)?;
-    let cost = cost?.in_currency(currency).ok_or_else(Problem::internal)?;
-    let (source, threshold) = (source?, threshold?);
+    let cost = cost_per_card.in_currency(currency).ok_or_else(Problem::internal)?;
     let cause = Cause::of_request(Operation::AddPool, key.as_ref(), ask.request());
     let pool = Pool {
         id: PoolId::mint(&cause),
@@ -130,7 +140,7 @@ pub struct Pools {
 
 /// Lists pools, oldest first, with how many cards each has.
 #[utoipa::path(get, path = "/api/gift-cards/pools", tag = "gift cards",
-    params(("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    params(WindowQuery),
     responses((status = 200, body = Pools)))]
 pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();

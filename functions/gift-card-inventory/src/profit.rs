@@ -11,10 +11,11 @@ use domain::budget::{Account, Kind};
 use domain::giftcard::Source;
 use domain::money::Money;
 use domain::parse::ParseError;
-use domain::time::{Timestamp, parse_date};
+use edge::input::{From, Text, Until};
 use edge::json::Number;
-use edge::{Ask, Problem, reply};
+use edge::{Ask, Problem, query, reply, schema};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -22,23 +23,26 @@ use utoipa::ToSchema;
 const DAYS: u32 = 30;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GroupBy {
+pub(crate) enum GroupBy {
     Brand,
     Campaign,
     Client,
     Agency,
 }
 
-impl GroupBy {
+impl Text for GroupBy {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        Ok(match text {
-            "brand" => Self::Brand,
-            "campaign" => Self::Campaign,
-            "client" => Self::Client,
-            "agency" => Self::Agency,
-            _ => return Err(ParseError("must be one of brand, campaign, client, agency")),
-        })
+        let found = Self::ALL.into_iter().find(|group| group.as_str() == text);
+        found.ok_or(ParseError("must be one of brand, campaign, client, agency"))
     }
+
+    fn schema() -> Value {
+        schema::words(Self::ALL.map(Self::as_str))
+    }
+}
+
+impl GroupBy {
+    const ALL: [Self; 4] = [Self::Brand, Self::Campaign, Self::Client, Self::Agency];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -99,36 +103,33 @@ impl Sum {
     }
 }
 
-const SHAPE: ParseError = ParseError("must be a date such as 2026-01-28 or an RFC 3339 instant");
-
-fn from(text: &str) -> Result<Timestamp, ParseError> {
-    let date = parse_date(text).map(Timestamp::start_of);
-    date.or_else(|_| Timestamp::parse(text)).map_err(|_| SHAPE)
-}
-
-/// A date counts to its end.
-fn until(text: &str) -> Result<Timestamp, ParseError> {
-    let date = parse_date(text).map(Timestamp::end_of);
-    date.or_else(|_| Timestamp::parse(text)).map_err(|_| SHAPE)
+query! {
+    /// Which period is wanted, and how it is grouped.
+    pub(crate) struct ProfitQuery {
+        /// From when; thirty days before its end, if left out.
+        from: From,
+        /// Until when; a date counts to its end. Now, if left out. Before `from`, there is nothing to report.
+        to: Until,
+        /// brand, if left out.
+        group_by: GroupBy,
+    }
 }
 
 /// Shows what was earned in a period, by brand, campaign, client or agency.
 #[utoipa::path(get, path = "/api/gift-cards/profit", tag = "gift cards",
-    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("group_by" = Option<String>, Query)),
+    params(ProfitQuery),
     responses((status = 200, body = ProfitBody)))]
 pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();
-    let from = params.optional("from", from);
-    let to = params.optional("to", until);
-    let group_by = params.optional("group_by", GroupBy::parse).unwrap_or(GroupBy::Brand);
+    let ProfitQuery { from, to, group_by } = ProfitQuery::take(&mut params);
     params.finish()?;
     permit_catalogue(&ask)?;
     let now = desk.app.clock.now();
-    let to = to.or_else(|| now.plus_seconds(1)).unwrap_or(now);
-    let from = from.unwrap_or_else(|| to.minus_minutes(DAYS * 24 * 60));
-    if from > to {
-        return Err(Problem::field("/from", "is later than to"));
-    }
+    let group_by = group_by.unwrap_or(GroupBy::Brand);
+    let to = to.map(|to| to.at).or_else(|| now.plus_seconds(1)).unwrap_or(now);
+    let from = from.map_or_else(|| to.minus_minutes(DAYS * 24 * 60), |from| from.0);
+    // A period that ends before it begins is empty.
+    let to = to.max(from);
     let (store, currency) = (&desk.app.store, desk.app.policy.currency());
     let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
     let mut above = vec![AccountId::platform()];

@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use domain::authz::{Action, Denial, permit, reach};
 use domain::rejection::Rejection;
 use edge::order::{OrderBody, OrderMovement, order, order_movement};
+use edge::paths::OrderPath;
 use edge::routes::{self, complete};
 use edge::{App, Ask, Problem, movement, reply};
 use utoipa::OpenApi;
@@ -58,9 +59,9 @@ pub(crate) async fn pay(State(app): State<App>, ask: Ask) -> Result<Response, Pr
 
 /// An order as it stands.
 #[utoipa::path(get, path = "/api/integration/order/{order_id}", tag = "payments",
-    params(("order_id" = String, Path)), responses((status = 200, body = OrderBody)))]
+    params(OrderPath), responses((status = 200, body = OrderBody)))]
 pub(crate) async fn read(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = wire::order_id(&ask)?;
+    let id = ask.segment::<OrderPath>()?;
     ask.params().finish()?;
     reach(ask.actor()?, Action::ReadOrder)?;
     let unknown = || Problem::from(Rejection::OrderNotFound);

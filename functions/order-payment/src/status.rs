@@ -7,6 +7,7 @@ use axum::response::Response;
 use domain::authz::Action;
 use edge::event::{EventBody, event};
 use edge::order::{OrderBody, order};
+use edge::paths::CustomerPath;
 use edge::topup::{TopUpBody, topup};
 use edge::{App, Ask, Problem, reply};
 use serde::Serialize;
@@ -29,7 +30,7 @@ pub(crate) struct PaymentStatus {
 
 /// The customer's newest top-ups and orders, and what gateways have reported of them.
 #[utoipa::path(get, path = "/api/integration/status/{customer_id}", tag = "payments",
-    params(("customer_id" = String, Path)), responses((status = 200, body = PaymentStatus)))]
+    params(CustomerPath), responses((status = 200, body = PaymentStatus)))]
 pub(crate) async fn status(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let customer = ask.customer()?;
     ask.params().finish()?;

@@ -9,12 +9,16 @@ use axum::response::Response;
 use domain::authz::{Action, reach};
 use domain::decide::reports::TakeReport;
 use domain::event::EventStatus;
-use domain::ids::EventId;
+use domain::parse::ParseError;
 use edge::event::{EventBody, event as event_body};
-use edge::{Ask, Problem, reply};
+use edge::input::Text;
+use edge::params::WindowQuery;
+use edge::paths::EventPath;
+use edge::{Ask, Problem, reply, schema};
 use gateways::Endpoint;
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// How many matches of a filter are counted.
@@ -31,15 +35,35 @@ pub(crate) struct WebhookEvents {
     next_cursor: Option<String>,
 }
 
+/// What became of a report.
+pub(crate) struct ReportStatus(EventStatus);
+
+impl Text for ReportStatus {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        EventStatus::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::words(EventStatus::ALL.map(EventStatus::as_str))
+    }
+}
+
+edge::query! {
+    /// Which reports are wanted.
+    pub(crate) struct EventsQuery {
+        /// Of this status.
+        status: ReportStatus,
+    }
+}
+
 /// The reports that gateways have sent, and what became of them.
 #[utoipa::path(get, path = "/api/integration/webhook/events", tag = "webhooks",
-    params(("status" = Option<String>, Query, description = "processed, ignored, parked, quarantined or failed"),
-        ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    params(EventsQuery, WindowQuery),
     responses((status = 200, body = WebhookEvents)))]
 pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     reach(ask.actor()?, Action::Reports)?;
     let mut params = ask.params();
-    let status = params.optional("status", EventStatus::parse);
+    let status = EventsQuery::take(&mut params).status.map(|status| status.0);
     let window = params.window();
     params.finish()?;
     let (store, cursors) = (&desk.app.store, &desk.app.cursors);
@@ -64,9 +88,9 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
 
 /// Looks at a report again, after what was wrong has been mended. It has no second effect.
 #[utoipa::path(post, path = "/api/integration/webhook/events/{event_id}/replay", tag = "webhooks",
-    params(("event_id" = String, Path)), responses((status = 200, body = EventBody)))]
+    params(EventPath), responses((status = 200, body = EventBody)))]
 pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("event_id", EventId::parse)?;
+    let id = ask.segment::<EventPath>()?;
     ask.fields()?.finish()?;
     ask.key()?;
     reach(ask.actor()?, Action::Reports)?;

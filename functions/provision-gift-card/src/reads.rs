@@ -6,16 +6,16 @@ use crate::{Desk, views};
 use axum::extract::State;
 use axum::response::Response;
 use domain::actor::Role;
-use domain::budget::ids::RedemptionId;
 use domain::budget::permit::{Action, permit, scope, sees_costs};
 use domain::giftcard::redemption::Redemption;
 use domain::rejection::Rejection;
+use edge::paths::RedemptionPath;
 use edge::{Ask, Problem, reply};
 use http::StatusCode;
 
 /// A redemption that the caller may read or see the card of: reach, a backend, or the recipient (support may read).
 async fn reached(desk: &Desk, ask: &Ask, action: Action) -> Result<Redemption, Problem> {
-    let id = ask.path("redemption_id", RedemptionId::parse)?;
+    let id = ask.segment::<RedemptionPath>()?;
     let actor = ask.actor()?;
     let customer = actor.role == Role::Customer;
     if !customer {
@@ -34,7 +34,7 @@ async fn reached(desk: &Desk, ask: &Ask, action: Action) -> Result<Redemption, P
 
 /// Reads what a code came to.
 #[utoipa::path(get, path = "/api/gift-cards/redemptions/{redemption_id}", tag = "gift cards",
-    params(("redemption_id" = String, Path)), responses((status = 200, body = views::RedemptionBody)))]
+    params(RedemptionPath), responses((status = 200, body = views::RedemptionBody)))]
 pub(crate) async fn redemption(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     let found = reached(&desk, &ask, Action::ReadRedemption).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn redemption(State(desk): State<Desk>, ask: Ask) -> Result<Res
 
 /// Shows a card. Who has seen it, when and from where is written down first.
 #[utoipa::path(post, path = "/api/gift-cards/redemptions/{redemption_id}/reveal", tag = "gift cards",
-    params(("redemption_id" = String, Path)), responses((status = 200, body = views::CardBody)))]
+    params(RedemptionPath), responses((status = 200, body = views::CardBody)))]
 pub(crate) async fn reveal(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     ask.fields()?.finish()?;
     ask.key()?;

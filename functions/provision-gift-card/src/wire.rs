@@ -2,95 +2,159 @@
 //!
 //! **Invariant:** a redemption code becomes a keyed digest here, and goes no further.
 
-use domain::budget::ids::{AccountId, BrandId};
+use domain::budget::ids::BrandId;
 use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::redemption::Method;
 use domain::ids::RecipientId;
+use domain::money::Amount;
+use domain::parse::ParseError;
 use edge::fields::Fields;
-use edge::json::amount_schema;
-use edge::{Ask, Problem, json};
+use edge::input::{CampaignId, Text};
+use edge::{Ask, Problem, request, schema};
 use issuing::Wish;
-use utoipa::ToSchema;
+use serde_json::{Value, json};
 use vault::Vault;
 
-/// Issue a card.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `provision` reads
-pub(crate) struct ProvisionRequest {
-    campaign_id: String,
-    brand_id: String,
-    /// One of the brand's.
-    #[schema(schema_with = amount_schema)]
-    denomination: String,
-    /// One code of a campaign comes to one card, ever.
-    #[schema(min_length = 4, max_length = 128)]
-    redemption_code: String,
-    /// Whom it is for: they may see it again.
-    #[schema(min_length = 1, max_length = 128)]
-    recipient_id: Option<String>,
-    /// email, sms, whatsapp or none (default)
-    #[schema(examples("email"))]
-    delivery_method: Option<String>,
-    /// An e-mail address, or a telephone number such as +919812345678.
-    delivery_address: Option<String>,
-}
+/// How a card is to be sent.
+pub(crate) struct DeliveryMethod(Option<Method>);
 
-/// Redeem a code.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `redeem` reads
-pub(crate) struct RedeemRequest {
-    #[schema(min_length = 4, max_length = 128)]
-    redemption_code: String,
-    /// email, sms, whatsapp or none (default)
-    delivery_method: Option<String>,
-    delivery_address: Option<String>,
-}
+impl Text for DeliveryMethod {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Method::parse(text).map(Self)
+    }
 
-/// How and where it is to be sent, read together.
-fn delivery(fields: &mut Fields<'_>) -> Option<(Method, String)> {
-    let method = fields.optional("delivery_method", json::of(Method::parse)).flatten();
-    let address = fields.optional("delivery_address", json::of(|text| Ok(text.to_owned())));
-    match (method, address) {
-        (Some(method), Some(address)) => match method.address(&address) {
-            Ok(address) => Some((method, address)),
-            Err(error) => {
-                fields.offend("delivery_address", error.0);
-                None
-            }
-        },
-        (Some(_), None) => {
-            fields.offend("delivery_address", "is required with a delivery_method");
-            None
-        }
-        (None, Some(_)) => {
-            fields.offend("delivery_method", "is required with a delivery_address");
-            None
-        }
-        (None, None) => None,
+    fn schema() -> Value {
+        schema::words(["email", "sms", "whatsapp", "none"])
     }
 }
 
+/// Where it is to be sent; whether it is such an address is said when the method is known.
+pub(crate) struct DeliveryAddress(String);
+
+impl Text for DeliveryAddress {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "maxLength": 254})
+    }
+}
+
+/// A code of an end customer: what cannot be one is a wrong code like any other.
+pub(crate) struct TriedCode(Option<RedemptionCode>);
+
+impl Text for TriedCode {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Ok(Self(RedemptionCode::parse(text).ok()))
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "description": "What cannot be a code is answered as any other wrong one"})
+    }
+}
+
+request! {
+    /// Issue a card.
+    pub(crate) struct ProvisionRequest {
+        /// On whose budget.
+        campaign_id: CampaignId,
+        /// Of which brand.
+        brand_id: BrandId,
+        /// One of the brand's.
+        denomination: Amount,
+        /// One code of a campaign comes to one card, ever.
+        redemption_code: RedemptionCode,
+        /// Whom it is for: they may see it again.
+        recipient_id: Option<RecipientId>,
+        /// `none`, if left out.
+        delivery_method: Option<DeliveryMethod>,
+        /// An e-mail address, or a telephone number such as +919812345678.
+        delivery_address: Option<DeliveryAddress>,
+    }
+    check(fields) {
+        whole_delivery(fields, delivery_method.as_ref(), delivery_address.as_ref());
+    }
+    rules [delivery_rules()]
+}
+
+request! {
+    /// Redeem a code.
+    pub(crate) struct RedeemRequest {
+        /// The code.
+        redemption_code: TriedCode,
+        /// `none`, if left out.
+        delivery_method: Option<DeliveryMethod>,
+        /// An e-mail address, or a telephone number such as +919812345678.
+        delivery_address: Option<DeliveryAddress>,
+    }
+    check(fields) {
+        whole_delivery(fields, delivery_method.as_ref(), delivery_address.as_ref());
+    }
+    rules [delivery_rules()]
+}
+
+/// What an e-mail address and a telephone number look like, as [`Method::address`] reads them.
+const EMAIL: &str = r"^[!-?A-~]+@[!-?A-~]*\.[!-?A-~]*$";
+const TELEPHONE: &str = r"^\+?[0-9]{7,15}$";
+
+/// Without a method there is no address; with one, it is of its kind.
+fn delivery_rules() -> Value {
+    let both = ["delivery_method", "delivery_address"];
+    let none = json!({"anyOf": [schema::absent(), {"const": "none"}]});
+    json!({"oneOf": [
+        {"properties": {"delivery_method": none, "delivery_address": schema::absent()}},
+        schema::variant(
+            &json!({"delivery_method": {"const": "email"}, "delivery_address": schema::pattern(EMAIL)}),
+            &both,
+        ),
+        schema::variant(
+            &json!({
+                "delivery_method": schema::words(["sms", "whatsapp"]),
+                "delivery_address": schema::pattern(TELEPHONE),
+            }),
+            &both,
+        ),
+    ]})
+}
+
+/// Notes what of a way of delivery does not go together.
+fn whole_delivery(
+    fields: &mut Fields<'_>,
+    method: Option<&DeliveryMethod>,
+    address: Option<&DeliveryAddress>,
+) {
+    match (method.and_then(|method| method.0), address) {
+        (Some(method), Some(address)) => {
+            if let Err(error) = method.address(&address.0) {
+                fields.offend("delivery_address", error.0);
+            }
+        }
+        (Some(_), None) => fields.offend("delivery_address", "is required with a delivery_method"),
+        (None, Some(_)) => fields.offend("delivery_method", "is required with a delivery_address"),
+        (None, None) => {}
+    }
+}
+
+/// How and where it is to be sent.
+fn delivery(method: Option<DeliveryMethod>, address: Option<DeliveryAddress>) -> Option<(Method, String)> {
+    let method = method?.0?;
+    Some((method, method.address(&address?.0).ok()?))
+}
+
 pub(crate) fn provision(ask: &Ask, vault: &Vault) -> Result<Wish, Problem> {
-    let mut fields = ask.fields()?;
-    let campaign = fields.required("campaign_id", json::of(AccountId::parse));
-    let brand = fields.required("brand_id", json::of(BrandId::parse));
-    let denomination = fields.required("denomination", json::amount);
-    let code = fields.required("redemption_code", json::of(RedemptionCode::parse));
-    let recipient = fields.optional("recipient_id", json::of(RecipientId::parse));
-    let delivery = delivery(&mut fields);
-    fields.finish()?;
+    let sent = ProvisionRequest::read(ask.fields()?)?;
     ask.key()?;
-    let campaign = campaign?;
-    let redemption = vault.redemption_id(&campaign, &code?).ok_or_else(Problem::internal)?;
-    let origin = (ask.origin().ip.clone(), ask.origin().user_agent.clone());
+    let CampaignId(campaign) = sent.campaign_id;
+    let redemption = vault.redemption_id(&campaign, &sent.redemption_code).ok_or_else(Problem::internal)?;
     Ok(Wish {
         campaign,
-        brand: brand?,
-        denomination: denomination?,
+        brand: sent.brand_id,
+        denomination: sent.denomination,
         redemption,
-        recipient,
-        delivery,
-        origin,
+        recipient: sent.recipient_id,
+        delivery: delivery(sent.delivery_method, sent.delivery_address),
+        origin: (ask.origin().ip.clone(), ask.origin().user_agent.clone()),
         wait: None,
     })
 }
@@ -103,11 +167,8 @@ pub(crate) struct Redeem {
 }
 
 pub(crate) fn redeem(ask: &Ask) -> Result<Redeem, Problem> {
-    let mut fields = ask.open_fields()?;
-    // A text that cannot be a code is a wrong code like any other.
-    let code = fields.required("redemption_code", json::of(|text| Ok(RedemptionCode::parse(text).ok())));
-    let delivery = delivery(&mut fields);
-    fields.finish()?;
+    let sent = RedeemRequest::read(ask.open_fields()?)?;
     ask.key()?;
-    Ok(Redeem { code: code?, delivery })
+    let TriedCode(code) = sent.redemption_code;
+    Ok(Redeem { code, delivery: delivery(sent.delivery_method, sent.delivery_address) })
 }

@@ -25,7 +25,7 @@ pub fn router(app: App) -> Router {
 /// Value returns to the lots that paid, last burned first; where a date has passed meanwhile, to a refund lot
 /// with days of grace.
 #[utoipa::path(post, path = "/api/integration/order/refund-to-wallet", tag = "payments",
-    request_body = wire::RefundToWallet, responses((status = 201, body = OrderMovement)))]
+    request_body = wire::RefundToWalletRequest, responses((status = 201, body = OrderMovement)))]
 pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::refund(&ask)?;
     ask.permit(Action::Refund, &command.customer)?;

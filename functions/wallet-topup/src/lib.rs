@@ -17,6 +17,7 @@ use domain::context::Context;
 use domain::decide::topups::{AbandonTopUp, PlaceTopUp};
 use domain::ids::TopUpId;
 use domain::topup::TopUp;
+use edge::paths::TopUpPath;
 use edge::routes::complete;
 use edge::seal::SealKeys;
 use edge::topup::TopUpBody;
@@ -106,9 +107,9 @@ async fn refused(
 
 /// A top-up as it stands.
 #[utoipa::path(get, path = "/api/integration/wallet/topup/{topup_id}", tag = "payments",
-    params(("topup_id" = String, Path)), responses((status = 200, body = TopUpBody)))]
+    params(TopUpPath), responses((status = 200, body = TopUpBody)))]
 pub(crate) async fn read(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.path("topup_id", TopUpId::parse)?;
+    let id = ask.segment::<TopUpPath>()?;
     ask.params().finish()?;
     permitted(&ask, Action::Read, &id)?;
     let topup = desk.app.store.topup(&id).await?.ok_or_else(Problem::topup_not_found)?;

@@ -32,7 +32,7 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
         let answers = answers.map_err(|error| failed(&topup, &error))?;
         // PayPal is asked about the order: one that its customer has not approved has no payment yet.
         if answers.is_empty() && topup.gateway != Gateway::PayPal {
-            return Err(Problem::field("/gateway_payment_id", "is not known to the gateway"));
+            return Err(Problem::payment_not_found());
         }
         for answered in answers {
             take(&desk, &topup, answered, &context).await?;
@@ -46,6 +46,10 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
 fn check_signature(desk: &Desk, topup: &TopUp, word: &wire::Word) -> Result<(), Problem> {
     if topup.gateway != Gateway::Razorpay {
         return Ok(());
+    }
+    if !word.payment.as_str().starts_with("pay_") {
+        // Razorpay has no such payment, whoever signs for it.
+        return Err(Problem::payment_not_found());
     }
     let wrong = || Problem::field("/signature", "is not that of this payment for the order of this top-up");
     let signature = word.signature.as_ref().ok_or_else(|| Problem::field("/signature", "is required"))?;

@@ -1,62 +1,110 @@
 //! What callers send, read into commands; raw strings stop here.
 //!
-//! **Invariant:** every offending field of a body is told at once.
+//! **Invariant:** every field that is wrong is reported at once.
 
 use domain::cause::{Cause, Operation};
 use domain::decide::topups::InitiateTopUp;
 use domain::gateway::Gateway;
 use domain::ids::{CustomerId, GatewayId, TopUpId};
+use domain::money::Amount;
 use domain::parse::ParseError;
-use edge::json::amount_schema;
-use edge::{Ask, Problem, json};
+use edge::input::Text;
+use edge::{Ask, Problem, request, schema};
 use gateways::Gateways;
 use http::Uri;
-use utoipa::ToSchema;
+use serde_json::{Value, json};
 
-/// Begin a top-up.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `initiate` reads
-pub(crate) struct InitiateTopUpRequest {
-    /// Into whose wallet.
-    #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$")]
-    customer_id: String,
-    /// How much, in the wallet's currency.
-    #[schema(schema_with = amount_schema)]
-    amount: String,
-    /// razorpay (default), stripe or paypal
-    #[schema(examples("razorpay"))]
-    gateway: Option<String>,
-    /// Where the customer goes afterwards: an https address (http on this machine). With it, Stripe gives a
-    /// `checkout_url`; without, a `client_secret` for a form of your own.
-    #[schema(max_length = 2_000)]
-    return_url: Option<String>,
+/// Where a customer goes after paying.
+pub(crate) struct ReturnUrl(String);
+
+impl Text for ReturnUrl {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("must be an https address of at most 2000 characters");
+        let uri: Uri = text.parse().map_err(|_| SHAPE)?;
+        let host = uri.host().ok_or(SHAPE)?;
+        let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        let scheme = uri.scheme_str().is_some_and(|scheme| scheme == "https" || (scheme == "http" && local));
+        let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        if scheme && plain && text.len() <= 2_000 { Ok(Self(text.to_owned())) } else { Err(SHAPE) }
+    }
+
+    fn schema() -> Value {
+        let host = r"(https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|https?://(localhost|127\.0\.0\.1))";
+        let rest = r"(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~!$&'()*+,;=:@/%{}-]*)?(\?[A-Za-z0-9._~!$&'()*+,;=:@/?%{}-]*)?";
+        let bounds = json!({"maxLength": 2_000, "examples": ["https://shop.example.com/paid"]});
+        schema::with(schema::pattern(&format!("^{host}{rest}$")), bounds)
+    }
 }
 
-/// Have the gateway asked about a payment.
-#[derive(ToSchema)]
-#[allow(dead_code)] // describes what `verify` reads
-pub(crate) struct VerifyTopUpRequest {
-    /// Which.
-    topup_id: String,
-    /// The gateway's payment, as its SDK told the client.
-    #[schema(min_length = 1, max_length = 128)]
-    gateway_payment_id: String,
-    /// Razorpay's signature, as its checkout told the client; required for Razorpay.
-    signature: Option<String>,
+request! {
+    /// Begin a top-up.
+    pub(crate) struct InitiateTopUpRequest {
+        /// Into whose wallet.
+        customer_id: CustomerId,
+        /// How much, in the wallet's currency.
+        amount: Amount,
+        /// razorpay, if left out.
+        gateway: Option<Gateway>,
+        /// Where the customer goes afterwards: an https address (http on this machine). With it, Stripe gives a
+        /// `checkout_url`; without, a `client_secret` for a form of your own.
+        return_url: Option<ReturnUrl>,
+    }
+    check(fields, gateways: &Gateways) {
+        if !gateways.has(gateway.unwrap_or(Gateway::Razorpay)) {
+            fields.offend("gateway", "is not configured here");
+        }
+    }
+    rules [
+        least_of(Gateway::Stripe, 50),
+        json!({"anyOf": [
+            {"properties": {"gateway": {"enum": ["stripe", "paypal"]}}, "required": ["gateway"]},
+            {"properties": {"amount": schema::amount_from(100)}},
+        ]}),
+    ]
+}
+
+/// What a gateway takes at least of the default currency, in hundredths.
+fn least_of(gateway: Gateway, least_hundredths: u64) -> Value {
+    schema::when(
+        &json!({"properties": {"gateway": {"const": gateway.as_str()}}, "required": ["gateway"]}),
+        &json!({"properties": {"amount": schema::amount_from(least_hundredths)}}),
+    )
+}
+
+/// Razorpay's signature, as its checkout gave it to the client.
+pub(crate) struct Signature(String);
+
+impl Text for Signature {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Value {
+        schema::pattern("^[0-9a-f]{64}$")
+    }
+}
+
+request! {
+    /// Have the gateway asked about a payment.
+    pub(crate) struct VerifyTopUpRequest {
+        /// Which.
+        topup_id: TopUpId,
+        /// The gateway's payment, as its SDK told the client.
+        gateway_payment_id: GatewayId,
+        /// Razorpay's signature, as its checkout told the client; required for Razorpay.
+        signature: Option<Signature>,
+    }
 }
 
 pub(crate) fn initiate(ask: &Ask, gateways: &Gateways) -> Result<InitiateTopUp, Problem> {
-    let mut fields = ask.fields()?;
-    let customer = fields.required("customer_id", json::of(CustomerId::parse));
-    let amount = fields.required("amount", json::amount);
-    let gateway = fields.optional("gateway", json::of(Gateway::parse)).unwrap_or(Gateway::Razorpay);
-    let return_url = fields.optional("return_url", json::of(return_url));
-    if !gateways.has(gateway) {
-        fields.offend("gateway", "is not configured here");
-    }
-    fields.finish()?;
-    let cause = Cause::of_request(Operation::TopUp, ask.key()?.as_ref(), ask.request());
-    Ok(InitiateTopUp { customer: customer?, amount: amount?, gateway, return_url, cause })
+    let sent = InitiateTopUpRequest::read(ask.fields()?, gateways)?;
+    Ok(InitiateTopUp {
+        customer: sent.customer_id,
+        amount: sent.amount,
+        gateway: sent.gateway.unwrap_or(Gateway::Razorpay),
+        return_url: sent.return_url.map(|url| url.0),
+        cause: Cause::of_request(Operation::TopUp, ask.key()?.as_ref(), ask.request()),
+    })
 }
 
 /// A client's word about a payment.
@@ -67,21 +115,8 @@ pub(crate) struct Word {
 }
 
 pub(crate) fn verify(ask: &Ask) -> Result<Word, Problem> {
-    let mut fields = ask.fields()?;
-    let topup = fields.required("topup_id", json::of(TopUpId::parse));
-    let payment = fields.required("gateway_payment_id", json::of(GatewayId::parse));
-    let signature = fields.optional("signature", json::of(|text| Ok(text.to_owned())));
-    fields.finish()?;
+    let sent = VerifyTopUpRequest::read(ask.fields()?)?;
     ask.key()?;
-    Ok(Word { topup: topup?, payment: payment?, signature })
-}
-
-fn return_url(text: &str) -> Result<String, ParseError> {
-    const SHAPE: ParseError = ParseError("must be an https address of at most 2000 characters");
-    let uri: Uri = text.parse().map_err(|_| SHAPE)?;
-    let host = uri.host().ok_or(SHAPE)?;
-    let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let scheme = uri.scheme_str().is_some_and(|scheme| scheme == "https" || (scheme == "http" && local));
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if scheme && plain && text.len() <= 2_000 { Ok(text.to_owned()) } else { Err(SHAPE) }
+    let signature = sent.signature.map(|signature| signature.0);
+    Ok(Word { topup: sent.topup_id, payment: sent.gateway_payment_id, signature })
 }

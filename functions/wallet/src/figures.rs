@@ -11,6 +11,7 @@ use domain::entry::EntryType;
 use domain::money::Money;
 use domain::report::{Report, Tally};
 use edge::json::Number;
+use edge::paths::CustomerPath;
 use edge::{App, Ask, Problem, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ pub(crate) struct Summary {
 
 /// Counts and sums by type and source.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transaction-summary", tag = "wallet",
-    params(("customer_id" = String, Path)), responses((status = 200, body = Summary)))]
+    params(CustomerPath), responses((status = 200, body = Summary)))]
 pub(crate) async fn summary(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     let account = written_down(&app, &ask).await?;
@@ -106,7 +107,7 @@ pub(crate) struct Statistics {
 
 /// Totals, averages and a series by month.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/statistics", tag = "wallet",
-    params(("customer_id" = String, Path)), responses((status = 200, body = Statistics)))]
+    params(CustomerPath), responses((status = 200, body = Statistics)))]
 pub(crate) async fn statistics(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     let account = written_down(&app, &ask).await?;

@@ -12,12 +12,15 @@ use domain::entry::{Entry, EntryType};
 use domain::ids::TransactionId;
 use domain::lot::Source;
 use domain::parse::ParseError;
-use domain::time::{Timestamp, parse_date};
+use domain::time::Timestamp;
+use edge::input::{From, Text, Until};
 use edge::json::Number;
-use edge::params::{Params, Window};
-use edge::{App, Ask, Problem, reply};
+use edge::params::{Params, Window, WindowQuery};
+use edge::paths::{CustomerPath, TransactionPath};
+use edge::{App, Ask, Problem, reply, schema};
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// How many matches of a filter are counted; beyond, the total is unknown.
@@ -46,32 +49,81 @@ struct Filter {
     until: Option<Timestamp>,
 }
 
-/// What is wrong with a bound of a period.
-const SHAPE: ParseError = ParseError("must be a date such as 2026-01-28 or an RFC 3339 instant");
+/// The status of a movement, as callers may ask for it: every movement that is written is COMPLETED.
+pub(crate) struct MovementStatus {
+    completed: bool,
+}
+
+impl Text for MovementStatus {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "COMPLETED" => Ok(Self { completed: true }),
+            "PENDING" | "FAILED" | "EXPIRED" => Ok(Self { completed: false }),
+            _ => Err(ParseError("must be COMPLETED, PENDING, FAILED or EXPIRED")),
+        }
+    }
+
+    fn schema() -> Value {
+        schema::words(["COMPLETED", "PENDING", "FAILED", "EXPIRED"])
+    }
+}
+
+/// The type of a movement.
+pub(crate) struct MovementType(EntryType);
+
+impl Text for MovementType {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        EntryType::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::words(EntryType::ALL.map(EntryType::as_str))
+    }
+}
+
+/// The source of a movement's credit.
+pub(crate) struct MovementSource(Source);
+
+impl Text for MovementSource {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Source::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::words(Source::ALL.map(Source::as_str))
+    }
+}
+
+edge::query! {
+    /// Which movements are wanted.
+    pub(crate) struct TransactionsQuery {
+        /// Of this type.
+        kind as "type": MovementType,
+        /// Of this source.
+        source: MovementSource,
+        /// Of this status.
+        status: MovementStatus,
+        /// Not before this date or instant.
+        start_date: From,
+        /// Not after this date or instant.
+        end_date: Until,
+    }
+}
 
 impl Filter {
     fn read(params: &mut Params) -> Self {
-        let status = |text: &str| match text {
-            "COMPLETED" => Ok(true),
-            "PENDING" | "FAILED" | "EXPIRED" => Ok(false),
-            _ => Err(ParseError("must be COMPLETED, PENDING, FAILED or EXPIRED")),
+        let query = TransactionsQuery::take(params);
+        // An instant is included; a date counts through its end.
+        let after = |until: Until| {
+            let next = if until.is_instant { Timestamp::from_millis(until.at.millis() + 1) } else { None };
+            next.unwrap_or(until.at)
         };
         Self {
-            kind: params.optional("type", EntryType::parse),
-            source: params.optional("source", Source::parse),
-            completed: params.optional("status", status),
-            from: params.optional("start_date", |text| {
-                parse_date(text)
-                    .map(Timestamp::start_of)
-                    .or_else(|_| Timestamp::parse(text))
-                    .map_err(|_| SHAPE)
-            }),
-            until: params.optional("end_date", |text| {
-                // A date counts through its end; an instant is included.
-                let after = |at: Timestamp| Timestamp::from_millis(at.millis() + 1);
-                let instant = |text| Timestamp::parse(text).ok().and_then(after).ok_or(SHAPE);
-                parse_date(text).map(Timestamp::end_of).or_else(|_| instant(text))
-            }),
+            kind: query.kind.map(|kind| kind.0),
+            source: query.source.map(|source| source.0),
+            completed: query.status.map(|status| status.completed),
+            from: query.start_date.map(|from| from.0),
+            until: query.end_date.map(after),
         }
     }
 
@@ -181,11 +233,7 @@ pub(crate) struct Transactions {
 
 /// The wallet's movements, newest first.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions", tag = "wallet",
-    params(("customer_id" = String, Path), ("type" = Option<String>, Query), ("source" = Option<String>, Query),
-        ("status" = Option<String>, Query),
-        ("start_date" = Option<String>, Query, description = "A date or an instant; included"),
-        ("end_date" = Option<String>, Query, description = "A date (through its end) or an instant; included"),
-        ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    params(CustomerPath, TransactionsQuery, WindowQuery),
     responses((status = 200, body = Transactions)))]
 pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();
@@ -205,7 +253,7 @@ pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Res
 
 /// One movement.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions/{transaction_id}", tag = "wallet",
-    params(("customer_id" = String, Path), ("transaction_id" = String, Path)),
+    params(CustomerPath, TransactionPath),
     responses((status = 200, body = Transaction)))]
 pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let customer = ask.customer()?;
@@ -245,8 +293,7 @@ pub(crate) struct Expiries {
 
 /// What has expired, and when.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiry-history", tag = "wallet",
-    params(("customer_id" = String, Path), ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query),
-        ("cursor" = Option<String>, Query)),
+    params(CustomerPath, WindowQuery),
     responses((status = 200, body = Expiries)))]
 pub(crate) async fn expiries(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();

@@ -9,7 +9,6 @@ mod figures;
 mod history;
 mod openapi;
 mod reads;
-pub mod schema;
 mod views;
 mod wire;
 
@@ -23,6 +22,7 @@ use domain::account::Status;
 use domain::authz::{Action, Denial, permit};
 use domain::decide::Command;
 use domain::ids::{CustomerId, HoldId};
+use edge::paths::{CustomerPath, HoldPath};
 use edge::routes::complete;
 use edge::{App, Ask, Problem, reply};
 use store::Done;
@@ -65,7 +65,7 @@ pub fn router(app: App) -> Router {
 ///
 /// One wallet for each customer. An initial balance is a CREDIT of source `manual`.
 #[utoipa::path(post, path = "/api/wallet/create", tag = "wallet",
-    request_body = schema::CreateWallet, responses((status = 201, body = views::Wallet)))]
+    request_body = wire::CreateWalletRequest, responses((status = 201, body = views::Wallet)))]
 pub(crate) async fn create(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::create(&ask, &app)?;
     ask.permit(Action::Create, &command.customer)?;
@@ -78,8 +78,8 @@ pub(crate) async fn create(State(app): State<App>, ask: Ask) -> Result<Response,
 ///
 /// Without an expiry, it lives as long as the tier held before the credit says.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/add-credits", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::AddCredits, responses((status = 201, body = views::Transaction)))]
+    params(CustomerPath),
+    request_body = wire::AddCreditsRequest, responses((status = 201, body = views::Transaction)))]
 pub(crate) async fn add_credits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::add_credits(&ask)?;
     moved(&app, &ask, Action::Credit, &command.customer, &command).await
@@ -90,8 +90,8 @@ pub(crate) async fn add_credits(State(app): State<App>, ask: Ask) -> Result<Resp
 /// With an order_id it pays that order: without a key it is the one payment of the order, with a key one of
 /// several that add up to at most its total.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/deduct-credits", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::DeductCredits, responses((status = 201, body = views::Transaction)))]
+    params(CustomerPath),
+    request_body = wire::DeductCreditsRequest, responses((status = 201, body = views::Transaction)))]
 pub(crate) async fn deduct_credits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::deduct_credits(&ask)?;
     moved(&app, &ask, Action::Debit, &command.customer, &command).await
@@ -102,8 +102,8 @@ pub(crate) async fn deduct_credits(State(app): State<App>, ask: Ask) -> Result<R
 /// Value returns to the lots that paid, last burned first; where a date has passed meanwhile, to a refund lot
 /// with days of grace.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/refund", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::Refund, responses((status = 201, body = views::Transaction)))]
+    params(CustomerPath),
+    request_body = wire::RefundRequest, responses((status = 201, body = views::Transaction)))]
 pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::refund(&ask)?;
     moved(&app, &ask, Action::Refund, &command.customer, &command).await
@@ -111,12 +111,12 @@ pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response,
 
 /// Moves credit to another wallet; lots keep their dates.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/transfer", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::Transfer, responses((status = 201, body = views::Transferred)))]
+    params(CustomerPath),
+    request_body = wire::TransferRequest, responses((status = 201, body = views::Transferred)))]
 pub(crate) async fn transfer(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let (from, command) = wire::transfer(&ask)?;
     ask.permit(Action::Transfer, &from)?;
-    let done = app.store.execute(&command?, &ask.context(&app)?).await?;
+    let done = app.store.execute(&command, &ask.context(&app)?).await?;
     let entry = done.entry().ok_or_else(Problem::internal)?;
     let location = views::location(entry);
     reply::done(&done, Some(location), &views::transferred(entry, ask.actor()?)?)
@@ -124,8 +124,8 @@ pub(crate) async fn transfer(State(app): State<App>, ask: Ask) -> Result<Respons
 
 /// Sets credit aside until it is captured, released, or its time is up.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/holds", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::PlaceHold, responses((status = 201, body = views::Hold)))]
+    params(CustomerPath),
+    request_body = wire::PlaceHoldRequest, responses((status = 201, body = views::Hold)))]
 pub(crate) async fn place_hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::place_hold(&ask)?;
     ask.permit(Action::Hold, &command.customer)?;
@@ -136,8 +136,8 @@ pub(crate) async fn place_hold(State(app): State<App>, ask: Ask) -> Result<Respo
 
 /// Spends from a hold, in part or whole; a final capture gives back the rest.
 #[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/capture", tag = "wallet",
-    params(("hold_id" = String, Path)),
-    request_body = schema::CaptureHold, responses((status = 200, body = views::Hold)))]
+    params(HoldPath),
+    request_body = wire::CaptureHoldRequest, responses((status = 200, body = views::Hold)))]
 pub(crate) async fn capture(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::capture(&ask)?;
     closed(&app, &ask, &command.hold, &command).await
@@ -145,7 +145,7 @@ pub(crate) async fn capture(State(app): State<App>, ask: Ask) -> Result<Response
 
 /// Gives back all that remains of a hold.
 #[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/release", tag = "wallet",
-    params(("hold_id" = String, Path)), responses((status = 200, body = views::Hold)))]
+    params(HoldPath), responses((status = 200, body = views::Hold)))]
 pub(crate) async fn release(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::release(&ask)?;
     closed(&app, &ask, &command.hold, &command).await
@@ -153,24 +153,24 @@ pub(crate) async fn release(State(app): State<App>, ask: Ask) -> Result<Response
 
 /// Stops all spending from a wallet.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/freeze", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::SetStatus, responses((status = 200, body = views::Wallet)))]
+    params(CustomerPath),
+    request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
 pub(crate) async fn freeze(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     set_status(&app, &ask, Status::Frozen).await
 }
 
 /// Lifts a freeze or a suspension.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/unfreeze", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::SetStatus, responses((status = 200, body = views::Wallet)))]
+    params(CustomerPath),
+    request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
 pub(crate) async fn unfreeze(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     set_status(&app, &ask, Status::Active).await
 }
 
 /// Stops all spending, credits by hand and transfers in.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/suspend", tag = "wallet",
-    params(("customer_id" = String, Path)),
-    request_body = schema::SetStatus, responses((status = 200, body = views::Wallet)))]
+    params(CustomerPath),
+    request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
 pub(crate) async fn suspend(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     set_status(&app, &ask, Status::Suspended).await
 }

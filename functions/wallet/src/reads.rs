@@ -11,8 +11,10 @@ use domain::authz::Action;
 use domain::lot::Lot;
 use domain::money::Money;
 use domain::time::{days_until, plus_days};
+use edge::input::DaysAhead;
 use edge::json::Number;
-use edge::params::whole;
+use edge::params::WindowQuery;
+use edge::paths::{CustomerPath, HoldPath};
 use edge::routes;
 use edge::{App, Ask, Problem, reply};
 use serde::Serialize;
@@ -29,7 +31,7 @@ async fn settled(app: &App, ask: &Ask, action: Action) -> Result<Account, Proble
 
 /// A wallet.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}", tag = "wallet",
-    params(("customer_id" = String, Path)), responses((status = 200, body = Wallet)))]
+    params(CustomerPath), responses((status = 200, body = Wallet)))]
 pub(crate) async fn wallet(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     reply::ok(&views::wallet(&settled(&app, &ask, Action::Read).await?, &app))
@@ -57,7 +59,7 @@ pub(crate) struct Balance {
 
 /// A balance, and what of it expires next.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/balance", tag = "wallet",
-    params(("customer_id" = String, Path)), responses((status = 200, body = Balance)))]
+    params(CustomerPath), responses((status = 200, body = Balance)))]
 pub(crate) async fn balance(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     let account = settled(&app, &ask, Action::ReadBalance).await?;
@@ -100,15 +102,21 @@ pub(crate) struct Expiring {
     next_cursor: Option<String>,
 }
 
+edge::query! {
+    /// How far ahead to look.
+    pub(crate) struct ExpiringQuery {
+        /// 30, if left out.
+        days_ahead: DaysAhead,
+    }
+}
+
 /// Credit that expires soon.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiring", tag = "wallet",
-    params(("customer_id" = String, Path), ("days_ahead" = Option<u16>, Query, description = "0 to 36500, default 30"),
-        ("limit" = Option<u16>, Query), ("skip" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    params(CustomerPath, ExpiringQuery, WindowQuery),
     responses((status = 200, body = Expiring)))]
 pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let mut params = ask.params();
-    let detail = "must be a whole number of days from 0 to 36500";
-    let days = params.optional("days_ahead", whole(0, 36_500, detail)).unwrap_or(30);
+    let days = ExpiringQuery::take(&mut params).days_ahead.map_or(30, |days| days.0);
     let window = params.window();
     params.finish()?;
     let account = settled(&app, &ask, Action::Read).await?;
@@ -157,7 +165,7 @@ pub(crate) struct Referral {
 
 /// The customer's referral code.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/referral-code", tag = "wallet",
-    params(("customer_id" = String, Path)), responses((status = 200, body = Referral)))]
+    params(CustomerPath), responses((status = 200, body = Referral)))]
 pub(crate) async fn referral_code(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     let account = settled(&app, &ask, Action::Read).await?;
@@ -186,7 +194,7 @@ pub(crate) struct TierBenefits {
 
 /// The wallet's tier, what it gives, and what is missing for the next.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/tier-benefits", tag = "wallet",
-    params(("customer_id" = String, Path)), responses((status = 200, body = TierBenefits)))]
+    params(CustomerPath), responses((status = 200, body = TierBenefits)))]
 pub(crate) async fn tier_benefits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
     let account = settled(&app, &ask, Action::Read).await?;
@@ -205,7 +213,7 @@ pub(crate) async fn tier_benefits(State(app): State<App>, ask: Ask) -> Result<Re
 
 /// A hold.
 #[utoipa::path(get, path = "/api/wallet/holds/{hold_id}", tag = "wallet",
-    params(("hold_id" = String, Path)), responses((status = 200, body = Hold)))]
+    params(HoldPath), responses((status = 200, body = Hold)))]
 pub(crate) async fn hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let id = wire::hold_id(&ask)?;
     ask.params().finish()?;

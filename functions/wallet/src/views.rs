@@ -12,12 +12,13 @@ use domain::ids::{HoldId, TransactionId, WalletId};
 use domain::money::Money;
 use edge::json::Number;
 pub(crate) use edge::movement::{Transaction, location, transaction};
-use edge::{App, Problem};
+use edge::{App, Problem, schema};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::Done;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Schema;
 
 /// A wallet.
 #[derive(Serialize, ToSchema)]
@@ -49,8 +50,17 @@ pub(crate) struct Wallet {
     #[schema(format = DateTime)]
     last_transaction_date: Option<String>,
     /// The caller's pairs, with `referral_code` and `referral_count`.
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(schema_with = metadata_schema)]
     metadata: BTreeMap<String, Value>,
+}
+
+fn metadata_schema() -> Schema {
+    schema::component(json!({
+        "type": "object",
+        "properties": {"referral_code": {"type": "string"}, "referral_count": {"type": "integer", "minimum": 0}},
+        "required": ["referral_code", "referral_count"],
+        "additionalProperties": {"type": ["string", "integer"]},
+    }))
 }
 
 /// A wallet as it stands; what is due must be settled already.

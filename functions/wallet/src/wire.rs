@@ -1,6 +1,6 @@
 //! What callers send, read into commands; raw strings stop here.
 //!
-//! **Invariant:** every offending field of a body is told at once.
+//! **Invariant:** every field that is wrong is reported at once.
 
 use domain::account::Status;
 use domain::cause::{Cause, Operation};
@@ -12,139 +12,257 @@ use domain::decide::holds::{CaptureHold, PlaceHold, ReleaseHold};
 use domain::decide::refund::Refund;
 use domain::decide::status::SetStatus;
 use domain::decide::transfer::Transfer;
-use domain::ids::{CustomerId, HoldId, OrderId};
+use domain::ids::{CustomerId, HoldId, OrderId, RESERVED_CUSTOMER_IDS};
 use domain::lot::Source;
+use domain::money::Amount;
 use domain::parse::ParseError;
-use domain::rejection::Rejection;
 use domain::text::{FreeText, Metadata};
-use edge::{App, Ask, Problem, json};
+use edge::input::{CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, Number, Said, Text};
+use edge::paths::HoldPath;
+use edge::{App, Ask, Problem, request, schema};
+use serde_json::{Value, json};
 
 /// How long a hold lasts unless the caller says otherwise: seven days.
 const HOLD_TTL_SECONDS: u32 = 604_800;
 
-/// A century: what a caller may ask for and still be understood.
-const MAX_EXPIRY_DAYS: u32 = 36_500;
+/// Names that a wallet's metadata shows and no caller sets.
+const OWN_METADATA: [&str; 2] = ["referral_code", "referral_count"];
+
+/// Metadata of a wallet.
+pub(crate) struct WalletMetadata(Metadata);
+
+impl Input for WalletMetadata {
+    fn read(raw: edge::json::Raw<'_>) -> Result<Self, domain::parse::ParseError> {
+        let metadata = Metadata::read(raw)?;
+        if OWN_METADATA.iter().any(|name| metadata.pairs().contains_key(*name)) {
+            return Err(domain::parse::ParseError("must not name referral_code or referral_count"));
+        }
+        Ok(Self(metadata))
+    }
+
+    fn schema() -> Value {
+        schema::metadata(&OWN_METADATA)
+    }
+}
+
+/// A customer other than the one that the path names; that it is another is said when the transfer is decided.
+pub(crate) struct OtherCustomerId(CustomerId);
+
+/// A caller's id, told by its first character. No schema can say that two fields differ; whoever makes up the simplest text
+/// of each pattern names two customers at least.
+const OTHER_ID_PATTERN: &str = "^([A-Z][A-Za-z0-9._:@|+=~-]{0,127}|[a-z][A-Za-z0-9._:@|+=~-]{0,127}|\
+                                [._:@|+=~-][A-Za-z0-9._:@|+=~-]{0,127}|[0-9][A-Za-z0-9._:@|+=~-]{0,127})$";
+
+impl Text for OtherCustomerId {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        CustomerId::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        let more = json!({"not": schema::one_of_words(&RESERVED_CUSTOMER_IDS), "examples": ["cust_456"]});
+        schema::with(schema::pattern(OTHER_ID_PATTERN), more)
+    }
+}
+
+request! {
+    /// Open a wallet.
+    pub(crate) struct CreateWalletRequest {
+        /// 1 to 128 characters of `A-Z a-z 0-9 . _ : @ - | + = ~`; the API's own path segments are reserved.
+        customer_id: CustomerId,
+        /// A first CREDIT of source `manual`.
+        initial_balance: Option<Amount>,
+        /// ISO 4217; the deployment's currency if left out.
+        currency: Option<Currency>,
+        /// At most 20 pairs and 2 KB.
+        metadata: Option<WalletMetadata>,
+    }
+    check(fields, currency_here: Currency) {
+        let currency = currency.unwrap_or(currency_here);
+        if initial_balance.is_some_and(|amount| amount.in_currency(currency).is_none()) {
+            fields.offend("initial_balance", "has more digits than the currency");
+        }
+    }
+    rules [schema::when(
+        &json!({"properties": {"currency": {"enum": schema::whole_currencies()}}, "required": ["currency"]}),
+        &json!({"properties": {"initial_balance": schema::or_null(schema::whole_amount())}}),
+    )]
+}
+
+request! {
+    /// Add credit.
+    pub(crate) struct AddCreditsRequest {
+        /// How much.
+        amount: Amount,
+        /// Why, in words.
+        reason: Option<FreeText>,
+        /// manual, if left out.
+        source: Option<CallersSource>,
+        /// How many days it lives, counted in UTC dates.
+        expiry_days: Option<Number<ExpiryDays>>,
+        /// The last date it can be spent on, later than today; not together with `expiry_days`.
+        expires_on: Option<ExpiryDate>,
+        /// The order it is about.
+        order_id: Option<OrderId>,
+        /// At most 20 pairs and 2 KB.
+        metadata: Option<Metadata>,
+    }
+    check(fields) {
+        if fields.is_sent("expiry_days") && fields.is_sent("expires_on") {
+            fields.offend("expires_on", "cannot be combined with expiry_days");
+        }
+    }
+    rules [schema::not_both("expiry_days", "expires_on")]
+}
+
+request! {
+    /// Spend credit.
+    pub(crate) struct DeductCreditsRequest {
+        /// How much.
+        amount: Amount,
+        /// Why, in words.
+        reason: Option<FreeText>,
+        /// The order it pays.
+        order_id: Option<OrderId>,
+    }
+}
+
+request! {
+    /// Give back what an order took.
+    pub(crate) struct RefundRequest {
+        /// How much.
+        amount: Amount,
+        /// Of which order.
+        order_id: OrderId,
+        /// Why, in words.
+        reason: Option<FreeText>,
+    }
+}
+
+request! {
+    /// Move credit to another wallet.
+    pub(crate) struct TransferRequest {
+        /// To whom; not the sender.
+        to_customer_id: OtherCustomerId,
+        /// How much.
+        amount: Amount,
+        /// Why, in words.
+        reason: Option<FreeText>,
+    }
+}
+
+request! {
+    /// Set credit aside.
+    pub(crate) struct PlaceHoldRequest {
+        /// How much.
+        amount: Amount,
+        /// Why, in words.
+        reason: Option<FreeText>,
+        /// The order it is for.
+        order_id: Option<OrderId>,
+        /// How long it lasts; seven days if left out.
+        expires_in_seconds: Option<Number<HoldSeconds>>,
+    }
+}
+
+request! {
+    /// Spend from a hold.
+    pub(crate) struct CaptureHoldRequest {
+        /// How much; all that remains if left out.
+        amount: Option<Amount>,
+        /// Whether the rest goes back (default true).
+        is_final as "final": Option<bool>,
+    }
+}
+
+request! {
+    /// Change the status of a wallet.
+    pub(crate) struct SetStatusRequest {
+        /// Why, in words; kept for good.
+        reason: Said,
+    }
+}
 
 fn cause(ask: &Ask, operation: Operation) -> Result<Cause, Problem> {
     Ok(Cause::of_request(operation, ask.key()?.as_ref(), ask.request()))
 }
 
 pub(crate) fn create(ask: &Ask, app: &App) -> Result<CreateWallet, Problem> {
-    let mut fields = ask.fields()?;
-    let customer = fields.required("customer_id", json::of(CustomerId::parse));
-    let initial_balance = fields.optional("initial_balance", json::amount);
-    let currency = fields.optional("currency", json::of(Currency::parse));
-    let metadata = fields.optional("metadata", json::metadata);
-    let ours =
-        |pairs: &Metadata| ["referral_code", "referral_count"].iter().any(|n| pairs.pairs().contains_key(*n));
-    if metadata.as_ref().is_some_and(ours) {
-        fields.offend("metadata", "must not name referral_code or referral_count");
-    }
-    let currency = currency.unwrap_or(app.policy.currency());
-    if initial_balance.is_some_and(|amount| amount.in_currency(currency).is_none()) {
-        fields.offend("initial_balance", "has more digits than the currency");
-    }
-    fields.finish()?;
+    let currency_here = app.policy.currency();
+    let sent = CreateWalletRequest::read(ask.fields()?, currency_here)?;
     Ok(CreateWallet {
-        customer: customer?,
-        initial_balance,
-        currency,
-        metadata: metadata.unwrap_or_default(),
+        customer: sent.customer_id,
+        initial_balance: sent.initial_balance,
+        currency: sent.currency.unwrap_or(currency_here),
+        metadata: sent.metadata.map(|metadata| metadata.0).unwrap_or_default(),
         cause: cause(ask, Operation::Create)?,
     })
 }
 
 pub(crate) fn add_credits(ask: &Ask) -> Result<AddCredits, Problem> {
     let customer = ask.customer()?;
-    let mut fields = ask.fields()?;
-    let amount = fields.required("amount", json::amount);
-    let reason = fields.optional("reason", json::free_text);
-    let source = fields.optional("source", json::of(Source::parse)).unwrap_or(Source::Manual);
-    let detail = "must be a whole number of days from 1 to 36500";
-    let days = fields.optional("expiry_days", json::whole(1, MAX_EXPIRY_DAYS, detail));
-    let date = fields.optional("expires_on", json::date);
-    let order_id = fields.optional("order_id", json::of(OrderId::parse));
-    let metadata = fields.optional("metadata", json::metadata);
-    if source == Source::Topup {
-        fields.offend("source", "is reserved for captured payments");
-    }
-    let expiry = match (days, date) {
+    let sent = AddCreditsRequest::read(ask.fields()?)?;
+    let expiry = match (sent.expiry_days, sent.expires_on) {
+        (Some(Number(days)), _) => Expiry::Days(days.0),
+        (None, Some(date)) => Expiry::On(date.0),
         (None, None) => Expiry::ByTier,
-        (Some(days), None) => Expiry::Days(days),
-        (None, Some(date)) => Expiry::On(date),
-        (Some(_), Some(_)) => {
-            fields.offend("expires_on", "cannot be combined with expiry_days");
-            Expiry::ByTier
-        }
     };
-    fields.finish()?;
-    let metadata = metadata.unwrap_or_default();
-    let cause = cause(ask, Operation::AddCredits)?;
-    Ok(AddCredits { customer, amount: amount?, reason, source, expiry, order_id, metadata, cause })
+    Ok(AddCredits {
+        customer,
+        amount: sent.amount,
+        reason: sent.reason,
+        source: sent.source.map_or(Source::Manual, |source| source.0),
+        expiry,
+        order_id: sent.order_id,
+        metadata: sent.metadata.unwrap_or_default(),
+        cause: cause(ask, Operation::AddCredits)?,
+    })
 }
 
 pub(crate) fn deduct_credits(ask: &Ask) -> Result<DeductCredits, Problem> {
     let customer = ask.customer()?;
-    let mut fields = ask.fields()?;
-    let amount = fields.required("amount", json::amount);
-    let reason = fields.optional("reason", json::free_text);
-    let order_id = fields.optional("order_id", json::of(OrderId::parse));
-    fields.finish()?;
-    let cause = cause(ask, Operation::DeductCredits)?;
-    Ok(DeductCredits { customer, amount: amount?, reason, order_id, cause })
+    let DeductCreditsRequest { amount, reason, order_id } = DeductCreditsRequest::read(ask.fields()?)?;
+    Ok(DeductCredits { customer, amount, reason, order_id, cause: cause(ask, Operation::DeductCredits)? })
 }
 
 pub(crate) fn refund(ask: &Ask) -> Result<Refund, Problem> {
     let customer = ask.customer()?;
-    let mut fields = ask.fields()?;
-    let amount = fields.required("amount", json::amount);
-    let order_id = fields.required("order_id", json::of(OrderId::parse));
-    let reason = fields.optional("reason", json::free_text);
-    fields.finish()?;
-    let cause = cause(ask, Operation::Refund)?;
-    Ok(Refund { customer, amount: amount?, order_id: order_id?, reason, cause })
+    let RefundRequest { amount, order_id, reason } = RefundRequest::read(ask.fields()?)?;
+    Ok(Refund { customer, amount, order_id, reason, cause: cause(ask, Operation::Refund)? })
 }
 
-/// The sender, and the transfer unless it is to itself (which is only said to who may transfer).
-pub(crate) fn transfer(ask: &Ask) -> Result<(CustomerId, Result<Transfer, Rejection>), Problem> {
+/// The sender, and the transfer.
+pub(crate) fn transfer(ask: &Ask) -> Result<(CustomerId, Transfer), Problem> {
     let from = ask.customer()?;
-    let mut fields = ask.fields()?;
-    let to = fields.required("to_customer_id", json::of(CustomerId::parse));
-    let amount = fields.required("amount", json::amount);
-    let reason = fields.optional("reason", json::free_text);
-    fields.finish()?;
+    let sent = TransferRequest::read(ask.fields()?)?;
     let cause = cause(ask, Operation::Transfer)?;
-    let transfer = Transfer::try_new((from.clone(), to?), amount?, reason, cause);
+    let transfer = Transfer::new((from.clone(), sent.to_customer_id.0), sent.amount, sent.reason, cause);
     Ok((from, transfer))
 }
 
 pub(crate) fn place_hold(ask: &Ask) -> Result<PlaceHold, Problem> {
     let customer = ask.customer()?;
-    let mut fields = ask.fields()?;
-    let amount = fields.required("amount", json::amount);
-    let reason = fields.optional("reason", json::free_text);
-    let order_id = fields.optional("order_id", json::of(OrderId::parse));
-    let detail = "must be a whole number of seconds from 60 to 2678400";
-    let ttl = fields.optional("expires_in_seconds", json::whole(60, 2_678_400, detail));
-    fields.finish()?;
-    let ttl_seconds = ttl.unwrap_or(HOLD_TTL_SECONDS);
-    let cause = cause(ask, Operation::Hold)?;
-    Ok(PlaceHold { customer, amount: amount?, reason, order_id, ttl_seconds, cause })
+    let sent = PlaceHoldRequest::read(ask.fields()?)?;
+    Ok(PlaceHold {
+        customer,
+        amount: sent.amount,
+        reason: sent.reason,
+        order_id: sent.order_id,
+        ttl_seconds: sent.expires_in_seconds.map_or(HOLD_TTL_SECONDS, |Number(seconds)| seconds.0),
+        cause: cause(ask, Operation::Hold)?,
+    })
 }
 
 /// The hold that the path names; what is no hold id names none.
 pub(crate) fn hold_id(ask: &Ask) -> Result<HoldId, Problem> {
     ask.actor()?;
-    ask.path("hold_id", HoldId::parse).map_err(|_| Problem::hold_not_found())
+    ask.segment::<HoldPath>().map_err(|_| Problem::hold_not_found())
 }
 
 pub(crate) fn capture(ask: &Ask) -> Result<CaptureHold, Problem> {
     let hold = hold_id(ask)?;
-    let mut fields = ask.fields()?;
-    let amount = fields.optional("amount", json::amount);
-    let is_final = fields.optional("final", json::boolean).unwrap_or(true);
-    fields.finish()?;
-    Ok(CaptureHold { hold, amount, is_final, cause: cause(ask, Operation::Capture)? })
+    let CaptureHoldRequest { amount, is_final } = CaptureHoldRequest::read(ask.fields()?)?;
+    let (is_final, cause) = (is_final.unwrap_or(true), cause(ask, Operation::Capture)?);
+    Ok(CaptureHold { hold, amount, is_final, cause })
 }
 
 pub(crate) fn release(ask: &Ask) -> Result<ReleaseHold, Problem> {
@@ -155,14 +273,8 @@ pub(crate) fn release(ask: &Ask) -> Result<ReleaseHold, Problem> {
 
 pub(crate) fn set_status(ask: &Ask, status: Status) -> Result<SetStatus, Problem> {
     let customer = ask.customer()?;
-    let mut fields = ask.fields()?;
-    let said = |text: &str| match text.trim() {
-        "" => Err(ParseError("must not be empty")),
-        _ => FreeText::parse(text),
-    };
-    let reason = fields.required("reason", json::of(said));
-    fields.finish()?;
+    let SetStatusRequest { reason } = SetStatusRequest::read(ask.fields()?)?;
     // Setting a status twice sets it once, so a key is not needed; one that is no key is a mistake all the same.
     ask.key()?;
-    Ok(SetStatus { customer, status, reason: reason? })
+    Ok(SetStatus { customer, status, reason: reason.0 })
 }

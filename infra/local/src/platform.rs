@@ -232,8 +232,9 @@ fn routes(
     let gateway = Arc::new(Gateway { functions: parts.functions(), keys: keys.clone() });
     let jwks = serde_json::json!({"keys": [keys.jwk]});
     let handled = Router::new().fallback(any(gateway::handle)).with_state(gateway);
+    let described: Arc<dyn Clock> = clock.clone();
     let control = Control { parts, clock, jwks, fakes: fakes.clone(), keys: keys.clone() };
-    Ok(control::router(control).merge(fakes.router()).merge(docs::router()?).merge(handled))
+    Ok(control::router(control).merge(fakes.router()).merge(docs::router(described)?).merge(handled))
 }
 
 /// The schedules of the template, driven by the machine's clock.

@@ -20,6 +20,9 @@ pub enum AlertStatus {
 }
 
 impl AlertStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Acknowledged, Self::Closed];
+
     /// The word that callers see.
     pub fn as_str(self) -> &'static str {
         match self {

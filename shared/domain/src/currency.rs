@@ -26,6 +26,16 @@ impl Currency {
         Ok(Self { iso, digits })
     }
 
+    /// Every currency that there is, by code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let letters = || 'A'..='Z';
+        letters()
+            .flat_map(move |a| {
+                letters().flat_map(move |b| letters().map(move |c| String::from_iter([a, b, c])))
+            })
+            .filter_map(|code| Self::parse(&code).ok())
+    }
+
     /// The three-letter code.
     pub fn code(self) -> &'static str {
         self.iso.code()

@@ -7,6 +7,12 @@ use crate::parse::ParseError;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+/// True for what may stand in free text: no control character, and none that overrides the direction of writing, which makes a
+/// text look like another.
+fn is_plain(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A reason, a note or a name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FreeText(String);
@@ -17,8 +23,8 @@ impl FreeText {
         if text.chars().count() > 500 {
             return Err(ParseError("must be at most 500 characters"));
         }
-        if text.chars().any(char::is_control) {
-            return Err(ParseError("must not contain control characters"));
+        if !text.chars().all(is_plain) {
+            return Err(ParseError("must not contain control characters or overrides of direction"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -48,7 +54,7 @@ impl Metadata {
         if pairs.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() > 2_048 {
             return Err(ParseError("must be at most 2 KB"));
         }
-        if pairs.iter().any(|(k, v)| k.is_empty() || k.chars().chain(v.chars()).any(char::is_control)) {
+        if pairs.iter().any(|(k, v)| k.is_empty() || !k.chars().chain(v.chars()).all(is_plain)) {
             return Err(ParseError("must have names, and no control characters"));
         }
         Ok(Self(pairs))

@@ -36,6 +36,14 @@ impl Timestamp {
         Self::from_millis(instant.timestamp_millis()).ok_or(SHAPE)
     }
 
+    /// Reads RFC 3339; an instant outside the years 1970 to 9999 counts as the first or last one within them.
+    pub fn parse_clamped(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("must be an RFC 3339 instant such as 2026-01-28T10:00:00Z");
+        let instant = DateTime::parse_from_rfc3339(text).map_err(|_| SHAPE)?;
+        let millis = instant.timestamp_millis().clamp(0, Self::LAST.millis());
+        Self::from_millis(millis).ok_or(SHAPE)
+    }
+
     /// The UTC date of this instant.
     pub fn date(self) -> Date {
         self.0.date_naive()
@@ -44,8 +52,8 @@ impl Timestamp {
     /// The instant at which the date has ended: the midnight after it (of the last date of the year 9999, its
     /// last millisecond, so that every instant has the same length as text).
     pub fn end_of(date: Date) -> Self {
-        let midnight = date.succ_opt().map(|next| next.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
-        midnight.and_then(Self::from_millis).unwrap_or(Self::LAST)
+        let midnight = date.succ_opt().map(Self::start_of);
+        midnight.and_then(|at| Self::from_millis(at.millis())).unwrap_or(Self::LAST)
     }
 
     /// The last instant there is.
@@ -54,9 +62,9 @@ impl Timestamp {
         None => DateTime::UNIX_EPOCH,
     });
 
-    /// The first instant of the date.
+    /// The first instant of the date; of one before 1970, the first instant there is.
     pub fn start_of(date: Date) -> Self {
-        Self(date.and_time(NaiveTime::MIN).and_utc())
+        Self(date.and_time(NaiveTime::MIN).and_utc().max(DateTime::UNIX_EPOCH))
     }
 
     /// This instant, some seconds later; `None` past the year 9999.

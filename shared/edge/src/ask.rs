@@ -7,6 +7,7 @@
 use crate::app::App;
 use crate::fields::Fields;
 use crate::params::Params;
+use crate::paths::{CustomerPath, Segment};
 use crate::problem::Problem;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
@@ -109,6 +110,11 @@ impl Ask {
         &self.request
     }
 
+    /// A segment of the path, read as the API document says.
+    pub fn segment<S: Segment>(&self) -> Result<S::Id, Problem> {
+        self.path(S::NAME, S::parse)
+    }
+
     /// A segment of the path.
     pub fn path<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, ParseError>) -> Result<T, Problem> {
         self.actor()?;
@@ -118,7 +124,7 @@ impl Ask {
 
     /// The customer that the path names.
     pub fn customer(&self) -> Result<CustomerId, Problem> {
-        self.path("customer_id", CustomerId::parse)
+        self.segment::<CustomerPath>()
     }
 
     /// The query parameters.
@@ -176,6 +182,15 @@ impl Ask {
         self.actor()?;
         self.params().finish()?;
         self.parsed()
+    }
+
+    /// The fields of a JSON body that must be there, though it may name none of them.
+    pub fn some_fields(&self) -> Result<Fields<'_>, Problem> {
+        self.actor()?;
+        if self.body.is_empty() {
+            return Err(Problem::invalid("the body is missing: a JSON object is required"));
+        }
+        self.fields()
     }
 
     fn parsed(&self) -> Result<Fields<'_>, Problem> {

@@ -7,9 +7,11 @@
 //! **Invariant:** no report repeats anything of a line.
 
 use crate::problem::Problem;
+use crate::schema;
 use domain::giftcard::code::plain;
 use domain::parse::ParseError;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// What became of a line that was not taken.
@@ -187,6 +189,42 @@ impl<'a> File<'a> {
         self.number += 1;
         Some(line)
     }
+}
+
+/// The schema of a file of these columns, as one writes them in order; the first must be there.
+pub fn schema(doc: &[&str], columns: &[&str]) -> Value {
+    let (first, others) = columns.split_first().map_or(("", &[][..]), |(first, others)| (*first, others));
+    let others = others.iter().fold(String::new(), |others, column| others + "(," + column + ")?");
+    let doc = doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    let doc = format!("{doc} The first line names columns, in any order: {}", columns.join(", "));
+    let text = schema::pattern(&format!(r"^{first}{others}(\r?\n[\s\S]*)?$"));
+    schema::with(text, json!({"description": doc}))
+}
+
+/// Declares a file: its columns, and what the API document says of it.
+#[macro_export]
+macro_rules! csv_file {
+    ($(#[doc = $doc:literal])* $vis:vis struct $file:ident: $columns:expr;) => {
+        $(#[doc = $doc])*
+        $vis struct $file;
+
+        impl $file {
+            /// Its columns; the first must be there.
+            $vis const COLUMNS: &'static [&'static str] = &$columns;
+        }
+
+        impl utoipa::PartialSchema for $file {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::schema::inline($crate::csv::schema(&[$($doc),*], Self::COLUMNS))
+            }
+        }
+
+        impl utoipa::ToSchema for $file {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($file).into()
+            }
+        }
+    };
 }
 
 /// The columns that a first line names, each of them known and named once.

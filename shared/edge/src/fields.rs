@@ -8,7 +8,7 @@ use domain::parse::ParseError;
 
 /// A required field that could not be read; the error is noted already.
 #[derive(Clone, Copy, Debug)]
-pub struct Missing;
+pub struct MissingField;
 
 /// The fields of one object.
 pub struct Fields<'a> {
@@ -35,18 +35,23 @@ impl<'a> Fields<'a> {
         self.errors.push(FieldError { pointer: pointer(name), detail: detail.to_owned() });
     }
 
+    /// True if a field was sent, and is not null.
+    pub fn is_sent(&self, name: &str) -> bool {
+        self.members.iter().any(|(member, raw)| member == name && raw.get() != "null")
+    }
+
     /// A field that must be there.
     pub fn required<T>(
         &mut self,
         name: &'static str,
         read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
-    ) -> Result<T, Missing> {
+    ) -> Result<T, MissingField> {
         let before = self.errors.len();
         let value = self.optional(name, read);
         if value.is_none() && self.errors.len() == before {
             self.offend(name, "is required");
         }
-        value.ok_or(Missing)
+        value.ok_or(MissingField)
     }
 
     /// A field that may be left out (or be null).

@@ -5,14 +5,13 @@
 use domain::currency::Currency;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
-use domain::text::{FreeText, Metadata};
-use domain::time::{Date, parse_date};
+use domain::text::Metadata;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 /// An exact number, such as an amount in its currency's digits.
 #[derive(Clone, Debug, Serialize)]
@@ -51,21 +50,6 @@ impl utoipa::ToSchema for Number {
     fn name() -> std::borrow::Cow<'static, str> {
         "Money".into()
     }
-}
-
-/// A JSON number or a decimal string; exact, above zero, at most 10^13.
-pub fn amount_schema() -> Schema {
-    let number = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Number));
-    let text =
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).pattern(Some(r"^\d+(\.\d+)?$"));
-    let description = "Money in major units: above zero, at most 10^13, no more digits than the currency has";
-    OneOfBuilder::new()
-        .item(number)
-        .item(text)
-        .description(Some(description))
-        .examples([serde_json::json!(300), serde_json::json!("300.10")])
-        .build()
-        .into()
 }
 
 /// The members of a JSON object in the order sent, duplicates included.
@@ -112,15 +96,16 @@ pub fn amount(raw: Raw<'_>) -> Result<Amount, ParseError> {
     Amount::parse(text)
 }
 
+/// The elements of a list.
+pub fn items(raw: Raw<'_>) -> Result<Vec<Raw<'_>>, ParseError> {
+    serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a list"))
+}
+
 /// A list, each of whose elements is read so.
 pub fn list<T>(
     read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
 ) -> impl Fn(Raw<'_>) -> Result<Vec<T>, ParseError> {
-    move |raw| {
-        let items: Vec<&RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a list"))?;
-        items.into_iter().map(&read).collect()
-    }
+    move |raw| items(raw)?.into_iter().map(&read).collect()
 }
 
 /// Amounts by name: `{"25": 24.50}`.
@@ -135,27 +120,9 @@ pub fn of<T>(parse: impl Fn(&str) -> Result<T, ParseError>) -> impl Fn(Raw<'_>) 
     move |raw| parse(&string(raw)?)
 }
 
-/// Free text.
-pub fn free_text(raw: Raw<'_>) -> Result<FreeText, ParseError> {
-    FreeText::parse(&string(raw)?)
-}
-
-/// A date.
-pub fn date(raw: Raw<'_>) -> Result<Date, ParseError> {
-    parse_date(&string(raw)?)
-}
-
 /// `true` or `false`.
 pub fn boolean(raw: Raw<'_>) -> Result<bool, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be true or false"))
-}
-
-/// A whole number within bounds; `detail` says which.
-pub fn whole(min: u32, max: u32, detail: &'static str) -> impl Fn(Raw<'_>) -> Result<u32, ParseError> {
-    move |raw| {
-        let number = raw.get().parse::<u32>().map_err(|_| ParseError(detail))?;
-        if (min..=max).contains(&number) { Ok(number) } else { Err(ParseError(detail)) }
-    }
 }
 
 /// Pairs of strings.

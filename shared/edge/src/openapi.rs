@@ -3,6 +3,8 @@
 //! **Invariant:** every operation lists every problem that the conventions of the contract allow it.
 
 use crate::problem::{FieldError, ProblemBody};
+use crate::schema;
+use serde_json::json;
 use std::collections::BTreeMap;
 use utoipa::openapi::Required;
 use utoipa::openapi::content::ContentBuilder;
@@ -66,6 +68,7 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
             }
         }
     }
+    crate::links::write(&mut document);
     document
 }
 
@@ -85,7 +88,7 @@ const STATUSES: [&str; 7] =
 
 const ONLY_WRITES: [&str; 6] = ["402", "409", "413", "415", "422", "429"];
 
-const PROBLEMS: [(&str, &str, &str); 11] = [
+const PROBLEMS: [(&str, &str, &str); 12] = [
     (
         "400",
         "Invalid",
@@ -98,7 +101,7 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
         "404",
         "NotFound",
         "wallet_not_found, hold_not_found, order_not_found, topup_not_found, event_not_found, account_not_found, \
-         brand_not_found, pool_not_found, redemption_not_found, code_not_found, alert_not_found, transaction_not_found; \
+         brand_not_found, denomination_not_found, payment_not_found, pool_not_found, redemption_not_found, code_not_found, alert_not_found, transaction_not_found; \
          also for what may not be known",
     ),
     (
@@ -106,8 +109,10 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
         "Conflict",
         "wallet_exists, account_frozen, account_suspended, refund_exceeds_payment, order_already_paid, \
          payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold, too_many_holds, \
-         budget_paused, account_not_empty, already_redeemed, out_of_stock, supplier_rejected or card_not_issued",
+         budget_paused, account_not_empty, already_redeemed, out_of_stock, supplier_rejected, \
+         gateway_rejected, card_not_issued, not_a_campaign, not_an_agency or too_few_slices",
     ),
+    ("405", "MethodNotAllowed", "method_not_allowed: the path takes other methods"),
     ("413", "TooLarge", "The body is over 256 KiB (CSV: 4 MiB), as sent or decompressed"),
     ("415", "UnsupportedMediaType", "The body is of another type, or its encoding is unknown"),
     ("422", "KeyReused", "idempotency_key_reused: the key was used for a different request"),
@@ -155,6 +160,8 @@ fn answers_are_whole(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
 /// Every write takes an Idempotency-Key and says whether its answer was given before.
 fn takes_a_key(operation: &mut Operation) {
     let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+    // Spaces at either end are no part of a header's value, and quotes around it no part of the key.
+    let key = json!({"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "not": {"const": "\"\""}});
     let key = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
@@ -162,7 +169,7 @@ fn takes_a_key(operation: &mut Operation) {
         .description(Some(
             "1 to 255 printable ASCII characters: the same key and request give the first answer",
         ))
-        .schema(Some(text().min_length(Some(1)).max_length(Some(255)).build()))
+        .schema(Some(schema::inline(key)))
         .build();
     operation.parameters.get_or_insert_default().push(key.into());
     for (status, response) in &mut operation.responses.responses {

@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** a parameter that nobody asked for, or that was sent twice, is an error.
 
+use crate::input::{Limit, Skip, Text};
 use crate::problem::{FieldError, Problem};
 use domain::parse::ParseError;
 use form_urlencoded::parse;
+use serde_json::{Value, json};
 
 /// The parameters of one request.
 pub struct Params {
@@ -45,10 +47,9 @@ impl Params {
 
     /// The window that every list takes.
     pub fn window(&mut self) -> Window {
-        let limit = self.optional("limit", whole(1, 100, "must be a whole number from 1 to 100"));
-        let skip = self.optional("skip", whole(0, 10_000, "must be a whole number from 0 to 10000"));
-        let cursor = self.optional("cursor", |text| Ok(text.to_owned()));
-        Window { limit: limit.unwrap_or(50), skip: skip.unwrap_or(0), cursor }
+        let WindowQuery { limit, skip, cursor } = WindowQuery::take(self);
+        let (limit, skip) = (limit.map_or(50, |limit| limit.0), skip.map_or(0, |skip| skip.0));
+        Window { limit, skip, cursor: cursor.map(|cursor| cursor.0) }
     }
 
     fn offend(&mut self, name: &str, detail: &str) {
@@ -70,11 +71,29 @@ impl Params {
     }
 }
 
-/// A whole number within bounds; `detail` says which.
-pub fn whole(min: u16, max: u16, detail: &'static str) -> impl Fn(&str) -> Result<u16, ParseError> {
-    move |text| {
-        let plain = !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
-        let number = text.parse::<u16>().ok().filter(|n| plain && (min..=max).contains(n));
-        number.ok_or(ParseError(detail))
+/// Where a list goes on: text that an answer gave.
+#[derive(Clone, Debug)]
+pub struct Cursor(String);
+
+impl Text for Cursor {
+    /// Whether it is one of this list is said when it is opened.
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{23,1024}$"})
+    }
+}
+
+crate::query! {
+    /// Which part of a list is wanted.
+    pub struct WindowQuery {
+        /// How many, 50 if left out.
+        limit: Limit,
+        /// How many to pass over first (from the cursor, if there is one).
+        skip: Skip,
+        /// `next_cursor` of the page before, for the same list and filters.
+        cursor: Cursor,
     }
 }

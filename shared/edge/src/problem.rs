@@ -100,6 +100,12 @@ impl Problem {
         Self::fields(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
 
+    /// The same, with the field that it is about.
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.errors.push(FieldError { pointer: pointer.into(), detail: self.detail.clone() });
+        self
+    }
+
     /// No verified caller.
     pub fn unauthenticated() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "a valid bearer token is required")
@@ -138,6 +144,12 @@ impl Problem {
     /// No such hold, for all the caller may know.
     pub fn hold_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "hold_not_found", "there is no such hold")
+    }
+
+    /// The gateway knows no such payment.
+    pub fn payment_not_found() -> Self {
+        let detail = "the gateway of this top-up knows no such payment";
+        Self::new(StatusCode::NOT_FOUND, "payment_not_found", detail).at("/gateway_payment_id")
     }
 
     /// No such top-up, for all the caller may know.
@@ -251,6 +263,8 @@ impl From<StoreError> for Problem {
     }
 }
 
+const EXPIRY: &str = "the expiry must be tomorrow or later, and before the year 10000";
+
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let detail = rejection.to_string();
@@ -264,20 +278,19 @@ impl From<Rejection> for Problem {
                 Self::field("/amount", format!("must be at least {} {currency}", currency.format(least)))
             }
             Rejection::GatewayTooPrecise { .. } => Self::field("/amount", detail),
-            Rejection::ExpiryNotInFuture => {
-                let detail = "the expiry must be tomorrow or later, and before the year 10000";
-                Self::field("/expires_on", detail)
-            }
+            Rejection::ExpiryNotInFuture => Self::field("/expires_on", EXPIRY),
             Rejection::SourceReserved => Self::field("/source", "is reserved for captured payments"),
             Rejection::SelfTransfer => bad("self_transfer"),
             Rejection::CurrencyMismatch => bad("currency_mismatch"),
             Rejection::NotAChild => bad("not_a_child"),
             Rejection::WrongParent => Self::field("/parent_id", detail),
             Rejection::SharedCampaign => Self::field("/to_account_id", detail),
-            Rejection::NoCampaign => Self::field("/budget_mode", detail),
-            Rejection::NoAgency => Self::field("/brands", detail),
-            Rejection::FewerSlices => Self::field("/slices", detail),
-            Rejection::NoSuchDenomination => Self::field("/denomination", detail),
+            Rejection::NoCampaign => conflict("not_a_campaign").at("/budget_mode"),
+            Rejection::NoAgency => conflict("not_an_agency").at("/brands"),
+            Rejection::FewerSlices => conflict("too_few_slices").at("/slices"),
+            Rejection::NoSuchDenomination => {
+                Self::missing("denomination_not_found", detail).at("/denomination")
+            }
             Rejection::AccountNotFound => Self::missing("account_not_found", detail),
             Rejection::BrandNotFound => Self::missing("brand_not_found", detail),
             Rejection::PoolNotFound => Self::missing("pool_not_found", detail),
@@ -323,8 +336,8 @@ impl From<Rejection> for Problem {
 }
 
 /// A required field that was not read; [`crate::fields::Fields::finish`] has told already.
-impl From<crate::fields::Missing> for Problem {
-    fn from(_: crate::fields::Missing) -> Self {
+impl From<crate::fields::MissingField> for Problem {
+    fn from(_: crate::fields::MissingField) -> Self {
         Self::invalid("a required field is missing")
     }
 }

@@ -27,23 +27,21 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Takes a transfer between two different wallets.
-    pub fn try_new(
+    /// A transfer between two wallets; that they are two is said when it is decided.
+    pub fn new(
         (from, to): (CustomerId, CustomerId),
         amount: Amount,
         reason: Option<FreeText>,
         cause: Cause,
-    ) -> Result<Self, Rejection> {
-        if from == to {
-            return Err(Rejection::SelfTransfer);
-        }
-        Ok(Self { from, to, amount, reason, cause })
+    ) -> Self {
+        Self { from, to, amount, reason, cause }
     }
 }
 
 impl Command for Transfer {
     fn needs(&self) -> Needs {
-        Needs { counterparty: Some(self.to.clone()), ..Needs::wallet(&self.from) }
+        let counterparty = Some(&self.to).filter(|to| **to != self.from).cloned();
+        Needs { counterparty, ..Needs::wallet(&self.from) }
     }
 
     fn key(&self, _: &State) -> Option<Key> {
@@ -65,6 +63,13 @@ impl Command for Transfer {
             Begun::Ready(posting) => posting,
             Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
         };
+        if self.from == self.to {
+            // What the wallet could not do to another is said first.
+            let amount = exact(self.amount, &sender.account)?;
+            may_spend(&sender.account)?;
+            burn(&sender.account, amount)?;
+            return Err(Rejection::SelfTransfer);
+        }
         let mut recipient = match begin(state.counterparty.as_ref(), &self.to, context)? {
             Begun::Ready(posting) => posting,
             Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),

@@ -1,0 +1,340 @@
+//! What callers send, value by value: how each kind is read, and how the API document describes it.
+//!
+//! **Invariant:** the two stand side by side, so that neither can change alone; `tests/laws/inputs.rs` holds one against the other.
+
+use crate::json::{self, Raw};
+use crate::schema;
+use domain::alert::AlertStatus;
+use domain::budget::ids::{AccountId, BrandId, PoolId, RedemptionId};
+use domain::budget::{Kind, Mode};
+use domain::currency::Currency;
+use domain::gateway::Gateway;
+use domain::giftcard::Supplier;
+use domain::giftcard::code::{CODE_PATTERN, MAX_WRITTEN_LENGTH, RedemptionCode, SCIENTIFIC_PATTERN};
+use domain::ids::{
+    AlertId, CALLER_ID_PATTERN, CustomerId, DOT_SEGMENTS, EventId, GATEWAY_ID_PATTERN, GatewayId, HoldId,
+    OrderId, RESERVED_CUSTOMER_IDS, RecipientId, SupplierProductId, TopUpId,
+};
+use domain::lot::Source;
+use domain::money::Amount;
+use domain::parse::ParseError;
+use domain::text::{FreeText, Metadata};
+use domain::time::{Date, Timestamp};
+use serde_json::{Value, json};
+
+/// A value that stands in a path, in a query or in a JSON string.
+pub trait Text: Sized {
+    /// Reads it.
+    fn parse(text: &str) -> Result<Self, ParseError>;
+    /// Describes it.
+    fn schema() -> Value;
+}
+
+/// A value of a JSON body.
+pub trait Input: Sized {
+    /// Reads it.
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError>;
+    /// Describes it.
+    fn schema() -> Value;
+}
+
+impl<T: Text> Input for T {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        json::of(T::parse)(raw)
+    }
+
+    fn schema() -> Value {
+        T::schema()
+    }
+}
+
+macro_rules! texts {
+    ($($type:ty: $schema:expr;)*) => {
+        $(impl Text for $type {
+            fn parse(text: &str) -> Result<Self, ParseError> {
+                <$type>::parse(text)
+            }
+
+            fn schema() -> Value {
+                $schema
+            }
+        })*
+    };
+}
+
+fn id(pattern: &str, reserved: &[&str], example: &str) -> Value {
+    let reserved = schema::one_of_words(reserved);
+    let bounds = json!({"minLength": 1, "maxLength": 128, "not": reserved, "examples": [example]});
+    schema::with(schema::pattern(pattern), bounds)
+}
+
+texts! {
+    CustomerId: id(CALLER_ID_PATTERN, &RESERVED_CUSTOMER_IDS, "cust_123");
+    OrderId: id(CALLER_ID_PATTERN, &DOT_SEGMENTS, "order_789");
+    RecipientId: id(CALLER_ID_PATTERN, &DOT_SEGMENTS, "cust_123");
+    SupplierProductId: id(CALLER_ID_PATTERN, &DOT_SEGMENTS, "4711");
+    GatewayId: id(GATEWAY_ID_PATTERN, &DOT_SEGMENTS, "3C679366HH908993F");
+    AccountId: schema::pattern("^(platform|acct_[acm][0-9a-f]{20})$");
+    BrandId: schema::pattern("^brand_[0-9a-f]{20}$");
+    PoolId: schema::pattern("^pool_[0-9a-f]{20}$");
+    RedemptionId: schema::pattern("^rdm_[0-9a-f]{32}$");
+    HoldId: schema::pattern("^hold_[A-Za-z0-9_-]{2,171}\\.[0-9a-f]{20}$");
+    TopUpId: json!({
+        "type": "string",
+        "pattern": "^topup_[0-9a-f]{20}\\.[A-Za-z0-9._:@|+=~-]{1,128}$",
+        "not": {"pattern": "^topup_[0-9a-f]{20}\\.(create|bulk|rewards|referral|holds|health|\\.|\\.\\.)$"},
+    });
+    EventId: json!({
+        "type": "string",
+        "pattern": "^(razorpay|stripe|paypal|google-pay):[A-Za-z0-9._:@-]{1,128}$",
+        "not": {"pattern": "^[a-z-]+:\\.\\.?$"},
+    });
+    AlertStatus: schema::words(AlertStatus::ALL.map(AlertStatus::as_str));
+    AlertId: schema::pattern("^alert_[0-9a-f]{20}$");
+    Currency: schema::currency();
+    FreeText: schema::free_text();
+    Gateway: schema::words(Gateway::ALL.map(Gateway::as_str));
+    Supplier: schema::words(["reloadly", "tremendous"]);
+    Kind: schema::words(Kind::BELOW.map(Kind::as_str));
+    Mode: schema::words(["shared", "isolated"]);
+    RedemptionCode: json!({
+        "type": "string",
+        "pattern": CODE_PATTERN,
+        "maxLength": MAX_WRITTEN_LENGTH,
+        "not": {"pattern": SCIENTIFIC_PATTERN},
+        "examples": ["SPRING-0001"],
+    });
+}
+
+/// Text that says something: a name, or a reason that must be given.
+#[derive(Clone, Debug)]
+pub struct Said(pub FreeText);
+
+impl Text for Said {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        if text.trim().is_empty() {
+            return Err(ParseError("must not be empty"));
+        }
+        FreeText::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::said_text()
+    }
+}
+
+/// A source of credit that a caller may name.
+#[derive(Clone, Copy, Debug)]
+pub struct CallersSource(pub Source);
+
+impl CallersSource {
+    fn all() -> impl Iterator<Item = Source> {
+        Source::ALL.into_iter().filter(|source| *source != Source::Topup)
+    }
+}
+
+impl Text for CallersSource {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        let source = Source::parse(text)?;
+        if source == Source::Topup {
+            return Err(ParseError("is reserved for captured payments"));
+        }
+        Ok(Self(source))
+    }
+
+    fn schema() -> Value {
+        schema::words(Self::all().map(Source::as_str))
+    }
+}
+
+/// A budget account below another.
+#[derive(Clone, Debug)]
+pub struct ChildAccountId(pub AccountId);
+
+impl Text for ChildAccountId {
+    /// The platform is below no account; that it is no child is said where a child is asked for.
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        AccountId::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::pattern("^acct_[acm][0-9a-f]{20}$")
+    }
+}
+
+/// A campaign.
+#[derive(Clone, Debug)]
+pub struct CampaignId(pub AccountId);
+
+impl Text for CampaignId {
+    /// An account of another kind is told as what it is where a campaign is asked for.
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        AccountId::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::pattern("^acct_m[0-9a-f]{20}$")
+    }
+}
+
+/// The last date of credit. That it is later than today is said when today is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpiryDate(pub Date);
+
+impl Text for ExpiryDate {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        domain::time::parse_date(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "format": "date", "pattern": schema::LATER_THAN_TODAY})
+    }
+}
+
+const PERIOD: ParseError = ParseError("must be a date such as 2026-01-28 or an RFC 3339 instant");
+
+/// The beginning of a period: the first instant of a date, or an instant.
+#[derive(Clone, Copy, Debug)]
+pub struct From(pub Timestamp);
+
+impl Text for From {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        let date = domain::time::parse_date(text).map(Timestamp::start_of);
+        date.or_else(|_| Timestamp::parse_clamped(text)).map(Self).map_err(|_| PERIOD)
+    }
+
+    fn schema() -> Value {
+        schema::date_or_instant()
+    }
+}
+
+/// The end of a period: the instant after a date, or an instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    /// The instant.
+    pub at: Timestamp,
+    /// True if it was named itself, not as the end of a date.
+    pub is_instant: bool,
+}
+
+impl Text for Until {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        if let Ok(date) = domain::time::parse_date(text) {
+            return Ok(Self { at: Timestamp::end_of(date), is_instant: false });
+        }
+        Timestamp::parse_clamped(text).map(|at| Self { at, is_instant: true }).map_err(|_| PERIOD)
+    }
+
+    fn schema() -> Value {
+        schema::date_or_instant()
+    }
+}
+
+impl Input for Amount {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        json::amount(raw)
+    }
+
+    fn schema() -> Value {
+        schema::amount()
+    }
+}
+
+impl Input for Metadata {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        json::metadata(raw)
+    }
+
+    fn schema() -> Value {
+        schema::metadata(&[])
+    }
+}
+
+impl Input for bool {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        json::boolean(raw)
+    }
+
+    fn schema() -> Value {
+        json!({"type": "boolean"})
+    }
+}
+
+/// Whole numbers within bounds, one type for each kind.
+macro_rules! whole_numbers {
+    ($($(#[$doc:meta])* $name:ident($type:ty): $min:literal to $max:literal, $unit:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $name(pub $type);
+
+            impl Text for $name {
+                fn parse(text: &str) -> Result<Self, ParseError> {
+                    const SHAPE: ParseError =
+                        ParseError(concat!("must be a whole number", $unit, " from ", $min, " to ", $max));
+                    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                    let number = text.parse::<$type>().ok().filter(|_| plain);
+                    number.filter(|number| ($min..=$max).contains(number)).map(Self).ok_or(SHAPE)
+                }
+
+                fn schema() -> Value {
+                    schema::whole($min, $max)
+                }
+            }
+        )*
+    };
+}
+
+whole_numbers! {
+    /// How many elements a list shows.
+    Limit(u16): 1 to 100, "";
+    /// How many elements a list passes over.
+    Skip(u16): 0 to 10000, "";
+    /// How many days ahead.
+    DaysAhead(u16): 0 to 36500, " of days";
+    /// For how many days credit lives.
+    ExpiryDays(u32): 1 to 36500, " of days";
+    /// For how many seconds a hold lasts.
+    HoldSeconds(u32): 60 to 2_678_400, " of seconds";
+    /// Over how many slices a budget is spread.
+    Slices(u8): 1 to 64, "";
+    /// How many codes are minted at once.
+    CodeCount(u32): 1 to 1000, "";
+    /// A number of cards.
+    CardCount(u32): 0 to 1_000_000, "";
+}
+
+/// A whole number as a JSON number.
+#[derive(Clone, Copy, Debug)]
+pub struct Number<T>(pub T);
+
+impl<T: Text> Input for Number<T> {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        // 25.0 is a whole number of JSON, too.
+        let text = raw.get();
+        let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|b| b == b'0'));
+        T::parse(whole.map_or(text, |(whole, _)| whole)).map(Self)
+    }
+
+    fn schema() -> Value {
+        T::schema()
+    }
+}
+
+/// A list of at most so many elements.
+#[derive(Clone, Debug)]
+pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
+
+impl<T: Input, const MIN: usize, const MAX: usize> Input for List<T, MIN, MAX> {
+    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+        let items = json::list(T::read)(raw)?;
+        if !(MIN..=MAX).contains(&items.len()) {
+            return Err(ParseError("has too few or too many elements"));
+        }
+        Ok(Self(items))
+    }
+
+    fn schema() -> Value {
+        json!({"type": "array", "items": T::schema(), "minItems": MIN, "maxItems": MAX})
+    }
+}

@@ -1,0 +1,267 @@
+//! A request in one place: its fields, how each is read, what goes together, and what the API document says of it.
+//!
+//! ```ignore
+//! request! {
+//!     /// Spend credit.
+//!     pub(crate) struct DeductCreditsRequest {
+//!         /// How much.
+//!         amount: Amount,
+//!         /// The order it pays.
+//!         order_id: Option<OrderId>,
+//!     }
+//! }
+//! ```
+//!
+//! gives the struct, `DeductCreditsRequest::read(ask.fields()?)`, and its schema. `field as "name": Type` names a field otherwise;
+//! `check(fields) { … }` looks at what was read (each field under its name, before it is known whether all could be read) and may
+//! `fields.offend(…)`; `rules [ … ]` adds schemas that say the same in the document.
+//!
+//! **Invariant:** a field is named once: what is read is what is described.
+
+use crate::fields::{Fields, MissingField};
+use crate::input::{Input, Text};
+use crate::params::Params;
+use crate::schema;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+
+/// A field of a request: required, or optional (`Option`), or one whose null takes something away ([`Clearable`]).
+pub trait Field: Sized {
+    /// What reading it gives before it is known whether all could be read.
+    type Read;
+    /// Whether it must be there.
+    const REQUIRED: bool;
+    /// Reads it.
+    fn take(fields: &mut Fields<'_>, name: &'static str) -> Self::Read;
+    /// The field, once all could be read.
+    fn done(read: Self::Read) -> Result<Self, MissingField>;
+    /// Describes it.
+    fn schema() -> Value;
+}
+
+impl<T: Input> Field for T {
+    type Read = Result<T, MissingField>;
+    const REQUIRED: bool = true;
+
+    fn take(fields: &mut Fields<'_>, name: &'static str) -> Self::Read {
+        fields.required(name, T::read)
+    }
+
+    fn done(read: Self::Read) -> Result<Self, MissingField> {
+        read
+    }
+
+    fn schema() -> Value {
+        T::schema()
+    }
+}
+
+impl<T: Input> Field for Option<T> {
+    type Read = Self;
+    const REQUIRED: bool = false;
+
+    fn take(fields: &mut Fields<'_>, name: &'static str) -> Self {
+        fields.optional(name, T::read)
+    }
+
+    fn done(read: Self) -> Result<Self, MissingField> {
+        Ok(read)
+    }
+
+    fn schema() -> Value {
+        schema::or_null(T::schema())
+    }
+}
+
+/// A field that changes what is there: left out, it stays; null takes it away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clearable<T>(pub Option<Option<T>>);
+
+impl<T: Input> Field for Clearable<T> {
+    type Read = Self;
+    const REQUIRED: bool = false;
+
+    fn take(fields: &mut Fields<'_>, name: &'static str) -> Self {
+        Self(fields.nullable(name, T::read))
+    }
+
+    fn done(read: Self) -> Result<Self, MissingField> {
+        Ok(read)
+    }
+
+    fn schema() -> Value {
+        schema::or_null(T::schema())
+    }
+}
+
+/// A field as the document shows it.
+pub struct FieldSchema {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means.
+    pub doc: &'static [&'static str],
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it takes.
+    pub schema: Value,
+}
+
+fn prose(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+/// The schema of a request: these fields and no others.
+pub fn object(doc: &[&str], fields: Vec<FieldSchema>, rules: Vec<Value>) -> Value {
+    let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    let described = |field: FieldSchema| {
+        let mut schema = field.schema;
+        let doc = prose(field.doc);
+        if !doc.is_empty() {
+            schema = schema::with(schema, json!({"description": doc}));
+        }
+        (field.name.to_owned(), schema)
+    };
+    let properties: Map<String, Value> = fields.into_iter().map(described).collect();
+    let mut schema = json!({
+        "type": "object",
+        "description": prose(doc),
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if let Some(keywords) = schema.as_object_mut() {
+        if !required.is_empty() {
+            keywords.insert("required".to_owned(), json!(required));
+        }
+        if !rules.is_empty() {
+            keywords.insert("allOf".to_owned(), Value::Array(rules));
+        }
+    }
+    schema
+}
+
+/// A parameter of a query that may be left out.
+pub fn query_parameter<T: Text>(name: &str, doc: &[&str]) -> Parameter {
+    let doc = prose(doc);
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description((!doc.is_empty()).then_some(doc))
+        .schema(Some(schema::inline(T::schema())))
+        .build()
+}
+
+/// A parameter of a query that was read.
+pub fn query_value<T: Text>(params: &mut Params, name: &'static str) -> Option<T> {
+    params.optional(name, T::parse)
+}
+
+/// The name of a field: its own, or the one behind `as`.
+#[macro_export]
+macro_rules! wire_name {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $name:literal) => {
+        $name
+    };
+}
+
+/// Declares a request; see [`crate::request`].
+#[macro_export]
+macro_rules! request {
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis struct $request:ident {
+            $($(#[doc = $field_doc:literal])* $field:ident $(as $name:literal)?: $type:ty,)*
+        }
+        $(check($fields:ident $(, $argument:ident: $argument_type:ty)*) $check:block)?
+        $(rules $rules:expr)?
+    ) => {
+        $(#[doc = $doc])*
+        $vis struct $request {
+            $($(#[doc = $field_doc])* $vis $field: $type,)*
+        }
+
+        impl $request {
+            /// Reads it; every field that is wrong is reported.
+            #[allow(unused_mut, unused_variables)]
+            $vis fn read(
+                mut sent: $crate::fields::Fields<'_>
+                $($(, $argument: $argument_type)*)?
+            ) -> Result<Self, $crate::Problem> {
+                $(let $field = <$type as $crate::request::Field>::take(
+                    &mut sent,
+                    $crate::wire_name!($field $($name)?),
+                );)*
+                $({
+                    let $fields = &mut sent;
+                    $check
+                })?
+                sent.finish()?;
+                Ok(Self { $($field: <$type as $crate::request::Field>::done($field)?,)* })
+            }
+        }
+
+        impl utoipa::PartialSchema for $request {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let fields = vec![$($crate::request::FieldSchema {
+                    name: $crate::wire_name!($field $($name)?),
+                    doc: &[$($field_doc),*],
+                    required: <$type as $crate::request::Field>::REQUIRED,
+                    schema: <$type as $crate::request::Field>::schema(),
+                },)*];
+                #[allow(unused_mut, unused_assignments)]
+                let mut rules: Vec<serde_json::Value> = vec![];
+                $(rules = Vec::from($rules);)?
+                $crate::schema::inline($crate::request::object(&[$($doc),*], fields, rules))
+            }
+        }
+
+        impl utoipa::ToSchema for $request {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($request).into()
+            }
+        }
+    };
+}
+
+/// Declares the parameters of a query, all of which may be left out.
+#[macro_export]
+macro_rules! query {
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis struct $query:ident {
+            $($(#[doc = $field_doc:literal])* $field:ident $(as $name:literal)?: $type:ty,)*
+        }
+    ) => {
+        $(#[doc = $doc])*
+        $vis struct $query {
+            $($(#[doc = $field_doc])* $vis $field: Option<$type>,)*
+        }
+
+        impl $query {
+            /// Takes them out of a query.
+            $vis fn take(params: &mut $crate::params::Params) -> Self {
+                Self {
+                    $($field: $crate::request::query_value::<$type>(
+                        params,
+                        $crate::wire_name!($field $($name)?),
+                    ),)*
+                }
+            }
+        }
+
+        impl utoipa::IntoParams for $query {
+            fn into_params(
+                _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+            ) -> Vec<utoipa::openapi::path::Parameter> {
+                vec![$($crate::request::query_parameter::<$type>(
+                    $crate::wire_name!($field $($name)?),
+                    &[$($field_doc),*],
+                ),)*]
+            }
+        }
+    };
+}

@@ -1,0 +1,211 @@
+//! JSON Schema (draft 2020-12) for the API document, written as JSON: `utoipa` has no builder for every keyword that is needed.
+//!
+//! **Invariant:** a schema that is made here says exactly what its reader in [`crate::input`] takes.
+
+use domain::currency::Currency;
+use domain::time::Date;
+use serde_json::{Map, Value, json};
+use std::cmp::Ordering;
+use std::sync::OnceLock;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType};
+
+/// Text without control characters and overrides of the direction of writing.
+pub const PLAIN_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$";
+
+/// The same, with at least one character that is not a space.
+const SAID_TEXT: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*",
+    r"[^\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]",
+    r"[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
+);
+
+/// Stands in a schema for the pattern of the dates after today, which is put in when the document is made.
+pub const LATER_THAN_TODAY: &str = "(later than today)";
+
+/// The pattern of the dates after this one: equal to it up to one digit, greater there, anything behind.
+pub fn later_than(today: Date) -> String {
+    let digits: Vec<char> = today.format("%Y%m%d").to_string().chars().collect();
+    let greater = |at: usize| {
+        let next = digits.get(at)?.to_digit(10)? + 1;
+        let token = |place: usize, digit: &char| match place.cmp(&at) {
+            Ordering::Less => digit.to_string(),
+            Ordering::Equal => format!("[{next}-9]"),
+            Ordering::Greater => "[0-9]".to_owned(),
+        };
+        let tokens: Vec<String> =
+            digits.iter().enumerate().map(|(place, digit)| token(place, digit)).collect();
+        let part = |range: std::ops::Range<usize>| tokens.get(range).map(<[String]>::concat);
+        let date = [part(0..4)?, part(4..6)?, part(6..8)?].join("-");
+        (next <= 9).then_some(date)
+    };
+    let dates: Vec<String> = (0..digits.len()).filter_map(greater).collect();
+    format!("^({})$", dates.join("|"))
+}
+
+/// The largest amount that a request may name, in major units.
+const MAX_AMOUNT: u64 = 10_000_000_000_000;
+
+/// A schema of `utoipa` that says just this.
+pub fn component(schema: Value) -> Schema {
+    let keywords = match schema {
+        Value::Object(keywords) => keywords,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    };
+    let builder = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+    builder.extensions(Some(keywords.into_iter().collect::<Extensions>())).build().into()
+}
+
+/// The same, in place.
+pub fn inline(schema: Value) -> RefOr<Schema> {
+    RefOr::T(component(schema))
+}
+
+/// A schema with more keywords.
+pub fn with(mut schema: Value, more: Value) -> Value {
+    if let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more) {
+        schema.extend(more);
+    }
+    schema
+}
+
+/// A schema, or null, which says the same as leaving the field out.
+pub fn or_null(schema: Value) -> Value {
+    let plain = schema.get("type").and_then(Value::as_str).map(str::to_owned);
+    match plain {
+        Some(kind) if schema.get("not").is_none() && schema.get("enum").is_none() => {
+            with(schema, json!({"type": [kind, "null"]}))
+        }
+        Some(_) | None => json!({"anyOf": [schema, {"type": "null"}]}),
+    }
+}
+
+/// One of these words.
+pub fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Value {
+    json!({"type": "string", "enum": words.into_iter().collect::<Vec<_>>()})
+}
+
+/// Any of these words, as a pattern: for those that are something else than an id.
+pub fn one_of_words(words: &[&str]) -> Value {
+    json!({"pattern": format!("^({})$", words.join("|").replace('.', r"\."))})
+}
+
+/// Text of this pattern (ECMA-262).
+pub fn pattern(pattern: &str) -> Value {
+    json!({"type": "string", "pattern": pattern})
+}
+
+/// A whole number within bounds.
+pub fn whole(min: u64, max: u64) -> Value {
+    json!({"type": "integer", "minimum": min, "maximum": max})
+}
+
+/// Free text.
+pub fn free_text() -> Value {
+    with(pattern(PLAIN_TEXT), json!({"maxLength": 500}))
+}
+
+/// Free text that says something.
+pub fn said_text() -> Value {
+    with(pattern(SAID_TEXT), json!({"minLength": 1, "maxLength": 500}))
+}
+
+/// An ISO 4217 code.
+pub fn currency() -> Value {
+    static CODES: OnceLock<Vec<&'static str>> = OnceLock::new();
+    let codes = CODES.get_or_init(|| Currency::all().map(Currency::code).collect());
+    with(words(codes.iter().copied()), json!({"examples": ["INR"]}))
+}
+
+/// Money in major units as a JSON number or decimal text: at least this many hundredths, no more than two digits after the point
+/// (as the default currency has; an account in another takes as many as that has).
+pub fn amount_from(least_hundredths: u64) -> Value {
+    let (units, hundredths) = (least_hundredths / 100, least_hundredths % 100);
+    let least = if hundredths == 0 { json!(units) } else { decimal(&format!("{units}.{hundredths:02}")) };
+    json!({
+        "oneOf": [
+            {"type": "number", "minimum": least, "maximum": MAX_AMOUNT, "multipleOf": decimal("0.01")},
+            {"type": "string", "pattern": amount_pattern(least_hundredths)},
+        ],
+        "examples": [300, "300.10"],
+    })
+}
+
+/// Money in major units, above zero.
+pub fn amount() -> Value {
+    amount_from(1)
+}
+
+/// A number of the document, exactly as it is written.
+fn decimal(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Decimal text of at least this many hundredths (below one unit, or one unit).
+fn amount_pattern(least_hundredths: u64) -> String {
+    let whole = r"[1-9][0-9]{0,12}(\.[0-9]{1,2})?";
+    let most = r"10000000000000(\.0{1,2})?";
+    let below_one = match (least_hundredths / 10, least_hundredths % 10) {
+        (10.., _) => return format!("^({whole}|{most})$"),
+        (0, _) => r"0\.(0[1-9]|[1-9][0-9]?)".to_owned(),
+        (tenths, _) => format!(r"0\.[{tenths}-9][0-9]?"),
+    };
+    format!("^({whole}|{below_one}|{most})$")
+}
+
+/// Money in major units as decimal text.
+pub fn amount_text() -> Value {
+    pattern(&amount_pattern(1))
+}
+
+/// Amounts in a currency without fractions.
+pub fn whole_amount() -> Value {
+    json!({"oneOf": [
+        {"type": "integer", "minimum": 1, "maximum": MAX_AMOUNT},
+        {"type": "string", "pattern": r"^([1-9][0-9]{0,12}|10000000000000)$"},
+    ]})
+}
+
+/// The codes of the currencies without fractions.
+pub fn whole_currencies() -> Vec<&'static str> {
+    Currency::all().filter(|currency| currency.digits() == 0).map(Currency::code).collect()
+}
+
+/// Pairs of strings.
+pub fn metadata(reserved: &[&str]) -> Value {
+    let name = with(pattern(PLAIN_TEXT), json!({"minLength": 1}));
+    let name = if reserved.is_empty() { name } else { with(name, json!({"not": {"enum": reserved}})) };
+    json!({
+        "type": "object",
+        "maxProperties": 20,
+        "propertyNames": name,
+        "additionalProperties": pattern(PLAIN_TEXT),
+        "description": "At most 20 pairs, and 2 KB in all",
+    })
+}
+
+/// A date, or an instant.
+pub fn date_or_instant() -> Value {
+    json!({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
+}
+
+/// A field that is left out or null.
+pub fn absent() -> Value {
+    json!({"type": "null"})
+}
+
+/// An object whose field is one of these words has these other fields as well; what else it is says each variant.
+pub fn variant(properties: &Value, required: &[&str]) -> Value {
+    json!({"properties": properties, "required": required})
+}
+
+/// Fields that exclude each other.
+pub fn not_both(one: &str, other: &str) -> Value {
+    json!({"anyOf": [{"properties": {one: absent()}}, {"properties": {other: absent()}}]})
+}
+
+/// If the first schema fits, the second one must.
+pub fn when(condition: &Value, then: &Value) -> Value {
+    json!({"if": condition, "then": then})
+}
