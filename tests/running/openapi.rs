@@ -108,3 +108,83 @@ async fn the_fields_it_describes_are_the_fields_that_are_read() {
     }
     assert_eq!(checked, 23);
 }
+
+#[test]
+fn every_link_names_an_operation_and_gives_it_its_path_and_its_fields() {
+    let document = document();
+    let operations: Vec<(&String, &Value)> =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap()).collect();
+    let of = |id: &str| operations.iter().find(|(_, operation)| operation["operationId"] == id).unwrap().1;
+    let (mut links, mut pages) = (0, 0);
+    for (_, operation) in &operations {
+        let answers = operation["responses"].as_object().unwrap().values();
+        for link in answers.filter_map(|answer| answer["links"].as_object()).flat_map(|links| links.values())
+        {
+            let to = of(link["operationId"].as_str().unwrap());
+            let parameters = to["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters.filter(|parameter| parameter["in"] == "path") {
+                assert!(
+                    link["parameters"][parameter["name"].as_str().unwrap()].is_string(),
+                    "{link} {parameter}"
+                );
+            }
+            for name in link["requestBody"].as_object().into_iter().flat_map(|body| body.keys()) {
+                assert!(properties(&document, to).contains(name), "{link}");
+            }
+            links += 1;
+            pages += usize::from(link["parameters"]["cursor"].is_string());
+        }
+        let lists = operation["parameters"].to_string().contains("\"cursor\"");
+        assert_eq!(
+            lists,
+            operation["responses"].to_string().contains("next_page"),
+            "{}",
+            operation["operationId"]
+        );
+    }
+    assert!(links > 100 && pages > 5, "{links} {pages}");
+}
+
+/// Every schema of what callers send, with where it stands.
+fn sent(document: &Value) -> Vec<(String, Value)> {
+    let mut sent = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                sent.push((format!("{method} {path} {}", parameter["name"]), parameter["schema"].clone()));
+            }
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            if let (Some(name), false) = (body["$ref"].as_str(), path.contains("/webhook/")) {
+                let schema = document.pointer(name.trim_start_matches('#')).unwrap();
+                assert_eq!(schema["additionalProperties"], false, "{name}");
+                for (field, schema) in schema["properties"].as_object().unwrap() {
+                    sent.push((format!("{method} {path} {field}"), schema.clone()));
+                }
+            }
+        }
+    }
+    sent
+}
+
+/// True if a schema bounds its values.
+fn bounds(schema: &Value) -> bool {
+    let alternatives =
+        |keyword: &str| schema[keyword].as_array().is_some_and(|schemas| schemas.iter().all(bounds));
+    ["pattern", "enum", "const", "maximum", "maxItems", "maxLength", "propertyNames"]
+        .iter()
+        .any(|keyword| !schema[keyword].is_null())
+        || matches!(schema["type"].as_str(), Some("boolean" | "null"))
+        || schema["type"] == json!(["boolean", "null"])
+        || alternatives("oneOf")
+        || alternatives("anyOf")
+        || schema["format"].as_str().is_some_and(|format| format.starts_with("date"))
+}
+
+#[test]
+fn every_parameter_and_field_says_what_it_takes() {
+    // Any text is answered alike at the open door, so that nothing is told of how codes look.
+    let open = |place: &String| place.ends_with("/redeem redemption_code");
+    let sent = sent(&document());
+    let loose: Vec<_> = sent.iter().filter(|(place, schema)| !open(place) && !bounds(schema)).collect();
+    assert!(loose.is_empty() && sent.len() > 150, "{} {loose:#?}", sent.len());
+}

@@ -4,22 +4,20 @@ use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::faults::Faults;
 use axum::body::Body;
+use axum::response::Response;
 use domain::currency::Currency;
 use domain::policy::Policy;
 use domain::time::Timestamp;
 use edge::cursor::CursorKey;
 use edge::seal::SealKeys;
-use edge::{App, Clock};
+use edge::{App, Clock, Problem, lambda};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
-use lambda_http::aws_lambda_events::apigw::{
-    ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerJwtDescription, ApiGatewayV2httpRequestContext,
-};
-use lambda_http::request::RequestContext;
 use scrip::database::Embedded;
 use scrip::functions::{Function, Parts, serving};
+use scrip::gateway;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -170,28 +168,32 @@ impl World {
         connect(settings(&self.endpoint), https())
     }
 
-    /// Sends a request as the gateway would hand it on.
-    pub async fn send(&self, caller: Option<&Caller>, mut request: Request<Body>) -> Answer {
+    /// Sends a request as the gateway would hand it on: as an event, through the Lambda adapter.
+    pub async fn send(&self, caller: Option<&Caller>, request: Request<Body>) -> Answer {
         let id = format!("req-{}", COUNTER.fetch_add(1, Ordering::SeqCst));
-        let mut context = ApiGatewayV2httpRequestContext::default();
-        context.request_id = Some(id.clone());
-        context.http.source_ip = Some("203.0.113.7".to_owned());
-        context.authorizer = caller.map(|caller| {
-            let mut jwt = ApiGatewayRequestAuthorizerJwtDescription::default();
-            jwt.claims = caller.0.clone();
-            let mut authorizer = ApiGatewayRequestAuthorizer::default();
-            authorizer.jwt = Some(jwt);
-            authorizer
-        });
-        request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
-        let path = request.uri().path();
-        let function = serving(&self.functions, path).unwrap_or_else(|| panic!("nothing serves {path}"));
-        let response = function.router.clone().oneshot(request).await.unwrap();
+        let response = match self.through_the_adapter(&id, caller, request).await {
+            Ok(response) => response,
+            Err(problem) => problem.respond(&id),
+        };
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
         self.note(id, &answer);
         answer
+    }
+
+    async fn through_the_adapter(
+        &self,
+        id: &str,
+        caller: Option<&Caller>,
+        request: Request<Body>,
+    ) -> Result<Response, Problem> {
+        let path = lambda::decode_path(request.uri().path())?;
+        let function = serving(&self.functions, &path).unwrap_or_else(|| panic!("nothing serves {path}"));
+        let claims = caller.map(|caller| caller.0.clone());
+        let event = gateway::event((id, "203.0.113.7"), path, claims, request).await?;
+        let request = lambda::request(event)?;
+        Ok(function.router.clone().oneshot(request).await.unwrap())
     }
 
     fn note(&self, request: String, answer: &Answer) {

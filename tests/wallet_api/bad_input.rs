@@ -177,7 +177,6 @@ async fn ids_that_could_leave_their_place_are_refused() {
         "a%22b",
         "a'b",
         "a%20b",
-        "a%2Fb",
         "%3Apk%20OR%201=1%23",
         "create",
         "bulk",
@@ -191,6 +190,8 @@ async fn ids_that_could_leave_their_place_are_refused() {
         let answer = answer.expect_problem(400, "invalid_request");
         assert_eq!(answer.offending(), ["/customer_id"], "{id}");
     }
+    // The gateway hands on a decoded path: an encoded slash is one.
+    world.get(&staff(), "/api/wallet/a%2Fb/balance").await.expect_problem(404, "not_found");
     world.get(&staff(), "/api/wallet/%FF/balance").await.expect_problem(400, "invalid_request");
     // What DynamoDB's expressions would read is an id like any other, or none.
     for id in ["attribute_exists", ":v", "pk", "A:w:a", "NULL", "@", "-", "..."] {

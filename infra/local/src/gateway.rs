@@ -64,16 +64,17 @@ async fn answer(gateway: &Gateway, id: &str, request: Request) -> Result<Respons
     if claims.is_none() && !OPEN.contains(&path.as_str()) {
         return Err(Problem::unauthenticated());
     }
-    let request = lambda::request(event(id, path, claims, request).await?)?;
+    let request = lambda::request(event((id, "127.0.0.1"), path, claims, request).await?)?;
     match function.router.clone().oneshot(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
 }
 
-/// The event that API Gateway makes of a request: the path decoded, the query and the headers as they came.
-async fn event(
-    id: &str,
+/// The event that API Gateway makes of a request with this id from this address: the path decoded, the query and the headers
+/// as they came.
+pub async fn event(
+    (id, address): (&str, &str),
     path: String,
     claims: Option<HashMap<String, String>>,
     request: Request,
@@ -87,7 +88,7 @@ async fn event(
         }
     })?;
     let mut event = ApiGatewayV2httpRequest::default();
-    let mut context = context(id.to_owned(), claims);
+    let mut context = context(id.to_owned(), address.to_owned(), claims);
     context.http.method = parts.method;
     event.request_context = context;
     event.raw_path = Some(path);
@@ -111,11 +112,15 @@ fn bearer(request: &Request) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-fn context(id: String, claims: Option<HashMap<String, String>>) -> ApiGatewayV2httpRequestContext {
+fn context(
+    id: String,
+    address: String,
+    claims: Option<HashMap<String, String>>,
+) -> ApiGatewayV2httpRequestContext {
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.stage = Some("$default".to_owned());
     context.request_id = Some(id);
-    context.http.source_ip = Some("127.0.0.1".to_owned());
+    context.http.source_ip = Some(address);
     context.authorizer = claims.map(|claims| {
         let mut jwt = ApiGatewayRequestAuthorizerJwtDescription::default();
         jwt.claims = claims;
