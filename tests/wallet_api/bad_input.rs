@@ -183,7 +183,6 @@ async fn ids_that_could_leave_their_place_are_refused() {
         "rewards",
         "referral",
         "%C3%A9",
-        "a%00b",
         &"x".repeat(129),
     ] {
         let answer = world.get(&staff(), &format!("/api/wallet/{id}/balance")).await;
@@ -192,6 +191,7 @@ async fn ids_that_could_leave_their_place_are_refused() {
     }
     // The gateway hands on a decoded path: an encoded slash is one.
     world.get(&staff(), "/api/wallet/a%2Fb/balance").await.expect_problem(404, "not_found");
+    world.get(&staff(), "/api/wallet/a%00b/balance").await.expect_problem(400, "invalid_request");
     world.get(&staff(), "/api/wallet/%FF/balance").await.expect_problem(400, "invalid_request");
     // What DynamoDB's expressions would read is an id like any other, or none.
     for id in ["attribute_exists", ":v", "pk", "A:w:a", "NULL", "@", "-", "..."] {

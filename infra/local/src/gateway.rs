@@ -76,7 +76,7 @@ async fn answer(gateway: &Gateway, id: &str, request: Request) -> Result<Respons
 pub async fn event(
     (id, address): (&str, &str),
     path: String,
-    claims: Option<HashMap<String, String>>,
+    claims: Option<impl IntoIterator<Item = (String, String)>>,
     request: Request,
 ) -> Result<ApiGatewayV2httpRequest, Problem> {
     let (parts, body) = request.into_parts();
@@ -88,7 +88,7 @@ pub async fn event(
         }
     })?;
     let mut event = ApiGatewayV2httpRequest::default();
-    let mut context = context(id.to_owned(), address.to_owned(), claims);
+    let mut context = context(id.to_owned(), address.to_owned(), claims.map(HashMap::from_iter));
     context.http.method = parts.method;
     event.request_context = context;
     event.raw_path = Some(path);
