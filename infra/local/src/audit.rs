@@ -8,6 +8,7 @@ use crate::audit_budgets::{BudgetAudit, audit_budgets};
 use crate::clock::TestClock;
 use crate::data::DataDir;
 use crate::platform::Link;
+use domain::account_ref::AccountRef;
 use domain::audit::{Difference, prove};
 use domain::cause::Cause;
 use domain::currency::Currency;
@@ -67,8 +68,8 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
         // Law 7 across wallets: a payment is credited once.
         for payment in proof.payments {
             if let Some(other) = payments.insert(payment.clone(), customer.clone()) {
-                let (account, at) = (format!("w:{customer}"), Some(payment.to_string()));
-                let detail = format!("this payment has been credited to w:{other} too");
+                let (account, at) = (AccountRef::wallet(customer).to_string(), Some(payment.to_string()));
+                let detail = format!("this payment has been credited to {} too", AccountRef::wallet(&other));
                 audit.differences.push(Difference { account, at, detail });
             }
         }
@@ -81,7 +82,7 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
             let total = audit.balances.entry(currency.code()).or_default();
             *total = [*total, balance].into_iter().sum();
         }
-        let _ = writeln!(chains, "w:{customer}|{}|{}", proof.entries, proof.head);
+        let _ = writeln!(chains, "{}|{}|{}", AccountRef::wallet(customer), proof.entries, proof.head);
         audit.differences.extend(unreadable);
         audit.differences.extend(proof.differences);
     }
@@ -103,9 +104,9 @@ async fn unreceived(store: &Store, sent: &Entry) -> Result<Option<Difference>, S
             && entry.lots == sent.lots
     };
     Ok((!arrived.as_ref().is_some_and(same)).then(|| Difference {
-        account: format!("w:{}", other.customer),
+        account: AccountRef::wallet(&other.customer).to_string(),
         at: Some(other.cause.to_string()),
-        detail: format!("what w:{} sent as {} has not arrived", sent.customer, sent.id()),
+        detail: format!("what {} sent as {} has not arrived", AccountRef::wallet(&sent.customer), sent.id()),
     }))
 }
 

@@ -4,6 +4,7 @@
 //! predecessor's, and its hash covers every field and the predecessor's hash.
 //! **Invariant:** the response to the request that caused an entry can be rendered from the entry alone.
 
+use crate::account_ref::AccountRef;
 use crate::actor::Signature;
 use crate::cause::Cause;
 use crate::currency::Currency;
@@ -205,7 +206,7 @@ impl Entry {
     fn canonical(&self) -> Vec<u8> {
         let mut lines = Lines::default();
         lines.put("prev_hash", &self.prev_hash);
-        lines.put("account", &format!("w:{}", self.customer));
+        lines.put("account", &AccountRef::wallet(&self.customer));
         lines.put("cause", &self.cause);
         lines.put("seq", &self.seq);
         lines.put("type", &self.kind.as_str());
@@ -248,7 +249,7 @@ impl Entry {
             }
         }
         if let Some(other) = &self.after.counterpart {
-            lines.put("to", &format!("w:{}", other.customer));
+            lines.put("to", &AccountRef::wallet(&other.customer));
             lines.put("to_seq", &other.seq);
             lines.put("to_cause", &other.cause);
             lines.put("to_balance_after", &other.balance_after);

@@ -6,6 +6,7 @@
 //! [`decide::status`] (permission to move value), so every balance can be recomputed from its entries.
 
 pub mod account;
+pub mod account_ref;
 pub mod actor;
 pub mod alert;
 pub mod audit;

@@ -13,6 +13,7 @@ use crate::keys::{self, Key};
 use crate::load::unread;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::account::{Account, StatusChange};
+use domain::account_ref::AccountRef;
 use domain::audit::{Books, Difference};
 use domain::cause::Cause;
 use domain::entry::Entry;
@@ -269,7 +270,7 @@ fn readable<T>(
     bad: &mut Vec<Difference>,
 ) -> Option<T> {
     read.map_err(|error| {
-        let (account, at) = (format!("w:{customer}"), Some(sort_key(item).to_owned()));
+        let (account, at) = (AccountRef::wallet(customer).to_string(), Some(sort_key(item).to_owned()));
         bad.push(Difference { account, at, detail: error.to_string() });
     })
     .ok()

@@ -35,6 +35,7 @@ pub use budgets::*;
 pub use giftcards::*;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::account_ref::AccountRef;
 use domain::cause::Cause;
 use domain::decision::Listing;
 use domain::event::EventStatus;
@@ -91,7 +92,7 @@ pub fn probe() -> Key {
 
 /// The partition of a wallet, its holds and changes of status.
 pub fn wallet_partition(customer: &CustomerId) -> String {
-    format!("A#w:{customer}")
+    format!("A#{}", AccountRef::wallet(customer))
 }
 
 /// A wallet's account.
@@ -101,7 +102,7 @@ pub fn wallet(customer: &CustomerId) -> Key {
 
 /// The customer whose wallet partition this is.
 pub fn wallet_customer(pk: &str) -> Option<CustomerId> {
-    CustomerId::parse(pk.strip_prefix("A#w:")?).ok()
+    AccountRef::parse(pk.strip_prefix("A#")?).ok().map(|account| account.id)
 }
 
 /// A hold.
@@ -116,12 +117,12 @@ pub fn status(customer: &CustomerId, version: u64) -> Key {
 
 /// The partition of a wallet's entries.
 pub fn entry_partition(customer: &CustomerId) -> String {
-    format!("E#w:{customer}")
+    format!("E#{}", AccountRef::wallet(customer))
 }
 
 /// The customer whose entries' partition this is.
 pub fn entry_customer(pk: &str) -> Option<CustomerId> {
-    CustomerId::parse(pk.strip_prefix("E#w:")?).ok()
+    AccountRef::parse(pk.strip_prefix("E#")?).ok().map(|account| account.id)
 }
 
 /// A wallet's entry.

@@ -8,6 +8,7 @@ mod orders;
 mod topups;
 
 use crate::account::{Account, Facts, Status, StatusChange};
+use crate::account_ref::AccountRef;
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::entry::{Entry, EntryType};
@@ -129,7 +130,7 @@ impl<'a> Audit<'a> {
     }
 
     fn differ(&mut self, at: Option<String>, detail: impl Into<String>) {
-        let account = format!("w:{}", self.books.customer);
+        let account = AccountRef::wallet(&self.books.customer).to_string();
         self.proof.differences.push(Difference { account, at, detail: detail.into() });
     }
 
