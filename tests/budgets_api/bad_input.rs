@@ -1,7 +1,7 @@
 //! What must not be understood, done or known.
 
 use tests::agency::issuer;
-use tests::{Agency, acts_for, admin, customer, service};
+use tests::{Agency, World, acts_for, admin, customer, service};
 
 #[tokio::test]
 async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
@@ -89,6 +89,19 @@ async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
         .get(&admin(), "/api/credit/accounts/acct_a00000000000000000000")
         .await
         .expect_problem(404, "account_not_found");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_brand_is_told_at_once() {
+    let world = World::new().await;
+    let body = r#"{"name":"","denominations":[25.001],"price":{"25":"1.001"},"supplier":"tremendous"}"#;
+    let answer = world.post(&admin(), "/api/gift-cards/brands", body).await;
+    let answer = answer.expect_problem(400, "invalid_request");
+    assert_eq!(answer.offending(), ["/name", "/denominations", "/price", "/supplier_product_id"]);
+    let body = r#"{"name":"n","denominations":[25,"25","25.0"],"price":{"25":"24.50"}}"#;
+    let added = world.post(&admin(), "/api/gift-cards/brands", body).await.expect(201);
+    assert!(added.body.contains(r#""denominations":[25.00],"price":{"25":24.50}"#), "{}", added.body);
     world.prove().await;
 }
 

@@ -58,6 +58,8 @@ impl Input for Denominations {
     }
 }
 
+const TOO_PRECISE: &str = "has more digits than the currency";
+
 /// How many denominations a brand has.
 const MOST: usize = 50;
 
@@ -88,7 +90,15 @@ request! {
         /// What the supplier calls the product.
         supplier_product_id: Option<SupplierProductId>,
     }
-    check(fields) {
+    check(fields, currency: Currency) {
+        let exact = |amount: &Amount| amount.in_currency(currency).is_some();
+        if denominations.as_ref().is_ok_and(|amounts| !amounts.0.iter().all(exact)) {
+            fields.offend("denominations", TOO_PRECISE);
+        }
+        let priced = price.iter().flat_map(|price| &price.0);
+        if !priced.flat_map(|(denomination, price)| [denomination, price]).all(exact) {
+            fields.offend("price", TOO_PRECISE);
+        }
         match (supplier, &supplier_product_id) {
             (Some(_), None) => fields.offend("supplier_product_id", "is required with a supplier"),
             (None, Some(_)) => fields.offend("supplier", "is required with a supplier_product_id"),
@@ -147,21 +157,19 @@ fn prices(
     asked: &[(Amount, Amount)],
     currency: Currency,
 ) -> Result<BTreeMap<Money, Money>, Problem> {
-    let exact = |field: &str, amount: Amount| {
-        amount.in_currency(currency).ok_or_else(|| Problem::field(field, "has more digits than the currency"))
-    };
+    let exact = |amount: Amount| amount.in_currency(currency).ok_or_else(Problem::internal);
     let mut prices = BTreeMap::new();
     for amount in denominations {
-        let denomination = exact("/denominations", *amount)?;
+        let denomination = exact(*amount)?;
         prices.insert(denomination, denomination);
     }
     let mut named = BTreeSet::new();
     for (denomination, price) in asked {
-        let denomination = exact("/price", *denomination)?;
+        let denomination = exact(*denomination)?;
         if !named.insert(denomination) {
             return Err(Problem::field("/price", "names a denomination twice"));
         }
-        let price = exact("/price", *price)?;
+        let price = exact(*price)?;
         *prices.get_mut(&denomination).ok_or_else(no_such_denomination)? = price;
     }
     Ok(prices)
@@ -176,7 +184,7 @@ fn no_such_denomination() -> Problem {
 fn read(desk: &Desk, ask: &Ask) -> Result<Brand, Problem> {
     let currency = desk.app.policy.currency();
     let AddBrandRequest { name: Said(name), denominations, price, supplier, supplier_product_id } =
-        AddBrandRequest::read(ask.fields()?)?;
+        AddBrandRequest::read(ask.fields()?, currency)?;
     let product = supplier_product_id.map(|id| id.to_string());
     let asked = price.map_or_else(Vec::new, |price| price.0);
     let prices = prices(&denominations.0, &asked, currency)?;
