@@ -70,6 +70,7 @@ mod store_behaviour {
     mod tampering;
 }
 mod running {
+    mod batches;
     mod budget_events;
     mod campaign;
     mod checkout;

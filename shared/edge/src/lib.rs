@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod ask;
+pub mod batch;
 pub mod budget;
 pub mod claims;
 pub mod csv;
