@@ -77,6 +77,7 @@ mod running {
     mod events;
     mod gateway;
     mod import;
+    mod keys;
     mod lambda_events;
     mod openapi;
     mod payments;
