@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use tests::agency::open;
-use tests::{Agency, World, admin};
+use tests::{Agency, Shop, World, admin};
 
 /// A request with a key: all its fields, and another value for each. What is null in the second is what the key is kept by
 /// (another wallet has its own keys) or is left out of the request.
@@ -165,6 +165,39 @@ async fn whatever_field_of_a_budgets_request_is_another_its_key_is_refused() {
             "/api/gift-cards/campaigns/{campaign_id}/codes",
             json!({"count": 2, "brand_id": brand, "denomination": 25}),
             json!({"count": 3, "brand_id": agency.brand, "denomination": 50}),
+        ),
+    ];
+    every_other_field_is_another_request(world, &cases).await;
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn whatever_field_of_a_payments_request_is_another_its_key_is_refused() {
+    let shop = Shop::new().await;
+    let world = &shop.world;
+    world.a_wallet("a", "1000").await;
+    for order in ["o1", "o2"] {
+        let order = json!({"order_id": order, "customer_id": "a", "total": 100}).to_string();
+        world.post(&admin(), "/api/integration/order", &order).await.expect(201);
+    }
+    for order in ["o1", "o2"] {
+        let pay = json!({"order_id": order, "customer_id": "a", "amount": 100}).to_string();
+        world.post(&admin(), "/api/integration/order/pay-with-wallet", &pay).await.expect(201);
+    }
+    let begin = "/api/integration/wallet/topup/initiate";
+    let refund = "/api/integration/order/refund-to-wallet";
+    let cases = [
+        keyed(
+            begin,
+            begin,
+            json!({"customer_id": "a", "amount": 100, "gateway": "stripe", "return_url": "https://shop.example.com/"}),
+            json!({"customer_id": null, "amount": 101, "gateway": "razorpay", "return_url": "https://shop.example.com/x"}),
+        ),
+        keyed(
+            refund,
+            refund,
+            json!({"order_id": "o1", "customer_id": "a", "amount": 5, "reason": "r"}),
+            json!({"order_id": "o2", "customer_id": null, "amount": 6, "reason": "s"}),
         ),
     ];
     every_other_field_is_another_request(world, &cases).await;
