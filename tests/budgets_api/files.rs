@@ -83,3 +83,19 @@ async fn a_header_of_very_many_names_is_refused_at_once() {
         .await
         .expect_problem(400, "invalid_request");
 }
+
+#[tokio::test]
+async fn what_a_spreadsheet_shows_where_it_has_no_value_is_never_stocked_nor_registered() {
+    let agency = Agency::new("100", 0).await;
+    let body = ",,\n\ncode,pin\n#########,1\n#NAME?,2\n#ref!,3\nGOOD-0001,#N/A\n#GOOD-0002,5\n";
+    let taken = import(&agency, body).await.expect(200);
+    assert_eq!(counts(&taken), ["1", "0", "4"], "{}", taken.body);
+    assert_eq!(taken.field("/lines/0/line"), 4);
+    assert!(taken.text("/lines/3/detail").starts_with("pin is an error value"), "{}", taken.body);
+    let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
+    let body =
+        format!("code,brand_id,denomination\n#N/A,{0},25\n####,{0},25\n-LEAD-1,{0},25\n", agency.brand);
+    let registered = agency.world().post_csv(&admin(), &codes, &body).await.expect(200);
+    assert_eq!(counts(&registered), ["1", "0", "2"], "{}", registered.body);
+    agency.world().prove().await;
+}

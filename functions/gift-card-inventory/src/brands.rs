@@ -34,7 +34,8 @@ impl Input for Denominations {
         for item in json::items(raw)? {
             let amount = json::amount(item)?;
             let text = item.get();
-            let told_apart = if text.starts_with('"') { text.to_owned() } else { amount.to_string() };
+            let string = serde_json::from_str::<String>(text).ok();
+            let told_apart = string.map_or_else(|| amount.to_string(), |string| format!("\"{string}\""));
             if !seen.insert(told_apart) {
                 return Err(ParseError("names one twice"));
             }

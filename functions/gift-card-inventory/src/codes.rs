@@ -12,6 +12,7 @@ use domain::budget::ids::{AccountId, BrandId, CodeId};
 use domain::budget::permit::Action;
 use domain::budget::{Account, Kind};
 use domain::cause::{Cause, Operation};
+use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::giftcard::code::RedemptionCode;
@@ -48,6 +49,11 @@ request! {
         brand_id: BrandId,
         /// One of the brand's.
         denomination: Amount,
+    }
+    check(fields, currency: Currency) {
+        if denomination.is_ok_and(|amount| amount.in_currency(currency).is_none()) {
+            fields.offend("denomination", "has more digits than the currency");
+        }
     }
 }
 
@@ -102,7 +108,7 @@ async fn priced(desk: &Desk, brand: &BrandId, amount: Amount) -> Result<Option<(
 
 async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
     let MintCodesRequest { count: Number(CodeCount(count)), brand_id: brand, denomination } =
-        MintCodesRequest::read(ask.fields()?)?;
+        MintCodesRequest::read(ask.fields()?, desk.app.policy.currency())?;
     let key = ask.key()?;
     let account = reached(desk, ask, &campaign).await?;
     if allowed(desk, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {

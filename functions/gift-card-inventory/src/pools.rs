@@ -54,6 +54,9 @@ request! {
         if cost_per_card.is_ok_and(|cost| cost.in_currency(currency).is_none()) {
             fields.offend("cost_per_card", "has more digits than the currency");
         }
+        if denomination.is_ok_and(|amount| amount.in_currency(currency).is_none()) {
+            fields.offend("denomination", "has more digits than the currency");
+        }
     }
 }
 

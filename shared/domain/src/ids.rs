@@ -155,7 +155,11 @@ impl EventId {
         const SHAPE: ParseError = ParseError("is not the id of an event");
         let (endpoint, id) = text.split_once(':').ok_or(SHAPE)?;
         let known = ["razorpay", "stripe", "paypal", "google-pay"].contains(&endpoint);
-        if known && gateway_id(id).is_ok() { Ok(Self(text.to_owned())) } else { Err(SHAPE) }
+        if known && gateway_id(id).is_ok() && !DOT_SEGMENTS.contains(&id) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(SHAPE)
+        }
     }
 }
 

@@ -144,9 +144,15 @@ impl<'a> File<'a> {
         }
         let rest = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut file = Self { columns: vec![], rest, number: 0, reader: Reader::new() };
-        let header = file.take_line().ok_or_else(|| Problem::invalid("the file is empty"))?;
-        let cells = file.reader.cells(header);
-        let cells = cells.ok_or_else(|| Problem::invalid(format!("the first line {UNREADABLE}")))?;
+        let (header, cells) = loop {
+            let header = file.take_line().ok_or_else(|| Problem::invalid("the file is empty"))?;
+            let cells = file.reader.cells(header);
+            let cells = cells.ok_or_else(|| Problem::invalid(format!("the first line {UNREADABLE}")))?;
+            // Blank lines before the first one say nothing.
+            if !cells.is_empty() {
+                break (header, cells);
+            }
+        };
         file.columns = columns(&cells, known).ok_or_else(|| {
             let other = !header.contains(&b',') && header.iter().any(|byte| matches!(byte, b';' | b'\t'));
             let hint = if other { "; columns must be separated by commas" } else { "" };

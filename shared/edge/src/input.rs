@@ -112,7 +112,8 @@ pub struct Said(pub FreeText);
 
 impl Text for Said {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        if text.trim().is_empty() {
+        // A byte order mark is no text, either.
+        if text.chars().all(|c| c.is_whitespace() || c == '\u{feff}') {
             return Err(ParseError("must not be empty"));
         }
         FreeText::parse(text).map(Self)

@@ -93,7 +93,8 @@ pub fn amount(raw: Raw<'_>) -> Result<Amount, ParseError> {
     if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return Err(ParseError("must be a number or a decimal string"));
     }
-    Amount::parse(text)
+    // 1.0 is a whole number of JSON, also where a currency has no fractions.
+    Amount::parse(text.strip_suffix(".0").unwrap_or(text))
 }
 
 /// The elements of a list.

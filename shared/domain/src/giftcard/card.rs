@@ -3,7 +3,7 @@
 //! **Invariant:** a line is either taken as it is or refused with a reason that repeats nothing of it.
 //! **Invariant:** what a line holds does not print.
 
-use super::code::{RedemptionCode, is_scientific, plain};
+use super::code::{RedemptionCode, is_error_value, is_scientific, plain};
 use super::{Sealed, Source};
 use crate::budget::ids::{AccountId, BrandId, CardId, CodeId, PoolId};
 use crate::money::{Amount, Money};
@@ -111,10 +111,15 @@ fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
+const NO_VALUE: ParseError = ParseError("is an error value of a spreadsheet, not a code");
+
 fn part(text: &str, least: usize) -> Result<String, ParseError> {
     let text = plain(text);
     if is_formula(&text) {
         return Err(ParseError("begins as a formula"));
+    }
+    if is_error_value(&text) {
+        return Err(NO_VALUE);
     }
     if is_scientific(&text) {
         return Err(ParseError(
@@ -206,8 +211,12 @@ pub fn read_code_line(
 ) -> Result<PlainCode, (&'static str, ParseError)> {
     let text = |name| cell(name).map(|text: String| plain(&text)).unwrap_or_default();
     let code = text("code");
-    if is_formula(&code) {
+    // A dash at the beginning is no part of a code.
+    if is_formula(code.trim_start_matches(['-', ' '])) {
         return Err(("code", ParseError("begins as a formula")));
+    }
+    if is_error_value(&code) {
+        return Err(("code", NO_VALUE));
     }
     Ok(PlainCode {
         code: RedemptionCode::parse(&code).map_err(|error| ("code", error))?,

@@ -28,8 +28,29 @@ macro_rules! separators {
 /// characters around and between them.
 pub const CODE_PATTERN: &str = concat!("^(?:", separators!(), "*[!-,.-~]){4,64}", separators!(), "*$");
 
-/// What a spreadsheet makes of a long number (ECMA-262).
-pub const SCIENTIFIC_PATTERN: &str = r"^ *[0-9]+([.,][0-9]+)?[eE][+-][0-9]+ *$";
+/// What a spreadsheet makes of a long number (ECMA-262), however it is spaced: with a fraction, or with a plus in its exponent.
+/// A dash in it is one like any other in a code.
+pub const SCIENTIFIC_PATTERN: &str = concat!(
+    "^(?:",
+    separators!(),
+    "*[0-9])+(?:",
+    separators!(),
+    "*[.,](?:",
+    separators!(),
+    "*[0-9])+",
+    separators!(),
+    "*[eE](?:",
+    separators!(),
+    r"*\+)?|",
+    separators!(),
+    "*[eE]",
+    separators!(),
+    r"*\+)(?:",
+    separators!(),
+    "*[0-9])+",
+    separators!(),
+    "*$"
+);
 
 /// A redemption code, folded.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,11 +71,12 @@ impl RedemptionCode {
             return Err(SHAPE);
         }
         let plain = plain(text);
-        if is_scientific(&plain) {
-            return Err(ParseError("is a number in scientific notation, as a spreadsheet writes it"));
-        }
         let seen = plain.chars().filter(|c| !matches!(c, ' ' | '-'));
         let folded: String = seen.map(|c| c.to_ascii_uppercase()).collect();
+        // Of the folded form, so that every spelling of a code is taken or none.
+        if is_scientific(&folded) {
+            return Err(ParseError("is a number in scientific notation, as a spreadsheet writes it"));
+        }
         let visible = folded.chars().all(|c| c.is_ascii_graphic());
         if visible && FOLDED_LENGTH.contains(&folded.len()) { Ok(Self(folded)) } else { Err(SHAPE) }
     }
@@ -80,11 +102,18 @@ pub fn plain(text: &str) -> String {
 pub fn is_scientific(plain: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let Some((mantissa, exponent)) = plain.split_once(['E', 'e']) else { return false };
-    let mantissa = match mantissa.split_once(['.', ',']) {
-        Some((whole, fraction)) => digits(whole) && digits(fraction),
-        None => digits(mantissa),
-    };
-    mantissa && exponent.strip_prefix(['+', '-']).is_some_and(digits)
+    let (whole, fraction) = mantissa.split_once(['.', ',']).map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let sign = exponent.strip_prefix(['+', '-']);
+    let signed = sign.is_some() || fraction.is_some();
+    signed && digits(whole) && fraction.is_none_or(digits) && digits(sign.unwrap_or(exponent))
+}
+
+/// True for what a spreadsheet shows where it has no value (`#N/A`, `#REF!`) or no room for one (`####`).
+pub fn is_error_value(plain: &str) -> bool {
+    const ERRORS: [&str; 9] =
+        ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"];
+    let filled = plain.len() > 1 && plain.bytes().all(|b| b == b'#');
+    filled || ERRORS.iter().any(|error| plain.eq_ignore_ascii_case(error))
 }
 
 /// Unicode's dashes (property `Dash`), and the hyphen bullet.
