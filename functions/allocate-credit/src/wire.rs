@@ -7,7 +7,7 @@ use domain::budget::ids::AccountId;
 use domain::cause::{Cause, Operation};
 use domain::money::Amount;
 use domain::text::FreeText;
-use edge::input::ChildAccountId;
+use edge::input::{ChildAccountId, RelatedAccountId};
 use edge::{Ask, Problem, request, schema};
 use serde_json::{Value, json};
 
@@ -21,9 +21,9 @@ request! {
     /// Give credit to a child.
     pub(crate) struct AllocateRequest {
         /// The parent.
-        from_account_id: AccountId,
+        from_account_id: RelatedAccountId,
         /// Its own child; not a campaign that shares its client's credit.
-        to_account_id: ChildAccountId,
+        to_account_id: RelatedAccountId,
         /// How much.
         amount: Amount,
         /// Why, in words.
@@ -52,7 +52,7 @@ pub(crate) fn allocate(ask: &Ask) -> Result<Transfer, Problem> {
     let sent = AllocateRequest::read(ask.fields()?)?;
     Ok(Transfer {
         direction: Direction::Down,
-        from: sent.from_account_id,
+        from: sent.from_account_id.0,
         to: sent.to_account_id.0,
         amount: Some(sent.amount),
         notes: sent.notes,

@@ -3,14 +3,14 @@
 //! **Invariant:** every field that is wrong is reported at once.
 
 use domain::budget::change::{ChangeAccount, OpenAccount};
-use domain::budget::ids::{AccountId, BrandId};
+use domain::budget::ids::BrandId;
 use domain::budget::{Kind, Mode, Status};
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use edge::input::{List, Number, Said, Slices, Text};
+use edge::input::{List, Number, RelatedAccountId, Said, Slices, Text};
 use edge::request::Clearable;
 use edge::{App, Ask, Problem, request, schema};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ request! {
         /// What it is.
         kind: Kind,
         /// Below which account: an agency below `platform`, a client below an agency, a campaign below a client.
-        parent_id: AccountId,
+        parent_id: RelatedAccountId,
         /// What people call it.
         name: Said,
         /// Below this, an alert is raised.
@@ -109,7 +109,7 @@ pub(crate) fn open(ask: &Ask, currency: Currency) -> Result<OpenAccount, Problem
     let sent = OpenAccountRequest::read(ask.fields()?, currency)?;
     Ok(OpenAccount {
         kind: sent.kind,
-        parent: sent.parent_id,
+        parent: sent.parent_id.0,
         name: sent.name.0,
         low_credit_threshold: sent.low_credit_threshold,
         mode: sent.budget_mode,

@@ -148,6 +148,20 @@ impl Text for CallersSource {
     }
 }
 
+/// A budget account whose kind a rule of the request tells; its pattern stands there.
+#[derive(Clone, Debug)]
+pub struct RelatedAccountId(pub AccountId);
+
+impl Text for RelatedAccountId {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        AccountId::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "maxLength": 26})
+    }
+}
+
 /// A budget account below another.
 #[derive(Clone, Debug)]
 pub struct ChildAccountId(pub AccountId);
