@@ -1,8 +1,17 @@
 //! What a failing table looks like to readers, and that a stored contradiction fails closed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::CustomerId;
+use domain::actor::{Actor, Role};
+use domain::cause::{Cause, Operation};
+use domain::context::Context;
+use domain::decide::credit::{AddCredits, Expiry};
+use domain::ids::{CustomerId, EventId, IdempotencyKey, RequestId};
+use domain::lot::Source;
+use domain::money::Amount;
+use domain::text::{FreeText, Metadata};
+use edge::Clock;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tests::{Fault, World, customer, staff};
@@ -67,4 +76,35 @@ async fn a_due_hold_that_another_has_closed_between_two_reads_is_read_again() {
         assert_eq!(world.faults.fired(), 1);
         world.prove().await;
     }
+}
+
+/// What was taken before a rule became stricter stays readable: it is stored, and stands in the proof.
+#[tokio::test]
+async fn text_that_is_no_longer_taken_is_still_read() {
+    let world = World::new().await;
+    world.a_wallet("a", "100").await;
+    let turned = "paid \u{202e}2 times";
+    assert!(FreeText::parse(turned).is_err());
+    let pairs = || BTreeMap::from([("note".to_owned(), turned.to_owned())]);
+    assert!(Metadata::try_new(pairs()).is_err());
+    let request = RequestId::new("from-before");
+    let key = IdempotencyKey::parse("k").unwrap();
+    let command = AddCredits {
+        customer: CustomerId::parse("a").unwrap(),
+        amount: Amount::parse("5").unwrap(),
+        reason: Some(FreeText::parse_stored(turned).unwrap()),
+        source: Source::Manual,
+        expiry: Expiry::ByTier,
+        order_id: None,
+        metadata: Metadata::parse_stored(pairs()).unwrap(),
+        cause: Cause::of_request(Operation::AddCredits, Some(&key), &request),
+    };
+    let actor = Actor { role: Role::Admin, ..Actor::system("test") };
+    let context = Context { now: world.clock.now(), actor, request, policy: world.app.policy.clone() };
+    world.app.store.execute(&command, &context).await.unwrap();
+    let history = world.get(&staff(), "/api/wallet/a/transactions").await.expect(200);
+    assert_eq!(history.text("/transactions/0/reason"), turned);
+    assert_eq!(history.text("/transactions/0/metadata/note"), turned);
+    assert!(EventId::parse("stripe:..").is_err() && EventId::parse_stored("stripe:..").is_ok());
+    world.prove().await;
 }

@@ -20,11 +20,19 @@ pub struct FreeText(String);
 impl FreeText {
     /// Reads a caller's text.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        if !text.chars().all(is_plain) {
+            return Err(ParseError("must not contain control characters or overrides of direction"));
+        }
+        Self::parse_stored(text)
+    }
+
+    /// Reads a stored text: overrides of direction were taken once, and what holds one must stay readable.
+    pub fn parse_stored(text: &str) -> Result<Self, ParseError> {
         if text.chars().count() > 500 {
             return Err(ParseError("must be at most 500 characters"));
         }
-        if !text.chars().all(is_plain) {
-            return Err(ParseError("must not contain control characters or overrides of direction"));
+        if text.chars().any(char::is_control) {
+            return Err(ParseError("must not contain control characters"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -46,15 +54,23 @@ impl fmt::Debug for FreeText {
 pub struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {
-    /// Takes pairs within these bounds.
+    /// Takes a caller's pairs within these bounds.
     pub fn try_new(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
+        if !pairs.iter().all(|(k, v)| k.chars().chain(v.chars()).all(is_plain)) {
+            return Err(ParseError("must not contain control characters or overrides of direction"));
+        }
+        Self::parse_stored(pairs)
+    }
+
+    /// Takes stored pairs; see [`FreeText::parse_stored`].
+    pub fn parse_stored(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
         if pairs.len() > 20 {
             return Err(ParseError("must have at most 20 pairs"));
         }
         if pairs.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() > 2_048 {
             return Err(ParseError("must be at most 2 KB"));
         }
-        if pairs.iter().any(|(k, v)| k.is_empty() || !k.chars().chain(v.chars()).all(is_plain)) {
+        if pairs.iter().any(|(k, v)| k.is_empty() || k.chars().chain(v.chars()).any(char::is_control)) {
             return Err(ParseError("must have names, and no control characters"));
         }
         Ok(Self(pairs))

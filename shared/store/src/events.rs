@@ -46,7 +46,7 @@ impl Store {
         places.truncate(wanted);
         let next = places.last().filter(|_| more).cloned();
         let shown = places.iter().skip(usize::from(skip));
-        let ids = shown.filter_map(|place| EventId::parse(place.split_once('#')?.1).ok());
+        let ids = shown.filter_map(|place| EventId::parse_stored(place.split_once('#')?.1).ok());
         let keys: Vec<Key> = ids.map(|id| keys::event(&id)).collect();
         let found = self.patiently(|| self.batch(&keys)).await?;
         let events = keys.iter().filter_map(|key| found.get(key)).map(event::from_item);

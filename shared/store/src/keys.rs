@@ -221,7 +221,7 @@ pub fn event(event: &EventId) -> Key {
 
 /// The report whose partition this is.
 pub fn event_of(pk: &str) -> Option<EventId> {
-    EventId::parse(pk.strip_prefix("W#")?).ok()
+    EventId::parse_stored(pk.strip_prefix("W#")?).ok()
 }
 
 /// An alert.

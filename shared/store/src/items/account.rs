@@ -114,7 +114,8 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         created_at: reader.instant("created_at")?,
         updated_at: reader.instant("updated_at")?,
         last_transaction_at: reader.maybe("last_transaction_at", Timestamp::parse)?,
-        metadata: Metadata::try_new(reader.pairs("metadata")?).map_err(|_| reader.corrupt("metadata"))?,
+        metadata: Metadata::parse_stored(reader.pairs("metadata")?)
+            .map_err(|_| reader.corrupt("metadata"))?,
         referral_code: ReferralCode::stored(reader.text("referral_code")?),
         referral_count: reader.count("referral_count")?,
         opening: Opening {

@@ -196,7 +196,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         id: reader.parse("account_id", AccountId::parse)?,
         parent: reader.maybe("parent_id", AccountId::parse)?,
         above: above.collect::<Result<_, _>>().map_err(|_| reader.corrupt("above"))?,
-        name: reader.parse("name", FreeText::parse)?,
+        name: reader.parse("name", FreeText::parse_stored)?,
         currency: reader.parse("currency", Currency::parse)?,
         mode: reader.parse("mode", Mode::parse)?,
         was_shared,
@@ -209,7 +209,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         opened: Opened {
             fingerprint: Fingerprint::stored(opened.text("fp")?),
             request: RequestId::new(opened.text("request")?),
-            name: opened.parse("name", FreeText::parse)?,
+            name: opened.parse("name", FreeText::parse_stored)?,
             low_credit_threshold: maybe_money(&opened, "low_credit_threshold")?,
             mode: opened.parse("mode", Mode::parse)?,
             slices: small(&opened, "slices")?,

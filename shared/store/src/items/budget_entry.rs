@@ -128,7 +128,7 @@ pub(crate) fn from_item(item: &Item) -> Result<BudgetEntry, StoreError> {
         by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         request: RequestId::new(reader.text("request")?),
         fingerprint: reader.maybe_text("fp")?.map(Fingerprint::stored),
-        notes: reader.maybe("notes", FreeText::parse)?,
+        notes: reader.maybe("notes", FreeText::parse_stored)?,
         other,
         paid,
         hash: reader.parse("hash", Hash::parse)?,

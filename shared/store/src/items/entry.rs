@@ -97,13 +97,14 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
         by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         request: reader.maybe_text("request")?.map(RequestId::new),
         fingerprint: reader.maybe_text("fp")?.map(Fingerprint::stored),
-        reason: reader.maybe("reason", FreeText::parse)?,
+        reason: reader.maybe("reason", FreeText::parse_stored)?,
         source: reader.maybe("source", Source::parse)?,
         order_id: reader.maybe("order_id", OrderId::parse)?,
         hold_id: reader.maybe("hold_id", HoldId::parse)?,
         expires_on: reader.date("expires_on")?,
         lots: lot::from_list(&reader, "lots")?,
-        metadata: Metadata::try_new(reader.pairs("metadata")?).map_err(|_| reader.corrupt("metadata"))?,
+        metadata: Metadata::parse_stored(reader.pairs("metadata")?)
+            .map_err(|_| reader.corrupt("metadata"))?,
         after: After {
             hold: reader.map("hold")?.map(|map| hold::view_from_map(&map)).transpose()?,
             order: reader.map("order")?.map(|map| order::view_from_map(&map)).transpose()?,

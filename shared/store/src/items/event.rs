@@ -70,7 +70,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Event, StoreError> {
         None => None,
     };
     Ok(Event {
-        id: reader.parse("event_id", EventId::parse)?,
+        id: reader.parse("event_id", EventId::parse_stored)?,
         kind: reader.text("kind")?.to_owned(),
         status: reader.parse("status", EventStatus::parse)?,
         detail,

@@ -53,7 +53,7 @@ pub(crate) fn brand_from_item(item: &Item) -> Result<Brand, StoreError> {
     };
     Ok(Brand {
         id: reader.parse("brand_id", BrandId::parse)?,
-        name: reader.parse("name", FreeText::parse)?,
+        name: reader.parse("name", FreeText::parse_stored)?,
         currency: reader.parse("currency", Currency::parse)?,
         prices: map.names().map(price).collect::<Result<BTreeMap<_, _>, _>>()?,
         supplier,

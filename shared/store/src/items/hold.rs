@@ -69,7 +69,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Hold, StoreError> {
         id,
         view: view_from_map(&reader)?,
         side: reader.parse("side", Role::stored)?,
-        reason: reader.maybe("reason", FreeText::parse)?,
+        reason: reader.maybe("reason", FreeText::parse_stored)?,
         created_at: reader.instant("created_at")?,
         lots: lot::from_list(&reader, "lots")?,
         seq: reader.count("seq")?,

@@ -51,13 +51,13 @@ pub(crate) fn from_item(item: &Item) -> Result<Lead, StoreError> {
         LeadTo::TopUp(topup)
     } else if let Some(stray) = reader.map("stray")? {
         LeadTo::Stray(Stray {
-            event: stray.parse("event", EventId::parse)?,
+            event: stray.parse("event", EventId::parse_stored)?,
             amount: stray.money("amount")?,
             currency: stray.parse("currency", Currency::parse)?,
             reversed: topup::reversals_from_map(&stray, "reversed")?,
         })
     } else {
-        let events = reader.texts("waiting")?.into_iter().map(EventId::parse);
+        let events = reader.texts("waiting")?.into_iter().map(EventId::parse_stored);
         LeadTo::Waiting(events.collect::<Result<_, _>>().map_err(|_| reader.corrupt("waiting"))?)
     };
     Ok(Lead { handle: Handle::stored(reader.text("handle")?), to, version: reader.count("version")? })

@@ -29,7 +29,7 @@ pub(crate) fn from_item(item: &Item) -> Result<(u64, StatusChange), StoreError> 
     let change = StatusChange {
         from: reader.parse("from", Status::parse)?,
         to: reader.parse("to", Status::parse)?,
-        reason: reader.parse("reason", FreeText::parse)?,
+        reason: reader.parse("reason", FreeText::parse_stored)?,
         by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         at: reader.instant("at")?,
     };

@@ -176,7 +176,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
             at: map.instant("at")?,
         })
     };
-    let events = reader.texts("events")?.into_iter().map(EventId::parse);
+    let events = reader.texts("events")?.into_iter().map(EventId::parse_stored);
     let topup = TopUp {
         id: reader.parse("topup_id", TopUpId::parse)?,
         amount: reader.money("amount")?,
