@@ -9,7 +9,6 @@ use domain::decide::register::RegisterOrder;
 use domain::ids::{CustomerId, OrderId};
 use domain::money::Amount;
 use edge::{App, Ask, Problem, request, schema};
-use serde_json::json;
 
 request! {
     /// Make an order known.
@@ -29,10 +28,7 @@ request! {
             fields.offend("total", "has more digits than the currency");
         }
     }
-    rules [schema::when(
-        &json!({"properties": {"currency": {"enum": schema::whole_currencies()}}, "required": ["currency"]}),
-        &json!({"properties": {"total": schema::whole_amount()}}),
-    )]
+    rules [schema::whole_in_whole_currencies("total", false)]
 }
 
 request! {

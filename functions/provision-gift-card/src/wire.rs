@@ -63,7 +63,7 @@ request! {
         brand_id: BrandId,
         /// One of the brand's.
         denomination: Amount,
-        /// One code of a campaign comes to one card, ever.
+        /// One code of a campaign yields one card, ever.
         redemption_code: RedemptionCode,
         /// Whom it is for: they may see it again.
         recipient_id: Option<RecipientId>,

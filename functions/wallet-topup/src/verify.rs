@@ -48,7 +48,7 @@ fn check_signature(desk: &Desk, topup: &TopUp, word: &wire::Word) -> Result<(), 
         return Ok(());
     }
     if !word.payment.as_str().starts_with("pay_") {
-        // Razorpay has no such payment, whoever signs for it.
+        // No payment of Razorpay has such an id.
         return Err(Problem::payment_not_found());
     }
     let wrong = || Problem::field("/signature", "is not that of this payment for the order of this top-up");

@@ -90,9 +90,9 @@ request! {
     pub(crate) struct VerifyTopUpRequest {
         /// Which.
         topup_id: TopUpId,
-        /// The gateway's payment, as its SDK told the client.
+        /// The gateway's payment, as its SDK gave it to the client.
         gateway_payment_id: GatewayId,
-        /// Razorpay's signature, as its checkout told the client; required for Razorpay.
+        /// Razorpay's signature, as its checkout gave it to the client; required for Razorpay.
         signature: Option<Signature>,
     }
 }

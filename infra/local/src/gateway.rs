@@ -10,9 +10,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use edge::raw::read_body;
 use edge::{Problem, lambda};
 use http::{StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use lambda_http::aws_lambda_events::apigw::{
     ApiGatewayRequestAuthorizer, ApiGatewayRequestAuthorizerJwtDescription, ApiGatewayV2httpRequest,
     ApiGatewayV2httpRequestContext,
@@ -80,13 +80,7 @@ pub async fn event(
     request: Request,
 ) -> Result<ApiGatewayV2httpRequest, Problem> {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            Problem::too_large()
-        } else {
-            Problem::invalid("the body broke off")
-        }
-    })?;
+    let body = read_body(body, MAX_BODY).await?;
     let mut event = ApiGatewayV2httpRequest::default();
     let mut context = context(id.to_owned(), address.to_owned(), claims.map(HashMap::from_iter));
     context.http.method = parts.method;
@@ -94,7 +88,7 @@ pub async fn event(
     event.raw_path = Some(path);
     event.raw_query_string = parts.uri.query().map(str::to_owned);
     event.headers = parts.headers;
-    match String::from_utf8(body.to_bytes().to_vec()) {
+    match String::from_utf8(body) {
         Ok(text) => event.body = Some(text),
         Err(bytes) => {
             event.body = Some(STANDARD.encode(bytes.as_bytes()));

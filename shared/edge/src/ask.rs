@@ -9,6 +9,7 @@ use crate::fields::Fields;
 use crate::params::Params;
 use crate::paths::{CustomerPath, Segment};
 use crate::problem::Problem;
+use crate::raw::read_body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use domain::actor::Actor;
@@ -17,7 +18,6 @@ use domain::context::Context;
 use domain::ids::{CustomerId, IdempotencyKey, RequestId};
 use domain::parse::ParseError;
 use http::{HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use std::io::Read;
@@ -60,14 +60,7 @@ where
         let path = path.map_err(|_| Problem::invalid("the path is not UTF-8"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let limit = if is_kind(&parts.headers, "text/csv") { MAX_CSV } else { MAX_BODY };
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Problem::too_large()
-            } else {
-                Problem::invalid("the body broke off")
-            }
-        })?;
-        let body = decoded(&parts.headers, body.to_bytes().to_vec(), limit)?;
+        let body = decoded(&parts.headers, read_body(body, limit).await?, limit)?;
         Ok(Self {
             actor: actor_of(&App::from_ref(state), &parts.extensions),
             from: origin_of(&parts),

@@ -5,6 +5,7 @@
 
 use crate::ask::{MAX_BODY, request_id};
 use crate::problem::Problem;
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use domain::ids::RequestId;
 use http::HeaderMap;
@@ -25,14 +26,20 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Problem::too_large()
-            } else {
-                Problem::invalid("the body broke off")
-            }
-        })?;
+        let body = read_body(body, MAX_BODY).await?;
         let request = request_id(&parts.extensions);
-        Ok(Self { request, headers: parts.headers, body: body.to_bytes().to_vec() })
+        Ok(Self { request, headers: parts.headers, body })
     }
+}
+
+/// Reads a body of at most so many bytes.
+pub async fn read_body(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    let body = Limited::new(body, most).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Problem::too_large()
+        } else {
+            Problem::invalid("the body broke off")
+        }
+    })?;
+    Ok(body.to_bytes().to_vec())
 }

@@ -160,16 +160,22 @@ pub fn amount_text() -> Value {
 }
 
 /// Amounts in a currency without fractions.
-pub fn whole_amount() -> Value {
+fn whole_amount() -> Value {
     json!({"oneOf": [
         {"type": "integer", "minimum": 1, "maximum": MAX_AMOUNT},
         {"type": "string", "pattern": r"^([1-9][0-9]{0,12}|10000000000000)$"},
     ]})
 }
 
-/// The codes of the currencies without fractions.
-pub fn whole_currencies() -> Vec<&'static str> {
-    Currency::all().filter(|currency| currency.digits() == 0).map(Currency::code).collect()
+/// In a currency without fractions, this field of a request is a whole amount; null or left out only if it may be.
+pub fn whole_in_whole_currencies(field: &str, may_be_null: bool) -> Value {
+    let codes: Vec<_> =
+        Currency::all().filter(|currency| currency.digits() == 0).map(Currency::code).collect();
+    let amount = if may_be_null { or_null(whole_amount()) } else { whole_amount() };
+    when(
+        &json!({"properties": {"currency": {"enum": codes}}, "required": ["currency"]}),
+        &json!({"properties": {field: amount}}),
+    )
 }
 
 /// Pairs of strings.
