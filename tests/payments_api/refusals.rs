@@ -1,5 +1,12 @@
 //! What a gateway can never take, and fees that customers bear.
 
+use domain::actor::Actor;
+use domain::context::Context;
+use domain::decide::topups::AbandonTopUp;
+use domain::fingerprint::Fingerprint;
+use domain::ids::{RequestId, TopUpId};
+use domain::topup::TopUp;
+use edge::Clock;
 use scrip::fakes::fixture::About;
 use serde_json::Value;
 use tests::{Fault, Shop, Trouble, admin, customer, staff};
@@ -184,4 +191,41 @@ async fn any_other_difference_stays_quarantined() {
         shop.world.expect_available("a", "0.00").await;
         shop.world.prove().await;
     }
+}
+
+/// Two attempts of one request, of which the gateway took one and refused the other: what was taken stays, to be paid and credited.
+#[tokio::test]
+async fn a_refusal_takes_nothing_back_that_the_gateway_has_taken_meanwhile() {
+    let shop = shop().await;
+    let begun = shop.initiate("a", "100", "razorpay").await.expect(201);
+    let id = TopUpId::parse(&begun.text("/topup_id")).unwrap();
+    let abandoned = async |id: &TopUpId, of_another: bool| abandon(&shop, id, of_another).await;
+    assert!(abandoned(&id, false).await.unwrap().placed.is_some(), "the gateway has its order");
+    let paid = shop.pay(&begun.text("/gateway_order_id"), "captured");
+    let signature = shop.fakes.checkout_signature(&begun.text("/gateway_order_id"), &paid.id);
+    shop.verify(&customer("a"), &begun.text("/topup_id"), &paid.id, &signature).await.expect(200);
+    assert!(abandoned(&id, false).await.unwrap().credited.is_some(), "it has been paid");
+    shop.trouble(Trouble::Down);
+    shop.initiate("a", "50", "stripe").await.expect_problem(503, "unavailable");
+    let status = shop.world.get(&staff(), "/api/integration/status/a").await.expect(200);
+    let ids = [0, 1].map(|at| TopUpId::parse(&status.text(&format!("/topups/{at}/topup_id"))).unwrap());
+    let unplaced = ids.into_iter().find(|other| *other != id).unwrap();
+    assert!(abandoned(&unplaced, true).await.is_some(), "another request's refusal is not its own");
+    assert!(abandoned(&unplaced, false).await.is_none(), "nothing is left of what was refused");
+    shop.world.expect_available("a", "100.00").await;
+    shop.world.prove().await;
+}
+
+/// The top-up, after a refusal of it, or of another request with the same key, was carried out.
+async fn abandon(shop: &Shop, id: &TopUpId, of_another: bool) -> Option<TopUp> {
+    let store = &shop.world.app.store;
+    let mut refused = store.topup(id).await.unwrap().unwrap();
+    if of_another {
+        refused.fingerprint = Fingerprint::of(&[("op", Some("another".to_owned()))]);
+    }
+    let (actor, request) = (Actor::system("test"), RequestId::new("refused"));
+    let policy = shop.world.app.policy.clone();
+    let context = Context { now: shop.world.clock.now(), actor, request, policy };
+    store.execute(&AbandonTopUp { refused }, &context).await.unwrap();
+    store.topup(id).await.unwrap()
 }
