@@ -191,7 +191,7 @@ fn nothing_is_left_for_later_and_nothing_sleeps() {
             (concat!("unimple", "mented!("), ""),
             (concat!("#[ig", "nore"), ""),
             // The one wait of the product: between two tries.
-            (concat!("sle", "ep("), "shared/store/src/effort.rs"),
+            (concat!("sle", "ep("), "shared/store/src/engine/retry.rs"),
             (concat!("FIX", "ME"), ""),
         ] {
             assert!(!text.contains(word) || place == but, "{place} contains {word}");

@@ -35,7 +35,7 @@ async fn provision(slices: u8, count: u64) {
     let agency =
         Arc::new(Agency::with("100000", count as usize + 100, (&fields, ""), Default::default()).await);
     if slices > 1 {
-        let account = domain::budget::ids::AccountId::parse(&agency.campaign).unwrap();
+        let account = domain::ids::budget::AccountId::parse(&agency.campaign).unwrap();
         let context = domain::context::Context {
             now: agency.world().app.clock.now(),
             actor: domain::actor::Actor::system("bench"),

@@ -94,8 +94,8 @@ async fn a_hundred_requests_for_one_code_come_to_one_card_and_all_get_it() {
     assert_eq!(agency.world().prove().await.budgets.cards, (50, 49, 1));
 }
 
-fn id(text: &str) -> domain::budget::ids::AccountId {
-    domain::budget::ids::AccountId::parse(text).unwrap()
+fn id(text: &str) -> domain::ids::budget::AccountId {
+    domain::ids::budget::AccountId::parse(text).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

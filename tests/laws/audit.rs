@@ -1,24 +1,23 @@
 //! The proof: whatever is changed in the books is found and named.
 
-use domain::account::Account;
 use domain::actor::{Actor, Role};
-use domain::audit::{Books, prove};
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
-use domain::decide::Command;
-use domain::decide::create::CreateWallet;
-use domain::decide::debit::DeductCredits;
-use domain::decide::holds::PlaceHold;
-use domain::entry::Entry;
-use domain::gateway::ReversalId;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, IdempotencyKey, OrderId, RequestId, TopUpId};
+use domain::ids::{CustomerId, IdempotencyKey, OrderId, RequestId, ReversalId, TopUpId};
+use domain::ledger::account::Account;
+use domain::ledger::audit::{Books, prove};
+use domain::ledger::command::Command;
+use domain::ledger::entry::Entry;
+use domain::ledger::owed::{Debt, Owed};
 use domain::money::{Amount, Money};
-use domain::owed::{Debt, Owed};
 use domain::policy::Policy;
 use domain::text::Metadata;
 use domain::time::Timestamp;
+use domain::wallet::create::CreateWallet;
+use domain::wallet::debit::DeductCredits;
+use domain::wallet::holds::PlaceHold;
 use rust_decimal::Decimal;
 use std::sync::Arc;
 use tests::memory::Memory;
@@ -120,7 +119,7 @@ fn any_field_of_an_entry_that_is_changed_is_named_with_its_entry() {
         |e| e.by.sub = "somebody else".to_owned(),
         |e| e.order_id = None,
         |e| e.lots.clear(),
-        |e| e.kind = domain::entry::EntryType::Credit,
+        |e| e.kind = domain::ledger::entry::EntryType::Credit,
         |e| e.request = None,
         |e| e.fingerprint = None,
         |e| e.after.order = None,
@@ -164,7 +163,10 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| b.holds.clear(), "the hold is open but not stored");
     is_found(|b| b.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
     is_found(|b| b.orders.clear(), "the order is paid or held for, but not stored");
-    is_found(|b| account(b).status = domain::account::Status::Frozen, "its status is stored as FROZEN");
+    is_found(
+        |b| account(b).status = domain::ledger::account::Status::Frozen,
+        "its status is stored as FROZEN",
+    );
     is_found(|b| account(b).opening.initial = money("600"), "was opened with a balance");
     is_found(|b| account(b).owed = owing("1"), "owed is stored as 1");
     is_found(|b| b.referral = None, "its referral code is not registered");
@@ -203,7 +205,7 @@ fn entries_written_after_the_account_was_read_are_no_difference() {
     let mut early = books.account.clone().unwrap();
     // The account as it stood two entries ago, while its entries are read now.
     early = Account { seq: 1, head: entry(&mut books, 1).hash, ..early };
-    early.lots = domain::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
+    early.lots = domain::ledger::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
     early.holds.clear();
     early.totals.spent = Money::ZERO;
     early.last_transaction_at = Some(entry(&mut books, 1).at);

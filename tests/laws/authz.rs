@@ -1,8 +1,8 @@
 //! The whole "who" column of the contract, cell by cell.
 
-use domain::actor::{Actor, Role};
-use domain::authz::{Action, Denial, permit};
+use domain::actor::{Actor, Denial, Role};
 use domain::ids::CustomerId;
+use domain::wallet::permit::{Action, permit};
 
 const SCOPES: [(Action, Option<&str>); 13] = [
     (Action::Create, Some("wallet:create")),

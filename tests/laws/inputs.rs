@@ -1,14 +1,13 @@
 //! What callers send: what the API document says of a value is what is read.
 
 use domain::alert::AlertStatus;
-use domain::budget::ids::{AccountId, BrandId, PoolId, RedemptionId};
-use domain::budget::{Kind, Mode};
+use domain::budget::Mode;
 use domain::currency::Currency;
-use domain::gateway::Gateway;
 use domain::giftcard::Supplier;
 use domain::giftcard::code::RedemptionCode;
+use domain::ids::budget::{AccountId, BrandId, BudgetKind, PoolId, RedemptionId};
 use domain::ids::{
-    AlertId, CustomerId, EventId, GatewayId, OrderId, RecipientId, SupplierProductId, TopUpId,
+    AlertId, CustomerId, EventId, Gateway, GatewayId, OrderId, RecipientId, SupplierProductId, TopUpId,
 };
 use domain::money::Amount;
 use domain::text::FreeText;
@@ -118,7 +117,7 @@ exact! {
     text_that_says_something_is_read_as_it_is_described: Said;
     a_gateway_is_read_as_it_is_described: Gateway;
     a_supplier_is_read_as_it_is_described: Supplier;
-    a_kind_of_account_is_read_as_it_is_described: Kind;
+    a_kind_of_account_is_read_as_it_is_described: BudgetKind;
     a_budget_mode_is_read_as_it_is_described: Mode;
     a_source_is_read_as_it_is_described: CallersSource;
     the_beginning_of_a_period_is_read_as_it_is_described: From;

@@ -1,6 +1,6 @@
 //! Lots: burn order, merging, conservation.
 
-use domain::lot::{Lot, Lots, MAX_LOTS, Source, split, without_front};
+use domain::ledger::lot::{Lot, Lots, MAX_LOTS, Source, split, without_front};
 use domain::money::Money;
 use domain::time::{Date, parse_date, plus_days};
 use proptest::prelude::*;

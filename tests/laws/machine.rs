@@ -1,26 +1,26 @@
 //! Random operations under a moving clock: the decisions against a naive model, operation by operation.
 
-use domain::account::Status;
 use domain::actor::{Actor, Role};
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
-use domain::decide::create::CreateWallet;
-use domain::decide::credit::{AddCredits, Expiry};
-use domain::decide::debit::DeductCredits;
-use domain::decide::holds::{CaptureHold, PlaceHold, ReleaseHold};
-use domain::decide::refund::Refund;
-use domain::decide::status::SetStatus;
-use domain::decide::transfer::Transfer;
-use domain::decide::{Command, Settle};
-use domain::decision::Outcome;
 use domain::ids::{CustomerId, HoldId, IdempotencyKey, OrderId, RequestId};
-use domain::lot::Source;
+use domain::ledger::account::Status;
+use domain::ledger::command::{Command, Settle};
+use domain::ledger::decision::Outcome;
+use domain::ledger::lot::Source;
 use domain::money::{Amount, Money};
 use domain::policy::Policy;
 use domain::rejection::Rejection;
 use domain::text::{FreeText, Metadata};
 use domain::time::{Date, Timestamp};
+use domain::wallet::create::CreateWallet;
+use domain::wallet::credit::{AddCredits, Expiry};
+use domain::wallet::debit::DeductCredits;
+use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
+use domain::wallet::refund::Refund;
+use domain::wallet::status::SetStatus;
+use domain::wallet::transfer::Transfer;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use std::sync::Arc;
@@ -276,7 +276,7 @@ impl Machine {
             let account = self.memory.settled(&customer(wallet), self.now()).unwrap();
             assert_eq!(paise(account.available()), self.model.available(wallet), "available");
             assert_eq!(paise(account.held()), self.model.held(wallet), "held");
-            let class = |lot: &domain::lot::Lot| lot.class as u8;
+            let class = |lot: &domain::ledger::lot::Lot| lot.class as u8;
             let lots: Vec<_> =
                 account.lots.iter().map(|lot| (day(lot.expires_on), class(lot), paise(lot.amount))).collect();
             assert_eq!(lots, self.model.lots(wallet), "lots");

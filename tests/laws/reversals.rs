@@ -1,10 +1,10 @@
 //! What a charge's reports amount to is a function of their set, and of what has truly been refunded.
 
 use domain::currency::Currency;
-use domain::gateway::{Gateway, Phase, ReversalId};
-use domain::ids::GatewayId;
+use domain::ids::{Gateway, GatewayId, ReversalId};
 use domain::money::Money;
-use domain::reversal::{Reversal, ReversalReport, ReversalStep};
+use domain::payments::gateway_report::Phase;
+use domain::payments::reversal::{Reversal, ReversalReport, ReversalStep};
 use domain::time::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;

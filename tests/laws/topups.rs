@@ -3,10 +3,10 @@
 
 use domain::cause::Cause;
 use domain::currency::Currency;
-use domain::event::EventStatus;
-use domain::gateway::{Fact, Gateway, Handle, Phase, ReversalId, Told};
-use domain::ids::EventId;
+use domain::ids::{EventId, Gateway, Handle, ReversalId};
 use domain::money::Money;
+use domain::payments::gateway_report::{Fact, Phase, Told};
+use domain::payments::webhook_event::EventStatus;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tests::counter::{Counter, Naming, Step, comes_to, customer, id, money, play, steps, story};

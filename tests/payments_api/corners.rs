@@ -2,7 +2,7 @@
 
 use super::webhooks::{alerts, shop};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::gateway::Phase;
+use domain::payments::gateway_report::Phase;
 use scrip::fakes::book::{Order, Payment};
 use serde_json::json;
 use tests::counter::{Counter, Naming, money};

@@ -1,8 +1,8 @@
 //! PayPal takes a dispute's money by reversals that do not name it: both together come to the right sum.
 
 use super::webhooks::{paid_by, shop};
-use domain::gateway::{Fact, Gateway, Phase, ReversalId};
-use domain::ids::GatewayId;
+use domain::ids::{Gateway, GatewayId, ReversalId};
+use domain::payments::gateway_report::{Fact, Phase};
 use scrip::fakes::book::Payment;
 use tests::Shop;
 use tests::counter::{Counter, Naming, money};

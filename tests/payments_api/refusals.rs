@@ -2,10 +2,10 @@
 
 use domain::actor::Actor;
 use domain::context::Context;
-use domain::decide::topups::AbandonTopUp;
 use domain::fingerprint::Fingerprint;
 use domain::ids::{RequestId, TopUpId};
-use domain::topup::TopUp;
+use domain::payments::initiate::AbandonTopUp;
+use domain::payments::topup::TopUp;
 use edge::Clock;
 use scrip::fakes::fixture::About;
 use serde_json::Value;

@@ -178,7 +178,11 @@ async fn googles_envelope_is_believed_with_live_keys_for_our_recipient_alone() {
     let envelope = text(&vector, "envelope");
     let report = check(&ours, envelope).await.unwrap();
     assert_eq!(report.kind, "pass.save");
-    assert_eq!(report.told.unwrap().fact, domain::gateway::Fact::Nothing, "it never credits");
+    assert_eq!(
+        report.told.unwrap().fact,
+        domain::payments::gateway_report::Fact::Nothing,
+        "it never credits"
+    );
     let expired = [
         ("expired_intermediate_envelope", Forged::Expired),
         ("expired_message_envelope", Forged::Time),

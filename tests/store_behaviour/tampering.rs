@@ -15,7 +15,7 @@ async fn world() -> World {
     world
 }
 
-async fn entry(world: &World, seq: u64) -> domain::entry::Entry {
+async fn entry(world: &World, seq: u64) -> domain::ledger::entry::Entry {
     world.app.store.entry(&CustomerId::parse("a").unwrap(), seq).await.unwrap().unwrap()
 }
 

@@ -2,24 +2,23 @@
 //!
 //! **Invariant:** writes apply all or none, and each only under its condition.
 
-use domain::account::{Account, StatusChange};
 use domain::alert::Alert;
-use domain::audit::{Books, prove};
 use domain::cause::Cause;
 use domain::context::Context;
-use domain::decide::{Command, State};
-use domain::decision::{Decision, Listing, Outcome, Write};
-use domain::entry::Entry;
-use domain::event::{Event, Lead, LeadTo};
-use domain::gateway::Handle;
-use domain::hold::Hold;
-use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, TopUpId};
-use domain::order::Order;
-use domain::owed::OwedChange;
-use domain::posting::Party;
+use domain::ids::{AlertId, CustomerId, EventId, Handle, HoldId, OrderId, TopUpId};
+use domain::ledger::account::{Account, StatusChange};
+use domain::ledger::audit::{Books, prove};
+use domain::ledger::command::{Command, State};
+use domain::ledger::decision::{Decision, Listing, Outcome, Write};
+use domain::ledger::entry::Entry;
+use domain::ledger::hold::Hold;
+use domain::ledger::order::Order;
+use domain::ledger::owed::OwedChange;
+use domain::ledger::posting::Party;
+use domain::payments::topup::TopUp;
+use domain::payments::webhook_event::{Event, Lead, LeadTo};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
-use domain::topup::TopUp;
 use std::collections::BTreeMap;
 
 /// All wallets of one property test.

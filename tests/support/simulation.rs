@@ -8,13 +8,13 @@
 
 use crate::plan::Plan;
 use crate::simulated_table::{Item, Table, Time, money};
-use domain::budget::ids::{CardId, PoolId};
 use domain::budget::slice::MAX_PENDING;
 use domain::budget::spend::{self, Seen, Spend};
 use domain::cause::Cause;
 use domain::giftcard::Source;
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::provision::{Provision, Step};
+use domain::ids::budget::{CardId, PoolId};
 use domain::money::Money;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};

@@ -3,8 +3,8 @@
 //! **Invariant:** every field that is wrong is reported at once.
 
 use domain::budget::allocate::{Direction, Transfer};
-use domain::budget::ids::AccountId;
 use domain::cause::{Cause, Operation};
+use domain::ids::budget::AccountId;
 use domain::money::Amount;
 use domain::text::FreeText;
 use edge::input::{ChildAccountId, RelatedAccountId};

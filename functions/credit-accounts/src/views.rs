@@ -5,7 +5,8 @@
 
 use domain::budget::allocate::Whole;
 use domain::budget::slice::Flow;
-use domain::budget::{Account, Kind, Status};
+use domain::budget::{Account, Status};
+use domain::ids::budget::BudgetKind;
 use domain::money::Money;
 use edge::json::Number;
 use serde::Serialize;
@@ -77,7 +78,7 @@ fn net(whole: &Whole, up: Flow, down: Flow) -> Money {
 pub(crate) fn counted(whole: &Whole, undecided: &Undecided) -> Counted {
     let used: Money = whole.slices().filter_map(domain::budget::slice::Slice::used).sum();
     let reserved = undecided.total(None);
-    let limited = whole.account.kind() != Kind::Platform;
+    let limited = whole.account.kind() != BudgetKind::Platform;
     let (given, taken) = (undecided.uncounted(Flow::Allocated), undecided.uncounted(Flow::Reclaimed));
     let spent = used.saturating_sub([reserved, given, taken].into_iter().sum());
     Counted {
@@ -93,7 +94,7 @@ pub(crate) fn counted(whole: &Whole, undecided: &Undecided) -> Counted {
 pub(crate) fn account(account: &Account, counted: &Counted) -> BudgetAccount {
     let money = |amount| Number::money(amount, account.currency);
     let kind = account.kind();
-    let campaign = kind == Kind::Campaign;
+    let campaign = kind == BudgetKind::Campaign;
     let empty = campaign && counted.available.is_zero() && account.status() == Status::Active;
     let status = if empty { "auto_paused" } else { account.status().as_str() };
     let price = account.card_price.filter(|price| campaign && !price.is_zero());
@@ -107,7 +108,7 @@ pub(crate) fn account(account: &Account, counted: &Counted) -> BudgetAccount {
         parent_id: account.parent.as_ref().map(ToString::to_string),
         name: account.name.as_str().to_owned(),
         currency: account.currency.code(),
-        available: (kind != Kind::Platform).then(|| money(counted.available)),
+        available: (kind != BudgetKind::Platform).then(|| money(counted.available)),
         reserved: money(counted.reserved),
         allocated: money(counted.allocated),
         received: money(counted.received),
@@ -118,7 +119,7 @@ pub(crate) fn account(account: &Account, counted: &Counted) -> BudgetAccount {
         low_credit_threshold: account.low_credit_threshold.map(money),
         slices: account.slices,
         brands: account.brands.as_ref().map(|brands| brands.iter().map(ToString::to_string).collect()),
-        issued: (kind == Kind::Platform).then(|| money(counted.allocated)),
+        issued: (kind == BudgetKind::Platform).then(|| money(counted.allocated)),
         estimated_redemptions_remaining: lasts,
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),

@@ -3,10 +3,10 @@
 //! **Invariant:** every field that is wrong is reported at once.
 
 use domain::budget::change::{ChangeAccount, OpenAccount};
-use domain::budget::ids::BrandId;
-use domain::budget::{Kind, Mode, Status};
+use domain::budget::{Mode, Status};
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
+use domain::ids::budget::{BrandId, BudgetKind};
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
@@ -20,10 +20,10 @@ use std::collections::BTreeSet;
 type Brands = List<BrandId, 0, 1_000>;
 
 /// What an account of a kind is.
-fn kind_of(kind: Kind, parent: &str) -> Value {
+fn kind_of(kind: BudgetKind, parent: &str) -> Value {
     let absent = schema::absent();
-    let brands = if kind == Kind::Agency { json!({}) } else { absent.clone() };
-    let mode = if kind == Kind::Campaign { json!({}) } else { absent };
+    let brands = if kind == BudgetKind::Agency { json!({}) } else { absent.clone() };
+    let mode = if kind == BudgetKind::Campaign { json!({}) } else { absent };
     let parent = schema::pattern(&format!("^{parent}$"));
     json!({"properties": {"kind": {"const": kind.as_str()}, "parent_id": parent, "brands": brands, "budget_mode": mode}})
 }
@@ -32,7 +32,7 @@ request! {
     /// Open an account.
     pub(crate) struct OpenAccountRequest {
         /// What it is.
-        kind: Kind,
+        kind: BudgetKind,
         /// Below which account: an agency below `platform`, a client below an agency, a campaign below a client.
         parent_id: RelatedAccountId,
         /// What people call it.
@@ -48,10 +48,10 @@ request! {
     }
     check(fields, currency: Currency) {
         if let Ok(kind) = kind {
-            if budget_mode.is_some() && kind != Kind::Campaign {
+            if budget_mode.is_some() && kind != BudgetKind::Campaign {
                 fields.offend("budget_mode", "is for campaigns");
             }
-            if brands.is_some() && kind != Kind::Agency {
+            if brands.is_some() && kind != BudgetKind::Agency {
                 fields.offend("brands", "is for agencies");
             }
         }
@@ -60,9 +60,9 @@ request! {
         }
     }
     rules [json!({"oneOf": [
-        kind_of(Kind::Agency, "platform"),
-        kind_of(Kind::Client, "acct_a[0-9a-f]{20}"),
-        kind_of(Kind::Campaign, "acct_c[0-9a-f]{20}"),
+        kind_of(BudgetKind::Agency, "platform"),
+        kind_of(BudgetKind::Client, "acct_a[0-9a-f]{20}"),
+        kind_of(BudgetKind::Campaign, "acct_c[0-9a-f]{20}"),
     ]})]
 }
 

@@ -7,8 +7,8 @@
 
 use domain::actor::Actor;
 use domain::context::Context;
-use domain::decide::Settle;
 use domain::ids::{CustomerId, RequestId};
+use domain::ledger::command::Settle;
 use edge::scheduled::Scheduled;
 use edge::{App, telemetry};
 use lambda_runtime::LambdaEvent;

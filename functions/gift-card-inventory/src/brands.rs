@@ -5,12 +5,12 @@
 use crate::{Desk, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::ids::BrandId;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::{Brand, Supplier};
 use domain::ids::SupplierProductId;
+use domain::ids::budget::BrandId;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
 use edge::input::{Input, Said};

@@ -5,9 +5,9 @@
 use crate::{Desk, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::ids::CardId;
 use domain::giftcard::Pool;
 use domain::giftcard::card::{Card, PlainCard, read_card};
+use domain::ids::budget::CardId;
 use domain::rejection::Rejection;
 use edge::csv::{File, LineReport, refused};
 use edge::paths::PoolPath;

@@ -8,14 +8,14 @@ use crate::cards::{Imported, duplicate};
 use axum::extract::State;
 use axum::response::Response;
 use domain::alert::Telling;
-use domain::budget::ids::{AccountId, BrandId, CodeId};
+use domain::budget::Account;
 use domain::budget::permit::Action;
-use domain::budget::{Account, Kind};
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::giftcard::code::RedemptionCode;
+use domain::ids::budget::{AccountId, BrandId, BudgetKind, CodeId};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
@@ -83,7 +83,7 @@ pub(crate) async fn register(State(desk): State<Desk>, ask: Ask) -> Result<Respo
 
 async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<Arc<Account>, Problem> {
     let account = permitted(&desk.app, ask, campaign, Action::Register).await?;
-    if account.kind() != Kind::Campaign {
+    if account.kind() != BudgetKind::Campaign {
         return Err(Problem::field("/campaign_id", "is not a campaign"));
     }
     if !account.status().is_open() {

@@ -5,11 +5,11 @@
 use crate::{Desk, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::ids::{BrandId, PoolId};
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::{Health, Pool, Source};
+use domain::ids::budget::{BrandId, PoolId};
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;

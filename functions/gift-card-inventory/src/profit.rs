@@ -5,10 +5,10 @@
 use crate::{Desk, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
+use domain::budget::Account;
 use domain::budget::entry::{BudgetEntry, MoveType};
-use domain::budget::ids::AccountId;
-use domain::budget::{Account, Kind};
 use domain::giftcard::Source;
+use domain::ids::budget::{AccountId, BudgetKind};
 use domain::money::Money;
 use domain::parse::ParseError;
 use edge::input::{From, Text, Until};
@@ -135,7 +135,7 @@ pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let mut above = vec![AccountId::platform()];
     while let Some(parent) = above.pop() {
         for child in store.children(&parent).await? {
-            if child.kind() != Kind::Campaign {
+            if child.kind() != BudgetKind::Campaign {
                 above.push(child.id.clone());
             }
             accounts.insert(child.id.clone(), child);

@@ -9,9 +9,9 @@ mod budgets;
 
 use domain::actor::Actor;
 use domain::context::Context;
-use domain::decide::topups::CloseTopUp;
-use domain::event::EventStatus;
 use domain::ids::{EventId, RequestId, TopUpId};
+use domain::payments::initiate::CloseTopUp;
+use domain::payments::webhook_event::EventStatus;
 use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
 use edge::{App, telemetry};

@@ -4,7 +4,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::authz::Action;
+use domain::wallet::permit::Action;
 use edge::event::{EventBody, event};
 use edge::order::{OrderBody, order};
 use edge::paths::CustomerPath;

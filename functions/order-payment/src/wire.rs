@@ -4,10 +4,10 @@
 
 use domain::cause::Cause;
 use domain::currency::Currency;
-use domain::decide::debit::DeductCredits;
-use domain::decide::register::RegisterOrder;
 use domain::ids::{CustomerId, OrderId};
 use domain::money::Amount;
+use domain::wallet::debit::DeductCredits;
+use domain::wallet::register_order::RegisterOrder;
 use edge::{App, Ask, Problem, request, schema};
 
 request! {

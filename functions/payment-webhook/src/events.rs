@@ -6,10 +6,10 @@
 use crate::Desk;
 use axum::extract::State;
 use axum::response::Response;
-use domain::authz::{Action, reach};
-use domain::decide::reports::TakeReport;
-use domain::event::EventStatus;
 use domain::parse::ParseError;
+use domain::payments::process::TakeReport;
+use domain::payments::webhook_event::EventStatus;
+use domain::wallet::permit::{Action, reach};
 use edge::event::{EventBody, event as event_body};
 use edge::input::Text;
 use edge::params::WindowQuery;

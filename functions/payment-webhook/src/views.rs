@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a gateway learns what became of its report and nothing else.
 
-use domain::event::Event;
+use domain::payments::webhook_event::Event;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -3,8 +3,8 @@
 //! **Invariant:** a card is shown to whoever redeems its code, and to who may see it, each look written down first.
 //! **Invariant:** at the open door everything that is wrong is one answer, given after the same time.
 
-mod door;
 mod reads;
+mod redeem;
 mod views;
 mod webhooks;
 mod wire;
@@ -90,7 +90,7 @@ impl Desk {
 pub fn router(desk: Desk) -> Router {
     let routes = Router::new()
         .route("/provision", post(provision))
-        .route("/redeem", post(door::redeem))
+        .route("/redeem", post(redeem::redeem))
         .route("/redemptions/{redemption_id}", get(reads::redemption))
         .route("/redemptions/{redemption_id}/reveal", post(reads::reveal))
         .route("/webhook/reloadly", post(webhooks::reloadly))
@@ -137,7 +137,7 @@ pub(crate) fn answer(issued: &Issued, body: &impl serde::Serialize) -> Result<Re
 #[derive(OpenApi)]
 #[openapi(paths(
     provision,
-    door::redeem,
+    redeem::redeem,
     reads::redemption,
     reads::reveal,
     webhooks::reloadly,

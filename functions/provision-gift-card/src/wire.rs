@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** a redemption code becomes a keyed digest here, and goes no further.
 
-use domain::budget::ids::BrandId;
 use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::redemption::Method;
 use domain::ids::RecipientId;
+use domain::ids::budget::BrandId;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use edge::fields::Fields;

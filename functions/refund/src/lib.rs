@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
-use domain::authz::Action;
+use domain::wallet::permit::Action;
 use edge::order::{OrderMovement, order_movement};
 use edge::routes::complete;
 use edge::{App, Ask, Problem, movement, reply};

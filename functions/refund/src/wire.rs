@@ -3,10 +3,10 @@
 //! **Invariant:** every offending field of a body is told at once.
 
 use domain::cause::{Cause, Operation};
-use domain::decide::refund::Refund;
 use domain::ids::{CustomerId, OrderId};
 use domain::money::Amount;
 use domain::text::FreeText;
+use domain::wallet::refund::Refund;
 use edge::{Ask, Problem, request};
 
 request! {

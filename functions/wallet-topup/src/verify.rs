@@ -6,10 +6,11 @@
 use crate::{Desk, failed, permitted, wire};
 use axum::extract::State;
 use axum::response::Response;
-use domain::authz::Action;
 use domain::context::Context;
-use domain::gateway::{Fact, Gateway};
-use domain::topup::TopUp;
+use domain::ids::Gateway;
+use domain::payments::gateway_report::Fact;
+use domain::payments::topup::TopUp;
+use domain::wallet::permit::Action;
 use edge::topup::TopUpBody;
 use edge::{Ask, Problem, reply};
 use gateways::Answered;

@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::topup::TopUp;
+use domain::payments::topup::TopUp;
 use edge::Problem;
 use edge::json::Number;
 use edge::seal::SealKeys;

@@ -3,11 +3,10 @@
 //! **Invariant:** every field that is wrong is reported at once.
 
 use domain::cause::{Cause, Operation};
-use domain::decide::topups::InitiateTopUp;
-use domain::gateway::Gateway;
-use domain::ids::{CustomerId, GatewayId, TopUpId};
+use domain::ids::{CustomerId, Gateway, GatewayId, TopUpId};
 use domain::money::Amount;
 use domain::parse::ParseError;
+use domain::payments::initiate::InitiateTopUp;
 use edge::input::Text;
 use edge::{Ask, Problem, request, schema};
 use gateways::Gateways;

@@ -5,11 +5,11 @@
 use crate::history::{PAGE, written_down};
 use axum::extract::State;
 use axum::response::Response;
-use domain::account::Account;
 use domain::currency::Currency;
-use domain::entry::EntryType;
+use domain::ledger::account::Account;
+use domain::ledger::entry::EntryType;
+use domain::ledger::statistics::{Report, Tally};
 use domain::money::Money;
-use domain::report::{Report, Tally};
 use edge::json::Number;
 use edge::paths::CustomerPath;
 use edge::{App, Ask, Problem, reply};

@@ -3,12 +3,12 @@
 //! **Invariant:** the view of an operation is a function of its entry (and of who may see what), so that a
 //! replay shows the same.
 
-use domain::account::Account;
 use domain::actor::{Actor, Role};
 use domain::currency::Currency;
-use domain::entry::{Entry, EntryType};
-use domain::hold::HoldView;
 use domain::ids::{HoldId, TransactionId, WalletId};
+use domain::ledger::account::Account;
+use domain::ledger::entry::{Entry, EntryType};
+use domain::ledger::hold::HoldView;
 use domain::money::Money;
 use edge::json::Number;
 pub(crate) use edge::movement::{Transaction, location, transaction};

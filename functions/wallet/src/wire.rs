@@ -2,21 +2,21 @@
 //!
 //! **Invariant:** every field that is wrong is reported at once.
 
-use domain::account::Status;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
-use domain::decide::create::CreateWallet;
-use domain::decide::credit::{AddCredits, Expiry};
-use domain::decide::debit::DeductCredits;
-use domain::decide::holds::{CaptureHold, PlaceHold, ReleaseHold};
-use domain::decide::refund::Refund;
-use domain::decide::status::SetStatus;
-use domain::decide::transfer::Transfer;
 use domain::ids::{CustomerId, HoldId, OrderId, RESERVED_CUSTOMER_IDS};
-use domain::lot::Source;
+use domain::ledger::account::Status;
+use domain::ledger::lot::Source;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::text::{FreeText, Metadata};
+use domain::wallet::create::CreateWallet;
+use domain::wallet::credit::{AddCredits, Expiry};
+use domain::wallet::debit::DeductCredits;
+use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
+use domain::wallet::refund::Refund;
+use domain::wallet::status::SetStatus;
+use domain::wallet::transfer::Transfer;
 use edge::input::{CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, Number, Said, Text};
 use edge::paths::HoldPath;
 use edge::{App, Ask, Problem, request, schema};

@@ -4,14 +4,13 @@
 //! **Invariant:** what one account sent has arrived in the other, and nothing has arrived that was not sent.
 //! **Invariant:** a card is free once or sold once: codes = sold + unsold.
 
-use domain::audit::Difference;
-use domain::budget::Kind;
 use domain::budget::audit::prove;
 use domain::budget::entry::{BudgetEntry, MoveType};
-use domain::budget::ids::{AccountId, CardId};
 use domain::budget::key::KeyState;
 use domain::giftcard::redemption::{Redemption, RedemptionStatus};
 use domain::hash::Hash;
+use domain::ids::budget::{AccountId, BudgetKind, CardId};
+use domain::ledger::audit::Difference;
 use domain::money::Money;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -73,7 +72,7 @@ pub async fn audit_budgets(store: &Store) -> Result<(BudgetAudit, String, Vec<Di
         add(&mut audit.available, proof.available);
         add(&mut audit.reserved, proof.reserved);
         add(&mut audit.spent, proof.spent);
-        if account.kind() == Kind::Platform {
+        if account.kind() == BudgetKind::Platform {
             audit.issued = proof.below.0.saturating_sub(proof.below.1);
         }
         for entry in &books.entries {

@@ -171,7 +171,7 @@ impl<E: Into<Failure>> From<E> for Stopped {
 /// Puts the cards of a file into a pool; what is not taken is written to `report`.
 pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
-    let pool = domain::budget::ids::PoolId::parse(pool).map_err(|error| format!("--pool {error}"))?;
+    let pool = domain::ids::budget::PoolId::parse(pool).map_err(|error| format!("--pool {error}"))?;
     let keys = Keys::open(data)?;
     let mut parts = Parts::open(file)?;
     let (started, size) = (Instant::now(), std::fs::metadata(file).map_or(0, |meta| meta.len()));

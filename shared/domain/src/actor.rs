@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** an [`Actor`] is only made from claims that an authorizer has verified, or is the clock.
 
-use crate::budget::ids::AccountId;
 use crate::ids::CustomerId;
+use crate::ids::budget::AccountId;
 use crate::parse::ParseError;
 use std::collections::BTreeSet;
 
@@ -117,4 +117,13 @@ impl Actor {
     pub fn signature(&self) -> Signature {
         Signature { role: self.role, sub: self.sub.clone() }
     }
+}
+
+/// Why a caller may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The role or scope is too small for the action, whatever the wallet.
+    Forbidden,
+    /// The caller may not know whether the wallet exists.
+    Unknown,
 }

@@ -3,9 +3,9 @@
 //! **Invariant:** an alert is known by what it is about: told again, it counts up; it is open until what it is about
 //! is over.
 
-use crate::event::{Event, EventStatus, reasons};
 use crate::ids::AlertId;
 use crate::parse::ParseError;
+use crate::payments::webhook_event::{Event, EventStatus, reasons};
 use crate::time::Timestamp;
 
 /// How far an alert has come.

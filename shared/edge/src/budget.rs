@@ -2,17 +2,16 @@
 //!
 //! **Invariant:** it is rendered from the entry alone, so a replay shows the same; what cards cost us is not in it.
 
+use crate::api_request::Ask;
 use crate::app::App;
-use crate::ask::Ask;
 use crate::json::Number;
 use crate::movement::ActorView;
 use crate::problem::Problem;
-use domain::actor::Role;
-use domain::authz::Denial;
+use domain::actor::{Denial, Role};
 use domain::budget::Account;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::AccountId;
 use domain::budget::permit::{Action, permit, scope};
+use domain::ids::budget::AccountId;
 use domain::text::FreeText;
 use serde::Serialize;
 use std::sync::Arc;

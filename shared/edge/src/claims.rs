@@ -3,7 +3,7 @@
 //! **Invariant:** who holds no role of the contract, or no subject, is nobody.
 
 use domain::actor::{Actor, Role};
-use domain::budget::ids::AccountId;
+use domain::ids::budget::AccountId;
 use std::collections::HashMap;
 
 /// What the issuer calls the claims that Scrip reads beside `sub`.

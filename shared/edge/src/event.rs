@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** its body is never shown.
 
-use domain::event::Event;
+use domain::payments::webhook_event::Event;
 use serde::Serialize;
 use utoipa::ToSchema;
 

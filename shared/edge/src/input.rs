@@ -5,17 +5,16 @@
 use crate::json::{self, Raw};
 use crate::schema;
 use domain::alert::AlertStatus;
-use domain::budget::ids::{AccountId, BrandId, PoolId, RedemptionId};
-use domain::budget::{Kind, Mode};
+use domain::budget::Mode;
 use domain::currency::Currency;
-use domain::gateway::Gateway;
 use domain::giftcard::Supplier;
 use domain::giftcard::code::{CODE_PATTERN, MAX_WRITTEN_LENGTH, RedemptionCode, SCIENTIFIC_PATTERN};
+use domain::ids::budget::{AccountId, BrandId, BudgetKind, PoolId, RedemptionId};
 use domain::ids::{
-    AlertId, CALLER_ID_PATTERN, CustomerId, DOT_SEGMENTS, EventId, GATEWAY_ID_PATTERN, GatewayId, HoldId,
-    OrderId, RESERVED_CUSTOMER_IDS, RecipientId, SupplierProductId, TopUpId,
+    AlertId, CALLER_ID_PATTERN, CustomerId, DOT_SEGMENTS, EventId, GATEWAY_ID_PATTERN, Gateway, GatewayId,
+    HoldId, OrderId, RESERVED_CUSTOMER_IDS, RecipientId, SupplierProductId, TopUpId,
 };
-use domain::lot::Source;
+use domain::ledger::lot::Source;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::text::{FreeText, Metadata};
@@ -95,7 +94,7 @@ texts! {
     FreeText: schema::free_text();
     Gateway: schema::words(Gateway::ALL.map(Gateway::as_str));
     Supplier: schema::words(["reloadly", "tremendous"]);
-    Kind: schema::words(Kind::BELOW.map(Kind::as_str));
+    BudgetKind: schema::words(BudgetKind::BELOW.map(BudgetKind::as_str));
     Mode: schema::words(["shared", "isolated"]);
     RedemptionCode: json!({
         "type": "string",

@@ -3,8 +3,8 @@
 //! **Invariant:** raw text from a caller stops here and in each function's `wire` module; what goes on is typed.
 //! **Invariant:** every error becomes a problem in exactly one place ([`problem`]), and no internal text leaves.
 
+pub mod api_request;
 pub mod app;
-pub mod ask;
 pub mod batch;
 pub mod budget;
 pub mod claims;
@@ -34,6 +34,6 @@ pub mod telemetry;
 pub mod topup;
 pub mod wiring;
 
+pub use api_request::Ask;
 pub use app::{App, Clock};
-pub use ask::Ask;
 pub use problem::Problem;

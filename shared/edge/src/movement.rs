@@ -4,9 +4,9 @@
 
 use crate::json::Number;
 use domain::currency::Currency;
-use domain::entry::Entry;
 use domain::ids::WalletId;
-use domain::lot::{Lot, Source};
+use domain::ledger::entry::Entry;
+use domain::ledger::lot::{Lot, Source};
 use domain::text::FreeText;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -6,9 +6,9 @@ use crate::json::Number;
 use crate::movement::{Transaction, transaction};
 use crate::problem::Problem;
 use domain::currency::Currency;
-use domain::entry::Entry;
 use domain::ids::{CustomerId, OrderId};
-use domain::order::{Order, OrderView};
+use domain::ledger::entry::Entry;
+use domain::ledger::order::{Order, OrderView};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -4,7 +4,7 @@
 
 use crate::input::{CampaignId, ChildAccountId, Text};
 use crate::schema;
-use domain::budget::ids::{AccountId, PoolId, RedemptionId};
+use domain::ids::budget::{AccountId, PoolId, RedemptionId};
 use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, TopUpId};
 use domain::parse::ParseError;
 use serde_json::{Value, json};

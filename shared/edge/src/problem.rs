@@ -4,7 +4,7 @@
 //! **Invariant:** inner causes are logged here, once, and never sent.
 
 use axum::response::{IntoResponse, Response};
-use domain::authz::Denial;
+use domain::actor::Denial;
 use domain::currency::Currency;
 use domain::money::Money;
 use domain::rejection::Rejection;

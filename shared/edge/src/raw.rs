@@ -3,7 +3,7 @@
 //! **Invariant:** the body is what was sent, byte for byte, with nothing undone but the base64 of a gateway in
 //! between; nobody is trusted for having sent it.
 
-use crate::ask::{MAX_BODY, request_id};
+use crate::api_request::{MAX_BODY, request_id};
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};

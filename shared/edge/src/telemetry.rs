@@ -3,7 +3,7 @@
 //! **Invariant:** a log line has no body, no header and no query: what a caller sent in confidence stays out.
 //! **Invariant:** a panic in a handler becomes a 500 problem; the process goes on.
 
-use crate::ask::request_id;
+use crate::api_request::request_id;
 use crate::problem::Problem;
 use crate::reply::Retries;
 use axum::extract::{MatchedPath, Request};

@@ -5,8 +5,8 @@
 use crate::json::Number;
 use domain::currency::Currency;
 use domain::money::Money;
+use domain::payments::topup::TopUp;
 use domain::time::Timestamp;
-use domain::topup::TopUp;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -4,7 +4,7 @@
 
 use crate::Answered;
 use crate::error::GatewayError;
-use domain::gateway::Told;
+use domain::payments::gateway_report::Told;
 
 /// An answer that says this.
 pub(crate) fn answered(told: Option<Told>, body: String) -> Result<Answered, GatewayError> {

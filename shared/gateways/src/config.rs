@@ -24,7 +24,7 @@ use crate::http_client::client;
 use crate::paypal::PayPal;
 use crate::razorpay::Razorpay;
 use crate::stripe::Stripe;
-use domain::gateway::Gateway;
+use domain::ids::Gateway;
 use secrecy::SecretString;
 use std::sync::Arc;
 use tokio::sync::Mutex;

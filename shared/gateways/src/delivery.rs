@@ -3,8 +3,8 @@
 //! **Invariant:** the body is the raw bytes that were sent: base64 of a gateway in between is undone, nothing else.
 
 use crate::error::Forged;
-use domain::gateway::Told;
 use domain::ids::EventId;
+use domain::payments::gateway_report::Told;
 use domain::time::Timestamp;
 use http::HeaderMap;
 

@@ -25,10 +25,10 @@ pub use delivery::{Delivery, Endpoint, Report};
 pub use error::{Forged, GatewayError, Reason, VerifyError};
 pub use http_client::client;
 
-use domain::decide::reports::TakeReport;
-use domain::gateway::{Fact, Gateway, Told};
-use domain::ids::{EventId, GatewayId};
-use domain::topup::{Placed, TopUp};
+use domain::ids::{EventId, Gateway, GatewayId};
+use domain::payments::gateway_report::{Fact, Told};
+use domain::payments::process::TakeReport;
+use domain::payments::topup::{Placed, TopUp};
 
 /// What makes the gateway's order of an intent the same whenever it is asked for. An intent that was refused may be followed by
 /// another of the same cause: what is asked for is part of it.

@@ -3,9 +3,9 @@
 //! **Invariant:** an amount that its currency cannot hold exactly is unreadable, never rounded.
 
 use domain::currency::Currency;
-use domain::gateway::Gateway;
-use domain::gateway_limits::unit_digits;
+use domain::ids::Gateway;
 use domain::money::{Amount, Money};
+use domain::payments::limits::unit_digits;
 use rust_decimal::Decimal;
 
 /// Reads minor units.

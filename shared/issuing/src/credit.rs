@@ -7,11 +7,11 @@
 use crate::provision::Tried;
 use crate::run::Run;
 use domain::budget::allocate::Whole;
-use domain::budget::ids::{AttemptId, PoolId};
 use domain::budget::slice::{Flow, MAX_PENDING, Slice};
 use domain::budget::spend::Step;
 use domain::budget::{Account, Status};
 use domain::giftcard::redemption::RedemptionStatus;
+use domain::ids::budget::{AttemptId, PoolId};
 use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;

@@ -9,12 +9,12 @@ mod orders;
 mod provision;
 mod refill;
 mod run;
-mod tellings;
+mod watch;
 
-pub use alerts::Watched;
 pub use orders::Asked;
 pub use provision::{Issued, Wish};
 pub use refill::Refilled;
+pub use watch::Watched;
 
 use gateways::suppliers::Suppliers;
 use store::Store;

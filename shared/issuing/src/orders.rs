@@ -5,13 +5,13 @@
 //! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
 
 use crate::provision::{Issued, Product, entry_of};
-use crate::{Desk, tellings};
+use crate::{Desk, alerts};
 use domain::budget::Account;
-use domain::budget::ids::PoolId;
 use domain::context::Context;
 use domain::giftcard::Source;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::{self, Redemption, RedemptionStatus};
+use domain::ids::budget::PoolId;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
@@ -80,7 +80,7 @@ impl Desk {
         };
         let next = next_visit(asked.tries, context.now);
         if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
-            let telling = tellings::unresolved(pending.id.as_str(), asked.supplier.as_str());
+            let telling = alerts::unresolved(pending.id.as_str(), asked.supplier.as_str());
             self.store.tell(&telling, context.now).await;
         }
         let Some(supplier) = self.suppliers.get(asked.supplier) else {
@@ -130,14 +130,14 @@ impl Desk {
             return Ok(Asked::Ended);
         }
         self.over(pending, context.now).await;
-        let telling = tellings::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
+        let telling = alerts::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
         self.store.tell(&telling, context.now).await;
         Ok(Asked::Failed(rejection))
     }
 
     /// The order is resolved: nobody need look after it any more.
     async fn over(&self, pending: &Redemption, now: Timestamp) {
-        let telling = tellings::unresolved(pending.id.as_str(), "");
+        let telling = alerts::unresolved(pending.id.as_str(), "");
         if let Err(error) = self.store.close_alert(&telling.id(), now).await {
             tracing::warn!(%error, "an alert that is over stays open for now");
         }
@@ -183,7 +183,7 @@ impl Desk {
                     return Ok(Asked::Ended);
                 }
                 let supplier = pending.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
-                self.store.tell(&tellings::known_card(&pending.reference(), supplier), context.now).await;
+                self.store.tell(&alerts::known_card(&pending.reference(), supplier), context.now).await;
                 if !self.store.fail_order(pending, "the card is known already").await? {
                     return Ok(Asked::Ended);
                 }
@@ -214,7 +214,7 @@ impl Desk {
         card.pool = Some(pool.id.clone());
         if self.store.stock_one(&pool, &card).await? {
             let supplier = ended.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
-            self.store.tell(&tellings::unclaimed(&ended.reference(), supplier), context.now).await;
+            self.store.tell(&alerts::unclaimed(&ended.reference(), supplier), context.now).await;
         }
         Ok(())
     }

@@ -5,11 +5,10 @@
 //! resolved by what stands at their cause's key.
 
 use crate::run::Run;
-use crate::{Desk, tellings};
+use crate::{Desk, alerts};
 use domain::budget::entry::{BudgetEntry, MoveType, Paid};
-use domain::budget::ids::{AccountId, BrandId, RedemptionId};
 use domain::budget::spend::Spend;
-use domain::budget::{Account, Kind, Status};
+use domain::budget::{Account, Status};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::currency::Currency;
@@ -20,6 +19,7 @@ use domain::giftcard::redemption::{Method, Redemption, RedemptionStatus};
 use domain::giftcard::{Source, Supplier};
 use domain::hash::Hash;
 use domain::ids::RecipientId;
+use domain::ids::budget::{AccountId, BrandId, BudgetKind, RedemptionId};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
@@ -184,7 +184,7 @@ impl Desk {
         context: &'a Context,
     ) -> Result<Result<Job<'a>, Rejection>, StoreError> {
         let campaign = self.store.known_account(&wish.campaign).await?;
-        let Some(campaign) = campaign.filter(|account| account.kind() == Kind::Campaign) else {
+        let Some(campaign) = campaign.filter(|account| account.kind() == BudgetKind::Campaign) else {
             return Ok(Err(Rejection::AccountNotFound));
         };
         let Some(brand) = self.store.brand(&wish.brand).await? else {
@@ -302,14 +302,14 @@ impl Desk {
         }
         let left = redemption.credit_remaining;
         if left.is_zero() {
-            let telling = tellings::depleted(&redemption.campaign, left, redemption.currency);
+            let telling = alerts::depleted(&redemption.campaign, left, redemption.currency);
             self.store.tell(&telling, context.now).await;
         }
         // Of a campaign that spends its client's credit, both may want to know.
         let shared = campaign.as_deref().filter(|campaign| campaign.is_shared());
         for account in shared.into_iter().chain([charged]) {
             if account.low_credit_threshold.is_some_and(|threshold| left < threshold) {
-                self.store.tell(&tellings::low_credit(account, left), context.now).await;
+                self.store.tell(&alerts::low_credit(account, left), context.now).await;
             }
         }
     }
@@ -324,9 +324,9 @@ impl Desk {
             Rejection::SuppliersBusy,
         ];
         let telling = if let Rejection::BudgetShort { available, currency, .. } = rejection {
-            tellings::depleted(&wish.campaign, *available, *currency)
+            alerts::depleted(&wish.campaign, *available, *currency)
         } else if stops.contains(rejection) {
-            tellings::failed(&wish.campaign, &wish.brand, &rejection.to_string())
+            alerts::failed(&wish.campaign, &wish.brand, &rejection.to_string())
         } else {
             return;
         };

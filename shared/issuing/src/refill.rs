@@ -3,14 +3,14 @@
 //! **Invariant:** each card of a refill is an order of its own, opened in the table before its supplier is asked.
 //! **Invariant:** a pool is refilled when it falls below its threshold, up to twice that.
 
-use crate::{Desk, tellings};
-use domain::budget::ids::PoolId;
+use crate::{Desk, alerts};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::Redemption;
 use domain::giftcard::{Brand, Pool, Source};
+use domain::ids::budget::PoolId;
 use domain::money::Money;
 use gateways::suppliers::{CardOrder, Refusal, Supplied};
 use std::time::Instant;
@@ -100,7 +100,7 @@ impl Desk {
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         if self.store.stock_one(&pool, &card).await? {
-            let telling = tellings::unclaimed(&refill.reference(), refill.supplier.as_str());
+            let telling = alerts::unclaimed(&refill.reference(), refill.supplier.as_str());
             self.store.tell(&telling, context.now).await;
         }
         Ok(true)
@@ -152,7 +152,7 @@ impl Desk {
                     refilled.delivered += 1;
                 } else {
                     let who = refill.supplier.as_str();
-                    self.store.tell(&tellings::known_card(&refill.reference(), who), context.now).await;
+                    self.store.tell(&alerts::known_card(&refill.reference(), who), context.now).await;
                 }
             }
             Supplied::Unresolved(why) => {
@@ -166,7 +166,7 @@ impl Desk {
                     Refusal::OutOfFunds => "out of funds".to_owned(),
                     Refusal::Other(code) => code,
                 };
-                self.store.tell(&tellings::refill_failed(pool, &why), context.now).await;
+                self.store.tell(&alerts::refill_failed(pool, &why), context.now).await;
                 refilled.rejected += 1;
             }
         }
@@ -201,7 +201,7 @@ impl Desk {
         }
         let cause = Cause::stored(format!("shelf:{}:{}", ended.brand, ended.denomination));
         let pool = Pool {
-            id: domain::budget::ids::PoolId::mint(&cause),
+            id: domain::ids::budget::PoolId::mint(&cause),
             brand: ended.brand.clone(),
             denomination: ended.denomination,
             source: Source::Buffer,

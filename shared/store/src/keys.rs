@@ -35,13 +35,11 @@ pub use budgets::*;
 pub use giftcards::*;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::account_ref::AccountRef;
 use domain::cause::Cause;
-use domain::decision::Listing;
-use domain::event::EventStatus;
-use domain::gateway::Handle;
 use domain::hash::Hash;
-use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, ReferralCode, TopUpId};
+use domain::ids::{AccountRef, AlertId, CustomerId, EventId, Handle, HoldId, OrderId, ReferralCode, TopUpId};
+use domain::ledger::decision::Listing;
+use domain::payments::webhook_event::EventStatus;
 use domain::time::Timestamp;
 use std::collections::HashMap;
 

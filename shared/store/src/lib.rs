@@ -6,43 +6,32 @@
 //! candidates that a condition then proves.
 
 mod alerts;
-mod attr;
-mod books;
 mod budgets;
-mod client;
-mod commit;
-mod due;
-mod effort;
-mod error;
-mod events;
-mod execute;
+mod engine;
 mod giftcards;
-mod history;
-mod items;
 pub mod keys;
-mod load;
-mod meter;
-mod orders;
-mod reports;
-pub mod table;
+mod payments;
+mod wallet;
 
 pub use alerts::Alerts;
-pub use books::{AccountList, Named};
 pub use budgets::{BudgetList, BudgetPage, Moved, Reservation, Reserve, Resolved, Undecided};
-pub use client::{Credentials, HttpClient, Settings, connect, https};
-pub use due::{DueBudget, DuePayment};
-pub use effort::{Effort, Patience, not_before};
-pub use error::StoreError;
-pub use events::Reports;
-pub use execute::Done;
+pub use engine::client::{Credentials, HttpClient, Settings, connect, https};
+pub use engine::due::{DueBudget, DuePayment};
+pub use engine::error::StoreError;
+pub use engine::meter::{Meter, Reading};
+pub use engine::retry::{Effort, Patience, not_before};
+pub use engine::table;
 pub use giftcards::{Committed, Import, Ordered, Refill};
-pub use history::Page;
-pub use items::entry::from_item as entry_from_item;
-pub use meter::{Meter, Reading};
+pub use payments::webhook_events::Reports;
+pub use wallet::books::{AccountList, Named};
+pub use wallet::execute::Done;
+pub use wallet::history::Page;
+pub use wallet::items::entry::from_item as entry_from_item;
 
 use aws_sdk_dynamodb::Client;
-use budgets::{Known, Memory, Settlements};
+use budgets::{Known, Settlements};
 use domain::ids::AlertId;
+use engine::cache::Memory;
 use std::sync::Arc;
 
 /// The table, and how patiently to talk to it.

@@ -10,11 +10,11 @@ mod seal;
 pub use kms::{Kms, connect};
 pub use seal::SealKeys;
 
-use domain::budget::ids::{AccountId, BrandId, CardId, CodeId, RedemptionId};
 use domain::cause::Cause;
 use domain::giftcard::card::{Card, Part, PlainCard};
 use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::{Sealed, Source};
+use domain::ids::budget::{AccountId, BrandId, CardId, CodeId, RedemptionId};
 use domain::money::Money;
 use domain::time::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};

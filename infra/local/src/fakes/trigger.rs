@@ -70,24 +70,24 @@ pub struct Happened {
 
 /// What a sample is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BudgetKind {
     Paid,
     Tried(&'static str),
     Approved,
     Reversed,
 }
 
-fn kind_of(fixture: &str) -> Kind {
+fn kind_of(fixture: &str) -> BudgetKind {
     if ["refund", "dispute", "reversed"].iter().any(|word| fixture.contains(word)) {
-        Kind::Reversed
+        BudgetKind::Reversed
     } else if fixture.contains("approved") {
-        Kind::Approved
+        BudgetKind::Approved
     } else if fixture.contains("authorized") || fixture.contains("pending") {
-        Kind::Tried("authorized")
+        BudgetKind::Tried("authorized")
     } else if ["failed", "denied", "declined"].iter().any(|word| fixture.contains(word)) {
-        Kind::Tried("failed")
+        BudgetKind::Tried("failed")
     } else {
-        Kind::Paid
+        BudgetKind::Paid
     }
 }
 
@@ -104,14 +104,14 @@ pub fn gateway_of(fixture: &str) -> Option<&'static str> {
 pub fn begins(fakes: &Fakes, wanted: &Wanted) -> bool {
     let known = |gateway| fakes.read().paid_by(gateway, &wanted.customer).is_some();
     match kind_of(&wanted.fixture) {
-        Kind::Reversed => wanted.payment.is_none() && !gateway_of(&wanted.fixture).is_some_and(known),
-        Kind::Paid | Kind::Tried(_) | Kind::Approved => wanted.order.is_none(),
+        BudgetKind::Reversed => wanted.payment.is_none() && !gateway_of(&wanted.fixture).is_some_and(known),
+        BudgetKind::Paid | BudgetKind::Tried(_) | BudgetKind::Approved => wanted.order.is_none(),
     }
 }
 
 /// True if the payment itself must be made and reported first.
 pub fn needs_payment(fixture: &str) -> bool {
-    kind_of(fixture) == Kind::Reversed
+    kind_of(fixture) == BudgetKind::Reversed
 }
 
 impl Fakes {
@@ -138,7 +138,7 @@ impl Fakes {
             topup_id: about.topup,
             order: about.order,
             payment: about.payment,
-            reversal: (kind_of(&wanted.fixture) == Kind::Reversed).then_some(about.reversal),
+            reversal: (kind_of(&wanted.fixture) == BudgetKind::Reversed).then_some(about.reversal),
             delivered: times,
             status,
             answer,
@@ -150,7 +150,7 @@ impl Fakes {
         let gateway = gateway_of(&wanted.fixture).ok_or("no such gateway")?;
         let order_of = |id: &str| self.read().orders.get(id).cloned();
         match kind_of(&wanted.fixture) {
-            Kind::Reversed => {
+            BudgetKind::Reversed => {
                 let book = self.read();
                 let payment = match &wanted.payment {
                     Some(id) => book.payments.get(id),
@@ -161,7 +161,7 @@ impl Fakes {
                 let order = order_of(&payment.order).ok_or("the payment's order is not known")?;
                 Ok((order, payment))
             }
-            Kind::Approved => {
+            BudgetKind::Approved => {
                 let id = wanted.order.clone().ok_or("an order is needed")?;
                 let approve = |order: &mut Order| {
                     if order.status == "created" {
@@ -181,9 +181,9 @@ impl Fakes {
                 };
                 Ok((order, none))
             }
-            kind @ (Kind::Paid | Kind::Tried(_)) => {
+            kind @ (BudgetKind::Paid | BudgetKind::Tried(_)) => {
                 let id = wanted.order.clone().ok_or("an order is needed")?;
-                let status = if let Kind::Tried(status) = kind { status } else { "captured" };
+                let status = if let BudgetKind::Tried(status) = kind { status } else { "captured" };
                 let payment = self.write(|book| book.pay(&id, status)).ok_or("the order is not known")?;
                 Ok((order_of(&id).ok_or("the order is not known")?, payment))
             }
@@ -210,7 +210,7 @@ impl Fakes {
             currency: order.currency.clone(),
             at: self.now_seconds(),
         };
-        if kind_of(&wanted.fixture) == Kind::Reversed {
+        if kind_of(&wanted.fixture) == BudgetKind::Reversed {
             self.reversal(wanted, payment, number, &mut about)?;
         }
         Ok(about)

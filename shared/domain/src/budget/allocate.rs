@@ -5,14 +5,14 @@
 //! that is closing or closed, except that what is left of a closing one goes back to its parent.
 
 use super::entry::{BudgetEntry, MoveType, Other};
-use super::ids::{AccountId, AttemptId};
 use super::slice::Slice;
 use super::spend::first_slice;
-use super::{Account, Kind, Status};
+use super::{Account, Status};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
+use crate::ids::budget::{AccountId, AttemptId, BudgetKind};
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
 use crate::text::FreeText;
@@ -69,7 +69,7 @@ impl Whole {
 
     /// What the account shows as its balance: what is available, or of the platform what has been issued.
     pub fn balance(&self) -> Money {
-        if self.account.kind() != Kind::Platform {
+        if self.account.kind() != BudgetKind::Platform {
             return self.available();
         }
         let allocated: Money = self.slices().map(|slice| slice.flows.allocated).sum();
@@ -137,7 +137,7 @@ impl Transfer {
         if stopped {
             return Err(Rejection::BudgetPaused);
         }
-        let limited = from.account.kind() != Kind::Platform;
+        let limited = from.account.kind() != BudgetKind::Platform;
         if amount.is_zero() || limited && from.available() < amount {
             let required = amount;
             return Err(Rejection::BudgetShort { available: from.available(), required, currency });
@@ -153,7 +153,7 @@ impl Transfer {
         context: &Context,
     ) -> Result<Transferred, Rejection> {
         let amount = self.check(from, to)?;
-        let takes = if from.account.kind() == Kind::Platform {
+        let takes = if from.account.kind() == BudgetKind::Platform {
             BTreeMap::from([(first_slice(&self.cause, from.account.slices), amount)])
         } else {
             takes(from, &self.cause, amount)
@@ -184,7 +184,7 @@ impl Transfer {
         // The platform shows what it has issued: that rises with what leaves.
         let shown = |whole: &Whole, leaves: bool| {
             let before = whole.balance();
-            if leaves == (whole.account.kind() == Kind::Platform) {
+            if leaves == (whole.account.kind() == BudgetKind::Platform) {
                 [before, amount].into_iter().sum()
             } else {
                 before.saturating_sub(amount)
@@ -245,7 +245,7 @@ fn takes(from: &Whole, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
 /// `None` if they are even enough (the emptiest has at least a quarter of the mean), or credit may not move.
 pub fn rebalance(whole: &Whole, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
     let (account, currency) = (&whole.account, whole.account.currency);
-    if account.kind() == Kind::Platform || !account.status().is_open() {
+    if account.kind() == BudgetKind::Platform || !account.status().is_open() {
         return None;
     }
     let fullest = whole.slices().max_by_key(|slice| slice.available)?;

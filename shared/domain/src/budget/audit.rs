@@ -3,12 +3,11 @@
 //! **Invariant:** the audit trusts no stored sum: flows and spends are recomputed from entries, and each difference
 //! names the account and, where there is one, the slice or entry.
 
-use super::Kind;
 use super::allocate::Whole;
 use super::entry::{BudgetEntry, MoveType};
-use super::ids::AttemptId;
 use super::slice::{Flow, Slice};
-use crate::audit::Difference;
+use crate::ids::budget::{AttemptId, BudgetKind};
+use crate::ledger::audit::Difference;
 use crate::money::Money;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,7 +145,7 @@ fn slice_differences(slice: &Slice, folded: &Folded, limited: bool) -> Vec<Strin
 /// Recomputes one account. While it is being written, only what both readings agree on is compared.
 pub fn prove(books: &BudgetBooks) -> BudgetProof {
     let account = &books.whole.account;
-    let limited = account.kind() != Kind::Platform;
+    let limited = account.kind() != BudgetKind::Platform;
     let mut differences = Vec::new();
     let mut differ = |at: String, detail: String| {
         differences.push(Difference { account: format!("b:{}", account.id), at: Some(at), detail });

@@ -5,12 +5,12 @@
 //! status, in whatever order they arrive.
 
 use super::allocate::Whole;
-use super::ids::{AccountId, BrandId};
 use super::slice::{Slice, Stop};
-use super::{Account, Kind, MAX_SLICES, Mode, Opened, Status};
+use super::{Account, MAX_SLICES, Mode, Opened, Status};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
+use crate::ids::budget::{AccountId, BrandId, BudgetKind};
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
 use crate::text::FreeText;
@@ -27,7 +27,7 @@ const HOLDING_SECONDS: u32 = 7 * 86_400;
 #[derive(Clone, Debug)]
 pub struct OpenAccount {
     /// What it stands for.
-    pub kind: Kind,
+    pub kind: BudgetKind,
     /// Where its credit comes from.
     pub parent: AccountId,
     /// What people call it.
@@ -77,11 +77,11 @@ impl OpenAccount {
         let currency = parent.currency;
         let threshold = exact(self.low_credit_threshold, currency)?;
         let mut ancestors = parent.above.clone();
-        if parent.kind() != Kind::Platform {
+        if parent.kind() != BudgetKind::Platform {
             ancestors.push(parent.id.clone());
         }
         let mode = self.mode.unwrap_or(Mode::Shared);
-        let shared = self.kind == Kind::Campaign && mode == Mode::Shared;
+        let shared = self.kind == BudgetKind::Campaign && mode == Mode::Shared;
         let opened = Opened {
             fingerprint: self.fingerprint(),
             request: context.request.clone(),
@@ -155,10 +155,10 @@ impl ChangeAccount {
         if let Some(threshold) = self.low_credit_threshold {
             account.low_credit_threshold = exact(threshold, account.currency)?;
         }
-        if self.brands.is_some() && account.kind() != Kind::Agency {
+        if self.brands.is_some() && account.kind() != BudgetKind::Agency {
             return Err(Rejection::NoAgency);
         }
-        if self.mode.is_some() && account.kind() != Kind::Campaign {
+        if self.mode.is_some() && account.kind() != BudgetKind::Campaign {
             return Err(Rejection::NoCampaign);
         }
         if let Some(brands) = &self.brands {
@@ -217,7 +217,7 @@ fn restate(account: &mut Account, to: Status, around: Around) -> Result<(), Reje
     if from == to || from == Status::Closed && to == Status::Closing {
         return Ok(());
     }
-    if account.kind() == Kind::Platform || !from.is_open() {
+    if account.kind() == BudgetKind::Platform || !from.is_open() {
         return Err(Rejection::BudgetPaused);
     }
     if to == Status::Closing && around.children {

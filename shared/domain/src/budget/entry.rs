@@ -4,7 +4,6 @@
 //! recomputed from its entries.
 //! **Invariant:** the answer to the request that caused an entry can be rendered from the entry alone.
 
-use super::ids::{AccountId, AttemptId, BrandId, RedemptionId};
 use super::slice::Flow;
 use crate::actor::Signature;
 use crate::cause::Cause;
@@ -12,6 +11,7 @@ use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::giftcard::Source;
 use crate::hash::Hash;
+use crate::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
 use crate::ids::{RequestId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;

@@ -5,7 +5,7 @@
 //! **Invariant:** an attempt is only given back when it can no longer be committed.
 
 use super::entry::BudgetEntry;
-use super::ids::AttemptId;
+use crate::ids::budget::AttemptId;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 

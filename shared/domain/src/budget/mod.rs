@@ -6,9 +6,9 @@
 
 pub mod allocate;
 pub mod audit;
+mod causes;
 pub mod change;
 pub mod entry;
-pub mod ids;
 pub mod key;
 pub mod permit;
 pub mod slice;
@@ -17,74 +17,17 @@ pub mod spend;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::ids::RequestId;
+use crate::ids::budget::{AccountId, BrandId, BudgetKind};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::text::FreeText;
 use crate::time::Timestamp;
-use ids::{AccountId, BrandId};
+
 use slice::Slice;
 use std::collections::BTreeSet;
 
 /// The most slices that an account can have.
 pub const MAX_SLICES: u8 = 64;
-
-/// What an account stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Where all credit comes from; unlimited.
-    Platform,
-    /// A reseller.
-    Agency,
-    /// A customer of an agency.
-    Client,
-    /// What a client spends on.
-    Campaign,
-}
-
-impl Kind {
-    /// The kinds that can be created.
-    pub const BELOW: [Self; 3] = [Self::Agency, Self::Client, Self::Campaign];
-
-    /// The contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Platform => "platform",
-            Self::Agency => "agency",
-            Self::Client => "client",
-            Self::Campaign => "campaign",
-        }
-    }
-
-    /// Reads the kind of a new account.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let named = Self::BELOW.into_iter().find(|kind| kind.as_str() == text);
-        named.ok_or(ParseError("must be one of agency, client, campaign"))
-    }
-
-    /// What its parent must be.
-    pub fn parent(self) -> Option<Self> {
-        match self {
-            Self::Platform => None,
-            Self::Agency => Some(Self::Platform),
-            Self::Client => Some(Self::Agency),
-            Self::Campaign => Some(Self::Client),
-        }
-    }
-
-    /// True if it is spent from, by many at once: then its entries are spread.
-    pub fn is_spent_from(self) -> bool {
-        matches!(self, Self::Client | Self::Campaign)
-    }
-
-    fn letter(self) -> char {
-        match self {
-            Self::Platform => 'p',
-            Self::Agency => 'a',
-            Self::Client => 'c',
-            Self::Campaign => 'm',
-        }
-    }
-}
 
 /// Whose credit a campaign spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +156,7 @@ pub struct Account {
 
 impl Account {
     /// What it stands for.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BudgetKind {
         self.id.kind()
     }
 
@@ -225,7 +168,7 @@ impl Account {
     /// The account that its spends are charged to.
     pub fn charged(&self) -> &AccountId {
         match (self.mode, &self.parent) {
-            (Mode::Shared, Some(parent)) if self.kind() == Kind::Campaign => parent,
+            (Mode::Shared, Some(parent)) if self.kind() == BudgetKind::Campaign => parent,
             (Mode::Shared | Mode::Isolated, _) => &self.id,
         }
     }
@@ -242,7 +185,7 @@ impl Account {
 
     /// The agency that it is, or belongs to.
     pub fn agency(&self) -> Option<&AccountId> {
-        if self.kind() == Kind::Agency { Some(&self.id) } else { self.above.first() }
+        if self.kind() == BudgetKind::Agency { Some(&self.id) } else { self.above.first() }
     }
 
     /// The platform's account, as it is before anything has happened.

@@ -3,16 +3,15 @@
 //! **Invariant:** what is not granted here is refused; who may do such things, but not to this account, learns only
 //! that there is no such account.
 
-use super::ids::AccountId;
-use super::{Account, Kind};
-use crate::actor::{Actor, Role};
-use crate::authz::Denial;
+use super::Account;
+use crate::actor::{Actor, Denial, Role};
+use crate::ids::budget::{AccountId, BudgetKind};
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Open an account of this kind below the account.
-    Open(Kind),
+    Open(BudgetKind),
     /// Read it, what is below it, and its movements.
     Read,
     /// Change it.
@@ -64,15 +63,15 @@ pub fn scope(actor: &Actor, action: Action) -> Result<Scope, Denial> {
         Role::Staff if staff => Ok(Scope::All),
         Role::Service if service && actor.scopes.contains("giftcard:provision") => Ok(Scope::All),
         // An agency opens clients, a client campaigns; nobody else but admins opens anything.
-        Role::Agency if within => opens(action, Kind::Client),
-        Role::Client if within => opens(action, Kind::Campaign),
+        Role::Agency if within => opens(action, BudgetKind::Client),
+        Role::Client if within => opens(action, BudgetKind::Campaign),
         Role::Staff | Role::Service | Role::Agency | Role::Client | Role::Customer | Role::System => {
             Err(Denial::Forbidden)
         }
     }
 }
 
-fn opens(action: Action, allowed: Kind) -> Result<Scope, Denial> {
+fn opens(action: Action, allowed: BudgetKind) -> Result<Scope, Denial> {
     let other = matches!(action, Action::Open(kind) if kind != allowed);
     if other { Err(Denial::Forbidden) } else { Ok(Scope::Within) }
 }
@@ -80,8 +79,8 @@ fn opens(action: Action, allowed: Kind) -> Result<Scope, Denial> {
 /// The account that an agency or client acts for; a token for another kind of account acts for none.
 fn own(actor: &Actor) -> Option<&AccountId> {
     let kind = match actor.role {
-        Role::Agency => Kind::Agency,
-        Role::Client => Kind::Client,
+        Role::Agency => BudgetKind::Agency,
+        Role::Client => BudgetKind::Client,
         Role::Customer | Role::Staff | Role::Admin | Role::Service | Role::System => return None,
     };
     actor.account.as_ref().filter(|account| account.kind() == kind)

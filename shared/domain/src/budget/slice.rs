@@ -4,8 +4,8 @@
 //! **Invariant:** flows only grow: each is the sum of the entries of its kind that name the slice.
 
 use super::Status;
-use super::ids::{AccountId, AttemptId};
 use crate::cause::Cause;
+use crate::ids::budget::{AccountId, AttemptId};
 use crate::money::Money;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 
 use super::code::{RedemptionCode, is_error_value, is_scientific, plain};
 use super::{Sealed, Source};
-use crate::budget::ids::{AccountId, BrandId, CardId, CodeId, PoolId};
+use crate::ids::budget::{AccountId, BrandId, CardId, CodeId, PoolId};
 use crate::money::{Amount, Money};
 use crate::parse::ParseError;
 use crate::time::{Date, Timestamp, parse_date};

@@ -7,10 +7,10 @@ pub mod code;
 pub mod provision;
 pub mod redemption;
 
-use crate::budget::ids::{BrandId, PoolId};
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::ids::RequestId;
+use crate::ids::budget::{BrandId, PoolId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::text::FreeText;

@@ -5,8 +5,8 @@
 
 use super::Source;
 use super::card::FreeCard;
-use crate::budget::ids::PoolId;
 use crate::budget::spend::{self, Spend};
+use crate::ids::budget::PoolId;
 use crate::money::Money;
 use std::collections::VecDeque;
 

@@ -6,8 +6,8 @@
 
 use super::{Sealed, Source, Supplier};
 use crate::actor::Signature;
-use crate::budget::ids::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use crate::currency::Currency;
+use crate::ids::budget::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use crate::ids::{RecipientId, RequestId};
 use crate::money::Money;
 use crate::parse::ParseError;

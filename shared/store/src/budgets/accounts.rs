@@ -3,20 +3,20 @@
 //! **Invariant:** the first slice is the account: whoever changes slices or stops sees there what others have changed.
 //! **Invariant:** an account, its other slices and its place in its parent's list are made in one transaction.
 
-use super::write::Sent;
+use super::conditions::Sent;
 use crate::Store;
-use crate::attr::{Attributes, Reader, number, text};
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::budget;
+use crate::budgets::items::budget;
+use crate::engine::attr::{Attributes, Reader, number, text};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
 use crate::keys::{self, Key};
-use crate::load::unread;
+use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
 use domain::budget::Account;
 use domain::budget::allocate::Whole;
 use domain::budget::change::{OpenAccount, added};
-use domain::budget::ids::AccountId;
 use domain::context::Context;
+use domain::ids::budget::AccountId;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::{BTreeMap, HashMap};

@@ -3,16 +3,17 @@
 //! **Invariant:** slices are read before and after the entries: what both readings agree on held while entries were read.
 
 use crate::Store;
-use crate::attr::Item;
-use crate::error::StoreError;
-use crate::items::{budget_entry, redemption};
+use crate::budgets::items::budget_entry;
+use crate::engine::attr::Item;
+use crate::engine::error::StoreError;
+use crate::giftcards::items::redemption;
 use crate::keys;
-use crate::load::unread;
-use domain::audit::Difference;
+use crate::wallet::load::unread;
 use domain::budget::audit::BudgetBooks;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::{AccountId, CardId};
 use domain::giftcard::redemption::Redemption;
+use domain::ids::budget::{AccountId, CardId};
+use domain::ledger::audit::Difference;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What there is of budgets and cards in a table.

@@ -4,20 +4,20 @@
 //! **Invariant:** slices appear with the change that adds them, in one transaction; so does a campaign's change of whose
 //! credit it spends, under the condition that it has none of its own.
 
+use super::conditions::Sent;
 use super::reserve::appointed;
-use super::write::Sent;
 use crate::Store;
-use crate::attr::{Item, number, text};
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::budget;
+use crate::budgets::items::budget;
+use crate::engine::attr::{Item, number, text};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use domain::budget::allocate::Whole;
 use domain::budget::change::{Around, ChangeAccount, added};
-use domain::budget::ids::AccountId;
 use domain::budget::{Account, Status};
 use domain::context::Context;
+use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
 use std::collections::HashMap;
 

@@ -5,16 +5,16 @@
 use super::change::Rewritten;
 use super::reserve::appointed;
 use crate::Store;
-use crate::error::StoreError;
+use crate::engine::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::allocate::{Direction, Transfer};
-use domain::budget::ids::AccountId;
 use domain::budget::key::LIMIT_SECONDS;
 use domain::budget::{Account, Status};
 use domain::cause::Cause;
 use domain::context::Context;
+use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 
@@ -78,6 +78,6 @@ impl Store {
     }
 }
 
-fn value(set: &crate::attr::Item, name: &str) -> AttributeValue {
+fn value(set: &crate::engine::attr::Item, name: &str) -> AttributeValue {
     set.get(name).cloned().unwrap_or(AttributeValue::Null(true))
 }

@@ -7,12 +7,12 @@
 use super::reserve::{Reservation, Reserve};
 use super::transfer::{Once, moved};
 use crate::Store;
-use crate::error::StoreError;
+use crate::engine::error::StoreError;
 use domain::budget::allocate::{Transfer, Whole};
-use domain::budget::ids::AttemptId;
 use domain::budget::slice::{MAX_PENDING, Slice};
 use domain::budget::spend::{Spend, Step};
 use domain::context::Context;
+use domain::ids::budget::AttemptId;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;

@@ -2,17 +2,17 @@
 //!
 //! **Invariant:** history is for showing; the index may trail a write by milliseconds and decides nothing.
 
-use super::shared::SETTLED_MINUTES;
+use super::shared_spend::SETTLED_MINUTES;
 use crate::Store;
-use crate::attr::{Reader, text};
-use crate::error::StoreError;
-use crate::items::budget_entry;
+use crate::budgets::items::budget_entry;
+use crate::engine::attr::{Reader, text};
+use crate::engine::error::StoreError;
 use crate::keys;
-use crate::load::unread;
+use crate::wallet::load::unread;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::budget::Account;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::AccountId;
+use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
 /// How many pages of a client's partition are gone through for what one of its campaigns has spent.

@@ -7,23 +7,24 @@
 
 mod accounts;
 mod books;
+mod caches;
+mod cause_key;
 mod change;
 mod closing;
+pub(crate) mod conditions;
 mod gather;
 mod history;
-mod keys_of_causes;
-mod known;
+pub(crate) mod items;
 mod reserve;
 mod resolve;
 mod settle;
-mod shared;
+mod shared_spend;
 mod stops;
 mod transfer;
-pub(crate) mod write;
 
 pub use books::BudgetList;
+pub(crate) use caches::Known;
 pub use history::BudgetPage;
-pub(crate) use known::{Known, Memory};
 pub use reserve::{Reservation, Reserve, Waiting};
 pub use resolve::{Resolved, Undecided};
 pub(crate) use settle::Settlements;

@@ -4,18 +4,18 @@
 //! attempts than it may.
 //! **Invariant:** giving back is bound to the attempt's being there, so it happens once.
 
-use super::write::Sent;
+use super::conditions::Sent;
 use crate::Store;
-use crate::attr::{Attributes, Item, number, text};
-use crate::error::StoreError;
-use crate::items::budget;
+use crate::budgets::items::budget;
+use crate::engine::attr::{Attributes, Item, number, text};
+use crate::engine::error::StoreError;
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::LIMIT_SECONDS;
 use domain::budget::slice::{Flow, MAX_PENDING, MAX_WAITING, Reserved, Slice};
 use domain::cause::Cause;
+use domain::ids::budget::{AccountId, AttemptId};
 use domain::money::Money;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;

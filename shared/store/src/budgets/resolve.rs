@@ -3,17 +3,17 @@
 //! **Invariant:** an attempt is taken off only when its entry is there, and given back only when it can never commit.
 
 use crate::Store;
-use crate::error::StoreError;
-use crate::items::budget;
+use crate::budgets::items::budget;
+use crate::engine::error::StoreError;
 use crate::keys;
 use domain::budget::Status;
 use domain::budget::allocate::Whole;
 use domain::budget::change::dropped_at;
-use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::{KeyState, LIMIT_SECONDS, Verdict, verdict};
 use domain::budget::slice::{Flow, MAX_PENDING, Reserved, Slice};
 use domain::budget::spend::Seen;
 use domain::cause::Cause;
+use domain::ids::budget::{AccountId, AttemptId};
 use domain::money::Money;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** taking an attempt off twice is taking it off once; nothing is counted.
 
-use domain::budget::ids::{AccountId, AttemptId};
+use domain::ids::budget::{AccountId, AttemptId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 

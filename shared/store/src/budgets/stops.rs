@@ -5,14 +5,14 @@
 //! interrupted is due, and goes on.
 
 use crate::Store;
-use crate::attr::{number, text};
-use crate::error::StoreError;
-use crate::items::budget;
+use crate::budgets::items::budget;
+use crate::engine::attr::{number, text};
+use crate::engine::error::StoreError;
 use crate::keys::{self, DueKind};
 use domain::budget::Account;
 use domain::budget::change::{dropped_at, stop_of};
-use domain::budget::ids::AccountId;
 use domain::budget::slice::{Slice, Stop};
+use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
 impl Store {

@@ -3,21 +3,21 @@
 //! **Invariant:** a cause is served once, whatever becomes of any send: its entry's key is the arbiter.
 //! **Invariant:** after a send of unknown outcome, a refusal is only answered once its attempt is fenced.
 
-use super::write::{Refusals, Sent};
+use super::conditions::{Refusals, Sent};
 use crate::Store;
-use crate::attr::text;
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::budget_entry;
+use crate::budgets::items::budget_entry;
+use crate::engine::attr::text;
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use domain::budget::allocate::{Direction, Transfer, Transferred, Whole, rebalance};
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::{AccountId, AttemptId};
 use domain::budget::key::KeyState;
 use domain::budget::slice::Flow;
-use domain::budget::{Kind, MAX_SLICES, Status};
+use domain::budget::{MAX_SLICES, Status};
 use domain::context::Context;
+use domain::ids::budget::{AccountId, AttemptId, BudgetKind};
 use domain::rejection::Rejection;
 
 /// An allocation or reclaim that is done.
@@ -184,7 +184,7 @@ impl Store {
             let Some(flow) = arrival.kind.flows().1 else { continue };
             writes.push(self.flow_update((&transfer.to, *slice), (flow, *amount), arriving)?);
         }
-        if transfer.direction == Direction::Down && transfer.to.kind() == Kind::Campaign {
+        if transfer.direction == Direction::Down && transfer.to.kind() == BudgetKind::Campaign {
             writes.extend(self.isolated_check(&transfer.to, arrival)?);
         }
         Ok(writes)

@@ -4,18 +4,18 @@
 //! **Invariant:** looking for a card changes nothing: whoever takes it away first has it.
 
 use crate::Store;
-use crate::attr::{Item, text};
-use crate::budgets::write::Sent;
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::giftcard;
+use crate::budgets::conditions::Sent;
+use crate::engine::attr::{Item, text};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
+use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
-use crate::load::unread;
+use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use domain::budget::ids::{CardId, PoolId};
 use domain::giftcard::Pool;
 use domain::giftcard::card::{Card, FreeCard};
 use domain::hash::Hash;
+use domain::ids::budget::{CardId, PoolId};
 use domain::time::Date;
 
 /// How many cards are put in with one transaction.

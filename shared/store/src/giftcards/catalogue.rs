@@ -3,17 +3,17 @@
 //! **Invariant:** a pool stands in the list of all pools and in that of its brand and denomination, written with it.
 
 use crate::Store;
-use crate::attr::{Attributes, Item, number};
-use crate::budgets::write::Sent;
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::giftcard;
+use crate::budgets::conditions::Sent;
+use crate::engine::attr::{Attributes, Item, number};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
+use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
-use domain::budget::ids::{BrandId, PoolId};
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::{Brand, Pool, Source};
 use domain::ids::RequestId;
+use domain::ids::budget::{BrandId, PoolId};
 use domain::money::Money;
 use domain::rejection::Rejection;
 use domain::time::Date;
@@ -182,7 +182,7 @@ impl Store {
                             .set_exclusive_start_key(from.clone())
                             .send()
                             .await
-                            .map_err(|error| crate::load::unread(&error))
+                            .map_err(|error| crate::wallet::load::unread(&error))
                     })
                     .await?;
                 count += u64::try_from(output.count).unwrap_or(0);

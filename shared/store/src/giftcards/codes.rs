@@ -4,16 +4,16 @@
 //! **Invariant:** a count of tries is one item for each address, and eight for each campaign.
 
 use crate::Store;
-use crate::attr::{Attributes, Item, Reader, number, text};
-use crate::budgets::write::Sent;
-use crate::effort::Effort;
-use crate::error::StoreError;
+use crate::budgets::conditions::Sent;
+use crate::engine::attr::{Attributes, Item, Reader, number, text};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
 use crate::keys::{self, Key};
-use domain::budget::ids::{AccountId, BrandId, CodeId};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::Registered;
 use domain::ids::RequestId;
+use domain::ids::budget::{AccountId, BrandId, CodeId};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 

@@ -5,6 +5,7 @@
 mod cards;
 mod catalogue;
 mod codes;
+pub(crate) mod items;
 mod orders;
 mod redemptions;
 mod refills;

@@ -5,16 +5,17 @@
 //! **Invariant:** an order ends once: as an entry with a card, or as a fence with the credit given back.
 
 use crate::Store;
-use crate::attr::{number, text};
 use crate::budgets::Waiting;
-use crate::budgets::write::Sent;
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::{budget_entry, redemption};
+use crate::budgets::conditions::Sent;
+use crate::budgets::items::budget_entry;
+use crate::engine::attr::{number, text};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
+use crate::giftcards::items::redemption;
 use crate::keys::{self, DueKind};
-use domain::budget::ids::{AttemptId, RedemptionId};
 use domain::budget::key::KeyState;
 use domain::giftcard::redemption::{Redemption, RedemptionStatus};
+use domain::ids::budget::{AttemptId, RedemptionId};
 use domain::time::Timestamp;
 
 /// What became of opening an order.

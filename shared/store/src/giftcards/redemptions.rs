@@ -4,19 +4,20 @@
 //! **Invariant:** who has seen a card is written down before it is shown.
 
 use crate::Store;
-use crate::attr::Attributes;
-use crate::budgets::write::{Refusals, Sent};
-use crate::effort::Effort;
-use crate::error::StoreError;
-use crate::items::{budget_entry, giftcard, redemption};
+use crate::budgets::conditions::{Refusals, Sent};
+use crate::budgets::items::budget_entry;
+use crate::engine::attr::Attributes;
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
+use crate::giftcards::items::{giftcard, redemption};
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::RedemptionId;
 use domain::budget::key::KeyState;
 use domain::context::Context;
 use domain::giftcard::card::{Card, FreeCard};
 use domain::giftcard::redemption::Redemption;
+use domain::ids::budget::RedemptionId;
 use std::collections::BTreeMap;
 
 /// What became of a commit.
@@ -196,7 +197,7 @@ impl Store {
     /// Who has seen a redemption's card: when, in which role, as whom; oldest first.
     pub async fn reveals(&self, id: &RedemptionId) -> Result<Vec<BTreeMap<String, String>>, StoreError> {
         let items = self.partition(&keys::redemption(id).pk, "R#").await?;
-        let text = |item: &crate::attr::Item| {
+        let text = |item: &crate::engine::attr::Item| {
             let pairs =
                 item.iter().filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())));
             pairs.filter(|(name, _)| name != keys::PK && name != keys::SK).collect()

@@ -5,18 +5,18 @@
 //! **Invariant:** those that are not done are listed apart, so looking after them costs no more as a pool grows old.
 
 use crate::Store;
-use crate::attr::{Attributes, Item, Reader, number, text};
-use crate::budgets::write::Sent;
-use crate::effort::Effort;
-use crate::error::StoreError;
+use crate::budgets::conditions::Sent;
+use crate::engine::attr::{Attributes, Item, Reader, number, text};
+use crate::engine::error::StoreError;
+use crate::engine::retry::Effort;
 use crate::giftcards::cards::place;
-use crate::items::giftcard;
+use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
-use crate::load::unread;
+use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use domain::budget::ids::{BrandId, PoolId};
 use domain::giftcard::card::Card;
 use domain::giftcard::{Pool, Supplier};
+use domain::ids::budget::{BrandId, PoolId};
 use domain::time::Timestamp;
 
 /// An order of a card for a pool.

@@ -12,9 +12,9 @@
 
 use super::Key;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::ids::AccountId;
 use domain::cause::Cause;
 use domain::hash::Hash;
+use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
 /// Over how many shards the entries of a client or campaign are spread; a fixed property of the table.

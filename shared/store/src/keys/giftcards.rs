@@ -20,11 +20,11 @@
 //! **Invariant:** no key holds a code: cards and codes are known by keyed digests.
 
 use super::Key;
-use domain::budget::ids::{AccountId, AttemptId, BrandId, CardId, CodeId, PoolId, RedemptionId};
 use domain::cause::Cause;
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::redemption::Method;
 use domain::ids::RequestId;
+use domain::ids::budget::{AccountId, AttemptId, BrandId, CardId, CodeId, PoolId, RedemptionId};
 use domain::money::Money;
 use domain::time::{Date, Timestamp, parse_date};
 

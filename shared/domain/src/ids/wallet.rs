@@ -1,0 +1,42 @@
+//! Ids of wallets, and the codes that customers hand to friends.
+//!
+//! **Invariant:** both are functions of the customer.
+
+use super::caller::CustomerId;
+use super::text::text_id;
+use crate::hash::Hash;
+
+text_id! {
+    /// A wallet as callers see it: `wallet_<hash>`, one for each customer.
+    WalletId
+}
+
+text_id! {
+    /// What a customer hands to friends: eight characters that cannot be misread.
+    ReferralCode
+}
+
+impl WalletId {
+    /// The wallet of a customer.
+    pub fn of(customer: &CustomerId) -> Self {
+        Self(format!("wallet_{}", Hash::of(format!("wallet|{customer}")).prefix(10)))
+    }
+}
+
+impl ReferralCode {
+    /// The `attempt`-th candidate for a customer's code (the first is taken unless another customer has it).
+    pub fn mint(customer: &CustomerId, attempt: u32) -> Self {
+        const ALPHABET: [char; 32] = [
+            'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U',
+            'V', 'W', 'X', 'Y', 'Z', '2', '3', '4', '5', '6', '7', '8', '9',
+        ];
+        let hash = Hash::of(format!("referral|{customer}|{attempt}"));
+        let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or('A');
+        Self(hash.bytes().iter().take(8).map(letter).collect())
+    }
+
+    /// Takes a code that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}

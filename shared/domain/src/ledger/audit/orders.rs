@@ -1,0 +1,65 @@
+//! Law 10: an order is what its entries say, lot by lot; refunds ≤ payments ≤ total.
+//!
+//! **Invariant:** paid, refunded and what each lot has left to refund are folded from the entries.
+
+use super::Audit;
+use crate::ids::OrderId;
+use crate::ledger::entry::{Entry, EntryType};
+use crate::ledger::lot::{Lot, LotClass};
+use crate::ledger::order::{Order, OrderTotals};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn compare(audit: &mut Audit<'_>) {
+    let mut stored: BTreeMap<&OrderId, &Order> = BTreeMap::new();
+    for order in &audit.books.orders {
+        stored.insert(&order.id, order);
+        let names = |entry: &Entry| pays(entry) && entry.order_id.as_ref() == Some(&order.id);
+        let entries = audit.picked(order.seq, names);
+        if !is_what(order, &entries) {
+            audit.differ(Some(order.id.to_string()), "the order is not what its entries say");
+        }
+        if audit.picked(audit.books.seen, names).last().is_some_and(|last| last.seq > order.seq) {
+            audit.differ(Some(order.id.to_string()), "the order is older than its entries: it was put back");
+        }
+    }
+    let needs = |entry: &&&Entry| pays(entry) || entry.kind == EntryType::Hold;
+    let named = audit.entries.iter().filter(needs).filter_map(|entry| entry.order_id.clone());
+    let missing: BTreeSet<OrderId> = named.filter(|id| !stored.contains_key(id)).collect();
+    for id in missing {
+        audit.differ(Some(id.to_string()), "the order is paid or held for, but not stored");
+    }
+}
+
+fn pays(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryType::Debit | EntryType::Capture | EntryType::Refund)
+}
+
+fn is_what(stored: &Order, entries: &[&Entry]) -> bool {
+    let told = entries.last().and_then(|entry| entry.after.order.as_ref());
+    let total = told.map_or(stored.totals.total, |view| view.totals.total);
+    let totals = OrderTotals::unpaid(total);
+    let mut folded = Order { totals, lots: vec![], transactions: vec![], ..stored.clone() };
+    for entry in entries {
+        let adds_up = if entry.kind == EntryType::Refund {
+            folded.refund(entry.amount).is_ok_and(|lots| returned(&lots, entry))
+        } else {
+            folded.pay(&entry.lots, entry.amount).is_ok()
+        };
+        folded.note(entry.id());
+        if !adds_up || entry.after.order != Some(folded.view()) {
+            return false;
+        }
+    }
+    folded.view() == stored.view() && folded.lots == stored.lots
+}
+
+/// A refund's lots are those that paid, with their dates, or graced once because their date had passed.
+fn returned(paid: &[Lot], refund: &Entry) -> bool {
+    let today = refund.at.date();
+    let same = |(paid, back): (&Lot, &Lot)| {
+        let graced =
+            paid.is_expired(today) && paid.class != LotClass::Refund && back.class == LotClass::Refund;
+        paid.amount == back.amount && (paid == back || graced)
+    };
+    paid.len() == refund.lots.len() && paid.iter().zip(&refund.lots).all(same)
+}

@@ -1,0 +1,84 @@
+//! What falls due by itself: lots whose date has passed, holds whose time is up.
+//!
+//! **Invariant:** whether credit counts is decided from the clock at the time of reading or writing, never by
+//! whether a job has run; the job only writes down, once, what is true already.
+//! **Invariant:** due entries are posted in due order and dated at the instant they fell due, so the same
+//! history results whoever writes it, and whenever.
+
+use crate::cause::Cause;
+use crate::ids::{HoldId, TransactionId};
+use crate::ledger::entry::{After, EntryType};
+use crate::ledger::hold::HoldStatus;
+use crate::ledger::lot::Lot;
+use crate::ledger::posting::{Draft, Posting};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::time::Timestamp;
+
+enum Due {
+    Lot(Lot),
+    Hold(HoldId),
+}
+
+/// Posts what is due at the posting's instant, earliest first, up to `limit` entries.
+pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
+    for _ in 0..limit {
+        // Credit that is to pay debts must not expire before it has: another transaction pays the rest first.
+        if posting.is_behind() {
+            break;
+        }
+        match next(posting) {
+            Some((at, Due::Lot(lot))) => expire(posting, lot, at)?,
+            Some((at, Due::Hold(id))) => time_out(posting, &id, at)?,
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// The earliest thing that is due; a lot before a hold at the same instant.
+fn next(posting: &Posting) -> Option<(Timestamp, Due)> {
+    let account = &posting.account;
+    let lot = account.lots.first().and_then(|lot| Some((Timestamp::end_of(lot.expires_on?), lot)));
+    let hold = account.holds.iter().map(|(id, hold)| (hold.due, id)).min();
+    let due = match (lot, hold) {
+        (Some((end, lot)), Some((due, _))) if end <= due => (end, Due::Lot(lot.clone())),
+        (_, Some((due, id))) => (due, Due::Hold(id.clone())),
+        (Some((end, lot)), None) => (end, Due::Lot(lot.clone())),
+        (None, None) => return None,
+    };
+    (due.0 <= posting.now).then_some(due)
+}
+
+fn expire(posting: &mut Posting, lot: Lot, at: Timestamp) -> Result<(), Rejection> {
+    let date = lot.expires_on.ok_or(Rejection::Inconsistent("a lot without a date is due"))?;
+    let cause = Cause::expiry(date, lot.class, posting.next_seq());
+    let source = lot.source;
+    let mut draft = Draft::of_clock(cause, EntryType::Expiry, vec![lot]);
+    draft.source = Some(source);
+    draft.expires_on = Some(date);
+    posting.post_at(draft, at).map(|_| ())
+}
+
+fn time_out(posting: &mut Posting, id: &HoldId, at: Timestamp) -> Result<(), Rejection> {
+    const MISSING: Rejection = Rejection::Inconsistent("a hold that is due is not stored");
+    let (mut hold, was) = posting.take_hold(id).ok_or(MISSING)?;
+    let open = posting.account.holds.get(id).map(|open| open.amount);
+    let lots = Money::checked_sum(hold.lots.iter().map(|lot| lot.amount));
+    if hold.view.status != HoldStatus::Open || lots != open {
+        // Read at another moment than the account; or damaged.
+        return Err(Rejection::Inconsistent("a hold that is due is not as its account says"));
+    }
+    let cause = Cause::hold_timeout(id);
+    let lots = hold.lots.clone();
+    hold.release(HoldStatus::Expired).ok_or(MISSING)?;
+    let transaction = TransactionId::of(&posting.account.customer, posting.next_seq(), &cause);
+    hold.view.note(transaction);
+    let mut draft = Draft::of_clock(cause, EntryType::Release, lots);
+    draft.hold_id = Some(id.clone());
+    draft.order_id = hold.view.order_id.clone();
+    draft.after = After { hold: Some(hold.view.clone()), ..After::default() };
+    posting.post_at(draft, at)?;
+    posting.keep_hold(hold, was);
+    Ok(())
+}

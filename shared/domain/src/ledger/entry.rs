@@ -1,0 +1,283 @@
+//! Ledger entries: the immutable record of every movement of value, chained by digests.
+//!
+//! **Invariant:** an entry, once written, is never changed or deleted; its number is one more than its
+//! predecessor's, and its hash covers every field and the predecessor's hash.
+//! **Invariant:** the response to the request that caused an entry can be rendered from the entry alone.
+
+use crate::actor::Signature;
+use crate::cause::Cause;
+use crate::currency::Currency;
+use crate::fingerprint::Fingerprint;
+use crate::hash::Hash;
+use crate::ids::{AccountRef, CustomerId, HoldId, OrderId, RequestId, ReversalId, TopUpId, TransactionId};
+use crate::ledger::hold::HoldView;
+use crate::ledger::lot::{Lot, Source};
+use crate::ledger::order::OrderView;
+use crate::money::Money;
+use crate::parse::ParseError;
+use crate::text::{FreeText, Metadata};
+use crate::time::{Date, Timestamp};
+
+/// What a movement is; the type tells its direction, amounts are positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryType {
+    /// Credit in.
+    Credit,
+    /// Spent.
+    Debit,
+    /// Back from an order.
+    Refund,
+    /// A lot's date has passed.
+    Expiry,
+    /// Set aside; the balance stays.
+    Hold,
+    /// Set free again; the balance stays.
+    Release,
+    /// Spent from a hold.
+    Capture,
+    /// From another wallet.
+    TransferIn,
+    /// To another wallet.
+    TransferOut,
+    /// Taken back for a gateway's refund or dispute.
+    Clawback,
+    /// Collected of what was owed.
+    OwedCollected,
+    /// Given back of what was taken: a dispute was won, or a refund failed.
+    Adjustment,
+}
+
+impl EntryType {
+    /// True if it makes more available: whatever is owed is paid from it.
+    pub fn raises(self) -> bool {
+        match self {
+            Self::Credit | Self::Refund | Self::TransferIn | Self::Release | Self::Adjustment => true,
+            Self::Debit
+            | Self::Expiry
+            | Self::Hold
+            | Self::Capture
+            | Self::TransferOut
+            | Self::Clawback
+            | Self::OwedCollected => false,
+        }
+    }
+
+    /// Every type, in the contract's order.
+    pub const ALL: [Self; 12] = [
+        Self::Credit,
+        Self::Debit,
+        Self::Refund,
+        Self::Expiry,
+        Self::Hold,
+        Self::Release,
+        Self::Capture,
+        Self::TransferIn,
+        Self::TransferOut,
+        Self::Clawback,
+        Self::OwedCollected,
+        Self::Adjustment,
+    ];
+
+    /// Reads the contract's word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(ParseError(
+            "must be one of CREDIT, DEBIT, REFUND, EXPIRY, HOLD, RELEASE, CAPTURE, TRANSFER_IN, TRANSFER_OUT, \
+             CLAWBACK, OWED_COLLECTED, ADJUSTMENT",
+        ))
+    }
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Credit => "CREDIT",
+            Self::Debit => "DEBIT",
+            Self::Refund => "REFUND",
+            Self::Expiry => "EXPIRY",
+            Self::Hold => "HOLD",
+            Self::Release => "RELEASE",
+            Self::Capture => "CAPTURE",
+            Self::TransferIn => "TRANSFER_IN",
+            Self::TransferOut => "TRANSFER_OUT",
+            Self::Clawback => "CLAWBACK",
+            Self::OwedCollected => "OWED_COLLECTED",
+            Self::Adjustment => "ADJUSTMENT",
+        }
+    }
+}
+
+/// The other side of a transfer, as the sender's entry remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterpart {
+    /// Whose wallet received.
+    pub customer: CustomerId,
+    /// The number of the entry there.
+    pub seq: u64,
+    /// The cause of the entry there.
+    pub cause: Cause,
+    /// The balance there afterwards; only staff may see it.
+    pub balance_after: Money,
+}
+
+/// What the response needs beyond the movement itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct After {
+    /// The hold after it.
+    pub hold: Option<HoldView>,
+    /// The order after it.
+    pub order: Option<OrderView>,
+    /// The entry on the other side.
+    pub counterpart: Option<Counterpart>,
+    /// The refund or dispute that it is about.
+    pub reversal: Option<Reversed>,
+}
+
+/// The refund or dispute of a top-up that a movement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversed {
+    /// Which.
+    pub id: ReversalId,
+    /// Of which top-up.
+    pub topup: TopUpId,
+}
+
+/// One movement of value in one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose wallet.
+    pub customer: CustomerId,
+    /// Why; the key that makes it happen once.
+    pub cause: Cause,
+    /// Its number in the account: 1, 2, 3 … without gaps.
+    pub seq: u64,
+    /// What it is.
+    pub kind: EntryType,
+    /// How much; the type tells the direction.
+    pub amount: Money,
+    /// In the account's currency.
+    pub currency: Currency,
+    /// The balance (available + held) afterwards.
+    pub balance_after: Money,
+    /// When it took effect; never before its predecessor.
+    pub at: Timestamp,
+    /// Who did it.
+    pub by: Signature,
+    /// The invocation that wrote it; none for what the clock has done.
+    pub request: Option<RequestId>,
+    /// What was asked for; none for what follows from something else.
+    pub fingerprint: Option<Fingerprint>,
+    /// Why, in the caller's words.
+    pub reason: Option<FreeText>,
+    /// Where credit came from.
+    pub source: Option<Source>,
+    /// The order it belongs to.
+    pub order_id: Option<OrderId>,
+    /// The hold it belongs to.
+    pub hold_id: Option<HoldId>,
+    /// The last date of the credit, where there is one.
+    pub expires_on: Option<Date>,
+    /// The lots it touched, in the order touched.
+    pub lots: Vec<Lot>,
+    /// The caller's pairs.
+    pub metadata: Metadata,
+    /// What the response needs beyond the above.
+    pub after: After,
+    /// The predecessor's hash.
+    pub prev_hash: Hash,
+    /// The digest of all of the above.
+    pub hash: Hash,
+}
+
+impl Entry {
+    /// The id that callers see.
+    pub fn id(&self) -> TransactionId {
+        TransactionId::of(&self.customer, self.seq, &self.cause)
+    }
+
+    /// The digest of this entry's fields: SHA-256 over its canonical bytes.
+    pub fn digest(&self) -> Hash {
+        Hash::of(self.canonical())
+    }
+
+    /// The canonical bytes: a line `name=length:value` for each field that is present, in a fixed order.
+    ///
+    /// Anyone can recompute a chain from this rule and the stored items (ARCHITECTURE.md, "The proof").
+    fn canonical(&self) -> Vec<u8> {
+        let mut lines = Lines::default();
+        lines.put("prev_hash", &self.prev_hash);
+        lines.put("account", &AccountRef::wallet(&self.customer));
+        lines.put("cause", &self.cause);
+        lines.put("seq", &self.seq);
+        lines.put("type", &self.kind.as_str());
+        lines.put("amount", &self.amount);
+        lines.put("currency", &self.currency);
+        lines.put("balance_after", &self.balance_after);
+        lines.put("created_at", &self.at);
+        lines.put("actor", &format!("{}|{}", self.by.role.as_str(), self.by.sub));
+        lines.maybe("request", self.request.as_ref());
+        lines.maybe("fingerprint", self.fingerprint.as_ref().map(Fingerprint::as_str));
+        lines.maybe("reason", self.reason.as_ref().map(FreeText::as_str));
+        lines.maybe("source", self.source.map(Source::as_str));
+        lines.maybe("order_id", self.order_id.as_ref());
+        lines.maybe("hold_id", self.hold_id.as_ref());
+        lines.maybe("expires_on", self.expires_on);
+        for lot in &self.lots {
+            lines.put("lot", &lot_text(lot));
+        }
+        for (name, value) in self.metadata.pairs() {
+            lines.put("metadata", name);
+            lines.put("is", value);
+        }
+        if let Some(hold) = &self.after.hold {
+            lines.put("hold_amount", &hold.amount);
+            lines.put("hold_captured", &hold.captured);
+            lines.put("hold_released", &hold.released);
+            lines.put("hold_status", &hold.status.as_str());
+            lines.maybe("hold_order", hold.order_id.as_ref());
+            lines.put("hold_expires_at", &hold.expires_at);
+            for transaction in &hold.transactions {
+                lines.put("hold_transaction", transaction);
+            }
+        }
+        if let Some(order) = &self.after.order {
+            lines.put("order_total", &order.totals.total);
+            lines.put("order_paid", &order.totals.paid);
+            lines.put("order_refunded", &order.totals.refunded);
+            for transaction in &order.transactions {
+                lines.put("order_transaction", transaction);
+            }
+        }
+        if let Some(other) = &self.after.counterpart {
+            lines.put("to", &AccountRef::wallet(&other.customer));
+            lines.put("to_seq", &other.seq);
+            lines.put("to_cause", &other.cause);
+            lines.put("to_balance_after", &other.balance_after);
+        }
+        if let Some(reversed) = &self.after.reversal {
+            lines.put("reversal", &reversed.id);
+            lines.put("topup", &reversed.topup);
+        }
+        lines.0
+    }
+}
+
+/// A lot as canonical text: `date|class|source|amount`.
+fn lot_text(lot: &Lot) -> String {
+    let date = lot.expires_on.map_or_else(|| "never".to_owned(), |date| date.to_string());
+    format!("{date}|{}|{}|{}", lot.class.as_str(), lot.source.as_str(), lot.amount)
+}
+
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn put(&mut self, name: &str, value: &dyn std::fmt::Display) {
+        let value = value.to_string();
+        self.0.extend_from_slice(format!("{name}={}:{value}\n", value.len()).as_bytes());
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            self.put(name, &value);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The ledger: accounts, their entries, lots and holds, and how a decision is posted.
+//!
+//! **Invariant:** nothing here knows payments, budgets or gift cards.
+
+pub mod account;
+pub mod audit;
+mod causes;
+pub mod command;
+pub mod decision;
+pub mod due;
+pub mod entry;
+pub mod hold;
+pub mod lot;
+pub mod order;
+pub mod owed;
+pub mod posting;
+pub mod statistics;

@@ -1,0 +1,72 @@
+//! What a history adds up to: counts and sums by type and source, averages, a series by month.
+//!
+//! **Invariant:** a report is a fold over entries; it decides nothing.
+
+use crate::currency::Currency;
+use crate::ledger::entry::{Entry, EntryType};
+use crate::ledger::lot::Source;
+use crate::money::Money;
+use crate::time::Timestamp;
+use chrono::Datelike;
+use std::collections::BTreeMap;
+
+/// How many, and how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many entries.
+    pub count: u64,
+    /// The sum of their amounts.
+    pub amount: Money,
+}
+
+impl Tally {
+    fn add(&mut self, amount: Money) {
+        self.count += 1;
+        self.amount = [self.amount, amount].into_iter().sum();
+    }
+
+    /// The mean amount, in the currency's digits.
+    pub fn mean(&self, currency: Currency) -> Money {
+        self.amount.mean(self.count, currency)
+    }
+}
+
+/// A report in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// By type of entry.
+    pub by_type: BTreeMap<EntryType, Tally>,
+    /// By source of credit.
+    pub by_source: BTreeMap<Source, Tally>,
+    /// By month (`2026-01`) and type.
+    pub by_month: BTreeMap<String, BTreeMap<EntryType, Tally>>,
+    /// When the first entry took effect.
+    pub first: Option<Timestamp>,
+    /// When the last entry took effect.
+    pub last: Option<Timestamp>,
+}
+
+impl Report {
+    /// Counts one entry.
+    pub fn add(&mut self, entry: &Entry) {
+        self.by_type.entry(entry.kind).or_default().add(entry.amount);
+        if let Some(source) = entry.source.filter(|_| entry.kind != EntryType::Expiry) {
+            self.by_source.entry(source).or_default().add(entry.amount);
+        }
+        let date = entry.at.date();
+        let month = format!("{:04}-{:02}", date.year(), date.month());
+        self.by_month.entry(month).or_default().entry(entry.kind).or_default().add(entry.amount);
+        self.first = self.first.into_iter().chain([entry.at]).min();
+        self.last = self.last.into_iter().chain([entry.at]).max();
+    }
+
+    /// The tally of one type.
+    pub fn of(&self, kind: EntryType) -> Tally {
+        self.by_type.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// How many entries were counted.
+    pub fn count(&self) -> u64 {
+        self.by_type.values().map(|tally| tally.count).sum()
+    }
+}

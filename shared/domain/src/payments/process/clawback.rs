@@ -1,0 +1,248 @@
+//! Taking back what a gateway has taken back, and giving it back when that comes to nothing.
+//!
+//! **Invariant:** what a refund or dispute comes to is allotted to it whole: taken from lots (the credit's own
+//! first), owed, or expired before it could be taken; Σ over all of a payment ≤ its credit.
+//! **Invariant:** what is allotted no longer is first no longer owed, then given back to the lots that it was taken
+//! from, last taken first.
+
+use super::capture::written;
+use super::{Verdict, reasons};
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::ids::ReversalId;
+use crate::ledger::command::{Begun, State, begin};
+use crate::ledger::decision::Write;
+use crate::ledger::entry::{Entry, EntryType, Reversed};
+use crate::ledger::lot::{Lot, Source, split};
+use crate::ledger::owed::{Forgiven, OwedChange};
+use crate::ledger::posting::{Draft, MAX_DUE, Posting};
+use crate::money::Money;
+use crate::payments::reversal::{ReversalReport, known_as};
+use crate::payments::topup::{Credited, MAX_REVERSALS, Shift, TopUp};
+use crate::rejection::Rejection;
+use crate::wallet::refund::returned;
+
+const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
+
+/// How many refunds and disputes change in one transaction.
+const MAX_SHIFTS: usize = 10;
+
+/// Applies a report to the credit that it is about.
+pub(super) fn apply(
+    topup: &TopUp,
+    report: &ReversalReport,
+    state: &State,
+    context: &Context,
+) -> Result<Verdict, Rejection> {
+    let id = known_as(&topup.reversals, &report.id);
+    if report.currency != topup.currency {
+        return Ok(Verdict::quarantined(reasons::OTHER_AMOUNT));
+    }
+    let room = match topup.reversals.get(&id) {
+        Some(known) => known.has_room_for(report),
+        None => topup.reversals.len() < MAX_REVERSALS,
+    };
+    if !room {
+        return Ok(Verdict::quarantined(reasons::TOO_MANY));
+    }
+    let posting = match begin(state.party.as_ref(), topup.id.customer(), context)? {
+        Begun::Ready(posting) => posting,
+        Begun::SettleFirst(writes) => return Ok(Verdict::first(writes)),
+    };
+    // What is due goes with it only if it is little: all of it is one transaction.
+    if posting.entries.len() > MAX_DUE / 2 {
+        return Ok(Verdict::first(posting.into_writes()));
+    }
+    let was = topup.version;
+    let mut topup = topup.clone();
+    topup.reversals.entry(id).or_default().report(report);
+    let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
+    let mut work = Work { posting, topup, credited, state, context };
+    let shifts = work.topup.allot(MAX_SHIFTS);
+    let more = shifts.len() == MAX_SHIFTS;
+    for shift in shifts {
+        let done = if shift.to < shift.from { work.give_back(&shift) } else { work.take(&shift) };
+        match done {
+            Ok(()) => {}
+            Err(Trouble::TooMany) => return Ok(Verdict::quarantined(reasons::TOO_MANY)),
+            Err(Trouble::Rejected(rejection)) => return Err(rejection),
+        }
+    }
+    let Work { posting, mut topup, .. } = work;
+    let mine = posting
+        .entries
+        .iter()
+        .filter(|entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.topup == topup.id));
+    let mut verdict = Verdict::processed(mine.map(Entry::id).collect());
+    let moved = !posting.is_untouched() || posting.has_owed();
+    if moved {
+        topup.seq = posting.account.seq;
+        topup.wallet_version = posting.next_version();
+    }
+    topup.note(verdict.transactions.iter().cloned());
+    topup.version += 1;
+    if moved {
+        verdict.writes.extend(written(posting)?);
+    }
+    verdict.writes.push(Write::TopUp { topup, was });
+    // What is left is decided anew, with the report told again, once this is written.
+    Ok(if more { Verdict::first(verdict.writes) } else { verdict })
+}
+
+/// Why a report cannot be applied now.
+enum Trouble {
+    /// Too many debts are open.
+    TooMany,
+    /// The state is not as it must be.
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Trouble {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+/// What changes of what is owed.
+#[derive(Clone, Copy, Default)]
+struct Owing {
+    raised: Money,
+    cancelled: Money,
+    forgiven: Option<Forgiven>,
+    restored: Option<Forgiven>,
+}
+
+struct Work<'a> {
+    posting: Posting,
+    topup: TopUp,
+    credited: Credited,
+    state: &'a State,
+    context: &'a Context,
+}
+
+impl Work<'_> {
+    /// Takes more for a reversal: from the credit's own lot, then from others; what is missing is owed, but for
+    /// what had expired.
+    fn take(&mut self, shift: &Shift) -> Result<(), Trouble> {
+        let wanted = shift.to.saturating_sub(shift.from);
+        // What has expired meanwhile is not there to take; it expires next.
+        let today = self.posting.today();
+        let alive: Vec<Lot> =
+            self.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
+        let own = |lot: &&Lot| (lot.expires_on, lot.class) == (self.credited.expires_on, self.credited.class);
+        let order: Vec<Lot> =
+            alive.iter().filter(own).chain(alive.iter().filter(|lot| !own(lot))).cloned().collect();
+        let (taken, missing) = split(&order, wanted);
+        if !taken.is_empty() {
+            self.post(&shift.id, EntryType::Clawback, taken)?;
+        }
+        if missing.is_zero() {
+            return Ok(());
+        }
+        let forgiven = self.forgivable()?.min(missing);
+        let owed = missing.saturating_sub(forgiven);
+        if !owed.is_zero() && !self.posting.account.owed.has_room_for(&shift.id) {
+            return Err(Trouble::TooMany);
+        }
+        if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
+            reversal.forgiven = reversal.forgiven.checked_add(forgiven).ok_or(OVERFLOW)?;
+        }
+        let (class, date) = (self.credited.class, self.credited.expires_on);
+        let forgiven =
+            date.filter(|_| !forgiven.is_zero()).map(|date| Forgiven { date, class, amount: forgiven });
+        self.owe(&shift.id, Owing { raised: owed, forgiven, ..Owing::default() })
+    }
+
+    /// How much of the credit's date has expired without having been forgiven yet.
+    fn forgivable(&self) -> Result<Money, Rejection> {
+        let Some(date) = self.credited.expires_on else { return Ok(Money::ZERO) };
+        let class = self.credited.class;
+        let prefix = Cause::of_expiry(date, class);
+        let now = self.posting.entries.iter().filter(|entry| entry.cause.as_str().starts_with(&prefix));
+        let expired = self.state.expired.iter().chain(now).map(|entry| entry.amount);
+        let expired = Money::checked_sum(expired).ok_or(OVERFLOW)?;
+        Ok(expired.saturating_sub(self.posting.account.owed.forgiven_of(date, class)))
+    }
+
+    /// Gives back: what is owed no longer is, then what was taken returns to its lots.
+    fn give_back(&mut self, shift: &Shift) -> Result<(), Trouble> {
+        let lowered = shift.from.saturating_sub(shift.to);
+        let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
+        if !cancelled.is_zero() {
+            self.owe(&shift.id, Owing { cancelled, ..Owing::default() })?;
+        }
+        // What has just been collected for it is taken too: an earlier give-back may have paid for it.
+        let taken = net(self.state.moved.iter().chain(&self.posting.entries), &shift.id);
+        let (back, missing) = split(&taken, lowered.saturating_sub(cancelled));
+        // What is still missing had expired: there is nothing to give back for it.
+        if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
+            reversal.forgiven = reversal
+                .forgiven
+                .checked_sub(missing)
+                .ok_or(Rejection::Inconsistent("more is to be given back than was taken"))?;
+        }
+        let (class, date) = (self.credited.class, self.credited.expires_on);
+        if let Some(date) = date.filter(|_| !missing.is_zero()) {
+            let restored = Some(Forgiven { date, class, amount: missing });
+            self.owe(&shift.id, Owing { restored, ..Owing::default() })?;
+        }
+        if back.is_empty() {
+            return Ok(());
+        }
+        let today = self.posting.today();
+        let lots = back.into_iter().map(|lot| returned(lot, today, &self.context.policy)).collect();
+        self.post(&shift.id, EntryType::Adjustment, lots)
+    }
+
+    fn post(&mut self, id: &ReversalId, kind: EntryType, lots: Vec<Lot>) -> Result<(), Trouble> {
+        let reversal = self.topup.reversals.get_mut(id).ok_or(OVERFLOW)?;
+        reversal.steps += 1;
+        let mut draft = Draft::of_clock(Cause::reversal(id, reversal.steps), kind, lots);
+        draft.by = self.context.actor.signature();
+        draft.request = Some(self.context.request.clone());
+        draft.source = Some(Source::Topup);
+        draft.after.reversal = Some(Reversed { id: id.clone(), topup: self.topup.id.clone() });
+        self.posting.post(draft)?;
+        Ok(())
+    }
+
+    fn owe(&mut self, id: &ReversalId, owing: Owing) -> Result<(), Trouble> {
+        let Owing { raised, cancelled, forgiven, restored } = owing;
+        let now = self.posting.now;
+        let change = OwedChange {
+            reversal: id.clone(),
+            topup: self.topup.id.clone(),
+            raised,
+            cancelled,
+            forgiven,
+            restored,
+            seq: 0,
+            at: now,
+        };
+        Ok(self.posting.owe(change)?)
+    }
+}
+
+/// The lots that a reversal has taken and not given back, last taken first.
+fn net<'a>(moved: impl Iterator<Item = &'a Entry>, id: &ReversalId) -> Vec<Lot> {
+    let mut taken: Vec<Lot> = Vec::new();
+    let mine = |entry: &&Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
+    for entry in moved.filter(mine) {
+        if entry.kind == EntryType::Adjustment {
+            // Given back from the last taken; dates may have been extended on the way, amounts tell.
+            let mut back = entry.amount;
+            while let Some(last) = taken.last_mut().filter(|_| !back.is_zero()) {
+                let part = last.amount.min(back);
+                back = back.saturating_sub(part);
+                last.amount = last.amount.saturating_sub(part);
+                if last.amount.is_zero() {
+                    taken.pop();
+                }
+            }
+        } else {
+            taken.extend(entry.lots.iter().cloned());
+        }
+    }
+    taken.reverse();
+    taken
+}

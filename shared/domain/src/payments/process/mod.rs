@@ -1,0 +1,306 @@
+//! Taking a gateway's report: what becomes of it, and of the money that it is about.
+//!
+//! **Invariant:** a report has its effect once, however often and in whatever order it and its like arrive; what
+//! became of it is written in the same transaction as the effect.
+//! **Invariant:** nothing is credited but a captured payment of exactly the amount and currency of its intent.
+//! **Invariant:** every report that is read becomes an outcome; none is refused.
+
+mod capture;
+mod clawback;
+mod reversal;
+
+use crate::alert::Alert;
+use crate::context::Context;
+use crate::ids::{EventId, Handle, TopUpId, TransactionId};
+use crate::ledger::command::{Command, Key, Needs, State};
+use crate::ledger::decision::{Decided, Decision, Listing, Outcome, Write};
+use crate::payments::gateway_report::{Fact, Told};
+use crate::payments::initiate::{led, waiting};
+use crate::payments::topup::TopUp;
+use crate::payments::webhook_event::{Event, EventStatus, LeadTo, MAX_WAITING, reasons};
+use crate::time::Timestamp;
+
+/// Take a report.
+#[derive(Clone, Debug)]
+pub struct TakeReport {
+    /// Which.
+    pub id: EventId,
+    /// The gateway's word for its type.
+    pub kind: String,
+    /// Its body, sealed.
+    pub body: Vec<u8>,
+    /// What it says; none if a field that its type must have cannot be read.
+    pub told: Option<Told>,
+    /// The top-up that it names, or that what it names leads to.
+    pub topup: Option<TopUpId>,
+    /// Whether it is kept only if something is wrong with it: what we asked a gateway for needs no record.
+    pub only_trouble: bool,
+}
+
+/// What becomes of a report.
+pub(super) struct Verdict {
+    status: EventStatus,
+    detail: Option<&'static str>,
+    /// What it waits under.
+    under: Option<Handle>,
+    transactions: Vec<TransactionId>,
+    /// Its effect.
+    writes: Vec<Write>,
+    /// Reports that had waited for it.
+    follow: Vec<EventId>,
+    /// Quarantined reports that it ends, and what becomes of them.
+    ends: Vec<(Event, EventStatus, &'static str)>,
+    /// What comes first: more has fallen due than fits one transaction.
+    first: Option<Vec<Write>>,
+    /// It is about another top-up than was loaded.
+    elsewhere: Option<TopUpId>,
+}
+
+impl Verdict {
+    fn new(status: EventStatus, detail: Option<&'static str>) -> Self {
+        Self {
+            status,
+            detail,
+            under: None,
+            transactions: vec![],
+            writes: vec![],
+            follow: vec![],
+            ends: vec![],
+            first: None,
+            elsewhere: None,
+        }
+    }
+
+    fn processed(transactions: Vec<TransactionId>) -> Self {
+        Self { transactions, ..Self::new(EventStatus::Processed, None) }
+    }
+
+    fn ignored(detail: &'static str) -> Self {
+        Self::new(EventStatus::Ignored, Some(detail))
+    }
+
+    fn quarantined(detail: &'static str) -> Self {
+        Self::new(EventStatus::Quarantined, Some(detail))
+    }
+
+    fn elsewhere(topup: TopUpId) -> Self {
+        Self { elsewhere: Some(topup), ..Self::ignored(reasons::NO_MONEY) }
+    }
+
+    fn first(writes: Vec<Write>) -> Self {
+        Self { first: Some(writes), ..Self::ignored(reasons::NO_MONEY) }
+    }
+}
+
+impl Command for TakeReport {
+    fn needs(&self) -> Needs {
+        let mut leads = self.told.as_ref().map(Told::handles).unwrap_or_default();
+        leads.extend(self.topup.as_ref().map(Handle::topup));
+        let reversal = self.told.as_ref().and_then(reversal::reported).map(|report| report.id);
+        Needs {
+            customer: self.topup.as_ref().map(|topup| topup.customer().clone()),
+            topup: self.topup.clone(),
+            leads,
+            event: Some(self.id.clone()),
+            reversal,
+            ..Needs::default()
+        }
+    }
+
+    /// The event's own key, the payment's lead and the versions of top-up and wallet are the guards.
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        if let Some(known) = state.event.as_ref().filter(|known| known.status.is_final()) {
+            return Ok(Decision::Already(Outcome::Event(Box::new(known.clone()), vec![])));
+        }
+        let verdict = match &self.told {
+            None => Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)),
+            Some(told) => match &told.fact {
+                Fact::Nothing => Verdict::ignored(reasons::NO_MONEY),
+                Fact::Failed => self.failed(state),
+                Fact::Captured { .. } => capture::captured(self, told, state, context)?,
+                Fact::Reversed { .. } | Fact::Refund { .. } => {
+                    reversal::reversed(self, told, state, context)?
+                }
+            },
+        };
+        if let Some(topup) = verdict.elsewhere {
+            return Ok(Decision::Already(Outcome::Elsewhere(topup)));
+        }
+        match verdict.first {
+            Some(writes) => Ok(Decision::SettleFirst(writes)),
+            None => Ok(self.conclude(verdict, state, context)),
+        }
+    }
+}
+
+impl TakeReport {
+    /// A payment that failed: the top-up shows it, unless one has succeeded.
+    fn failed(&self, state: &State) -> Verdict {
+        let Some(topup) = state.topup.clone() else {
+            return match &self.topup {
+                Some(named) => self.park(state, &Handle::topup(named), reasons::NO_TOPUP),
+                None => match leading(self, state) {
+                    Some(topup) => Verdict::elsewhere(topup),
+                    None => Verdict::ignored(reasons::NO_MONEY),
+                },
+            };
+        };
+        let mut verdict = Verdict::processed(vec![]);
+        if !topup.failed && topup.credited.is_none() {
+            verdict.writes.push(changed(topup, |topup| topup.failed = true));
+        }
+        verdict
+    }
+
+    /// It waits under a handle for what it lacks; for too long, and someone is told.
+    fn park(&self, state: &State, under: &Handle, why: &'static str) -> Verdict {
+        self.wait(state, under, Verdict::new(EventStatus::Parked, Some(why)))
+    }
+
+    /// The report stands under a handle, so that whatever comes to be known there finds it.
+    fn wait(&self, state: &State, under: &Handle, verdict: Verdict) -> Verdict {
+        let lead = state.leads.get(under);
+        let mut events = lead.map(waiting).unwrap_or_default();
+        let mut verdict = Verdict { under: Some(under.clone()), ..verdict };
+        let leads_somewhere = lead.is_some_and(|lead| !matches!(lead.to, LeadTo::Waiting(_)));
+        if events.contains(&self.id) || leads_somewhere {
+            return verdict;
+        }
+        if events.len() >= MAX_WAITING {
+            return Verdict::quarantined(reasons::TOO_MANY);
+        }
+        events.push(self.id.clone());
+        verdict.writes.push(led(lead, under, LeadTo::Waiting(events)));
+        verdict
+    }
+
+    /// Writes down what became of the report, with its effect.
+    fn conclude(&self, verdict: Verdict, state: &State, context: &Context) -> Decision {
+        let now = context.now;
+        let was = state.event.clone();
+        let mut verdict = verdict;
+        let waits = was.as_ref().map_or(now, |was| was.received_at);
+        if verdict.status == EventStatus::Parked && overdue(waits, now) {
+            verdict.status = EventStatus::Quarantined;
+            verdict.detail = Some(reasons::WAITED);
+        }
+        let trouble = !verdict.status.is_final();
+        if let Some(was) = was.as_ref().filter(|was| {
+            (was.status, was.detail, &was.under) == (verdict.status, verdict.detail, &verdict.under)
+                && verdict.writes.is_empty()
+        }) {
+            return Decision::Already(Outcome::Event(Box::new(was.clone()), vec![]));
+        }
+        let mut event = Event {
+            id: self.id.clone(),
+            kind: self.kind.clone(),
+            status: verdict.status,
+            detail: verdict.detail,
+            told: self.told.clone(),
+            topup: state.topup.as_ref().map(|topup| topup.id.clone()),
+            transactions: verdict.transactions,
+            under: verdict.under,
+            received_at: was.as_ref().map_or(now, |was| was.received_at),
+            updated_at: now,
+            alerted_at: alerted(was.as_ref(), verdict.status, now),
+            visit: None,
+            request: context.request.clone(),
+            version: was.as_ref().map_or(1, |was| was.version + 1),
+        };
+        event.visit = event.next_visit(now);
+        let mut writes = verdict.writes;
+        if !self.only_trouble || trouble || was.is_some() {
+            name_at_topup(&mut writes, &event, state.topup.as_ref());
+            writes.extend(moved(was.as_ref(), &event, self.body.clone(), now));
+        }
+        for (ended, status, detail) in verdict.ends {
+            let after = Event {
+                status,
+                detail: Some(detail),
+                under: None,
+                visit: None,
+                updated_at: now,
+                alerted_at: None,
+                version: ended.version + 1,
+                ..ended.clone()
+            };
+            writes.extend(moved(Some(&ended), &after, vec![], now));
+        }
+        let outcome = Outcome::Event(Box::new(event), verdict.follow);
+        if writes.is_empty() {
+            return Decision::Already(outcome);
+        }
+        Decision::Commit { outcome, writes }
+    }
+}
+
+/// An alert that is open stays as old as it is.
+fn alerted(was: Option<&Event>, status: EventStatus, now: Timestamp) -> Option<Timestamp> {
+    status.needs_someone().then(|| was.and_then(|was| was.alerted_at).unwrap_or(now))
+}
+
+fn overdue(since: Timestamp, now: Timestamp) -> bool {
+    since.plus_seconds(crate::payments::webhook_event::WAIT_SECONDS).is_some_and(|until| now >= until)
+}
+
+/// The top-up names the report if that changes it, or if someone must look at it.
+fn name_at_topup(writes: &mut Vec<Write>, event: &Event, topup: Option<&TopUp>) {
+    let changed = writes
+        .iter_mut()
+        .find_map(|write| if let Write::TopUp { topup, .. } = write { Some(topup) } else { None });
+    match (changed, topup) {
+        (Some(changed), _) => changed.note_event(&event.id),
+        (None, Some(topup)) if event.status.needs_someone() && !topup.events.contains(&event.id) => {
+            writes.push(self::changed(topup.clone(), |topup| topup.note_event(&event.id)));
+        }
+        (None, Some(_) | None) => {}
+    }
+}
+
+/// The writes of an event that changes: itself, its place in the lists, its alert.
+fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> Vec<Write> {
+    let version = was.map_or(0, |was| was.version);
+    let mut writes = vec![Write::Event { event: event.clone(), body, was: version }];
+    let place =
+        |event: &Event| Listing::Event { id: event.id.clone(), status: event.status, at: event.received_at };
+    if was.map(|was| was.status) != Some(event.status) {
+        writes.extend(was.map(|was| Write::Unlist(place(was))));
+        writes.push(Write::List(place(event)));
+    }
+    let before = was.filter(|was| was.status.needs_someone());
+    let listed = |alert: &Alert, open| Listing::Alert { id: alert.id.clone(), open, at: alert.opened_at };
+    if event.status.needs_someone() {
+        let alert = Alert::about(event);
+        writes.push(Write::Alert(alert.clone()));
+        if before.is_none() {
+            writes.push(Write::List(listed(&alert, true)));
+        }
+    } else if let Some(was) = before {
+        let alert = Alert { closed_at: Some(now), updated_at: now, ..Alert::about(was) };
+        writes.push(Write::Unlist(listed(&alert, true)));
+        writes.push(Write::List(listed(&alert, false)));
+        writes.push(Write::Alert(alert));
+    }
+    writes
+}
+
+/// The top-up that what the report names leads to.
+fn leading(command: &TakeReport, state: &State) -> Option<TopUpId> {
+    let handles = command.told.as_ref().map(Told::handles).unwrap_or_default();
+    handles.iter().filter_map(|handle| state.leads.get(handle)).find_map(|lead| match &lead.to {
+        LeadTo::TopUp(topup) => Some(topup.clone()),
+        LeadTo::Waiting(_) | LeadTo::Stray(_) => None,
+    })
+}
+
+/// The write of a top-up that changes.
+fn changed(mut topup: TopUp, change: impl FnOnce(&mut TopUp)) -> Write {
+    let was = topup.version;
+    change(&mut topup);
+    topup.version += 1;
+    Write::TopUp { topup, was }
+}

@@ -1,0 +1,103 @@
+//! Adding credit by hand or by a trusted service.
+//!
+//! **Invariant:** new credit always lives at least until tomorrow's midnight, and its default life is that of
+//! the tier held before it.
+
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::ids::{CustomerId, OrderId};
+use crate::ledger::command::{Begun, Command, Key, Needs, State, begin, draft, exact, finish, may_receive};
+use crate::ledger::decision::{Decided, Decision};
+use crate::ledger::entry::EntryType;
+use crate::ledger::lot::{Lot, Source};
+use crate::money::Amount;
+use crate::rejection::Rejection;
+use crate::text::{FreeText, Metadata};
+use crate::time::{Date, plus_days};
+
+/// How long new credit lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// As the tier held before says.
+    ByTier,
+    /// So many days from today.
+    Days(u32),
+    /// Through this date.
+    On(Date),
+}
+
+/// Add credits.
+#[derive(Clone, Debug)]
+pub struct AddCredits {
+    /// To whose wallet.
+    pub customer: CustomerId,
+    /// How much.
+    pub amount: Amount,
+    /// Why, in words.
+    pub reason: Option<FreeText>,
+    /// Where it comes from.
+    pub source: Source,
+    /// How long it lives.
+    pub expiry: Expiry,
+    /// The order it is about; a note, no rules.
+    pub order_id: Option<OrderId>,
+    /// The caller's pairs.
+    pub metadata: Metadata,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl Command for AddCredits {
+    fn needs(&self) -> Needs {
+        Needs::wallet(&self.customer)
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        let expiry = match self.expiry {
+            Expiry::ByTier => None,
+            Expiry::Days(days) => Some(format!("days {days}")),
+            Expiry::On(date) => Some(format!("on {date}")),
+        };
+        let fingerprint = Fingerprint::of(&[
+            ("op", Some("add-credits".to_owned())),
+            ("amount", Some(self.amount.to_string())),
+            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
+            ("source", Some(self.source.as_str().to_owned())),
+            ("expiry", expiry),
+            ("order", self.order_id.as_ref().map(ToString::to_string)),
+            ("metadata", Some(self.metadata.canonical())),
+        ]);
+        Some(Key::new(self.cause.clone(), fingerprint))
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        if self.source == Source::Topup {
+            return Err(Rejection::SourceReserved);
+        }
+        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        let amount = exact(self.amount, &posting.account)?;
+        let today = posting.today();
+        let expires_on = match self.expiry {
+            Expiry::ByTier => context.policy.default_expiry(posting.account.balance(), today),
+            Expiry::Days(days) => Some(plus_days(today, days).ok_or(Rejection::ExpiryNotInFuture)?),
+            Expiry::On(date) => Some(date),
+        };
+        if expires_on.is_some_and(|date| date <= today) {
+            return Err(Rejection::ExpiryNotInFuture);
+        }
+        may_receive(&posting.account)?;
+        let lot = Lot { expires_on, class: self.source.class(), source: self.source, amount };
+        let key = self.key(state).ok_or(Rejection::Inconsistent("a credit has no cause"))?;
+        let mut credit = draft(key, EntryType::Credit, vec![lot], self.reason.as_ref(), context);
+        credit.source = Some(self.source);
+        credit.order_id = self.order_id.clone();
+        credit.expires_on = expires_on;
+        credit.metadata = self.metadata.clone();
+        let entry = posting.post(credit)?;
+        finish(posting, entry, vec![])
+    }
+}

@@ -1,0 +1,96 @@
+//! Spending from a wallet, for an order or not.
+//!
+//! **Invariant:** a debit burns whole what it is asked for, soonest date first, or nothing.
+
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::ids::{CustomerId, OrderId, TransactionId};
+use crate::ledger::command::{
+    Begun, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_spend,
+};
+use crate::ledger::decision::{Decided, Decision};
+use crate::ledger::entry::{After, EntryType};
+use crate::money::Amount;
+use crate::rejection::Rejection;
+use crate::text::FreeText;
+use crate::wallet::order_payment::{Naming, payable, written};
+
+/// Deduct credits.
+#[derive(Clone, Debug)]
+pub struct DeductCredits {
+    /// From whose wallet.
+    pub customer: CustomerId,
+    /// How much.
+    pub amount: Amount,
+    /// Why, in words.
+    pub reason: Option<FreeText>,
+    /// The order it pays.
+    pub order_id: Option<OrderId>,
+    /// The caller's key made this cause; without one and with an order, the order itself is the cause.
+    pub cause: Cause,
+}
+
+/// *The* payment of an order is known by its amount alone: the party is the account.
+pub(crate) fn payment_fingerprint(amount: &impl ToString) -> Fingerprint {
+    Fingerprint::of(&[("op", Some("order-payment".to_owned())), ("amount", Some(amount.to_string()))])
+}
+
+impl Command for DeductCredits {
+    fn needs(&self) -> Needs {
+        Needs { order: self.order_id.clone(), ..Needs::wallet(&self.customer) }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        if let (Some(order), false) = (&self.order_id, self.cause.is_keyed()) {
+            let fingerprint = payment_fingerprint(&self.amount);
+            return Some(Key::new(Cause::order_payment(order), fingerprint));
+        }
+        let fingerprint = Fingerprint::of(&[
+            ("op", Some("deduct-credits".to_owned())),
+            ("amount", Some(self.amount.to_string())),
+            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
+            ("order", self.order_id.as_ref().map(ToString::to_string)),
+        ]);
+        Some(Key::new(self.cause.clone(), fingerprint))
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        let account = &posting.account;
+        let amount = exact(self.amount, account)?;
+        let naming = |order| Naming {
+            order,
+            customer: &self.customer,
+            currency: account.currency,
+            amount,
+            actor: &context.actor,
+            now: posting.now,
+            request: &context.request,
+        };
+        let order = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
+        // An order that is unknown is said before a frozen wallet, one that is paid after it.
+        if let Some(Err(rejection @ (Rejection::OrderNotFound | Rejection::CurrencyMismatch))) = order {
+            return Err(rejection);
+        }
+        may_spend(account)?;
+        let order = order.transpose()?;
+        let lots = burn(account, amount)?;
+        let key = self.key(state).ok_or(Rejection::Inconsistent("a debit has no cause"))?;
+        let mut debit = draft(key, EntryType::Debit, lots.clone(), self.reason.as_ref(), context);
+        debit.order_id = self.order_id.clone();
+        let Some(mut order) = order else {
+            let entry = posting.post(debit)?;
+            return finish(posting, entry, vec![]);
+        };
+        order.pay(&lots, amount)?;
+        order.note(TransactionId::of(&self.customer, posting.next_seq(), &debit.cause));
+        debit.after = After { order: Some(order.view()), ..After::default() };
+        let entry = posting.post(debit)?;
+        let order = written(order, entry.seq);
+        finish(posting, entry, vec![order])
+    }
+}

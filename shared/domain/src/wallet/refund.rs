@@ -1,0 +1,86 @@
+//! Giving back what an order took.
+//!
+//! **Invariant:** the refunds of an order never exceed what the wallet paid for it; value goes back to the
+//! lots that paid, last burned first, and is extended at most once in its life.
+
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::ids::{CustomerId, OrderId, TransactionId};
+use crate::ledger::command::{Begun, Command, Key, Needs, State, begin, draft, exact, finish};
+use crate::ledger::decision::{Decided, Decision};
+use crate::ledger::entry::{After, EntryType};
+use crate::ledger::lot::{Lot, LotClass, Source};
+use crate::money::Amount;
+use crate::policy::Policy;
+use crate::rejection::Rejection;
+use crate::text::FreeText;
+use crate::time::Date;
+use crate::wallet::order_payment::written;
+
+/// Refund an order to the wallet that paid it.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    /// To whose wallet.
+    pub customer: CustomerId,
+    /// How much.
+    pub amount: Amount,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Why, in words.
+    pub reason: Option<FreeText>,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl Command for Refund {
+    fn needs(&self) -> Needs {
+        Needs { order: Some(self.order_id.clone()), ..Needs::wallet(&self.customer) }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        let fingerprint = Fingerprint::of(&[
+            ("op", Some("refund".to_owned())),
+            ("amount", Some(self.amount.to_string())),
+            ("order", Some(self.order_id.to_string())),
+            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
+        ]);
+        Some(Key::new(self.cause.clone(), fingerprint))
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        let amount = exact(self.amount, &posting.account)?;
+        let order = state.order.as_ref().filter(|order| order.customer == self.customer);
+        let mut order = order.cloned().ok_or(Rejection::OrderNotFound)?;
+        if order.currency != posting.account.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        let today = posting.today();
+        let lots = order.refund(amount)?.into_iter().map(|lot| returned(lot, today, &context.policy));
+        let lots: Vec<Lot> = lots.collect();
+        let expires_on = lots.iter().filter_map(|lot| lot.expires_on).min();
+        let key = self.key(state).ok_or(Rejection::Inconsistent("a refund has no cause"))?;
+        let mut refund = draft(key, EntryType::Refund, lots, self.reason.as_ref(), context);
+        refund.source = Some(Source::Refund);
+        refund.order_id = Some(self.order_id.clone());
+        refund.expires_on = expires_on;
+        order.note(TransactionId::of(&self.customer, posting.next_seq(), &refund.cause));
+        refund.after = After { order: Some(order.view()), ..After::default() };
+        let entry = posting.post(refund)?;
+        let order = written(order, entry.seq);
+        finish(posting, entry, vec![order])
+    }
+}
+
+/// The lot that value comes back to: its own, or once in its life, when its date has passed, a refund lot.
+pub(crate) fn returned(lot: Lot, today: Date, policy: &Policy) -> Lot {
+    if !lot.is_expired(today) || lot.class == LotClass::Refund {
+        return lot;
+    }
+    let expires_on = policy.refund_expiry(today);
+    Lot { expires_on, class: LotClass::Refund, source: Source::Refund, amount: lot.amount }
+}

@@ -1,0 +1,66 @@
+//! Making an order known before anyone pays for it.
+//!
+//! **Invariant:** an order is registered once; whoever registers it again in the same way gets the first answer,
+//! whatever has been paid since.
+
+use crate::context::Context;
+use crate::currency::Currency;
+use crate::ids::{CustomerId, OrderId};
+use crate::ledger::command::{Command, Key, Needs, State};
+use crate::ledger::decision::{Decided, Decision, Outcome, Write};
+use crate::ledger::order::{Order, OrderTotals};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::wallet::order_payment::{Naming, opened, written};
+
+/// Register an order.
+#[derive(Clone, Debug)]
+pub struct RegisterOrder {
+    /// The caller's id.
+    pub order: OrderId,
+    /// Who is to pay it.
+    pub customer: CustomerId,
+    /// What is to be paid.
+    pub total: Money,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+impl Command for RegisterOrder {
+    fn needs(&self) -> Needs {
+        Needs { order: Some(self.order.clone()), ..Needs::wallet(&self.customer) }
+    }
+
+    /// The order's own key is the guard; the stored order answers repetitions.
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        let asked = (&self.customer, self.total, self.currency);
+        if let Some(known) = &state.order {
+            if (&known.customer, known.totals.total, known.currency) != asked {
+                return Err(Rejection::OrderExists);
+            }
+            let first =
+                Order { totals: OrderTotals::unpaid(self.total), transactions: vec![], ..known.clone() };
+            return Ok(Decision::Already(Outcome::Order(Box::new(first))));
+        }
+        if state.party.as_ref().is_some_and(|party| party.account.currency != self.currency) {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        let order = opened(&Naming {
+            order: &self.order,
+            customer: &self.customer,
+            currency: self.currency,
+            amount: self.total,
+            actor: &context.actor,
+            now: context.now,
+            request: &context.request,
+        });
+        let listed =
+            Write::ListOrder { customer: self.customer.clone(), order: self.order.clone(), at: context.now };
+        let writes = vec![written(order.clone(), 0), listed];
+        Ok(Decision::Commit { outcome: Outcome::Order(Box::new(order)), writes })
+    }
+}

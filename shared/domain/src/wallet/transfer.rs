@@ -1,0 +1,112 @@
+//! Moving credit from one customer's wallet to another's.
+//!
+//! **Invariant:** what leaves one wallet arrives in the other in the same transaction, lot by lot, with the
+//! same dates.
+
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::ids::CustomerId;
+use crate::ledger::command::{
+    Begun, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_receive, may_spend,
+};
+use crate::ledger::decision::{Decided, Decision};
+use crate::ledger::entry::{After, Counterpart, EntryType};
+use crate::ledger::posting::MAX_DUE;
+use crate::money::Amount;
+use crate::rejection::Rejection;
+use crate::text::FreeText;
+use crate::time::Timestamp;
+
+/// Transfer credits.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    from: CustomerId,
+    to: CustomerId,
+    amount: Amount,
+    reason: Option<FreeText>,
+    cause: Cause,
+}
+
+impl Transfer {
+    /// A transfer between two wallets; that they are two is said when it is decided.
+    pub fn new(
+        (from, to): (CustomerId, CustomerId),
+        amount: Amount,
+        reason: Option<FreeText>,
+        cause: Cause,
+    ) -> Self {
+        Self { from, to, amount, reason, cause }
+    }
+}
+
+impl Command for Transfer {
+    fn needs(&self) -> Needs {
+        let counterparty = Some(&self.to).filter(|to| **to != self.from).cloned();
+        Needs { counterparty, ..Needs::wallet(&self.from) }
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        let fingerprint = Fingerprint::of(&[
+            ("op", Some("transfer".to_owned())),
+            ("to", Some(self.to.to_string())),
+            ("amount", Some(self.amount.to_string())),
+            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
+        ]);
+        Some(Key::new(self.cause.clone(), fingerprint))
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided {
+        // Both sides see one instant, so a lot cannot leave alive and arrive expired.
+        let parties = [&state.party, &state.counterparty].into_iter().flatten();
+        let now = parties.map(|party| party.account.updated_at).fold(context.now, Timestamp::max);
+        let context = &Context { now, ..context.clone() };
+        let mut sender = match begin(state.party.as_ref(), &self.from, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        if self.from == self.to {
+            // What the wallet could not do to another is said first.
+            let amount = exact(self.amount, &sender.account)?;
+            may_spend(&sender.account)?;
+            burn(&sender.account, amount)?;
+            return Err(Rejection::SelfTransfer);
+        }
+        let mut recipient = match begin(state.counterparty.as_ref(), &self.to, context)? {
+            Begun::Ready(posting) => posting,
+            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
+        };
+        // Both sides share one transaction: what is due goes with it only if it is little.
+        for posting in [&sender, &recipient] {
+            if posting.entries.len() > MAX_DUE / 2 {
+                return Ok(Decision::SettleFirst(posting.clone().into_writes()));
+            }
+        }
+        let amount = exact(self.amount, &sender.account)?;
+        if sender.account.currency != recipient.account.currency {
+            return Err(Rejection::CurrencyMismatch);
+        }
+        may_spend(&sender.account)?;
+        may_receive(&recipient.account)?;
+        let lots = burn(&sender.account, amount)?;
+        let key = self.key(state).ok_or(Rejection::Inconsistent("a transfer has no cause"))?;
+        let cause = Cause::counterpart("transfer", self.from.as_str(), &key.cause);
+        let mut arrival =
+            draft(key.clone(), EntryType::TransferIn, lots.clone(), self.reason.as_ref(), context);
+        arrival.cause = cause.clone();
+        arrival.fingerprint = None;
+        let arrived = recipient.post(arrival)?;
+        let mut departure = draft(key, EntryType::TransferOut, lots, self.reason.as_ref(), context);
+        departure.after = After {
+            counterpart: Some(Counterpart {
+                customer: self.to.clone(),
+                seq: arrived.seq,
+                cause,
+                balance_after: arrived.balance_after,
+            }),
+            ..After::default()
+        };
+        let departed = sender.post(departure)?;
+        finish(sender, departed, recipient.into_writes())
+    }
+}

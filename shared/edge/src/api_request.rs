@@ -1,0 +1,261 @@
+//! A request as a handler sees it: the verified caller, path, query, key and body.
+//!
+//! **Invariant:** the caller comes from the claims that the authorizer put into the request context, never from
+//! a header.
+//! **Invariant:** no more than the limit of a body is ever held decoded; a compressed one is read only so far.
+
+use crate::app::App;
+use crate::fields::Fields;
+use crate::params::Params;
+use crate::paths::{CustomerPath, Segment};
+use crate::problem::Problem;
+use crate::raw::read_body;
+use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::HeaderMap;
+use domain::actor::Actor;
+use domain::context::Context;
+use domain::ids::{CustomerId, IdempotencyKey, RequestId};
+use domain::parse::ParseError;
+use domain::wallet::permit::{Action, permit};
+use http::{HeaderValue, StatusCode, header};
+use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
+use std::io::Read;
+
+/// The largest JSON body, decoded.
+pub(crate) const MAX_BODY: usize = 256 * 1024;
+
+/// The largest CSV body, decoded.
+pub const MAX_CSV: usize = 4 * 1024 * 1024;
+
+/// Where a request came from, as far as the gateway saw it.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The address.
+    pub ip: Option<String>,
+    /// The program.
+    pub user_agent: Option<String>,
+}
+
+/// A request.
+pub struct Ask {
+    actor: Option<Actor>,
+    from: Origin,
+    request: RequestId,
+    path: Vec<(String, String)>,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Ask
+where
+    App: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let path = RawPathParams::from_request_parts(&mut parts, state).await;
+        let path = path.map_err(|_| Problem::invalid("the path is not UTF-8"))?;
+        let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let limit = if is_kind(&parts.headers, "text/csv") { MAX_CSV } else { MAX_BODY };
+        let body = decoded(&parts.headers, read_body(body, limit).await?, limit)?;
+        Ok(Self {
+            actor: actor_of(&App::from_ref(state), &parts.extensions),
+            from: origin_of(&parts),
+            request: request_id(&parts.extensions),
+            path,
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+impl Ask {
+    /// The verified caller.
+    pub fn actor(&self) -> Result<&Actor, Problem> {
+        self.actor.as_ref().ok_or_else(Problem::unauthenticated)
+    }
+
+    /// Permits the action on the wallet, or says why not.
+    pub fn permit(&self, action: Action, customer: &CustomerId) -> Result<(), Problem> {
+        Ok(permit(self.actor()?, action, customer)?)
+    }
+
+    /// What a decision of this request knows.
+    pub fn context(&self, app: &App) -> Result<Context, Problem> {
+        self.context_as(app, self.actor()?.clone())
+    }
+
+    fn context_as(&self, app: &App, actor: Actor) -> Result<Context, Problem> {
+        if self.request.as_str().is_empty() {
+            // Without an id, two requests without a key would have one cause.
+            tracing::error!("the platform gave the request no id");
+            return Err(Problem::internal());
+        }
+        Ok(Context { now: app.clock.now(), actor, request: self.request.clone(), policy: app.policy.clone() })
+    }
+
+    /// This invocation's id.
+    pub fn request(&self) -> &RequestId {
+        &self.request
+    }
+
+    /// A segment of the path, read as the API document says.
+    pub fn segment<S: Segment>(&self) -> Result<S::Id, Problem> {
+        self.path(S::NAME, S::parse)
+    }
+
+    /// A segment of the path.
+    pub fn path<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, ParseError>) -> Result<T, Problem> {
+        self.actor()?;
+        let (_, text) = self.path.iter().find(|(param, _)| param == name).ok_or_else(Problem::internal)?;
+        parse(text).map_err(|error| Problem::field(format!("/{name}"), error.0))
+    }
+
+    /// The customer that the path names.
+    pub fn customer(&self) -> Result<CustomerId, Problem> {
+        self.segment::<CustomerPath>()
+    }
+
+    /// The query parameters.
+    pub fn params(&self) -> Params {
+        Params::new(self.query.as_deref())
+    }
+
+    /// The caller's key, if one was sent.
+    pub fn key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+        let mut values = self.headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let detail = "must be sent once, as 1 to 255 printable ASCII characters";
+        let bad = || Problem::field("/Idempotency-Key", detail);
+        if values.next().is_some() {
+            return Err(bad());
+        }
+        let text = value.to_str().map_err(|_| bad())?;
+        IdempotencyKey::parse(text).map(Some).map_err(|_| bad())
+    }
+
+    /// Where the request came from.
+    pub fn origin(&self) -> &Origin {
+        &self.from
+    }
+
+    /// True if the body is a file of lines.
+    pub fn is_csv(&self) -> bool {
+        is_kind(&self.headers, "text/csv")
+    }
+
+    /// The lines of a CSV body.
+    pub fn csv(&self) -> Result<&[u8], Problem> {
+        self.actor()?;
+        if !self.is_csv() {
+            let detail = "the body must be sent as text/csv";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        Ok(&self.body)
+    }
+
+    /// The fields of the JSON body of a call that needs no token.
+    pub fn open_fields(&self) -> Result<Fields<'_>, Problem> {
+        self.params().finish()?;
+        self.parsed()
+    }
+
+    /// What a decision of a request knows that needs no token.
+    pub fn open_context(&self, app: &App) -> Result<Context, Problem> {
+        let actor = self.actor.clone().unwrap_or_else(|| Actor::system("redeem"));
+        self.context_as(app, actor)
+    }
+
+    /// The fields of the JSON body; a call that takes a body takes no query.
+    pub fn fields(&self) -> Result<Fields<'_>, Problem> {
+        self.actor()?;
+        self.params().finish()?;
+        self.parsed()
+    }
+
+    /// The fields of a JSON body that must be there, though it may name none of them.
+    pub fn some_fields(&self) -> Result<Fields<'_>, Problem> {
+        self.actor()?;
+        if self.body.is_empty() {
+            return Err(Problem::invalid("the body is missing: a JSON object is required"));
+        }
+        self.fields()
+    }
+
+    fn parsed(&self) -> Result<Fields<'_>, Problem> {
+        if !self.body.is_empty() && !is_json(&self.headers) {
+            let detail = "the body must be sent as application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        Fields::parse(&self.body)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    is_kind(headers, "application/json")
+}
+
+fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
+    let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(Ok(kind)), None) = (kinds.next().map(HeaderValue::to_str), kinds.next()) else { return false };
+    let mut parts = kind.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
+    let utf8 = |part: &str| match part.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            // As people write it: UTF-8, utf8, "utf-8", utf_8.
+            let letters = value.chars().filter(char::is_ascii_alphanumeric);
+            letters.collect::<String>().eq_ignore_ascii_case("utf8")
+        }
+        Some(_) | None => true,
+    };
+    named && parts.all(utf8)
+}
+
+/// The body as it was before compression; a bomb is read up to the limit and refused.
+fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Problem> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut plain = Vec::new();
+    let read = match encoding.to_str().map(str::to_ascii_lowercase).as_deref() {
+        Ok("identity") => return Ok(body),
+        Ok("gzip") => flate2::read::MultiGzDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain),
+        Ok("deflate") => flate2::read::ZlibDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain),
+        Ok(_) | Err(_) => {
+            let detail = "only gzip and deflate are understood as Content-Encoding";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+    };
+    read.map_err(|_| Problem::invalid("the body is not what its Content-Encoding says"))?;
+    if plain.len() > most { Err(Problem::too_large()) } else { Ok(plain) }
+}
+
+/// The caller, from the claims of the JWT authorizer.
+fn actor_of(app: &App, extensions: &http::Extensions) -> Option<Actor> {
+    let Some(RequestContext::ApiGatewayV2(context)) = extensions.request_context_ref() else { return None };
+    app.claims.actor(&context.authorizer.as_ref()?.jwt.as_ref()?.claims)
+}
+
+/// The caller's address and program, as the gateway in front saw them.
+fn origin_of(parts: &http::request::Parts) -> Origin {
+    let ip = match parts.extensions.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+        _ => None,
+    };
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect());
+    Origin { ip, user_agent: agent }
+}
+
+/// The invocation's id, as Lambda or the gateway gave it.
+pub(crate) fn request_id(extensions: &http::Extensions) -> RequestId {
+    let lambda = extensions.lambda_context_ref().map(|context| context.request_id.clone());
+    let gateway = match extensions.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    RequestId::new(lambda.filter(|id| !id.is_empty()).or(gateway).unwrap_or_default())
+}

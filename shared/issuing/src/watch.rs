@@ -1,0 +1,221 @@
+//! The scheduled look at stock and credit: what is low is told, what has recovered is closed.
+//!
+//! **Invariant:** an alert of stock or credit is open exactly as long as what it is about is low, as of the last look.
+
+use crate::{Desk, alerts};
+use domain::alert::{Alert, AlertStatus, Telling};
+use domain::budget::allocate::Whole;
+use domain::budget::{Account, Status};
+use domain::context::Context;
+use domain::giftcard::{Health, Pool, Source};
+use domain::ids::AlertId;
+use domain::ids::budget::{AccountId, BudgetKind};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use store::{Refill, StoreError};
+
+/// For how long something that has happened is told after the last time.
+const TOLD_SECONDS: u32 = 86_400;
+
+/// How many accounts are read at once.
+const AT_ONCE: usize = 100;
+
+/// How many alerts one look goes through.
+const MOST_ALERTS: u16 = 1_000;
+
+/// What a look found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Pools that are low or empty.
+    pub csv_pools: u32,
+    /// Campaigns with nothing left.
+    pub campaigns: u32,
+    /// Agencies below their threshold.
+    pub agencies: u32,
+    /// Clients below their threshold.
+    pub clients: u32,
+    /// Campaigns of which a card could not be issued within a day.
+    pub provisioning_failures: u32,
+    /// Cards that were delivered into buffer pools.
+    pub refilled: u32,
+    /// What could not be looked at.
+    pub failed: u32,
+    /// The alerts that were opened.
+    pub opened: Vec<AlertId>,
+}
+
+/// Counts what could not be looked at; the rest goes on.
+fn failed(looked: Result<(), StoreError>, what: &str, watched: &mut Watched) {
+    if let Err(error) = looked {
+        tracing::warn!(what, %error, "cannot be looked at now");
+        watched.failed += 1;
+    }
+}
+
+impl Desk {
+    /// Looks at every account and pool; pools are refilled for so long.
+    pub async fn watch(&self, context: &Context, refills: Duration) -> Watched {
+        let mut watched = Watched::default();
+        // Those that ask nobody come first.
+        let accounts = self.watch_accounts(context, &mut watched).await;
+        failed(accounts, "accounts", &mut watched);
+        let told = self.watch_told(context, &mut watched).await;
+        failed(told, "what was told", &mut watched);
+        let pools = self.watch_pools((context, Instant::now() + refills), &mut watched).await;
+        failed(pools, "pools", &mut watched);
+        watched
+    }
+
+    /// Tells what is low, or that it has become worse, and closes what has recovered.
+    async fn note(
+        &self,
+        is_low: bool,
+        telling: &Telling,
+        context: &Context,
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
+        if !is_low {
+            self.store.close_alert(&telling.id(), context.now).await?;
+            return Ok(());
+        }
+        let known = self.store.alert(&telling.id()).await?;
+        let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == telling.severity;
+        if !known.as_ref().is_some_and(same) && self.store.tell(telling, context.now).await {
+            watched.opened.push(telling.id());
+        }
+        Ok(())
+    }
+
+    async fn watch_pools(
+        &self,
+        (context, until): (&Context, Instant),
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
+        for pool in self.store.pools().await? {
+            let looked = self.watch_pool(&pool, (context, until), watched).await;
+            failed(looked, pool.id.as_str(), watched);
+        }
+        Ok(())
+    }
+
+    async fn watch_pool(
+        &self,
+        pool: &Pool,
+        (context, until): (&Context, Instant),
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
+        let enough = u64::from(pool.low_stock_threshold);
+        let mut free = self.store.free_cards(pool, context.now.date(), Some(enough)).await?;
+        if pool.source == Source::Buffer {
+            let refilled = self.refill(pool, free, (context, until)).await?;
+            watched.refilled += refilled.delivered;
+            free += u64::from(refilled.delivered);
+            if refilled.rejected == 0 && (refilled.delivered > 0 || free >= enough) {
+                self.store.close_alert(&alerts::refill_failed(pool, "").id(), context.now).await?;
+            }
+        }
+        // A pool that nobody wants to hear of has no threshold.
+        let low = pool.low_stock_threshold > 0 && Health::of(free, pool.low_stock_threshold) != Health::Green;
+        watched.csv_pools += u32::from(low);
+        self.note(low, &alerts::low_stock(pool, free), context, watched).await
+    }
+
+    async fn watch_accounts(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
+        let platform = self.store.whole_account(&AccountId::platform()).await?;
+        let mut above: Vec<Whole> = platform.into_iter().collect();
+        while let Some(parent) = above.pop() {
+            let children = match self.store.children(&parent.account.id).await {
+                Ok(children) => children,
+                Err(error) => {
+                    failed(Err(error), parent.account.id.as_str(), watched);
+                    continue;
+                }
+            };
+            for some in children.chunks(AT_ONCE) {
+                // One that cannot be read keeps nobody else from being looked at.
+                let wholes = match self.store.wholes(some.to_vec()).await {
+                    Ok(wholes) => wholes,
+                    Err(_) => self.one_by_one(some, watched).await,
+                };
+                for (id, whole) in wholes {
+                    let looked = self.watch_account(&whole, &parent, context, watched).await;
+                    failed(looked, id.as_str(), watched);
+                    if whole.account.kind() != BudgetKind::Campaign {
+                        above.push(whole);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn one_by_one(&self, accounts: &[Account], watched: &mut Watched) -> BTreeMap<AccountId, Whole> {
+        let mut wholes = BTreeMap::new();
+        for account in accounts {
+            match self.store.wholes(vec![account.clone()]).await {
+                Ok(whole) => wholes.extend(whole),
+                Err(error) => failed(Err(error), account.id.as_str(), watched),
+            }
+        }
+        wholes
+    }
+
+    async fn watch_account(
+        &self,
+        whole: &Whole,
+        parent: &Whole,
+        context: &Context,
+        watched: &mut Watched,
+    ) -> Result<(), StoreError> {
+        let account: &Account = &whole.account;
+        let open = account.status().is_open();
+        // What it can spend: of a campaign that shares its client's credit, that.
+        let left = if account.is_shared() { parent.available() } else { whole.available() };
+        if let Some(threshold) = account.low_credit_threshold {
+            let low = open && left < threshold;
+            match account.kind() {
+                BudgetKind::Agency => watched.agencies += u32::from(low),
+                BudgetKind::Client => watched.clients += u32::from(low),
+                BudgetKind::Campaign | BudgetKind::Platform => {}
+            }
+            self.note(low, &alerts::low_credit(account, left), context, watched).await?;
+        }
+        if account.kind() == BudgetKind::Campaign {
+            // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
+            let short = account.card_price.is_some_and(|price| left.is_zero() || left < price);
+            let depleted = account.status() == Status::Active && short;
+            watched.campaigns += u32::from(depleted);
+            let telling = alerts::depleted(&account.id, left, account.currency);
+            self.note(depleted, &telling, context, watched).await?;
+        }
+        Ok(())
+    }
+
+    /// Things that have happened are told by who meets them; here those are closed that nobody needs to hear of any more.
+    async fn watch_told(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
+        for status in [AlertStatus::Open, AlertStatus::Acknowledged] {
+            let page = self.store.alerts(Some(status), None, (0, MOST_ALERTS)).await?;
+            for alert in &page.alerts {
+                let old =
+                    alert.updated_at.plus_seconds(TOLD_SECONDS).is_some_and(|until| context.now >= until);
+                let over = match alert.kind.as_str() {
+                    "provision_failed" | "code_guessing" => old,
+                    // Someone has to look where a card came from.
+                    "card_known" | "card_unclaimed" => old && status == AlertStatus::Acknowledged,
+                    _ => false,
+                };
+                if over {
+                    self.store.close_alert(&alert.id, context.now).await?;
+                } else if alert.kind == "provision_failed" {
+                    watched.provisioning_failures += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The refills of a pool that are not done; for showing.
+    pub async fn open_refills(&self, pool: &domain::ids::budget::PoolId) -> Result<Vec<Refill>, StoreError> {
+        self.store.open_refills(pool).await
+    }
+}

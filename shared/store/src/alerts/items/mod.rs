@@ -1,0 +1,3 @@
+//! How alerts stand in items.
+
+pub(crate) mod alert;

@@ -1,0 +1,61 @@
+//! What stands at an entry's key, and fencing attempts there.
+//!
+//! **Invariant:** once an attempt is fenced, no commit of it can succeed, however late it arrives.
+
+use super::conditions::fenced;
+use crate::Store;
+use crate::budgets::items::budget_entry::{self, STATE};
+use crate::engine::attr::text;
+use crate::engine::error::StoreError;
+use crate::keys::{self, Key};
+use domain::budget::key::KeyState;
+use domain::cause::Cause;
+use domain::ids::budget::{AccountId, AttemptId};
+
+impl Store {
+    /// What stands at the key of a cause, strongly consistent.
+    pub async fn key_state(&self, account: &AccountId, cause: &Cause) -> Result<KeyState, StoreError> {
+        let item = self.patiently(|| self.get(keys::budget_entry(account, cause))).await?;
+        budget_entry::state_of(item.as_ref())
+    }
+
+    /// What stands at the keys of several causes of one account.
+    pub(crate) async fn key_states(
+        &self,
+        account: &AccountId,
+        causes: &[Cause],
+    ) -> Result<Vec<KeyState>, StoreError> {
+        let keys: Vec<Key> = causes.iter().map(|cause| keys::budget_entry(account, cause)).collect();
+        let mut wanted = keys.clone();
+        wanted.sort();
+        wanted.dedup();
+        let found = self.patiently(|| self.batch(&wanted)).await?;
+        keys.iter().map(|key| budget_entry::state_of(found.get(key))).collect()
+    }
+
+    /// Fences an attempt, unless its cause has an entry or a supplier was asked for it; gives what stands there then.
+    pub(crate) async fn fence(
+        &self,
+        account: &AccountId,
+        cause: &Cause,
+        attempt: &AttemptId,
+    ) -> Result<KeyState, StoreError> {
+        let key = keys::budget_entry(account, cause);
+        let after = self
+            .until_sent(&key, |update| {
+                update
+                    .update_expression("SET #state = if_not_exists(#state, :void) ADD fenced :fenced")
+                    .condition_expression(
+                        "attribute_not_exists(pk) OR (attribute_exists(#state) AND \
+                         NOT (#state = :pending AND attempt = :attempt))",
+                    )
+                    .expression_attribute_names("#state", STATE)
+                    .expression_attribute_values(":void", text("VOID"))
+                    .expression_attribute_values(":pending", text("PENDING"))
+                    .expression_attribute_values(":attempt", text(attempt))
+                    .expression_attribute_values(":fenced", fenced(attempt))
+            })
+            .await?;
+        budget_entry::state_of(after.as_ref())
+    }
+}

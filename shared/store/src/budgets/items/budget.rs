@@ -1,0 +1,223 @@
+//! The items of a budget account: its first slice with what is known of it, and its other slices.
+
+use crate::engine::attr::{Attributes, Item, Reader, number, text};
+use crate::engine::error::StoreError;
+use crate::engine::item::visit;
+use crate::keys;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::budget::slice::{Flow, Flows, Reserved, Slice, Stop};
+use domain::budget::{Account, Mode, Opened, Status};
+use domain::cause::Cause;
+use domain::currency::Currency;
+use domain::fingerprint::Fingerprint;
+use domain::ids::RequestId;
+use domain::ids::budget::{AccountId, AttemptId, BrandId};
+use domain::money::Money;
+use domain::text::FreeText;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of an account, without its slice and version.
+pub(crate) fn facts(account: &Account) -> Attributes {
+    let brands = account.brands.as_ref().map(|brands| brands.iter().map(text).collect());
+    let set = Attributes::default()
+        .text("name", account.name.as_str())
+        .text("mode", account.mode.as_str())
+        .with("was_shared", AttributeValue::Bool(account.was_shared))
+        .number("slices", account.slices)
+        .text("updated_at", account.updated_at)
+        .number("version", account.version);
+    let set = match account.low_credit_threshold {
+        Some(threshold) => set.number("low_credit_threshold", threshold),
+        None => set,
+    };
+    let set = match account.card_price {
+        Some(price) => set.number("card_price", price),
+        None => set,
+    };
+    match brands {
+        Some(brands) => set.with("brands", AttributeValue::L(brands)),
+        None => set,
+    }
+}
+
+/// What a new account is stored as.
+pub(crate) fn to_item(account: &Account) -> Item {
+    let opened = Attributes::default()
+        .text("fp", account.opened.fingerprint.as_str())
+        .text("request", &account.opened.request)
+        .text("name", account.opened.name.as_str())
+        .text("mode", account.opened.mode.as_str())
+        .number("slices", account.opened.slices);
+    let opened = opened.number("available", account.opened.available);
+    let opened = match &account.opened.brands {
+        Some(brands) => opened.with("brands", AttributeValue::L(brands.iter().map(text).collect())),
+        None => opened,
+    };
+    let opened = match account.opened.low_credit_threshold {
+        Some(threshold) => opened.number("low_credit_threshold", threshold),
+        None => opened,
+    };
+    let above = account.above.iter().map(text).collect();
+    let mut item = facts(account)
+        .text("account_id", &account.id)
+        .maybe("parent_id", account.parent.as_ref())
+        .with("above", AttributeValue::L(above))
+        .text("currency", account.currency)
+        .text("created_at", account.created_at)
+        .map(opened, "opened")
+        .number("copied", account.copied)
+        .0;
+    item.extend(slice_to_item(&account.id, &account.first));
+    item
+}
+
+/// What a slice is stored as.
+pub(crate) fn slice_to_item(account: &AccountId, slice: &Slice) -> Item {
+    let stops = slice.stops.iter().map(|(campaign, stop)| (campaign.to_string(), stop_to_map(stop)));
+    let mut set = Attributes::default()
+        .number("available", slice.available)
+        .with("pending", attempts(&slice.pending))
+        .with("waiting", attempts(&slice.waiting))
+        .text("status", slice.status.as_str())
+        .number("status_version", slice.status_version)
+        .with("stops", AttributeValue::M(stops.collect()))
+        .number("stops_version", slice.stops_version);
+    for flow in Flow::ALL {
+        set = set.number(flow.as_str(), slice.flows.of(flow));
+    }
+    let mut item = set.0;
+    item.extend(keys::slice(account, slice.number).attributes());
+    item
+}
+
+fn attempts(attempts: &BTreeMap<AttemptId, Reserved>) -> AttributeValue {
+    let maps = attempts.iter().map(|(id, held)| (id.to_string(), reserved_to_map(held)));
+    AttributeValue::M(maps.collect())
+}
+
+/// What is set aside for an attempt, as it stands on its slice.
+pub(crate) fn reserved_to_map(reserved: &Reserved) -> AttributeValue {
+    let map = Attributes::default()
+        .text("c", &reserved.cause)
+        .text("m", &reserved.campaign)
+        .number("a", reserved.amount)
+        .text("at", reserved.at);
+    AttributeValue::M(map.0)
+}
+
+/// A stop, as it stands on a slice.
+pub(crate) fn stop_to_map(stop: &Stop) -> AttributeValue {
+    let map = Attributes::default()
+        .number("v", stop.version)
+        .with("on", AttributeValue::Bool(stop.on))
+        .text("at", stop.at);
+    AttributeValue::M(map.0)
+}
+
+/// Amounts by slice.
+pub(crate) fn parts_to_map(parts: &BTreeMap<u8, Money>) -> AttributeValue {
+    AttributeValue::M(parts.iter().map(|(slice, amount)| (slice.to_string(), number(amount))).collect())
+}
+
+/// Reads amounts by slice.
+pub(crate) fn parts_from_map(reader: &Reader<'_>, name: &str) -> Result<BTreeMap<u8, Money>, StoreError> {
+    let Some(map) = reader.map(name)? else { return Ok(BTreeMap::new()) };
+    let part = |slice: &str| -> Result<(u8, Money), StoreError> {
+        Ok((slice.parse().map_err(|_| reader.corrupt(name))?, map.money(slice)?))
+    };
+    map.names().map(part).collect()
+}
+
+fn reserved_from_map(map: &Reader<'_>) -> Result<Reserved, StoreError> {
+    Ok(Reserved {
+        cause: Cause::stored(map.text("c")?),
+        campaign: map.parse("m", AccountId::parse)?,
+        amount: map.money("a")?,
+        at: map.instant("at")?,
+    })
+}
+
+/// Reads a slice.
+pub(crate) fn slice_from_item(item: &Item, slice: u8) -> Result<Slice, StoreError> {
+    let reader = Reader::new(item, "budget slice");
+    let attempts = |name| -> Result<BTreeMap<AttemptId, Reserved>, StoreError> {
+        let maps = reader.maps(name)?.into_iter();
+        maps.map(|(id, map)| Ok((AttemptId::stored(id), reserved_from_map(&map)?))).collect()
+    };
+    let mut flows = Flows::default();
+    for flow in Flow::ALL {
+        *flows.place(flow) = reader.money(flow.as_str())?;
+    }
+    let stops = reader.maps("stops")?.into_iter().map(|(id, map)| {
+        let id = AccountId::parse(id).map_err(|_| reader.corrupt("stops"))?;
+        Ok((id, Stop { version: map.count("v")?, on: map.flag("on")?, at: map.instant("at")? }))
+    });
+    Ok(Slice {
+        number: slice,
+        available: reader.money("available")?,
+        pending: attempts("pending")?,
+        waiting: attempts("waiting")?,
+        flows,
+        status: reader.parse("status", Status::parse)?,
+        status_version: reader.count("status_version")?,
+        stops: stops.collect::<Result<_, StoreError>>()?,
+        stops_version: reader.count("stops_version")?,
+        visit: visit(&reader)?,
+    })
+}
+
+fn maybe_money(reader: &Reader<'_>, name: &str) -> Result<Option<Money>, StoreError> {
+    if reader.has(name) { reader.money(name).map(Some) } else { Ok(None) }
+}
+
+fn small(reader: &Reader<'_>, name: &str) -> Result<u8, StoreError> {
+    u8::try_from(reader.count(name)?).map_err(|_| reader.corrupt(name))
+}
+
+fn brands(reader: &Reader<'_>) -> Result<Option<BTreeSet<BrandId>>, StoreError> {
+    let brands = reader.texts("brands")?.into_iter().map(BrandId::parse);
+    let brands = brands.collect::<Result<_, _>>().map_err(|_| reader.corrupt("brands"))?;
+    Ok(reader.has("brands").then_some(brands))
+}
+
+/// Reads an account.
+pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
+    let reader = Reader::new(item, "budget account");
+    let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;
+    let above = reader.texts("above")?.into_iter().map(AccountId::parse);
+    let shared =
+        |reader: &Reader<'_>| Ok::<_, StoreError>(reader.parse("mode", Mode::parse)? == Mode::Shared);
+    let was_shared = if reader.has("was_shared") {
+        reader.flag("was_shared")?
+    } else {
+        shared(&reader)? || shared(&opened)?
+    };
+    Ok(Account {
+        id: reader.parse("account_id", AccountId::parse)?,
+        parent: reader.maybe("parent_id", AccountId::parse)?,
+        above: above.collect::<Result<_, _>>().map_err(|_| reader.corrupt("above"))?,
+        name: reader.parse("name", FreeText::parse_stored)?,
+        currency: reader.parse("currency", Currency::parse)?,
+        mode: reader.parse("mode", Mode::parse)?,
+        was_shared,
+        slices: small(&reader, "slices")?,
+        low_credit_threshold: maybe_money(&reader, "low_credit_threshold")?,
+        brands: brands(&reader)?,
+        card_price: maybe_money(&reader, "card_price")?,
+        created_at: reader.instant("created_at")?,
+        updated_at: reader.instant("updated_at")?,
+        opened: Opened {
+            fingerprint: Fingerprint::stored(opened.text("fp")?),
+            request: RequestId::new(opened.text("request")?),
+            name: opened.parse("name", FreeText::parse_stored)?,
+            low_credit_threshold: maybe_money(&opened, "low_credit_threshold")?,
+            mode: opened.parse("mode", Mode::parse)?,
+            slices: small(&opened, "slices")?,
+            brands: brands(&opened)?,
+            available: opened.money("available")?,
+        },
+        version: reader.count("version")?,
+        copied: reader.count("copied")?,
+        first: slice_from_item(item, 0)?,
+    })
+}

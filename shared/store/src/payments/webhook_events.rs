@@ -1,0 +1,143 @@
+//! Gateways' reports in lists, newest first.
+//!
+//! **Invariant:** a list says which reports have a status; what is shown of each is read from the report itself.
+
+use crate::Store;
+use crate::engine::attr::{Item, text};
+use crate::engine::error::StoreError;
+use crate::keys::{self, Key};
+use crate::payments::items::webhook_event;
+use crate::wallet::load::unread;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use domain::ids::EventId;
+use domain::payments::topup::TopUp;
+use domain::payments::webhook_event::{Event, EventStatus};
+use std::collections::HashMap;
+
+/// Some reports, and where to go on.
+#[derive(Debug)]
+pub struct Reports {
+    /// Newest first.
+    pub events: Vec<Event>,
+    /// The place of the last, if there may be older ones.
+    pub next: Option<String>,
+}
+
+impl Store {
+    /// Reports of these statuses that are older than the place `before`, newest first, after passing over `skip`.
+    pub async fn events(
+        &self,
+        statuses: &[EventStatus],
+        before: Option<&str>,
+        (skip, limit): (u16, u16),
+    ) -> Result<Reports, StoreError> {
+        let wanted = usize::from(skip) + usize::from(limit);
+        let mut places = Vec::new();
+        for status in statuses {
+            for list in keys::event_lists(*status) {
+                places.extend(self.places(&list, before, wanted + 1).await?);
+            }
+        }
+        // Each place begins with its instant.
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        // One whose status has changed between two looks stands in both lists.
+        places.dedup();
+        let more = places.len() > wanted;
+        places.truncate(wanted);
+        let next = places.last().filter(|_| more).cloned();
+        let shown = places.iter().skip(usize::from(skip));
+        let ids = shown.filter_map(|place| EventId::parse_stored(place.split_once('#')?.1).ok());
+        let keys: Vec<Key> = ids.map(|id| keys::event(&id)).collect();
+        let found = self.patiently(|| self.batch(&keys)).await?;
+        let events = keys.iter().filter_map(|key| found.get(key)).map(webhook_event::from_item);
+        Ok(Reports { events: events.collect::<Result<_, _>>()?, next })
+    }
+
+    /// The reports that these top-ups name.
+    pub async fn events_of(&self, topups: &[TopUp]) -> Result<Vec<Event>, StoreError> {
+        let keys: Vec<Key> = topups.iter().flat_map(|topup| &topup.events).map(keys::event).collect();
+        let found = self.patiently(|| self.batch(&keys)).await?;
+        found.values().map(webhook_event::from_item).collect()
+    }
+
+    /// How many reports have this status; `None` past the limit.
+    pub async fn count_events(
+        &self,
+        status: EventStatus,
+        limit: Option<u64>,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut count = 0;
+        for list in keys::event_lists(status) {
+            count += self.count(&list, limit).await?;
+            if limit.is_some_and(|limit| count > limit) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(count))
+    }
+
+    /// How many places a list has; one past the limit is as good as more.
+    async fn count(&self, list: &str, limit: Option<u64>) -> Result<u64, StoreError> {
+        let (mut count, mut start): (u64, Option<HashMap<String, AttributeValue>>) = (0, None);
+        loop {
+            let from = start.clone();
+            let output = self
+                .patiently(|| async {
+                    self.client
+                        .query()
+                        .table_name(&self.table)
+                        .key_condition_expression("pk = :list")
+                        .expression_attribute_values(":list", text(list))
+                        .select(Select::Count)
+                        .set_exclusive_start_key(from.clone())
+                        .send()
+                        .await
+                        .map_err(|error| unread(&error))
+                })
+                .await?;
+            count += u64::try_from(output.count).unwrap_or(0);
+            start = output.last_evaluated_key;
+            if start.is_none() || limit.is_some_and(|limit| count > limit) {
+                return Ok(count);
+            }
+        }
+    }
+
+    async fn places(
+        &self,
+        list: &str,
+        before: Option<&str>,
+        wanted: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut places: Vec<String> = Vec::new();
+        let mut before = before.map(str::to_owned);
+        loop {
+            let left = wanted.saturating_sub(places.len());
+            let page = self
+                .patiently(|| async {
+                    let query = self.client.query().table_name(&self.table);
+                    let query = match &before {
+                        Some(before) => query
+                            .key_condition_expression("pk = :list AND sk < :before")
+                            .expression_attribute_values(":before", text(before)),
+                        None => query.key_condition_expression("pk = :list"),
+                    };
+                    query
+                        .expression_attribute_values(":list", text(list))
+                        .scan_index_forward(false)
+                        .limit(i32::try_from(left).unwrap_or(i32::MAX))
+                        .send()
+                        .await
+                        .map_err(|error| unread(&error))
+                })
+                .await?;
+            let more = page.last_evaluated_key.is_some();
+            let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
+            places.extend(page.items.unwrap_or_default().iter().filter_map(place));
+            if !more || places.len() >= wanted {
+                return Ok(places);
+            }
+            before = places.last().cloned();
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The account item of a wallet.
+
+use crate::engine::attr::{Attributes, Item, Reader, pairs};
+use crate::engine::error::StoreError;
+use crate::engine::item::{due, update, visit};
+use crate::keys;
+use crate::wallet::items::{lot, owed};
+use crate::wallet::load;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use domain::actor::{Role, Signature};
+use domain::cause::Cause;
+use domain::currency::Currency;
+use domain::fingerprint::Fingerprint;
+use domain::hash::Hash;
+use domain::ids::{CustomerId, HoldId, ReferralCode, RequestId};
+use domain::ledger::account::{Account, OpenHold, Opening, Status, Totals};
+use domain::ledger::lot::Lots;
+use domain::text::Metadata;
+use domain::time::Timestamp;
+
+/// What a new account is stored as.
+pub(crate) fn to_item(account: &Account) -> Item {
+    let opening = &account.opening;
+    let opened = Attributes::default()
+        .text("cause", &opening.cause)
+        .text("fp", opening.fingerprint.as_str())
+        .text("request", &opening.request)
+        .number("initial", opening.initial)
+        .text("role", opening.by.role.as_str())
+        .text("sub", &opening.by.sub);
+    let (changing, _) = changing(account);
+    let mut item = Attributes(changing)
+        .text("customer_id", &account.customer)
+        .text("currency", account.currency)
+        .text("created_at", account.created_at)
+        .text("referral_code", &account.referral_code)
+        .with("metadata", pairs(account.metadata.pairs()))
+        .map(opened, "opened")
+        .0;
+    item.extend(keys::wallet(&account.customer).attributes());
+    item
+}
+
+/// The update of an account that had version `was`.
+pub(crate) fn to_update(table: &str, account: &Account, was: u64) -> Result<Update, StoreError> {
+    let (set, remove) = changing(account);
+    update(table, &keys::wallet(&account.customer), ("version", was), set, &remove)
+}
+
+/// The attributes that change, and those to remove.
+fn changing(account: &Account) -> (Item, Vec<&'static str>) {
+    let holds = account.holds.iter().map(|(id, hold)| {
+        let map = Attributes::default().text("due", hold.due).number("amount", hold.amount);
+        (id.to_string(), AttributeValue::M(map.0))
+    });
+    let mut remove = Vec::new();
+    let mut set = Attributes::default()
+        .text("status", account.status.as_str())
+        .with("lots", lot::to_list(account.lots.iter()))
+        .with("holds", AttributeValue::M(holds.collect()))
+        .number("available", account.available())
+        .number("held", account.held())
+        .number("owed", account.owed.total())
+        .number("earned", account.totals.earned)
+        .number("spent", account.totals.spent)
+        .number("refunded", account.totals.refunded)
+        .number("expired", account.totals.expired)
+        .number("seq", account.seq)
+        .text("head", account.head)
+        .number("version", account.version)
+        .text("updated_at", account.updated_at)
+        .maybe("last_transaction_at", account.last_transaction_at)
+        .number("referral_count", account.referral_count);
+    // Most wallets owe nothing: then there is no list of it.
+    for (name, list) in [("debts", owed::debts(&account.owed)), ("forgiven", owed::forgiven(&account.owed))] {
+        match list {
+            Some(list) => set = set.with(name, list),
+            None => remove.push(name),
+        }
+    }
+    match account.visit {
+        Some(visit) => {
+            set = due(set, keys::DueKind::Wallets, visit, &keys::wallet_partition(&account.customer));
+        }
+        None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
+    }
+    (set.0, remove)
+}
+
+/// Reads an account item.
+pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
+    let name = item.get(keys::PK).and_then(|pk| pk.as_s().ok()).map_or("account", String::as_str);
+    let reader = Reader::new(item, name);
+    let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;
+    let holds = reader.maps("holds")?.into_iter().map(|(id, hold)| {
+        let id = HoldId::parse(id).map_err(|_| reader.corrupt("holds"))?;
+        Ok((id, OpenHold { due: hold.instant("due")?, amount: hold.money("amount")? }))
+    });
+    let account = Account {
+        customer: reader.parse("customer_id", CustomerId::parse)?,
+        currency: reader.parse("currency", Currency::parse)?,
+        status: reader.parse("status", Status::parse)?,
+        lots: Lots::new(lot::from_list(&reader, "lots")?).ok_or_else(|| reader.corrupt("lots"))?,
+        holds: holds.collect::<Result<_, StoreError>>()?,
+        owed: owed::from_lists(&reader)?,
+        totals: Totals {
+            earned: reader.money("earned")?,
+            spent: reader.money("spent")?,
+            refunded: reader.money("refunded")?,
+            expired: reader.money("expired")?,
+        },
+        seq: reader.count("seq")?,
+        head: reader.parse("head", Hash::parse)?,
+        version: reader.count("version")?,
+        created_at: reader.instant("created_at")?,
+        updated_at: reader.instant("updated_at")?,
+        last_transaction_at: reader.maybe("last_transaction_at", Timestamp::parse)?,
+        metadata: Metadata::parse_stored(reader.pairs("metadata")?)
+            .map_err(|_| reader.corrupt("metadata"))?,
+        referral_code: ReferralCode::stored(reader.text("referral_code")?),
+        referral_count: reader.count("referral_count")?,
+        opening: Opening {
+            cause: Cause::stored(opened.text("cause")?),
+            fingerprint: Fingerprint::stored(opened.text("fp")?),
+            request: RequestId::new(opened.text("request")?),
+            initial: opened.money("initial")?,
+            by: Signature { role: opened.parse("role", Role::stored)?, sub: opened.text("sub")?.to_owned() },
+        },
+        visit: visit(&reader)?,
+    };
+    // The sums stand beside the lots for people who look into the table; they must not contradict them.
+    if load::key_of(item) != Some(keys::wallet(&account.customer)) {
+        return Err(reader.corrupt("customer_id: another than its key"));
+    }
+    let sums = (reader.money("available")?, reader.money("held")?, reader.money("owed")?);
+    if sums != (account.available(), account.held(), account.owed.total()) {
+        return Err(reader.corrupt("available, held or owed: not the sum of its lots, holds or debts"));
+    }
+    Ok(account)
+}

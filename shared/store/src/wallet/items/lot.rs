@@ -1,0 +1,30 @@
+//! Lots, as a list of maps: `c` class, `s` source, `a` amount, `d` date (absent: never expires).
+
+use crate::engine::attr::{Attributes, Reader};
+use crate::engine::error::StoreError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ledger::lot::{Lot, LotClass, Source};
+
+pub(crate) fn to_list<'a>(lots: impl Iterator<Item = &'a Lot>) -> AttributeValue {
+    let map = |lot: &Lot| {
+        let map = Attributes::default()
+            .text("c", lot.class.as_str())
+            .text("s", lot.source.as_str())
+            .number("a", lot.amount)
+            .maybe("d", lot.expires_on);
+        AttributeValue::M(map.0)
+    };
+    AttributeValue::L(lots.map(map).collect())
+}
+
+pub(crate) fn from_list(reader: &Reader<'_>, name: &str) -> Result<Vec<Lot>, StoreError> {
+    let lot = |map: Reader<'_>| {
+        Ok(Lot {
+            expires_on: map.date("d")?,
+            class: map.parse("c", LotClass::parse)?,
+            source: map.parse("s", Source::parse)?,
+            amount: map.money("a")?,
+        })
+    };
+    reader.readers(name)?.into_iter().map(lot).collect()
+}

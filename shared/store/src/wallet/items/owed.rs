@@ -1,0 +1,95 @@
+//! What a wallet owes, and the record of a change of it.
+
+use crate::engine::attr::{Attributes, Item, Reader};
+use crate::engine::error::StoreError;
+use crate::keys;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{CustomerId, ReversalId, TopUpId};
+use domain::ledger::lot::LotClass;
+use domain::ledger::owed::{Debt, Forgiven, Owed, OwedChange};
+use domain::time::parse_date;
+
+/// The debts, oldest first; none if there are none.
+pub(crate) fn debts(owed: &Owed) -> Option<AttributeValue> {
+    let map = |debt: &Debt| {
+        let map = Attributes::default()
+            .text("reversal", &debt.reversal)
+            .text("topup", &debt.topup)
+            .number("amount", debt.amount);
+        AttributeValue::M(map.0)
+    };
+    (!owed.debts().is_empty()).then(|| AttributeValue::L(owed.debts().iter().map(map).collect()))
+}
+
+fn forgiven_map(forgiven: &Forgiven) -> Attributes {
+    Attributes::default()
+        .text("date", forgiven.date)
+        .text("class", forgiven.class.as_str())
+        .number("amount", forgiven.amount)
+}
+
+/// What was forgiven; none if nothing was.
+pub(crate) fn forgiven(owed: &Owed) -> Option<AttributeValue> {
+    let map = |forgiven: &Forgiven| AttributeValue::M(forgiven_map(forgiven).0);
+    (!owed.forgiven().is_empty()).then(|| AttributeValue::L(owed.forgiven().iter().map(map).collect()))
+}
+
+fn forgiven_of(map: &Reader<'_>) -> Result<Forgiven, StoreError> {
+    Ok(Forgiven {
+        date: map.parse("date", parse_date)?,
+        class: map.parse("class", LotClass::parse)?,
+        amount: map.money("amount")?,
+    })
+}
+
+/// Reads both lists of an account.
+pub(crate) fn from_lists(reader: &Reader<'_>) -> Result<Owed, StoreError> {
+    let debt = |map: Reader<'_>| {
+        Ok(Debt {
+            reversal: ReversalId::stored(map.text("reversal")?),
+            topup: map.parse("topup", TopUpId::parse)?,
+            amount: map.money("amount")?,
+        })
+    };
+    let debts = reader.readers("debts")?.into_iter().map(debt).collect::<Result<_, StoreError>>()?;
+    let forgiven = reader.readers("forgiven")?;
+    let forgiven = forgiven.iter().map(forgiven_of).collect::<Result<_, StoreError>>()?;
+    Owed::stored(debts, forgiven).ok_or_else(|| reader.corrupt("debts"))
+}
+
+/// What a change that made this version is stored as.
+pub(crate) fn to_item(customer: &CustomerId, version: u64, at: usize, change: &OwedChange) -> Item {
+    let mut attributes = Attributes::default()
+        .number("version", version)
+        .text("reversal", &change.reversal)
+        .text("topup", &change.topup)
+        .number("raised", change.raised)
+        .number("cancelled", change.cancelled)
+        .number("seq", change.seq)
+        .text("at", change.at);
+    if let Some(forgiven) = &change.forgiven {
+        attributes = attributes.map(forgiven_map(forgiven), "forgiven");
+    }
+    if let Some(restored) = &change.restored {
+        attributes = attributes.map(forgiven_map(restored), "restored");
+    }
+    let mut item = attributes.0;
+    item.extend(keys::owed(customer, version, at).attributes());
+    item
+}
+
+/// Reads a change and the version that it made.
+pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
+    let reader = Reader::new(item, "change of what is owed");
+    let change = OwedChange {
+        reversal: ReversalId::stored(reader.text("reversal")?),
+        topup: reader.parse("topup", TopUpId::parse)?,
+        raised: reader.money("raised")?,
+        cancelled: reader.money("cancelled")?,
+        forgiven: reader.map("forgiven")?.map(|map| forgiven_of(&map)).transpose()?,
+        restored: reader.map("restored")?.map(|map| forgiven_of(&map)).transpose()?,
+        seq: reader.count("seq")?,
+        at: reader.instant("at")?,
+    };
+    Ok((reader.count("version")?, change))
+}

@@ -1,0 +1,37 @@
+//! The item of a change of status: who, when, why; never changed.
+
+use crate::engine::attr::{Attributes, Item, Reader};
+use crate::engine::error::StoreError;
+use crate::keys;
+use domain::actor::{Role, Signature};
+use domain::ids::CustomerId;
+use domain::ledger::account::{Status, StatusChange};
+use domain::text::FreeText;
+
+/// What a change that made this version is stored as.
+pub(crate) fn to_item(customer: &CustomerId, version: u64, change: &StatusChange) -> Item {
+    let mut item = Attributes::default()
+        .number("version", version)
+        .text("from", change.from.as_str())
+        .text("to", change.to.as_str())
+        .text("reason", change.reason.as_str())
+        .text("role", change.by.role.as_str())
+        .text("sub", &change.by.sub)
+        .text("at", change.at)
+        .0;
+    item.extend(keys::status(customer, version).attributes());
+    item
+}
+
+/// Reads a change and the version that it made.
+pub(crate) fn from_item(item: &Item) -> Result<(u64, StatusChange), StoreError> {
+    let reader = Reader::new(item, "change of status");
+    let change = StatusChange {
+        from: reader.parse("from", Status::parse)?,
+        to: reader.parse("to", Status::parse)?,
+        reason: reader.parse("reason", FreeText::parse_stored)?,
+        by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
+        at: reader.instant("at")?,
+    };
+    Ok((reader.count("version")?, change))
+}
