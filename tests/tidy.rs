@@ -169,7 +169,7 @@ fn functions_that_check_items_without_writing_them_are_allowed_to() {
 #[test]
 fn the_template_declares_the_table_as_the_code_makes_it() {
     let template = read_to_string(root().join("infra/template.yaml")).unwrap();
-    for (index, hash, range, whole) in store::table::INDEXES {
+    for (index, hash, range, whole) in store::schema::INDEXES {
         let kind = if whole { "ALL" } else { "KEYS_ONLY" };
         let block = format!(
             "IndexName: {index}\n          KeySchema:\n            - {{ AttributeName: {hash}, KeyType: HASH }}\n            \

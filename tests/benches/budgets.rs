@@ -42,7 +42,7 @@ async fn provision(slices: u8, count: u64) {
             request: domain::ids::RequestId::new("bench"),
             policy: agency.world().app.policy.clone(),
         };
-        agency.world().app.store.rebalance(&account, &context).await.unwrap();
+        agency.world().app.store.budgets().rebalance(&account, &context).await.unwrap();
     }
     agency.world().meter.take();
     let next = Arc::new(AtomicU64::new(0));

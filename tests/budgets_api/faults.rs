@@ -3,7 +3,7 @@
 use scrip::fakes::supply::Switch;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::{Agency, Answer, Fault};
 use tokio::sync::Notify;
 
@@ -12,7 +12,7 @@ const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODU
 
 /// Little patience: what does not go away is answered soon.
 async fn agency(cards: usize, brand: &str) -> Arc<Agency> {
-    let patience = Patience {
+    let patience = RetryPolicy {
         budget: Duration::from_millis(400),
         base: Duration::from_millis(2),
         cap: Duration::from_millis(20),

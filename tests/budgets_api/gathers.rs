@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::agency::allocate;
 use tests::{Agency, Answer, Fault, World, admin};
 use tokio::sync::Notify;
 
 /// A client with 800 on eight slices, none of which has half of it, and a campaign that shares it.
 async fn spread(cards: usize) -> Agency {
-    let agency = Agency::with("", cards, ("", ""), Patience::default()).await;
+    let agency = Agency::with("", cards, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
     let path = format!("/api/credit/accounts/{}", agency.client);
     world.patch(&admin(), &path, r#"{"slices":8}"#).await.expect(200);
@@ -152,7 +152,8 @@ async fn a_crash_at_any_step_moves_all_of_it_or_gives_all_of_it_back() {
 #[tokio::test]
 async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may() {
     let agency =
-        Agency::with("2000", 64, (r#""budget_mode":"isolated","slices":2"#, ""), Patience::default()).await;
+        Agency::with("2000", 64, (r#""budget_mode":"isolated","slices":2"#, ""), RetryPolicy::default())
+            .await;
     let world = agency.world();
     // Each process leaves one committed attempt behind, on the one slice that has credit.
     for n in 0..64 {

@@ -4,7 +4,7 @@ use scrip::fakes::supply::Switch;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::agency::{a_pool, issuer, open};
 use tests::{Agency, Fault, Trouble, admin};
 use tokio::sync::Notify;
@@ -13,7 +13,7 @@ const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
 
 async fn agency(budget: &str, cards: usize, brand: &str) -> Agency {
-    Agency::with(budget, cards, (r#""budget_mode":"isolated""#, brand), Patience::default()).await
+    Agency::with(budget, cards, (r#""budget_mode":"isolated""#, brand), RetryPolicy::default()).await
 }
 
 async fn monitor(agency: &Agency) -> serde_json::Value {
@@ -261,7 +261,7 @@ async fn as_many_orders_wait_for_suppliers_as_may_and_pools_go_on_meanwhile() {
 
 #[tokio::test]
 async fn a_shared_campaigns_threshold_looks_at_its_clients_credit_and_can_be_taken_away() {
-    let agency = Agency::with("100", 5, (r#""low_credit_threshold":80"#, ""), Patience::default()).await;
+    let agency = Agency::with("100", 5, (r#""low_credit_threshold":80"#, ""), RetryPolicy::default()).await;
     let world = agency.world();
     let path = format!("/api/credit/accounts/{}", agency.campaign);
     let low = async || {

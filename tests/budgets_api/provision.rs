@@ -56,7 +56,7 @@ async fn a_redemption_is_read_and_revealed_by_whom_it_concerns_and_each_look_is_
     assert_eq!(card.header("cache-control"), Some("no-store"));
     world.post(&customer("cust_8"), &reveal, "").await.expect_problem(404, "redemption_not_found");
     let id = domain::ids::budget::RedemptionId::parse(&made.text("/redemption/redemption_id")).unwrap();
-    let looks = world.app.store.reveals(&id).await.unwrap();
+    let looks = world.app.store.gift_cards().reveals(&id).await.unwrap();
     assert_eq!(
         (looks.len(), looks[0]["sub"].as_str(), looks[0]["ip"].as_str()),
         (1, "cust_9", "203.0.113.7")

@@ -5,13 +5,13 @@ use scrip::fakes::supply::Switch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::agency::{allocate, issuer};
 use tests::{Agency, Answer, admin};
 
 /// Contended to the extreme: time enough for everyone to get a turn.
-fn patient() -> Patience {
-    Patience {
+fn patient() -> RetryPolicy {
+    RetryPolicy {
         budget: Duration::from_secs(120),
         base: Duration::from_millis(4),
         cap: Duration::from_millis(200),
@@ -89,7 +89,14 @@ async fn a_hundred_requests_for_one_code_come_to_one_card_and_all_get_it() {
     assert_eq!(by_status(&answers), BTreeMap::from([(201, 100)]));
     assert_eq!(answers.iter().map(|answer| &answer.body).collect::<BTreeSet<_>>().len(), 1);
     assert_eq!(answers.iter().filter(|answer| !answer.is_replay()).count(), 1);
-    agency.world().app.store.resolve(&id(&agency.campaign), agency.world().app.clock.now()).await.unwrap();
+    agency
+        .world()
+        .app
+        .store
+        .budgets()
+        .resolve(&id(&agency.campaign), agency.world().app.clock.now())
+        .await
+        .unwrap();
     assert_eq!(agency.stands(&agency.campaign).await, ["975.00", "0.00", "25.00"]);
     assert_eq!(agency.world().prove().await.budgets.cards, (50, 49, 1));
 }
@@ -228,7 +235,7 @@ async fn uneven_slices_are_evened_out_and_the_books_still_prove_each_of_them() {
     agency.provision("CODE-1").await.expect(201);
     world.clock.advance(Duration::from_secs(400));
     agency.shop.monitor().await;
-    let whole = world.app.store.whole_account(&id(&agency.campaign)).await.unwrap().unwrap();
+    let whole = world.app.store.budgets().whole_account(&id(&agency.campaign)).await.unwrap().unwrap();
     let least = whole.slices().map(|slice| slice.available).min().unwrap();
     assert!(least.value() >= 24.into(), "each has at least a quarter of the mean: {least}");
     assert_eq!(agency.stands(&agency.campaign).await, ["775.00", "0.00", "25.00"]);

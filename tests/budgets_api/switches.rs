@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::agency::{allocate, issuer, open};
 use tests::{Agency, Answer, Fault, World, admin};
 use tokio::sync::Notify;
@@ -13,7 +13,7 @@ async fn patch(world: &World, account: &str, body: &str) -> Answer {
 
 /// Little patience: what does not go away is answered soon.
 async fn impatient(budget: &str, cards: usize, campaign: &str) -> Agency {
-    let patience = Patience {
+    let patience = RetryPolicy {
         budget: Duration::from_millis(400),
         base: Duration::from_millis(2),
         cap: Duration::from_millis(20),
@@ -79,7 +79,7 @@ async fn a_mode_and_slices_whose_reply_is_lost_are_changed_once_and_strand_nothi
 async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
     // Someone else has added them in the meantime, or not.
     for added in [true, false] {
-        let agency = Arc::new(Agency::with("", 30, ("", ""), Patience::default()).await);
+        let agency = Arc::new(Agency::with("", 30, ("", ""), RetryPolicy::default()).await);
         let world = agency.world();
         allocate(world, "platform", &agency.agency, "500").await;
         let other = Arc::new(world.another_machine(world.clock.clone()));
@@ -107,7 +107,7 @@ async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
 
 #[tokio::test]
 async fn a_stop_is_dropped_when_everyone_has_learnt_of_it_and_an_isolated_campaign_leaves_none() {
-    let agency = Agency::with("100", 3, ("", ""), Patience::default()).await;
+    let agency = Agency::with("100", 3, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
     let isolated = open(world, "campaign", &agency.client, r#""budget_mode":"isolated""#).await;
     patch(world, &isolated, r#"{"status":"closing"}"#).await.expect(200);
@@ -134,7 +134,7 @@ async fn a_stop_is_dropped_when_everyone_has_learnt_of_it_and_an_isolated_campai
 
 #[tokio::test]
 async fn what_was_spent_still_counts_after_the_change_of_whose_credit_is_spent() {
-    let agency = Agency::with("100", 6, ("", ""), Patience::default()).await;
+    let agency = Agency::with("100", 6, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
     agency.provision("SHARED").await.expect(201);
     patch(world, &agency.campaign, r#"{"budget_mode":"isolated"}"#).await.expect(200);
@@ -160,7 +160,7 @@ async fn what_was_spent_still_counts_after_the_change_of_whose_credit_is_spent()
 
 #[tokio::test]
 async fn few_spends_among_many_of_others_are_found_page_by_page() {
-    let agency = Agency::with("3000", 90, ("", ""), Patience::default()).await;
+    let agency = Agency::with("3000", 90, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
     let second = open(world, "campaign", &agency.client, "").await;
     for n in 0..80 {
@@ -258,7 +258,7 @@ async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
         "",
         12,
         (r#""budget_mode":"isolated","slices":16,"low_credit_threshold":40"#, ""),
-        Patience::default(),
+        RetryPolicy::default(),
     )
     .await;
     let world = agency.world();

@@ -1,14 +1,13 @@
 //! The proof: whatever is changed in the books is found and named.
 
 use domain::actor::{Actor, Role};
+use domain::audit::{WalletBooks, prove};
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, IdempotencyKey, OrderId, RequestId, ReversalId, TopUpId};
+use domain::ids::{CustomerId, IdempotencyKey, OrderId, PaymentRef, RequestId, ReversalId};
 use domain::ledger::account::Account;
-use domain::ledger::audit::{Books, prove};
-use domain::ledger::command::Command;
 use domain::ledger::entry::Entry;
 use domain::ledger::owed::{Debt, Owed};
 use domain::money::{Amount, Money};
@@ -20,9 +19,9 @@ use domain::wallet::debit::DeductCredits;
 use domain::wallet::holds::PlaceHold;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use tests::memory::Memory;
+use tests::memory::{AnyCommand, Memory};
 
-fn books() -> Books {
+fn books() -> WalletBooks {
     let mut memory = Memory::default();
     let customer = CustomerId::parse("c").unwrap();
     let currency = Currency::parse("INR").unwrap();
@@ -38,7 +37,7 @@ fn books() -> Books {
     };
     let amount = |text: &str| Amount::parse(text).unwrap();
     let (order_id, reason) = (Some(OrderId::parse("o").unwrap()), None);
-    let commands: [Box<dyn Command>; 3] = [
+    let commands: [Box<dyn AnyCommand>; 3] = [
         Box::new(CreateWallet {
             customer: customer.clone(),
             initial_balance: Some(amount("500")),
@@ -63,28 +62,15 @@ fn books() -> Books {
         }),
     ];
     for command in &commands {
-        memory.execute(command.as_ref(), &context).unwrap();
+        command.run(&mut memory, &context).unwrap();
     }
-    Books {
-        customer: customer.clone(),
-        referral: Some(memory.accounts[&customer].referral_code.clone()),
-        statuses: vec![],
-        seen: 3,
-        reached: 3,
-        account: memory.accounts.get(&customer).cloned(),
-        holds: memory.holds.values().cloned().collect(),
-        orders: memory.orders.values().cloned().collect(),
-        owed: vec![],
-        topups: vec![],
-        led: Default::default(),
-        entries: memory.entries.values().cloned().collect(),
-    }
+    memory.wallet_books(&customer)
 }
 
 fn owing(text: &str) -> Owed {
-    let (reversal, topup) =
-        (ReversalId::stored("refund:razorpay:r"), TopUpId::parse("topup_00000000000000000000.a"));
-    Owed::stored(vec![Debt { reversal, topup: topup.unwrap(), amount: money(text) }], vec![]).unwrap()
+    let (reversal, payment) =
+        (ReversalId::stored("refund:razorpay:r"), PaymentRef::stored("topup_00000000000000000000.a"));
+    Owed::stored(vec![Debt { reversal, payment, amount: money(text) }], vec![]).unwrap()
 }
 
 fn money(text: &str) -> Money {
@@ -92,15 +78,15 @@ fn money(text: &str) -> Money {
 }
 
 #[track_caller]
-fn is_found(change: impl FnOnce(&mut Books), named: &str) {
+fn is_found(change: impl FnOnce(&mut WalletBooks), named: &str) {
     let mut books = books();
     change(&mut books);
     let found: Vec<String> = prove(&books).differences.iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|text| text.contains(named)), "{named} is not in {found:?}");
 }
 
-fn entry(books: &mut Books, seq: u64) -> &mut Entry {
-    books.entries.iter_mut().find(|entry| entry.seq == seq).unwrap()
+fn entry(books: &mut WalletBooks, seq: u64) -> &mut Entry {
+    books.ledger.entries.iter_mut().find(|entry| entry.seq == seq).unwrap()
 }
 
 #[test]
@@ -126,7 +112,7 @@ fn any_field_of_an_entry_that_is_changed_is_named_with_its_entry() {
         |e| e.prev_hash = Hash::of("other"),
     ];
     for change in changes {
-        let id = books().entries.iter().find(|entry| entry.seq == 2).unwrap().id().to_string();
+        let id = books().ledger.entries.iter().find(|entry| entry.seq == 2).unwrap().id().to_string();
         is_found(|books| change(entry(books, 2)), &id);
     }
 }
@@ -145,24 +131,24 @@ fn an_entry_that_is_rewritten_with_a_fresh_hash_breaks_the_chain_after_it() {
 
 #[test]
 fn an_entry_that_is_removed_is_named() {
-    is_found(|books| books.entries.retain(|entry| entry.seq != 2), "entry 2 is missing");
-    is_found(|books| books.entries.retain(|entry| entry.seq != 3), "the number of its last entry");
+    is_found(|books| books.ledger.entries.retain(|entry| entry.seq != 2), "entry 2 is missing");
+    is_found(|books| books.ledger.entries.retain(|entry| entry.seq != 3), "the number of its last entry");
 }
 
 #[test]
 fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
-    fn account(books: &mut Books) -> &mut Account {
-        books.account.as_mut().unwrap()
+    fn account(books: &mut WalletBooks) -> &mut Account {
+        books.ledger.account.as_mut().unwrap()
     }
     is_found(|b| account(b).totals.earned = money("1"), "total earned is stored as 1, its entries give 500");
     is_found(|b| account(b).lots = Default::default(), "available is stored as 0, its entries give 299.5");
     is_found(|b| account(b).holds.clear(), "held is stored as 0");
     is_found(|b| account(b).head = Hash::of("x"), "head of its chain");
-    is_found(|b| b.account = None, "has no account, but its entries or referral code are there");
-    is_found(|b| b.holds[0].view.captured = money("1"), "the hold is not what its entries say");
-    is_found(|b| b.holds.clear(), "the hold is open but not stored");
-    is_found(|b| b.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
-    is_found(|b| b.orders.clear(), "the order is paid or held for, but not stored");
+    is_found(|b| b.ledger.account = None, "has no account, but its entries or referral code are there");
+    is_found(|b| b.ledger.holds[0].view.captured = money("1"), "the hold is not what its entries say");
+    is_found(|b| b.ledger.holds.clear(), "the hold is open but not stored");
+    is_found(|b| b.ledger.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
+    is_found(|b| b.ledger.orders.clear(), "the order is paid or held for, but not stored");
     is_found(
         |b| account(b).status = domain::ledger::account::Status::Frozen,
         "its status is stored as FROZEN",
@@ -173,27 +159,27 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     let later = || Timestamp::parse("2027-01-16T10:00:00Z").unwrap();
     is_found(|b| account(b).updated_at = later(), "its last change is stored as 2027");
     is_found(|b| account(b).last_transaction_at = Some(later()), "its last transaction is dated otherwise");
-    is_found(|b| b.holds[0].lots[0].expires_on = None, "the hold is not what its entries say");
-    is_found(|b| b.holds[0].side = Role::Customer, "the hold is not what its entries say");
-    is_found(|b| b.holds[0].view.expires_at = later(), "the hold is not what its entries say");
-    is_found(|b| b.orders[0].lots[0].expires_on = None, "the order is not what its entries say");
-    is_found(|b| b.orders[0].totals.total = money("5000"), "the order is not what its entries say");
+    is_found(|b| b.ledger.holds[0].lots[0].expires_on = None, "the hold is not what its entries say");
+    is_found(|b| b.ledger.holds[0].side = Role::Customer, "the hold is not what its entries say");
+    is_found(|b| b.ledger.holds[0].view.expires_at = later(), "the hold is not what its entries say");
+    is_found(|b| b.ledger.orders[0].lots[0].expires_on = None, "the order is not what its entries say");
+    is_found(|b| b.ledger.orders[0].totals.total = money("5000"), "the order is not what its entries say");
 }
 
 #[test]
 fn an_item_that_was_put_back_to_an_earlier_state_is_named() {
-    is_found(|b| b.reached = 2, "stands at entry 2, but entry 3 is there: it was put back");
-    is_found(|b| b.orders[0].seq = 1, "the order is older than its entries: it was put back");
-    is_found(|b| b.holds[0].seq = 2, "the hold is older than its entries: it was put back");
+    is_found(|b| b.ledger.reached = 2, "stands at entry 2, but entry 3 is there: it was put back");
+    is_found(|b| b.ledger.orders[0].seq = 1, "the order is older than its entries: it was put back");
+    is_found(|b| b.ledger.holds[0].seq = 2, "the hold is older than its entries: it was put back");
 }
 
 #[test]
 fn an_order_that_no_entry_names_is_named() {
     is_found(
         |b| {
-            let mut forged = b.orders[0].clone();
+            let mut forged = b.ledger.orders[0].clone();
             forged.id = OrderId::parse("forged").unwrap();
-            b.orders.push(forged);
+            b.ledger.orders.push(forged);
         },
         "c forged: the order is not what its entries say",
     );
@@ -202,14 +188,14 @@ fn an_order_that_no_entry_names_is_named() {
 #[test]
 fn entries_written_after_the_account_was_read_are_no_difference() {
     let mut books = books();
-    let mut early = books.account.clone().unwrap();
+    let mut early = books.ledger.account.clone().unwrap();
     // The account as it stood two entries ago, while its entries are read now.
     early = Account { seq: 1, head: entry(&mut books, 1).hash, ..early };
     early.lots = domain::ledger::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
     early.holds.clear();
     early.totals.spent = Money::ZERO;
     early.last_transaction_at = Some(entry(&mut books, 1).at);
-    books.account = Some(early);
+    books.ledger.account = Some(early);
     let proof = prove(&books);
     assert!(proof.differences.is_empty(), "{:?}", proof.differences);
     assert_eq!(proof.entries, 1);

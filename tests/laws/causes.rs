@@ -2,7 +2,9 @@
 
 use domain::cause::{Cause, Operation};
 use domain::hash::Hash;
-use domain::ids::{CustomerId, HoldId, IdempotencyKey, OrderId, ReferralCode, RequestId, TransactionId};
+use domain::ids::{
+    AccountRef, CustomerId, HoldId, IdempotencyKey, OrderId, ReferralCode, RequestId, TransactionId,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -63,7 +65,7 @@ fn a_cause_made_of_the_longest_parts_still_fits_a_sort_key() {
 #[test]
 fn a_hold_id_carries_its_customer_and_is_read_back() {
     let customer = CustomerId::parse("a.b_c:d@e-F9").unwrap();
-    let id = HoldId::mint(&customer, &Cause::stored("key:hold:1"));
+    let id = HoldId::mint(&AccountRef::wallet(&customer), &Cause::stored("key:hold:1"));
     assert_eq!(HoldId::parse(id.as_str()).unwrap().customer(), &customer);
     for bad in [
         "hold_",
@@ -79,9 +81,11 @@ fn a_hold_id_carries_its_customer_and_is_read_back() {
 
 #[test]
 fn a_transaction_id_carries_its_number_and_differs_between_wallets() {
-    let [a, b] =
-        ["a", "b"].map(|id| TransactionId::of(&CustomerId::parse(id).unwrap(), 7, &Cause::stored("x")));
-    assert_ne!(a, b);
+    let id = |account: AccountRef| TransactionId::of(&account, 7, &Cause::stored("x"));
+    let [a, b] = ["a", "b"].map(|customer| CustomerId::parse(customer).unwrap());
+    let points = id(AccountRef::points(&a));
+    let [a, b] = [a, b].map(|customer| id(AccountRef::wallet(&customer)));
+    assert!(a != b && a != points);
     assert_eq!(TransactionId::parse(a.as_str()).unwrap(), (a, 7));
 }
 

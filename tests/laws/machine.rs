@@ -1,13 +1,15 @@
-//! Random operations under a moving clock: the decisions against a naive model, operation by operation.
+//! Random operations under a moving clock: the decisions against a naive model, operation by operation; on wallets, and on
+//! points, which have the same ledger under them.
+
+mod on_points;
 
 use domain::actor::{Actor, Role};
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
-use domain::ids::{CustomerId, HoldId, IdempotencyKey, OrderId, RequestId};
+use domain::ids::{AccountKind, AccountRef, CustomerId, HoldId, IdempotencyKey, OrderId, RequestId};
 use domain::ledger::account::Status;
-use domain::ledger::command::{Command, Settle};
-use domain::ledger::decision::Outcome;
+use domain::ledger::entry::Entry;
 use domain::ledger::lot::Source;
 use domain::money::{Amount, Money};
 use domain::policy::Policy;
@@ -19,12 +21,13 @@ use domain::wallet::credit::{AddCredits, Expiry};
 use domain::wallet::debit::DeductCredits;
 use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
 use domain::wallet::refund::Refund;
+use domain::wallet::settle::Settle;
 use domain::wallet::status::SetStatus;
 use domain::wallet::transfer::Transfer;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use std::sync::Arc;
-use tests::memory::Memory;
+use tests::memory::{AnyCommand, Memory};
 use tests::model::{Model, NEVER, Naive};
 
 const WALLETS: usize = 3;
@@ -72,15 +75,16 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// A command, and what the model says of it.
-type Move = (Box<dyn Command>, Result<(), &'static str>);
+type Move = (Box<dyn AnyCommand>, Result<(), &'static str>);
 
 struct Machine {
     memory: Memory,
     model: Model,
     policy: Arc<Policy>,
     holds: Vec<HoldId>,
-    done: Vec<(Box<dyn Command>, Outcome)>,
+    done: Vec<(Box<dyn AnyCommand>, Entry)>,
     step: u64,
+    kind: AccountKind,
 }
 
 fn customer(wallet: usize) -> CustomerId {
@@ -95,8 +99,22 @@ fn day(date: Option<Date>) -> i64 {
     date.map_or(NEVER, |date| date.signed_duration_since(Date::default()).num_days())
 }
 
-fn paise(money: Money) -> i64 {
-    (money.value() * Decimal::ONE_HUNDRED).try_into().unwrap()
+/// Paise of a wallet, points of points.
+fn count(kind: AccountKind, quantity: Money) -> i64 {
+    let per_unit = match kind {
+        AccountKind::Wallet => Decimal::ONE_HUNDRED,
+        AccountKind::Points => Decimal::ONE,
+    };
+    (quantity.value() * per_unit).try_into().unwrap()
+}
+
+/// The lot class, as the model counts.
+fn class(source: Source) -> u8 {
+    match source {
+        Source::Referral | Source::Promotion | Source::Loyalty => 0,
+        Source::Refund => 1,
+        Source::Purchase | Source::Manual | Source::Topup => 2,
+    }
 }
 
 /// The variant's name, as the model says it.
@@ -105,12 +123,12 @@ fn name(rejection: &Rejection) -> String {
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(kind: AccountKind) -> Self {
         let start = Timestamp::parse("2026-01-15T10:00:00Z").unwrap();
         let model =
             Model { wallets: vec![None::<Naive>; WALLETS], now: start.millis() / 60_000, ..Model::default() };
         let policy = Arc::new(Policy::standard(Currency::parse("INR").unwrap()).unwrap());
-        Self { memory: Memory::default(), model, policy, holds: vec![], done: vec![], step: 0 }
+        Self { memory: Memory::default(), model, policy, holds: vec![], done: vec![], step: 0, kind }
     }
 
     fn now(&self) -> Timestamp {
@@ -158,12 +176,7 @@ impl Machine {
                     metadata: Metadata::default(),
                     cause: keyed(Operation::AddCredits),
                 };
-                let class = match source {
-                    Source::Referral | Source::Promotion | Source::Loyalty => 0,
-                    Source::Refund => 1,
-                    Source::Purchase | Source::Manual | Source::Topup => 2,
-                };
-                (Box::new(command), self.model.credit(wallet, paise, class, days.map(i64::from)))
+                (Box::new(command), self.model.credit(wallet, paise, class(source), days.map(i64::from)))
             }
             Op::Debit { wallet, paise, order, keyed } => {
                 let command = DeductCredits {
@@ -223,7 +236,7 @@ impl Machine {
                 };
                 let verdict = self.model.hold(wallet, paise, i64::from(minutes));
                 if verdict.is_ok() {
-                    self.holds.push(HoldId::mint(&customer(wallet), &cause));
+                    self.holds.push(HoldId::mint(&AccountRef::wallet(&customer(wallet)), &cause));
                 }
                 (Box::new(command), verdict)
             }
@@ -251,19 +264,21 @@ impl Machine {
                 // A replay beats every rule, whatever has happened since.
                 let (command, outcome) = &self.done[index.index(self.done.len())];
                 let context = self.context();
-                let again = self.memory.execute(command.as_ref(), &context);
-                assert_eq!(again, Ok((outcome.clone(), true)), "a replay is answered differently");
+                let again = command.run(&mut self.memory, &context);
+                assert_eq!(again, Ok((Some(outcome.clone()), true)), "a replay is answered differently");
             }
             op => {
-                if let Some((command, verdict)) = self.apply(op) {
+                let applied = match self.kind {
+                    AccountKind::Wallet => self.apply(op),
+                    AccountKind::Points => self.apply_to_points(op),
+                };
+                if let Some((command, verdict)) = applied {
                     let context = self.context();
-                    let outcome = self.memory.execute(command.as_ref(), &context);
+                    let outcome = command.run(&mut self.memory, &context);
                     let found = outcome.as_ref().map(|_| ()).map_err(name);
                     assert_eq!(found, verdict.map_err(str::to_owned), "{op:?}");
-                    if let (Ok((outcome @ Outcome::Entry(_), _)), true) =
-                        (outcome, !matches!(op, Op::Settle(_)))
-                    {
-                        self.done.push((command, outcome));
+                    if let Ok((Some(entry), _)) = outcome {
+                        self.done.push((command, entry));
                     }
                 }
             }
@@ -273,7 +288,9 @@ impl Machine {
 
     fn compare(&self) {
         for wallet in (0..WALLETS).filter(|wallet| self.model.wallets[*wallet].is_some()) {
-            let account = self.memory.settled(&customer(wallet), self.now()).unwrap();
+            let id = AccountRef { kind: self.kind, id: customer(wallet) };
+            let account = self.memory.settled(&id, self.now()).unwrap();
+            let paise = |quantity| count(self.kind, quantity);
             assert_eq!(paise(account.available()), self.model.available(wallet), "available");
             assert_eq!(paise(account.held()), self.model.held(wallet), "held");
             let class = |lot: &domain::ledger::lot::Lot| lot.class as u8;
@@ -289,18 +306,27 @@ proptest! {
 
     #[test]
     fn decisions_agree_with_a_naive_model_and_prove_themselves(ops in prop::collection::vec(op(), 1..90)) {
-        let mut machine = Machine::new();
-        for wallet in 0..2 {
-            machine.play(&Op::Create(wallet));
-        }
-        for op in &ops {
-            machine.play(op);
-        }
-        machine.memory.prove();
-        // Whenever it is written down, the books prove the same balances.
-        for wallet in 0..WALLETS {
-            machine.play(&Op::Settle(wallet));
-        }
-        machine.memory.prove();
+        run(AccountKind::Wallet, &ops);
     }
+
+    #[test]
+    fn points_obey_the_laws_of_wallets_on_the_same_ledger(ops in prop::collection::vec(op(), 1..90)) {
+        run(AccountKind::Points, &ops);
+    }
+}
+
+fn run(kind: AccountKind, ops: &[Op]) {
+    let mut machine = Machine::new(kind);
+    for wallet in 0..2 {
+        machine.play(&Op::Create(wallet));
+    }
+    for op in ops {
+        machine.play(op);
+    }
+    machine.memory.prove();
+    // Whenever it is written down, the books prove the same balances.
+    for wallet in 0..WALLETS {
+        machine.play(&Op::Settle(wallet));
+    }
+    machine.memory.prove();
 }

@@ -3,7 +3,7 @@
 
 use domain::cause::Cause;
 use domain::currency::Currency;
-use domain::ids::{EventId, Gateway, Handle, ReversalId};
+use domain::ids::{AccountRef, EventId, Gateway, Handle, ReversalId};
 use domain::money::Money;
 use domain::payments::gateway_report::{Fact, Phase, Told};
 use domain::payments::webhook_event::EventStatus;
@@ -41,7 +41,7 @@ proptest! {
             let topup = counter.memory.topups.values().find(|t| t.placed.as_ref().unwrap().order == id(format!("order_{at}"))).unwrap();
             prop_assert_eq!(topup.reversed(), money(comes_to(story)));
             let pay = Cause::topup(Gateway::Razorpay, &id(format!("pay_{at}")));
-            prop_assert!(counter.memory.entries.contains_key(&(customer(), pay)));
+            prop_assert!(counter.memory.entries.contains_key(&(AccountRef::wallet(&customer()), pay)));
         }
         let open: Vec<_> = counter.memory.events.values().filter(|event| !event.status.is_final()).collect();
         prop_assert!(open.is_empty() && counter.memory.alerts.is_empty(), "{:?}", open);

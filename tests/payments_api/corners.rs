@@ -39,7 +39,7 @@ async fn a_purchase_of_something_else_cannot_be_verified_as_a_top_up() {
             let begun = shop.world.post_keyed(&customer("a"), "k", INITIATE, &body).await;
             assert_eq!(begun.status, if begun_in_vain { 503 } else { 201 });
             shop.trouble(Trouble::None);
-            let list = shop.world.app.store.newest_topups(&"a".parse_customer(), 5).await.unwrap();
+            let list = shop.world.app.store.payments().newest_topups(&"a".parse_customer(), 5).await.unwrap();
             let topup = list[0].id.to_string();
             let signature = shop.fakes.checkout_signature(&shoes.order, &shoes.id);
             let answer = shop.verify(&customer("a"), &topup, &shoes.id, &signature).await;
@@ -68,7 +68,9 @@ async fn a_payment_of_another_order_that_names_a_top_up_in_its_notes_is_not_cred
     shop.trouble(Trouble::Down);
     let body = r#"{"customer_id":"a","amount":100}"#;
     shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(503);
-    let topup = shop.world.app.store.newest_topups(&"a".parse_customer(), 5).await.unwrap()[0].id.to_string();
+    let topup = shop.world.app.store.payments().newest_topups(&"a".parse_customer(), 5).await.unwrap()[0]
+        .id
+        .to_string();
     // While the top-up has no order, the payment waits; once it has another, someone is told.
     shop.expect("razorpay.payment_captured", &shop.about(&topup, &shoes, "sly"), "parked").await;
     let mut bare = shop.about(&topup, &shoes, "bare");

@@ -56,7 +56,7 @@ async fn a_forged_delivery_is_refused_and_nothing_of_it_is_stored() {
 }
 
 async fn items(shop: &Shop) -> u64 {
-    shop.world.app.store.accounts().await.unwrap().items
+    shop.world.app.store.audit().wallets().await.unwrap().items
 }
 
 /// Attack 20: rotation.

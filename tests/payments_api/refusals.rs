@@ -219,13 +219,13 @@ async fn a_refusal_takes_nothing_back_that_the_gateway_has_taken_meanwhile() {
 /// The top-up, after a refusal of it, or of another request with the same key, was carried out.
 async fn abandon(shop: &Shop, id: &TopUpId, of_another: bool) -> Option<TopUp> {
     let store = &shop.world.app.store;
-    let mut refused = store.topup(id).await.unwrap().unwrap();
+    let mut refused = store.payments().topup(id).await.unwrap().unwrap();
     if of_another {
         refused.fingerprint = Fingerprint::of(&[("op", Some("another".to_owned()))]);
     }
     let (actor, request) = (Actor::system("test"), RequestId::new("refused"));
     let policy = shop.world.app.policy.clone();
     let context = Context { now: shop.world.clock.now(), actor, request, policy };
-    store.execute(&AbandonTopUp { refused }, &context).await.unwrap();
-    store.topup(id).await.unwrap()
+    store.payments().execute(&AbandonTopUp { refused }, &context).await.unwrap();
+    store.payments().topup(id).await.unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::{Fault, Shop, Trouble, admin, customer, service, staff};
 
 const INITIATE: &str = "/api/integration/wallet/topup/initiate";
@@ -166,7 +166,7 @@ async fn lost_replies_of_the_table_leave_one_intent_one_order_and_one_credit() {
 
 #[tokio::test]
 async fn when_the_table_is_away_a_webhook_is_a_503_and_the_next_delivery_is_credited() {
-    let short = Patience { budget: Duration::from_millis(100), ..Patience::default() };
+    let short = RetryPolicy { budget: Duration::from_millis(100), ..RetryPolicy::default() };
     let shop = Shop::configured(&[], short).await;
     shop.world.a_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", "razorpay").await;

@@ -324,8 +324,15 @@ async fn what_is_kept_of_a_report_is_sealed_and_lists_of_it_are_for_admins() {
     for word in ["asha@example.com", "+919800000000", "acc_BFQ7uQEaa7j2z7"] {
         assert!(!stored.contains(word), "{word} is stored as it came");
     }
-    let (event, sealed) =
-        shop.world.app.store.event(&domain::ids::EventId::of("razorpay", "ev")).await.unwrap().unwrap();
+    let (event, sealed) = shop
+        .world
+        .app
+        .store
+        .payments()
+        .event(&domain::ids::EventId::of("razorpay", "ev"))
+        .await
+        .unwrap()
+        .unwrap();
     let opened = shop.world.parts.seal.open(event.id.as_str(), &sealed).unwrap();
     assert!(String::from_utf8(opened).unwrap().contains("asha@example.com"));
     assert!(

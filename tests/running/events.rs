@@ -241,7 +241,7 @@ async fn the_expire_credits_binary_serves_the_schedule() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_webhook_binary_counts_a_forgery_and_logs_nothing_of_it() {
     let world = World::new().await;
-    let before = world.app.store.accounts().await.unwrap().items;
+    let before = world.app.store.audit().wallets().await.unwrap().items;
     let answers = lambda(&world, "payment-webhook", &[event("webhook-forged")]).await;
     assert_eq!(answers[0].1["statusCode"], 401, "{}", answers[0].1);
     let logs = answers[1].1.as_str().unwrap();
@@ -254,5 +254,5 @@ async fn the_webhook_binary_counts_a_forgery_and_logs_nothing_of_it() {
     {
         assert!(!logs.contains(secret), "{secret} is in the log");
     }
-    assert_eq!(world.app.store.accounts().await.unwrap().items, before);
+    assert_eq!(world.app.store.audit().wallets().await.unwrap().items, before);
 }

@@ -4,7 +4,7 @@ use futures::FutureExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::{Answer, Fault, World, admin, customer, service, staff};
 use tokio::sync::Notify;
 
@@ -13,12 +13,12 @@ const TEN: &str = r#"{"amount":10}"#;
 
 /// Little patience: what does not go away is answered soon.
 async fn world() -> Arc<World> {
-    let patience = Patience {
+    let patience = RetryPolicy {
         budget: Duration::from_millis(400),
         base: Duration::from_millis(2),
         cap: Duration::from_millis(20),
     };
-    let world = World::with_patience(patience).await;
+    let world = World::with_retry_policy(patience).await;
     world.a_wallet("a", "100").await;
     world.a_wallet("b", "100").await;
     Arc::new(world)

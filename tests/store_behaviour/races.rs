@@ -4,12 +4,12 @@ use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Patience;
+use store::RetryPolicy;
 use tests::{Answer, Caller, World, admin, customer, staff};
 
 /// Contended to the extreme: time enough for everyone to get a turn.
-fn patient() -> Patience {
-    Patience {
+fn patient() -> RetryPolicy {
+    RetryPolicy {
         budget: Duration::from_secs(120),
         base: Duration::from_millis(8),
         cap: Duration::from_millis(500),
@@ -17,7 +17,7 @@ fn patient() -> Patience {
 }
 
 async fn crowd(balance: &str) -> Arc<World> {
-    let world = World::with_patience(patient()).await;
+    let world = World::with_retry_policy(patient()).await;
     world.a_wallet("a", balance).await;
     world.a_wallet("b", balance).await;
     Arc::new(world)

@@ -101,7 +101,7 @@ async fn text_that_is_no_longer_taken_is_still_read() {
     };
     let actor = Actor { role: Role::Admin, ..Actor::system("test") };
     let context = Context { now: world.clock.now(), actor, request, policy: world.app.policy.clone() };
-    world.app.store.execute(&command, &context).await.unwrap();
+    world.app.store.wallets().execute(&command, &context).await.unwrap();
     let history = world.get(&staff(), "/api/wallet/a/transactions").await.expect(200);
     assert_eq!(history.text("/transactions/0/reason"), turned);
     assert_eq!(history.text("/transactions/0/metadata/note"), turned);

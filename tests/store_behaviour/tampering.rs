@@ -16,7 +16,7 @@ async fn world() -> World {
 }
 
 async fn entry(world: &World, seq: u64) -> domain::ledger::entry::Entry {
-    world.app.store.entry(&CustomerId::parse("a").unwrap(), seq).await.unwrap().unwrap()
+    world.app.store.wallets().entry(&CustomerId::parse("a").unwrap(), seq).await.unwrap().unwrap()
 }
 
 async fn set(world: &World, key: &store::keys::Key, expression: &str, value: Option<AttributeValue>) {
@@ -47,7 +47,7 @@ async fn a_stored_entry_that_is_changed_or_removed_is_named() {
     ] {
         let world = world().await;
         let second = entry(&world, 2).await;
-        let key = store::keys::entry(&second.customer, &second.cause);
+        let key = store::keys::entry(&second.account, &second.cause);
         set(&world, &key, expression, Some(value)).await;
         let found = audit(&world.app.store).await.unwrap();
         assert!(!found.is_proved() && !found.differences.is_empty(), "{expression} {found}");
@@ -55,7 +55,7 @@ async fn a_stored_entry_that_is_changed_or_removed_is_named() {
     }
     let world = world().await;
     let second = entry(&world, 2).await;
-    let key = store::keys::entry(&second.customer, &second.cause);
+    let key = store::keys::entry(&second.account, &second.cause);
     world
         .raw()
         .delete_item()
@@ -155,8 +155,9 @@ async fn a_transfer_that_did_not_arrive_and_a_wallet_that_vanished_are_found() {
     let before = item(&world, &recipient).await;
     let body = r#"{"amount":5,"to_customer_id":"b"}"#;
     world.post(&customer("a"), "/api/wallet/a/transfer", body).await.expect(201);
-    let arrived = world.app.store.history(&CustomerId::parse("b").unwrap(), 99, 1).await.unwrap().entries;
-    let entry = store::keys::entry(&arrived[0].customer, &arrived[0].cause);
+    let arrived =
+        world.app.store.wallets().history(&CustomerId::parse("b").unwrap(), 99, 1).await.unwrap().entries;
+    let entry = store::keys::entry(&arrived[0].account, &arrived[0].cause);
     let delete = |key: store::keys::Key| {
         world.raw().delete_item().table_name(world.app.store.table()).set_key(Some(key.attributes())).send()
     };
@@ -166,8 +167,8 @@ async fn a_transfer_that_did_not_arrive_and_a_wallet_that_vanished_are_found() {
     assert!(found.contains("w:b") && found.contains("has not arrived"), "{found}");
     // Without its account and its entries, the referral code still names the wallet.
     delete(recipient).await.unwrap();
-    let first = world.app.store.entry(&CustomerId::parse("b").unwrap(), 1).await.unwrap().unwrap();
-    delete(store::keys::entry(&first.customer, &first.cause)).await.unwrap();
+    let first = world.app.store.wallets().entry(&CustomerId::parse("b").unwrap(), 1).await.unwrap().unwrap();
+    delete(store::keys::entry(&first.account, &first.cause)).await.unwrap();
     let found = audit(&world.app.store).await.unwrap().to_string();
     assert!(found.contains("w:b: has no account"), "{found}");
 }

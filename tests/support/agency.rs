@@ -5,7 +5,7 @@
 use crate::answer::Answer;
 use crate::shop::Shop;
 use crate::{World, admin, service};
-use store::Patience;
+use store::RetryPolicy;
 
 /// The accounts and the brand of one test.
 pub struct Agency {
@@ -31,7 +31,7 @@ pub fn issuer() -> crate::Caller {
 impl Agency {
     /// An agency with 1000, its client with 500, an isolated campaign with `budget`, and `cards` cards of 25.
     pub async fn new(budget: &str, cards: usize) -> Self {
-        Self::with(budget, cards, (r#""budget_mode":"isolated""#, ""), Patience::default()).await
+        Self::with(budget, cards, (r#""budget_mode":"isolated""#, ""), RetryPolicy::default()).await
     }
 
     /// The same, with more said of campaign and brand.
@@ -39,7 +39,7 @@ impl Agency {
         budget: &str,
         cards: usize,
         (campaign_fields, brand_fields): (&str, &str),
-        patience: Patience,
+        patience: RetryPolicy,
     ) -> Self {
         let shop = Shop::configured(&[], patience).await;
         let world = &shop.world;

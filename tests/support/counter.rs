@@ -2,19 +2,21 @@
 //!
 //! **Invariant:** reports are taken as the store takes them: the top-up is looked up, what had waited follows.
 
-use crate::memory::Memory;
+use crate::memory::{Apply, InMemory, Memory};
 use domain::actor::Actor;
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
-use domain::ids::{CustomerId, EventId, Gateway, GatewayId, IdempotencyKey, RequestId, ReversalId, TopUpId};
+use domain::ids::{
+    AccountRef, CustomerId, EventId, Gateway, GatewayId, IdempotencyKey, RequestId, ReversalId, TopUpId,
+};
 use domain::ledger::command::Command;
-use domain::ledger::decision::Outcome;
 use domain::ledger::lot::Source;
 use domain::money::{Amount, Money};
 use domain::payments::gateway_report::{Fact, Phase, Told};
 use domain::payments::initiate::{InitiateTopUp, PlaceTopUp};
 use domain::payments::process::TakeReport;
+use domain::payments::state::{self, ReportOutcome, TopUpOutcome};
 use domain::payments::topup::Placed;
 use domain::payments::webhook_event::EventStatus;
 use domain::policy::Policy;
@@ -102,11 +104,21 @@ impl Counter {
         Cause::of_request(operation, Some(&key), &RequestId::new(""))
     }
 
-    fn run(&mut self, command: &dyn Command) -> Outcome {
+    fn run<C>(&mut self, command: &C) -> C::Outcome
+    where
+        C: Command,
+        C::State: InMemory,
+        C::Write: Apply,
+    {
         self.try_run(command).unwrap()
     }
 
-    fn try_run(&mut self, command: &dyn Command) -> Option<Outcome> {
+    fn try_run<C>(&mut self, command: &C) -> Option<C::Outcome>
+    where
+        C: Command,
+        C::State: InMemory,
+        C::Write: Apply,
+    {
         self.step += 1;
         let actor = Actor::system("test");
         let request = RequestId::new(format!("r{}", self.step));
@@ -134,8 +146,11 @@ impl Counter {
         topup
     }
 
-    fn follow_topup(&mut self, command: &dyn Command) {
-        let Outcome::TopUp(_, waiting) = self.run(command) else { panic!("no top-up") };
+    fn follow_topup<C>(&mut self, command: &C)
+    where
+        C: Command<State = state::State, Write = state::Write, Outcome = TopUpOutcome>,
+    {
+        let waiting = self.run(command).waiting;
         self.follow(waiting);
     }
 
@@ -165,9 +180,8 @@ impl Counter {
                 only_trouble: false,
             };
             match self.run(&report) {
-                Outcome::Elsewhere(found) => topup = Some(found),
-                Outcome::Event(event, waiting) => return (event.status, waiting),
-                other => panic!("{other:?}"),
+                ReportOutcome::OtherTopUp(found) => topup = Some(found),
+                ReportOutcome::Kept(event, waiting) => return (event.status, waiting),
             }
         }
     }
@@ -202,7 +216,7 @@ impl Counter {
 
     /// Available and owed.
     pub fn stands(&self) -> (Money, Money) {
-        let account = self.memory.settled(&customer(), self.now).unwrap();
+        let account = self.memory.settled(&AccountRef::wallet(&customer()), self.now).unwrap();
         assert!(account.owed.total().is_zero() || account.available().is_zero(), "owes, yet has");
         (account.available(), account.owed.total())
     }

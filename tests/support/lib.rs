@@ -11,6 +11,7 @@ pub mod faults;
 pub mod memory;
 pub mod model;
 pub mod plan;
+pub mod points;
 pub mod process;
 pub mod shop;
 mod simulated_table;

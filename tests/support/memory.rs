@@ -3,31 +3,40 @@
 //! **Invariant:** writes apply all or none, and each only under its condition.
 
 use domain::alert::Alert;
+use domain::audit::{WalletBooks, prove};
 use domain::cause::Cause;
 use domain::context::Context;
-use domain::ids::{AlertId, CustomerId, EventId, Handle, HoldId, OrderId, TopUpId};
+use domain::ids::{AccountRef, AlertId, CustomerId, EventId, Handle, HoldId, OrderId, TopUpId};
 use domain::ledger::account::{Account, StatusChange};
-use domain::ledger::audit::{Books, prove};
+use domain::ledger::audit::{Books, Difference, fold};
 use domain::ledger::command::{Command, State};
-use domain::ledger::decision::{Decision, Listing, Outcome, Write};
+use domain::ledger::decision::{Conditional, Decision, NoDecision, Outcome, Write};
 use domain::ledger::entry::Entry;
 use domain::ledger::hold::Hold;
 use domain::ledger::order::Order;
 use domain::ledger::owed::OwedChange;
-use domain::ledger::posting::Party;
+use domain::ledger::posting::LoadedAccount;
+use domain::payments;
+use domain::payments::audit::PaymentBooks;
+use domain::payments::state::Listing;
 use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::{Event, Lead, LeadTo};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
+use domain::wallet;
+use domain::wallet::profile::{LoadedWallet, Profile};
+use std::any::Any;
 use std::collections::BTreeMap;
 
-/// All wallets of one property test.
+/// All accounts of one property test.
 #[derive(Default)]
 pub struct Memory {
-    /// By customer.
-    pub accounts: BTreeMap<CustomerId, Account>,
-    /// By customer and cause.
-    pub entries: BTreeMap<(CustomerId, Cause), Entry>,
+    /// By their references.
+    pub accounts: BTreeMap<AccountRef, Account>,
+    /// What wallets have beside.
+    pub profiles: BTreeMap<CustomerId, Profile>,
+    /// By account and cause.
+    pub entries: BTreeMap<(AccountRef, Cause), Entry>,
     /// By id.
     pub holds: BTreeMap<HoldId, Hold>,
     /// By id.
@@ -42,77 +51,72 @@ pub struct Memory {
     pub alerts: BTreeMap<AlertId, Alert>,
     /// The places in lists.
     pub lists: Vec<Listing>,
-    /// By customer, with the version that each made.
-    pub owed: BTreeMap<CustomerId, Vec<(u64, OwedChange)>>,
-    /// By customer, with the version that each made.
-    pub statuses: BTreeMap<CustomerId, Vec<(u64, StatusChange)>>,
+    /// With the version that each made.
+    pub owed: BTreeMap<AccountRef, Vec<(u64, OwedChange)>>,
+    /// With the version that each made.
+    pub statuses: BTreeMap<AccountRef, Vec<(u64, StatusChange)>>,
+}
+
+/// A state that is read from memory.
+pub trait InMemory: State {
+    /// Reads what the needs name.
+    fn read(memory: &Memory, needs: &Self::Needs) -> Self;
+}
+
+/// A write that memory takes.
+pub trait Apply: Conditional + Clone {
+    /// Whether its condition holds.
+    fn may_apply(&self, memory: &Memory) -> bool;
+    /// Applies it.
+    fn apply(self, memory: &mut Memory);
+}
+
+/// A command of any area: its entry if it left one, and whether it was done before.
+pub trait AnyCommand {
+    /// Carries it out.
+    fn run(&self, memory: &mut Memory, context: &Context) -> Result<(Option<Entry>, bool), Rejection>;
+}
+
+impl<C> AnyCommand for C
+where
+    C: Command,
+    C::State: InMemory,
+    C::Write: Apply,
+    C::Outcome: 'static,
+{
+    fn run(&self, memory: &mut Memory, context: &Context) -> Result<(Option<Entry>, bool), Rejection> {
+        let (outcome, again) = memory.execute(self, context)?;
+        Ok(((&outcome as &dyn Any).downcast_ref::<Entry>().cloned(), again))
+    }
 }
 
 impl Memory {
-    fn party(&self, customer: &CustomerId) -> Option<Party> {
-        let account = self.accounts.get(customer)?.clone();
+    /// An account with all its open holds.
+    pub fn loaded(&self, id: &AccountRef) -> Option<LoadedAccount> {
+        let account = self.accounts.get(id)?.clone();
         let due_holds = account.holds.keys().filter_map(|id| self.holds.get(id)).cloned().collect();
-        Some(Party { account, due_holds })
+        Some(LoadedAccount { account, due_holds })
     }
 
-    fn load(&self, command: &dyn Command) -> State {
-        let needs = command.needs();
-        let hold = needs.hold.and_then(|id| self.holds.get(&id)).cloned();
-        let order = needs.order.or_else(|| hold.as_ref().and_then(|hold| hold.view.order_id.clone()));
-        let topup = needs.topup.and_then(|id| self.topups.get(&id)).cloned();
-        let leads: BTreeMap<Handle, Lead> =
-            needs.leads.iter().filter_map(|at| Some((at.clone(), self.leads.get(at)?.clone()))).collect();
-        let strays = leads.values().filter_map(|lead| match &lead.to {
-            LeadTo::Stray(stray) => Some((stray.event.clone(), self.events.get(&stray.event)?.clone())),
-            _ => None,
-        });
-        let credited = topup.as_ref().and_then(|topup| Some((topup.id.customer(), topup.credited.as_ref()?)));
-        let caused = |prefix: String| {
-            let (customer, _) = credited.unwrap();
-            let mine =
-                |entry: &&Entry| entry.customer == *customer && entry.cause.as_str().starts_with(&prefix);
-            let mut found: Vec<Entry> = self.entries.values().filter(mine).cloned().collect();
-            found.sort_by_key(|entry| entry.seq);
-            found
-        };
-        let (moved, expired) = match (&needs.reversal, credited) {
-            (Some(id), Some((_, credited))) => (
-                topup
-                    .as_ref()
-                    .unwrap()
-                    .moves_with(id)
-                    .iter()
-                    .flat_map(|id| caused(Cause::of_reversal(id)))
-                    .collect(),
-                credited.expires_on.map_or(vec![], |date| caused(Cause::of_expiry(date, credited.class))),
-            ),
-            _ => (vec![], vec![]),
-        };
-        State {
-            quarantined: strays.collect(),
-            event: needs.event.and_then(|id| self.events.get(&id)).cloned(),
-            topup,
-            moved,
-            expired,
-            party: needs.customer.and_then(|id| self.party(&id)),
-            counterparty: needs.counterparty.and_then(|id| self.party(&id)),
-            order: order.and_then(|id| self.orders.get(&id)).cloned(),
-            hold,
-            leads,
-            codes_taken: 0,
-        }
+    fn wallet(&self, customer: &CustomerId) -> Option<LoadedWallet> {
+        let loaded = self.loaded(&AccountRef::wallet(customer))?;
+        Some(LoadedWallet { loaded, profile: self.profiles[customer].clone() })
     }
 
     /// Carries out a command; true if it was done before.
-    pub fn execute(
-        &mut self,
-        command: &dyn Command,
-        context: &Context,
-    ) -> Result<(Outcome, bool), Rejection> {
+    pub fn execute<C>(&mut self, command: &C, context: &Context) -> Result<(C::Outcome, bool), Rejection>
+    where
+        C: Command,
+        C::State: InMemory,
+        C::Write: Apply,
+    {
         loop {
-            let state = self.load(command);
+            let state = C::State::read(self, &command.needs());
             match command.decide(&state, context) {
-                Ok(Decision::SettleFirst(writes)) => assert!(self.commit(&writes), "settling is refused"),
+                Err(NoDecision::SettleFirst(writes)) => {
+                    assert!(self.commit(&writes), "settling is refused");
+                }
+                Ok(Decision::Partly(writes)) => assert!(self.commit(&writes), "a part is refused"),
                 Ok(Decision::Already(outcome)) => return Ok((outcome, true)),
                 Ok(Decision::Commit { outcome, writes }) => {
                     if self.commit(&writes) {
@@ -120,131 +124,242 @@ impl Memory {
                     }
                     return self.replay(command, &state).unwrap_or_else(|| panic!("refused without a cause"));
                 }
-                Err(rejection) => return self.replay(command, &state).unwrap_or(Err(rejection)),
+                Err(NoDecision::Rejected(rejection)) => {
+                    return self.replay(command, &state).unwrap_or(Err(rejection));
+                }
             }
         }
     }
 
-    fn replay(&self, command: &dyn Command, state: &State) -> Option<Result<(Outcome, bool), Rejection>> {
+    fn replay<C>(&self, command: &C, state: &C::State) -> Option<Result<(C::Outcome, bool), Rejection>>
+    where
+        C: Command,
+        C::State: InMemory,
+    {
         let key = command.key(state)?;
-        let entry = self.entries.get(&(command.needs().customer?, key.cause.clone()))?;
-        Some(key.answers(entry).map(|()| (Outcome::Entry(Box::new(entry.clone())), true)))
+        let account = C::State::accounts(&command.needs()).into_iter().next()?;
+        let entry = self.entries.get(&(account, key.cause.clone()))?;
+        let outcome = C::Outcome::of_entry(entry.clone()).expect("answers another kind of request");
+        Some(key.answers(entry).map(|()| (outcome, true)))
     }
 
-    fn holds_true(&self, write: &Write) -> bool {
-        match write {
-            Write::OpenAccount(account) => !self.accounts.contains_key(&account.customer),
-            Write::Account { account, was } => self.accounts[&account.customer].version == *was,
-            Write::Entry(entry) => !self.entries.contains_key(&(entry.customer.clone(), entry.cause.clone())),
-            Write::PlaceHold(hold) => !self.holds.contains_key(&hold.id),
-            Write::Hold { hold, was } => self.holds[&hold.id].seq == *was,
-            Write::OpenOrder(order) => !self.orders.contains_key(&order.id),
-            Write::Order { order, was } => self.orders[&order.id].version == *was,
-            Write::OpenTopUp(topup) => !self.topups.contains_key(&topup.id),
-            Write::TopUp { topup, was } => self.topups[&topup.id].version == *was,
-            Write::DropTopUp { id, was } => self.topups.get(id).is_some_and(|topup| topup.version == *was),
-            Write::DropLead { handle, was } => {
-                self.leads.get(handle).is_some_and(|lead| lead.version == *was)
-            }
-            Write::Event { event, was, .. } => self.events.get(&event.id).map_or(0, |e| e.version) == *was,
-            Write::Lead { lead, was } => self.leads.get(&lead.handle).map_or(0, |l| l.version) == *was,
-            Write::ListOrder { .. }
-            | Write::ReferralCode { .. }
-            | Write::StatusRecord { .. }
-            | Write::OwedRecord { .. }
-            | Write::Alert(_)
-            | Write::List(_)
-            | Write::Unlist(_) => true,
-        }
-    }
-
-    fn commit(&mut self, writes: &[Write]) -> bool {
+    fn commit<W: Apply>(&mut self, writes: &[W]) -> bool {
         assert!(writes.len() <= 100, "{} writes do not fit a transaction", writes.len());
-        if !writes.iter().all(|write| self.holds_true(write)) {
+        if !writes.iter().all(|write| write.may_apply(self)) {
             return false;
         }
         for write in writes {
-            match write.clone() {
-                Write::OpenAccount(account) | Write::Account { account, .. } => {
-                    self.accounts.insert(account.customer.clone(), account);
-                }
-                Write::Entry(entry) => {
-                    self.entries.insert((entry.customer.clone(), entry.cause.clone()), *entry);
-                }
-                Write::PlaceHold(hold) | Write::Hold { hold, .. } => {
-                    self.holds.insert(hold.id.clone(), hold);
-                }
-                Write::OpenOrder(order) | Write::Order { order, .. } => {
-                    self.orders.insert(order.id.clone(), order);
-                }
-                Write::StatusRecord { customer, version, change } => {
-                    self.statuses.entry(customer).or_default().push((version, change));
-                }
-                Write::OwedRecord { customer, version, change, .. } => {
-                    self.owed.entry(customer).or_default().push((version, change));
-                }
-                Write::OpenTopUp(topup) | Write::TopUp { topup, .. } => {
-                    self.topups.insert(topup.id.clone(), topup);
-                }
-                Write::DropTopUp { id, .. } => {
-                    self.topups.remove(&id);
-                }
-                Write::DropLead { handle, .. } => {
-                    self.leads.remove(&handle);
-                }
-                Write::Event { event, .. } => {
-                    self.events.insert(event.id.clone(), event);
-                }
-                Write::Lead { lead, .. } => {
-                    self.leads.insert(lead.handle.clone(), lead);
-                }
-                Write::Alert(alert) if alert.closed_at.is_none() => {
-                    self.alerts.insert(alert.id.clone(), alert);
-                }
-                Write::Alert(alert) => {
-                    self.alerts.remove(&alert.id).expect("an alert is closed that is not open");
-                }
-                Write::List(listing) => self.lists.push(listing),
-                Write::Unlist(listing) => {
-                    let at = self.lists.iter().position(|had| *had == listing).expect("not listed");
-                    self.lists.remove(at);
-                }
-                Write::ListOrder { .. } | Write::ReferralCode { .. } => {}
-            }
+            write.clone().apply(self);
         }
         true
     }
 
-    /// The wallet as it stands at an instant.
-    pub fn settled(&self, customer: &CustomerId, now: Timestamp) -> Option<Account> {
-        Some(self.party(customer)?.settled(now).unwrap().account)
+    /// The account as it stands at an instant.
+    pub fn settled(&self, id: &AccountRef, now: Timestamp) -> Option<Account> {
+        Some(self.loaded(id)?.settled(now).unwrap().account)
     }
 
-    /// Proves every wallet.
-    pub fn prove(&self) {
-        for customer in self.accounts.keys() {
-            let last = self.accounts[customer].seq;
-            let books = Books {
-                customer: customer.clone(),
-                referral: Some(self.accounts[customer].referral_code.clone()),
-                seen: last,
-                reached: last,
-                owed: self.owed.get(customer).cloned().unwrap_or_default(),
+    /// Everything stored about an account.
+    pub fn books(&self, id: &AccountRef) -> Books {
+        let last = self.accounts[id].seq;
+        let own = |order: &&Order| id.wallet_customer() == Some(&order.customer);
+        Books {
+            id: id.clone(),
+            named: true,
+            account: self.accounts.get(id).cloned(),
+            statuses: self.statuses.get(id).cloned().unwrap_or_default(),
+            seen: last,
+            reached: last,
+            holds: self.holds.values().filter(|hold| hold.id.account() == id).cloned().collect(),
+            orders: self.orders.values().filter(own).cloned().collect(),
+            owed: self.owed.get(id).cloned().unwrap_or_default(),
+            entries: self.entries.values().filter(|entry| entry.account == *id).cloned().collect(),
+        }
+    }
+
+    /// Everything stored about a wallet.
+    pub fn wallet_books(&self, customer: &CustomerId) -> WalletBooks {
+        let own = |topup: &&TopUp| topup.id.customer() == customer;
+        WalletBooks {
+            ledger: self.books(&AccountRef::wallet(customer)),
+            profile: Some(self.profiles[customer].clone()),
+            referral: Some(self.profiles[customer].referral_code.clone()),
+            payments: PaymentBooks {
+                topups: self.topups.values().filter(own).cloned().collect(),
                 led: self.topups.keys().cloned().collect(),
-                topups: self
-                    .topups
-                    .values()
-                    .filter(|topup| topup.id.customer() == customer)
-                    .cloned()
-                    .collect(),
-                statuses: self.statuses.get(customer).cloned().unwrap_or_default(),
-                account: self.accounts.get(customer).cloned(),
-                holds: self.holds.values().filter(|hold| hold.customer() == customer).cloned().collect(),
-                orders: self.orders.values().filter(|order| order.customer == *customer).cloned().collect(),
-                entries: self.entries.values().filter(|entry| entry.customer == *customer).cloned().collect(),
+            },
+        }
+    }
+
+    /// Proves every account.
+    pub fn prove(&self) {
+        for id in self.accounts.keys() {
+            let differences: Vec<Difference> = match id.wallet_customer() {
+                Some(customer) => prove(&self.wallet_books(customer)).differences,
+                None => fold(&self.books(id)).proof.differences,
             };
-            let proof = prove(&books);
-            assert!(proof.differences.is_empty(), "{:?}", proof.differences);
+            assert!(differences.is_empty(), "{differences:?}");
+        }
+    }
+}
+
+impl InMemory for wallet::state::State {
+    fn read(memory: &Memory, needs: &wallet::state::Needs) -> Self {
+        let hold = needs.hold.as_ref().and_then(|id| memory.holds.get(id)).cloned();
+        let held = hold.as_ref().and_then(|hold| hold.view.order_id.clone());
+        let order = needs.order.clone().or(held);
+        Self {
+            wallet: memory.wallet(&needs.customer),
+            counterparty: needs.counterparty.as_ref().and_then(|id| memory.wallet(id)),
+            order: order.and_then(|id| memory.orders.get(&id)).cloned(),
+            hold,
+            codes_taken: 0,
+        }
+    }
+}
+
+impl InMemory for payments::state::State {
+    fn read(memory: &Memory, needs: &payments::state::Needs) -> Self {
+        let topup = needs.topup.as_ref().and_then(|id| memory.topups.get(id)).cloned();
+        let known = |at: &Handle| Some((at.clone(), memory.leads.get(at)?.clone()));
+        let leads: BTreeMap<Handle, Lead> = needs.leads.iter().filter_map(known).collect();
+        let strays = leads.values().filter_map(|lead| match &lead.to {
+            LeadTo::Stray(stray) => Some((stray.event.clone(), memory.events.get(&stray.event)?.clone())),
+            _ => None,
+        });
+        let credited = topup.as_ref().and_then(|topup| Some((topup.id.customer(), topup.credited.as_ref()?)));
+        let caused = |prefix: String| {
+            let account = AccountRef::wallet(credited.unwrap().0);
+            let mine = |entry: &&Entry| entry.account == account && entry.cause.as_str().starts_with(&prefix);
+            let mut found: Vec<Entry> = memory.entries.values().filter(mine).cloned().collect();
+            found.sort_by_key(|entry| entry.seq);
+            found
+        };
+        let (moved, expired) = match (&needs.reversal, credited) {
+            (Some(id), Some((_, credited))) => {
+                let linked = topup.as_ref().unwrap().moves_with(id);
+                let expired = |date| caused(Cause::of_expiry(date, credited.class));
+                let moved = linked.iter().flat_map(|id| caused(Cause::of_reversal(id))).collect();
+                (moved, credited.expires_on.map_or(vec![], expired))
+            }
+            _ => (vec![], vec![]),
+        };
+        let account = needs.customer.as_ref().map(AccountRef::wallet);
+        Self {
+            account: account.and_then(|id| memory.loaded(&id)),
+            quarantined: strays.collect(),
+            event: needs.event.as_ref().and_then(|id| memory.events.get(id)).cloned(),
+            topup,
+            moved,
+            expired,
+            leads,
+        }
+    }
+}
+
+impl Apply for Write {
+    fn may_apply(&self, memory: &Memory) -> bool {
+        match self {
+            Self::Account { account, was } => memory.accounts[&account.id].version == *was,
+            Self::Entry(entry) => !memory.entries.contains_key(&(entry.account.clone(), entry.cause.clone())),
+            Self::PlaceHold(hold) => !memory.holds.contains_key(&hold.id),
+            Self::Hold { hold, was } => memory.holds[&hold.id].seq == *was,
+            Self::StatusRecord { .. } | Self::OwedRecord { .. } => true,
+        }
+    }
+
+    fn apply(self, memory: &mut Memory) {
+        match self {
+            Self::Account { account, .. } => {
+                memory.accounts.insert(account.id.clone(), account);
+            }
+            Self::Entry(entry) => {
+                memory.entries.insert((entry.account.clone(), entry.cause.clone()), *entry);
+            }
+            Self::PlaceHold(hold) | Self::Hold { hold, .. } => {
+                memory.holds.insert(hold.id.clone(), hold);
+            }
+            Self::StatusRecord { account, version, change } => {
+                memory.statuses.entry(account).or_default().push((version, change));
+            }
+            Self::OwedRecord { account, version, change, .. } => {
+                memory.owed.entry(account).or_default().push((version, change));
+            }
+        }
+    }
+}
+
+impl Apply for wallet::state::Write {
+    fn may_apply(&self, memory: &Memory) -> bool {
+        match self {
+            Self::Ledger(write) => write.may_apply(memory),
+            Self::Open(wallet) => !memory.accounts.contains_key(&wallet.account.id),
+            Self::OpenOrder(order) => !memory.orders.contains_key(&order.id),
+            Self::Order { order, was } => memory.orders[&order.id].version == *was,
+            Self::ListOrder { .. } | Self::ReferralCode { .. } => true,
+        }
+    }
+
+    fn apply(self, memory: &mut Memory) {
+        match self {
+            Self::Ledger(write) => write.apply(memory),
+            Self::Open(wallet) => {
+                memory.profiles.insert(wallet.customer().clone(), wallet.profile.clone());
+                memory.accounts.insert(wallet.account.id.clone(), wallet.account);
+            }
+            Self::OpenOrder(order) | Self::Order { order, .. } => {
+                memory.orders.insert(order.id.clone(), order);
+            }
+            Self::ListOrder { .. } | Self::ReferralCode { .. } => {}
+        }
+    }
+}
+
+impl Apply for payments::state::Write {
+    fn may_apply(&self, memory: &Memory) -> bool {
+        match self {
+            Self::Ledger(write) => write.may_apply(memory),
+            Self::OpenTopUp(topup) => !memory.topups.contains_key(&topup.id),
+            Self::TopUp { topup, was } => memory.topups[&topup.id].version == *was,
+            Self::DropTopUp { id, was } => memory.topups.get(id).is_some_and(|topup| topup.version == *was),
+            Self::DropLead { handle, was } => {
+                memory.leads.get(handle).is_some_and(|lead| lead.version == *was)
+            }
+            Self::Event { event, was, .. } => memory.events.get(&event.id).map_or(0, |e| e.version) == *was,
+            Self::Lead { lead, was } => memory.leads.get(&lead.handle).map_or(0, |l| l.version) == *was,
+            Self::Alert(_) | Self::List(_) | Self::Unlist(_) => true,
+        }
+    }
+
+    fn apply(self, memory: &mut Memory) {
+        match self {
+            Self::Ledger(write) => write.apply(memory),
+            Self::OpenTopUp(topup) | Self::TopUp { topup, .. } => {
+                memory.topups.insert(topup.id.clone(), topup);
+            }
+            Self::DropTopUp { id, .. } => {
+                memory.topups.remove(&id);
+            }
+            Self::DropLead { handle, .. } => {
+                memory.leads.remove(&handle);
+            }
+            Self::Event { event, .. } => {
+                memory.events.insert(event.id.clone(), event);
+            }
+            Self::Lead { lead, .. } => {
+                memory.leads.insert(lead.handle.clone(), lead);
+            }
+            Self::Alert(alert) if alert.closed_at.is_none() => {
+                memory.alerts.insert(alert.id.clone(), alert);
+            }
+            Self::Alert(alert) => {
+                memory.alerts.remove(&alert.id).expect("an alert is closed that is not open");
+            }
+            Self::List(listing) => memory.lists.push(listing),
+            Self::Unlist(listing) => {
+                let at = memory.lists.iter().position(|had| *had == listing).expect("not listed");
+                memory.lists.remove(at);
+            }
         }
     }
 }

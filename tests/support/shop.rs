@@ -20,7 +20,7 @@ use scrip::payments::Payments;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
-use store::Patience;
+use store::RetryPolicy;
 
 /// What is wrong with the gateways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,11 +106,11 @@ async fn troubled(State((trouble, asked)): State<Switch>, request: Request, next
 impl Shop {
     /// A new world at its start, with gateways.
     pub async fn new() -> Self {
-        Self::configured(&[], Patience::default()).await
+        Self::configured(&[], RetryPolicy::default()).await
     }
 
     /// The same, with other configuration.
-    pub async fn configured(environment: &[(&str, &str)], patience: Patience) -> Self {
+    pub async fn configured(environment: &[(&str, &str)], patience: RetryPolicy) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = ManualClock::at(START);

@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Credentials, Meter, Patience, Settings, Store, connect, https, table};
+use store::{Credentials, Meter, RetryPolicy, Settings, Store, connect, https, schema};
 use tower::ServiceExt;
 use vault::Vault;
 
@@ -94,11 +94,11 @@ pub const START: &str = "2026-01-15T10:00:00Z";
 impl World {
     /// A new table at [`START`].
     pub async fn new() -> Self {
-        Self::with_patience(Patience::default()).await
+        Self::with_retry_policy(RetryPolicy::default()).await
     }
 
     /// A new table, with this much patience.
-    pub async fn with_patience(patience: Patience) -> Self {
+    pub async fn with_retry_policy(patience: RetryPolicy) -> Self {
         let nobody = crate::shop::nobody();
         Self::with_payments(
             patience,
@@ -109,7 +109,7 @@ impl World {
     }
 
     /// A new table, with gateways.
-    pub async fn with_payments(patience: Patience, clock: Arc<ManualClock>, payments: Outside) -> Self {
+    pub async fn with_payments(patience: RetryPolicy, clock: Arc<ManualClock>, payments: Outside) -> Self {
         let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
             Some(endpoint) => (endpoint, None),
             None => {
@@ -119,7 +119,7 @@ impl World {
         };
         let name = format!("scrip_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::SeqCst));
         let world = Self::over((endpoint, database), name, clock, patience, payments);
-        table::create(world.app.store.client(), world.app.store.table()).await.unwrap();
+        schema::create(world.app.store.client(), world.app.store.table()).await.unwrap();
         world.faults.take_log();
         world
     }
@@ -130,20 +130,20 @@ impl World {
         let parts = self.parts.clone();
         let payments = (parts.gateways, parts.seal, parts.vault, parts.suppliers);
         let table = self.app.store.table().to_owned();
-        Self::over((endpoint, database), table, clock, Patience::default(), payments)
+        Self::over((endpoint, database), table, clock, RetryPolicy::default(), payments)
     }
 
     fn over(
         (endpoint, database): (String, Option<Arc<Embedded>>),
         table: String,
         clock: Arc<ManualClock>,
-        patience: Patience,
+        patience: RetryPolicy,
         (gateways, seal, vault, suppliers): Outside,
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let meter = Arc::new(Meter::default());
         let client = connect(settings(&endpoint), faults.over(https()));
-        let store = Store::new(client, table).with_patience(patience).with_meter(meter.clone());
+        let store = Store::new(client, table).with_retry_policy(patience).with_meter(meter.clone());
         let app = App {
             store,
             clock: clock.clone(),
@@ -295,20 +295,20 @@ impl World {
         self.faults.clear();
         let audit = scrip::audit::audit(&self.app.store).await.unwrap();
         assert!(audit.is_proved(), "{audit}");
-        let list = self.app.store.accounts().await.unwrap();
+        let list = self.app.store.audit().wallets().await.unwrap();
         let mut ids: Vec<String> = Vec::new();
         let record = self.record.lock().unwrap().clone();
         for (wallet, named) in &list.wallets {
-            let (books, _) = self.app.store.books(wallet, named).await.unwrap();
-            for entry in &books.entries {
+            let (books, _) = self.app.store.audit().wallet_books(wallet, named).await.unwrap();
+            for entry in &books.ledger.entries {
                 ids.push(entry.id().to_string());
                 if let Some(request) = &entry.request {
                     assert!(!record.rejected.contains(request.as_str()), "a rejected request left {entry:?}");
                 }
             }
         }
-        for account in &self.app.store.budget_list().await.unwrap().accounts {
-            let (books, _) = self.app.store.budget_books(account).await.unwrap();
+        for account in &self.app.store.audit().budget_list().await.unwrap().accounts {
+            let (books, _) = self.app.store.audit().budget_books(account).await.unwrap();
             for entry in books.iter().flat_map(|books| &books.entries) {
                 ids.push(entry.id().to_string());
                 let request = entry.request.as_str();

@@ -73,7 +73,7 @@ pub(crate) async fn reclaim(State(app): State<App>, ask: Ask) -> Result<Response
 }
 
 async fn carry_out(app: &App, ask: &Ask, transfer: &Transfer) -> Result<Response, Problem> {
-    let moved = app.store.transfer(transfer, &ask.context(app)?).await.map_err(|error| {
+    let moved = app.store.budgets().transfer(transfer, &ask.context(app)?).await.map_err(|error| {
         let unknown = matches!(error, StoreError::Rejected(Rejection::AccountNotFound));
         // Whether an account out of reach exists is not told: it is no child either way.
         if unknown && !ask.actor().is_ok_and(Actor::is_staff) {

@@ -45,7 +45,7 @@ pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, P
         check(&ask, Action::GrantBrands, &parent)?;
     }
     wire::known_brands(&app, command.brands.as_ref()).await?;
-    let (account, replayed) = app.store.open_account(&command, &ask.context(&app)?).await?;
+    let (account, replayed) = app.store.budgets().open_account(&command, &ask.context(&app)?).await?;
     let location = Some(format!("/api/credit/accounts/{}", account.id));
     reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &views::opened(&account))
 }
@@ -64,7 +64,7 @@ pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response,
         check(&ask, Action::GrantBrands, &account)?;
     }
     wire::known_brands(&app, command.brands.iter().flatten().next()).await?;
-    app.store.change_account(&id, &command, &ask.context(&app)?).await?;
+    app.store.budgets().change_account(&id, &command, &ask.context(&app)?).await?;
     // It is changed: that it cannot be shown now does not say that it is not.
     reply::ok(&reads::shown(&app, &id).await.map_err(StoreError::after_effect)?)
 }

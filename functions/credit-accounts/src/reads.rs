@@ -36,9 +36,10 @@ type Shared = (Money, Undecided);
 async fn count(app: &App, whole: &Whole, client: Option<&Shared>) -> Result<Counted, StoreError> {
     let store = &app.store;
     let account = &whole.account;
-    let own = counted(whole, &store.undecided(&account.id, whole).await?);
+    let own = counted(whole, &store.budgets().undecided(&account.id, whole).await?);
     let Some((available, undecided)) = client else { return Ok(own) };
-    let spent = [own.spent, store.spent_of_client(account, app.clock.now()).await?].into_iter().sum();
+    let spent =
+        [own.spent, store.budgets().spent_of_client(account, app.clock.now()).await?].into_iter().sum();
     Ok(Counted { available: *available, reserved: undecided.total(Some(&account.id)), spent, ..own })
 }
 
@@ -50,8 +51,8 @@ pub(crate) async fn count_all(app: &App, wholes: &[Whole]) -> Result<Vec<Counted
     let mut reads = Vec::new();
     for id in shared {
         reads.push(async move {
-            let whole = store.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
-            let undecided = store.undecided(id, &whole).await?;
+            let whole = store.budgets().whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+            let undecided = store.budgets().undecided(id, &whole).await?;
             Ok::<_, StoreError>((id.clone(), (whole.available(), undecided)))
         });
     }
@@ -66,7 +67,7 @@ pub(crate) async fn count_all(app: &App, wholes: &[Whole]) -> Result<Vec<Counted
 
 /// An account as it is now.
 pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, StoreError> {
-    let whole = app.store.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+    let whole = app.store.budgets().whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
     let counts = count_all(app, std::slice::from_ref(&whole)).await?;
     let counted = counts.into_iter().next().unwrap_or_default();
     Ok(views::account(&whole.account, &counted))
@@ -107,7 +108,7 @@ pub(crate) async fn children(State(app): State<App>, ask: Ask) -> Result<Respons
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let all: Vec<Account> = app.store.children(&id).await?;
+    let all: Vec<Account> = app.store.budgets().children(&id).await?;
     let total = u64::try_from(all.len()).ok();
     let place = |account: &Account| format!("{}#{}", account.created_at, account.id);
     let rest = all.into_iter().filter(|account| after.as_ref().is_none_or(|after| place(account) > *after));
@@ -115,7 +116,7 @@ pub(crate) async fn children(State(app): State<App>, ask: Ask) -> Result<Respons
     let more = page.len() > usize::from(window.limit);
     page.truncate(usize::from(window.limit));
     let next = page.last().filter(|_| more).map(place);
-    let mut wholes = app.store.wholes(page.clone()).await?;
+    let mut wholes = app.store.budgets().wholes(page.clone()).await?;
     let wholes: Vec<Whole> = page.iter().filter_map(|account| wholes.remove(&account.id)).collect();
     let counts = count_all(&app, &wholes).await?;
     let children = wholes.iter().zip(&counts).map(|(whole, counted)| views::account(&whole.account, counted));
@@ -156,7 +157,7 @@ pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Res
         None => None,
     };
     let part = (window.skip, window.limit);
-    let page = app.store.budget_history(&account, before.as_deref(), part).await?;
+    let page = app.store.budgets().budget_history(&account, before.as_deref(), part).await?;
     reply::ok(&BudgetTransactions {
         transactions: page.entries.iter().map(shown_transaction).collect(),
         total: None,
@@ -187,9 +188,9 @@ pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Resp
     let (wanted, at) = ask.path("transaction_id", movement_id).map_err(|_| unknown())?;
     let account = permitted(&app, &ask, &id, Action::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
-    let mut entries = app.store.budget_period(&account.id, (at, later)).await?;
+    let mut entries = app.store.budgets().budget_period(&account.id, (at, later)).await?;
     if let Some(client) = account.parent.as_ref().filter(|_| account.was_shared) {
-        entries.extend(app.store.budget_period(client, (at, later)).await?);
+        entries.extend(app.store.budgets().budget_period(client, (at, later)).await?);
     }
     let own = |entry: &&BudgetEntry| {
         let of = entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id);

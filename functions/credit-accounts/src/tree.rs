@@ -37,19 +37,19 @@ pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, P
     let id = ask.segment::<AccountPath>()?;
     ask.params().finish()?;
     permitted(&app, &ask, &id, Action::Read).await?;
-    let root = app.store.whole_account(&id).await?.ok_or_else(Problem::account_not_found)?;
+    let root = app.store.budgets().whole_account(&id).await?.ok_or_else(Problem::account_not_found)?;
     let mut below: BTreeMap<AccountId, (Vec<Whole>, bool)> = BTreeMap::new();
     let mut left = MOST;
     let mut next = vec![id.clone()];
     while let Some(parent) = next.pop() {
-        let mut children = app.store.children(&parent).await?;
+        let mut children = app.store.budgets().children(&parent).await?;
         let truncated = children.len() > left;
         children.truncate(left);
         left -= children.len();
         let deeper = children.iter().filter(|child| child.kind() != BudgetKind::Campaign);
         next.extend(deeper.map(|child| child.id.clone()));
         let order: Vec<AccountId> = children.iter().map(|child| child.id.clone()).collect();
-        let mut wholes = app.store.wholes(children).await?;
+        let mut wholes = app.store.budgets().wholes(children).await?;
         let wholes = order.iter().filter_map(|id| wholes.remove(id)).collect();
         below.insert(parent, (wholes, truncated));
     }

@@ -135,7 +135,7 @@ pub(crate) fn change(ask: &Ask, currency: Currency) -> Result<ChangeAccount, Pro
 /// Brands that are named must be there.
 pub(crate) async fn known_brands(app: &App, brands: Option<&BTreeSet<BrandId>>) -> Result<(), Problem> {
     for brand in brands.into_iter().flatten() {
-        if app.store.brand(brand).await?.is_none() {
+        if app.store.gift_cards().brand(brand).await?.is_none() {
             return Err(Problem::from(Rejection::BrandNotFound).at("/brands"));
         }
     }

@@ -7,25 +7,22 @@
 
 use domain::actor::Actor;
 use domain::context::Context;
-use domain::ids::{CustomerId, RequestId};
-use domain::ledger::command::Settle;
+use domain::ids::RequestId;
+use domain::wallet::settle::Settle;
 use edge::scheduled::Scheduled;
+use edge::sweep::Bounds;
 use edge::{App, telemetry};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use std::time::Instant;
-use store::{StoreError, keys};
+use std::time::{Duration, Instant};
+use store::StoreError;
 
 /// How long after it fell due something is swept: machines' clocks may differ by five minutes, and a lot that
 /// one machine has expired must not be alive for another.
 const GRACE_MINUTES: u32 = 10;
 
 /// How far apart runs are.
-const RUN_MILLIS: i64 = 15 * 60 * 1_000;
-
-/// How many wallets one look at the index takes.
-const BATCH: u16 = 25;
+const INTERVAL: Duration = Duration::from_mins(15);
 
 /// How long a wallet that could not be settled is left alone.
 const POSTPONE_SECONDS: u32 = 900;
@@ -76,11 +73,21 @@ pub async fn sweep(app: &App, wanted: &Sweep, request: RequestId) -> Result<Swep
     let now = app.clock.now().minus_minutes(GRACE_MINUTES);
     let context = Context { now, actor, request, policy: app.policy.clone() };
     let mut swept = Swept::default();
-    // A backlog in one shard must not keep the others waiting: each run begins with another.
-    let first = u8::try_from(now.millis() / RUN_MILLIS % i64::from(keys::DUE_SHARDS)).unwrap_or(0);
-    for shard in (first..keys::DUE_SHARDS).chain(0..first) {
-        sweep_shard(app, (shard, wanted.limit), &context, &mut swept).await?;
+    let bounds = Bounds { until: now, interval: INTERVAL, limit: wanted.limit, deadline: None };
+    let mut due = edge::sweep::Sweep::new(app.store.wallets(), bounds);
+    while let Some((customer, _)) = due.next().await? {
+        swept.wallets += 1;
+        match app.store.wallets().execute(&Settle { customer: customer.clone() }, &context).await {
+            Ok(done) => swept.entries += done.entries,
+            Err(error) => {
+                tracing::error!(%customer, %error, "wallet cannot be settled");
+                swept.failed += 1;
+                let later = app.clock.now().plus_seconds(POSTPONE_SECONDS).unwrap_or(now);
+                due.postpone(&customer, later).await?;
+            }
+        }
     }
+    swept.more = due.more();
     tracing::info!(
         wallets = swept.wallets,
         entries = swept.entries,
@@ -91,47 +98,4 @@ pub async fn sweep(app: &App, wanted: &Sweep, request: RequestId) -> Result<Swep
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     telemetry::count("sweep", (swept.failed > 0).then_some("failed"), 0, micros);
     Ok(swept)
-}
-
-async fn sweep_shard(
-    app: &App,
-    (shard, limit): (u8, u32),
-    context: &Context,
-    swept: &mut Swept,
-) -> Result<(), StoreError> {
-    // The index may still show what has just been settled: each wallet is taken once, and a look begins where
-    // the one before ended.
-    let mut seen: BTreeSet<CustomerId> = BTreeSet::new();
-    let mut from = String::from("0");
-    loop {
-        let due = app.store.due_wallets(shard, (&from, context.now), BATCH).await?;
-        let is_last = due.len() < usize::from(BATCH);
-        let Some((_, last)) = due.last() else { return Ok(()) };
-        from.clone_from(last);
-        let fresh: Vec<CustomerId> =
-            due.into_iter().map(|(id, _)| id).filter(|id| !seen.contains(id)).collect();
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        for customer in fresh {
-            if swept.wallets >= limit {
-                swept.more = true;
-                return Ok(());
-            }
-            swept.wallets += 1;
-            seen.insert(customer.clone());
-            match app.store.execute(&Settle { customer: customer.clone() }, context).await {
-                Ok(done) => swept.entries += done.entries,
-                Err(error) => {
-                    tracing::error!(%customer, %error, "wallet cannot be settled");
-                    swept.failed += 1;
-                    let later = app.clock.now().plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
-                    app.store.postpone(&customer, later).await?;
-                }
-            }
-        }
-        if is_last {
-            return Ok(());
-        }
-    }
 }

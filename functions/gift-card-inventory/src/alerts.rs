@@ -93,7 +93,7 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
         Some(cursor) => Some(desk.app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let page = desk.app.store.alerts(status, before.as_deref(), (window.skip, window.limit)).await?;
+    let page = desk.app.store.alerts().alerts(status, before.as_deref(), (window.skip, window.limit)).await?;
     reply::ok(&AlertList {
         alerts: page.alerts.iter().map(shown).collect(),
         total: page.total,
@@ -112,6 +112,6 @@ pub(crate) async fn acknowledge(State(desk): State<Desk>, ask: Ask) -> Result<Re
     ask.key()?;
     permit_any(&ask, Action::Alerts)?;
     let who = ask.actor()?.sub.clone();
-    let alert = desk.app.store.acknowledge_alert(&id, &who, desk.app.clock.now()).await?;
+    let alert = desk.app.store.alerts().acknowledge_alert(&id, &who, desk.app.clock.now()).await?;
     reply::ok(&shown(&alert))
 }

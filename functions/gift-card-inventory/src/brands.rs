@@ -221,7 +221,7 @@ fn read(desk: &Desk, ask: &Ask) -> Result<Brand, Problem> {
 pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
     let brand = read(&desk, &ask)?;
     permit_catalogue(&ask)?;
-    let (brand, replayed) = desk.app.store.add_brand(brand).await?;
+    let (brand, replayed) = desk.app.store.gift_cards().add_brand(brand).await?;
     let location = Some("/api/gift-cards/brands".to_owned());
     reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &shown(&brand))
 }
@@ -245,7 +245,7 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
     let window = params.window();
     params.finish()?;
     permit_catalogue(&ask)?;
-    let all = desk.app.store.brands().await?;
+    let all = desk.app.store.gift_cards().brands().await?;
     let place = |brand: &Brand| format!("{}#{}", brand.created_at, brand.id);
     let page = edge::page::of(&desk.app, "brands", &window, all, place)?;
     reply::ok(&Brands {

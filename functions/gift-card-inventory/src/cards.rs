@@ -58,7 +58,7 @@ pub(crate) async fn import(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     ask.key()?;
     let body = ask.csv()?;
     permit_catalogue(&ask)?;
-    let pool = desk.app.store.pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
+    let pool = desk.app.store.gift_cards().pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
     let now = desk.app.clock.now();
     let mut file = File::open(body, CardsFile::COLUMNS)?;
     let mut taking = Taking { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
@@ -110,7 +110,7 @@ impl Taking {
 
     async fn put_in(&mut self, desk: &Desk) -> Result<(), Problem> {
         let cards = std::mem::take(&mut self.cards);
-        let import = desk.app.store.stock(&self.pool, &cards).await?;
+        let import = desk.app.store.gift_cards().stock(&self.pool, &cards).await?;
         self.accepted += import.accepted;
         self.pool.stocked += import.accepted;
         for (card, holder) in &import.known {

@@ -95,13 +95,13 @@ async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<Arc<Acc
 /// The brands that the campaign's agency may use; all, if none are named.
 async fn allowed(desk: &Desk, campaign: &Account) -> Result<Option<BTreeSet<BrandId>>, Problem> {
     let Some(agency) = campaign.agency() else { return Ok(None) };
-    let agency = desk.app.store.account(agency).await?;
+    let agency = desk.app.store.budgets().account(agency).await?;
     Ok(agency.and_then(|agency| agency.brands))
 }
 
 /// The price of a card, if the brand has such a one.
 async fn priced(desk: &Desk, brand: &BrandId, amount: Amount) -> Result<Option<(Money, Money)>, Problem> {
-    let Some(brand) = desk.app.store.brand(brand).await? else { return Ok(None) };
+    let Some(brand) = desk.app.store.gift_cards().brand(brand).await? else { return Ok(None) };
     let denomination = amount.in_currency(brand.currency);
     Ok(denomination.and_then(|denomination| Some((denomination, brand.price(denomination)?))))
 }
@@ -116,7 +116,7 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
     }
     let priced = priced(desk, &brand, denomination).await?;
     let Some((denomination, price)) = priced else {
-        let known = desk.app.store.brand(&brand).await?.is_some();
+        let known = desk.app.store.gift_cards().brand(&brand).await?.is_some();
         let rejection = if known { Rejection::NoSuchDenomination } else { Rejection::BrandNotFound };
         return Err(rejection.into());
     };
@@ -128,8 +128,8 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
         ("brand", Some(brand.to_string())),
         ("denomination", Some(denomination.to_string())),
     ]);
-    let replayed =
-        key.is_some() && desk.app.store.note_minting((&campaign, &cause), &asked, ask.request()).await?;
+    let replayed = key.is_some()
+        && desk.app.store.gift_cards().note_minting((&campaign, &cause), &asked, ask.request()).await?;
     let (mut codes, mut registered) = (Vec::new(), Vec::new());
     for n in 0..count {
         let code = if key.is_some() {
@@ -149,8 +149,8 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
             at,
         });
     }
-    desk.app.store.register(&registered).await?;
-    desk.app.store.note_card_price(&campaign, price).await?;
+    desk.app.store.gift_cards().register(&registered).await?;
+    desk.app.store.budgets().note_card_price(&campaign, price).await?;
     let how = How { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
     let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: brand.to_string(), codes };
     reply::answer(StatusCode::CREATED, how, &body)
@@ -190,7 +190,7 @@ impl<'a> Foreign<'a> {
         let at = desk.app.clock.now();
         let client = campaign.parent.clone().unwrap_or_else(|| campaign.id.clone());
         let tries = format!("codes:{client}:{}", at.date());
-        let count = desk.app.store.tries(&tries).await?;
+        let count = desk.app.store.gift_cards().tries(&tries).await?;
         Ok(Self { desk, tries, client, at, count })
     }
 
@@ -203,20 +203,20 @@ impl<'a> Foreign<'a> {
         let store = &self.desk.app.store;
         let mut more = 0;
         for (_, holder) in known {
-            let holder = store.known_account(holder).await?;
+            let holder = store.budgets().known_account(holder).await?;
             more += u64::from(holder.is_none_or(|holder| holder.parent.as_ref() != Some(&self.client)));
         }
         if more == 0 {
             return Ok(());
         }
         let until = self.at.plus_seconds(2 * 86_400).unwrap_or(self.at);
-        self.count = store.count_tries(&self.tries, more, until).await?;
+        self.count = store.gift_cards().count_tries(&self.tries, more, until).await?;
         if self.count > SUSPICIOUS {
             let detail =
                 format!("{} codes of its files today are others': someone may be guessing codes", self.count);
             let subject = self.client.to_string();
             let telling = Telling { kind: "code_guessing", severity: "critical", subject, detail };
-            store.tell(&telling, self.at).await;
+            store.alerts().tell(&telling, self.at).await;
         }
         Ok(())
     }
@@ -261,7 +261,7 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
         if foreign.too_many() {
             return Err(Problem::rate_limited(3_600));
         }
-        let known = desk.app.store.register(some).await?;
+        let known = desk.app.store.gift_cards().register(some).await?;
         accepted -= known.len();
         foreign.count(&known).await?;
         for (id, holder) in &known {
@@ -273,7 +273,7 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
         return Err(Problem::rate_limited(3_600));
     }
     if let Some((_, price)) = prices.values().flatten().next() {
-        desk.app.store.note_card_price(&campaign, *price).await?;
+        desk.app.store.budgets().note_card_price(&campaign, *price).await?;
     }
     reply::ok(&Imported::of(u64::try_from(accepted).unwrap_or(0), reports))
 }

@@ -101,7 +101,7 @@ pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, 
     let (PoolType(source), Number(CardCount(threshold))) = (pool_type, low_stock_threshold);
     let key = ask.key()?;
     permit_catalogue(&ask)?;
-    let known = desk.app.store.brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
+    let known = desk.app.store.gift_cards().brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
     let exact = denomination.in_currency(currency).filter(|amount| known.price(*amount).is_some());
     let denomination = exact.ok_or(Rejection::NoSuchDenomination)?;
     let cost = cost_per_card.in_currency(currency).ok_or_else(Problem::internal)?;
@@ -125,7 +125,7 @@ pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, 
         ]),
         request: ask.request().clone(),
     };
-    let (pool, replayed) = desk.app.store.add_pool(pool).await?;
+    let (pool, replayed) = desk.app.store.gift_cards().add_pool(pool).await?;
     let location = Some("/api/gift-cards/pools".to_owned());
     // As it was when it was added: empty.
     reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &shown(&pool, 0, currency))
@@ -150,12 +150,12 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
     let window = params.window();
     params.finish()?;
     permit_catalogue(&ask)?;
-    let all = desk.app.store.pools().await?;
+    let all = desk.app.store.gift_cards().pools().await?;
     let place = |pool: &Pool| format!("{}#{}", pool.created_at, pool.id);
     let page = edge::page::of(&desk.app, "pools", &window, all, place)?;
     let mut pools = Vec::new();
     for pool in &page.items {
-        let free = desk.app.store.free_cards(pool, desk.app.clock.now().date(), None).await?;
+        let free = desk.app.store.gift_cards().free_cards(pool, desk.app.clock.now().date(), None).await?;
         pools.push(shown(pool, free, desk.app.policy.currency()));
     }
     let (limit, skip) = (window.limit, window.skip);

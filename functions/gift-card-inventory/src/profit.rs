@@ -134,7 +134,7 @@ pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
     let mut above = vec![AccountId::platform()];
     while let Some(parent) = above.pop() {
-        for child in store.children(&parent).await? {
+        for child in store.budgets().children(&parent).await? {
             if child.kind() != BudgetKind::Campaign {
                 above.push(child.id.clone());
             }
@@ -144,7 +144,7 @@ pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     let mut total = Sum::default();
     for account in accounts.values().filter(|account| account.kind().is_spent_from()) {
-        for entry in store.budget_period(&account.id, (from, to)).await? {
+        for entry in store.budgets().budget_period(&account.id, (from, to)).await? {
             let (MoveType::Redemption, Some(paid)) = (entry.kind, &entry.paid) else { continue };
             let campaign = accounts.get(&paid.campaign);
             let group = match group_by {
@@ -163,7 +163,7 @@ pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     }
     let mut names: BTreeMap<String, String> =
         accounts.iter().map(|(id, account)| (id.to_string(), account.name.as_str().to_owned())).collect();
-    for brand in store.brands().await? {
+    for brand in store.gift_cards().brands().await? {
         names.insert(brand.id.to_string(), brand.name.as_str().to_owned());
     }
     let shown = |(id, sum): (String, Sum)| ProfitGroup {

@@ -54,14 +54,15 @@ pub(crate) async fn inventory(State(desk): State<Desk>, ask: Ask) -> Result<Resp
     let (store, currency) = (&desk.app.store, desk.app.policy.currency());
     let mut counted = Vec::new();
     let mut open_refills = 0;
-    for pool in store.pools().await? {
-        let free = store.free_cards(&pool, desk.app.clock.now().date(), None).await?;
+    for pool in store.gift_cards().pools().await? {
+        let free = store.gift_cards().free_cards(&pool, desk.app.clock.now().date(), None).await?;
         if pool.source == Source::Buffer {
-            open_refills += u64::try_from(store.open_refills(&pool.id).await?.len()).unwrap_or(0);
+            open_refills +=
+                u64::try_from(store.gift_cards().open_refills(&pool.id).await?.len()).unwrap_or(0);
         }
         counted.push((pool, free));
     }
-    let brands = store.brands().await?;
+    let brands = store.gift_cards().brands().await?;
     let with_supplier = brands.iter().filter(|brand| brand.supplier.is_some()).count();
     let of = |source: Source| {
         let here = || counted.iter().filter(move |(pool, _)| pool.source == source);

@@ -2,14 +2,11 @@
 //!
 //! **Invariant:** an attempt is judged by what stands at its cause's key, a supplier's order by what the supplier says.
 
-use crate::{Desk, Looked, POSTPONE_SECONDS, RUN_MILLIS};
+use crate::{Desk, INTERVAL, Looked, POSTPONE_SECONDS};
 use domain::context::Context;
-use std::collections::BTreeSet;
+use edge::sweep::{Bounds, Sweep};
 use std::time::{Duration, Instant};
-use store::{DueBudget, StoreError, keys};
-
-/// How many one look at the index takes.
-const BATCH: u16 = 25;
+use store::{DueBudget, StoreError};
 
 /// How long a run goes on with slices, which ask nobody, and with orders, whose suppliers may take seconds to answer.
 const SLICES: Duration = Duration::from_secs(20);
@@ -18,26 +15,26 @@ const ORDERS: Duration = Duration::from_secs(30);
 /// How long it goes on with filling pools, whose suppliers may take as long.
 const REFILLS: Duration = Duration::from_mins(1);
 
-/// What of the due is looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Slices,
-    Orders,
-}
-
 pub(crate) async fn look(
     desk: &Desk,
     limit: u32,
     context: &Context,
     looked: &mut Looked,
 ) -> Result<(), StoreError> {
-    // A backlog in one shard must not keep the others waiting: each run begins with another. An outage of a supplier
-    // must not keep slices waiting: they come first.
-    let first = u8::try_from(context.now.millis() / RUN_MILLIS % i64::from(keys::DUE_SHARDS)).unwrap_or(0);
-    for (part, time) in [(Part::Slices, SLICES), (Part::Orders, ORDERS)] {
-        let (mut left, until) = (limit, Instant::now() + time);
-        for shard in (first..keys::DUE_SHARDS).chain(0..first) {
-            shard_of(desk, (shard, part), (&mut left, until), context, looked).await?;
+    // An outage of a supplier must not keep slices waiting: they come first.
+    let slices: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Slice(..));
+    let orders: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Redemption(_));
+    for (wanted, time) in [(slices, SLICES), (orders, ORDERS)] {
+        let deadline = Some(Instant::now() + time);
+        let bounds = Bounds { until: context.now, interval: INTERVAL, limit, deadline };
+        let mut sweep = Sweep::new(desk.app.store.gift_cards(), bounds).only(wanted);
+        while let Some((due, _)) = sweep.next().await? {
+            if let Err(error) = one(desk, &due, context, looked).await {
+                tracing::warn!(?due, %error, "cannot be dealt with now");
+                looked.breakdown.failed += 1;
+                let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+                sweep.postpone(&due, later).await?;
+            }
         }
     }
     let watched = desk.issuing().watch(context, REFILLS).await;
@@ -54,64 +51,22 @@ pub(crate) async fn look(
     Ok(())
 }
 
-async fn shard_of(
-    desk: &Desk,
-    (shard, part): (u8, Part),
-    (left, until): (&mut u32, Instant),
-    context: &Context,
-    looked: &mut Looked,
-) -> Result<(), StoreError> {
-    // The index may still show what has just been dealt with: each is taken once.
-    let mut seen: BTreeSet<DueBudget> = BTreeSet::new();
-    let mut from = String::from("0");
-    loop {
-        let due = desk.app.store.due_budgets(shard, (&from, context.now), BATCH).await?;
-        let is_last = due.len() < usize::from(BATCH);
-        let Some((_, last)) = due.last() else { return Ok(()) };
-        from.clone_from(last);
-        let fresh: Vec<DueBudget> =
-            due.into_iter().map(|(due, _)| due).filter(|due| !seen.contains(due)).collect();
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        for due in fresh {
-            seen.insert(due.clone());
-            if matches!(due, DueBudget::Slice(..)) != (part == Part::Slices) {
-                continue;
-            }
-            if *left == 0 || Instant::now() >= until {
-                return Ok(());
-            }
-            *left -= 1;
-            if let Err(error) = one(desk, &due, context, looked).await {
-                tracing::warn!(?due, %error, "cannot be dealt with now");
-                looked.breakdown.failed += 1;
-                let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
-                desk.app.store.postpone_budget(&due, later).await?;
-            }
-        }
-        if is_last {
-            return Ok(());
-        }
-    }
-}
-
 async fn one(desk: &Desk, due: &DueBudget, context: &Context, looked: &mut Looked) -> Result<(), StoreError> {
     let store = &desk.app.store;
     match due {
         DueBudget::Slice(account, slice) => {
             // The first slice is the account: a copy of its status, or its closing, may have been cut short.
             if *slice == 0 {
-                store.copy_status(account, context.now).await?;
-                store.finish_closing(account, context).await?;
+                store.budgets().copy_status(account, context.now).await?;
+                store.budgets().finish_closing(account, context).await?;
             }
-            let resolved = store.resolve_one(account, *slice, context.now).await?;
-            store.rebalance(account, context).await?;
+            let resolved = store.budgets().resolve_one(account, *slice, context.now).await?;
+            store.budgets().rebalance(account, context).await?;
             looked.breakdown.attempts += resolved.settled + resolved.given_back;
         }
         DueBudget::Redemption(id) => {
             looked.breakdown.supplier_orders += 1;
-            if let Some(pending) = store.redemption(id).await? {
+            if let Some(pending) = store.gift_cards().redemption(id).await? {
                 desk.issuing().ask(&pending, context).await?;
             }
         }

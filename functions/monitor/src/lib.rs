@@ -14,21 +14,18 @@ use domain::payments::initiate::CloseTopUp;
 use domain::payments::webhook_event::EventStatus;
 use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
+use edge::sweep::{Bounds, Sweep};
 use edge::{App, telemetry};
 use gateways::suppliers::Suppliers;
 use gateways::{GatewayError, Gateways};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use store::{DuePayment, StoreError, keys};
+use store::{DuePayment, DueWork, StoreError};
 use vault::Vault;
 
-/// How many one look at the index takes.
-const BATCH: u16 = 25;
-
 /// How far apart runs are.
-const RUN_MILLIS: i64 = 5 * 60 * 1_000;
+const INTERVAL: Duration = Duration::from_mins(5);
 
 /// How long a run goes on before it leaves the rest to the next: gateways may take seconds to answer.
 const TIME: Duration = Duration::from_secs(40);
@@ -150,11 +147,7 @@ pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Look
     let (now, policy) = (desk.app.clock.now(), desk.app.policy.clone());
     let context = Context { now, actor, request, policy };
     let mut looked = Looked::default();
-    // A backlog in one shard must not keep the others waiting: each run begins with another.
-    let first = u8::try_from(now.millis() / RUN_MILLIS % i64::from(keys::DUE_SHARDS)).unwrap_or(0);
-    for shard in (first..keys::DUE_SHARDS).chain(0..first) {
-        shard_of(desk, (shard, wanted.limit, started), &context, &mut looked).await?;
-    }
+    payments(desk, wanted.limit, started, &context, &mut looked).await?;
     budgets::look(desk, wanted.limit, &context, &mut looked).await?;
     looked.success = looked.breakdown.failed == 0;
     looked.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -173,42 +166,26 @@ pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Look
     Ok(looked)
 }
 
-async fn shard_of(
+/// Top-ups that were not paid, and reports that wait.
+async fn payments(
     desk: &Desk,
-    (shard, limit, started): (u8, u32, Instant),
+    limit: u32,
+    started: Instant,
     context: &Context,
     looked: &mut Looked,
 ) -> Result<(), StoreError> {
-    // The index may still show what has just been dealt with: each is taken once.
-    let mut seen: BTreeSet<DuePayment> = BTreeSet::new();
-    let mut from = String::from("0");
-    loop {
-        let due = desk.app.store.due_payments(shard, (&from, context.now), BATCH).await?;
-        let is_last = due.len() < usize::from(BATCH);
-        let Some((_, last)) = due.last() else { return Ok(()) };
-        from.clone_from(last);
-        let fresh: Vec<(DuePayment, String)> =
-            due.into_iter().filter(|(due, _)| !seen.contains(due)).collect();
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        for (due, place) in fresh {
-            let spent = started.elapsed() >= TIME;
-            if spent || looked.breakdown.topups + looked.breakdown.reports >= limit {
-                return Ok(());
-            }
-            seen.insert(due.clone());
-            if let Err(error) = one(desk, (&due, &place), context, looked).await {
-                tracing::warn!(?due, %error, "cannot be dealt with now");
-                looked.breakdown.failed += 1;
-                let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
-                desk.app.store.postpone_payment(&due, later).await?;
-            }
-        }
-        if is_last {
-            return Ok(());
+    let deadline = Some(started + TIME);
+    let bounds = Bounds { until: context.now, interval: INTERVAL, limit, deadline };
+    let mut sweep = Sweep::new(desk.app.store.payments(), bounds);
+    while let Some((due, place)) = sweep.next().await? {
+        if let Err(error) = one(desk, (&due, &place), context, looked).await {
+            tracing::warn!(?due, %error, "cannot be dealt with now");
+            looked.breakdown.failed += 1;
+            let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+            sweep.postpone(&due, later).await?;
         }
     }
+    Ok(())
 }
 
 async fn one(
@@ -224,14 +201,13 @@ async fn one(
         }
         DuePayment::Event(id) => {
             looked.breakdown.reports += 1;
-            let before = desk.app.store.event(id).await?.map(|(event, _)| event.status);
-            let (done, waiting) = desk.app.store.take_again(id, context).await?;
-            desk.app.store.follow(waiting, context).await;
-            let after = done.as_ref().and_then(|done| done.event());
-            let Some(after) = after else { return Ok(()) };
+            let before = desk.app.store.payments().event(id).await?.map(|(event, _)| event.status);
+            let (done, waiting) = desk.app.store.payments().take_again(id, context).await?;
+            desk.app.store.payments().follow(waiting, context).await;
+            let Some(after) = done.map(|done| done.outcome) else { return Ok(()) };
             match after.next_visit(context.now) {
-                Some(later) => desk.app.store.postpone_payment(due, later).await?,
-                None => desk.app.store.forget_payment(due, place).await?,
+                Some(later) => desk.app.store.payments().postpone(due, later).await?,
+                None => desk.app.store.payments().remove_due(due, place).await?,
             }
             note(looked, id, before, after.status);
             Ok(())
@@ -247,7 +223,7 @@ async fn ask_once_more(
     looked: &mut Looked,
 ) -> Result<(), Trouble> {
     let store = &desk.app.store;
-    let Some(topup) = store.topup(id).await? else { return Ok(()) };
+    let Some(topup) = store.payments().topup(id).await? else { return Ok(()) };
     if topup.credited.is_none() {
         let answers = match desk.gateways.ask(&topup).await {
             Ok(answers) => answers,
@@ -264,13 +240,11 @@ async fn ask_once_more(
             let sealed = answered.report(&topup, |name, body| desk.seal.seal(name, body));
             let Some(report) = sealed else { continue };
             let event = report.id.clone();
-            let done = store.take_report(report, context).await?;
-            if let Some(taken) = done.event() {
-                note(looked, &event, None, taken.status);
-            }
+            let taken = store.payments().take_report(report, context).await?.outcome;
+            note(looked, &event, None, taken.status);
         }
     }
-    store.execute(&CloseTopUp { topup: id.clone() }, context).await?;
+    store.payments().execute(&CloseTopUp { topup: id.clone() }, context).await?;
     Ok(())
 }
 

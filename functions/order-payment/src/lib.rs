@@ -39,8 +39,8 @@ pub fn router(app: App) -> Router {
 pub(crate) async fn register(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::register(&ask, &app)?;
     ask.permit(Action::RegisterOrder, &command.customer)?;
-    let done = app.store.execute(&command, &ask.context(&app)?).await?;
-    let registered = done.order().ok_or_else(Problem::internal)?;
+    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+    let registered = &done.outcome;
     reply::done(&done, Some(format!("/api/integration/order/{}", registered.id)), &order(registered))
 }
 
@@ -53,8 +53,8 @@ pub(crate) async fn register(State(app): State<App>, ask: Ask) -> Result<Respons
 pub(crate) async fn pay(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::pay(&ask)?;
     ask.permit(Action::PayOrder, &command.customer)?;
-    let done = app.store.execute(&command, &ask.context(&app)?).await?;
-    let entry = done.entry().ok_or_else(Problem::internal)?;
+    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+    let entry = &done.outcome;
     reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn read(State(app): State<App>, ask: Ask) -> Result<Response, P
     ask.params().finish()?;
     reach(ask.actor()?, Action::ReadOrder)?;
     let unknown = || Problem::from(Rejection::OrderNotFound);
-    let found = app.store.order(&id).await?.ok_or_else(unknown)?;
+    let found = app.store.wallets().order(&id).await?.ok_or_else(unknown)?;
     permit(ask.actor()?, Action::ReadOrder, &found.customer).map_err(|denial| match denial {
         Denial::Unknown => unknown(),
         Denial::Forbidden => Problem::forbidden(),

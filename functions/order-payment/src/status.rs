@@ -35,10 +35,10 @@ pub(crate) async fn status(State(app): State<App>, ask: Ask) -> Result<Response,
     let customer = ask.customer()?;
     ask.params().finish()?;
     ask.permit(Action::Read, &customer)?;
-    app.store.wallet(&customer, app.clock.now()).await?.ok_or_else(Problem::wallet_not_found)?;
-    let topups = app.store.newest_topups(&customer, SHOWN).await?;
-    let orders = app.store.newest_orders(&customer, SHOWN).await?;
-    let mut events = app.store.events_of(&topups).await?;
+    app.store.wallets().wallet(&customer, app.clock.now()).await?.ok_or_else(Problem::wallet_not_found)?;
+    let topups = app.store.payments().newest_topups(&customer, SHOWN).await?;
+    let orders = app.store.wallets().newest_orders(&customer, SHOWN).await?;
+    let mut events = app.store.payments().events_of(&topups).await?;
     events.sort_by(|a, b| (b.received_at, &b.id).cmp(&(a.received_at, &a.id)));
     events.truncate(usize::from(SHOWN));
     let now = app.clock.now();

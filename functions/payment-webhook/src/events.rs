@@ -70,11 +70,11 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
     let query = format!("events|{status:?}");
     let before = window.cursor.as_ref().map(|cursor| cursors.open_text(&query, cursor)).transpose()?;
     let statuses = status.map_or_else(|| EventStatus::ALL.to_vec(), |status| vec![status]);
-    let page = store.events(&statuses, before.as_deref(), (window.skip, window.limit)).await?;
+    let page = store.payments().events(&statuses, before.as_deref(), (window.skip, window.limit)).await?;
     let mut total = Some(0);
     for one in &statuses {
         let limit = status.map(|_| MAX_COUNTED);
-        let more = store.count_events(*one, limit).await?;
+        let more = store.payments().count_events(*one, limit).await?;
         total = total.zip(more).map(|(sum, more)| sum + more);
     }
     reply::ok(&WebhookEvents {
@@ -95,7 +95,7 @@ pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     ask.key()?;
     reach(ask.actor()?, Action::Reports)?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "event_not_found", "there is no such event");
-    let (event, sealed) = desk.app.store.event(&id).await?.ok_or_else(unknown)?;
+    let (event, sealed) = desk.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
     if event.status.is_final() {
         return reply::ok(&event_body(&event));
     }
@@ -108,7 +108,7 @@ pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let told = if event.told.is_some() { event.told.clone() } else { read_again() };
     let (kind, body) = (event.kind, sealed);
     let report = TakeReport { id: id.clone(), kind, body, told, topup: None, only_trouble: false };
-    desk.app.store.take_report(report, &ask.context(&desk.app)?).await?;
-    let (event, _) = desk.app.store.event(&id).await?.ok_or_else(unknown)?;
+    desk.app.store.payments().take_report(report, &ask.context(&desk.app)?).await?;
+    let (event, _) = desk.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
     reply::ok(&event_body(&event))
 }

@@ -97,8 +97,8 @@ async fn take(desk: &Desk, endpoint: Endpoint, raw: &Raw) -> Result<Response, Pr
     let body = desk.seal.seal(report.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
     let (id, kind, told) = (report.id, report.kind, report.told);
     let report = TakeReport { id, kind, body, told, topup: None, only_trouble: false };
-    let done = desk.app.store.take_report(report, &context).await?;
-    reply::ok(&views::taken(done.event().ok_or_else(Problem::internal)?))
+    let event = desk.app.store.payments().take_report(report, &context).await?.outcome;
+    reply::ok(&views::taken(&event))
 }
 
 /// A gateway acts by its signature.
@@ -117,11 +117,13 @@ async fn capture(desk: &Desk, told: &Told, context: &Context) -> Result<(), Prob
     let by_order = told.order.as_ref().map(|order| Handle::order(Gateway::PayPal, order));
     let id = match (&told.topup, by_order) {
         (Some(id), _) => Some(id.clone()),
-        (None, Some(order)) => store.topup_at(&order).await?,
+        (None, Some(order)) => store.payments().topup_at(&order).await?,
         (None, None) => None,
     };
     let Some(id) = id else { return Ok(()) };
-    let Some(topup) = store.topup(&id).await?.filter(|topup| topup.credited.is_none()) else { return Ok(()) };
+    let Some(topup) = store.payments().topup(&id).await?.filter(|topup| topup.credited.is_none()) else {
+        return Ok(());
+    };
     let ours = topup.placed.as_ref().is_some_and(|placed| Some(&placed.order) == told.order.as_ref());
     if !ours {
         return Ok(());
@@ -132,7 +134,7 @@ async fn capture(desk: &Desk, told: &Told, context: &Context) -> Result<(), Prob
     })?;
     for answered in answers {
         if let Some(report) = answered.report(&topup, |name, body| desk.seal.seal(name, body)) {
-            store.take_report(report, context).await?;
+            store.payments().take_report(report, context).await?;
         }
     }
     Ok(())

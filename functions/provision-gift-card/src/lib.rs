@@ -122,7 +122,7 @@ pub(crate) async fn noted(desk: &Desk, ask: &Ask, issued: &Issued, context: &Con
     if issued.replayed && issued.card.is_some() {
         let origin = ask.origin();
         let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
-        desk.app.store.note_reveal(&issued.redemption.id, from, context).await?;
+        desk.app.store.gift_cards().note_reveal(&issued.redemption.id, from, context).await?;
     }
     Ok(())
 }

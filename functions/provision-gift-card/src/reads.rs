@@ -22,12 +22,12 @@ async fn reached(desk: &Desk, ask: &Ask, action: Action) -> Result<Redemption, P
         scope(actor, action).map_err(|_| Problem::forbidden())?;
     }
     let unknown = || Problem::from(Rejection::RedemptionNotFound);
-    let found = desk.app.store.redemption(&id).await?.ok_or_else(unknown)?;
+    let found = desk.app.store.gift_cards().redemption(&id).await?.ok_or_else(unknown)?;
     if customer {
         let theirs = found.recipient.as_ref().is_some_and(|recipient| recipient.as_str() == actor.sub);
         return if theirs { Ok(found) } else { Err(unknown()) };
     }
-    let campaign = desk.app.store.known_account(&found.campaign).await?.ok_or_else(unknown)?;
+    let campaign = desk.app.store.budgets().known_account(&found.campaign).await?.ok_or_else(unknown)?;
     permit(actor, action, &campaign).map_err(|_| unknown())?;
     Ok(found)
 }
@@ -54,7 +54,7 @@ pub(crate) async fn reveal(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     }
     let origin = ask.origin();
     let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
-    desk.app.store.note_reveal(&found.id, from, &ask.context(&desk.app)?).await?;
+    desk.app.store.gift_cards().note_reveal(&found.id, from, &ask.context(&desk.app)?).await?;
     let card = desk.issuing().card_of(&found).await?.ok_or_else(Problem::internal)?;
     reply::ok(&views::card(&found, &card))
 }

@@ -36,14 +36,18 @@ pub(crate) async fn redeem(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let tries = format!("ip:{digest}:{}", period(context.now, ADDRESS_SECONDS));
     let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
     let limits = (desk.limits.wrong_per_address, desk.limits.open_per_address);
-    let admitted = if desk.app.store.begin_try(&tries, limits, until).await? {
+    let admitted = if desk.app.store.gift_cards().begin_try(&tries, limits, until).await? {
         let found = admit(&desk, &ask, wanted, &context).await;
-        let wrong = desk.app.store.end_try(&tries, matches!(found, Ok(None))).await?;
+        let wrong = desk.app.store.gift_cards().end_try(&tries, matches!(found, Ok(None))).await?;
         if wrong >= desk.limits.wrong_per_address {
             // The address itself is personal: what is told is how it is known again.
             let detail = format!("{wrong} wrong codes from one address in ten minutes");
             let (kind, subject) = ("code_guessing", format!("address {digest}"));
-            desk.app.store.tell(&Telling { kind, severity: "critical", subject, detail }, context.now).await;
+            desk.app
+                .store
+                .alerts()
+                .tell(&Telling { kind, severity: "critical", subject, detail }, context.now)
+                .await;
         }
         found
     } else {
@@ -86,14 +90,14 @@ async fn admit(
     let is_code = wanted.code.is_some();
     let code = wanted.code.or_else(|| RedemptionCode::parse("no code").ok()).ok_or_else(Problem::internal)?;
     let id = desk.vault.code_id(&code).ok_or_else(Problem::internal)?;
-    let found = store.registered(&id).await?.filter(|_| is_code);
+    let found = store.gift_cards().registered(&id).await?.filter(|_| is_code);
     let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(None) };
     let redemption = desk.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
     // Who comes again for what they have does not count.
-    if store.redemption(&redemption).await?.is_none() {
+    if store.gift_cards().redemption(&redemption).await?.is_none() {
         let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
         let until = context.now.plus_seconds(600).unwrap_or(context.now);
-        if !store.count_redemption(&counted, desk.limits.per_campaign, until).await? {
+        if !store.gift_cards().count_redemption(&counted, desk.limits.per_campaign, until).await? {
             return Err(Problem::rate_limited(left(context.now, CAMPAIGN_SECONDS)));
         }
     }

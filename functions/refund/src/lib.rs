@@ -29,8 +29,8 @@ pub fn router(app: App) -> Router {
 pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::refund(&ask)?;
     ask.permit(Action::Refund, &command.customer)?;
-    let done = app.store.execute(&command, &ask.context(&app)?).await?;
-    let entry = done.entry().ok_or_else(Problem::internal)?;
+    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+    let entry = &done.outcome;
     reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
 }
 

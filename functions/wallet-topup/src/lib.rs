@@ -16,6 +16,7 @@ use domain::actor::Denial;
 use domain::context::Context;
 use domain::ids::TopUpId;
 use domain::payments::initiate::{AbandonTopUp, PlaceTopUp};
+use domain::payments::state::{Abandoned, TopUpOutcome};
 use domain::payments::topup::TopUp;
 use domain::wallet::permit::{Action, permit};
 use edge::paths::TopUpPath;
@@ -62,9 +63,8 @@ pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Respo
     let command = wire::initiate(&ask, &desk.gateways)?;
     ask.permit(Action::TopUp, &command.customer)?;
     let context = ask.context(&desk.app)?;
-    let begun = desk.app.store.execute(&command, &context).await?;
-    let (topup, waiting) = begun.topup().ok_or_else(Problem::internal)?;
-    let (topup, waiting) = (topup.clone(), waiting.to_vec());
+    let begun = desk.app.store.payments().execute(&command, &context).await?;
+    let TopUpOutcome { topup, waiting } = begun.outcome.clone();
     // What was begun and not placed is resumed: its first answer is this one.
     let placed = match &topup.placed {
         Some(_) => Ok(begun),
@@ -73,20 +73,20 @@ pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Respo
     // Reports that came before the top-up are taken now, whatever the gateway does.
     follow(&desk, waiting, &context).await;
     let done = placed?;
-    let (topup, waiting) = done.topup().ok_or_else(Problem::internal)?;
-    follow(&desk, waiting.to_vec(), &context).await;
+    let TopUpOutcome { topup, waiting } = &done.outcome;
+    follow(&desk, waiting.clone(), &context).await;
     reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &desk.seal)?)
 }
 
 /// Has the gateway make its order, and keeps it; what a client needs to pay may be a secret, and is sealed.
-async fn place(desk: &Desk, topup: &TopUp, context: &Context) -> Result<Done, Problem> {
+async fn place(desk: &Desk, topup: &TopUp, context: &Context) -> Result<Done<TopUpOutcome>, Problem> {
     let mut placed = match desk.gateways.place(topup).await {
         Ok(placed) => placed,
         Err(error) => return refused(desk, topup, &error, context).await,
     };
     placed.checkout = views::seal(&desk.seal, topup, &placed.checkout)?;
     let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
-    Ok(desk.app.store.execute(&place, context).await?)
+    Ok(desk.app.store.payments().execute(&place, context).await?)
 }
 
 /// What a gateway refuses for good can never succeed: the intent is taken back, so that its key is free for another.
@@ -95,14 +95,16 @@ async fn refused(
     topup: &TopUp,
     error: &GatewayError,
     context: &Context,
-) -> Result<Done, Problem> {
+) -> Result<Done<TopUpOutcome>, Problem> {
     let problem = failed(topup, error);
     let Some(reason) = error.final_reason() else { return Err(problem) };
-    let done = desk.app.store.execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
-    match done.topup() {
+    let done = desk.app.store.payments().execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
+    match done.outcome.clone() {
         // Another request of the same key has placed it meanwhile.
-        Some((topup, _)) if topup.placed.is_some() => Ok(done),
-        Some(_) | None => Err(Problem::gateway_rejected(reason)),
+        Abandoned::Kept(topup) if topup.placed.is_some() => {
+            Ok(done.map(|_| TopUpOutcome { topup: *topup, waiting: vec![] }))
+        }
+        Abandoned::Kept(_) | Abandoned::Gone => Err(Problem::gateway_rejected(reason)),
     }
 }
 
@@ -113,7 +115,7 @@ pub(crate) async fn read(State(desk): State<Desk>, ask: Ask) -> Result<Response,
     let id = ask.segment::<TopUpPath>()?;
     ask.params().finish()?;
     permitted(&ask, Action::Read, &id)?;
-    let topup = desk.app.store.topup(&id).await?.ok_or_else(Problem::topup_not_found)?;
+    let topup = desk.app.store.payments().topup(&id).await?.ok_or_else(Problem::topup_not_found)?;
     reply::ok(&edge::topup::topup(&topup, desk.app.clock.now()))
 }
 
@@ -141,7 +143,7 @@ fn failed(topup: &TopUp, error: &GatewayError) -> Problem {
 /// Reports that came before the top-up are taken now.
 async fn follow(desk: &Desk, waiting: Vec<domain::ids::EventId>, context: &Context) {
     if !waiting.is_empty() {
-        desk.app.store.follow(waiting, context).await;
+        desk.app.store.payments().follow(waiting, context).await;
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
     let word = wire::verify(&ask)?;
     permitted(&ask, Action::TopUp, &word.topup)?;
     let unknown = Problem::topup_not_found;
-    let topup = desk.app.store.topup(&word.topup).await?.ok_or_else(unknown)?;
+    let topup = desk.app.store.payments().topup(&word.topup).await?.ok_or_else(unknown)?;
     check_signature(&desk, &topup, &word)?;
     let credited = topup.credited.as_ref().is_some_and(|credited| credited.payment == word.payment);
     if !credited {
@@ -39,7 +39,7 @@ pub(crate) async fn verify(State(desk): State<Desk>, ask: Ask) -> Result<Respons
             take(&desk, &topup, answered, &context).await?;
         }
     }
-    let topup = desk.app.store.topup(&word.topup).await?.ok_or_else(unknown)?;
+    let topup = desk.app.store.payments().topup(&word.topup).await?.ok_or_else(unknown)?;
     reply::ok(&edge::topup::topup(&topup, desk.app.clock.now()))
 }
 
@@ -72,7 +72,7 @@ async fn take(desk: &Desk, topup: &TopUp, answered: Answered, context: &Context)
         return Err(Problem::field("/gateway_payment_id", "is not a payment of this top-up"));
     }
     if let Some(report) = answered.report(topup, |name, body| desk.seal.seal(name, body)) {
-        desk.app.store.take_report(report, context).await?;
+        desk.app.store.payments().take_report(report, context).await?;
     }
     Ok(())
 }

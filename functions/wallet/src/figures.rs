@@ -32,7 +32,7 @@ async fn report(app: &App, account: &Account) -> Result<Report, Problem> {
     let mut report = Report::default();
     let mut before = account.seq + 1;
     loop {
-        let page = app.store.history(&account.customer, before, PAGE).await?;
+        let page = app.store.wallets().history(account.id.customer(), before, PAGE).await?;
         for entry in &page.entries {
             report.add(entry);
             before = entry.seq;
@@ -60,9 +60,9 @@ pub(crate) async fn summary(State(app): State<App>, ask: Ask) -> Result<Response
     ask.params().finish()?;
     let account = written_down(&app, &ask).await?;
     let report = report(&app, &account).await?;
-    let currency = account.currency;
+    let currency = account.currency()?;
     reply::ok(&Summary {
-        customer_id: account.customer.to_string(),
+        customer_id: account.id.customer().to_string(),
         currency: currency.code(),
         total_transactions: report.count(),
         by_type: report.by_type.iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
@@ -112,7 +112,7 @@ pub(crate) async fn statistics(State(app): State<App>, ask: Ask) -> Result<Respo
     ask.params().finish()?;
     let account = written_down(&app, &ask).await?;
     let report = report(&app, &account).await?;
-    let currency = account.currency;
+    let currency = account.currency()?;
     let money = |amount: Money| Number::money(amount, currency);
     let (debits, captures) = (report.of(EntryType::Debit), report.of(EntryType::Capture));
     let spends = Tally {
@@ -124,7 +124,7 @@ pub(crate) async fn statistics(State(app): State<App>, ask: Ask) -> Result<Respo
         by_type: tallies.iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
     };
     reply::ok(&Statistics {
-        customer_id: account.customer.to_string(),
+        customer_id: account.id.customer().to_string(),
         currency: currency.code(),
         balance: money(account.balance()),
         available: money(account.available()),

@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::TransactionId;
 use domain::ledger::account::Account;
-use domain::ledger::command::Settle;
 use domain::ledger::entry::{Entry, EntryType};
 use domain::ledger::lot::Source;
 use domain::parse::ParseError;
 use domain::time::Timestamp;
 use domain::wallet::permit::Action;
+use domain::wallet::settle::Settle;
 use edge::input::{From, Text, Until};
 use edge::json::Number;
 use edge::params::{Params, Window, WindowQuery};
@@ -33,8 +33,7 @@ pub(crate) const PAGE: u16 = 250;
 pub(crate) async fn written_down(app: &App, ask: &Ask) -> Result<Account, Problem> {
     let customer = ask.customer()?;
     ask.permit(Action::Read, &customer)?;
-    let done = app.store.execute(&Settle { customer }, &ask.context(app)?).await?;
-    done.account().cloned().ok_or_else(Problem::internal)
+    Ok(app.store.wallets().execute(&Settle { customer }, &ask.context(app)?).await?.outcome.account)
 }
 
 /// Which entries are wanted.
@@ -147,7 +146,12 @@ impl Filter {
     fn bind(&self, account: &Account) -> String {
         format!(
             "transactions|{}|{:?}|{:?}|{:?}|{:?}|{:?}",
-            account.customer, self.kind, self.source, self.completed, self.from, self.until
+            account.id.customer(),
+            self.kind,
+            self.source,
+            self.completed,
+            self.from,
+            self.until
         )
     }
 }
@@ -172,7 +176,7 @@ async fn find(
     let (entries, total, more) = if filter.is_open() {
         // Numbers have no gaps, so what is skipped need not be read.
         let before = below.saturating_sub(u64::from(window.skip));
-        let page = app.store.history(&account.customer, before, window.limit).await?;
+        let page = app.store.wallets().history(account.id.customer(), before, window.limit).await?;
         let more = page.entries.last().is_some_and(|last| last.seq > 1);
         (page.entries, Some(account.seq), more)
     } else {
@@ -192,7 +196,7 @@ async fn filtered(
     let (mut kept, mut counted, mut passed, mut more) = (Vec::new(), 0_u64, 0_u16, false);
     let mut before = account.seq + 1;
     loop {
-        let page = app.store.history(&account.customer, before, PAGE).await?;
+        let page = app.store.wallets().history(account.id.customer(), before, PAGE).await?;
         for entry in page.entries {
             before = entry.seq;
             if filter.from.is_some_and(|from| entry.at < from) {
@@ -262,7 +266,7 @@ pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Resp
     let unknown =
         || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such transaction");
     let (id, seq) = ask.path("transaction_id", TransactionId::parse).map_err(|_| unknown())?;
-    let entry = app.store.entry(&customer, seq).await?;
+    let entry = app.store.wallets().entry(&customer, seq).await?;
     let entry = entry.filter(|entry| entry.id() == id).ok_or_else(unknown)?;
     reply::ok(&views::transaction(&entry))
 }
@@ -304,11 +308,11 @@ pub(crate) async fn expiries(State(app): State<App>, ask: Ask) -> Result<Respons
     let from = app.expiry_history_days.map(|days| now.minus_minutes(days.saturating_mul(1_440)));
     let filter = Filter { kind: Some(EntryType::Expiry), from, ..Filter::default() };
     // The retention moves with the clock, so a cursor is not bound to it.
-    let query = format!("expiries|{}", account.customer);
+    let query = format!("expiries|{}", account.id.customer());
     let found = find(&app, &account, (query, &filter), &window).await?;
     let view = |entry: &Entry| Expiry {
         transaction_id: entry.id().to_string(),
-        amount: Number::money(entry.amount, entry.currency),
+        amount: Number::money(entry.amount, entry.unit),
         expires_on: entry.expires_on.map(|date| date.to_string()),
         expired_at: entry.at.to_string(),
         source: entry.source.map(Source::as_str),

@@ -22,7 +22,9 @@ use domain::actor::Denial;
 use domain::ids::{CustomerId, HoldId};
 use domain::ledger::account::Status;
 use domain::ledger::command::Command;
+use domain::ledger::entry::Entry;
 use domain::wallet::permit::{Action, permit};
+use domain::wallet::state;
 use edge::paths::{CustomerPath, HoldPath};
 use edge::routes::complete;
 use edge::{App, Ask, Problem, reply};
@@ -70,9 +72,9 @@ pub fn router(app: App) -> Router {
 pub(crate) async fn create(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::create(&ask, &app)?;
     ask.permit(Action::Create, &command.customer)?;
-    let done = app.store.execute(&command, &ask.context(&app)?).await?;
+    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
     let location = format!("/api/wallet/{}", command.customer);
-    reply::done(&done, Some(location), &views::wallet_of(&done, &app)?)
+    reply::done(&done, Some(location), &views::wallet(&done.outcome, &app))
 }
 
 /// Adds credit.
@@ -117,8 +119,8 @@ pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response,
 pub(crate) async fn transfer(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let (from, command) = wire::transfer(&ask)?;
     ask.permit(Action::Transfer, &from)?;
-    let done = app.store.execute(&command, &ask.context(&app)?).await?;
-    let entry = done.entry().ok_or_else(Problem::internal)?;
+    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+    let entry = &done.outcome;
     let location = views::location(entry);
     reply::done(&done, Some(location), &views::transferred(entry, ask.actor()?)?)
 }
@@ -130,8 +132,8 @@ pub(crate) async fn transfer(State(app): State<App>, ask: Ask) -> Result<Respons
 pub(crate) async fn place_hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     let command = wire::place_hold(&ask)?;
     ask.permit(Action::Hold, &command.customer)?;
-    let done = app.store.execute(&command, &ask.context(&app)?).await?;
-    let hold = views::hold_after(&done)?;
+    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+    let hold = views::hold_after(&done.outcome)?;
     reply::done(&done, Some(format!("/api/wallet/holds/{}", hold.hold_id)), &hold)
 }
 
@@ -179,31 +181,37 @@ pub(crate) async fn suspend(State(app): State<App>, ask: Ask) -> Result<Response
 async fn set_status(app: &App, ask: &Ask, status: Status) -> Result<Response, Problem> {
     let command = wire::set_status(ask, status)?;
     ask.permit(Action::SetStatus, &command.customer)?;
-    let done = app.store.execute(&command, &ask.context(app)?).await?;
+    let done = app.store.wallets().execute(&command, &ask.context(app)?).await?;
     // A status asked for again changes nothing; that is no replay.
     let done = Done { replayed: false, ..done };
-    reply::done(&done, None, &views::wallet_of(&done, app)?)
+    reply::done(&done, None, &views::wallet(&done.outcome, app))
 }
 
 /// Authorize, execute and answer with the transaction.
-async fn moved(
+async fn moved<C>(
     app: &App,
     ask: &Ask,
     action: Action,
     customer: &CustomerId,
-    command: &dyn Command,
-) -> Result<Response, Problem> {
+    command: &C,
+) -> Result<Response, Problem>
+where
+    C: Command<State = state::State, Write = state::Write, Outcome = Entry>,
+{
     ask.permit(action, customer)?;
-    let done = app.store.execute(command, &ask.context(app)?).await?;
-    let entry = done.entry().ok_or_else(Problem::internal)?;
+    let done = app.store.wallets().execute(command, &ask.context(app)?).await?;
+    let entry = &done.outcome;
     reply::done(&done, Some(views::location(entry)), &views::transaction(entry))
 }
 
 /// Authorize, execute and answer with the hold.
-async fn closed(app: &App, ask: &Ask, hold: &HoldId, command: &dyn Command) -> Result<Response, Problem> {
+async fn closed<C>(app: &App, ask: &Ask, hold: &HoldId, command: &C) -> Result<Response, Problem>
+where
+    C: Command<State = state::State, Write = state::Write, Outcome = Entry>,
+{
     permit_hold(ask, hold)?;
-    let done = app.store.execute(command, &ask.context(app)?).await?;
-    reply::done(&done, None, &views::hold_after(&done)?)
+    let done = app.store.wallets().execute(command, &ask.context(app)?).await?;
+    reply::done(&done, None, &views::hold_after(&done.outcome)?)
 }
 
 /// Who may not know of the wallet may not know of the hold either.

@@ -6,7 +6,6 @@ use crate::views::{self, Hold, Wallet};
 use crate::{permit_hold, wire};
 use axum::extract::State;
 use axum::response::Response;
-use domain::ledger::account::Account;
 use domain::ledger::lot::Lot;
 use domain::money::Money;
 use domain::time::{days_until, plus_days};
@@ -21,12 +20,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The wallet that the path names, settled at this instant.
-async fn settled(app: &App, ask: &Ask, action: Action) -> Result<Account, Problem> {
+async fn settled(app: &App, ask: &Ask, action: Action) -> Result<domain::wallet::profile::Wallet, Problem> {
     let customer = ask.customer()?;
     ask.permit(action, &customer)?;
     let now = app.clock.now();
-    let party = app.store.wallet(&customer, now).await?.ok_or_else(Problem::wallet_not_found)?;
-    Ok(party.settled(now)?.account)
+    let wallet = app.store.wallets().wallet(&customer, now).await?.ok_or_else(Problem::wallet_not_found)?;
+    Ok(wallet.settled(now)?)
 }
 
 /// A wallet.
@@ -62,8 +61,8 @@ pub(crate) struct Balance {
     params(CustomerPath), responses((status = 200, body = Balance)))]
 pub(crate) async fn balance(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
-    let account = settled(&app, &ask, Action::ReadBalance).await?;
-    let money = |amount| Number::money(amount, account.currency);
+    let account = settled(&app, &ask, Action::ReadBalance).await?.account;
+    let money = |amount| Number::money(amount, account.unit);
     let next = account.lots.first().and_then(|lot| lot.expires_on);
     let sum = |date| -> Money {
         account.lots.iter().filter(|lot| lot.expires_on == Some(date)).map(|lot| lot.amount).sum()
@@ -72,7 +71,7 @@ pub(crate) async fn balance(State(app): State<App>, ask: Ask) -> Result<Response
         balance: money(account.balance()),
         available: money(account.available()),
         held: money(account.held()),
-        currency: account.currency.code(),
+        currency: account.unit.code(),
         next_expiry: next.map(|date| NextExpiry { amount: money(sum(date)), date: date.to_string() }),
     })
 }
@@ -119,12 +118,12 @@ pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Respons
     let days = ExpiringQuery::take(&mut params).days_ahead.map_or(30, |days| days.0);
     let window = params.window();
     params.finish()?;
-    let account = settled(&app, &ask, Action::Read).await?;
+    let account = settled(&app, &ask, Action::Read).await?.account;
     let today = app.clock.now().max(account.updated_at).date();
     let until = plus_days(today, u32::from(days));
     let soon = |lot: &&Lot| lot.expires_on.is_some_and(|date| until.is_none_or(|until| date <= until));
     let lots: Vec<&Lot> = account.lots.iter().filter(soon).collect();
-    let list = format!("expiring|{}|{days}", account.customer);
+    let list = format!("expiring|{}|{days}", account.id.customer());
     let from = match &window.cursor {
         Some(cursor) => usize::try_from(app.cursors.open(&list, cursor)?).unwrap_or(usize::MAX),
         None => 0,
@@ -134,7 +133,7 @@ pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Respons
     let view = |lot: &&Lot| {
         let date = lot.expires_on?;
         Some(ExpiringLot {
-            amount: Number::money(lot.amount, account.currency),
+            amount: Number::money(lot.amount, account.unit),
             expires_on: date.to_string(),
             days_remaining: days_until(today, date),
             source: lot.source.as_str(),
@@ -142,8 +141,8 @@ pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Respons
     };
     let more = until < lots.len();
     reply::ok(&Expiring {
-        amount: Number::money(lots.iter().map(|lot| lot.amount).sum(), account.currency),
-        currency: account.currency.code(),
+        amount: Number::money(lots.iter().map(|lot| lot.amount).sum(), account.unit),
+        currency: account.unit.code(),
         total: lots.len(),
         lots: lots.iter().skip(from).take(usize::from(window.limit)).filter_map(view).collect(),
         limit: window.limit,
@@ -168,11 +167,11 @@ pub(crate) struct Referral {
     params(CustomerPath), responses((status = 200, body = Referral)))]
 pub(crate) async fn referral_code(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
-    let account = settled(&app, &ask, Action::Read).await?;
+    let wallet = settled(&app, &ask, Action::Read).await?;
     reply::ok(&Referral {
-        customer_id: account.customer.to_string(),
-        referral_code: account.referral_code.to_string(),
-        referral_count: account.referral_count,
+        customer_id: wallet.customer().to_string(),
+        referral_code: wallet.profile.referral_code.to_string(),
+        referral_count: wallet.profile.referral_count,
     })
 }
 
@@ -197,17 +196,17 @@ pub(crate) struct TierBenefits {
     params(CustomerPath), responses((status = 200, body = TierBenefits)))]
 pub(crate) async fn tier_benefits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
     ask.params().finish()?;
-    let account = settled(&app, &ask, Action::Read).await?;
+    let account = settled(&app, &ask, Action::Read).await?.account;
     let balance = account.balance();
     let (rule, next) = (app.policy.tier(balance), app.policy.next_tier(balance));
     reply::ok(&TierBenefits {
-        customer_id: account.customer.to_string(),
+        customer_id: account.id.customer().to_string(),
         tier: rule.map(|rule| rule.tier.as_str()),
         benefits: rule.map(|rule| rule.benefits.clone()).unwrap_or_default(),
         credit_expiry_days: rule.and_then(|rule| rule.expiry_days),
         next_tier: next.map(|next| next.tier.as_str()),
-        amount_missing: next.map(|next| Number::money(next.from.saturating_sub(balance), account.currency)),
-        currency: account.currency.code(),
+        amount_missing: next.map(|next| Number::money(next.from.saturating_sub(balance), account.unit)),
+        currency: account.unit.code(),
     })
 }
 
@@ -219,11 +218,11 @@ pub(crate) async fn hold(State(app): State<App>, ask: Ask) -> Result<Response, P
     ask.params().finish()?;
     permit_hold(&ask, &id)?;
     let now = app.clock.now();
-    let (party, stored) = app.store.hold(&id, now).await?;
-    let (Some(party), Some(stored)) = (party, stored) else { return Err(Problem::hold_not_found()) };
-    let posting = party.settled(now)?;
+    let (wallet, stored) = app.store.wallets().hold(&id, now).await?;
+    let (Some(wallet), Some(stored)) = (wallet, stored) else { return Err(Problem::hold_not_found()) };
+    let posting = wallet.loaded.settled(now)?;
     let hold = posting.hold(&id).unwrap_or(&stored);
-    reply::ok(&views::hold(&id, &hold.view, posting.account.currency))
+    reply::ok(&views::hold(&id, &hold.view, posting.account.unit))
 }
 
 /// Whether the table is reachable.

@@ -4,19 +4,17 @@
 //! replay shows the same.
 
 use domain::actor::{Actor, Role};
-use domain::currency::Currency;
 use domain::ids::{HoldId, TransactionId, WalletId};
-use domain::ledger::account::Account;
 use domain::ledger::entry::{Entry, EntryType};
 use domain::ledger::hold::HoldView;
 use domain::money::Money;
+use domain::unit::Unit;
 use edge::json::Number;
 pub(crate) use edge::movement::{Transaction, location, transaction};
 use edge::{App, Problem, schema};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use store::Done;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Schema;
 
@@ -64,16 +62,17 @@ fn metadata_schema() -> Schema {
 }
 
 /// A wallet as it stands; what is due must be settled already.
-pub(crate) fn wallet(account: &Account, app: &App) -> Wallet {
-    let money = |amount| Number::money(amount, account.currency);
+pub(crate) fn wallet(wallet: &domain::wallet::profile::Wallet, app: &App) -> Wallet {
+    let (account, profile) = (&wallet.account, &wallet.profile);
+    let money = |amount| Number::money(amount, account.unit);
     let mut metadata: BTreeMap<String, Value> =
-        account.metadata.pairs().iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    metadata.insert("referral_code".to_owned(), account.referral_code.as_str().into());
-    metadata.insert("referral_count".to_owned(), account.referral_count.into());
+        profile.metadata.pairs().iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    metadata.insert("referral_code".to_owned(), profile.referral_code.as_str().into());
+    metadata.insert("referral_count".to_owned(), profile.referral_count.into());
     Wallet {
-        customer_id: account.customer.to_string(),
-        wallet_id: WalletId::of(&account.customer).to_string(),
-        currency: account.currency.code(),
+        customer_id: wallet.customer().to_string(),
+        wallet_id: WalletId::of(wallet.customer()).to_string(),
+        currency: account.unit.code(),
         balance: money(account.balance()),
         available: money(account.available()),
         held: money(account.held()),
@@ -91,11 +90,6 @@ pub(crate) fn wallet(account: &Account, app: &App) -> Wallet {
     }
 }
 
-/// The wallet that an operation left.
-pub(crate) fn wallet_of(done: &Done, app: &App) -> Result<Wallet, Problem> {
-    done.account().map(|account| wallet(account, app)).ok_or_else(Problem::internal)
-}
-
 /// Both sides of a transfer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Transferred {
@@ -110,14 +104,13 @@ pub(crate) fn transferred(entry: &Entry, actor: &Actor) -> Result<Transferred, P
     let by_staff = matches!(entry.by.role, Role::Staff | Role::Admin);
     let out_transaction = transaction(entry);
     let in_transaction = Transaction {
-        id: TransactionId::of(&other.customer, other.seq, &other.cause).to_string(),
-        customer_id: other.customer.to_string(),
-        wallet_id: WalletId::of(&other.customer).to_string(),
+        id: TransactionId::of(&other.account, other.seq, &other.cause).to_string(),
+        customer_id: other.account.customer().to_string(),
+        wallet_id: WalletId::of(other.account.customer()).to_string(),
         seq: other.seq,
         kind: EntryType::TransferIn.as_str(),
         reference: other.cause.to_string(),
-        balance_after: (by_staff && actor.is_staff())
-            .then(|| Number::money(other.balance_after, entry.currency)),
+        balance_after: (by_staff && actor.is_staff()).then(|| Number::money(other.balance_after, entry.unit)),
         ..transaction(entry)
     };
     Ok(Transferred { out_transaction, in_transaction })
@@ -144,12 +137,12 @@ pub(crate) struct Hold {
 }
 
 /// A hold as callers see it.
-pub(crate) fn hold(id: &HoldId, view: &HoldView, currency: Currency) -> Hold {
-    let money = |amount: Money| Number::money(amount, currency);
+pub(crate) fn hold(id: &HoldId, view: &HoldView, unit: Unit) -> Hold {
+    let money = |amount: Money| Number::money(amount, unit);
     Hold {
         hold_id: id.to_string(),
         customer_id: id.customer().to_string(),
-        currency: currency.code(),
+        currency: unit.code(),
         amount: money(view.amount),
         captured: money(view.captured),
         released: money(view.released),
@@ -162,10 +155,9 @@ pub(crate) fn hold(id: &HoldId, view: &HoldView, currency: Currency) -> Hold {
 }
 
 /// The hold that an operation left.
-pub(crate) fn hold_after(done: &Done) -> Result<Hold, Problem> {
-    let entry = done.entry().ok_or_else(Problem::internal)?;
+pub(crate) fn hold_after(entry: &Entry) -> Result<Hold, Problem> {
     match (&entry.hold_id, &entry.after.hold) {
-        (Some(id), Some(view)) => Ok(hold(id, view, entry.currency)),
+        (Some(id), Some(view)) => Ok(hold(id, view, entry.unit)),
         (None, _) | (_, None) => Err(Problem::internal()),
     }
 }

@@ -6,15 +6,16 @@
 use crate::Failure;
 use crate::audit_budgets::{BudgetAudit, audit_budgets};
 use crate::clock::TestClock;
+use crate::connection::TableConnection;
 use crate::data::DataDir;
-use crate::platform::Link;
+use domain::audit::prove;
 use domain::cause::Cause;
-use domain::currency::Currency;
 use domain::hash::Hash;
 use domain::ids::{AccountRef, CustomerId};
-use domain::ledger::audit::{Difference, prove};
+use domain::ledger::audit::Difference;
 use domain::ledger::entry::{Entry, EntryType};
 use domain::money::Money;
+use domain::unit::Unit;
 use edge::cursor::CursorKey;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -53,17 +54,17 @@ impl Audit {
 
 /// Proves every account of a table.
 pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
-    let list = store.accounts().await?;
+    let list = store.audit().wallets().await?;
     let mut audit = Audit { items: list.items, ..Audit::default() };
     let mut chains = String::new();
     let mut payments: BTreeMap<Cause, CustomerId> = BTreeMap::new();
     for (customer, named) in &list.wallets {
-        let (books, unreadable) = store.books(customer, named).await?;
+        let (books, unreadable) = store.audit().wallet_books(customer, named).await?;
         let proof = prove(&books);
         for sent in &proof.sent {
             audit.differences.extend(unreceived(store, sent).await?);
         }
-        audit.accounts += u64::from(books.account.is_some());
+        audit.accounts += u64::from(books.ledger.account.is_some());
         // Law 7 across wallets: a payment is credited once.
         for payment in proof.payments {
             if let Some(other) = payments.insert(payment.clone(), customer.clone()) {
@@ -77,8 +78,8 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
             let total = audit.sums.entry(key).or_default();
             *total = [*total, sum].into_iter().sum();
         }
-        if let Some((currency, balance)) = proof.balance {
-            let total = audit.balances.entry(currency.code()).or_default();
+        if let Some((unit, balance)) = proof.balance {
+            let total = audit.balances.entry(unit.code()).or_default();
             *total = [*total, balance].into_iter().sum();
         }
         let _ = writeln!(chains, "{}|{}|{}", AccountRef::wallet(customer), proof.entries, proof.head);
@@ -96,23 +97,23 @@ pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
 /// Law 3 for transfers: what left one wallet has arrived in the other.
 async fn unreceived(store: &Store, sent: &Entry) -> Result<Option<Difference>, StoreError> {
     let Some(other) = &sent.after.counterpart else { return Ok(None) };
-    let arrived = store.entry_of(&other.customer, &other.cause).await?;
+    let arrived = store.wallets().entry_of(&other.account, &other.cause).await?;
     let same = |entry: &Entry| {
         entry.kind == EntryType::TransferIn
             && (entry.seq, entry.amount, entry.balance_after) == (other.seq, sent.amount, other.balance_after)
             && entry.lots == sent.lots
     };
     Ok((!arrived.as_ref().is_some_and(same)).then(|| Difference {
-        account: AccountRef::wallet(&other.customer).to_string(),
+        account: other.account.to_string(),
         at: Some(other.cause.to_string()),
-        detail: format!("what {} sent as {} has not arrived", AccountRef::wallet(&sent.customer), sent.id()),
+        detail: format!("what {} sent as {} has not arrived", sent.account, sent.id()),
     }))
 }
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |code: &str, money: Money| {
-            Currency::parse(code).map_or_else(|_| money.to_string(), |currency| currency.format(money))
+            Unit::parse(code).map_or_else(|_| money.to_string(), |unit| unit.format(money))
         };
         writeln!(f, "accounts     {}", self.accounts)?;
         writeln!(f, "entries      {}", self.entries)?;
@@ -134,7 +135,7 @@ impl fmt::Display for Audit {
 
 /// Audits the platform in this directory, running or not.
 pub async fn run(data: &DataDir) -> Result<ExitCode, Failure> {
-    let link = Link::open(data).await?;
+    let link = TableConnection::open(data).await?;
     let app = link.app(Arc::new(TestClock::ahead_by(0)), CursorKey::new("unused"))?;
     let audit = audit(&app.store).await?;
     println!("{audit}");

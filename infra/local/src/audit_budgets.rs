@@ -60,9 +60,9 @@ impl fmt::Display for BudgetAudit {
 pub async fn audit_budgets(store: &Store) -> Result<(BudgetAudit, String, Vec<Difference>), StoreError> {
     let mut audit = BudgetAudit::default();
     let (mut lines, mut differences) = (String::new(), Vec::new());
-    let mut list = store.budget_list().await?;
+    let mut list = store.audit().budget_list().await?;
     for account in &list.accounts {
-        let (books, bad) = store.budget_books(account).await?;
+        let (books, bad) = store.audit().budget_books(account).await?;
         differences.extend(bad);
         let Some(books) = books else { continue };
         let proof = prove(&books);
@@ -88,7 +88,7 @@ pub async fn audit_budgets(store: &Store) -> Result<(BudgetAudit, String, Vec<Di
         if cards.is_empty() {
             break;
         }
-        list = store.budget_list().await?;
+        list = store.audit().budget_list().await?;
         cards = self::cards(&mut audit, &list);
     }
     differences.extend(cards);
@@ -125,7 +125,7 @@ async fn other_side(store: &Store, entry: &BudgetEntry) -> Result<Option<Differe
                 .as_ref()
                 .is_some_and(|back| back.account == entry.account && back.cause == entry.cause)
     };
-    let state = store.key_state(&other.account, &other.cause).await?;
+    let state = store.budgets().key_state(&other.account, &other.cause).await?;
     let arrived = matches!(state, KeyState::Entry(found) if same(&found));
     Ok((!arrived).then(|| differ(&other.account, &other.cause, "the other side of a movement is missing")))
 }
@@ -133,7 +133,7 @@ async fn other_side(store: &Store, entry: &BudgetEntry) -> Result<Option<Differe
 /// A redemption that was paid is there, with the same amount.
 async fn redeemed(store: &Store, entry: &BudgetEntry) -> Result<Option<Difference>, StoreError> {
     let Some(paid) = &entry.paid else { return Ok(None) };
-    let found = store.redemption(&paid.redemption).await?;
+    let found = store.gift_cards().redemption(&paid.redemption).await?;
     let same = |found: &Redemption| {
         found.amount == entry.amount
             && found.attempt == entry.attempt
@@ -151,7 +151,7 @@ async fn paid(store: &Store, redemption: &Redemption) -> Result<Option<Differenc
     if !issued {
         return Ok(None);
     }
-    let state = store.key_state(&redemption.charged, &redemption.id.cause()).await?;
+    let state = store.budgets().key_state(&redemption.charged, &redemption.id.cause()).await?;
     let is_paid = matches!(state, KeyState::Entry(entry) if entry.attempt == redemption.attempt);
     Ok((!is_paid).then(|| differ(&redemption.charged, &redemption.id, "was issued and is not paid")))
 }

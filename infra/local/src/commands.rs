@@ -4,10 +4,11 @@
 
 use crate::Failure;
 use crate::clock::parse_duration;
+use crate::connection::Options;
 use crate::data::DataDir;
 use crate::fakes::supply::Asked;
 use crate::fakes::trigger::Wanted;
-use crate::platform::{Options, Platform};
+use crate::platform::Platform;
 use crate::token::Grant;
 use crate::{audit, clock, docs, import, invoke, keys, sample, trigger};
 use clap::{Args, Parser, Subcommand};

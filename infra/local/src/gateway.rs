@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use edge::raw::read_body;
+use edge::body::read_body;
 use edge::{Problem, lambda};
 use http::{StatusCode, header};
 use lambda_http::aws_lambda_events::apigw::{

@@ -4,11 +4,11 @@
 //! and context included), a scheduled one through `lambda_runtime`'s event type.
 
 use crate::clock::{self, TestClock};
+use crate::connection::TableConnection;
 use crate::data::DataDir;
 use crate::functions::{Parts, SCHEDULED};
 use crate::keys::Keys;
 use crate::payments::Payments;
-use crate::platform::Link;
 use crate::{Failure, gateway};
 use edge::Clock;
 use edge::cursor::CursorKey;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Runs a function of the platform in this directory, running or not; gives the answer as JSON.
 pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, Failure> {
     let keys = Keys::open(data)?;
-    let link = Link::open(data).await?;
+    let link = TableConnection::open(data).await?;
     let running = data.running().await;
     let url = running.as_ref().map_or("http://127.0.0.1:8787", |running| &running.api).to_owned();
     let clock = match running {

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod audit_budgets;
 pub mod clock;
 pub mod commands;
+pub mod connection;
 pub mod control;
 pub mod data;
 pub mod database;

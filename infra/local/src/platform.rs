@@ -3,6 +3,7 @@
 //! **Invariant:** the ready line is printed when `GET /health` would answer 200, not before.
 
 use crate::clock::TestClock;
+use crate::connection::{Options, TableConnection, embedded};
 use crate::control::Control;
 use crate::data::{DataDir, Running};
 use crate::database::Embedded;
@@ -16,36 +17,13 @@ use crate::{Failure, control, docs, gateway, invoke};
 use axum::Router;
 use axum::routing::any;
 use edge::cursor::CursorKey;
-use edge::{App, Clock, wiring};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use edge::{Clock, wiring};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Credentials, Settings, https, table};
+use store::schema;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
-/// How the platform is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The API's port; 0 for any.
-    pub port: u16,
-    /// The data directory.
-    pub data: PathBuf,
-    /// Keep the database in memory.
-    pub memory: bool,
-    /// The embedded DynamoDB's port.
-    pub dynamodb_port: Option<u16>,
-}
-
-/// A way to a platform's table.
-pub struct Link {
-    /// DynamoDB's URL.
-    pub url: String,
-    region: String,
-    credentials: Credentials,
-    embedded: Option<Embedded>,
-}
 
 /// A running platform.
 pub struct Platform {
@@ -61,52 +39,6 @@ pub struct Platform {
     embedded: Option<Embedded>,
 }
 
-impl Link {
-    fn new(url: String, embedded: Option<Embedded>) -> Self {
-        let credentials = Credentials::new("local", "local", None, None, "local");
-        Self { url, region: "us-east-1".to_owned(), credentials, embedded }
-    }
-
-    /// The endpoint that the environment names, if it names one.
-    fn of_environment() -> Option<Self> {
-        let (url, region, credentials) = wiring::other_endpoint()?;
-        Some(Self { url, region, credentials, embedded: None })
-    }
-
-    /// To the table of the platform in this directory: through it if it runs, else by opening its file.
-    pub async fn open(data: &DataDir) -> Result<Self, Failure> {
-        let environment = Self::of_environment();
-        if let Some(running) = data.running().await {
-            // A platform on another endpoint is reached with the environment's region and credentials.
-            let same = environment.filter(|link| link.url == running.dynamodb);
-            return Ok(same.unwrap_or_else(|| Self::new(running.dynamodb, None)));
-        }
-        if let Some(link) = environment {
-            return Ok(link);
-        }
-        if !data.file("scrip.db").exists() {
-            let place = data.path().display();
-            return Err(format!(
-                "nothing is stored in {place}: its platform keeps it in memory or never ran"
-            )
-            .into());
-        }
-        let embedded = Embedded::start(Some(&data.file("scrip.db")), 0)?;
-        Ok(Self::new(embedded.url(), Some(embedded)))
-    }
-
-    /// What functions are given.
-    pub fn app(&self, clock: Arc<dyn Clock>, cursors: CursorKey) -> Result<App, Failure> {
-        let settings = Settings {
-            region: self.region.clone(),
-            credentials: self.credentials.clone(),
-            endpoint: Some(self.url.clone()),
-            attempt_timeout: Duration::from_secs(5),
-        };
-        Ok(wiring::app(settings, https(), clock, cursors)?)
-    }
-}
-
 impl Platform {
     /// Starts everything; when it returns, the API answers.
     pub async fn start(options: Options) -> Result<Self, Failure> {
@@ -120,14 +52,14 @@ impl Platform {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
         let listener = listener.map_err(|error| format!("port {}: {error}", options.port))?;
         let address = listener.local_addr()?;
-        let mut link = match Link::of_environment() {
+        let mut link = match TableConnection::of_environment() {
             Some(link) => link,
             None => embedded(&options, &data, address)?,
         };
         let clock = Arc::new(TestClock::open((!options.memory).then(|| data.clone()))?);
         let app = link.app(clock.clone(), CursorKey::new(keys.cursor.clone()))?;
-        table::create(app.store.client(), app.store.table()).await?;
-        app.store.reach().await?;
+        schema::create(app.store.client(), app.store.table()).await?;
+        app.store.ping().await?;
         let url = format!("http://{address}");
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let Payments { gateways, seal, vault, suppliers, agreed } = Payments::open(&data, &url)?;
@@ -212,15 +144,6 @@ impl Platform {
         println!("ready: {url} (Ctrl-C stops; `cargo run -- audit{at}` proves the books)");
         Ok(())
     }
-}
-
-fn embedded(options: &Options, data: &DataDir, api: SocketAddr) -> Result<Link, Failure> {
-    let file = (!options.memory).then(|| data.file("scrip.db"));
-    let embedded = match options.dynamodb_port {
-        Some(port) => Embedded::start(file.as_deref(), port)?,
-        None => Embedded::start_near(file.as_deref(), api.port().saturating_add(1))?,
-    };
-    Ok(Link::new(embedded.url(), Some(embedded)))
 }
 
 fn routes(

@@ -5,7 +5,6 @@
 
 use crate::ids::AlertId;
 use crate::parse::ParseError;
-use crate::payments::webhook_event::{Event, EventStatus, reasons};
 use crate::time::Timestamp;
 
 /// How far an alert has come.
@@ -68,6 +67,17 @@ pub struct Alert {
     pub count: u64,
 }
 
+/// An alert's place in the list of open or of closed ones, by the time it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertListing {
+    /// Which.
+    pub id: AlertId,
+    /// Whether it is open.
+    pub open: bool,
+    /// Since when.
+    pub at: Timestamp,
+}
+
 /// Something to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telling {
@@ -112,24 +122,6 @@ impl Alert {
             closed_at: None,
             acknowledged: open.and_then(|alert| alert.acknowledged.clone()),
             count: open.map_or(1, |alert| alert.count + 1),
-        }
-    }
-
-    /// The alert about an event that is quarantined or failed.
-    pub fn about(event: &Event) -> Self {
-        let kind = if event.status == EventStatus::Failed { "webhook_failed" } else { "payment_quarantined" };
-        let opened_at = event.alerted_at.unwrap_or(event.updated_at);
-        Self {
-            id: AlertId::of("event", event.id.as_str()),
-            kind: kind.to_owned(),
-            severity: "critical".to_owned(),
-            subject: event.id.to_string(),
-            detail: event.detail.unwrap_or(reasons::UNREADABLE).to_owned(),
-            opened_at,
-            updated_at: opened_at,
-            closed_at: None,
-            acknowledged: None,
-            count: 1,
         }
     }
 }

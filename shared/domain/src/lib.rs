@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod alert;
+pub mod audit;
 pub mod budget;
 pub mod context;
 pub mod giftcard;
@@ -19,4 +20,4 @@ pub mod rejection;
 pub mod wallet;
 
 pub use ids::cause;
-pub use primitives::{currency, fingerprint, hash, money, parse, text, time};
+pub use primitives::{currency, fingerprint, hash, money, parse, text, time, unit};

@@ -7,15 +7,16 @@
 use crate::currency::Currency;
 use crate::ids::CustomerId;
 use crate::money::Money;
+use crate::unit::Unit;
 
 /// A refusal; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The amount has more digits than the account's currency.
-    #[error("the amount has more digits than {currency}")]
+    /// The amount has more digits than the account's unit.
+    #[error("the amount has more digits than {unit}")]
     TooPrecise {
-        /// The account's currency.
-        currency: Currency,
+        /// The account's unit.
+        unit: Unit,
     },
     /// The gateway takes no less.
     #[error("the gateway takes no less than {least} {currency}")]
@@ -151,8 +152,8 @@ pub enum Rejection {
         available: Money,
         /// What was asked for.
         required: Money,
-        /// In which currency.
-        currency: Currency,
+        /// The account's unit.
+        unit: Unit,
     },
     /// A budget has too little credit.
     #[error("the budget has too little credit")]

@@ -5,11 +5,11 @@
 //! **Invariant:** no more than the limit of a body is ever held decoded; a compressed one is read only so far.
 
 use crate::app::App;
+use crate::body::{MAX_BODY, MAX_CSV, read_body};
 use crate::fields::Fields;
 use crate::params::Params;
 use crate::paths::{CustomerPath, Segment};
 use crate::problem::Problem;
-use crate::raw::read_body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use domain::actor::Actor;
@@ -21,12 +21,6 @@ use http::{HeaderValue, StatusCode, header};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use std::io::Read;
-
-/// The largest JSON body, decoded.
-pub(crate) const MAX_BODY: usize = 256 * 1024;
-
-/// The largest CSV body, decoded.
-pub const MAX_CSV: usize = 4 * 1024 * 1024;
 
 /// Where a request came from, as far as the gateway saw it.
 #[derive(Clone, Debug, Default)]

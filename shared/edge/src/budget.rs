@@ -90,9 +90,9 @@ pub async fn permitted(
     action: Action,
 ) -> Result<Arc<Account>, Problem> {
     permit_any(ask, action)?;
-    let mut known = app.store.known_account(id).await?;
+    let mut known = app.store.budgets().known_account(id).await?;
     if known.is_none() && *id == AccountId::platform() {
-        known = Some(Arc::new(app.store.platform(&ask.context(app)?).await?));
+        known = Some(Arc::new(app.store.budgets().platform(&ask.context(app)?).await?));
     }
     let account = known.ok_or_else(Problem::account_not_found)?;
     check(ask, action, &account)?;

@@ -3,12 +3,8 @@
 //! **Invariant:** a field that nobody asked for, or that was sent twice, is an error.
 
 use crate::json::{Members, Raw};
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, MissingField, Problem};
 use domain::parse::ParseError;
-
-/// A required field that could not be read; the error is noted already.
-#[derive(Clone, Copy, Debug)]
-pub struct MissingField;
 
 /// The fields of one object.
 pub struct Fields<'a> {

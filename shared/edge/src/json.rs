@@ -6,6 +6,7 @@ use domain::currency::Currency;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
 use domain::text::Metadata;
+use domain::unit::Unit;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,8 +21,8 @@ pub struct Number(Box<RawValue>);
 
 impl Number {
     /// Money as callers see it: `300.10`, `5000`.
-    pub fn money(money: Money, currency: Currency) -> Self {
-        let raw = RawValue::from_string(currency.format(money));
+    pub fn money(money: Money, unit: impl Into<Unit>) -> Self {
+        let raw = RawValue::from_string(unit.into().format(money));
         Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 }

@@ -6,6 +6,7 @@
 pub mod api_request;
 pub mod app;
 pub mod batch;
+pub mod body;
 pub mod budget;
 pub mod claims;
 pub mod csv;
@@ -30,6 +31,7 @@ pub mod routes;
 pub mod scheduled;
 pub mod schema;
 pub mod seal;
+pub mod sweep;
 pub mod telemetry;
 pub mod topup;
 pub mod wiring;

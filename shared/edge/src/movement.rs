@@ -3,11 +3,11 @@
 //! **Invariant:** it is rendered from the entry alone, so a replay shows the same.
 
 use crate::json::Number;
-use domain::currency::Currency;
 use domain::ids::WalletId;
 use domain::ledger::entry::Entry;
 use domain::ledger::lot::{Lot, Source};
 use domain::text::FreeText;
+use domain::unit::Unit;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -64,9 +64,9 @@ pub struct Transaction {
     pub metadata: BTreeMap<String, String>,
 }
 
-fn lots(lots: &[Lot], currency: Currency) -> Vec<LotView> {
+fn lots(lots: &[Lot], unit: Unit) -> Vec<LotView> {
     let view = |lot: &Lot| LotView {
-        amount: Number::money(lot.amount, currency),
+        amount: Number::money(lot.amount, unit),
         expires_on: lot.expires_on.map(|date| date.to_string()),
         source: lot.source.as_str(),
     };
@@ -77,28 +77,28 @@ fn lots(lots: &[Lot], currency: Currency) -> Vec<LotView> {
 pub fn transaction(entry: &Entry) -> Transaction {
     Transaction {
         id: entry.id().to_string(),
-        customer_id: entry.customer.to_string(),
-        wallet_id: WalletId::of(&entry.customer).to_string(),
+        customer_id: entry.account.customer().to_string(),
+        wallet_id: WalletId::of(entry.account.customer()).to_string(),
         seq: entry.seq,
         kind: entry.kind.as_str(),
-        amount: Number::money(entry.amount, entry.currency),
-        currency: entry.currency.code(),
+        amount: Number::money(entry.amount, entry.unit),
+        currency: entry.unit.code(),
         reason: entry.reason.as_ref().map(FreeText::as_str).map(str::to_owned),
         source: entry.source.map(Source::as_str),
         order_id: entry.order_id.as_ref().map(ToString::to_string),
         hold_id: entry.hold_id.as_ref().map(ToString::to_string),
         status: "COMPLETED",
         expiry_date: entry.expires_on.map(|date| date.to_string()),
-        balance_after: Some(Number::money(entry.balance_after, entry.currency)),
+        balance_after: Some(Number::money(entry.balance_after, entry.unit)),
         created_at: entry.at.to_string(),
         actor: ActorView { role: entry.by.role.as_str(), sub: entry.by.sub.clone() },
         reference: entry.cause.to_string(),
-        lots: lots(&entry.lots, entry.currency),
+        lots: lots(&entry.lots, entry.unit),
         metadata: entry.metadata.pairs().clone(),
     }
 }
 
 /// Where a movement can be read again.
 pub fn location(entry: &Entry) -> String {
-    format!("/api/wallet/{}/transactions/{}", entry.customer, entry.id())
+    format!("/api/wallet/{}/transactions/{}", entry.account.customer(), entry.id())
 }

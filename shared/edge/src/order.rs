@@ -5,10 +5,10 @@
 use crate::json::Number;
 use crate::movement::{Transaction, transaction};
 use crate::problem::Problem;
-use domain::currency::Currency;
 use domain::ids::{CustomerId, OrderId};
 use domain::ledger::entry::Entry;
 use domain::ledger::order::{Order, OrderView};
+use domain::unit::Unit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -34,15 +34,15 @@ pub struct OrderBody {
     transactions: Vec<String>,
 }
 
-fn body(id: &OrderId, customer: &CustomerId, view: &OrderView, currency: Currency) -> OrderBody {
-    let money = |amount| Number::money(amount, currency);
+fn body(id: &OrderId, customer: &CustomerId, view: &OrderView, unit: Unit) -> OrderBody {
+    let money = |amount| Number::money(amount, unit);
     OrderBody {
         order_id: id.to_string(),
         customer_id: customer.to_string(),
         total: money(view.totals.total),
         paid: money(view.totals.paid),
         refunded: money(view.totals.refunded),
-        currency: currency.code(),
+        currency: unit.code(),
         status: view.totals.status(),
         payment_method: "wallet",
         transactions: view.transactions.iter().map(ToString::to_string).collect(),
@@ -51,7 +51,7 @@ fn body(id: &OrderId, customer: &CustomerId, view: &OrderView, currency: Currenc
 
 /// An order as it stands.
 pub fn order(order: &Order) -> OrderBody {
-    body(&order.id, &order.customer, &order.view(), order.currency)
+    body(&order.id, &order.customer, &order.view(), order.currency.into())
 }
 
 /// An order and the movement that changed it.
@@ -67,7 +67,7 @@ pub fn order_movement(entry: &Entry) -> Result<OrderMovement, Problem> {
         return Err(Problem::internal());
     };
     Ok(OrderMovement {
-        order: body(id, &entry.customer, view, entry.currency),
+        order: body(id, entry.account.customer(), view, entry.unit),
         transaction: transaction(entry),
     })
 }

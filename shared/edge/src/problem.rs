@@ -5,9 +5,9 @@
 
 use axum::response::{IntoResponse, Response};
 use domain::actor::Denial;
-use domain::currency::Currency;
 use domain::money::Money;
 use domain::rejection::Rejection;
+use domain::unit::Unit;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use store::StoreError;
@@ -29,7 +29,7 @@ pub struct FieldError {
 pub struct Shortfall {
     available: Money,
     required: Money,
-    currency: Currency,
+    unit: Unit,
 }
 
 /// A refusal or failure, ready to be answered.
@@ -193,6 +193,11 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    fn short(shortfall: Shortfall, detail: String) -> Self {
+        let problem = Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail);
+        Self { shortfall: Some(shortfall), ..problem }
+    }
+
     /// Sends the problem; `instance` is the request's id.
     pub fn respond(&self, instance: &str) -> Response {
         let short = self.shortfall.as_ref();
@@ -204,9 +209,9 @@ impl Problem {
             instance: instance.to_owned(),
             code: self.code,
             errors: self.errors.clone(),
-            available: short.map(|s| Number::money(s.available, s.currency)),
-            required: short.map(|s| Number::money(s.required, s.currency)),
-            currency: short.map(|s| s.currency.code()),
+            available: short.map(|s| Number::money(s.available, s.unit)),
+            required: short.map(|s| Number::money(s.required, s.unit)),
+            currency: short.map(|s| s.unit.code()),
         };
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, bytes).into_response();
@@ -271,9 +276,7 @@ impl From<Rejection> for Problem {
         let conflict = |code| Self::new(StatusCode::CONFLICT, code, detail.clone());
         let bad = |code| Self::new(StatusCode::BAD_REQUEST, code, detail.clone());
         match rejection {
-            Rejection::TooPrecise { currency } => {
-                Self::field("/amount", format!("has more digits than {currency}"))
-            }
+            Rejection::TooPrecise { unit } => Self::field("/amount", format!("has more digits than {unit}")),
             Rejection::BelowMinimum { least, currency } => {
                 Self::field("/amount", format!("must be at least {} {currency}", currency.format(least)))
             }
@@ -325,19 +328,24 @@ impl From<Rejection> for Problem {
             Rejection::SuppliersBusy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "contention", detail).retry(60)
             }
-            Rejection::InsufficientFunds { available, required, currency }
-            | Rejection::BudgetShort { available, required, currency } => Self {
-                shortfall: Some(Shortfall { available, required, currency }),
-                ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
-            },
+            Rejection::InsufficientFunds { available, required, unit } => {
+                Self::short(Shortfall { available, required, unit }, detail)
+            }
+            Rejection::BudgetShort { available, required, currency } => {
+                Self::short(Shortfall { available, required, unit: currency.into() }, detail)
+            }
             Rejection::Inconsistent(_) => Self::from(StoreError::Corrupt(detail)),
         }
     }
 }
 
-/// A required field that was not read; [`crate::fields::Fields::finish`] has told already.
-impl From<crate::fields::MissingField> for Problem {
-    fn from(_: crate::fields::MissingField) -> Self {
+/// A required field that could not be read; the error is noted already.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingField;
+
+/// [`crate::fields::Fields::finish`] has reported the field already.
+impl From<MissingField> for Problem {
+    fn from(_: MissingField) -> Self {
         Self::invalid("a required field is missing")
     }
 }

@@ -3,13 +3,12 @@
 //! **Invariant:** the body is what was sent, byte for byte, with nothing undone but the base64 of a gateway in
 //! between; nobody is trusted for having sent it.
 
-use crate::api_request::{MAX_BODY, request_id};
+use crate::api_request::request_id;
+use crate::body::{MAX_BODY, read_body};
 use crate::problem::Problem;
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use domain::ids::RequestId;
 use http::HeaderMap;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 /// A request as it came.
 pub struct Raw {
@@ -30,16 +29,4 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
         let request = request_id(&parts.extensions);
         Ok(Self { request, headers: parts.headers, body })
     }
-}
-
-/// Reads a body of at most so many bytes.
-pub async fn read_body(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
-    let body = Limited::new(body, most).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            Problem::too_large()
-        } else {
-            Problem::invalid("the body broke off")
-        }
-    })?;
-    Ok(body.to_bytes().to_vec())
 }

@@ -24,7 +24,7 @@ pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
 }
 
 /// The answer to an operation that moved value or changed a wallet; `location` makes it a 201.
-pub fn done(done: &Done, location: Option<String>, body: &impl Serialize) -> Result<Response, Problem> {
+pub fn done<O>(done: &Done<O>, location: Option<String>, body: &impl Serialize) -> Result<Response, Problem> {
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
     answer(status, How { location, replayed: done.replayed, retries: done.retries }, body)
 }

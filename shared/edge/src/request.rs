@@ -18,9 +18,10 @@
 //!
 //! **Invariant:** a field is named once: what is read is what is described.
 
-use crate::fields::{Fields, MissingField};
+use crate::fields::Fields;
 use crate::input::{Input, Text};
 use crate::params::Params;
+use crate::problem::MissingField;
 use crate::schema;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::Required;

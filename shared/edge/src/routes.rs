@@ -45,6 +45,6 @@ pub struct Health {
 
 /// Answers whether the table is reachable.
 pub async fn health(app: &App) -> Result<Response, Problem> {
-    app.store.reach().await?;
+    app.store.ping().await?;
     reply::ok(&Health { status: "ok", version: VERSION, table: app.store.table().to_owned() })
 }

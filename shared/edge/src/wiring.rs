@@ -61,7 +61,7 @@ pub async fn lambda_app() -> Result<App, ConfigError> {
     let endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB");
     let settings = Settings { region, credentials, endpoint, attempt_timeout: Duration::from_secs(3) };
     let app = app(settings, https(), Arc::new(SystemClock), CursorKey::new(required("SCRIP_CURSOR_KEY")?))?;
-    if let Err(error) = app.store.reach().await {
+    if let Err(error) = app.store.ping().await {
         tracing::warn!(%error, "the table does not answer yet");
     }
     Ok(app)

@@ -5,7 +5,6 @@
 //! **Invariant:** every call that is made can be repeated without effect (an idempotency header, a unique receipt,
 //! or a read), so a call whose outcome is unknown is simply made again.
 
-mod asked;
 mod certificates;
 mod config;
 mod delivery;

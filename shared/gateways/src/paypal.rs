@@ -7,13 +7,12 @@
 //! [`crate::certificates`] trusts; the webhook id comes from configuration. No other algorithm is accepted.
 //! **Invariant:** an approval is no money: the order is captured, under a request id that makes that happen once.
 
-use crate::asked::{answered, json};
 use crate::certificates::{Certificates, NotTrusted};
 use crate::delivery::{Delivery, Endpoint, Report};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::minor::{exact, paypal_text};
-use crate::read::{Doc, UNREADABLE, named, parsed};
+use crate::read::{Doc, UNREADABLE, answered, json, named, parsed};
 use crate::{Answered, request_id};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

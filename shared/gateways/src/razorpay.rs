@@ -8,13 +8,12 @@
 //! same order.
 
 use crate::Answered;
-use crate::asked::{answered, json};
 use crate::delivery::{Delivery, Endpoint, Report};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
-use crate::read::{Doc, UNREADABLE, parsed};
+use crate::read::{Doc, UNREADABLE, answered, json, parsed};
 use domain::hash::Hash;
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId, TopUpId};
 use domain::money::Money;

@@ -1,10 +1,14 @@
 //! Reading gateways' JSON: what is missing or malformed is said, never guessed.
 //!
+//! **Invariant:** a gateway's own answer credits by the same rule as its webhook: captured, for what it says was captured.
 //! **Invariant:** amounts are read from integers or decimal text; no number passes through a binary fraction.
 
+use crate::Answered;
+use crate::error::GatewayError;
 use domain::currency::Currency;
 use domain::hash::Hash;
 use domain::ids::{GatewayId, TopUpId};
+use domain::payments::gateway_report::Told;
 use serde_json::Value;
 
 /// The type of an event that does not say which it is.
@@ -67,4 +71,15 @@ impl<'a> Doc<'a> {
     pub fn is_there(self) -> bool {
         !self.0.is_null()
     }
+}
+
+/// An answer that says this.
+pub(crate) fn answered(told: Option<Told>, body: String) -> Result<Answered, GatewayError> {
+    let told = told.ok_or(GatewayError::Unreadable("a field of the payment is missing"))?;
+    Ok(Answered { told, body })
+}
+
+/// JSON that a gateway answered.
+pub(crate) fn json(text: &str) -> Result<serde_json::Value, GatewayError> {
+    serde_json::from_str(text).map_err(|_| GatewayError::Unreadable("it is not JSON"))
 }

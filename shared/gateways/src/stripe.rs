@@ -6,13 +6,12 @@
 //! `"{t}.{raw body}"` under one of the secrets (the whole `whsec_…` text), and `t` within 300 s of now, either way.
 //! Other schemes count for nothing.
 
-use crate::asked::{answered, json};
 use crate::delivery::{Delivery, Endpoint, Report};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
-use crate::read::{Doc, UNREADABLE, named, parsed};
+use crate::read::{Doc, UNREADABLE, answered, json, named, parsed};
 use crate::{Answered, request_id};
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId};
 use domain::payments::gateway_report::{Fact, Phase, Told};

@@ -4,7 +4,7 @@
 //! **Invariant:** too little credit is only told after every slice was read, at an instant at which none was being evened
 //! out.
 
-use crate::provision::Tried;
+use crate::job::Tried;
 use crate::run::Run;
 use domain::budget::allocate::Whole;
 use domain::budget::slice::{Flow, MAX_PENDING, Slice};
@@ -15,7 +15,7 @@ use domain::ids::budget::{AttemptId, PoolId};
 use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
-use store::{Effort, Reservation, Reserve, StoreError};
+use store::{Reservation, Reserve, Retry, StoreError};
 
 /// How often slices that contradict each other are read again.
 const MOST_TORN: u8 = 5;
@@ -27,27 +27,29 @@ impl Run<'_> {
         slice: u8,
         amount: Money,
         pool: Option<&PoolId>,
-        effort: &mut Effort,
+        retry: &mut Retry,
     ) -> Result<Option<Tried>, StoreError> {
         let (store, job, what) = (&self.desk.store, self.job, self.reservation());
         let first = !self.looked;
         self.looked = true;
         let look = async {
             match pool {
-                Some(pool) => store.free_card(pool, job.context.now.date()).await.map(Some),
+                Some(pool) => store.gift_cards().free_card(pool, job.context.now.date()).await.map(Some),
                 None => Ok(None),
             }
         };
-        let before = async { if first { store.redemption(&job.wish.redemption).await } else { Ok(None) } };
+        let before = async {
+            if first { store.gift_cards().redemption(&job.wish.redemption).await } else { Ok(None) }
+        };
         let elsewhere = async {
             if first {
-                store.shown_elsewhere(&job.charged, self.charged.slices, slice).await
+                store.budgets().shown_elsewhere(&job.charged, self.charged.slices, slice).await
             } else {
                 Ok(Money::ZERO)
             }
         };
         let (reserved, looked, before, elsewhere) =
-            tokio::join!(store.reserve(&what, slice, amount), look, before, elsewhere);
+            tokio::join!(store.budgets().reserve(&what, slice, amount), look, before, elsewhere);
         match self.or_release(reserved).await? {
             Reserve::Held(left) => {
                 self.machine.spend.reserved(slice, amount);
@@ -62,7 +64,7 @@ impl Run<'_> {
                 return self.or_release(stopped).await.map(Some);
             }
             Reserve::Busy(why) => {
-                if !effort.again().await {
+                if !retry.backoff().await {
                     return Ok(Some(Tried::Again(why)));
                 }
             }
@@ -100,14 +102,14 @@ impl Run<'_> {
     /// The attempt is never committed: what it is known to hold is given back, the rest is found by whoever resolves.
     async fn abandon(&mut self) -> Result<(), StoreError> {
         self.release().await?;
-        let next = self.desk.store.attempt(self.job.context);
+        let next = self.desk.store.budgets().attempt(self.job.context);
         let abandoned = std::mem::replace(&mut self.attempt, next);
         // It may be there by now, and then nobody need wait for it.
-        let whole = self.desk.store.whole_account(&self.job.charged).await?;
+        let whole = self.desk.store.budgets().whole_account(&self.job.charged).await?;
         for slice in whole.iter().flat_map(|whole| whole.slices().collect::<Vec<_>>()) {
             if let Some(held) = slice.pending.get(&abandoned) {
                 let held = BTreeMap::from([(slice.number, held.amount)]);
-                self.desk.store.give_back(&self.job.charged, &held, &abandoned).await?;
+                self.desk.store.budgets().give_back(&self.job.charged, &held, &abandoned).await?;
             }
         }
         self.abandoned.push(abandoned);
@@ -117,8 +119,8 @@ impl Run<'_> {
     /// A slice says that account or campaign is stopped: true, or has it just been resumed?
     async fn stopped(&mut self) -> Result<Tried, StoreError> {
         let store = &self.desk.store;
-        let campaign = store.account(&self.job.campaign.id).await?;
-        let charged = store.account(&self.job.charged).await?;
+        let campaign = store.budgets().account(&self.job.campaign.id).await?;
+        let charged = store.budgets().account(&self.job.charged).await?;
         let active = |account: &Option<Account>| {
             account.as_ref().is_some_and(|account| account.status() == Status::Active)
         };
@@ -131,7 +133,7 @@ impl Run<'_> {
 
     /// The account with all its slices, none of them in the middle of being evened out: what has left one has arrived.
     async fn even_account(&self) -> Result<Option<Whole>, StoreError> {
-        let mut read = self.desk.store.whole_account(&self.job.charged).await?;
+        let mut read = self.desk.store.budgets().whole_account(&self.job.charged).await?;
         for _ in 0..MOST_TORN {
             let even = |whole: &Whole| {
                 let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
@@ -140,7 +142,7 @@ impl Run<'_> {
             if read.as_ref().is_none_or(even) {
                 break;
             }
-            read = self.desk.store.whole_account(&self.job.charged).await?;
+            read = self.desk.store.budgets().whole_account(&self.job.charged).await?;
         }
         Ok(read)
     }
@@ -152,11 +154,14 @@ impl Run<'_> {
             let mut whole = self.even_account().await?;
             let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
             if let Some(seen) = whole.as_ref().filter(|whole| whole.slices().any(|slice| full(&slice))) {
-                store.resolve_slices(account, seen.slices().filter(full), self.job.context.now).await?;
+                store
+                    .budgets()
+                    .resolve_slices(account, seen.slices().filter(full), self.job.context.now)
+                    .await?;
                 whole = self.even_account().await?;
             }
             let Some(whole) = whole else { return Err(Rejection::AccountNotFound.into()) };
-            let undecided = store.undecided(account, &whole).await?;
+            let undecided = store.budgets().undecided(account, &whole).await?;
             Ok((whole, undecided))
         };
         let read = read.await;
@@ -166,7 +171,10 @@ impl Run<'_> {
         self.left = Some(whole.available().saturating_sub(self.machine.spend.missing()));
         self.machine.spend.surveyed(&seen);
         if *self.machine.spend.next() == Step::Wait {
-            let made = store.make_way(account, &whole, (&self.job.cause, &own), self.job.context.now).await;
+            let made = store
+                .budgets()
+                .make_way(account, &whole, (&self.job.cause, &own), self.job.context.now)
+                .await;
             self.or_release(made).await?;
         }
         Ok(None)

@@ -5,14 +5,15 @@
 
 mod alerts;
 mod credit;
+mod job;
 mod orders;
 mod provision;
 mod refill;
 mod run;
 mod watch;
 
+pub use job::{Issued, Wish};
 pub use orders::Asked;
-pub use provision::{Issued, Wish};
 pub use refill::Refilled;
 pub use watch::Watched;
 

@@ -4,7 +4,7 @@
 //! ends it.
 //! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
 
-use crate::provision::{Issued, Product, entry_of};
+use crate::job::{Issued, Product, entry_of};
 use crate::{Desk, alerts};
 use domain::budget::Account;
 use domain::context::Context;
@@ -59,7 +59,7 @@ impl Desk {
             Asked::Pending => Ok(Issued { redemption: pending, card: None, replayed: false, retries }),
             Asked::Failed(rejection) => Err(rejection),
             Asked::Ended => {
-                let found = self.store.redemption(&pending.id).await?;
+                let found = self.store.gift_cards().redemption(&pending.id).await?;
                 let found = found.ok_or_else(|| StoreError::Corrupt(format!("{} is gone", pending.id)))?;
                 match found.status {
                     RedemptionStatus::Failed => Err(Rejection::SupplierRejected),
@@ -81,17 +81,17 @@ impl Desk {
         let next = next_visit(asked.tries, context.now);
         if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
             let telling = alerts::unresolved(pending.id.as_str(), asked.supplier.as_str());
-            self.store.tell(&telling, context.now).await;
+            self.store.alerts().tell(&telling, context.now).await;
         }
         let Some(supplier) = self.suppliers.get(asked.supplier) else {
             tracing::error!(redemption = %pending.id, "its supplier is not configured any more");
-            self.store.note_asked(pending, next).await?;
+            self.store.gift_cards().note_asked(pending, next).await?;
             return Ok(Asked::Pending);
         };
         let late = asked.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
         // That it was asked is written down before: a call whose answer is lost was one.
         if asked.tries > 0 || context.now > asked.at {
-            self.store.note_asked(pending, next).await?;
+            self.store.gift_cards().note_asked(pending, next).await?;
         }
         let order = CardOrder {
             reference: pending.reference(),
@@ -108,7 +108,7 @@ impl Desk {
             Supplied::Unresolved(why) => {
                 tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
                 if asked.tries == 0 && context.now == asked.at {
-                    self.store.note_asked(pending, next).await?;
+                    self.store.gift_cards().note_asked(pending, next).await?;
                 }
                 Ok(Asked::Pending)
             }
@@ -126,19 +126,19 @@ impl Desk {
             Refusal::OutOfFunds => (Rejection::SupplierRejected, "out of funds at the supplier".to_owned()),
             Refusal::Other(code) => (Rejection::SupplierRejected, format!("refused: {code}")),
         };
-        if !self.store.fail_order(pending, &why).await? {
+        if !self.store.gift_cards().fail_order(pending, &why).await? {
             return Ok(Asked::Ended);
         }
         self.over(pending, context.now).await;
         let telling = alerts::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
-        self.store.tell(&telling, context.now).await;
+        self.store.alerts().tell(&telling, context.now).await;
         Ok(Asked::Failed(rejection))
     }
 
     /// The order is resolved: nobody need look after it any more.
     async fn over(&self, pending: &Redemption, now: Timestamp) {
         let telling = alerts::unresolved(pending.id.as_str(), "");
-        if let Err(error) = self.store.close_alert(&telling.id(), now).await {
+        if let Err(error) = self.store.alerts().close_alert(&telling.id(), now).await {
             tracing::warn!(%error, "an alert that is over stays open for now");
         }
     }
@@ -163,34 +163,39 @@ impl Desk {
             ..pending.clone()
         };
         let entry = entry_of(&issued, (Source::Api, cost), pending.id.cause(), context);
-        match self.store.commit_delivered((&entry, &issued), &card).await? {
+        match self.store.gift_cards().commit_delivered((&entry, &issued), &card).await? {
             Committed::Done => {
                 // It is issued: what follows is made up for by whoever resolves the slices.
                 let slices = pending.takes.keys().copied();
-                if let Err(error) = self.store.settle(&pending.charged, slices, &pending.attempt).await {
+                if let Err(error) =
+                    self.store.budgets().settle(&pending.charged, slices, &pending.attempt).await
+                {
                     tracing::warn!(%error, "a committed attempt is taken off another time");
                 }
                 self.over(pending, context.now).await;
-                if let Ok(Some(charged)) = self.store.known_account(&pending.charged).await {
+                if let Ok(Some(charged)) = self.store.budgets().known_account(&pending.charged).await {
                     self.after(&issued, &charged, context).await;
                 }
                 Ok(Asked::Issued(Box::new(issued), plain))
             }
             // It is known: what was just delivered may have been committed by another who asked.
             Committed::CardGone => {
-                let found = self.store.redemption(&pending.id).await?;
+                let found = self.store.gift_cards().redemption(&pending.id).await?;
                 if found.is_some_and(|found| found.card.as_ref() == Some(&card.id)) {
                     return Ok(Asked::Ended);
                 }
                 let supplier = pending.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
-                self.store.tell(&alerts::known_card(&pending.reference(), supplier), context.now).await;
-                if !self.store.fail_order(pending, "the card is known already").await? {
+                self.store
+                    .alerts()
+                    .tell(&alerts::known_card(&pending.reference(), supplier), context.now)
+                    .await;
+                if !self.store.gift_cards().fail_order(pending, "the card is known already").await? {
                     return Ok(Asked::Ended);
                 }
                 Ok(Asked::Failed(Rejection::SupplierRejected))
             }
             Committed::Another(_) | Committed::Fenced => {
-                let ours = self.store.redemption(&pending.id).await?;
+                let ours = self.store.gift_cards().redemption(&pending.id).await?;
                 let taken = ours.is_some_and(|found| found.card.as_ref() == Some(&card.id));
                 if !taken {
                     self.shelve(pending, &plain, context).await?;
@@ -212,9 +217,9 @@ impl Desk {
             self.vault.seal_card(plain, (&ended.brand, ended.denomination), Source::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
-        if self.store.stock_one(&pool, &card).await? {
+        if self.store.gift_cards().stock_one(&pool, &card).await? {
             let supplier = ended.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
-            self.store.tell(&alerts::unclaimed(&ended.reference(), supplier), context.now).await;
+            self.store.alerts().tell(&alerts::unclaimed(&ended.reference(), supplier), context.now).await;
         }
         Ok(())
     }
@@ -228,8 +233,8 @@ impl Desk {
         }
         let Some((id, attempt)) = Redemption::of_reference(reference) else { return Ok(false) };
         // The order as it was opened: its redemption may have been tried again since, otherwise.
-        let Some(order) = self.store.card_order(&id, &attempt).await? else { return Ok(false) };
-        let Some(found) = self.store.redemption(&id).await? else { return Ok(false) };
+        let Some(order) = self.store.gift_cards().card_order(&id, &attempt).await? else { return Ok(false) };
+        let Some(found) = self.store.gift_cards().redemption(&id).await? else { return Ok(false) };
         if found.attempt == attempt && found.status == RedemptionStatus::Pending {
             self.ask(&found, context).await?;
             return Ok(true);
@@ -259,7 +264,7 @@ impl Desk {
 
     /// The account that a redemption is charged to, if it is known.
     pub async fn charged(&self, redemption: &Redemption) -> Result<Option<Account>, StoreError> {
-        self.store.account(&redemption.charged).await
+        self.store.budgets().account(&redemption.charged).await
     }
 }
 

@@ -4,103 +4,36 @@
 //! **Invariant:** what is refused leaves nothing set aside, but for attempts whose outcome is unknown: those are
 //! resolved by what stands at their cause's key.
 
+use crate::job::{Issued, Job, Tried, Wish};
 use crate::run::Run;
 use crate::{Desk, alerts};
-use domain::budget::entry::{BudgetEntry, MoveType, Paid};
 use domain::budget::spend::Spend;
 use domain::budget::{Account, Status};
-use domain::cause::Cause;
 use domain::context::Context;
-use domain::currency::Currency;
-use domain::giftcard::Brand;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::provision::Provision;
-use domain::giftcard::redemption::{Method, Redemption, RedemptionStatus};
-use domain::giftcard::{Source, Supplier};
-use domain::hash::Hash;
-use domain::ids::RecipientId;
-use domain::ids::budget::{AccountId, BrandId, BudgetKind, RedemptionId};
-use domain::money::{Amount, Money};
+use domain::giftcard::redemption::{Redemption, RedemptionStatus};
+use domain::ids::budget::BudgetKind;
 use domain::rejection::Rejection;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-use store::{Effort, StoreError};
-
-/// What is wished for.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// On whose budget.
-    pub campaign: AccountId,
-    /// Of which brand.
-    pub brand: BrandId,
-    /// Of which face value.
-    pub denomination: Amount,
-    /// What the code comes to: its keyed digest.
-    pub redemption: RedemptionId,
-    /// Whom it is for.
-    pub recipient: Option<RecipientId>,
-    /// How and where it is sent.
-    pub delivery: Option<(Method, String)>,
-    /// From which address it was asked for, and with which program.
-    pub origin: (Option<String>, Option<String>),
-    /// How long the caller waits for a supplier; the order goes on without.
-    pub wait: Option<Duration>,
-}
-
-/// What came of it.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// The redemption.
-    pub redemption: Redemption,
-    /// The card; none while a supplier has not said what became of its order.
-    pub card: Option<PlainCard>,
-    /// True if an earlier request did it.
-    pub replayed: bool,
-    /// How often it had to be tried again.
-    pub retries: u32,
-}
-
-/// All that a provision is done by.
-pub(crate) struct Job<'a> {
-    pub(crate) wish: &'a Wish,
-    pub(crate) context: &'a Context,
-    pub(crate) campaign: Arc<Account>,
-    pub(crate) charged: AccountId,
-    pub(crate) brand: Arc<Brand>,
-    pub(crate) denomination: Money,
-    pub(crate) price: Money,
-    pub(crate) currency: Currency,
-    pub(crate) cause: Cause,
-}
-
-/// One try.
-pub(crate) enum Tried {
-    Done(Box<Issued>),
-    Rejected(Rejection),
-    /// The supplier has said no: that is final.
-    Refused(Rejection),
-    /// Nothing is set aside; try again.
-    Again(String),
-}
+use store::{Retry, StoreError};
 
 impl Desk {
     /// Has a card issued for a code, exactly once.
     pub async fn provision(&self, wish: &Wish, context: &Context) -> Result<Issued, StoreError> {
-        let mut effort = self.store.effort();
+        let mut retry = self.store.retry();
         let mut doubted = false;
         loop {
-            let trouble = match Box::pin(self.attempt(wish, context, &mut effort)).await? {
+            let trouble = match Box::pin(self.attempt(wish, context, &mut retry)).await? {
                 Tried::Done(issued) => return Ok(*issued),
                 Tried::Again(why) => why,
                 Tried::Refused(rejection) => {
-                    return match self.replay(wish, context, effort.tries()).await? {
+                    return match self.replay(wish, context, retry.tries()).await? {
                         Some(found) => Ok(found),
                         None => Err(rejection.into()),
                     };
                 }
                 Tried::Rejected(rejection) => {
-                    if let Some(found) = self.replay(wish, context, effort.tries()).await? {
+                    if let Some(found) = self.replay(wish, context, retry.tries()).await? {
                         return Ok(found);
                     }
                     // What was known may have been old: everything is read anew before it is refused.
@@ -113,8 +46,8 @@ impl Desk {
                     continue;
                 }
             };
-            if !effort.again().await {
-                return match self.replay(wish, context, effort.tries()).await? {
+            if !retry.backoff().await {
+                return match self.replay(wish, context, retry.tries()).await? {
                     Some(found) => Ok(found),
                     None => Err(StoreError::Contention(trouble)),
                 };
@@ -124,12 +57,12 @@ impl Desk {
 
     /// Forgets what this process knew of all that a wish names.
     async fn forget(&self, wish: &Wish) -> Result<(), StoreError> {
-        if let Some(campaign) = self.store.account(&wish.campaign).await? {
+        if let Some(campaign) = self.store.budgets().account(&wish.campaign).await? {
             for above in &campaign.above {
-                self.store.forget_account(above);
+                self.store.budgets().forget_account(above);
             }
             if let Some(denomination) = wish.denomination.in_currency(campaign.currency) {
-                self.store.forget_pools(&wish.brand, denomination);
+                self.store.gift_cards().forget_pools(&wish.brand, denomination);
             }
         }
         Ok(())
@@ -142,7 +75,7 @@ impl Desk {
         context: &Context,
         retries: u32,
     ) -> Result<Option<Issued>, StoreError> {
-        let found = self.store.certain_redemption(&wish.redemption).await?;
+        let found = self.store.gift_cards().certain_redemption(&wish.redemption).await?;
         match found.filter(|found| found.status != RedemptionStatus::Failed) {
             Some(found) => self.answer(wish, found, context, retries).await.map(Some),
             None => Ok(None),
@@ -170,7 +103,7 @@ impl Desk {
     /// The card of a redemption, in the clear.
     pub async fn card_of(&self, redemption: &Redemption) -> Result<Option<PlainCard>, StoreError> {
         let Some(id) = &redemption.card else { return Ok(None) };
-        let card = self.store.card(id).await?;
+        let card = self.store.gift_cards().card(id).await?;
         let card = card.ok_or_else(|| StoreError::Corrupt(format!("{} has no card", redemption.id)))?;
         let plain = self.vault.open_card(&card);
         plain
@@ -183,11 +116,11 @@ impl Desk {
         wish: &'a Wish,
         context: &'a Context,
     ) -> Result<Result<Job<'a>, Rejection>, StoreError> {
-        let campaign = self.store.known_account(&wish.campaign).await?;
+        let campaign = self.store.budgets().known_account(&wish.campaign).await?;
         let Some(campaign) = campaign.filter(|account| account.kind() == BudgetKind::Campaign) else {
             return Ok(Err(Rejection::AccountNotFound));
         };
-        let Some(brand) = self.store.brand(&wish.brand).await? else {
+        let Some(brand) = self.store.gift_cards().brand(&wish.brand).await? else {
             return Ok(Err(Rejection::BrandNotFound));
         };
         let currency = brand.currency;
@@ -199,7 +132,7 @@ impl Desk {
             return Ok(Err(Rejection::CurrencyMismatch));
         }
         if let Some(agency) = campaign.agency() {
-            let agency = self.store.known_account(agency).await?;
+            let agency = self.store.budgets().known_account(agency).await?;
             let brands = agency.as_ref().and_then(|agency| agency.brands.as_ref());
             if brands.is_some_and(|brands| !brands.contains(&wish.brand)) {
                 return Ok(Err(Rejection::BrandNotAllowed));
@@ -213,27 +146,22 @@ impl Desk {
         Ok(Ok(Job { wish, context, campaign, charged, brand, denomination, price, currency, cause }))
     }
 
-    async fn attempt(
-        &self,
-        wish: &Wish,
-        context: &Context,
-        effort: &mut Effort,
-    ) -> Result<Tried, StoreError> {
+    async fn attempt(&self, wish: &Wish, context: &Context, retry: &mut Retry) -> Result<Tried, StoreError> {
         let job = match self.job(wish, context).await? {
             Ok(job) => job,
             Err(rejection) => return Ok(Tried::Rejected(rejection)),
         };
-        let charged = self.store.known_account(&job.charged).await?;
+        let charged = self.store.budgets().known_account(&job.charged).await?;
         let Some(charged) = charged else { return Ok(Tried::Rejected(Rejection::AccountNotFound)) };
-        let pools = self.store.pools_of(&job.brand.id, job.denomination).await?;
+        let pools = self.store.gift_cards().pools_of(&job.brand.id, job.denomination).await?;
         let supplier = job.brand.supplier.as_ref().filter(|(who, _)| self.suppliers.get(*who).is_some());
         let spend = Spend::new(job.price, &job.cause, charged.slices);
         let machine = Provision::new(spend, &pools, supplier.is_some());
-        let mut run = Run::new(self, &job, (&charged, machine), effort.tries());
-        let tried = Box::pin(run.carry_through(effort)).await?;
+        let mut run = Run::new(self, &job, (&charged, machine), retry.tries());
+        let tried = Box::pin(run.carry_through(retry)).await?;
         if matches!(tried, Tried::Rejected(Rejection::BudgetShort { .. })) {
             // It was short of whose credit it was thought to spend; read now, the campaign is remembered as it is.
-            let fresh = self.store.account(&wish.campaign).await?;
+            let fresh = self.store.budgets().account(&wish.campaign).await?;
             if fresh.is_none_or(|fresh| *fresh.charged() != job.charged) {
                 return Ok(Tried::Again("the campaign spends another's credit by now".to_owned()));
             }
@@ -254,62 +182,26 @@ fn rests_on_memory(rejection: &Rejection) -> bool {
     )
 }
 
-/// The entry of a redemption.
-pub(crate) fn entry_of(
-    redemption: &Redemption,
-    (source, cost): (Source, Money),
-    cause: Cause,
-    context: &Context,
-) -> BudgetEntry {
-    let paid = Paid {
-        campaign: redemption.campaign.clone(),
-        redemption: redemption.id.clone(),
-        brand: redemption.brand.clone(),
-        denomination: redemption.denomination,
-        source,
-        cost,
-    };
-    let entry = BudgetEntry {
-        account: redemption.charged.clone(),
-        cause,
-        attempt: redemption.attempt.clone(),
-        kind: MoveType::Redemption,
-        amount: redemption.amount,
-        currency: redemption.currency,
-        takes: redemption.takes.clone(),
-        puts: BTreeMap::new(),
-        balance_after: redemption.credit_remaining,
-        at: context.now,
-        by: redemption.by.clone(),
-        request: redemption.request.clone(),
-        fingerprint: None,
-        notes: None,
-        other: None,
-        paid: Some(paid),
-        hash: Hash::GENESIS,
-    };
-    entry.sealed()
-}
-
 impl Desk {
     /// What is told when a card was issued: the budget may be at its end.
     pub(crate) async fn after(&self, redemption: &Redemption, charged: &Account, context: &Context) {
-        let campaign = self.store.known_account(&redemption.campaign).await.ok().flatten();
+        let campaign = self.store.budgets().known_account(&redemption.campaign).await.ok().flatten();
         if campaign.as_ref().is_some_and(|campaign| campaign.card_price.is_none())
-            && let Err(error) = self.store.note_card_price(&redemption.campaign, redemption.amount).await
+            && let Err(error) =
+                self.store.budgets().note_card_price(&redemption.campaign, redemption.amount).await
         {
             tracing::debug!(%error, "the price of a card is noted another time");
         }
         let left = redemption.credit_remaining;
         if left.is_zero() {
             let telling = alerts::depleted(&redemption.campaign, left, redemption.currency);
-            self.store.tell(&telling, context.now).await;
+            self.store.alerts().tell(&telling, context.now).await;
         }
         // Of a campaign that spends its client's credit, both may want to know.
         let shared = campaign.as_deref().filter(|campaign| campaign.is_shared());
         for account in shared.into_iter().chain([charged]) {
             if account.low_credit_threshold.is_some_and(|threshold| left < threshold) {
-                self.store.tell(&alerts::low_credit(account, left), context.now).await;
+                self.store.alerts().tell(&alerts::low_credit(account, left), context.now).await;
             }
         }
     }
@@ -330,9 +222,6 @@ impl Desk {
         } else {
             return;
         };
-        self.store.tell(&telling, context.now).await;
+        self.store.alerts().tell(&telling, context.now).await;
     }
 }
-
-/// A supplier and what it calls a product.
-pub(crate) type Product = (Supplier, String);

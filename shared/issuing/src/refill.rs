@@ -45,7 +45,7 @@ impl Desk {
     ) -> Result<Refilled, StoreError> {
         let mut refilled = self.ask_refills(pool, (context, until)).await?;
         let threshold = u64::from(pool.low_stock_threshold);
-        let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(refilled) };
+        let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(refilled) };
         let Some((supplier, product)) = brand.supplier.clone() else { return Ok(refilled) };
         if free >= threshold || pool.source != Source::Buffer || self.suppliers.get(supplier).is_none() {
             return Ok(refilled);
@@ -58,7 +58,7 @@ impl Desk {
             if refilled.rejected > 0 || refilled.open > unresolved || Instant::now() >= until {
                 break;
             }
-            let opened = self.store.open_refill(pool, (supplier, &product), context.now).await?;
+            let opened = self.store.gift_cards().open_refill(pool, (supplier, &product), context.now).await?;
             let Some(refill) = opened else { break };
             self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
         }
@@ -72,10 +72,10 @@ impl Desk {
         number: u64,
         context: &Context,
     ) -> Result<bool, StoreError> {
-        let Some(pool) = self.store.pool(pool).await? else { return Ok(false) };
-        let Some(refill) = self.store.refill(&pool.id, number).await? else { return Ok(false) };
+        let Some(pool) = self.store.gift_cards().pool(pool).await? else { return Ok(false) };
+        let Some(refill) = self.store.gift_cards().refill(&pool.id, number).await? else { return Ok(false) };
         let Some(supplier) = self.suppliers.get(refill.supplier) else { return Ok(true) };
-        let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(true) };
+        let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(true) };
         if refill.open {
             self.ask_refill(&refill, (&pool, &brand), context, &mut Refilled::default()).await?;
             return Ok(true);
@@ -99,9 +99,9 @@ impl Desk {
         let sealed = self.vault.seal_card(&plain, kind, Source::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
-        if self.store.stock_one(&pool, &card).await? {
+        if self.store.gift_cards().stock_one(&pool, &card).await? {
             let telling = alerts::unclaimed(&refill.reference(), refill.supplier.as_str());
-            self.store.tell(&telling, context.now).await;
+            self.store.alerts().tell(&telling, context.now).await;
         }
         Ok(true)
     }
@@ -113,8 +113,8 @@ impl Desk {
         (context, until): (&Context, Instant),
     ) -> Result<Refilled, StoreError> {
         let mut refilled = Refilled::default();
-        let Some(brand) = self.store.brand(&pool.brand).await? else { return Ok(refilled) };
-        for refill in self.store.open_refills(&pool.id).await? {
+        let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(refilled) };
+        for refill in self.store.gift_cards().open_refills(&pool.id).await? {
             if Instant::now() >= until {
                 refilled.open += 1;
                 continue;
@@ -136,7 +136,7 @@ impl Desk {
             return Ok(());
         };
         let late = refill.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
-        self.store.note_refill_asked(refill).await?;
+        self.store.gift_cards().note_refill_asked(refill).await?;
         let order = CardOrder {
             reference: refill.reference(),
             product: refill.product.clone(),
@@ -152,7 +152,10 @@ impl Desk {
                     refilled.delivered += 1;
                 } else {
                     let who = refill.supplier.as_str();
-                    self.store.tell(&alerts::known_card(&refill.reference(), who), context.now).await;
+                    self.store
+                        .alerts()
+                        .tell(&alerts::known_card(&refill.reference(), who), context.now)
+                        .await;
                 }
             }
             Supplied::Unresolved(why) => {
@@ -160,13 +163,13 @@ impl Desk {
                 refilled.open += 1;
             }
             Supplied::Rejected(refusal) => {
-                self.store.fail_refill(refill).await?;
+                self.store.gift_cards().fail_refill(refill).await?;
                 let why = match refusal {
                     Refusal::OutOfStock => "out of stock".to_owned(),
                     Refusal::OutOfFunds => "out of funds".to_owned(),
                     Refusal::Other(code) => code,
                 };
-                self.store.tell(&alerts::refill_failed(pool, &why), context.now).await;
+                self.store.alerts().tell(&alerts::refill_failed(pool, &why), context.now).await;
                 refilled.rejected += 1;
             }
         }
@@ -186,16 +189,16 @@ impl Desk {
         card.pool = Some(pool.id.clone());
         // What the supplier says it had cost counts more than what the pool expects.
         let pool = Pool { cost_per_card: cost.unwrap_or(pool.cost_per_card), ..pool.clone() };
-        self.store.finish_refill(refill, &pool, &card).await
+        self.store.gift_cards().finish_refill(refill, &pool, &card).await
     }
 
     /// A pool for cards of a redemption's kind: a buffer pool, else any, else one that is made for them.
     pub(crate) async fn shelf(&self, ended: &Redemption, context: &Context) -> Result<Pool, StoreError> {
-        self.store.forget_pools(&ended.brand, ended.denomination);
-        let pools = self.store.pools_of(&ended.brand, ended.denomination).await?;
+        self.store.gift_cards().forget_pools(&ended.brand, ended.denomination);
+        let pools = self.store.gift_cards().pools_of(&ended.brand, ended.denomination).await?;
         let best = pools.iter().find(|(_, source)| *source == Source::Buffer).or_else(|| pools.first());
         if let Some((id, _)) = best
-            && let Some(pool) = self.store.pool(id).await?
+            && let Some(pool) = self.store.gift_cards().pool(id).await?
         {
             return Ok(pool);
         }
@@ -213,6 +216,6 @@ impl Desk {
             fingerprint: Fingerprint::of(&[("shelf", Some(cause.to_string()))]),
             request: context.request.clone(),
         };
-        Ok(self.store.add_pool(pool).await?.0)
+        Ok(self.store.gift_cards().add_pool(pool).await?.0)
     }
 }

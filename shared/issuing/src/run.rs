@@ -4,8 +4,8 @@
 //! back, unless the outcome of a commit is unknown.
 
 use crate::Desk;
+use crate::job::{Issued, Job, Tried, entry_of};
 use crate::orders::asking;
-use crate::provision::{Issued, Job, Tried, entry_of};
 use domain::budget::Account;
 use domain::budget::spend;
 use domain::giftcard::card::FreeCard;
@@ -14,7 +14,7 @@ use domain::giftcard::redemption::{Delivery, Redemption, RedemptionStatus};
 use domain::ids::budget::AttemptId;
 use domain::money::Money;
 use domain::rejection::Rejection;
-use store::{Committed, Effort, Ordered, StoreError};
+use store::{Committed, Ordered, Retry, StoreError};
 
 /// A try under way.
 pub(crate) struct Run<'a> {
@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
         (charged, machine): (&'a Account, Provision),
         tries: u32,
     ) -> Self {
-        let attempt = desk.store.attempt(job.context);
+        let attempt = desk.store.budgets().attempt(job.context);
         let (on_slice, elsewhere, left, abandoned) = (Money::ZERO, Money::ZERO, None, vec![]);
         Self {
             desk,
@@ -61,14 +61,14 @@ impl<'a> Run<'a> {
     }
 
     /// Takes step after step until it is done, refused, or must be tried again with nothing set aside.
-    pub(crate) async fn carry_through(&mut self, effort: &mut Effort) -> Result<Tried, StoreError> {
+    pub(crate) async fn carry_through(&mut self, retry: &mut Retry) -> Result<Tried, StoreError> {
         loop {
             let steps = self.machine.next();
             let pool =
                 steps.iter().find_map(|step| if let Step::Look(pool) = step { Some(pool) } else { None });
             let ended = match steps.first() {
                 Some(Step::Credit(spend::Step::Reserve { slice, amount })) => {
-                    Box::pin(self.reserve(*slice, *amount, pool, effort)).await?
+                    Box::pin(self.reserve(*slice, *amount, pool, retry)).await?
                 }
                 Some(Step::Credit(spend::Step::Survey)) => self.survey().await?,
                 Some(Step::Credit(spend::Step::Covered)) | None => {
@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
                 }
                 Some(Step::Look(pool)) => {
                     let today = self.job.context.now.date();
-                    let found = self.desk.store.free_card(pool, today).await;
+                    let found = self.desk.store.gift_cards().free_card(pool, today).await;
                     let found = self.or_release(found).await?;
                     self.machine.found(pool, found);
                     None
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
     /// Gives back whatever is set aside.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         let held = self.machine.spend.take_held();
-        self.desk.store.give_back(&self.job.charged, &held, &self.attempt).await
+        self.desk.store.budgets().give_back(&self.job.charged, &held, &self.attempt).await
     }
 
     fn redemption(&self, status: RedemptionStatus) -> Result<Redemption, StoreError> {
@@ -166,12 +166,14 @@ impl<'a> Run<'a> {
         let (job, costs) = (self.job, (card.source, card.cost));
         let entry = entry_of(&redemption, costs, job.cause.clone(), job.context);
         let store = &self.desk.store;
-        let (committed, plain) =
-            tokio::join!(store.commit_card((&entry, &redemption), card), store.card(&card.card));
+        let (committed, plain) = tokio::join!(
+            store.gift_cards().commit_card((&entry, &redemption), card),
+            store.gift_cards().card(&card.card)
+        );
         match committed {
             Ok(Committed::Done) => {
                 let held = self.machine.spend.take_held();
-                store.settle_later(&self.job.charged, held.into_keys(), &self.attempt);
+                store.budgets().settle_later(&self.job.charged, held.into_keys(), &self.attempt);
                 self.desk.after(&redemption, self.charged, self.job.context).await;
                 // It is issued: that its parts cannot be read now is no refusal, and the same code tells them later.
                 let plain = plain
@@ -222,7 +224,7 @@ impl<'a> Run<'a> {
         };
         let pending = self.redemption(RedemptionStatus::Pending)?;
         let pending = asking(pending, (supplier, product), self.job.context);
-        match self.desk.store.open_order(&pending).await {
+        match self.desk.store.gift_cards().open_order(&pending).await {
             Ok(Ordered::Open) => {}
             Ok(Ordered::Another(found)) => return self.another(*found).await.map(Some),
             Ok(Ordered::Not) => return Ok(Some(Tried::Again("the attempt was fenced".to_owned()))),

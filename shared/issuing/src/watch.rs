@@ -75,12 +75,12 @@ impl Desk {
         watched: &mut Watched,
     ) -> Result<(), StoreError> {
         if !is_low {
-            self.store.close_alert(&telling.id(), context.now).await?;
+            self.store.alerts().close_alert(&telling.id(), context.now).await?;
             return Ok(());
         }
-        let known = self.store.alert(&telling.id()).await?;
+        let known = self.store.alerts().alert(&telling.id()).await?;
         let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == telling.severity;
-        if !known.as_ref().is_some_and(same) && self.store.tell(telling, context.now).await {
+        if !known.as_ref().is_some_and(same) && self.store.alerts().tell(telling, context.now).await {
             watched.opened.push(telling.id());
         }
         Ok(())
@@ -91,7 +91,7 @@ impl Desk {
         (context, until): (&Context, Instant),
         watched: &mut Watched,
     ) -> Result<(), StoreError> {
-        for pool in self.store.pools().await? {
+        for pool in self.store.gift_cards().pools().await? {
             let looked = self.watch_pool(&pool, (context, until), watched).await;
             failed(looked, pool.id.as_str(), watched);
         }
@@ -105,13 +105,13 @@ impl Desk {
         watched: &mut Watched,
     ) -> Result<(), StoreError> {
         let enough = u64::from(pool.low_stock_threshold);
-        let mut free = self.store.free_cards(pool, context.now.date(), Some(enough)).await?;
+        let mut free = self.store.gift_cards().free_cards(pool, context.now.date(), Some(enough)).await?;
         if pool.source == Source::Buffer {
             let refilled = self.refill(pool, free, (context, until)).await?;
             watched.refilled += refilled.delivered;
             free += u64::from(refilled.delivered);
             if refilled.rejected == 0 && (refilled.delivered > 0 || free >= enough) {
-                self.store.close_alert(&alerts::refill_failed(pool, "").id(), context.now).await?;
+                self.store.alerts().close_alert(&alerts::refill_failed(pool, "").id(), context.now).await?;
             }
         }
         // A pool that nobody wants to hear of has no threshold.
@@ -121,10 +121,10 @@ impl Desk {
     }
 
     async fn watch_accounts(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
-        let platform = self.store.whole_account(&AccountId::platform()).await?;
+        let platform = self.store.budgets().whole_account(&AccountId::platform()).await?;
         let mut above: Vec<Whole> = platform.into_iter().collect();
         while let Some(parent) = above.pop() {
-            let children = match self.store.children(&parent.account.id).await {
+            let children = match self.store.budgets().children(&parent.account.id).await {
                 Ok(children) => children,
                 Err(error) => {
                     failed(Err(error), parent.account.id.as_str(), watched);
@@ -133,7 +133,7 @@ impl Desk {
             };
             for some in children.chunks(AT_ONCE) {
                 // One that cannot be read keeps nobody else from being looked at.
-                let wholes = match self.store.wholes(some.to_vec()).await {
+                let wholes = match self.store.budgets().wholes(some.to_vec()).await {
                     Ok(wholes) => wholes,
                     Err(_) => self.one_by_one(some, watched).await,
                 };
@@ -152,7 +152,7 @@ impl Desk {
     async fn one_by_one(&self, accounts: &[Account], watched: &mut Watched) -> BTreeMap<AccountId, Whole> {
         let mut wholes = BTreeMap::new();
         for account in accounts {
-            match self.store.wholes(vec![account.clone()]).await {
+            match self.store.budgets().wholes(vec![account.clone()]).await {
                 Ok(whole) => wholes.extend(whole),
                 Err(error) => failed(Err(error), account.id.as_str(), watched),
             }
@@ -194,7 +194,7 @@ impl Desk {
     /// Things that have happened are told by who meets them; here those are closed that nobody needs to hear of any more.
     async fn watch_told(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
         for status in [AlertStatus::Open, AlertStatus::Acknowledged] {
-            let page = self.store.alerts(Some(status), None, (0, MOST_ALERTS)).await?;
+            let page = self.store.alerts().alerts(Some(status), None, (0, MOST_ALERTS)).await?;
             for alert in &page.alerts {
                 let old =
                     alert.updated_at.plus_seconds(TOLD_SECONDS).is_some_and(|until| context.now >= until);
@@ -205,7 +205,7 @@ impl Desk {
                     _ => false,
                 };
                 if over {
-                    self.store.close_alert(&alert.id, context.now).await?;
+                    self.store.alerts().close_alert(&alert.id, context.now).await?;
                 } else if alert.kind == "provision_failed" {
                     watched.provisioning_failures += 1;
                 }
@@ -216,6 +216,6 @@ impl Desk {
 
     /// The refills of a pool that are not done; for showing.
     pub async fn open_refills(&self, pool: &domain::ids::budget::PoolId) -> Result<Vec<Refill>, StoreError> {
-        self.store.open_refills(pool).await
+        self.store.gift_cards().open_refills(pool).await
     }
 }

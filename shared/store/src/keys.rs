@@ -35,10 +35,11 @@ pub use budgets::*;
 pub use giftcards::*;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::alert::AlertListing;
 use domain::cause::Cause;
 use domain::hash::Hash;
 use domain::ids::{AccountRef, AlertId, CustomerId, EventId, Handle, HoldId, OrderId, ReferralCode, TopUpId};
-use domain::ledger::decision::Listing;
+use domain::payments::state::Listing;
 use domain::payments::webhook_event::EventStatus;
 use domain::time::Timestamp;
 use std::collections::HashMap;
@@ -88,44 +89,49 @@ pub fn probe() -> Key {
     Key::new("Z#probe".to_owned(), "Z")
 }
 
-/// The partition of a wallet, its holds and changes of status.
-pub fn wallet_partition(customer: &CustomerId) -> String {
-    format!("A#{}", AccountRef::wallet(customer))
+/// The partition of an account, its holds and records.
+pub fn account_partition(account: &AccountRef) -> String {
+    format!("A#{account}")
 }
 
-/// A wallet's account.
+/// An account.
+pub fn account(account: &AccountRef) -> Key {
+    Key::new(account_partition(account), "A")
+}
+
+/// A customer's wallet.
 pub fn wallet(customer: &CustomerId) -> Key {
-    Key::new(wallet_partition(customer), "A")
+    account(&AccountRef::wallet(customer))
 }
 
-/// The customer whose wallet partition this is.
-pub fn wallet_customer(pk: &str) -> Option<CustomerId> {
-    AccountRef::parse(pk.strip_prefix("A#")?).ok().map(|account| account.id)
+/// The account whose partition this is.
+pub fn account_of(pk: &str) -> Option<AccountRef> {
+    AccountRef::parse(pk.strip_prefix("A#")?).ok()
 }
 
 /// A hold.
 pub fn hold(hold: &HoldId) -> Key {
-    Key::new(wallet_partition(hold.customer()), format!("H#{hold}"))
+    Key::new(account_partition(hold.account()), format!("H#{hold}"))
 }
 
 /// The record of a change of status.
-pub fn status(customer: &CustomerId, version: u64) -> Key {
-    Key::new(wallet_partition(customer), format!("S#{version:012}"))
+pub fn status(account: &AccountRef, version: u64) -> Key {
+    Key::new(account_partition(account), format!("S#{version:012}"))
 }
 
-/// The partition of a wallet's entries.
-pub fn entry_partition(customer: &CustomerId) -> String {
-    format!("E#{}", AccountRef::wallet(customer))
+/// The partition of an account's entries.
+pub fn entry_partition(account: &AccountRef) -> String {
+    format!("E#{account}")
 }
 
-/// The customer whose entries' partition this is.
-pub fn entry_customer(pk: &str) -> Option<CustomerId> {
-    AccountRef::parse(pk.strip_prefix("E#")?).ok().map(|account| account.id)
+/// The account whose entries' partition this is.
+pub fn entry_account(pk: &str) -> Option<AccountRef> {
+    AccountRef::parse(pk.strip_prefix("E#")?).ok()
 }
 
-/// A wallet's entry.
-pub fn entry(customer: &CustomerId, cause: &Cause) -> Key {
-    Key::new(entry_partition(customer), cause.as_str())
+/// An account's entry.
+pub fn entry(account: &AccountRef, cause: &Cause) -> Key {
+    Key::new(entry_partition(account), cause.as_str())
 }
 
 /// An order.
@@ -193,8 +199,8 @@ pub fn due_shard(kind: DueKind, shard: u8) -> String {
 }
 
 /// A change of what is owed.
-pub fn owed(customer: &CustomerId, version: u64, at: usize) -> Key {
-    Key::new(wallet_partition(customer), format!("W#{version:012}#{at:03}"))
+pub fn owed(account: &AccountRef, version: u64, at: usize) -> Key {
+    Key::new(account_partition(account), format!("W#{version:012}#{at:03}"))
 }
 
 /// A top-up.
@@ -257,10 +263,14 @@ pub fn listing(listing: &Listing) -> Key {
     match listing {
         Listing::TopUp { id, at } => Key::new(topup_list(id.customer()), format!("{at}#{id}")),
         Listing::Event { id, status, at } => Key::new(event_list(*status, id), format!("{at}#{id}")),
-        Listing::Alert { id, open, at } => {
-            Key::new(format!("L#a:{}", if *open { "open" } else { "closed" }), format!("{at}#{id}"))
-        }
+        Listing::Alert(place) => listed_alert(place),
     }
+}
+
+/// An alert's place in the list of open or of closed ones.
+pub fn listed_alert(place: &AlertListing) -> Key {
+    let AlertListing { id, open, at } = place;
+    Key::new(format!("L#a:{}", if *open { "open" } else { "closed" }), format!("{at}#{id}"))
 }
 
 /// The range key of `due` for an item.

@@ -126,7 +126,9 @@ impl Transfer {
             return Err(Rejection::SharedCampaign);
         }
         let amount = match self.amount {
-            Some(amount) => amount.in_currency(currency).ok_or(Rejection::TooPrecise { currency })?,
+            Some(amount) => {
+                amount.in_currency(currency).ok_or(Rejection::TooPrecise { unit: currency.into() })?
+            }
             None => from.available(),
         };
         let stopped = match self.direction {

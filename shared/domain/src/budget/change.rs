@@ -115,7 +115,8 @@ impl OpenAccount {
 }
 
 fn exact(amount: Option<Amount>, currency: crate::currency::Currency) -> Result<Option<Money>, Rejection> {
-    let exact = |amount: Amount| amount.in_currency(currency).ok_or(Rejection::TooPrecise { currency });
+    let exact =
+        |amount: Amount| amount.in_currency(currency).ok_or(Rejection::TooPrecise { unit: currency.into() });
     amount.map(exact).transpose()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** an id that we mint is a function of what caused it, so a retry mints the same one.
 
+use super::account::{AccountKind, AccountRef};
 use super::caller::CustomerId;
 use super::cause::Cause;
 use super::text::text_id;
@@ -18,8 +19,9 @@ text_id! {
 
 impl TransactionId {
     /// The id of the entry with this number and cause.
-    pub fn of(customer: &CustomerId, seq: u64, cause: &Cause) -> Self {
-        Self(format!("txn_{seq}_{}", Hash::of(format!("{customer}|{seq}|{cause}")).prefix(10)))
+    pub fn of(account: &AccountRef, seq: u64, cause: &Cause) -> Self {
+        let seed = account.id_seed();
+        Self(format!("txn_{seq}_{}", Hash::of(format!("{seed}|{seq}|{cause}")).prefix(10)))
     }
 
     /// Reads an id from a path; gives the entry's number to look it up by.
@@ -40,32 +42,52 @@ impl TransactionId {
     }
 }
 
-/// A hold; its text carries the customer, so that `/holds/{hold_id}` finds the wallet.
+/// A hold; its text carries the account, so that `/holds/{hold_id}` finds the wallet: `hold_<customer>.<hash>` of a
+/// wallet, `lock_<customer>.<hash>` of points.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldId {
     text: String,
-    customer: CustomerId,
+    account: AccountRef,
+}
+
+fn hold_prefix(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::Wallet => "hold_",
+        AccountKind::Points => "lock_",
+    }
 }
 
 impl HoldId {
     /// The id of the hold that this cause makes.
-    pub fn mint(customer: &CustomerId, cause: &Cause) -> Self {
-        let place = URL_SAFE_NO_PAD.encode(customer.as_str());
-        let text = format!("hold_{place}.{}", Hash::of(format!("{customer}|{cause}")).prefix(10));
-        Self { text, customer: customer.clone() }
+    pub fn mint(account: &AccountRef, cause: &Cause) -> Self {
+        let (prefix, place) = (hold_prefix(account.kind), URL_SAFE_NO_PAD.encode(account.id.as_str()));
+        let hash = Hash::of(format!("{}|{cause}", account.id_seed()));
+        Self { text: format!("{prefix}{place}.{}", hash.prefix(10)), account: account.clone() }
     }
 
-    /// Reads an id from a path or a stored item.
+    /// Reads the id of a wallet's hold, from a path or a stored item.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Self::parse_of(AccountKind::Wallet, text)
+    }
+
+    /// Reads the id of a hold of this kind of account.
+    pub fn parse_of(kind: AccountKind, text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError = ParseError("is not a hold id");
-        let (place, tail) = text.strip_prefix("hold_").and_then(|t| t.split_once('.')).ok_or(SHAPE)?;
+        let (place, tail) =
+            text.strip_prefix(hold_prefix(kind)).and_then(|t| t.split_once('.')).ok_or(SHAPE)?;
         if tail.len() != 20 || !tail.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return Err(SHAPE);
         }
         let customer = URL_SAFE_NO_PAD.decode(place).map_err(|_| SHAPE)?;
         let customer = String::from_utf8(customer).map_err(|_| SHAPE)?;
-        let customer = CustomerId::parse(&customer).map_err(|_| SHAPE)?;
-        Ok(Self { text: text.to_owned(), customer })
+        let id = CustomerId::parse(&customer).map_err(|_| SHAPE)?;
+        Ok(Self { text: text.to_owned(), account: AccountRef { kind, id } })
+    }
+
+    /// Reads a stored id, of whatever kind of account.
+    pub fn parse_stored(text: &str) -> Result<Self, ParseError> {
+        let kind = AccountKind::ALL.into_iter().find(|kind| text.starts_with(hold_prefix(*kind)));
+        Self::parse_of(kind.unwrap_or(AccountKind::Wallet), text)
     }
 
     /// The id as text.
@@ -73,9 +95,14 @@ impl HoldId {
         &self.text
     }
 
-    /// Whose wallet holds it.
+    /// The account that holds it.
+    pub fn account(&self) -> &AccountRef {
+        &self.account
+    }
+
+    /// The customer whose account holds it.
     pub fn customer(&self) -> &CustomerId {
-        &self.customer
+        &self.account.id
     }
 }
 

@@ -229,3 +229,20 @@ impl fmt::Debug for ReversalId {
         f.write_str(&self.0)
     }
 }
+
+text_id! {
+    /// A payment that can be taken back, as the ledger knows it: a top-up's id.
+    PaymentRef
+}
+
+impl PaymentRef {
+    /// A top-up.
+    pub fn topup(id: &TopUpId) -> Self {
+        Self(id.to_string())
+    }
+
+    /// Takes a reference that was stored.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}

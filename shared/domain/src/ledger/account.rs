@@ -1,4 +1,4 @@
-//! A wallet as its entries have made it.
+//! An account as its entries have made it: a customer's money or points.
 //!
 //! **Invariant:** `apply` is the only way value enters or leaves; it refuses an entry that does not continue
 //! the chain, so a stored account equals the fold of its entries or something was tampered with.
@@ -10,14 +10,16 @@ use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
-use crate::ids::{CustomerId, HoldId, ReferralCode, RequestId};
+use crate::ids::{AccountRef, HoldId, RequestId};
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::Lots;
 use crate::ledger::owed::{Owed, OwedChange};
 use crate::money::Money;
 use crate::parse::ParseError;
-use crate::text::{FreeText, Metadata};
+use crate::rejection::Rejection;
+use crate::text::FreeText;
 use crate::time::Timestamp;
+use crate::unit::Unit;
 use std::collections::BTreeMap;
 
 /// Whether value may move.
@@ -38,7 +40,7 @@ impl Status {
             "ACTIVE" => Self::Active,
             "FROZEN" => Self::Frozen,
             "SUSPENDED" => Self::Suspended,
-            _ => return Err(ParseError("is not the status of a wallet")),
+            _ => return Err(ParseError("is not the status of an account")),
         })
     }
 
@@ -61,7 +63,7 @@ pub struct OpenHold {
     pub amount: Money,
 }
 
-/// Sums since the wallet was opened.
+/// Sums since the account was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Σ CREDIT.
@@ -74,7 +76,7 @@ pub struct Totals {
     pub expired: Money,
 }
 
-/// How the wallet was opened; enough to answer a repetition of that request.
+/// How the account was opened; enough to answer a repetition of that request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// The request's cause.
@@ -104,13 +106,13 @@ pub struct StatusChange {
     pub at: Timestamp,
 }
 
-/// A customer's wallet.
+/// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Whose it is.
-    pub customer: CustomerId,
-    /// What it holds.
-    pub currency: Currency,
+    /// Its kind, and whose it is.
+    pub id: AccountRef,
+    /// What its numbers count.
+    pub unit: Unit,
     /// Whether value may move.
     pub status: Status,
     /// What can be spent, by date.
@@ -133,29 +135,19 @@ pub struct Account {
     pub updated_at: Timestamp,
     /// When its last entry took effect.
     pub last_transaction_at: Option<Timestamp>,
-    /// The caller's pairs.
-    pub metadata: Metadata,
-    /// What the customer hands to friends.
-    pub referral_code: ReferralCode,
-    /// How many friends came.
-    pub referral_count: u64,
     /// How it was opened.
     pub opening: Opening,
     /// When the sweep looks at it next: at or before the instant at which something falls due.
     pub visit: Option<Timestamp>,
 }
 
-/// What a new wallet is made of.
+/// What a new account is made of.
 #[derive(Clone, Debug)]
-pub struct Facts {
-    /// Whose it is.
-    pub customer: CustomerId,
-    /// What it holds.
-    pub currency: Currency,
-    /// The caller's pairs.
-    pub metadata: Metadata,
-    /// What the customer hands to friends.
-    pub referral_code: ReferralCode,
+pub struct NewAccount {
+    /// Its kind, and whose it is.
+    pub id: AccountRef,
+    /// What its numbers count.
+    pub unit: Unit,
     /// How it is opened.
     pub opening: Opening,
     /// When.
@@ -168,11 +160,11 @@ pub struct Facts {
 pub struct Broken(pub &'static str);
 
 impl Account {
-    /// An empty wallet.
-    pub fn open(facts: Facts) -> Self {
+    /// An empty account.
+    pub fn open(new: NewAccount) -> Self {
         Self {
-            customer: facts.customer,
-            currency: facts.currency,
+            id: new.id,
+            unit: new.unit,
             status: Status::Active,
             lots: Lots::default(),
             holds: BTreeMap::new(),
@@ -181,15 +173,23 @@ impl Account {
             seq: 0,
             head: Hash::GENESIS,
             version: 0,
-            created_at: facts.at,
-            updated_at: facts.at,
+            created_at: new.at,
+            updated_at: new.at,
             last_transaction_at: None,
-            metadata: facts.metadata,
-            referral_code: facts.referral_code,
-            referral_count: 0,
-            opening: facts.opening,
+            opening: new.opening,
             visit: None,
         }
+    }
+
+    /// The account as it was when it was opened: what its entries are folded onto.
+    pub fn at_opening(&self) -> Self {
+        let (id, unit, opening) = (self.id.clone(), self.unit, self.opening.clone());
+        Self::open(NewAccount { id, unit, opening, at: self.created_at })
+    }
+
+    /// The currency of an account of money.
+    pub fn currency(&self) -> Result<Currency, Rejection> {
+        self.unit.currency().ok_or(Rejection::Inconsistent("an account of points is asked for its currency"))
     }
 
     /// What can be spent (expired lots count until their EXPIRY is applied; see [`crate::ledger::due`]).
@@ -207,7 +207,7 @@ impl Account {
         Money::checked_add(self.available(), self.held()).unwrap_or(Money::ZERO)
     }
 
-    /// When the clock next changes this wallet: the end of a lot's date, or of a hold.
+    /// When the clock next changes this account: the end of a lot's date, or of a hold.
     pub fn next_due(&self) -> Option<Timestamp> {
         let lot = self.lots.first().and_then(|lot| lot.expires_on).map(Timestamp::end_of);
         let hold = self.holds.values().map(|hold| hold.due).min();
@@ -230,8 +230,8 @@ impl Account {
     ///
     /// On an error the account may be half changed and must be thrown away.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Broken> {
-        if entry.customer != self.customer || entry.currency != self.currency {
-            return Err(Broken("belongs to another account or currency"));
+        if entry.account != self.id || entry.unit != self.unit {
+            return Err(Broken("belongs to another account or unit"));
         }
         if entry.seq != self.seq + 1 {
             return Err(Broken("is not the next number"));

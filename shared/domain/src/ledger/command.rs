@@ -1,81 +1,42 @@
-//! One pure decision for each operation on a wallet.
+//! What an operation is: what it must see, what makes it happen once, and its decision.
 //!
 //! **Invariant:** a decision looks only at the command, the loaded state and the context; it gives all writes
 //! of the operation, to be committed together, or a rejection that leaves no trace.
-//! **Invariant:** every decision starts from the wallet as the clock has made it (due entries first).
+//! **Invariant:** every decision starts from the account as the clock has made it (due entries first).
 
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, EventId, Handle, HoldId, OrderId, ReversalId, TopUpId};
+use crate::ids::{AccountRef, HoldId};
 use crate::ledger::account::{Account, Status};
-use crate::ledger::decision::{Decided, Decision, Outcome, Write};
-use crate::ledger::due;
-use crate::ledger::entry::{Entry, EntryType};
-use crate::ledger::hold::{Hold, HoldView};
+use crate::ledger::decision::{Conditional, Decided, Decision, NoDecision, Outcome, Write};
+use crate::ledger::due::post_due;
+use crate::ledger::entry::{After, Entry, EntryType};
+use crate::ledger::hold::HoldView;
 use crate::ledger::lot::Lot;
-use crate::ledger::order::Order;
-use crate::ledger::posting::{Draft, MAX_DUE, Party, Posting};
+use crate::ledger::posting::{Draft, LoadedAccount, MAX_DUE, Posting};
 use crate::money::{Amount, Money};
-use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{Event, Lead};
 use crate::rejection::Rejection;
 use crate::text::{FreeText, Metadata};
-use std::collections::BTreeMap;
 
-/// The items that a command must see.
-#[derive(Clone, Debug, Default)]
-pub struct Needs {
-    /// The wallet acted on, if one is.
-    pub customer: Option<CustomerId>,
-    /// The wallet on the other side.
-    pub counterparty: Option<CustomerId>,
-    /// The hold acted on; the order it names is needed with it.
-    pub hold: Option<HoldId>,
-    /// The order named.
-    pub order: Option<OrderId>,
-    /// The top-up acted on.
-    pub topup: Option<TopUpId>,
-    /// What is known under these gateways' ids; a quarantined report that one leads to is needed with it.
-    pub leads: Vec<Handle>,
-    /// The report as it is kept.
-    pub event: Option<EventId>,
-    /// The refund or dispute: if the top-up has been credited, its movements and the expiries of its credit.
-    pub reversal: Option<ReversalId>,
-}
+/// What an area loads for its decisions, strongly consistent.
+pub trait State: Sized + Send + Sync {
+    /// Names the items to load.
+    type Needs: Send + Sync;
 
-impl Needs {
-    /// A wallet alone.
-    pub fn wallet(customer: &CustomerId) -> Self {
-        Self { customer: Some(customer.clone()), ..Self::default() }
+    /// The accounts that are decided on, the one that the cause's entry belongs to first.
+    fn accounts(needs: &Self::Needs) -> Vec<AccountRef>;
+
+    /// Those accounts as they were loaded, in the same order; `None`: there is none.
+    fn loaded(&self) -> Vec<Option<&LoadedAccount>>;
+
+    /// Tells how many candidates for a unique name have been found taken.
+    fn set_names_taken(&mut self, _: u32) {}
+
+    /// The version of the account acted on; zero if there is none.
+    fn version(&self) -> u64 {
+        self.loaded().into_iter().next().flatten().map_or(0, |loaded| loaded.account.version)
     }
-}
-
-/// What was loaded, strongly consistent.
-#[derive(Clone, Debug, Default)]
-pub struct State {
-    /// The wallet acted on.
-    pub party: Option<Party>,
-    /// The wallet on the other side.
-    pub counterparty: Option<Party>,
-    /// The hold acted on.
-    pub hold: Option<Hold>,
-    /// The order named, by the command or by the hold.
-    pub order: Option<Order>,
-    /// The top-up acted on.
-    pub topup: Option<TopUp>,
-    /// What is known under gateways' ids.
-    pub leads: BTreeMap<Handle, Lead>,
-    /// The report as it is kept.
-    pub event: Option<Event>,
-    /// Quarantined reports that leads lead to.
-    pub quarantined: BTreeMap<EventId, Event>,
-    /// The movements of the refund or dispute, oldest first.
-    pub moved: Vec<Entry>,
-    /// The expiries of the date and class of the top-up's credit.
-    pub expired: Vec<Entry>,
-    /// How many candidates for a referral code were found taken.
-    pub codes_taken: u32,
 }
 
 /// The cause of a command and what it asks for: what makes it happen once.
@@ -123,111 +84,85 @@ impl Key {
     }
 }
 
-/// An operation on a wallet.
+/// An operation.
 pub trait Command: Send + Sync {
+    /// What it must see.
+    type State: State;
+    /// What it leaves to answer from.
+    type Outcome: Outcome;
+    /// What it writes.
+    type Write: Conditional;
+
     /// What must be loaded.
-    fn needs(&self) -> Needs;
-    /// What makes it happen once; `None` where repeating is harmless by nature.
-    fn key(&self, state: &State) -> Option<Key>;
+    fn needs(&self) -> <Self::State as State>::Needs;
+    /// What makes it happen once; `None` where another item guards it, or repeating is harmless by nature.
+    fn key(&self, state: &Self::State) -> Option<Key>;
     /// The decision.
-    fn decide(&self, state: &State, context: &Context) -> Decided;
+    fn decide(&self, state: &Self::State, context: &Context) -> Decided<Self::Outcome, Self::Write>;
 }
 
-/// Writes down what has fallen due, and nothing else.
-#[derive(Clone, Debug)]
-pub struct Settle {
-    /// Whose wallet.
-    pub customer: CustomerId,
-}
-
-impl Command for Settle {
-    fn needs(&self) -> Needs {
-        Needs::wallet(&self.customer)
-    }
-
-    fn key(&self, _: &State) -> Option<Key> {
-        None
-    }
-
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let posting = match begin(state.party.as_ref(), &self.customer, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
-        let appointed = {
-            let mut account = posting.account.clone();
-            account.appoint(posting.now);
-            account.visit == posting.account.visit
-        };
-        if posting.is_untouched() && appointed {
-            return Ok(Decision::Already(Outcome::Account(Box::new(posting.account))));
-        }
-        let outcome = Outcome::Account(Box::new(posting.account.clone()));
-        Ok(Decision::Commit { outcome, writes: posting.into_writes() })
-    }
-}
-
-/// A wallet ready for the operation's own entry, or the writes that must come before.
-#[allow(clippy::large_enum_variant)] // lives for one match
-pub(crate) enum Begun {
-    /// What was due is posted.
-    Ready(Posting),
-    /// More was due than one transaction carries.
-    SettleFirst(Vec<Write>),
-}
-
-/// Starts a decision on a wallet: posts what is due.
-pub(crate) fn begin(
-    party: Option<&Party>,
-    customer: &CustomerId,
-    context: &Context,
-) -> Result<Begun, Rejection> {
-    let party = party.ok_or_else(|| Rejection::WalletNotFound(customer.clone()))?;
-    let posting = Posting::open(party, context.now, MAX_DUE)?;
-    Ok(if posting.more_due() { Begun::SettleFirst(posting.into_writes()) } else { Begun::Ready(posting) })
+/// Starts a decision on an account: posts what is due. More than one transaction carries is written down first.
+pub fn begin(loaded: &LoadedAccount, context: &Context) -> Result<Posting, NoDecision> {
+    let posting = Posting::open(loaded, context.now, MAX_DUE)?;
+    if posting.more_due() { Err(NoDecision::SettleFirst(posting.into_writes())) } else { Ok(posting) }
 }
 
 /// Ends a decision: what the own entry made due at once is posted too, then all is written.
-pub(crate) fn finish(mut posting: Posting, entry: Entry, more: Vec<Write>) -> Decided {
-    due::post_due(&mut posting, MAX_DUE)?;
-    let mut writes = posting.into_writes();
+pub fn finish<W: Conditional>(mut posting: Posting, entry: Entry, more: Vec<W>) -> Decided<Entry, W> {
+    post_due(&mut posting, MAX_DUE)?;
+    let mut writes: Vec<W> = posting.into_writes().into_iter().map(W::from).collect();
     writes.extend(more);
-    Ok(Decision::Commit { outcome: Outcome::Entry(Box::new(entry)), writes })
+    Ok(Decision::Commit { outcome: entry, writes })
 }
 
-/// The amount in the wallet's currency.
-pub(crate) fn exact(amount: Amount, account: &Account) -> Result<Money, Rejection> {
-    amount.in_currency(account.currency).ok_or(Rejection::TooPrecise { currency: account.currency })
+/// Writes down what has fallen due, and nothing else.
+pub fn settle(loaded: &LoadedAccount, context: &Context) -> Decided<Account, Write> {
+    let posting = begin(loaded, context)?;
+    let appointed = {
+        let mut account = posting.account.clone();
+        account.appoint(posting.now);
+        account.visit == posting.account.visit
+    };
+    let outcome = posting.account.clone();
+    if posting.is_untouched() && appointed {
+        return Ok(Decision::Already(outcome));
+    }
+    Ok(Decision::Commit { outcome, writes: posting.into_writes() })
 }
 
-/// Refuses to take value out of a wallet that is frozen or suspended.
-pub(crate) fn may_spend(account: &Account) -> Result<(), Rejection> {
+/// The amount in the account's unit.
+pub fn exact(amount: Amount, account: &Account) -> Result<Money, Rejection> {
+    amount.with_digits(account.unit.digits()).ok_or(Rejection::TooPrecise { unit: account.unit })
+}
+
+/// Refuses to take value out of an account that is frozen or suspended.
+pub fn may_spend(account: &Account) -> Result<(), Rejection> {
     match account.status {
         Status::Active => Ok(()),
-        Status::Frozen => Err(Rejection::AccountFrozen(account.customer.clone())),
-        Status::Suspended => Err(Rejection::AccountSuspended(account.customer.clone())),
+        Status::Frozen => Err(Rejection::AccountFrozen(account.id.customer().clone())),
+        Status::Suspended => Err(Rejection::AccountSuspended(account.id.customer().clone())),
     }
 }
 
-/// Refuses to put new credit into a wallet that is suspended.
-pub(crate) fn may_receive(account: &Account) -> Result<(), Rejection> {
+/// Refuses to put new credit into an account that is suspended.
+pub fn may_receive(account: &Account) -> Result<(), Rejection> {
     match account.status {
         Status::Active | Status::Frozen => Ok(()),
-        Status::Suspended => Err(Rejection::AccountSuspended(account.customer.clone())),
+        Status::Suspended => Err(Rejection::AccountSuspended(account.id.customer().clone())),
     }
 }
 
 /// What a debit burns, or that there is too little.
-pub(crate) fn burn(account: &Account, amount: Money) -> Result<Vec<Lot>, Rejection> {
+pub fn burn(account: &Account, amount: Money) -> Result<Vec<Lot>, Rejection> {
     account.lots.burn(amount).ok_or_else(|| Rejection::InsufficientFunds {
         available: account.available(),
         required: amount,
-        currency: account.currency,
+        unit: account.unit,
     })
 }
 
 /// An entry that this request causes.
-pub(crate) fn draft(
+pub fn draft(
     key: Key,
     kind: EntryType,
     lots: Vec<Lot>,
@@ -247,6 +182,6 @@ pub(crate) fn draft(
         hold_id: None,
         expires_on: None,
         metadata: Metadata::default(),
-        after: crate::ledger::entry::After::default(),
+        after: After::default(),
     }
 }

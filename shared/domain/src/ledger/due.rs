@@ -6,14 +6,32 @@
 //! history results whoever writes it, and whenever.
 
 use crate::cause::Cause;
-use crate::ids::{HoldId, TransactionId};
+use crate::ids::HoldId;
 use crate::ledger::entry::{After, EntryType};
 use crate::ledger::hold::HoldStatus;
 use crate::ledger::lot::Lot;
-use crate::ledger::posting::{Draft, Posting};
+use crate::ledger::posting::{Draft, LoadedAccount, Posting};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
+
+impl LoadedAccount {
+    /// The state as it stands at `now`: what has fallen due counts as having happened.
+    pub fn settled(&self, now: Timestamp) -> Result<Posting, Rejection> {
+        Posting::open(self, now, usize::MAX)
+    }
+}
+
+impl Posting {
+    /// Starts from a loaded account and posts what has fallen due, up to `limit` entries.
+    pub fn open(loaded: &LoadedAccount, now: Timestamp, limit: usize) -> Result<Self, Rejection> {
+        let mut posting = Self::of_loaded(loaded, now, limit);
+        // What an earlier entry has made available pays debts as of then, if they were too many to go with it.
+        posting.collect(posting.account.updated_at)?;
+        post_due(&mut posting, limit)?;
+        Ok(posting)
+    }
+}
 
 enum Due {
     Lot(Lot),
@@ -72,7 +90,7 @@ fn time_out(posting: &mut Posting, id: &HoldId, at: Timestamp) -> Result<(), Rej
     let cause = Cause::hold_timeout(id);
     let lots = hold.lots.clone();
     hold.release(HoldStatus::Expired).ok_or(MISSING)?;
-    let transaction = TransactionId::of(&posting.account.customer, posting.next_seq(), &cause);
+    let transaction = posting.next_transaction(&cause);
     hold.view.note(transaction);
     let mut draft = Draft::of_clock(cause, EntryType::Release, lots);
     draft.hold_id = Some(id.clone());

@@ -6,10 +6,9 @@
 
 use crate::actor::Signature;
 use crate::cause::Cause;
-use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
-use crate::ids::{AccountRef, CustomerId, HoldId, OrderId, RequestId, ReversalId, TopUpId, TransactionId};
+use crate::ids::{AccountRef, HoldId, OrderId, PaymentRef, RequestId, ReversalId, TransactionId};
 use crate::ledger::hold::HoldView;
 use crate::ledger::lot::{Lot, Source};
 use crate::ledger::order::OrderView;
@@ -17,6 +16,7 @@ use crate::money::Money;
 use crate::parse::ParseError;
 use crate::text::{FreeText, Metadata};
 use crate::time::{Date, Timestamp};
+use crate::unit::Unit;
 
 /// What a movement is; the type tells its direction, amounts are positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,8 +108,8 @@ impl EntryType {
 /// The other side of a transfer, as the sender's entry remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counterpart {
-    /// Whose wallet received.
-    pub customer: CustomerId,
+    /// The account that received.
+    pub account: AccountRef,
     /// The number of the entry there.
     pub seq: u64,
     /// The cause of the entry there.
@@ -131,20 +131,20 @@ pub struct After {
     pub reversal: Option<Reversed>,
 }
 
-/// The refund or dispute of a top-up that a movement is about.
+/// The refund or dispute of a payment that a movement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reversed {
     /// Which.
     pub id: ReversalId,
-    /// Of which top-up.
-    pub topup: TopUpId,
+    /// The payment that it takes back.
+    pub payment: PaymentRef,
 }
 
 /// One movement of value in one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Whose wallet.
-    pub customer: CustomerId,
+    /// The account.
+    pub account: AccountRef,
     /// Why; the key that makes it happen once.
     pub cause: Cause,
     /// Its number in the account: 1, 2, 3 … without gaps.
@@ -153,8 +153,8 @@ pub struct Entry {
     pub kind: EntryType,
     /// How much; the type tells the direction.
     pub amount: Money,
-    /// In the account's currency.
-    pub currency: Currency,
+    /// The account's unit.
+    pub unit: Unit,
     /// The balance (available + held) afterwards.
     pub balance_after: Money,
     /// When it took effect; never before its predecessor.
@@ -190,7 +190,7 @@ pub struct Entry {
 impl Entry {
     /// The id that callers see.
     pub fn id(&self) -> TransactionId {
-        TransactionId::of(&self.customer, self.seq, &self.cause)
+        TransactionId::of(&self.account, self.seq, &self.cause)
     }
 
     /// The digest of this entry's fields: SHA-256 over its canonical bytes.
@@ -204,12 +204,12 @@ impl Entry {
     fn canonical(&self) -> Vec<u8> {
         let mut lines = Lines::default();
         lines.put("prev_hash", &self.prev_hash);
-        lines.put("account", &AccountRef::wallet(&self.customer));
+        lines.put("account", &self.account);
         lines.put("cause", &self.cause);
         lines.put("seq", &self.seq);
         lines.put("type", &self.kind.as_str());
         lines.put("amount", &self.amount);
-        lines.put("currency", &self.currency);
+        lines.put("currency", &self.unit);
         lines.put("balance_after", &self.balance_after);
         lines.put("created_at", &self.at);
         lines.put("actor", &format!("{}|{}", self.by.role.as_str(), self.by.sub));
@@ -247,14 +247,14 @@ impl Entry {
             }
         }
         if let Some(other) = &self.after.counterpart {
-            lines.put("to", &AccountRef::wallet(&other.customer));
+            lines.put("to", &other.account);
             lines.put("to_seq", &other.seq);
             lines.put("to_cause", &other.cause);
             lines.put("to_balance_after", &other.balance_after);
         }
         if let Some(reversed) = &self.after.reversal {
             lines.put("reversal", &reversed.id);
-            lines.put("topup", &reversed.topup);
+            lines.put("topup", &reversed.payment);
         }
         lines.0
     }

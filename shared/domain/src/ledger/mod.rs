@@ -10,6 +10,7 @@ pub mod decision;
 pub mod due;
 pub mod entry;
 pub mod hold;
+pub mod hold_moves;
 pub mod lot;
 pub mod order;
 pub mod owed;

@@ -1,4 +1,4 @@
-//! What a wallet owes for payments that were taken back when there was too little to take.
+//! What an account owes for payments that were taken back when there was too little to take.
 //!
 //! **Invariant:** the debts are open (none is zero), oldest first, and at most 400; while there is one, nothing is
 //! available: whatever would raise `available` pays first. One transaction pays 20; the rest counts as paid from then on
@@ -6,15 +6,15 @@
 //! **Invariant:** a debt grows or is cancelled only by a recorded [`OwedChange`], and shrinks otherwise only by an
 //! OWED_COLLECTED entry.
 
-use crate::ids::{ReversalId, TopUpId};
+use crate::ids::{PaymentRef, ReversalId};
 use crate::ledger::lot::LotClass;
 use crate::money::Money;
 use crate::time::{Date, Timestamp};
 
-/// How many debts a wallet has open at most.
+/// How many debts an account has open at most.
 pub const MAX_OWED: usize = 400;
 
-/// How many dates' forgiven sums a wallet remembers; the earliest are forgotten first.
+/// How many dates' forgiven sums an account remembers; the earliest are forgotten first.
 const MAX_FORGIVEN: usize = 50;
 
 /// What is owed for one refund or dispute.
@@ -22,8 +22,8 @@ const MAX_FORGIVEN: usize = 50;
 pub struct Debt {
     /// For which.
     pub reversal: ReversalId,
-    /// Of which top-up.
-    pub topup: TopUpId,
+    /// Of which payment.
+    pub payment: PaymentRef,
     /// How much.
     pub amount: Money,
 }
@@ -39,7 +39,7 @@ pub struct Forgiven {
     pub amount: Money,
 }
 
-/// All that a wallet owes.
+/// All that an account owes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owed {
     debts: Vec<Debt>,
@@ -51,8 +51,8 @@ pub struct Owed {
 pub struct OwedChange {
     /// For which refund or dispute.
     pub reversal: ReversalId,
-    /// Of which top-up.
-    pub topup: TopUpId,
+    /// Of which payment.
+    pub payment: PaymentRef,
     /// How much more is owed.
     pub raised: Money,
     /// How much less is owed.
@@ -117,7 +117,7 @@ impl Owed {
                 Some(debt) => debt.amount = debt.amount.checked_add(change.raised)?,
                 None => self.debts.push(Debt {
                     reversal: change.reversal.clone(),
-                    topup: change.topup.clone(),
+                    payment: change.payment.clone(),
                     amount: change.raised,
                 }),
             }

@@ -1,4 +1,4 @@
-//! A wallet in the middle of a decision: due entries first, then the operation's own.
+//! An account in the middle of a decision: due entries first, then the operation's own.
 //!
 //! **Invariant:** entries are numbered, dated and chained here and nowhere else, and each is applied to the
 //! account as it is made, so what will be written always proves itself.
@@ -7,10 +7,9 @@ use crate::actor::Signature;
 use crate::cause::Cause;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
-use crate::ids::{HoldId, OrderId, RequestId};
+use crate::ids::{HoldId, OrderId, RequestId, TransactionId};
 use crate::ledger::account::Account;
 use crate::ledger::decision::Write;
-use crate::ledger::due;
 use crate::ledger::entry::{After, Entry, EntryType, Reversed};
 use crate::ledger::hold::Hold;
 use crate::ledger::lot::{Lot, Source, split};
@@ -24,20 +23,13 @@ use std::collections::BTreeMap;
 /// How many due entries one transaction carries; more go into transactions of their own.
 pub const MAX_DUE: usize = 20;
 
-/// A wallet as loaded: the account, and the holds whose time is up.
+/// An account as loaded, and the holds whose time is up.
 #[derive(Clone, Debug)]
-pub struct Party {
+pub struct LoadedAccount {
     /// The account item.
     pub account: Account,
     /// The hold items that were due when it was loaded.
     pub due_holds: Vec<Hold>,
-}
-
-impl Party {
-    /// The state as it stands at `now`: what has fallen due counts as having happened.
-    pub fn settled(&self, now: Timestamp) -> Result<Posting, Rejection> {
-        Posting::open(self, now, usize::MAX)
-    }
 }
 
 /// What an entry says, before it is numbered, dated and chained.
@@ -92,7 +84,7 @@ impl Draft {
     }
 }
 
-/// The wallet, what has been posted to it, and the holds changed on the way.
+/// The account, what has been posted to it, and the holds changed on the way.
 #[derive(Clone, Debug)]
 pub struct Posting {
     /// The account after all that was posted.
@@ -109,25 +101,21 @@ pub struct Posting {
 }
 
 impl Posting {
-    /// Starts from a loaded wallet and posts what has fallen due, up to `limit` entries.
-    pub fn open(party: &Party, now: Timestamp, limit: usize) -> Result<Self, Rejection> {
-        let holds = party.due_holds.iter().map(|hold| (hold.id.clone(), (hold.clone(), hold.seq))).collect();
-        let mut posting = Self {
-            account: party.account.clone(),
+    /// A loaded account, with nothing posted yet; at most `limit` debts will be paid.
+    pub(super) fn of_loaded(loaded: &LoadedAccount, now: Timestamp, limit: usize) -> Self {
+        let holds = loaded.due_holds.iter().map(|hold| (hold.id.clone(), (hold.clone(), hold.seq))).collect();
+        Self {
+            account: loaded.account.clone(),
             entries: Vec::new(),
-            now: now.max(party.account.updated_at),
-            was: party.account.version,
+            now: now.max(loaded.account.updated_at),
+            was: loaded.account.version,
             holds,
             owed: Vec::new(),
             pays: limit,
-        };
-        // What an earlier entry has made available pays debts as of then, if they were too many to go with it.
-        posting.collect(posting.account.updated_at)?;
-        due::post_due(&mut posting, limit)?;
-        Ok(posting)
+        }
     }
 
-    /// Starts a new wallet.
+    /// A new account.
     pub fn of_new(account: Account) -> Self {
         let (now, was) = (account.created_at, account.version);
         Self {
@@ -176,12 +164,12 @@ impl Posting {
             | EntryType::OwedCollected => balance.checked_sub(amount),
         };
         let mut entry = Entry {
-            customer: self.account.customer.clone(),
+            account: self.account.id.clone(),
             cause: draft.cause,
             seq: self.account.seq + 1,
             kind: draft.kind,
             amount,
-            currency: self.account.currency,
+            unit: self.account.unit,
             balance_after: balance_after.ok_or(OVERFLOW)?,
             at: at.max(self.account.updated_at),
             by: draft.by,
@@ -208,7 +196,7 @@ impl Posting {
     }
 
     /// Pays what is owed, oldest first, from what has just become available.
-    fn collect(&mut self, at: Timestamp) -> Result<(), Rejection> {
+    pub(super) fn collect(&mut self, at: Timestamp) -> Result<(), Rejection> {
         let debts: Vec<Debt> = self.account.owed.debts().iter().take(self.can_pay()).cloned().collect();
         for debt in debts {
             // What has expired by then is not there to pay with; it expires next.
@@ -220,7 +208,7 @@ impl Posting {
             }
             let cause = Cause::collection(&debt.reversal, self.next_seq());
             let mut draft = Draft::of_clock(cause, EntryType::OwedCollected, lots);
-            draft.after.reversal = Some(Reversed { id: debt.reversal, topup: debt.topup });
+            draft.after.reversal = Some(Reversed { id: debt.reversal, payment: debt.payment });
             self.post_at(draft, at)?;
         }
         Ok(())
@@ -250,6 +238,16 @@ impl Posting {
     /// The number that the next entry will have.
     pub fn next_seq(&self) -> u64 {
         self.account.seq + 1
+    }
+
+    /// The id that the next entry will have, if this is its cause.
+    pub fn next_transaction(&self, cause: &Cause) -> TransactionId {
+        TransactionId::of(&self.account.id, self.next_seq(), cause)
+    }
+
+    /// The id that the entry after the next will have, if this is its cause.
+    pub fn transaction_after_next(&self, cause: &Cause) -> TransactionId {
+        TransactionId::of(&self.account.id, self.next_seq() + 1, cause)
     }
 
     /// Takes a hold that was loaded because its time was up.
@@ -293,8 +291,8 @@ impl Posting {
             writes.push(if was == 0 { Write::PlaceHold(hold) } else { Write::Hold { hold, was } });
         }
         for (at, change) in self.owed.into_iter().enumerate() {
-            let (customer, version) = (self.account.customer.clone(), self.account.version);
-            writes.push(Write::OwedRecord { customer, version, at, change });
+            let (account, version) = (self.account.id.clone(), self.account.version);
+            writes.push(Write::OwedRecord { account, version, at, change });
         }
         writes.push(Write::Account { account: self.account, was: self.was });
         writes

@@ -4,17 +4,28 @@
 //! that is allotted of a top-up is at most its credit.
 
 use crate::cause::Cause;
+use crate::ids::{PaymentRef, TopUpId};
 use crate::ledger::audit::Audit;
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::Source;
 use crate::money::Money;
 use crate::payments::topup::TopUp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) fn compare(audit: &mut Audit<'_>) {
+/// Everything stored about the payments into one wallet.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentBooks {
+    /// The customer's top-ups.
+    pub topups: Vec<TopUp>,
+    /// Those of them that their payment's own item leads to.
+    pub led: BTreeSet<TopUpId>,
+}
+
+/// Compares top-ups with the entries that they are said to have caused.
+pub fn compare(audit: &mut Audit<'_>, books: &PaymentBooks) {
     let mut credits: BTreeMap<String, u32> = BTreeMap::new();
-    for topup in &audit.books.topups {
-        for detail in differences(audit, topup) {
+    for topup in &books.topups {
+        for detail in differences(audit, books, topup) {
             audit.differ(Some(topup.id.to_string()), detail);
         }
         if let Some(credited) = &topup.credited {
@@ -31,7 +42,7 @@ pub(crate) fn compare(audit: &mut Audit<'_>) {
     }
 }
 
-fn differences(audit: &Audit<'_>, topup: &TopUp) -> Vec<&'static str> {
+fn differences(audit: &Audit<'_>, books: &PaymentBooks, topup: &TopUp) -> Vec<&'static str> {
     let mut found = Vec::new();
     let Some(credited) = &topup.credited else {
         return if topup.reversals.is_empty() {
@@ -40,15 +51,16 @@ fn differences(audit: &Audit<'_>, topup: &TopUp) -> Vec<&'static str> {
             vec!["is taken back without having been credited"]
         };
     };
+    let payment = PaymentRef::topup(&topup.id);
     let about =
-        |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.topup == topup.id);
+        |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.payment == payment);
     let cause = Cause::topup(topup.gateway, &credited.payment);
     let is_credit = |entry: &Entry| entry.cause == cause;
     let credits = audit.picked(audit.books.seen.max(topup.seq), is_credit);
     let same = |entry: &&Entry| {
         entry.kind == EntryType::Credit
             && entry.amount == topup.amount
-            && entry.currency == topup.currency
+            && entry.unit == topup.currency
             && entry.id() == credited.transaction
             && entry.expires_on == credited.expires_on
             && entry.lots.iter().all(|lot| lot.class == credited.class)
@@ -67,7 +79,7 @@ fn differences(audit: &Audit<'_>, topup: &TopUp) -> Vec<&'static str> {
     if !settled {
         found.push("what is allotted to its refunds and disputes is not what they were reported to come to");
     }
-    if !audit.books.led.contains(&topup.id) {
+    if !books.led.contains(&topup.id) {
         found.push("its payment does not lead to it: it could be credited again");
     }
     // What is owed is the account's: only a top-up that it has not outrun can be held against it.
@@ -77,7 +89,7 @@ fn differences(audit: &Audit<'_>, topup: &TopUp) -> Vec<&'static str> {
     };
     let named = audit.picked(account.seq, about);
     let named = named.iter().filter_map(|entry| entry.after.reversal.as_ref()).map(|reversed| &reversed.id);
-    let owed = account.owed.debts().iter().filter(|debt| debt.topup == topup.id).map(|debt| &debt.reversal);
+    let owed = account.owed.debts().iter().filter(|debt| debt.payment == payment).map(|debt| &debt.reversal);
     if named.chain(owed).any(|id| !topup.reversals.contains_key(id)) {
         found.push("a refund or dispute that moved its credit is missing from it");
     }

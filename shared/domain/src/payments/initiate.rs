@@ -7,10 +7,11 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, EventId, Gateway, Handle, TopUpId};
-use crate::ledger::command::{Command, Key, Needs, State, exact};
-use crate::ledger::decision::{Decided, Decision, Listing, Outcome, Write};
+use crate::ledger::command::{Command, Key, exact};
+use crate::ledger::decision::{Decided, Decision};
 use crate::money::Amount;
 use crate::payments::limits;
+use crate::payments::state::{Abandoned, Listing, Needs, State, TopUpOutcome, Write};
 use crate::payments::topup::{LIFE_SECONDS, Placed, TopUp};
 use crate::payments::webhook_event::{Lead, LeadTo};
 use crate::rejection::Rejection;
@@ -49,9 +50,18 @@ impl InitiateTopUp {
 }
 
 impl Command for InitiateTopUp {
+    type State = State;
+    type Outcome = TopUpOutcome;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         let id = self.id();
-        Needs { leads: vec![Handle::topup(&id)], topup: Some(id), ..Needs::wallet(&self.customer) }
+        Needs {
+            leads: vec![Handle::topup(&id)],
+            topup: Some(id),
+            customer: Some(self.customer.clone()),
+            ..Needs::default()
+        }
     }
 
     /// The top-up's own key is the guard; the stored intent answers repetitions.
@@ -59,27 +69,28 @@ impl Command for InitiateTopUp {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<TopUpOutcome, Write> {
         let id = self.id();
         let handle = Handle::topup(&id);
         let lead = state.leads.get(&handle);
         if let Some(topup) = &state.topup {
             if topup.fingerprint != self.fingerprint() {
-                return Err(Rejection::KeyReused);
+                return Err(Rejection::KeyReused.into());
             }
             let waiting = lead.map(waiting).unwrap_or_default();
-            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup.clone()), waiting)));
+            return Ok(Decision::Already(TopUpOutcome { topup: topup.clone(), waiting }));
         }
-        let account = state.party.as_ref().map(|party| &party.account);
+        let account = state.account.as_ref().map(|loaded| &loaded.account);
         let account = account.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
         let amount = exact(self.amount, account)?;
-        limits::check(self.gateway, amount, account.currency)?;
+        let currency = account.currency()?;
+        limits::check(self.gateway, amount, currency)?;
         let overflow = Rejection::Inconsistent("a top-up would end past the year 9999");
         let expires_at = context.now.plus_seconds(LIFE_SECONDS).ok_or(overflow)?;
         let topup = TopUp {
             id: id.clone(),
             amount,
-            currency: account.currency,
+            currency,
             gateway: self.gateway,
             return_url: self.return_url.clone(),
             fingerprint: self.fingerprint(),
@@ -104,7 +115,7 @@ impl Command for InitiateTopUp {
         // Written even if nothing waits, so that a report that has just not found the top-up cannot come to wait here.
         let waiting = lead.map(waiting).unwrap_or_default();
         writes.push(led(lead, &handle, LeadTo::TopUp(id)));
-        Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), waiting), writes })
+        Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting }, writes })
     }
 }
 
@@ -125,6 +136,10 @@ pub struct PlaceTopUp {
 }
 
 impl Command for PlaceTopUp {
+    type State = State;
+    type Outcome = TopUpOutcome;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         let order = Handle::order(self.gateway, &self.placed.order);
         Needs { topup: Some(self.topup.clone()), leads: vec![order], ..Needs::default() }
@@ -134,13 +149,13 @@ impl Command for PlaceTopUp {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<TopUpOutcome, Write> {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
         let order = Handle::order(self.gateway, &self.placed.order);
         let lead = state.leads.get(&order);
         let waiting = lead.map(waiting).unwrap_or_default();
         if topup.placed.is_some() {
-            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup), waiting)));
+            return Ok(Decision::Already(TopUpOutcome { topup, waiting }));
         }
         topup.placed = Some(self.placed.clone());
         // One that was given up before it was placed is looked at again.
@@ -153,7 +168,7 @@ impl Command for PlaceTopUp {
             Write::TopUp { topup: topup.clone(), was },
             led(lead, &order, LeadTo::TopUp(self.topup.clone())),
         ];
-        Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), waiting), writes })
+        Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting }, writes })
     }
 }
 
@@ -165,6 +180,10 @@ pub struct AbandonTopUp {
 }
 
 impl Command for AbandonTopUp {
+    type State = State;
+    type Outcome = Abandoned;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         let id = self.refused.id.clone();
         Needs { leads: vec![Handle::topup(&id)], topup: Some(id), ..Needs::default() }
@@ -174,12 +193,12 @@ impl Command for AbandonTopUp {
         None
     }
 
-    fn decide(&self, state: &State, _: &Context) -> Decided {
-        let Some(topup) = &state.topup else { return Ok(Decision::Already(Outcome::Nothing)) };
+    fn decide(&self, state: &State, _: &Context) -> Decided<Abandoned, Write> {
+        let Some(topup) = &state.topup else { return Ok(Decision::Already(Abandoned::Gone)) };
         // Another intent of the same cause, or one that the gateway has taken after all, stays.
         let same = (&topup.fingerprint, &topup.request) == (&self.refused.fingerprint, &self.refused.request);
         if !same || topup.placed.is_some() || topup.credited.is_some() {
-            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup.clone()), vec![])));
+            return Ok(Decision::Already(Abandoned::Kept(Box::new(topup.clone()))));
         }
         let mut writes = vec![
             Write::DropTopUp { id: topup.id.clone(), was: topup.version },
@@ -189,7 +208,7 @@ impl Command for AbandonTopUp {
         if let Some(lead) = state.leads.get(&handle) {
             writes.push(Write::DropLead { handle, was: lead.version });
         }
-        Ok(Decision::Commit { outcome: Outcome::Nothing, writes })
+        Ok(Decision::Commit { outcome: Abandoned::Gone, writes })
     }
 }
 
@@ -201,6 +220,10 @@ pub struct CloseTopUp {
 }
 
 impl Command for CloseTopUp {
+    type State = State;
+    type Outcome = TopUpOutcome;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { topup: Some(self.topup.clone()), ..Needs::default() }
     }
@@ -209,17 +232,17 @@ impl Command for CloseTopUp {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<TopUpOutcome, Write> {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
         if topup.visit.is_none() {
-            return Ok(Decision::Already(Outcome::TopUp(Box::new(topup), vec![])));
+            return Ok(Decision::Already(TopUpOutcome { topup, waiting: vec![] }));
         }
         // Before it expires, and when it has: nothing that was paid at the last moment is missed.
         topup.visit = (context.now < topup.expires_at).then_some(topup.expires_at);
         let was = topup.version;
         topup.version += 1;
         let writes = vec![Write::TopUp { topup: topup.clone(), was }];
-        Ok(Decision::Commit { outcome: Outcome::TopUp(Box::new(topup), vec![]), writes })
+        Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting: vec![] }, writes })
     }
 }
 

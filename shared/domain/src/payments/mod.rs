@@ -9,5 +9,6 @@ pub mod initiate;
 pub mod limits;
 pub mod process;
 pub mod reversal;
+pub mod state;
 pub mod topup;
 pub mod webhook_event;

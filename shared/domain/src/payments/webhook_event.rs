@@ -4,8 +4,9 @@
 //! looked at anew when what it lacks arrives, or when an admin asks.
 //! **Invariant:** an alert about an event is open exactly as long as the event is quarantined or failed.
 
+use crate::alert::Alert;
 use crate::currency::Currency;
-use crate::ids::{EventId, Handle, RequestId, ReversalId, TopUpId, TransactionId};
+use crate::ids::{AlertId, EventId, Handle, RequestId, ReversalId, TopUpId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::payments::gateway_report::Told;
@@ -122,6 +123,26 @@ impl Event {
     /// Until when it waits.
     pub fn waits_until(&self) -> Timestamp {
         self.received_at.plus_seconds(WAIT_SECONDS).unwrap_or(self.received_at)
+    }
+}
+
+impl Alert {
+    /// The alert about an event that is quarantined or failed.
+    pub fn about(event: &Event) -> Self {
+        let kind = if event.status == EventStatus::Failed { "webhook_failed" } else { "payment_quarantined" };
+        let opened_at = event.alerted_at.unwrap_or(event.updated_at);
+        Self {
+            id: AlertId::of("event", event.id.as_str()),
+            kind: kind.to_owned(),
+            severity: "critical".to_owned(),
+            subject: event.id.to_string(),
+            detail: event.detail.unwrap_or(reasons::UNREADABLE).to_owned(),
+            opened_at,
+            updated_at: opened_at,
+            closed_at: None,
+            acknowledged: None,
+            count: 1,
+        }
     }
 }
 

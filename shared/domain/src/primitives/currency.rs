@@ -3,7 +3,6 @@
 //! **Invariant:** a [`Currency`] always has a number of minor digits; units that ISO lists without one
 //! (gold, special drawing rights) cannot be constructed.
 
-use crate::money::Money;
 use crate::parse::ParseError;
 use std::fmt;
 
@@ -44,12 +43,6 @@ impl Currency {
     /// How many digits follow the point (INR 2, VND 0, BHD 3).
     pub fn digits(self) -> u32 {
         self.digits
-    }
-
-    /// The amount with exactly this currency's digits: `300.10`, `5000`.
-    pub fn format(self, money: Money) -> String {
-        let digits = usize::try_from(self.digits).unwrap_or(0);
-        format!("{:.digits$}", money.value())
     }
 }
 

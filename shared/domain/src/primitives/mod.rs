@@ -9,3 +9,4 @@ pub mod money;
 pub mod parse;
 pub mod text;
 pub mod time;
+pub mod unit;

@@ -1,4 +1,4 @@
-//! Exact, never negative amounts of money.
+//! Exact, never negative quantities: money in major units, and points.
 //!
 //! **Invariant:** a [`Money`] is never negative and never went through a float; sums and differences are
 //! checked, so an amount cannot wrap, and cannot fall below zero without the caller having asked.
@@ -12,7 +12,7 @@ use std::iter::Sum;
 /// The largest amount that one request may name: 10^13 major units.
 const MAX_REQUESTED: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0);
 
-/// A sum of money in major units, zero or more.
+/// A quantity of what an account holds, zero or more: money in major units, or whole points.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money(Decimal);
 
@@ -65,6 +65,14 @@ impl Money {
             Some(mean) => Self(mean.round_dp(currency.digits()).normalize()),
             None => Self::ZERO,
         }
+    }
+}
+
+impl Currency {
+    /// The amount with exactly this currency's digits: `300.10`, `5000`.
+    pub fn format(self, money: Money) -> String {
+        let digits = usize::try_from(self.digits()).unwrap_or(0);
+        format!("{:.digits$}", money.value())
     }
 }
 
@@ -130,7 +138,12 @@ impl Amount {
 
     /// The amount as money, or `None` if it was written with more digits than the currency has.
     pub fn in_currency(self, currency: Currency) -> Option<Money> {
-        (self.0.scale() <= currency.digits()).then(|| Money(self.0.normalize()))
+        self.with_digits(currency.digits())
+    }
+
+    /// The quantity, or `None` if it was written with more digits than these.
+    pub fn with_digits(self, digits: u32) -> Option<Money> {
+        (self.0.scale() <= digits).then(|| Money(self.0.normalize()))
     }
 }
 

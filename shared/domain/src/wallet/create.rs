@@ -7,16 +7,20 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, ReferralCode};
-use crate::ledger::account::{Account, Facts, Opening};
-use crate::ledger::command::{Command, Key, Needs, State, draft, exact};
-use crate::ledger::decision::{Decided, Decision, Outcome, Write};
-use crate::ledger::entry::EntryType;
+use crate::ids::{AccountRef, CustomerId, ReferralCode};
+use crate::ledger;
+use crate::ledger::account::{Account, NewAccount, Opening};
+use crate::ledger::command::{Command, Key, draft, exact};
+use crate::ledger::decision::{Decided, Decision};
+use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::{Lot, Source};
 use crate::ledger::posting::Posting;
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
 use crate::text::Metadata;
+use crate::unit::Unit;
+use crate::wallet::profile::{LoadedWallet, Profile, Wallet};
+use crate::wallet::state::{Needs, State, Write};
 
 /// Open a wallet.
 #[derive(Clone, Debug)]
@@ -45,6 +49,10 @@ impl CreateWallet {
 }
 
 impl Command for CreateWallet {
+    type State = State;
+    type Outcome = Wallet;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs::wallet(&self.customer)
     }
@@ -54,9 +62,9 @@ impl Command for CreateWallet {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        if let Some(party) = &state.party {
-            return self.repeated(&party.account, context);
+    fn decide(&self, state: &State, context: &Context) -> Decided<Wallet, Write> {
+        if let Some(wallet) = &state.wallet {
+            return self.repeated(wallet, context);
         }
         let opening = Opening {
             cause: self.cause.clone(),
@@ -65,48 +73,40 @@ impl Command for CreateWallet {
             initial: Money::ZERO,
             by: context.actor.signature(),
         };
-        let mut account = Account::open(Facts {
-            customer: self.customer.clone(),
-            currency: self.currency,
-            metadata: self.metadata.clone(),
-            referral_code: ReferralCode::mint(&self.customer, state.codes_taken),
-            opening,
-            at: context.now,
-        });
+        let id = AccountRef::wallet(&self.customer);
+        let unit = Unit::Currency(self.currency);
+        let mut account = Account::open(NewAccount { id, unit, opening, at: context.now });
         if let Some(amount) = self.initial_balance {
             account.opening.initial = exact(amount, &account)?;
         }
         let posting = first_credit(account, context)?;
-        let code = posting.account.referral_code.clone();
-        let mut writes = vec![Write::ReferralCode { code, customer: self.customer.clone() }];
-        writes.extend(posting.entries.iter().map(|entry| Write::Entry(Box::new(entry.clone()))));
+        let code = ReferralCode::mint(&self.customer, state.codes_taken);
+        let mut writes = vec![Write::ReferralCode { code: code.clone(), customer: self.customer.clone() }];
+        let entry = |entry: &Entry| Write::Ledger(ledger::decision::Write::Entry(Box::new(entry.clone())));
+        writes.extend(posting.entries.iter().map(entry));
         let mut account = posting.account;
         account.version = 1;
         account.appoint(posting.now);
-        writes.push(Write::OpenAccount(account.clone()));
-        Ok(Decision::Commit { outcome: Outcome::Account(Box::new(account)), writes })
+        let profile = Profile { metadata: self.metadata.clone(), referral_code: code, referral_count: 0 };
+        let wallet = Wallet { account, profile };
+        writes.push(Write::Open(wallet.clone()));
+        Ok(Decision::Commit { outcome: wallet, writes })
     }
 }
 
 impl CreateWallet {
     /// The customer has a wallet: the answer that its opening gave, if this is the same request.
-    fn repeated(&self, account: &Account, context: &Context) -> Decided {
+    fn repeated(&self, wallet: &LoadedWallet, context: &Context) -> Decided<Wallet, Write> {
+        let account = &wallet.loaded.account;
         if account.opening.cause != self.cause {
-            return Err(Rejection::WalletExists);
+            return Err(Rejection::WalletExists.into());
         }
         if account.opening.fingerprint != self.fingerprint() {
-            return Err(Rejection::KeyReused);
+            return Err(Rejection::KeyReused.into());
         }
-        let opened = Account::open(Facts {
-            customer: account.customer.clone(),
-            currency: account.currency,
-            metadata: account.metadata.clone(),
-            referral_code: account.referral_code.clone(),
-            opening: account.opening.clone(),
-            at: account.created_at,
-        });
-        let posting = first_credit(opened, context)?;
-        Ok(Decision::Already(Outcome::Account(Box::new(posting.account))))
+        let account = first_credit(account.at_opening(), context)?.account;
+        let profile = Profile { referral_count: 0, ..wallet.profile.clone() };
+        Ok(Decision::Already(Wallet { account, profile }))
     }
 }
 

@@ -7,14 +7,15 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, OrderId};
-use crate::ledger::command::{Begun, Command, Key, Needs, State, begin, draft, exact, finish, may_receive};
-use crate::ledger::decision::{Decided, Decision};
-use crate::ledger::entry::EntryType;
+use crate::ledger::command::{Command, Key, draft, exact, finish, may_receive};
+use crate::ledger::decision::Decided;
+use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::{Lot, Source};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::{FreeText, Metadata};
 use crate::time::{Date, plus_days};
+use crate::wallet::state::{Needs, State, Write, begin};
 
 /// How long new credit lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,10 @@ pub struct AddCredits {
 }
 
 impl Command for AddCredits {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs::wallet(&self.customer)
     }
@@ -71,14 +76,11 @@ impl Command for AddCredits {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
         if self.source == Source::Topup {
-            return Err(Rejection::SourceReserved);
+            return Err(Rejection::SourceReserved.into());
         }
-        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+        let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let amount = exact(self.amount, &posting.account)?;
         let today = posting.today();
         let expires_on = match self.expiry {
@@ -87,7 +89,7 @@ impl Command for AddCredits {
             Expiry::On(date) => Some(date),
         };
         if expires_on.is_some_and(|date| date <= today) {
-            return Err(Rejection::ExpiryNotInFuture);
+            return Err(Rejection::ExpiryNotInFuture.into());
         }
         may_receive(&posting.account)?;
         let lot = Lot { expires_on, class: self.source.class(), source: self.source, amount };

@@ -5,16 +5,15 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, OrderId, TransactionId};
-use crate::ledger::command::{
-    Begun, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_spend,
-};
-use crate::ledger::decision::{Decided, Decision};
-use crate::ledger::entry::{After, EntryType};
+use crate::ids::{CustomerId, OrderId};
+use crate::ledger::command::{Command, Key, burn, draft, exact, finish, may_spend};
+use crate::ledger::decision::Decided;
+use crate::ledger::entry::{After, Entry, EntryType};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::wallet::order_payment::{Naming, payable, written};
+use crate::wallet::state::{Needs, State, Write, begin};
 
 /// Deduct credits.
 #[derive(Clone, Debug)]
@@ -37,6 +36,10 @@ pub(crate) fn payment_fingerprint(amount: &impl ToString) -> Fingerprint {
 }
 
 impl Command for DeductCredits {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { order: self.order_id.clone(), ..Needs::wallet(&self.customer) }
     }
@@ -55,17 +58,15 @@ impl Command for DeductCredits {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+        let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let account = &posting.account;
         let amount = exact(self.amount, account)?;
+        let currency = account.currency()?;
         let naming = |order| Naming {
             order,
             customer: &self.customer,
-            currency: account.currency,
+            currency,
             amount,
             actor: &context.actor,
             now: posting.now,
@@ -74,7 +75,7 @@ impl Command for DeductCredits {
         let order = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
         // An order that is unknown is said before a frozen wallet, one that is paid after it.
         if let Some(Err(rejection @ (Rejection::OrderNotFound | Rejection::CurrencyMismatch))) = order {
-            return Err(rejection);
+            return Err(rejection.into());
         }
         may_spend(account)?;
         let order = order.transpose()?;
@@ -87,7 +88,7 @@ impl Command for DeductCredits {
             return finish(posting, entry, vec![]);
         };
         order.pay(&lots, amount)?;
-        order.note(TransactionId::of(&self.customer, posting.next_seq(), &debit.cause));
+        order.note(posting.next_transaction(&debit.cause));
         debit.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(debit)?;
         let order = written(order, entry.seq);

@@ -1,27 +1,23 @@
-//! Setting value aside, spending it later, giving it back.
+//! Holds on a wallet: for an order or not.
 //!
-//! **Invariant:** a hold takes its value out of its lots when placed: its burn date is the hold's, and a
-//! capture succeeds even if the lots' dates have passed meanwhile.
-//! **Invariant:** of a capture, a release and a time-out that meet, exactly one takes the remainder.
+//! **Invariant:** an order that is held for is registered with the hold, and paid by its capture alone.
 
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, HoldId, OrderId, TransactionId};
-use crate::ledger::command::{
-    Begun, CaptureOf, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_spend,
-};
-use crate::ledger::decision::{Decided, Decision, Write};
-use crate::ledger::entry::{After, EntryType};
-use crate::ledger::hold::{Hold, HoldStatus, HoldView, MAX_OPEN_HOLDS};
-use crate::ledger::lot::split;
+use crate::ids::{CustomerId, HoldId, OrderId};
+use crate::ledger::command::{CaptureOf, Command, Key, burn, exact, finish, may_spend};
+use crate::ledger::decision::Decided;
+use crate::ledger::entry::Entry;
+use crate::ledger::hold::MAX_OPEN_HOLDS;
+use crate::ledger::hold_moves::{self, Capture, NewHold, captured_lots};
 use crate::ledger::order::Order;
-use crate::ledger::posting::Posting;
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::wallet::debit::payment_fingerprint;
 use crate::wallet::order_payment::{Naming, payable, written};
+use crate::wallet::state::{Needs, State, Write, begin};
 
 /// Place a hold.
 #[derive(Clone, Debug)]
@@ -41,6 +37,10 @@ pub struct PlaceHold {
 }
 
 impl Command for PlaceHold {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { order: self.order_id.clone(), ..Needs::wallet(&self.customer) }
     }
@@ -56,56 +56,34 @@ impl Command for PlaceHold {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+        let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let account = &posting.account;
         let amount = exact(self.amount, account)?;
-        let named = self.order_id.as_ref().map(|order| {
-            let (customer, currency) = (&self.customer, account.currency);
-            payable(
-                state.order.as_ref(),
-                &Naming {
-                    order,
-                    customer,
-                    currency,
-                    amount,
-                    actor: &context.actor,
-                    now: posting.now,
-                    request: &context.request,
-                },
-            )
-        });
+        let currency = account.currency()?;
+        let naming = |order| Naming {
+            order,
+            customer: &self.customer,
+            currency,
+            amount,
+            actor: &context.actor,
+            now: posting.now,
+            request: &context.request,
+        };
+        let named = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
         if let Some(Err(rejection @ (Rejection::OrderNotFound | Rejection::CurrencyMismatch))) = named {
-            return Err(rejection);
+            return Err(rejection.into());
         }
         may_spend(account)?;
         if account.holds.len() >= MAX_OPEN_HOLDS {
-            return Err(Rejection::TooManyHolds);
+            return Err(Rejection::TooManyHolds.into());
         }
         let order = named.transpose()?;
         let lots = burn(account, amount)?;
         let key = self.key(state).ok_or(Rejection::Inconsistent("a hold has no cause"))?;
-        let id = HoldId::mint(&self.customer, &key.cause);
-        let overflow = Rejection::Inconsistent("a hold would end past the year 9999");
-        let view = HoldView {
-            amount,
-            captured: crate::money::Money::ZERO,
-            released: crate::money::Money::ZERO,
-            status: HoldStatus::Open,
-            order_id: self.order_id.clone(),
-            expires_at: posting.now.plus_seconds(self.ttl_seconds).ok_or(overflow)?,
-            transactions: vec![TransactionId::of(&self.customer, posting.next_seq(), &key.cause)],
-        };
-        let mut entry = draft(key, EntryType::Hold, lots.clone(), self.reason.as_ref(), context);
-        entry.hold_id = Some(id.clone());
-        entry.order_id = self.order_id.clone();
-        entry.after = After { hold: Some(view.clone()), ..After::default() };
-        let entry = posting.post(entry)?;
-        let (side, reason, created_at) = (context.actor.role, self.reason.clone(), posting.now);
-        posting.keep_hold(Hold { id, view, side, reason, created_at, lots, seq: 0 }, 0);
+        let (reason, order_id) = (self.reason.clone(), self.order_id.clone());
+        let new = NewHold { key, lots, amount, reason, order_id, ttl_seconds: self.ttl_seconds };
+        let entry = hold_moves::place(&mut posting, new, context)?;
         // An order that this hold makes known is registered with it; one that is known stays as it is.
         let order = order.filter(|order| order.version == 0).map(|order| written(order, entry.seq));
         finish(posting, entry, order.into_iter().collect())
@@ -126,6 +104,10 @@ pub struct CaptureHold {
 }
 
 impl Command for CaptureHold {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { hold: Some(self.hold.clone()), ..Needs::wallet(self.hold.customer()) }
     }
@@ -149,61 +131,34 @@ impl Command for CaptureHold {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let mut posting = match begin(state.party.as_ref(), self.hold.customer(), context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
-        let mut hold = closable(&posting, state, &self.hold, context)?;
-        let was = hold.seq;
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+        let customer = self.hold.customer();
+        let mut posting = begin(state.wallet.as_ref(), customer, context)?;
+        let hold = hold_moves::closable(&posting, state.hold.as_ref(), &self.hold, context)?;
         let remaining = hold.view.remaining();
         let amount = self.amount.map_or(Ok(remaining), |amount| exact(amount, &posting.account))?;
         if amount > remaining {
-            return Err(Rejection::CaptureExceedsHold);
+            return Err(Rejection::CaptureExceedsHold.into());
         }
-        let (captured, _) = split(&hold.lots, amount);
+        let key = self.key(state).ok_or(Rejection::Inconsistent("a capture has no cause"))?;
         let mut order = match &hold.view.order_id {
             Some(order) => {
-                let (customer, currency) = (self.hold.customer(), posting.account.currency);
-                let (actor, now) = (&context.actor, posting.now);
-                let naming =
-                    Naming { order, customer, currency, amount, actor, now, request: &context.request };
+                let (currency, now) = (posting.account.currency()?, posting.now);
+                let (actor, request) = (&context.actor, &context.request);
+                let naming = Naming { order, customer, currency, amount, actor, now, request };
                 Some(payable(state.order.as_ref(), &naming)?)
             }
             None => None,
         };
         if let Some(order) = &mut order {
-            order.pay(&captured, amount)?;
+            order.pay(&captured_lots(&hold, amount), amount)?;
+            order.note(posting.next_transaction(&key.cause));
         }
-        let key = self.key(state).ok_or(Rejection::Inconsistent("a capture has no cause"))?;
-        let overflow = Rejection::Inconsistent("the sums of a hold overflow");
-        hold.capture(amount).ok_or(overflow.clone())?;
-        let customer = self.hold.customer();
-        let transaction = TransactionId::of(customer, posting.next_seq(), &key.cause);
-        if let Some(order) = &mut order {
-            order.note(transaction.clone());
-        }
-        hold.view.note(transaction);
-        let rest = if self.is_final { hold.lots.clone() } else { vec![] };
-        let release = Cause::counterpart("capture-rest", hold.id.as_str(), &key.cause);
-        if !rest.is_empty() {
-            hold.release(HoldStatus::Captured).ok_or(overflow)?;
-            hold.view.note(TransactionId::of(customer, posting.next_seq() + 1, &release));
-        }
-        let mut entry = draft(key, EntryType::Capture, captured, hold.reason.as_ref(), context);
-        entry.hold_id = Some(hold.id.clone());
-        entry.order_id = hold.view.order_id.clone();
-        entry.after = After {
-            hold: Some(hold.view.clone()),
-            order: order.as_ref().map(Order::view),
-            ..After::default()
-        };
-        let entry = posting.post(entry)?;
-        if !rest.is_empty() {
-            post_rest(&mut posting, &hold, (release, rest), context)?;
-        }
-        posting.keep_hold(hold, was);
-        finish(posting, entry.clone(), order.map(|order| written(order, entry.seq)).into_iter().collect())
+        let view = order.as_ref().map(Order::view);
+        let capture = Capture { key, hold, amount, is_final: self.is_final, order: view };
+        let entry = hold_moves::capture(&mut posting, capture, context)?;
+        let order = order.map(|order| written(order, entry.seq));
+        finish(posting, entry, order.into_iter().collect())
     }
 }
 
@@ -217,6 +172,10 @@ pub struct ReleaseHold {
 }
 
 impl Command for ReleaseHold {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { hold: Some(self.hold.clone()), ..Needs::wallet(self.hold.customer()) }
     }
@@ -227,54 +186,11 @@ impl Command for ReleaseHold {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let mut posting = match begin(state.party.as_ref(), self.hold.customer(), context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
-        let mut hold = closable(&posting, state, &self.hold, context)?;
-        let was = hold.seq;
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+        let mut posting = begin(state.wallet.as_ref(), self.hold.customer(), context)?;
+        let hold = hold_moves::closable(&posting, state.hold.as_ref(), &self.hold, context)?;
         let key = self.key(state).ok_or(Rejection::Inconsistent("a release has no cause"))?;
-        let lots = hold.lots.clone();
-        hold.release(HoldStatus::Released).ok_or(Rejection::Inconsistent("the sums of a hold overflow"))?;
-        let transaction = TransactionId::of(self.hold.customer(), posting.next_seq(), &key.cause);
-        hold.view.note(transaction);
-        let mut entry = draft(key, EntryType::Release, lots, hold.reason.as_ref(), context);
-        entry.hold_id = Some(hold.id.clone());
-        entry.order_id = hold.view.order_id.clone();
-        entry.after = After { hold: Some(hold.view.clone()), ..After::default() };
-        let entry = posting.post(entry)?;
-        posting.keep_hold(hold, was);
-        finish(posting, entry, Vec::<Write>::new())
+        let entry = hold_moves::release(&mut posting, key, hold, context)?;
+        finish(posting, entry, vec![])
     }
-}
-
-/// The hold, if the caller may close it and the clock has not.
-fn closable(posting: &Posting, state: &State, id: &HoldId, context: &Context) -> Result<Hold, Rejection> {
-    let known = posting.hold(id).or(state.hold.as_ref()).filter(|hold| hold.id == *id);
-    let hold = known.cloned().ok_or(Rejection::HoldNotFound)?;
-    if !hold.may_close(&context.actor) {
-        return Err(Rejection::NotYourHold);
-    }
-    match hold.view.status {
-        HoldStatus::Open => Ok(hold),
-        HoldStatus::Captured | HoldStatus::Released => Err(Rejection::HoldClosed),
-        HoldStatus::Expired => Err(Rejection::HoldExpired),
-    }
-}
-
-/// What a final capture leaves goes back to its lots.
-fn post_rest(
-    posting: &mut Posting,
-    hold: &Hold,
-    (cause, lots): (Cause, Vec<crate::ledger::lot::Lot>),
-    context: &Context,
-) -> Result<(), Rejection> {
-    let key = Key::new(cause, Fingerprint::stored(""));
-    let mut rest = draft(key, EntryType::Release, lots, hold.reason.as_ref(), context);
-    rest.fingerprint = None;
-    rest.hold_id = Some(hold.id.clone());
-    rest.order_id = hold.view.order_id.clone();
-    rest.after = After { hold: Some(hold.view.clone()), ..After::default() };
-    posting.post(rest).map(|_| ())
 }

@@ -6,11 +6,11 @@
 use crate::actor::{Actor, Role};
 use crate::currency::Currency;
 use crate::ids::{CustomerId, OrderId, RequestId};
-use crate::ledger::decision::Write;
 use crate::ledger::order::{Order, OrderTotals};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
+use crate::wallet::state::Write;
 
 /// Who names an order, and for how much.
 pub(crate) struct Naming<'a> {
@@ -35,7 +35,7 @@ pub(crate) fn payable(known: Option<&Order>, naming: &Naming<'_>) -> Result<Orde
     if order.customer != *naming.customer {
         return Err(Rejection::OrderNotFound);
     }
-    if order.currency != naming.currency {
+    if naming.currency != order.currency {
         return Err(Rejection::CurrencyMismatch);
     }
     if naming.amount > order.due() {

@@ -6,10 +6,10 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, OrderId, TransactionId};
-use crate::ledger::command::{Begun, Command, Key, Needs, State, begin, draft, exact, finish};
-use crate::ledger::decision::{Decided, Decision};
-use crate::ledger::entry::{After, EntryType};
+use crate::ids::{CustomerId, OrderId};
+use crate::ledger::command::{Command, Key, draft, exact, finish};
+use crate::ledger::decision::Decided;
+use crate::ledger::entry::{After, Entry, EntryType};
 use crate::ledger::lot::{Lot, LotClass, Source};
 use crate::money::Amount;
 use crate::policy::Policy;
@@ -17,6 +17,7 @@ use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::time::Date;
 use crate::wallet::order_payment::written;
+use crate::wallet::state::{Needs, State, Write, begin};
 
 /// Refund an order to the wallet that paid it.
 #[derive(Clone, Debug)]
@@ -34,6 +35,10 @@ pub struct Refund {
 }
 
 impl Command for Refund {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { order: Some(self.order_id.clone()), ..Needs::wallet(&self.customer) }
     }
@@ -48,16 +53,13 @@ impl Command for Refund {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+        let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let amount = exact(self.amount, &posting.account)?;
         let order = state.order.as_ref().filter(|order| order.customer == self.customer);
         let mut order = order.cloned().ok_or(Rejection::OrderNotFound)?;
-        if order.currency != posting.account.currency {
-            return Err(Rejection::CurrencyMismatch);
+        if posting.account.unit != order.currency {
+            return Err(Rejection::CurrencyMismatch.into());
         }
         let today = posting.today();
         let lots = order.refund(amount)?.into_iter().map(|lot| returned(lot, today, &context.policy));
@@ -68,7 +70,7 @@ impl Command for Refund {
         refund.source = Some(Source::Refund);
         refund.order_id = Some(self.order_id.clone());
         refund.expires_on = expires_on;
-        order.note(TransactionId::of(&self.customer, posting.next_seq(), &refund.cause));
+        order.note(posting.next_transaction(&refund.cause));
         refund.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(refund)?;
         let order = written(order, entry.seq);

@@ -6,12 +6,13 @@
 use crate::context::Context;
 use crate::currency::Currency;
 use crate::ids::{CustomerId, OrderId};
-use crate::ledger::command::{Command, Key, Needs, State};
-use crate::ledger::decision::{Decided, Decision, Outcome, Write};
+use crate::ledger::command::{Command, Key};
+use crate::ledger::decision::{Decided, Decision};
 use crate::ledger::order::{Order, OrderTotals};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::wallet::order_payment::{Naming, opened, written};
+use crate::wallet::state::{Needs, State, Write};
 
 /// Register an order.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub struct RegisterOrder {
 }
 
 impl Command for RegisterOrder {
+    type State = State;
+    type Outcome = Order;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs { order: Some(self.order.clone()), ..Needs::wallet(&self.customer) }
     }
@@ -36,18 +41,18 @@ impl Command for RegisterOrder {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<Order, Write> {
         let asked = (&self.customer, self.total, self.currency);
         if let Some(known) = &state.order {
             if (&known.customer, known.totals.total, known.currency) != asked {
-                return Err(Rejection::OrderExists);
+                return Err(Rejection::OrderExists.into());
             }
             let first =
                 Order { totals: OrderTotals::unpaid(self.total), transactions: vec![], ..known.clone() };
-            return Ok(Decision::Already(Outcome::Order(Box::new(first))));
+            return Ok(Decision::Already(first));
         }
-        if state.party.as_ref().is_some_and(|party| party.account.currency != self.currency) {
-            return Err(Rejection::CurrencyMismatch);
+        if state.wallet.as_ref().is_some_and(|wallet| wallet.loaded.account.unit != self.currency) {
+            return Err(Rejection::CurrencyMismatch.into());
         }
         let order = opened(&Naming {
             order: &self.order,
@@ -61,6 +66,6 @@ impl Command for RegisterOrder {
         let listed =
             Write::ListOrder { customer: self.customer.clone(), order: self.order.clone(), at: context.now };
         let writes = vec![written(order.clone(), 0), listed];
-        Ok(Decision::Commit { outcome: Outcome::Order(Box::new(order)), writes })
+        Ok(Decision::Commit { outcome: order, writes })
     }
 }

@@ -5,10 +5,14 @@
 
 use crate::context::Context;
 use crate::ids::CustomerId;
+use crate::ledger;
 use crate::ledger::account::{Status, StatusChange};
-use crate::ledger::command::{Begun, Command, Key, Needs, State, begin};
-use crate::ledger::decision::{Decided, Decision, Outcome, Write};
+use crate::ledger::command::{Command, Key};
+use crate::ledger::decision::{Decided, Decision};
+use crate::rejection::Rejection;
 use crate::text::FreeText;
+use crate::wallet::profile::Wallet;
+use crate::wallet::state::{Needs, State, Write, begin};
 
 /// Set the status of a wallet.
 #[derive(Clone, Debug)]
@@ -22,6 +26,10 @@ pub struct SetStatus {
 }
 
 impl Command for SetStatus {
+    type State = State;
+    type Outcome = Wallet;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         Needs::wallet(&self.customer)
     }
@@ -30,16 +38,15 @@ impl Command for SetStatus {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
-        let mut posting = match begin(state.party.as_ref(), &self.customer, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+    fn decide(&self, state: &State, context: &Context) -> Decided<Wallet, Write> {
+        let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
+        let profile = state.wallet.as_ref().map(|wallet| wallet.profile.clone());
+        let profile = profile.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
         let from = posting.account.status;
         // To freeze what is suspended would let credit in again: the stricter status stays.
         let weaker = from == Status::Suspended && self.status == Status::Frozen;
         if from == self.status || weaker {
-            return Ok(Decision::Already(Outcome::Account(Box::new(posting.account))));
+            return Ok(Decision::Already(Wallet { account: posting.account, profile }));
         }
         let at = posting.now;
         posting.account.status = self.status;
@@ -53,8 +60,8 @@ impl Command for SetStatus {
             at,
         };
         let version = account.version + 1;
-        let mut writes = posting.into_writes();
-        writes.push(Write::StatusRecord { customer: self.customer.clone(), version, change });
-        Ok(Decision::Commit { outcome: Outcome::Account(Box::new(account)), writes })
+        let record = ledger::decision::Write::StatusRecord { account: account.id.clone(), version, change };
+        let writes = posting.into_writes().into_iter().chain([record]).map(Write::from).collect();
+        Ok(Decision::Commit { outcome: Wallet { account, profile }, writes })
     }
 }

@@ -7,16 +7,15 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::CustomerId;
-use crate::ledger::command::{
-    Begun, Command, Key, Needs, State, begin, burn, draft, exact, finish, may_receive, may_spend,
-};
-use crate::ledger::decision::{Decided, Decision};
-use crate::ledger::entry::{After, Counterpart, EntryType};
+use crate::ledger::command::{Command, Key, burn, draft, exact, finish, may_receive, may_spend};
+use crate::ledger::decision::{Decided, NoDecision};
+use crate::ledger::entry::{After, Counterpart, Entry, EntryType};
 use crate::ledger::posting::MAX_DUE;
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::time::Timestamp;
+use crate::wallet::state::{Needs, State, Write, begin};
 
 /// Transfer credits.
 #[derive(Clone, Debug)]
@@ -41,6 +40,10 @@ impl Transfer {
 }
 
 impl Command for Transfer {
+    type State = State;
+    type Outcome = Entry;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         let counterparty = Some(&self.to).filter(|to| **to != self.from).cloned();
         Needs { counterparty, ..Needs::wallet(&self.from) }
@@ -56,35 +59,29 @@ impl Command for Transfer {
         Some(Key::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
         // Both sides see one instant, so a lot cannot leave alive and arrive expired.
-        let parties = [&state.party, &state.counterparty].into_iter().flatten();
-        let now = parties.map(|party| party.account.updated_at).fold(context.now, Timestamp::max);
+        let wallets = [&state.wallet, &state.counterparty].into_iter().flatten();
+        let now = wallets.map(|wallet| wallet.loaded.account.updated_at).fold(context.now, Timestamp::max);
         let context = &Context { now, ..context.clone() };
-        let mut sender = match begin(state.party.as_ref(), &self.from, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+        let mut sender = begin(state.wallet.as_ref(), &self.from, context)?;
         if self.from == self.to {
             // What the wallet could not do to another is said first.
             let amount = exact(self.amount, &sender.account)?;
             may_spend(&sender.account)?;
             burn(&sender.account, amount)?;
-            return Err(Rejection::SelfTransfer);
+            return Err(Rejection::SelfTransfer.into());
         }
-        let mut recipient = match begin(state.counterparty.as_ref(), &self.to, context)? {
-            Begun::Ready(posting) => posting,
-            Begun::SettleFirst(writes) => return Ok(Decision::SettleFirst(writes)),
-        };
+        let mut recipient = begin(state.counterparty.as_ref(), &self.to, context)?;
         // Both sides share one transaction: what is due goes with it only if it is little.
         for posting in [&sender, &recipient] {
             if posting.entries.len() > MAX_DUE / 2 {
-                return Ok(Decision::SettleFirst(posting.clone().into_writes()));
+                return Err(NoDecision::SettleFirst(posting.clone().into_writes()));
             }
         }
         let amount = exact(self.amount, &sender.account)?;
-        if sender.account.currency != recipient.account.currency {
-            return Err(Rejection::CurrencyMismatch);
+        if sender.account.unit != recipient.account.unit {
+            return Err(Rejection::CurrencyMismatch.into());
         }
         may_spend(&sender.account)?;
         may_receive(&recipient.account)?;
@@ -99,7 +96,7 @@ impl Command for Transfer {
         let mut departure = draft(key, EntryType::TransferOut, lots, self.reason.as_ref(), context);
         departure.after = After {
             counterpart: Some(Counterpart {
-                customer: self.to.clone(),
+                account: recipient.account.id.clone(),
                 seq: arrived.seq,
                 cause,
                 balance_after: arrived.balance_after,
@@ -107,6 +104,7 @@ impl Command for Transfer {
             ..After::default()
         };
         let departed = sender.post(departure)?;
-        finish(sender, departed, recipient.into_writes())
+        let arrival = recipient.into_writes().into_iter().map(Write::from);
+        finish(sender, departed, arrival.collect())
     }
 }

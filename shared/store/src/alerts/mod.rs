@@ -6,19 +6,20 @@
 
 pub(crate) mod items;
 
-use crate::Store;
 use crate::alerts::items::alert;
-use crate::budgets::conditions::Sent;
 use crate::engine::attr::{Item, text};
+use crate::engine::cache::TtlCache;
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
+use crate::engine::table::Table;
+use crate::engine::write::Sent;
 use crate::keys::{self, Key};
-use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem};
-use domain::alert::{Alert, AlertStatus, Telling};
+use domain::alert::{Alert, AlertListing, AlertStatus, Telling};
 use domain::ids::AlertId;
-use domain::ledger::decision::Listing;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
+use std::sync::Arc;
 
 /// How often a change of an alert is tried before it is left.
 const TRIES: u8 = 4;
@@ -33,9 +34,26 @@ const CLOSED: &str = "L#a:closed";
 /// Up to how many matches of a filter are counted.
 const MOST_COUNTED: u64 = 1_000;
 
+/// Alerts.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    table: Table,
+    recent: Arc<TtlCache<AlertId, u32>>,
+}
+
+impl Alerts {
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table, recent: Arc::default() }
+    }
+
+    pub(crate) fn over(self, table: Table) -> Self {
+        Self { table, ..self }
+    }
+}
+
 /// Some alerts, and where to go on.
 #[derive(Debug)]
-pub struct Alerts {
+pub struct AlertPage {
     /// Newest first.
     pub alerts: Vec<Alert>,
     /// The place of the last, if there may be older ones.
@@ -44,10 +62,10 @@ pub struct Alerts {
     pub total: Option<u64>,
 }
 
-impl Store {
+impl Alerts {
     /// Tells something; gives true if that opened an alert.
     pub async fn tell(&self, telling: &Telling, now: Timestamp) -> bool {
-        if !self.told.count(telling.id(), MOST_TOLD) {
+        if !self.recent.count(telling.id(), MOST_TOLD) {
             return false;
         }
         match self.try_tell(telling, now).await {
@@ -86,7 +104,7 @@ impl Store {
             };
             let closed = Alert { closed_at: Some(now), updated_at: now, ..known.clone() };
             if self.rewrite_alert(Some(&known), &closed).await? {
-                self.told.forget(id);
+                self.recent.invalidate(id);
                 return Ok(true);
             }
         }
@@ -115,7 +133,7 @@ impl Store {
 
     /// An alert.
     pub async fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
-        let item = self.patiently(|| self.get(keys::alert(id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::alert(id))).await?;
         item.map(|item| alert::from_item(&item)).transpose()
     }
 
@@ -125,14 +143,14 @@ impl Store {
         status: Option<AlertStatus>,
         before: Option<&str>,
         (skip, limit): (u16, u16),
-    ) -> Result<Alerts, StoreError> {
+    ) -> Result<AlertPage, StoreError> {
         // Open ones are few, and told apart by whether someone looks after them; closed ones stay for good.
         let (open, closed) =
             (status != Some(AlertStatus::Closed), matches!(status, None | Some(AlertStatus::Closed)));
         let wanted = usize::from(skip) + usize::from(limit) + 1;
         let mut places = Vec::new();
         if open {
-            let items = self.partition(OPEN, "").await?;
+            let items = self.table.partition(OPEN, "").await?;
             let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
             places.extend(items.iter().filter_map(place));
         }
@@ -155,14 +173,14 @@ impl Store {
         let more = alerts.len() > usize::from(limit);
         alerts.truncate(usize::from(limit));
         let next = alerts.last().filter(|_| more).map(place);
-        Ok(Alerts { alerts, next, total })
+        Ok(AlertPage { alerts, next, total })
     }
 
     /// The alerts of these places.
     async fn alerts_at(&self, places: &[String]) -> Result<Vec<Alert>, StoreError> {
         let id = |place: &String| Some(AlertId::stored(place.split_once('#')?.1));
         let wanted: Vec<Key> = places.iter().filter_map(id).map(|id| keys::alert(&id)).collect();
-        let found = self.patiently(|| self.batch(&wanted)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         wanted.iter().filter_map(|key| found.get(key)).map(alert::from_item).collect()
     }
 
@@ -172,12 +190,12 @@ impl Store {
         loop {
             let from = start.clone();
             let read = || async {
-                let query = self.client.query().table_name(&self.table).select(Select::Count);
+                let query = self.table.client.query().table_name(&self.table.name).select(Select::Count);
                 let query = query.key_condition_expression("pk = :list");
                 let query = query.expression_attribute_values(":list", text(CLOSED));
-                query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| unread(&error))
+                query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| read_error(&error))
             };
-            let output = self.patiently(read).await?;
+            let output = self.table.with_retry(read).await?;
             count += u64::try_from(output.count).unwrap_or(0);
             start = output.last_evaluated_key;
             if filtered && count > MOST_COUNTED {
@@ -196,13 +214,19 @@ impl Store {
             let from = start.clone();
             let left = i32::try_from(wanted.saturating_sub(places.len())).unwrap_or(i32::MAX);
             let read = || async {
-                let query = self.client.query().table_name(&self.table).scan_index_forward(false).limit(left);
+                let query = self
+                    .table
+                    .client
+                    .query()
+                    .table_name(&self.table.name)
+                    .scan_index_forward(false)
+                    .limit(left);
                 let query = query.key_condition_expression("pk = :list AND sk < :before");
                 let query = query.expression_attribute_values(":list", text(CLOSED));
                 let query = query.expression_attribute_values(":before", text(before.unwrap_or("~")));
-                query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| unread(&error))
+                query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| read_error(&error))
             };
-            let output = self.patiently(read).await?;
+            let output = self.table.with_retry(read).await?;
             let place = |item: Item| item.get(keys::SK)?.as_s().ok().cloned();
             places.extend(output.items.unwrap_or_default().into_iter().filter_map(place));
             start = output.last_evaluated_key;
@@ -214,7 +238,7 @@ impl Store {
 
     /// Writes an alert in place of the known one, and its place in the list; false if it has changed meanwhile.
     async fn rewrite_alert(&self, was: Option<&Alert>, is: &Alert) -> Result<bool, StoreError> {
-        let mut put = Put::builder().table_name(&self.table).set_item(Some(alert::to_item(is)));
+        let mut put = Put::builder().table_name(&self.table.name).set_item(Some(alert::to_item(is)));
         put = match was {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(was) => put
@@ -227,16 +251,16 @@ impl Store {
             vec![TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build()];
         let place = |alert: &Alert| {
             let (id, open) = (alert.id.clone(), alert.closed_at.is_none());
-            keys::listing(&Listing::Alert { id, open, at: alert.opened_at })
+            keys::listed_alert(&AlertListing { id, open, at: alert.opened_at })
         };
         let (old, new) = (was.map(place), place(is));
         if old.as_ref() != Some(&new) {
-            writes.push(self.any_put(new.attributes())?);
+            writes.push(self.table.any_put(new.attributes())?);
             if let Some(old) = old {
-                writes.push(self.any_delete(&old)?);
+                writes.push(self.table.any_delete(&old)?);
             }
         }
-        match self.transact(writes).await? {
+        match self.table.transact(writes).await? {
             Sent::Done(_) => Ok(true),
             Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(false),
         }

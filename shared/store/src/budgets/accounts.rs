@@ -3,14 +3,13 @@
 //! **Invariant:** the first slice is the account: whoever changes slices or stops sees there what others have changed.
 //! **Invariant:** an account, its other slices and its place in its parent's list are made in one transaction.
 
-use super::conditions::Sent;
-use crate::Store;
+use super::Budgets;
 use crate::budgets::items::budget;
 use crate::engine::attr::{Attributes, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::read::read_error;
+use crate::engine::write::Sent;
 use crate::keys::{self, Key};
-use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
 use domain::budget::Account;
 use domain::budget::allocate::Whole;
@@ -22,20 +21,20 @@ use domain::rejection::Rejection;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-impl Store {
+impl Budgets {
     /// An account, strongly consistent, as one item.
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let item = self.patiently(|| self.get(keys::slice(id, 0))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::slice(id, 0))).await?;
         let account = item.map(|item| budget::from_item(&item)).transpose()?;
         if let Some(account) = &account {
-            self.known.accounts.learn(id.clone(), account.clone());
+            self.accounts.insert(id.clone(), account.clone());
         }
         Ok(account)
     }
 
     /// An account as this process knows it, at most some seconds old.
     pub async fn known_account(&self, id: &AccountId) -> Result<Option<Arc<Account>>, StoreError> {
-        if let Some(known) = self.known.accounts.get(id) {
+        if let Some(known) = self.accounts.get(id) {
             return Ok(Some(known));
         }
         Ok(self.account(id).await?.map(Arc::new))
@@ -43,7 +42,7 @@ impl Store {
 
     /// Forgets what this process knows of an account.
     pub fn forget_account(&self, id: &AccountId) {
-        self.known.accounts.forget(id);
+        self.accounts.invalidate(id);
     }
 
     /// The platform's account; made when it is first asked for.
@@ -54,7 +53,7 @@ impl Store {
         }
         let fresh = Account::platform(context.policy.currency(), context.now);
         let fresh = fresh.ok_or_else(|| StoreError::Corrupt("the platform cannot be named".to_owned()))?;
-        let sent = self.transact(vec![self.new_put(budget::to_item(&fresh))?]).await?;
+        let sent = self.table.transact(vec![self.table.new_put(budget::to_item(&fresh))?]).await?;
         if let Sent::Busy(why) | Sent::Unknown(why) = sent {
             tracing::warn!(why, "the platform's account is made by another");
         }
@@ -74,7 +73,7 @@ impl Store {
         context: &Context,
     ) -> Result<HashMap<AccountId, Whole>, StoreError> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::slice(id, 0)).collect();
-        let found = self.patiently(|| self.batch(&wanted)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         let mut accounts = found.values().map(budget::from_item).collect::<Result<Vec<_>, _>>()?;
         let platform = AccountId::platform();
         if ids.contains(&platform) && !found.contains_key(&keys::slice(&platform, 0)) {
@@ -90,8 +89,11 @@ impl Store {
         let others =
             |account: &Account| (1..account.slices).map(|n| keys::slice(&account.id, n)).collect::<Vec<_>>();
         let wanted: Vec<Key> = accounts.iter().flat_map(others).collect();
-        let found =
-            if wanted.is_empty() { HashMap::new() } else { self.patiently(|| self.batch(&wanted)).await? };
+        let found = if wanted.is_empty() {
+            HashMap::new()
+        } else {
+            self.table.with_retry(|| self.table.batch(&wanted)).await?
+        };
         let mut wholes = HashMap::new();
         for account in accounts {
             let mut others = Vec::new();
@@ -124,9 +126,11 @@ impl Store {
             .build()
             .map_err(StoreError::built)?;
         let output = self
-            .patiently(|| async {
-                let read = self.client.batch_get_item().request_items(&self.table, request.clone());
-                read.send().await.map_err(|error| unread(&error))
+            .table
+            .with_retry(|| async {
+                let read =
+                    self.table.client.batch_get_item().request_items(&self.table.name, request.clone());
+                read.send().await.map_err(|error| read_error(&error))
             })
             .await?;
         let items = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
@@ -140,12 +144,12 @@ impl Store {
         open: &OpenAccount,
         context: &Context,
     ) -> Result<(Account, bool), StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         let mut unsure = false;
         let after = |unsure: bool, error: StoreError| if unsure { error.after_effect() } else { error };
         loop {
             // Read so, it is not half of a transaction: a plain read could miss what is just being made.
-            let first = self.together_items(&[keys::slice(&open.id(), 0)]).await;
+            let first = self.table.read_atomically(&[keys::slice(&open.id(), 0)]).await;
             let first = first.map_err(|error| after(unsure, error))?.into_iter().next().flatten();
             let first = first.map(|item| budget::from_item(&item)).transpose()?;
             if let Some(known) = first {
@@ -163,22 +167,22 @@ impl Store {
             let mut item = Attributes::default().text("account_id", &account.id).0;
             item.extend(listed.attributes());
             let mut writes = vec![
-                self.new_put(budget::to_item(&account))?,
-                self.any_put(item)?,
+                self.table.new_put(budget::to_item(&account))?,
+                self.table.any_put(item)?,
                 self.parent_update(&open.parent)?,
             ];
             for number in 1..account.slices {
                 let slice = added(&account, number);
-                writes.push(self.new_put(budget::slice_to_item(&account.id, &slice))?);
+                writes.push(self.table.new_put(budget::slice_to_item(&account.id, &slice))?);
             }
-            match self.transact(writes).await? {
+            match self.table.transact(writes).await? {
                 Sent::Done(_) => return Ok((account, false)),
-                Sent::Busy(why) if !effort.again().await => {
+                Sent::Busy(why) if !retry.backoff().await => {
                     return Err(after(unsure, StoreError::Contention(why)));
                 }
                 Sent::Unknown(why) => {
                     unsure = true;
-                    if !effort.again().await {
+                    if !retry.backoff().await {
                         return Err(StoreError::Unavailable(why));
                     }
                 }
@@ -191,7 +195,7 @@ impl Store {
     /// A parent has one child more: whoever is closing it decides again.
     fn parent_update(&self, parent: &AccountId) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(keys::slice(parent, 0).attributes()))
             .update_expression("SET version = version + :one")
             .condition_expression("#status IN (:active, :paused)")
@@ -204,13 +208,13 @@ impl Store {
 
     /// The accounts right below one, in the order in which they were made.
     pub async fn children(&self, id: &AccountId) -> Result<Vec<Account>, StoreError> {
-        let places = self.partition(&keys::children(id), "").await?;
+        let places = self.table.partition(&keys::children(id), "").await?;
         let ids = places.iter().filter_map(|item| {
             let id = item.get("account_id")?.as_s().ok()?;
             AccountId::parse(id).ok()
         });
         let wanted: Vec<Key> = ids.map(|id| keys::slice(&id, 0)).collect();
-        let found = self.patiently(|| self.batch(&wanted)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         wanted.iter().filter_map(|key| found.get(key)).map(budget::from_item).collect()
     }
 
@@ -222,6 +226,7 @@ impl Store {
     /// Remembers what a card of a campaign costs, for estimates; once known it is not touched again.
     pub async fn note_card_price(&self, id: &AccountId, price: Money) -> Result<(), StoreError> {
         let sent = self
+            .table
             .update(&keys::slice(id, 0), |update| {
                 update
                     .update_expression("SET card_price = :price")

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** once an attempt is fenced, no commit of it can succeed, however late it arrives.
 
+use super::Budgets;
 use super::conditions::fenced;
-use crate::Store;
 use crate::budgets::items::budget_entry::{self, STATE};
 use crate::engine::attr::text;
 use crate::engine::error::StoreError;
@@ -12,10 +12,10 @@ use domain::budget::key::KeyState;
 use domain::cause::Cause;
 use domain::ids::budget::{AccountId, AttemptId};
 
-impl Store {
+impl Budgets {
     /// What stands at the key of a cause, strongly consistent.
     pub async fn key_state(&self, account: &AccountId, cause: &Cause) -> Result<KeyState, StoreError> {
-        let item = self.patiently(|| self.get(keys::budget_entry(account, cause))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::budget_entry(account, cause))).await?;
         budget_entry::state_of(item.as_ref())
     }
 
@@ -29,7 +29,7 @@ impl Store {
         let mut wanted = keys.clone();
         wanted.sort();
         wanted.dedup();
-        let found = self.patiently(|| self.batch(&wanted)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         keys.iter().map(|key| budget_entry::state_of(found.get(key))).collect()
     }
 
@@ -42,6 +42,7 @@ impl Store {
     ) -> Result<KeyState, StoreError> {
         let key = keys::budget_entry(account, cause);
         let after = self
+            .table
             .until_sent(&key, |update| {
                 update
                     .update_expression("SET #state = if_not_exists(#state, :void) ADD fenced :fenced")

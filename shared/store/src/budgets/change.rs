@@ -4,13 +4,12 @@
 //! **Invariant:** slices appear with the change that adds them, in one transaction; so does a campaign's change of whose
 //! credit it spends, under the condition that it has none of its own.
 
-use super::conditions::Sent;
+use super::Budgets;
 use super::reserve::appointed;
-use crate::Store;
 use crate::budgets::items::budget;
 use crate::engine::attr::{Item, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::write::Sent;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use domain::budget::allocate::Whole;
@@ -45,7 +44,7 @@ impl Rewritten {
     }
 }
 
-impl Store {
+impl Budgets {
     /// Changes an account; when it returns, every slice has the change.
     pub async fn change_account(
         &self,
@@ -53,7 +52,7 @@ impl Store {
         change: &ChangeAccount,
         context: &Context,
     ) -> Result<Account, StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         // A change says how something is to be: decided again on what it had led to, it leads there again.
         let mut unsure = false;
         loop {
@@ -66,7 +65,7 @@ impl Store {
                 }
                 Err(error) => return Err(if unsure { error.after_effect() } else { error }),
             };
-            if !effort.again().await {
+            if !retry.backoff().await {
                 return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
             }
         }
@@ -149,6 +148,7 @@ impl Store {
         // A plain update, if it is enough: that waits its turn among spends, where a transaction is rejected.
         if !switched && was.slices == account.slices {
             let done = self
+                .table
                 .update(&key, |update| {
                     let update = update.update_expression(expression).condition_expression(condition);
                     update
@@ -159,7 +159,7 @@ impl Store {
             return Ok(Rewritten::of(done));
         }
         let update = Update::builder()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(key.attributes()))
             .update_expression(expression)
             .condition_expression(condition)
@@ -171,15 +171,15 @@ impl Store {
             writes.push(self.empty_check(&account.id, number)?);
         }
         for number in was.slices..account.slices {
-            writes.push(self.new_put(budget::slice_to_item(&account.id, &added(account, number)))?);
+            writes.push(self.table.new_put(budget::slice_to_item(&account.id, &added(account, number)))?);
         }
-        Ok(Rewritten::of(self.transact(writes).await?))
+        Ok(Rewritten::of(self.table.transact(writes).await?))
     }
 
     /// A slice has nothing, and nothing of it is set aside.
     fn empty_check(&self, account: &AccountId, slice: u8) -> Result<TransactWriteItem, StoreError> {
         let check = ConditionCheck::builder()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(keys::slice(account, slice).attributes()))
             .condition_expression(EMPTY)
             .expression_attribute_values(":none", number(0));

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** an account is closed when it has nothing and nothing of it is undecided; what it had is its parent's.
 
+use super::Budgets;
 use super::change::Rewritten;
 use super::reserve::appointed;
-use crate::Store;
 use crate::engine::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -18,7 +18,7 @@ use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 
-impl Store {
+impl Budgets {
     /// Hands what is left of a closing account to its parent and closes it, as soon as nothing of it is undecided.
     pub async fn finish_closing(&self, id: &AccountId, context: &Context) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await?.filter(|account| account.status() == Status::Closing)
@@ -66,7 +66,7 @@ impl Store {
                 .expression_attribute_values(":dpk", value(&set, keys::DUE_PK))
                 .expression_attribute_values(":dsk", value(&set, keys::DUE_SK))
         };
-        self.until_sent(&key, appoint).await.map(|_| ())
+        self.table.until_sent(&key, appoint).await.map(|_| ())
     }
 
     /// True if an undecided attempt of an account stands on the slices that it spends from.

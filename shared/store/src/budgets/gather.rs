@@ -4,9 +4,9 @@
 //! **Invariant:** what was set aside is either moved whole, or given back whole; the entry's key is the arbiter, as for a
 //! spend.
 
+use super::Budgets;
 use super::reserve::{Reservation, Reserve};
 use super::transfer::{Once, moved};
-use crate::Store;
 use crate::engine::error::StoreError;
 use domain::budget::allocate::{Transfer, Whole};
 use domain::budget::slice::{MAX_PENDING, Slice};
@@ -23,7 +23,7 @@ const LOOKS: u8 = 5;
 /// What came of setting credit aside on several slices.
 type Gathered = Result<BTreeMap<u8, Money>, String>;
 
-impl Store {
+impl Budgets {
     /// One try of a movement: set aside, moved, and taken off the slices.
     pub(super) async fn gather_and_move(
         &self,
@@ -49,7 +49,8 @@ impl Store {
         };
         let decided = transfer.entries((from, to), held.clone(), attempt, context);
         let flow = decided.out.kind.flows().0;
-        let once = moved(decided.clone(), self.transact(self.both_entries(transfer, &decided)?).await?)?;
+        let once =
+            moved(decided.clone(), self.table.transact(self.both_entries(transfer, &decided)?).await?)?;
         match &once {
             // It is moved: what follows is made up for by whoever resolves the slices.
             Once::Done(_) => {

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** history is for showing; the index may trail a write by milliseconds and decides nothing.
 
+use super::Budgets;
 use super::shared_spend::SETTLED_MINUTES;
-use crate::Store;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::{Reader, text};
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
 use crate::keys;
-use crate::wallet::load::unread;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::budget::Account;
 use domain::budget::entry::BudgetEntry;
@@ -35,7 +35,7 @@ struct Newest {
     upto: Option<String>,
 }
 
-impl Store {
+impl Budgets {
     /// Up to `limit` movements of an account before a place, newest first, after passing over `skip`; of a campaign that
     /// ever shared its client's credit, with what it spent of that. Those stand among the client's: where few are among
     /// many, there may be fewer than `limit`, and a place to go on from.
@@ -78,10 +78,11 @@ impl Store {
             loop {
                 let at = start.clone();
                 let output = self
-                    .patiently(|| async {
+                    .table
+                    .with_retry(|| async {
                         let query = self.by_account(&partition, &from, &until);
                         let query = query.set_exclusive_start_key(at.clone());
-                        query.send().await.map_err(|error| unread(&error))
+                        query.send().await.map_err(|error| read_error(&error))
                     })
                     .await?;
                 for item in output.items.unwrap_or_default() {
@@ -103,7 +104,7 @@ impl Store {
         from: &impl ToString,
         until: &impl ToString,
     ) -> QueryFluentBuilder {
-        let query = self.client.query().table_name(&self.table).index_name(keys::BY_ACCOUNT);
+        let query = self.table.client.query().table_name(&self.table.name).index_name(keys::BY_ACCOUNT);
         query
             .key_condition_expression("pk = :pk AND hs BETWEEN :from AND :until")
             .expression_attribute_values(":pk", text(partition))
@@ -126,7 +127,8 @@ impl Store {
             let at = start.clone();
             let left = wanted.saturating_sub(newest.found.len());
             let output = self
-                .patiently(|| async {
+                .table
+                .with_retry(|| async {
                     let (from, before) = (from.as_deref().unwrap_or("0"), before.unwrap_or("~"));
                     let query = self.by_account(&partition, &from, &before).scan_index_forward(false);
                     let query = query.set_exclusive_start_key(at.clone());
@@ -138,7 +140,7 @@ impl Store {
                         // One more, for the place itself is no longer wanted.
                         None => query.limit(i32::try_from(left + 1).unwrap_or(i32::MAX)),
                     };
-                    query.send().await.map_err(|error| unread(&error))
+                    query.send().await.map_err(|error| read_error(&error))
                 })
                 .await?;
             for item in output.items.unwrap_or_default() {

@@ -4,11 +4,11 @@
 //! attempts than it may.
 //! **Invariant:** giving back is bound to the attempt's being there, so it happens once.
 
-use super::conditions::Sent;
-use crate::Store;
+use super::Budgets;
 use crate::budgets::items::budget;
 use crate::engine::attr::{Attributes, Item, number, text};
 use crate::engine::error::StoreError;
+use crate::engine::write::Sent;
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -61,7 +61,7 @@ pub enum Waiting {
     Gone,
 }
 
-impl Store {
+impl Budgets {
     /// Sets an amount aside on a slice, and takes off what this process has committed there.
     pub async fn reserve(&self, what: &Reservation, slice: u8, amount: Money) -> Result<Reserve, StoreError> {
         let done = self.settlements.take(&what.account, slice);
@@ -69,7 +69,7 @@ impl Store {
         let until = what.at.plus_seconds(LIMIT_SECONDS).unwrap_or(what.at);
         let reserved =
             Reserved { cause: what.cause.clone(), campaign: what.campaign.clone(), amount, at: what.at };
-        let reserving = self.update(&key, |update| {
+        let reserving = self.table.update(&key, |update| {
             let mut expression = "SET available = available - :amount, pending.#attempt = :reserved, \
                      dpk = if_not_exists(dpk, :dpk), dsk = if_not_exists(dsk, :dsk)"
                 .to_owned();
@@ -124,6 +124,7 @@ impl Store {
         let others = self.settlements.take_elsewhere(account, slice);
         let settle = |(account, slice, attempt): (AccountId, u8, AttemptId)| async move {
             let sent = self
+                .table
                 .update(&keys::slice(&account, slice), |update| {
                     named(update, &attempt)
                         .update_expression("REMOVE pending.#attempt")
@@ -145,6 +146,7 @@ impl Store {
         attempt: &AttemptId,
     ) -> Result<Waiting, StoreError> {
         let after = self
+            .table
             .until_sent(&keys::slice(account, slice), |update| {
                 named(update, attempt)
                     .update_expression("SET waiting.#attempt = pending.#attempt REMOVE pending.#attempt")
@@ -195,15 +197,16 @@ impl Store {
         attempt: &AttemptId,
         (flow, amount): (Flow, Money),
     ) -> Result<(), StoreError> {
-        self.until_sent(&keys::slice(account, slice), |update| {
-            named(update, attempt)
-                .update_expression("SET #flow = #flow + :amount REMOVE pending.#attempt")
-                .condition_expression("attribute_exists(pending.#attempt)")
-                .expression_attribute_names("#flow", flow.as_str())
-                .expression_attribute_values(":amount", number(amount))
-        })
-        .await
-        .map(|_| ())
+        self.table
+            .until_sent(&keys::slice(account, slice), |update| {
+                named(update, attempt)
+                    .update_expression("SET #flow = #flow + :amount REMOVE pending.#attempt")
+                    .condition_expression("attribute_exists(pending.#attempt)")
+                    .expression_attribute_names("#flow", flow.as_str())
+                    .expression_attribute_values(":amount", number(amount))
+            })
+            .await
+            .map(|_| ())
     }
 
     /// A committed attempt is taken off its slices beside this process's next reservations.
@@ -243,18 +246,19 @@ impl Store {
         attempt: &AttemptId,
         amount: Option<Money>,
     ) -> Result<Option<Item>, StoreError> {
-        self.until_sent(&keys::slice(account, slice), |update| {
-            let update = named(update, attempt)
-                .condition_expression("attribute_exists(#place.#attempt)")
-                .expression_attribute_names("#place", place);
-            match amount {
-                Some(amount) => update
-                    .update_expression("SET available = available + :amount REMOVE #place.#attempt")
-                    .expression_attribute_values(":amount", number(amount)),
-                None => update.update_expression("REMOVE #place.#attempt"),
-            }
-        })
-        .await
+        self.table
+            .until_sent(&keys::slice(account, slice), |update| {
+                let update = named(update, attempt)
+                    .condition_expression("attribute_exists(#place.#attempt)")
+                    .expression_attribute_names("#place", place);
+                match amount {
+                    Some(amount) => update
+                        .update_expression("SET available = available + :amount REMOVE #place.#attempt")
+                        .expression_attribute_values(":amount", number(amount)),
+                    None => update.update_expression("REMOVE #place.#attempt"),
+                }
+            })
+            .await
     }
 
     /// A slice is looked at again at this instant, or not at all.
@@ -274,27 +278,34 @@ impl Store {
         let condition = format!(
             "#pending = :pending AND #waiting = :waiting AND status_version = :version AND stops_version = :stops{same}"
         );
-        self.until_sent(&key, |update| {
-            let update = update
-                .condition_expression(&condition)
-                .expression_attribute_names("#pending", "pending")
-                .expression_attribute_names("#waiting", "waiting")
-                .expression_attribute_values(":pending", attempts(slice, "pending"))
-                .expression_attribute_values(":waiting", attempts(slice, "waiting"))
-                .expression_attribute_values(":version", number(slice.status_version))
-                .expression_attribute_values(":stops", number(slice.stops_version));
-            let update =
-                if was.is_empty() { update } else { update.expression_attribute_values(":was", text(&was)) };
-            match visit {
-                Some(at) => update
-                    .update_expression("SET dpk = :dpk, dsk = :dsk")
-                    .expression_attribute_values(":dpk", text(keys::due_partition(DueKind::Budgets, &key.pk)))
-                    .expression_attribute_values(":dsk", text(keys::due(at, &key.pk))),
-                None => update.update_expression("REMOVE dpk, dsk"),
-            }
-        })
-        .await
-        .map(|_| ())
+        self.table
+            .until_sent(&key, |update| {
+                let update = update
+                    .condition_expression(&condition)
+                    .expression_attribute_names("#pending", "pending")
+                    .expression_attribute_names("#waiting", "waiting")
+                    .expression_attribute_values(":pending", attempts(slice, "pending"))
+                    .expression_attribute_values(":waiting", attempts(slice, "waiting"))
+                    .expression_attribute_values(":version", number(slice.status_version))
+                    .expression_attribute_values(":stops", number(slice.stops_version));
+                let update = if was.is_empty() {
+                    update
+                } else {
+                    update.expression_attribute_values(":was", text(&was))
+                };
+                match visit {
+                    Some(at) => update
+                        .update_expression("SET dpk = :dpk, dsk = :dsk")
+                        .expression_attribute_values(
+                            ":dpk",
+                            text(keys::due_partition(DueKind::Budgets, &key.pk)),
+                        )
+                        .expression_attribute_values(":dsk", text(keys::due(at, &key.pk))),
+                    None => update.update_expression("REMOVE dpk, dsk"),
+                }
+            })
+            .await
+            .map(|_| ())
     }
 }
 

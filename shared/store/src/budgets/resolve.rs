@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an attempt is taken off only when its entry is there, and given back only when it can never commit.
 
-use crate::Store;
+use super::Budgets;
 use crate::budgets::items::budget;
 use crate::engine::error::StoreError;
 use crate::keys;
@@ -89,7 +89,7 @@ fn flow_of(state: &KeyState) -> Option<Flow> {
     if let KeyState::Entry(entry) = state { entry.kind.flows().0 } else { None }
 }
 
-impl Store {
+impl Budgets {
     /// Which attempts have no entry; nothing is changed.
     pub async fn undecided(&self, account: &AccountId, whole: &Whole) -> Result<Undecided, StoreError> {
         let standing: Vec<(AttemptId, u8, Reserved)> = whole
@@ -144,11 +144,15 @@ impl Store {
     ) -> Result<Resolved, StoreError> {
         let mut resolved = Resolved::default();
         let key = keys::slice(account, number);
-        let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
+        let Some(item) = self.table.with_retry(|| self.table.get(key.clone())).await? else {
+            return Ok(resolved);
+        };
         let slice = budget::slice_from_item(&item, number)?;
         self.drop_old_stops(account, &slice, now).await?;
         resolved = self.resolve_slice(account, &slice, now).await?;
-        let Some(item) = self.patiently(|| self.get(key.clone())).await? else { return Ok(resolved) };
+        let Some(item) = self.table.with_retry(|| self.table.get(key.clone())).await? else {
+            return Ok(resolved);
+        };
         let after = budget::slice_from_item(&item, number)?;
         let soon = now.plus_seconds(LIMIT_SECONDS).filter(|_| number == 0);
         // An account that is closing, or whose status is being copied, is not done with.

@@ -5,12 +5,12 @@
 //! **Invariant:** a reading goes forward in steps of bounded size, and leaves a note after each: one that is cut short has
 //! not been in vain.
 
-use super::conditions::Sent;
-use crate::Store;
+use super::Budgets;
 use crate::engine::attr::{Reader, number, text};
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
+use crate::engine::write::Sent;
 use crate::keys;
-use crate::wallet::load::unread;
 use domain::budget::Account;
 use domain::ids::budget::AccountId;
 use domain::money::Money;
@@ -38,7 +38,7 @@ struct Part {
     upto: Option<Timestamp>,
 }
 
-impl Store {
+impl Budgets {
     /// What a campaign has spent of its client's credit until now.
     pub async fn spent_of_client(&self, campaign: &Account, now: Timestamp) -> Result<Money, StoreError> {
         let Some(client) = campaign.parent.as_ref().filter(|_| campaign.was_shared) else {
@@ -88,14 +88,15 @@ impl Store {
         for _ in 0..PAGES {
             let at = start.clone();
             let output = self
-                .patiently(|| async {
+                .table
+                .with_retry(|| async {
                     let query = self
                         .by_account(&partition, &from, &until)
                         .filter_expression("campaign_id = :campaign")
                         .projection_expression("amount, created_at")
                         .expression_attribute_values(":campaign", text(campaign))
                         .set_exclusive_start_key(at.clone());
-                    query.send().await.map_err(|error| unread(&error))
+                    query.send().await.map_err(|error| read_error(&error))
                 })
                 .await?;
             part.passed += usize::try_from(output.scanned_count).unwrap_or(0);
@@ -115,7 +116,7 @@ impl Store {
 
     /// Up to when it was folded before, and what it came to.
     async fn spent_note(&self, campaign: &AccountId) -> Result<Option<(Timestamp, Money)>, StoreError> {
-        let Some(item) = self.patiently(|| self.get(keys::spent_note(campaign))).await? else {
+        let Some(item) = self.table.with_retry(|| self.table.get(keys::spent_note(campaign))).await? else {
             return Ok(None);
         };
         let read = Reader::new(&item, "note of what was spent");
@@ -125,6 +126,7 @@ impl Store {
     /// Leaves a note, unless a later one is there; without it, the next reading takes longer.
     async fn note_spent(&self, campaign: &AccountId, upto: Timestamp, amount: Money) {
         let sent = self
+            .table
             .update(&keys::spent_note(campaign), |update| {
                 update
                     .update_expression("SET upto = :upto, spent = :spent")

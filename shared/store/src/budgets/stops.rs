@@ -4,7 +4,7 @@
 //! **Invariant:** the first slice is written first, so whoever adds slices sees what is being copied; a copy that is
 //! interrupted is due, and goes on.
 
-use crate::Store;
+use super::Budgets;
 use crate::budgets::items::budget;
 use crate::engine::attr::{number, text};
 use crate::engine::error::StoreError;
@@ -15,7 +15,7 @@ use domain::budget::slice::{Slice, Stop};
 use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
-impl Store {
+impl Budgets {
     /// Copies an account's status to its other slices, and a shared campaign's stop to its client's.
     pub async fn copy_status(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(()) };
@@ -32,29 +32,31 @@ impl Store {
         {
             self.copy_stop(client, &account, now).await?;
         }
-        self.until_sent(&keys::slice(id, 0), |update| {
-            update
-                .update_expression("SET copied = :version")
-                .condition_expression("status_version = :version")
-                .expression_attribute_values(":version", number(version))
-        })
-        .await?;
+        self.table
+            .until_sent(&keys::slice(id, 0), |update| {
+                update
+                    .update_expression("SET copied = :version")
+                    .condition_expression("status_version = :version")
+                    .expression_attribute_values(":version", number(version))
+            })
+            .await?;
         self.forget_account(id);
         Ok(())
     }
 
     /// Brings a slice's status up to that of the first.
     async fn copy_to(&self, slice: u8, account: &Account) -> Result<(), StoreError> {
-        self.until_sent(&keys::slice(&account.id, slice), |update| {
-            update
-                .update_expression("SET #status = :status, status_version = :version")
-                .condition_expression("attribute_exists(pk) AND status_version < :version")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", text(account.status().as_str()))
-                .expression_attribute_values(":version", number(account.first.status_version))
-        })
-        .await
-        .map(|_| ())
+        self.table
+            .until_sent(&keys::slice(&account.id, slice), |update| {
+                update
+                    .update_expression("SET #status = :status, status_version = :version")
+                    .condition_expression("attribute_exists(pk) AND status_version < :version")
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":status", text(account.status().as_str()))
+                    .expression_attribute_values(":version", number(account.first.status_version))
+            })
+            .await
+            .map(|_| ())
     }
 
     /// Puts a campaign's stop on every slice of its client.
@@ -83,6 +85,7 @@ impl Store {
         let key = keys::slice(account, slice);
         let until = dropped_at(stop);
         let item = self
+            .table
             .until_sent(&key, |update| {
                 update
                     .update_expression(
@@ -113,14 +116,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         for (campaign, stop) in slice.stops.iter().filter(|(_, stop)| dropped_at(stop) <= now) {
-            self.until_sent(&keys::slice(account, slice.number), |update| {
-                update
-                    .update_expression("REMOVE stops.#campaign")
-                    .condition_expression("stops.#campaign.v = :version")
-                    .expression_attribute_names("#campaign", campaign.as_str())
-                    .expression_attribute_values(":version", number(stop.version))
-            })
-            .await?;
+            self.table
+                .until_sent(&keys::slice(account, slice.number), |update| {
+                    update
+                        .update_expression("REMOVE stops.#campaign")
+                        .condition_expression("stops.#campaign.v = :version")
+                        .expression_attribute_names("#campaign", campaign.as_str())
+                        .expression_attribute_values(":version", number(stop.version))
+                })
+                .await?;
         }
         Ok(())
     }

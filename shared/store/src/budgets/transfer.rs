@@ -3,12 +3,11 @@
 //! **Invariant:** a cause is served once, whatever becomes of any send: its entry's key is the arbiter.
 //! **Invariant:** after a send of unknown outcome, a refusal is only answered once its attempt is fenced.
 
-use super::conditions::{Refusals, Sent};
-use crate::Store;
+use super::Budgets;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::text;
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::write::{Refusals, Sent};
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use domain::budget::allocate::{Direction, Transfer, Transferred, Whole, rebalance};
@@ -60,23 +59,23 @@ pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<Once, 
     })
 }
 
-impl Store {
+impl Budgets {
     /// Carries out an allocation or reclaim: exactly once for its cause, or not at all.
     pub async fn transfer(&self, transfer: &Transfer, context: &Context) -> Result<Moved, StoreError> {
         if transfer.from == transfer.to {
             return Err(Rejection::NotAChild.into());
         }
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         let mut unsure: Vec<AttemptId> = vec![];
         loop {
             let attempt = self.attempt(context);
             let (trouble, silent) = match self.transfer_once(transfer, &attempt, context).await {
                 Ok(Once::Done(done)) => {
                     let Transferred { out, arrival } = *done;
-                    return Ok(Moved { out, arrival, replayed: false, retries: effort.tries() });
+                    return Ok(Moved { out, arrival, replayed: false, retries: retry.tries() });
                 }
                 Ok(Once::Found(entry)) => {
-                    return self.replay(transfer, *entry, context, effort.tries()).await;
+                    return self.replay(transfer, *entry, context, retry.tries()).await;
                 }
                 Ok(Once::Rejected(rejection)) => {
                     // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
@@ -84,7 +83,7 @@ impl Store {
                     let known = known
                         .map_err(|error| if unsure.is_empty() { error } else { error.after_effect() })?;
                     if let Some(entry) = known {
-                        return self.replay(transfer, entry, context, effort.tries()).await;
+                        return self.replay(transfer, entry, context, retry.tries()).await;
                     }
                     if !self.may_come_free(transfer, &rejection, context).await? {
                         return Err(rejection.into());
@@ -100,12 +99,12 @@ impl Store {
                 Err(StoreError::Unavailable(why)) => (why, true),
                 Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) => return Err(error),
             };
-            if !effort.again().await {
+            if !retry.backoff().await {
                 if silent {
                     return Err(StoreError::Unavailable(trouble));
                 }
                 return match self.certain(transfer, &unsure, context).await {
-                    Ok(Some(entry)) => self.replay(transfer, entry, context, effort.tries()).await,
+                    Ok(Some(entry)) => self.replay(transfer, entry, context, retry.tries()).await,
                     Ok(None) => Err(StoreError::Contention(trouble)),
                     Err(_) => Err(StoreError::Unavailable(trouble)),
                 };
@@ -126,7 +125,7 @@ impl Store {
                 }
             }
             // Whoever spends goes first: what does not succeed now is done another time.
-            if !matches!(self.transact(writes).await?, Sent::Done(_)) {
+            if !matches!(self.table.transact(writes).await?, Sent::Done(_)) {
                 return Ok(moved);
             }
         }
@@ -165,7 +164,7 @@ impl Store {
             let Some(flow) = decided.out.kind.flows().0 else { continue };
             writes.push(self.flow_update((&transfer.from, *slice), (flow, *amount), leaving)?);
         }
-        moved(decided, self.transact(writes).await?)
+        moved(decided, self.table.transact(writes).await?)
     }
 
     /// The writes of both entries, and of what arrives.
@@ -179,7 +178,7 @@ impl Store {
             Direction::Up | Direction::Closing => &["active", "paused", "closing"],
         };
         let Transferred { out, arrival } = decided;
-        let mut writes = vec![self.entry_put(out)?, self.new_put(budget_entry::to_item(arrival))?];
+        let mut writes = vec![self.entry_put(out)?, self.table.new_put(budget_entry::to_item(arrival))?];
         for (slice, amount) in &arrival.puts {
             let Some(flow) = arrival.kind.flows().1 else { continue };
             writes.push(self.flow_update((&transfer.to, *slice), (flow, *amount), arriving)?);
@@ -201,7 +200,7 @@ impl Store {
             return Ok(None);
         }
         let check = ConditionCheck::builder()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(keys::slice(campaign, 0).attributes()))
             .condition_expression("#mode = :isolated")
             .expression_attribute_names("#mode", "mode")
@@ -238,8 +237,13 @@ impl Store {
             Box::pin(self.resolve(account, context.now)).await?;
         }
         // Read so, it is not half of a transaction: a plain read could miss what is just being applied.
-        let item =
-            self.together_items(&[keys::budget_entry(account, cause)]).await?.into_iter().next().flatten();
+        let item = self
+            .table
+            .read_atomically(&[keys::budget_entry(account, cause)])
+            .await?
+            .into_iter()
+            .next()
+            .flatten();
         match budget_entry::state_of(item.as_ref())? {
             KeyState::Entry(entry) => Ok(Some(*entry)),
             KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => Ok(None),
@@ -285,7 +289,7 @@ impl Store {
         let other = out.other.clone().ok_or_else(missing)?;
         // Both sides were written together: read so, the other is there too.
         let key = keys::budget_entry(&other.account, &other.cause);
-        let item = self.together_items(&[key]).await.map_err(StoreError::after_effect)?;
+        let item = self.table.read_atomically(&[key]).await.map_err(StoreError::after_effect)?;
         let item = item.into_iter().next().flatten();
         let KeyState::Entry(arrival) = budget_entry::state_of(item.as_ref())? else {
             return Err(missing());

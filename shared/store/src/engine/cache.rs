@@ -9,47 +9,47 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long something is remembered.
-const LIFE: Duration = Duration::from_secs(5);
+const CACHE_TTL: Duration = Duration::from_secs(5);
 
 /// How much is remembered of each kind.
-const MOST: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 
-/// Things by key, each with the time it was learnt.
+/// Things by key, each with the time it was read_at.
 #[derive(Debug)]
-pub(crate) struct Memory<K, V>(Mutex<HashMap<K, (Instant, Arc<V>)>>);
+pub(crate) struct TtlCache<K, V>(Mutex<HashMap<K, (Instant, Arc<V>)>>);
 
-impl<K, V> Default for Memory<K, V> {
+impl<K, V> Default for TtlCache<K, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Hash + Eq, V> Memory<K, V> {
+impl<K: Hash + Eq, V> TtlCache<K, V> {
     pub(crate) fn get(&self, key: &K) -> Option<Arc<V>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).filter(|(learnt, _)| learnt.elapsed() < LIFE).map(|(_, value)| value.clone())
+        known.get(key).filter(|(read_at, _)| read_at.elapsed() < CACHE_TTL).map(|(_, value)| value.clone())
     }
 
-    pub(crate) fn learn(&self, key: K, value: V) -> Arc<V> {
+    pub(crate) fn insert(&self, key: K, value: V) -> Arc<V> {
         let value = Arc::new(value);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
+        if known.len() >= MAX_ENTRIES {
             known.clear();
         }
         known.insert(key, (Instant::now(), value.clone()));
         value
     }
 
-    pub(crate) fn forget(&self, key: &K) {
+    pub(crate) fn invalidate(&self, key: &K) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
-impl<K: Hash + Eq> Memory<K, u32> {
+impl<K: Hash + Eq> TtlCache<K, u32> {
     /// Counts up; false when it was counted so often within the time that things are remembered.
     pub(crate) fn count(&self, key: K, most: u32) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, count) = match known.get(&key).filter(|(since, _)| since.elapsed() < LIFE) {
+        let (since, count) = match known.get(&key).filter(|(since, _)| since.elapsed() < CACHE_TTL) {
             Some((since, count)) => (*since, **count),
             None => (Instant::now(), 0),
         };

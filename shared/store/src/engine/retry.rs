@@ -1,13 +1,13 @@
 //! How long to keep trying: by elapsed time, with full jitter.
 //!
-//! **Invariant:** an operation that cannot be finished ends within its patience plus one attempt.
+//! **Invariant:** an operation that cannot be finished ends within its policy's budget plus one attempt.
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long to keep trying, and how long to wait between tries.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// After this much time no new try begins.
     pub budget: Duration,
     /// The first wait is at most this long; it doubles.
@@ -16,7 +16,7 @@ pub struct Patience {
     pub cap: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             budget: Duration::from_secs(8),
@@ -28,16 +28,16 @@ impl Default for Patience {
 
 /// The tries of one operation.
 #[derive(Debug)]
-pub struct Effort {
-    patience: Patience,
+pub struct Retry {
+    policy: RetryPolicy,
     started: Instant,
     tries: u32,
 }
 
-impl Effort {
+impl Retry {
     /// Begins.
-    pub fn new(patience: Patience) -> Self {
-        Self { patience, started: Instant::now(), tries: 0 }
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self { policy, started: Instant::now(), tries: 0 }
     }
 
     /// How often it was tried again.
@@ -45,13 +45,13 @@ impl Effort {
         self.tries
     }
 
-    /// Waits before another try; false if the patience is spent.
-    pub async fn again(&mut self) -> bool {
-        let longest = self.patience.base.saturating_mul(1 << self.tries.min(16)).min(self.patience.cap);
+    /// Waits before another try; false if the policy's budget is spent.
+    pub async fn backoff(&mut self) -> bool {
+        let longest = self.policy.base.saturating_mul(1 << self.tries.min(16)).min(self.policy.cap);
         self.tries += 1;
         let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
         let wait = Duration::from_micros(fastrand::u64(0..micros));
-        if self.started.elapsed() + wait >= self.patience.budget {
+        if self.started.elapsed() + wait >= self.policy.budget {
             return false;
         }
         sleep(wait).await;

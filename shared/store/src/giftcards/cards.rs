@@ -3,14 +3,13 @@
 //! **Invariant:** a card and its place in a pool are written together, and only if no such card is known anywhere.
 //! **Invariant:** looking for a card changes nothing: whoever takes it away first has it.
 
-use crate::Store;
-use crate::budgets::conditions::Sent;
+use super::GiftCards;
 use crate::engine::attr::{Item, text};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::read::read_error;
+use crate::engine::write::Sent;
 use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
-use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::giftcard::Pool;
 use domain::giftcard::card::{Card, FreeCard};
@@ -39,7 +38,7 @@ pub struct Import {
     pub known: Vec<(CardId, Option<PoolId>)>,
 }
 
-impl Store {
+impl GiftCards {
     /// Puts cards into a pool; those that are known anywhere are left out.
     pub async fn stock(&self, pool: &Pool, cards: &[Card]) -> Result<Import, StoreError> {
         let shards = domain::giftcard::shards_for(
@@ -75,7 +74,7 @@ impl Store {
     /// Those of some cards that are known, each with the pool that has it, or had it.
     async fn known_cards(&self, cards: &[Card]) -> Result<Vec<(CardId, Option<PoolId>)>, StoreError> {
         let keys: Vec<Key> = cards.iter().map(|card| keys::card(&card.id)).collect();
-        let found = self.patiently(|| self.batch(&keys)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         let known = cards.iter().zip(&keys).filter_map(|(card, key)| Some((card, found.get(key)?)));
         known.map(|(card, item)| Ok((card.id.clone(), giftcard::card_from_item(item)?.pool))).collect()
     }
@@ -83,16 +82,16 @@ impl Store {
     async fn stock_batch(&self, pool: &Pool, shards: u8, cards: &[&Card]) -> Result<Import, StoreError> {
         let mut import = Import::default();
         let mut left: Vec<&Card> = cards.to_vec();
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         // A batch whose outcome is unknown finds its own cards there: they are its own if nothing was sent before.
         let mut unsure = false;
         while !left.is_empty() {
             let mut writes: Vec<TransactWriteItem> = Vec::new();
             for card in &left {
-                writes.push(self.new_put(giftcard::card_to_item(card))?);
-                writes.push(self.any_put(giftcard::free_to_item(&place(card, pool, shards)))?);
+                writes.push(self.table.new_put(giftcard::card_to_item(card))?);
+                writes.push(self.table.any_put(giftcard::free_to_item(&place(card, pool, shards)))?);
             }
-            match self.transact(writes).await? {
+            match self.table.transact(writes).await? {
                 Sent::Done(_) => {
                     import.accepted += u64::try_from(left.len()).unwrap_or(0);
                     return Ok(import);
@@ -112,10 +111,10 @@ impl Store {
                     }
                     left.retain(|card| !gone.contains(&card.id));
                 }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
                 Sent::Unknown(why) => {
                     unsure = true;
-                    if !effort.again().await {
+                    if !retry.backoff().await {
                         return Err(StoreError::Unavailable(why));
                     }
                 }
@@ -144,7 +143,8 @@ impl Store {
         let today = today.to_string();
         // Among those that expire soonest, as this process has seen, from a random place on: many who look at once find
         // different ones.
-        let soonest = self.known.soonest.get(&pool.id).filter(|date| **date >= today && pool.stocked > SMALL);
+        let soonest =
+            self.caches.soonest.get(&pool.id).filter(|date| **date >= today && pool.stocked > SMALL);
         for step in 0..pool.shards {
             let shard =
                 u8::try_from((u16::from(first) + u16::from(step)) % u16::from(pool.shards)).unwrap_or(0);
@@ -158,7 +158,7 @@ impl Store {
                 let Some(nearest) = cards.first() else { continue };
                 let date = keys::free_card(nearest).sk.split('#').next().unwrap_or_default().to_owned();
                 if from == today {
-                    self.known.soonest.learn(pool.id.clone(), date);
+                    self.caches.soonest.insert(pool.id.clone(), date);
                 } else if soonest.as_deref() != Some(&date) {
                     // Behind the last of those: there may be some before.
                     continue;
@@ -178,12 +178,15 @@ impl Store {
         shard: u8,
         (from, limit, consistent): (&str, i32, bool),
     ) -> Result<Vec<FreeCard>, StoreError> {
-        let report = self.meter.as_ref().map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total);
+        let report =
+            self.table.meter.as_ref().map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total);
         let output = self
-            .patiently(|| async {
-                self.client
+            .table
+            .with_retry(|| async {
+                self.table
+                    .client
                     .query()
-                    .table_name(&self.table)
+                    .table_name(&self.table.name)
                     .key_condition_expression("pk = :pk AND sk >= :from")
                     .expression_attribute_values(":pk", text(keys::free_cards(&pool.id, shard)))
                     .expression_attribute_values(":from", text(from))
@@ -192,10 +195,10 @@ impl Store {
                     .set_return_consumed_capacity(report.clone())
                     .send()
                     .await
-                    .map_err(|error| unread(&error))
+                    .map_err(|error| read_error(&error))
             })
             .await?;
-        if let Some(meter) = &self.meter {
+        if let Some(meter) = &self.table.meter {
             meter.read(output.consumed_capacity.as_slice());
         }
         let free = |item: &Item| free_of(item, pool, shard);
@@ -204,7 +207,7 @@ impl Store {
 
     /// A card.
     pub async fn card(&self, id: &CardId) -> Result<Option<Card>, StoreError> {
-        let item = self.patiently(|| self.get(keys::card(id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::card(id))).await?;
         item.map(|item| giftcard::card_from_item(&item)).transpose()
     }
 }

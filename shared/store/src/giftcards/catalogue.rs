@@ -2,11 +2,10 @@
 //!
 //! **Invariant:** a pool stands in the list of all pools and in that of its brand and denomination, written with it.
 
-use crate::Store;
-use crate::budgets::conditions::Sent;
+use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, number};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::write::Sent;
 use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
@@ -20,13 +19,13 @@ use domain::time::Date;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-impl Store {
+impl GiftCards {
     /// Adds a brand; asked again with the same key, gives the first.
     pub async fn add_brand(&self, brand: Brand) -> Result<(Brand, bool), StoreError> {
         let listed = keys::listed(keys::BRANDS, brand.created_at, brand.id.as_str());
         let writes = vec![
-            self.new_put(giftcard::brand_to_item(&brand))?,
-            self.any_put(place(&listed, "brand_id", brand.id.as_str()))?,
+            self.table.new_put(giftcard::brand_to_item(&brand))?,
+            self.table.any_put(place(&listed, "brand_id", brand.id.as_str()))?,
         ];
         match self.add(writes).await? {
             None => Ok((brand, false)),
@@ -47,13 +46,13 @@ impl Store {
         let mut near = place(&of, "pool_id", pool.id.as_str());
         near.insert("pool_type".to_owned(), AttributeValue::S(pool.source.as_str().to_owned()));
         let writes = vec![
-            self.new_put(giftcard::pool_to_item(&pool))?,
-            self.any_put(place(&all, "pool_id", pool.id.as_str()))?,
-            self.any_put(near)?,
+            self.table.new_put(giftcard::pool_to_item(&pool))?,
+            self.table.any_put(place(&all, "pool_id", pool.id.as_str()))?,
+            self.table.any_put(near)?,
         ];
         match self.add(writes).await? {
             None => {
-                self.known.pools_of.forget(&(pool.brand.clone(), pool.denomination));
+                self.caches.pools_of.invalidate(&(pool.brand.clone(), pool.denomination));
                 Ok((pool, false))
             }
             Some(item) => {
@@ -67,17 +66,17 @@ impl Store {
 
     /// Writes what is new; gives what is there, if it is not.
     async fn add(&self, writes: Vec<TransactWriteItem>) -> Result<Option<Item>, StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         loop {
-            match self.transact(writes.clone()).await? {
+            match self.table.transact(writes.clone()).await? {
                 Sent::Done(_) => return Ok(None),
                 Sent::Refused(refused) => {
                     let found = refused.into_iter().find_map(|(_, item)| item);
                     let missing = || StoreError::Unavailable("what is there was not told".to_owned());
                     return found.map(Some).ok_or_else(missing);
                 }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
@@ -85,27 +84,27 @@ impl Store {
 
     /// A brand as this process knows it.
     pub async fn brand(&self, id: &BrandId) -> Result<Option<Arc<Brand>>, StoreError> {
-        if let Some(known) = self.known.brands.get(id) {
+        if let Some(known) = self.caches.brands.get(id) {
             return Ok(Some(known));
         }
-        let item = self.patiently(|| self.get(keys::brand(id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::brand(id))).await?;
         let brand = item.map(|item| giftcard::brand_from_item(&item)).transpose()?;
-        Ok(brand.map(|brand| self.known.brands.learn(id.clone(), brand)))
+        Ok(brand.map(|brand| self.caches.brands.insert(id.clone(), brand)))
     }
 
     /// A pool, as it is now.
     pub async fn pool(&self, id: &PoolId) -> Result<Option<Pool>, StoreError> {
-        let item = self.patiently(|| self.get(keys::pool(id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::pool(id))).await?;
         let pool = item.map(|item| giftcard::pool_from_item(&item)).transpose()?;
         if let Some(pool) = &pool {
-            self.known.pools.learn(id.clone(), pool.clone());
+            self.caches.pools.insert(id.clone(), pool.clone());
         }
         Ok(pool)
     }
 
     /// A pool as this process knows it.
     pub(crate) async fn known_pool(&self, id: &PoolId) -> Result<Option<Arc<Pool>>, StoreError> {
-        match self.known.pools.get(id) {
+        match self.caches.pools.get(id) {
             Some(known) => Ok(Some(known)),
             None => Ok(self.pool(id).await?.map(Arc::new)),
         }
@@ -118,21 +117,21 @@ impl Store {
         denomination: Money,
     ) -> Result<Arc<Vec<(PoolId, Source)>>, StoreError> {
         let key = (brand.clone(), denomination);
-        if let Some(known) = self.known.pools_of.get(&key) {
+        if let Some(known) = self.caches.pools_of.get(&key) {
             return Ok(known);
         }
-        let items = self.partition(&keys::pools_of(brand, denomination), "").await?;
+        let items = self.table.partition(&keys::pools_of(brand, denomination), "").await?;
         let pool = |item: &Item| {
             let id = PoolId::parse(item.get("pool_id")?.as_s().ok()?).ok()?;
             Some((id, Source::pool(item.get("pool_type")?.as_s().ok()?).ok()?))
         };
         let pools = items.iter().filter_map(pool).collect();
-        Ok(self.known.pools_of.learn(key, pools))
+        Ok(self.caches.pools_of.insert(key, pools))
     }
 
     /// Forgets which pools a brand and denomination have.
     pub fn forget_pools(&self, brand: &BrandId, denomination: Money) {
-        self.known.pools_of.forget(&(brand.clone(), denomination));
+        self.caches.pools_of.invalidate(&(brand.clone(), denomination));
     }
 
     /// Every brand, in the order in which they were added.
@@ -156,9 +155,9 @@ impl Store {
         name: &str,
         key: impl Fn(&str) -> Option<Key>,
     ) -> Result<(Vec<Key>, HashMap<Key, Item>), StoreError> {
-        let items = self.partition(list, "").await?;
+        let items = self.table.partition(list, "").await?;
         let keys: Vec<Key> = items.iter().filter_map(|item| key(item.get(name)?.as_s().ok()?)).collect();
-        let found = self.patiently(|| self.batch(&keys)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         Ok((keys, found))
     }
 
@@ -171,10 +170,12 @@ impl Store {
             loop {
                 let from = start.clone();
                 let output = self
-                    .patiently(|| async {
-                        self.client
+                    .table
+                    .with_retry(|| async {
+                        self.table
+                            .client
                             .query()
-                            .table_name(&self.table)
+                            .table_name(&self.table.name)
                             .key_condition_expression("pk = :list AND sk >= :today")
                             .expression_attribute_values(":list", AttributeValue::S(list.clone()))
                             .expression_attribute_values(":today", AttributeValue::S(today.to_string()))
@@ -182,7 +183,7 @@ impl Store {
                             .set_exclusive_start_key(from.clone())
                             .send()
                             .await
-                            .map_err(|error| crate::wallet::load::unread(&error))
+                            .map_err(|error| crate::engine::read::read_error(&error))
                     })
                     .await?;
                 count += u64::try_from(output.count).unwrap_or(0);
@@ -203,9 +204,10 @@ impl Store {
         if shards <= pool.shards {
             return Ok(());
         }
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         loop {
             let sent = self
+                .table
                 .update(&keys::pool(&pool.id), |update| {
                     update
                         .update_expression("SET shards = :shards")
@@ -213,11 +215,11 @@ impl Store {
                         .expression_attribute_values(":shards", number(shards))
                 })
                 .await?;
-            self.known.pools.forget(&pool.id);
+            self.caches.pools.invalidate(&pool.id);
             match sent {
                 Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
@@ -226,6 +228,7 @@ impl Store {
     /// A pool has been given more cards: a count that only says over how many shards it is worth being spread.
     pub(crate) async fn note_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
         let noted = self
+            .table
             .update(&keys::pool(pool), |update| {
                 update
                     .update_expression("SET stocked = stocked + :more")
@@ -233,7 +236,7 @@ impl Store {
                     .expression_attribute_values(":more", number(more))
             })
             .await?;
-        self.known.pools.forget(pool);
+        self.caches.pools.invalidate(pool);
         if let Sent::Busy(why) | Sent::Unknown(why) = noted {
             tracing::debug!(why, "how many cards a pool was given is not counted");
         }

@@ -3,11 +3,10 @@
 //! **Invariant:** a code is stored as a keyed digest alone, and is registered once.
 //! **Invariant:** a count of tries is one item for each address, and eight for each campaign.
 
-use crate::Store;
-use crate::budgets::conditions::Sent;
+use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::write::Sent;
 use crate::keys::{self, Key};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
@@ -23,17 +22,18 @@ const BATCH: usize = 100;
 /// Over how many items a campaign's count is spread.
 const SHARDS: u8 = 8;
 
-impl Store {
+impl GiftCards {
     /// Registers codes; gives those that are registered already, with the campaign that has them.
     pub async fn register(&self, codes: &[Registered]) -> Result<Vec<(CodeId, AccountId)>, StoreError> {
         let mut known = Vec::new();
         for batch in codes.chunks(BATCH) {
             let mut left: Vec<&Registered> = batch.iter().collect();
-            let mut effort = Effort::new(self.patience);
+            let mut retry = self.table.retry();
             let mut unsure = false;
             while !left.is_empty() {
-                let writes = left.iter().map(|code| self.new_put(to_item(code))).collect::<Result<_, _>>()?;
-                match self.transact(writes).await? {
+                let writes =
+                    left.iter().map(|code| self.table.new_put(to_item(code))).collect::<Result<_, _>>()?;
+                match self.table.transact(writes).await? {
                     Sent::Done(_) => break,
                     Sent::Refused(refused) => {
                         let mut gone = Vec::new();
@@ -47,10 +47,10 @@ impl Store {
                         }
                         left.retain(|code| !gone.contains(&code.id));
                     }
-                    Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                    Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
                     Sent::Unknown(why) => {
                         unsure = true;
-                        if !effort.again().await {
+                        if !retry.backoff().await {
                             return Err(StoreError::Unavailable(why));
                         }
                     }
@@ -71,13 +71,13 @@ impl Store {
         let key = keys::minting(campaign, cause);
         let mut item = Attributes::default().text("fp", fingerprint.as_str()).text("request", request).0;
         item.extend(key.attributes());
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         let found = loop {
-            match self.transact(vec![self.new_put(item.clone())?]).await? {
+            match self.table.transact(vec![self.table.new_put(item.clone())?]).await? {
                 Sent::Done(_) => return Ok(false),
                 Sent::Refused(found) => break found.into_iter().find_map(|(_, item)| item),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         };
@@ -91,19 +91,20 @@ impl Store {
 
     /// A registered code.
     pub async fn registered(&self, id: &CodeId) -> Result<Option<Registered>, StoreError> {
-        let item = self.patiently(|| self.get(keys::code(id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::code(id))).await?;
         item.map(|item| from_item(&item)).transpose()
     }
 
     /// How often something was tried in this period.
     pub async fn tries(&self, tries: &str) -> Result<u64, StoreError> {
-        let item = self.patiently(|| self.get(keys::tries(tries))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::tries(tries))).await?;
         item.map_or(Ok(0), |item| Reader::new(&item, "count of tries").count("n"))
     }
 
     /// Counts several tries at once; gives how many there are with them. Counted twice is harmless.
     pub async fn count_tries(&self, tries: &str, more: u64, until: Timestamp) -> Result<u64, StoreError> {
         let item = self
+            .table
             .until_sent(&keys::tries(tries), |update| {
                 update
                     .update_expression("SET purge_at = :until ADD n :more")
@@ -121,9 +122,10 @@ impl Store {
         (wrong, open): (u64, u64),
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         loop {
             let sent = self
+                .table
                 .update(&keys::tries(tries), |update| {
                     update
                         .update_expression("SET purge_at = :until, n = if_not_exists(n, :none) ADD #open :one")
@@ -141,8 +143,8 @@ impl Store {
             match sent {
                 Sent::Done(_) => return Ok(true),
                 Sent::Refused(_) => return Ok(false),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
@@ -150,9 +152,10 @@ impl Store {
 
     /// A try has ended; gives how many wrong ones there were, with this.
     pub async fn end_try(&self, tries: &str, was_wrong: bool) -> Result<u64, StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         loop {
             let sent = self
+                .table
                 .update(&keys::tries(tries), |update| {
                     update
                         .update_expression("ADD #open :less, n :wrong")
@@ -165,8 +168,8 @@ impl Store {
                 Sent::Done(item) | Sent::Refused(item) => {
                     return Reader::new(&item.unwrap_or_default(), "count of tries").count("n");
                 }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
@@ -186,9 +189,10 @@ impl Store {
     }
 
     async fn count_up(&self, key: &Key, until: Timestamp, most: u64) -> Result<Option<u64>, StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         loop {
             let sent = self
+                .table
                 .update(key, |update| {
                     update
                         .update_expression("SET purge_at = :until ADD n :one")
@@ -204,9 +208,9 @@ impl Store {
                     return Reader::new(&item, "count of tries").count("n").map(Some);
                 }
                 Sent::Refused(_) => return Ok(None),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
                 // Counted twice is harmless.
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }

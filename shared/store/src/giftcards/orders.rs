@@ -4,13 +4,12 @@
 //! asked; the reference that is sent holds the attempt.
 //! **Invariant:** an order ends once: as an entry with a card, or as a fence with the credit given back.
 
-use crate::Store;
+use super::GiftCards;
 use crate::budgets::Waiting;
-use crate::budgets::conditions::Sent;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::{number, text};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::write::Sent;
 use crate::giftcards::items::redemption;
 use crate::keys::{self, DueKind};
 use domain::budget::key::KeyState;
@@ -31,15 +30,15 @@ pub enum Ordered {
     TooMany,
 }
 
-impl Store {
+impl GiftCards {
     /// Opens an order for an attempt. Its credit moves out of the way of others first.
     pub async fn open_order(&self, wanted: &Redemption) -> Result<Ordered, StoreError> {
         for slice in wanted.takes.keys() {
-            let mut set = self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
+            let mut set = self.budgets.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
             if set == Waiting::TooMany {
                 // Some may only seem to wait: what is done is taken off.
-                self.resolve_one(&wanted.charged, *slice, wanted.created_at).await?;
-                set = self.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
+                self.budgets.resolve_one(&wanted.charged, *slice, wanted.created_at).await?;
+                set = self.budgets.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
             }
             match set {
                 Waiting::Set => {}
@@ -52,20 +51,20 @@ impl Store {
         let mut order = redemption::to_item(&Redemption { visit: None, ..wanted.clone() });
         order.extend(keys::card_order(&wanted.id, &wanted.attempt).attributes());
         let writes = vec![
-            self.pending_update(&key, &wanted.attempt)?,
+            self.budgets.pending_update(&key, &wanted.attempt)?,
             self.redemption_put(wanted)?,
-            self.any_put(order)?,
+            self.table.any_put(order)?,
         ];
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         let mut unsure = false;
         loop {
-            match self.transact(writes.clone()).await? {
+            match self.table.transact(writes.clone()).await? {
                 Sent::Done(_) => return Ok(Ordered::Open),
                 Sent::Refused(_) => {
                     let is_ours = |state: &KeyState| matches!(state, KeyState::Pending { asked, .. } if *asked == wanted.attempt);
                     // A send that may still arrive must find itself fenced before the credit is given back.
                     if unsure {
-                        let fenced = self.fence(&wanted.charged, &cause, &wanted.attempt).await;
+                        let fenced = self.budgets.fence(&wanted.charged, &cause, &wanted.attempt).await;
                         if is_ours(&fenced.map_err(StoreError::after_effect)?) {
                             return Ok(Ordered::Open);
                         }
@@ -81,14 +80,14 @@ impl Store {
                     });
                 }
                 Sent::Busy(why) => {
-                    if !effort.again().await {
+                    if !retry.backoff().await {
                         let give_up = StoreError::Contention(why);
                         return Err(if unsure { give_up.after_effect() } else { give_up });
                     }
                 }
                 Sent::Unknown(why) => {
                     unsure = true;
-                    if !effort.again().await {
+                    if !retry.backoff().await {
                         return Err(StoreError::Unavailable(why));
                     }
                 }
@@ -102,7 +101,7 @@ impl Store {
         id: &RedemptionId,
         attempt: &AttemptId,
     ) -> Result<Option<Redemption>, StoreError> {
-        let item = self.patiently(|| self.get(keys::card_order(id, attempt))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::card_order(id, attempt))).await?;
         item.map(|item| redemption::from_item(&item)).transpose()
     }
 
@@ -117,10 +116,10 @@ impl Store {
             visit: None,
             ..pending.clone()
         };
-        let writes = vec![self.void_update(&key, &pending.attempt)?, self.redemption_put(&failed)?];
-        let mut effort = Effort::new(self.patience);
+        let writes = vec![self.budgets.void_update(&key, &pending.attempt)?, self.redemption_put(&failed)?];
+        let mut retry = self.table.retry();
         loop {
-            match self.transact(writes.clone()).await? {
+            match self.table.transact(writes.clone()).await? {
                 Sent::Done(_) => break,
                 Sent::Refused(refused) => {
                     let item = refused.into_iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item);
@@ -133,13 +132,13 @@ impl Store {
                         | KeyState::Entry(_) => return Ok(false),
                     }
                 }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
         // If this is cut short, whoever resolves the slices finds the fence.
-        self.give_back(&pending.charged, &pending.takes, &pending.attempt).await?;
+        self.budgets.give_back(&pending.charged, &pending.takes, &pending.attempt).await?;
         Ok(true)
     }
 
@@ -147,6 +146,7 @@ impl Store {
     pub async fn note_asked(&self, pending: &Redemption, next: Timestamp) -> Result<(), StoreError> {
         let key = keys::redemption(&pending.id);
         let sent = self
+            .table
             .update(&key, |update| {
                 update
                     .update_expression("SET asked.tries = asked.tries + :one, dpk = :dpk, dsk = :dsk")
@@ -169,7 +169,7 @@ impl Store {
     /// The redemption of a reference that a supplier names, if it is of that attempt.
     pub async fn ordered(&self, reference: &str) -> Result<Option<Redemption>, StoreError> {
         let Some((id, _)) = Redemption::of_reference(reference) else { return Ok(None) };
-        let item = self.patiently(|| self.get(keys::redemption(&id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::redemption(&id))).await?;
         item.map(|item| redemption::from_item(&item)).transpose()
     }
 }

@@ -3,12 +3,11 @@
 //! **Invariant:** entry, redemption and card are one transaction; none of its items is shared by many.
 //! **Invariant:** who has seen a card is written down before it is shown.
 
-use crate::Store;
-use crate::budgets::conditions::{Refusals, Sent};
+use super::GiftCards;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::Attributes;
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::write::{Refusals, Sent};
 use crate::giftcards::items::{giftcard, redemption};
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -33,10 +32,10 @@ pub enum Committed {
     Fenced,
 }
 
-impl Store {
+impl GiftCards {
     /// A redemption.
     pub async fn redemption(&self, id: &RedemptionId) -> Result<Option<Redemption>, StoreError> {
-        let item = self.patiently(|| self.get(keys::redemption(id))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::redemption(id))).await?;
         item.map(|item| redemption::from_item(&item)).transpose()
     }
 
@@ -47,7 +46,7 @@ impl Store {
         card: &FreeCard,
     ) -> Result<Committed, StoreError> {
         let mut writes =
-            vec![self.entry_put(entry)?, self.redemption_put(redemption)?, self.card_delete(card)?];
+            vec![self.budgets.entry_put(entry)?, self.redemption_put(redemption)?, self.card_delete(card)?];
         writes.extend(self.to_send(redemption)?);
         self.commit(writes, (entry, redemption)).await
     }
@@ -59,9 +58,9 @@ impl Store {
         card: &Card,
     ) -> Result<Committed, StoreError> {
         let mut writes = vec![
-            self.entry_put(entry)?,
+            self.budgets.entry_put(entry)?,
             self.redemption_put(redemption)?,
-            self.new_put(giftcard::card_to_item(card))?,
+            self.table.new_put(giftcard::card_to_item(card))?,
         ];
         writes.extend(self.to_send(redemption)?);
         self.commit(writes, (entry, redemption)).await
@@ -72,10 +71,10 @@ impl Store {
         writes: Vec<TransactWriteItem>,
         (entry, wanted): (&BudgetEntry, &Redemption),
     ) -> Result<Committed, StoreError> {
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         let mut unsure = false;
         loop {
-            let sent = self.transact(writes.clone()).await;
+            let sent = self.table.transact(writes.clone()).await;
             match sent {
                 Ok(Sent::Done(_)) => return Ok(Committed::Done),
                 Ok(Sent::Refused(refused)) if unsure => {
@@ -86,7 +85,7 @@ impl Store {
                 }
                 Ok(Sent::Refused(refused)) => return self.met(&refused, (entry, wanted)).await,
                 Ok(Sent::Busy(why)) => {
-                    if !effort.again().await {
+                    if !retry.backoff().await {
                         let give_up = StoreError::Contention(why);
                         return Err(if unsure { give_up.after_effect() } else { give_up });
                     }
@@ -94,7 +93,7 @@ impl Store {
                 // Sent again as it was: its own attempt at the key tells whether it had been done.
                 Ok(Sent::Unknown(why)) => {
                     unsure = true;
-                    if !effort.again().await {
+                    if !retry.backoff().await {
                         return Err(StoreError::Unavailable(why));
                     }
                 }
@@ -111,7 +110,7 @@ impl Store {
         refused: &Refusals,
         (entry, wanted): (&BudgetEntry, &Redemption),
     ) -> Result<Committed, StoreError> {
-        match self.fence(&entry.account, &entry.cause, &entry.attempt).await? {
+        match self.budgets.fence(&entry.account, &entry.cause, &entry.attempt).await? {
             KeyState::Entry(found) if found.attempt == entry.attempt => Ok(Committed::Done),
             KeyState::Free | KeyState::Void(_) => Ok(Committed::Fenced),
             // An order of our own is not fenced; it stays open, and so nothing of it was committed.
@@ -164,7 +163,7 @@ impl Store {
             .text(keys::DUE_SK, keys::due(redemption.created_at, &key.pk))
             .0;
         item.extend(key.attributes());
-        self.any_put(item).map(Some)
+        self.table.any_put(item).map(Some)
     }
 
     /// Writes down who is about to see a card.
@@ -183,12 +182,12 @@ impl Store {
             .maybe("user_agent", user_agent)
             .0;
         item.extend(keys::reveal(id, context.now, &context.request).attributes());
-        let mut effort = Effort::new(self.patience);
+        let mut retry = self.table.retry();
         loop {
-            match self.transact(vec![self.any_put(item.clone())?]).await? {
+            match self.table.transact(vec![self.table.any_put(item.clone())?]).await? {
                 Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
@@ -196,7 +195,7 @@ impl Store {
 
     /// Who has seen a redemption's card: when, in which role, as whom; oldest first.
     pub async fn reveals(&self, id: &RedemptionId) -> Result<Vec<BTreeMap<String, String>>, StoreError> {
-        let items = self.partition(&keys::redemption(id).pk, "R#").await?;
+        let items = self.table.partition(&keys::redemption(id).pk, "R#").await?;
         let text = |item: &crate::engine::attr::Item| {
             let pairs =
                 item.iter().filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())));
@@ -212,7 +211,7 @@ impl Store {
     ) -> Result<(Option<Redemption>, KeyState), StoreError> {
         let cause = redemption.id.cause();
         let wanted = [keys::redemption(&redemption.id), keys::budget_entry(&redemption.charged, &cause)];
-        let mut items = self.together_items(&wanted).await?.into_iter();
+        let mut items = self.table.read_atomically(&wanted).await?.into_iter();
         let (found, key) = (items.next().flatten(), items.next().flatten());
         let found = found.map(|item| redemption::from_item(&item)).transpose()?;
         Ok((found, budget_entry::state_of(key.as_ref())?))
@@ -220,7 +219,7 @@ impl Store {
 
     /// A redemption as of an instant at which no transaction is half applied: what is refused is refused on this.
     pub async fn certain_redemption(&self, id: &RedemptionId) -> Result<Option<Redemption>, StoreError> {
-        let item = self.together_items(&[keys::redemption(id)]).await?.into_iter().next().flatten();
+        let item = self.table.read_atomically(&[keys::redemption(id)]).await?.into_iter().next().flatten();
         item.map(|item| redemption::from_item(&item)).transpose()
     }
 }

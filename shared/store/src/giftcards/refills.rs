@@ -4,15 +4,14 @@
 //! **Invariant:** a refill is done when its card lies in the pool, in the same transaction.
 //! **Invariant:** those that are not done are listed apart, so looking after them costs no more as a pool grows old.
 
-use crate::Store;
-use crate::budgets::conditions::Sent;
+use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::retry::Effort;
+use crate::engine::read::read_error;
+use crate::engine::write::Sent;
 use crate::giftcards::cards::place;
 use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
-use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::giftcard::card::Card;
 use domain::giftcard::{Pool, Supplier};
@@ -45,13 +44,13 @@ impl Refill {
     }
 }
 
-impl Store {
+impl GiftCards {
     /// The refills of a pool that are not done.
     pub async fn open_refills(&self, pool: &PoolId) -> Result<Vec<Refill>, StoreError> {
-        let places = self.partition(&keys::refills(pool), keys::OPEN_REFILLS).await?;
+        let places = self.table.partition(&keys::refills(pool), keys::OPEN_REFILLS).await?;
         let number = |item: &Item| item.get(keys::SK)?.as_s().ok()?.split_once('#')?.1.parse().ok();
         let wanted: Vec<Key> = places.iter().filter_map(number).map(|n| keys::refill(pool, n)).collect();
-        let found = self.patiently(|| self.batch(&wanted)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         let found = wanted.iter().filter_map(|key| found.get(key)).map(from_item);
         // One that has ended since is no longer asked about.
         found.filter(|refill| refill.as_ref().map_or(true, |refill| refill.open)).collect()
@@ -59,7 +58,7 @@ impl Store {
 
     /// A refill, whatever has become of it.
     pub async fn refill(&self, pool: &PoolId, number: u64) -> Result<Option<Refill>, StoreError> {
-        let item = self.patiently(|| self.get(keys::refill(pool, number))).await?;
+        let item = self.table.with_retry(|| self.table.get(keys::refill(pool, number))).await?;
         item.map(|item| from_item(&item)).transpose()
     }
 
@@ -82,8 +81,8 @@ impl Store {
         };
         let mut place = Item::new();
         place.extend(keys::open_refill(&pool.id, number).attributes());
-        let writes = vec![self.new_put(to_item(&refill, &pool.brand))?, self.any_put(place)?];
-        match self.transact(writes).await? {
+        let writes = vec![self.table.new_put(to_item(&refill, &pool.brand))?, self.table.any_put(place)?];
+        match self.table.transact(writes).await? {
             Sent::Done(_) => Ok(Some(refill)),
             Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(None),
         }
@@ -92,10 +91,12 @@ impl Store {
     /// The number of the last refill that was opened.
     async fn last_refill(&self, pool: &PoolId) -> Result<u64, StoreError> {
         let output = self
-            .patiently(|| async {
-                self.client
+            .table
+            .with_retry(|| async {
+                self.table
+                    .client
                     .query()
-                    .table_name(&self.table)
+                    .table_name(&self.table.name)
                     .key_condition_expression("pk = :pk AND sk < :open")
                     .expression_attribute_values(":pk", text(keys::refills(pool)))
                     .expression_attribute_values(":open", text(keys::OPEN_REFILLS))
@@ -104,7 +105,7 @@ impl Store {
                     .limit(1)
                     .send()
                     .await
-                    .map_err(|error| unread(&error))
+                    .map_err(|error| read_error(&error))
             })
             .await?;
         let last = output.items.unwrap_or_default().into_iter().next();
@@ -114,6 +115,7 @@ impl Store {
     /// Notes that the supplier was asked.
     pub async fn note_refill_asked(&self, refill: &Refill) -> Result<(), StoreError> {
         let sent = self
+            .table
             .update(&key(refill), |update| {
                 update
                     .update_expression("SET tries = tries + :one")
@@ -132,11 +134,11 @@ impl Store {
     pub async fn finish_refill(&self, refill: &Refill, pool: &Pool, card: &Card) -> Result<bool, StoreError> {
         let free = place(card, pool, pool.shards);
         let mut writes = self.ended(refill, "DONE")?.to_vec();
-        writes.push(self.new_put(giftcard::card_to_item(card))?);
-        writes.push(self.any_put(giftcard::free_to_item(&free))?);
-        let mut effort = Effort::new(self.patience);
+        writes.push(self.table.new_put(giftcard::card_to_item(card))?);
+        writes.push(self.table.any_put(giftcard::free_to_item(&free))?);
+        let mut retry = self.table.retry();
         loop {
-            match self.transact(writes.clone()).await? {
+            match self.table.transact(writes.clone()).await? {
                 Sent::Done(_) => {
                     self.note_stocked(&pool.id, 1).await?;
                     return Ok(true);
@@ -147,11 +149,11 @@ impl Store {
                     return Ok(known.is_some_and(|known| known.pool.as_ref() == Some(&pool.id)));
                 }
                 Sent::Refused(_) => {
-                    self.transact(self.ended(refill, "KNOWN")?.to_vec()).await?;
+                    self.table.transact(self.ended(refill, "KNOWN")?.to_vec()).await?;
                     return Ok(false);
                 }
-                Sent::Busy(why) if !effort.again().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !effort.again().await => return Err(StoreError::Unavailable(why)),
+                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
+                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
                 Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
@@ -159,7 +161,7 @@ impl Store {
 
     /// The supplier has said no for certain.
     pub async fn fail_refill(&self, refill: &Refill) -> Result<(), StoreError> {
-        match self.transact(self.ended(refill, "FAILED")?.to_vec()).await? {
+        match self.table.transact(self.ended(refill, "FAILED")?.to_vec()).await? {
             Sent::Done(_) | Sent::Refused(_) => Ok(()),
             Sent::Busy(why) => Err(StoreError::Contention(why)),
             Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
@@ -169,7 +171,7 @@ impl Store {
     /// It has ended, so it is listed no more.
     fn ended(&self, refill: &Refill, how: &str) -> Result<[TransactWriteItem; 2], StoreError> {
         let update = Update::builder()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .set_key(Some(key(refill).attributes()))
             .update_expression("SET #status = :ended")
             .condition_expression("#status = :open")
@@ -177,7 +179,7 @@ impl Store {
             .expression_attribute_values(":ended", text(how))
             .expression_attribute_values(":open", text("OPEN"));
         let update = update.build().map_err(StoreError::built)?;
-        let listed = self.any_delete(&keys::open_refill(&refill.pool, refill.number))?;
+        let listed = self.table.any_delete(&keys::open_refill(&refill.pool, refill.number))?;
         Ok([TransactWriteItem::builder().update(update).build(), listed])
     }
 

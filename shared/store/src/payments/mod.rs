@@ -2,6 +2,32 @@
 //!
 //! **Invariant:** a report is stored with what became of it, in the transaction that has its effect.
 
+pub(crate) mod due;
 pub(crate) mod items;
-pub(crate) mod process;
+mod load;
+mod persist;
+mod process;
 pub(crate) mod webhook_events;
+
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::ledger::execute::{Done, execute};
+use domain::context::Context;
+use domain::ledger::command::Command;
+use domain::payments::state::{State, Write};
+
+/// Payments into wallets.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    pub(crate) table: Table,
+}
+
+impl Payments {
+    /// Carries out a command: exactly once, or not at all.
+    pub async fn execute<C>(&self, command: &C, context: &Context) -> Result<Done<C::Outcome>, StoreError>
+    where
+        C: Command<State = State, Write = Write>,
+    {
+        execute(&self.table, command, context).await
+    }
+}

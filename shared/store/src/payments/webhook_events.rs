@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** a list says which reports have a status; what is shown of each is read from the report itself.
 
-use crate::Store;
+use super::Payments;
 use crate::engine::attr::{Item, text};
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
 use crate::keys::{self, Key};
 use crate::payments::items::webhook_event;
-use crate::wallet::load::unread;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use domain::ids::EventId;
 use domain::payments::topup::TopUp;
@@ -16,21 +16,21 @@ use std::collections::HashMap;
 
 /// Some reports, and where to go on.
 #[derive(Debug)]
-pub struct Reports {
+pub struct EventPage {
     /// Newest first.
     pub events: Vec<Event>,
     /// The place of the last, if there may be older ones.
     pub next: Option<String>,
 }
 
-impl Store {
+impl Payments {
     /// Reports of these statuses that are older than the place `before`, newest first, after passing over `skip`.
     pub async fn events(
         &self,
         statuses: &[EventStatus],
         before: Option<&str>,
         (skip, limit): (u16, u16),
-    ) -> Result<Reports, StoreError> {
+    ) -> Result<EventPage, StoreError> {
         let wanted = usize::from(skip) + usize::from(limit);
         let mut places = Vec::new();
         for status in statuses {
@@ -48,15 +48,15 @@ impl Store {
         let shown = places.iter().skip(usize::from(skip));
         let ids = shown.filter_map(|place| EventId::parse_stored(place.split_once('#')?.1).ok());
         let keys: Vec<Key> = ids.map(|id| keys::event(&id)).collect();
-        let found = self.patiently(|| self.batch(&keys)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         let events = keys.iter().filter_map(|key| found.get(key)).map(webhook_event::from_item);
-        Ok(Reports { events: events.collect::<Result<_, _>>()?, next })
+        Ok(EventPage { events: events.collect::<Result<_, _>>()?, next })
     }
 
     /// The reports that these top-ups name.
     pub async fn events_of(&self, topups: &[TopUp]) -> Result<Vec<Event>, StoreError> {
         let keys: Vec<Key> = topups.iter().flat_map(|topup| &topup.events).map(keys::event).collect();
-        let found = self.patiently(|| self.batch(&keys)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         found.values().map(webhook_event::from_item).collect()
     }
 
@@ -82,17 +82,19 @@ impl Store {
         loop {
             let from = start.clone();
             let output = self
-                .patiently(|| async {
-                    self.client
+                .table
+                .with_retry(|| async {
+                    self.table
+                        .client
                         .query()
-                        .table_name(&self.table)
+                        .table_name(&self.table.name)
                         .key_condition_expression("pk = :list")
                         .expression_attribute_values(":list", text(list))
                         .select(Select::Count)
                         .set_exclusive_start_key(from.clone())
                         .send()
                         .await
-                        .map_err(|error| unread(&error))
+                        .map_err(|error| read_error(&error))
                 })
                 .await?;
             count += u64::try_from(output.count).unwrap_or(0);
@@ -114,8 +116,9 @@ impl Store {
         loop {
             let left = wanted.saturating_sub(places.len());
             let page = self
-                .patiently(|| async {
-                    let query = self.client.query().table_name(&self.table);
+                .table
+                .with_retry(|| async {
+                    let query = self.table.client.query().table_name(&self.table.name);
                     let query = match &before {
                         Some(before) => query
                             .key_condition_expression("pk = :list AND sk < :before")
@@ -128,7 +131,7 @@ impl Store {
                         .limit(i32::try_from(left).unwrap_or(i32::MAX))
                         .send()
                         .await
-                        .map_err(|error| unread(&error))
+                        .map_err(|error| read_error(&error))
                 })
                 .await?;
             let more = page.last_evaluated_key.is_some();

@@ -1,11 +1,31 @@
-//! Wallets over the table: loading what a decision needs, committing what it decided, and reading for people and the audit.
+//! Wallets over the table: carrying out commands, and reading for people and the sweep.
 //!
-//! **Invariant:** a wallet's value changes only through [`crate::Store::execute`].
+//! **Invariant:** a wallet's value changes only through [`Wallets::execute`].
 
-pub(crate) mod books;
-pub(crate) mod commit;
-pub(crate) mod execute;
-pub(crate) mod history;
 pub(crate) mod items;
-pub(crate) mod load;
-mod orders;
+mod load;
+mod persist;
+mod reads;
+
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::ledger::execute::{Done, execute};
+use domain::context::Context;
+use domain::ledger::command::Command;
+use domain::wallet::state::{State, Write};
+
+/// Customers' wallets.
+#[derive(Clone, Debug)]
+pub struct Wallets {
+    pub(crate) table: Table,
+}
+
+impl Wallets {
+    /// Carries out a command: exactly once for its cause, or not at all.
+    pub async fn execute<C>(&self, command: &C, context: &Context) -> Result<Done<C::Outcome>, StoreError>
+    where
+        C: Command<State = State, Write = Write>,
+    {
+        execute(&self.table, command, context).await
+    }
+}

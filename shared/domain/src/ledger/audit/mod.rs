@@ -1,4 +1,4 @@
-//! The proof of one wallet: its entries, folded from nothing, against what is stored.
+//! The proof of one account: its entries, folded from nothing, against what is stored.
 //!
 //! **Invariant:** the audit trusts no stored sum: every balance, lot, hold, order and hash is recomputed, and
 //! each difference names the account and, where there is one, the entry.
@@ -7,28 +7,27 @@ mod holds;
 mod orders;
 
 use crate::cause::Cause;
-use crate::currency::Currency;
 use crate::hash::Hash;
-use crate::ids::{AccountRef, CustomerId, ReferralCode, TopUpId};
-use crate::ledger::account::{Account, Facts, Status, StatusChange};
+use crate::ids::AccountRef;
+use crate::ledger::account::{Account, Status, StatusChange};
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::hold::Hold;
 use crate::ledger::lot::Source;
 use crate::ledger::order::Order;
 use crate::ledger::owed::OwedChange;
 use crate::money::Money;
-use crate::payments::topup::TopUp;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::unit::Unit;
+use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything stored about one wallet, in the order of reading: the account and its records, entries, the account
+/// Everything stored about one account, in the order of reading: the account and its records, entries, the account
 /// again with holds and orders, and entries again if those are newer.
 #[derive(Clone, Debug)]
 pub struct Books {
-    /// Whose.
-    pub customer: CustomerId,
-    /// The referral code that is registered as this customer's: then there must be a wallet with it.
-    pub referral: Option<ReferralCode>,
+    /// Which.
+    pub id: AccountRef,
+    /// True if something beside its entries names it: then there must be an account.
+    pub named: bool,
     /// The account item, if there is one.
     pub account: Option<Account>,
     /// Its changes of status, with the version that each made, oldest first.
@@ -43,10 +42,6 @@ pub struct Books {
     pub orders: Vec<Order>,
     /// Its changes of what is owed, with the version that each made, in order.
     pub owed: Vec<(u64, OwedChange)>,
-    /// The customer's top-ups.
-    pub topups: Vec<TopUp>,
-    /// Those of them that their payment's own item leads to.
-    pub led: BTreeSet<TopUpId>,
     /// Its entries in any order.
     pub entries: Vec<Entry>,
 }
@@ -71,42 +66,47 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What one wallet proved to be.
+/// What one account proved to be.
 #[derive(Clone, Debug)]
 pub struct Proof {
     /// How many entries were folded.
     pub entries: u64,
-    /// The sums by currency code and type.
+    /// The sums by the unit's code and type.
     pub sums: BTreeMap<(&'static str, EntryType), Money>,
     /// What the account holds.
-    pub balance: Option<(Currency, Money)>,
+    pub balance: Option<(Unit, Money)>,
     /// The hash of the last entry.
     pub head: Hash,
-    /// What it sent to other wallets: the other side is to be looked up.
+    /// What it sent to other accounts: the other side is to be looked up.
     pub sent: Vec<Entry>,
-    /// The payments that it was credited: no other wallet may have one of them.
+    /// The payments that it was credited: no other account may have one of them.
     pub payments: Vec<Cause>,
     /// What does not add up.
     pub differences: Vec<Difference>,
 }
 
-/// Recomputes one wallet.
-pub fn prove(books: &Books) -> Proof {
+/// Recomputes one account; what areas keep beside it, they compare themselves.
+pub fn fold(books: &Books) -> Audit<'_> {
     let mut audit = Audit::new(books);
     audit.fold();
     audit.compare_account();
     audit.compare_records();
     holds::compare(&mut audit);
     orders::compare(&mut audit);
-    crate::payments::audit::compare(&mut audit);
-    audit.proof
+    audit
 }
 
-pub(crate) struct Audit<'a> {
-    pub(crate) books: &'a Books,
-    pub(crate) entries: Vec<&'a Entry>,
-    pub(crate) folded: Option<Account>,
-    pub(crate) proof: Proof,
+/// An account that has been recomputed, and what was found on the way.
+#[derive(Debug)]
+pub struct Audit<'a> {
+    /// What is stored.
+    pub books: &'a Books,
+    /// The entries up to the account's number, oldest first.
+    pub entries: Vec<&'a Entry>,
+    /// The account as its entries give it; `None` if they do not lead to one.
+    pub folded: Option<Account>,
+    /// What has been found so far.
+    pub proof: Proof,
 }
 
 impl<'a> Audit<'a> {
@@ -127,15 +127,16 @@ impl<'a> Audit<'a> {
         Self { books, entries, folded: None, proof }
     }
 
-    pub(crate) fn differ(&mut self, at: Option<String>, detail: impl Into<String>) {
-        let account = AccountRef::wallet(&self.books.customer).to_string();
+    /// Notes something that does not add up.
+    pub fn differ(&mut self, at: Option<String>, detail: impl Into<String>) {
+        let account = self.books.id.to_string();
         self.proof.differences.push(Difference { account, at, detail: detail.into() });
     }
 
     /// Laws 1, 2, 5 and 9: the fold itself, entry by entry.
     fn fold(&mut self) {
         let Some(stored) = self.books.account.clone() else {
-            if self.books.referral.is_some() || !self.entries.is_empty() {
+            if self.books.named || !self.entries.is_empty() {
                 self.differ(None, "has no account, but its entries or referral code are there");
             }
             return;
@@ -147,14 +148,7 @@ impl<'a> Audit<'a> {
                 format!("stands at entry {reached}, but entry {seen} is there: it was put back"),
             );
         }
-        let mut account = Account::open(Facts {
-            customer: stored.customer,
-            currency: stored.currency,
-            metadata: stored.metadata,
-            referral_code: stored.referral_code,
-            opening: stored.opening,
-            at: stored.created_at,
-        });
+        let mut account = stored.at_opening();
         self.owe(&mut account);
         for entry in self.entries.clone() {
             let id = || Some(entry.id().to_string());
@@ -181,7 +175,7 @@ impl<'a> Audit<'a> {
             if entry.kind == EntryType::TransferOut {
                 self.proof.sent.push(entry.clone());
             }
-            let sum = self.proof.sums.entry((entry.currency.code(), entry.kind)).or_default();
+            let sum = self.proof.sums.entry((entry.unit.code(), entry.kind)).or_default();
             *sum = [*sum, entry.amount].into_iter().sum();
         }
         self.proof.head = account.head;
@@ -201,7 +195,7 @@ impl<'a> Audit<'a> {
 
     fn compare_account(&mut self) {
         let (Some(folded), Some(stored)) = (self.folded.clone(), self.books.account.clone()) else { return };
-        self.proof.balance = Some((stored.currency, stored.balance()));
+        self.proof.balance = Some((stored.unit, stored.balance()));
         let mut check = |same: bool, detail: String| {
             if !same {
                 self.differ(None, detail);
@@ -248,9 +242,6 @@ impl<'a> Audit<'a> {
             let stored = stored.updated_at;
             self.differ(None, format!("its last change is stored as {stored}, its records give {at}"));
         }
-        if self.books.referral.as_ref() != Some(&stored.referral_code) {
-            self.differ(None, "its referral code is not registered as this customer's");
-        }
         let opening = &stored.opening;
         let opened = |first: &&Entry| {
             first.kind == EntryType::Credit
@@ -266,7 +257,7 @@ impl<'a> Audit<'a> {
     }
 
     /// The entries up to a number, oldest first, that a test picks.
-    pub(crate) fn picked(&self, until: u64, pick: impl Fn(&Entry) -> bool) -> Vec<&'a Entry> {
+    pub fn picked(&self, until: u64, pick: impl Fn(&Entry) -> bool) -> Vec<&'a Entry> {
         let mut picked: Vec<&Entry> =
             self.books.entries.iter().filter(|entry| entry.seq <= until && pick(entry)).collect();
         picked.sort_by_key(|entry| entry.seq);

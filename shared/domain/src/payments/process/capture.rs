@@ -8,14 +8,14 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::currency::Currency;
 use crate::ids::{Gateway, GatewayId, Handle};
-use crate::ledger::command::{Begun, State, begin};
-use crate::ledger::decision::Write;
+use crate::ledger::decision::NoDecision;
 use crate::ledger::entry::{After, EntryType};
 use crate::ledger::lot::{Lot, Source};
 use crate::ledger::posting::{Draft, Posting};
 use crate::money::Money;
 use crate::payments::gateway_report::{Fact, Told};
 use crate::payments::initiate::{led, waiting};
+use crate::payments::state::{State, Write, begin};
 use crate::payments::topup::{Credited, TopUp};
 use crate::payments::webhook_event::{EventStatus, LeadTo, Stray, reasons};
 use crate::rejection::Rejection;
@@ -28,9 +28,9 @@ pub(super) fn captured(
     told: &Told,
     state: &State,
     context: &Context,
-) -> Result<Verdict, Rejection> {
+) -> Result<Verdict, NoDecision> {
     let Fact::Captured { amount, currency } = told.fact else {
-        return Err(Rejection::Inconsistent("a capture without an amount"));
+        return Err(Rejection::Inconsistent("a capture without an amount").into());
     };
     let Some(payment) = &told.payment else {
         return Ok(Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)));
@@ -87,8 +87,8 @@ fn mismatch(
         Some(LeadTo::Stray(stray)) if !stray.gone().is_zero() => return Some(reasons::REFUNDED_ALREADY),
         Some(LeadTo::TopUp(_) | LeadTo::Stray(_) | LeadTo::Waiting(_)) | None => {}
     }
-    let account = state.party.as_ref().map(|party| &party.account);
-    let fits = account.is_some_and(|account| account.currency == topup.currency);
+    let account = state.account.as_ref().map(|loaded| &loaded.account);
+    let fits = account.is_some_and(|account| account.unit == topup.currency);
     (!fits).then_some(reasons::NO_WALLET)
 }
 
@@ -111,11 +111,8 @@ fn credit(
     (topup, payment): (&TopUp, &GatewayId),
     state: &State,
     context: &Context,
-) -> Result<Verdict, Rejection> {
-    let mut posting = match begin(state.party.as_ref(), topup.id.customer(), context)? {
-        Begun::Ready(posting) => posting,
-        Begun::SettleFirst(writes) => return Ok(Verdict::first(writes)),
-    };
+) -> Result<Verdict, NoDecision> {
+    let mut posting = begin(state, topup.id.customer(), context)?;
     let (today, balance) = (posting.today(), posting.account.balance());
     let expires_on = context.policy.default_expiry(balance, today);
     let lot = Lot { expires_on, class: Source::Topup.class(), source: Source::Topup, amount: topup.amount };
@@ -165,7 +162,7 @@ fn credit(
 /// What the posting leaves, what the credit made due at once included.
 pub(super) fn written(mut posting: Posting) -> Result<Vec<Write>, Rejection> {
     crate::ledger::due::post_due(&mut posting, crate::ledger::posting::MAX_DUE)?;
-    Ok(posting.into_writes())
+    Ok(posting.into_writes().into_iter().map(Write::from).collect())
 }
 
 /// What the movement says about the payment.

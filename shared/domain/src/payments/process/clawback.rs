@@ -9,15 +9,15 @@ use super::capture::written;
 use super::{Verdict, reasons};
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::ids::ReversalId;
-use crate::ledger::command::{Begun, State, begin};
-use crate::ledger::decision::Write;
+use crate::ids::{PaymentRef, ReversalId};
+use crate::ledger::decision::NoDecision;
 use crate::ledger::entry::{Entry, EntryType, Reversed};
 use crate::ledger::lot::{Lot, Source, split};
 use crate::ledger::owed::{Forgiven, OwedChange};
 use crate::ledger::posting::{Draft, MAX_DUE, Posting};
 use crate::money::Money;
 use crate::payments::reversal::{ReversalReport, known_as};
+use crate::payments::state::{State, Write, begin};
 use crate::payments::topup::{Credited, MAX_REVERSALS, Shift, TopUp};
 use crate::rejection::Rejection;
 use crate::wallet::refund::returned;
@@ -33,7 +33,7 @@ pub(super) fn apply(
     report: &ReversalReport,
     state: &State,
     context: &Context,
-) -> Result<Verdict, Rejection> {
+) -> Result<Verdict, NoDecision> {
     let id = known_as(&topup.reversals, &report.id);
     if report.currency != topup.currency {
         return Ok(Verdict::quarantined(reasons::OTHER_AMOUNT));
@@ -45,13 +45,10 @@ pub(super) fn apply(
     if !room {
         return Ok(Verdict::quarantined(reasons::TOO_MANY));
     }
-    let posting = match begin(state.party.as_ref(), topup.id.customer(), context)? {
-        Begun::Ready(posting) => posting,
-        Begun::SettleFirst(writes) => return Ok(Verdict::first(writes)),
-    };
+    let posting = begin(state, topup.id.customer(), context)?;
     // What is due goes with it only if it is little: all of it is one transaction.
     if posting.entries.len() > MAX_DUE / 2 {
-        return Ok(Verdict::first(posting.into_writes()));
+        return Err(NoDecision::SettleFirst(posting.into_writes()));
     }
     let was = topup.version;
     let mut topup = topup.clone();
@@ -65,14 +62,15 @@ pub(super) fn apply(
         match done {
             Ok(()) => {}
             Err(Trouble::TooMany) => return Ok(Verdict::quarantined(reasons::TOO_MANY)),
-            Err(Trouble::Rejected(rejection)) => return Err(rejection),
+            Err(Trouble::Rejected(rejection)) => return Err(rejection.into()),
         }
     }
     let Work { posting, mut topup, .. } = work;
+    let payment = PaymentRef::topup(&topup.id);
     let mine = posting
         .entries
         .iter()
-        .filter(|entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.topup == topup.id));
+        .filter(|entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.payment == payment));
     let mut verdict = Verdict::processed(mine.map(Entry::id).collect());
     let moved = !posting.is_untouched() || posting.has_owed();
     if moved {
@@ -201,7 +199,7 @@ impl Work<'_> {
         draft.by = self.context.actor.signature();
         draft.request = Some(self.context.request.clone());
         draft.source = Some(Source::Topup);
-        draft.after.reversal = Some(Reversed { id: id.clone(), topup: self.topup.id.clone() });
+        draft.after.reversal = Some(Reversed { id: id.clone(), payment: PaymentRef::topup(&self.topup.id) });
         self.posting.post(draft)?;
         Ok(())
     }
@@ -211,7 +209,7 @@ impl Work<'_> {
         let now = self.posting.now;
         let change = OwedChange {
             reversal: id.clone(),
-            topup: self.topup.id.clone(),
+            payment: PaymentRef::topup(&self.topup.id),
             raised,
             cancelled,
             forgiven,

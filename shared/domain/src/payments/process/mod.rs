@@ -9,13 +9,14 @@ mod capture;
 mod clawback;
 mod reversal;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertListing};
 use crate::context::Context;
 use crate::ids::{EventId, Handle, TopUpId, TransactionId};
-use crate::ledger::command::{Command, Key, Needs, State};
-use crate::ledger::decision::{Decided, Decision, Listing, Outcome, Write};
+use crate::ledger::command::{Command, Key};
+use crate::ledger::decision::{Decided, Decision};
 use crate::payments::gateway_report::{Fact, Told};
 use crate::payments::initiate::{led, waiting};
+use crate::payments::state::{Listing, Needs, ReportOutcome, State, Write};
 use crate::payments::topup::TopUp;
 use crate::payments::webhook_event::{Event, EventStatus, LeadTo, MAX_WAITING, reasons};
 use crate::time::Timestamp;
@@ -50,7 +51,7 @@ pub(super) struct Verdict {
     follow: Vec<EventId>,
     /// Quarantined reports that it ends, and what becomes of them.
     ends: Vec<(Event, EventStatus, &'static str)>,
-    /// What comes first: more has fallen due than fits one transaction.
+    /// What comes first: all of its effect is more than one transaction carries.
     first: Option<Vec<Write>>,
     /// It is about another top-up than was loaded.
     elsewhere: Option<TopUpId>,
@@ -93,6 +94,10 @@ impl Verdict {
 }
 
 impl Command for TakeReport {
+    type State = State;
+    type Outcome = ReportOutcome;
+    type Write = Write;
+
     fn needs(&self) -> Needs {
         let mut leads = self.told.as_ref().map(Told::handles).unwrap_or_default();
         leads.extend(self.topup.as_ref().map(Handle::topup));
@@ -103,7 +108,6 @@ impl Command for TakeReport {
             leads,
             event: Some(self.id.clone()),
             reversal,
-            ..Needs::default()
         }
     }
 
@@ -112,9 +116,9 @@ impl Command for TakeReport {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided {
+    fn decide(&self, state: &State, context: &Context) -> Decided<ReportOutcome, Write> {
         if let Some(known) = state.event.as_ref().filter(|known| known.status.is_final()) {
-            return Ok(Decision::Already(Outcome::Event(Box::new(known.clone()), vec![])));
+            return Ok(Decision::Already(ReportOutcome::Kept(Box::new(known.clone()), vec![])));
         }
         let verdict = match &self.told {
             None => Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)),
@@ -128,10 +132,10 @@ impl Command for TakeReport {
             },
         };
         if let Some(topup) = verdict.elsewhere {
-            return Ok(Decision::Already(Outcome::Elsewhere(topup)));
+            return Ok(Decision::Already(ReportOutcome::OtherTopUp(topup)));
         }
         match verdict.first {
-            Some(writes) => Ok(Decision::SettleFirst(writes)),
+            Some(writes) => Ok(Decision::Partly(writes)),
             None => Ok(self.conclude(verdict, state, context)),
         }
     }
@@ -179,7 +183,7 @@ impl TakeReport {
     }
 
     /// Writes down what became of the report, with its effect.
-    fn conclude(&self, verdict: Verdict, state: &State, context: &Context) -> Decision {
+    fn conclude(&self, verdict: Verdict, state: &State, context: &Context) -> Decision<ReportOutcome, Write> {
         let now = context.now;
         let was = state.event.clone();
         let mut verdict = verdict;
@@ -193,7 +197,7 @@ impl TakeReport {
             (was.status, was.detail, &was.under) == (verdict.status, verdict.detail, &verdict.under)
                 && verdict.writes.is_empty()
         }) {
-            return Decision::Already(Outcome::Event(Box::new(was.clone()), vec![]));
+            return Decision::Already(ReportOutcome::Kept(Box::new(was.clone()), vec![]));
         }
         let mut event = Event {
             id: self.id.clone(),
@@ -230,7 +234,7 @@ impl TakeReport {
             };
             writes.extend(moved(Some(&ended), &after, vec![], now));
         }
-        let outcome = Outcome::Event(Box::new(event), verdict.follow);
+        let outcome = ReportOutcome::Kept(Box::new(event), verdict.follow);
         if writes.is_empty() {
             return Decision::Already(outcome);
         }
@@ -272,7 +276,9 @@ fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> V
         writes.push(Write::List(place(event)));
     }
     let before = was.filter(|was| was.status.needs_someone());
-    let listed = |alert: &Alert, open| Listing::Alert { id: alert.id.clone(), open, at: alert.opened_at };
+    let listed = |alert: &Alert, open| {
+        Listing::Alert(AlertListing { id: alert.id.clone(), open, at: alert.opened_at })
+    };
     if event.status.needs_someone() {
         let alert = Alert::about(event);
         writes.push(Write::Alert(alert.clone()));

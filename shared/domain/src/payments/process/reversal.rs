@@ -5,10 +5,11 @@
 use super::{TakeReport, Verdict, clawback, leading};
 use crate::context::Context;
 use crate::ids::Handle;
-use crate::ledger::command::State;
+use crate::ledger::decision::NoDecision;
 use crate::payments::gateway_report::{Fact, Told};
 use crate::payments::initiate::led;
 use crate::payments::reversal::{ReversalReport, ReversalStep, known_as};
+use crate::payments::state::State;
 use crate::payments::topup::TopUp;
 use crate::payments::webhook_event::{EventStatus, LeadTo, Stray, reasons};
 use crate::rejection::Rejection;
@@ -33,7 +34,7 @@ pub(super) fn reversed(
     told: &Told,
     state: &State,
     context: &Context,
-) -> Result<Verdict, Rejection> {
+) -> Result<Verdict, NoDecision> {
     let report = reported(told).ok_or(Rejection::Inconsistent("a reversal without an id"))?;
     let handle = told.paid_by().or_else(|| told.handles().into_iter().next());
     let lead = handle.as_ref().and_then(|handle| state.leads.get(handle));

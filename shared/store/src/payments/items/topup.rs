@@ -3,8 +3,8 @@
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
 use crate::engine::item::{due, update, visit};
+use crate::engine::read::key_of;
 use crate::keys;
-use crate::wallet::load;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
@@ -197,7 +197,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         wallet_version: reader.count("wallet_version")?,
         version: reader.count("version")?,
     };
-    if load::key_of(item) != Some(keys::topup(&topup.id)) {
+    if key_of(item) != Some(keys::topup(&topup.id)) {
         return Err(reader.corrupt("topup_id: another than its key"));
     }
     Ok(topup)

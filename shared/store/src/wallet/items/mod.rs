@@ -1,9 +1,4 @@
-//! How a wallet, its entries, holds, orders and records stand in items.
+//! How wallets and their orders stand in items.
 
-pub(crate) mod account;
-pub mod entry;
-pub(crate) mod hold;
-pub(crate) mod lot;
 pub(crate) mod order;
-pub(crate) mod owed;
-pub(crate) mod status;
+pub(crate) mod wallet;

@@ -1,38 +1,16 @@
 //! The item of an order.
 
-use crate::engine::attr::{Attributes, Item, Reader, text};
+use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
 use crate::engine::item::update;
+use crate::engine::read::key_of;
 use crate::keys;
-use crate::wallet::items::lot;
-use crate::wallet::load;
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::ledger::items::lot;
+use crate::ledger::items::order_view::{view_from_map, view_to_map};
 use aws_sdk_dynamodb::types::Update;
 use domain::currency::Currency;
-use domain::ids::{CustomerId, OrderId, RequestId, TransactionId};
-use domain::ledger::order::{Order, OrderTotals, OrderView};
-
-/// What callers see of an order.
-pub(crate) fn view_to_map(view: &OrderView) -> Attributes {
-    let transactions = view.transactions.iter().map(text).collect();
-    Attributes::default()
-        .number("total", view.totals.total)
-        .number("paid", view.totals.paid)
-        .number("refunded", view.totals.refunded)
-        .with("transactions", AttributeValue::L(transactions))
-}
-
-/// Reads what callers see of an order.
-pub(crate) fn view_from_map(reader: &Reader<'_>) -> Result<OrderView, StoreError> {
-    Ok(OrderView {
-        totals: OrderTotals {
-            total: reader.money("total")?,
-            paid: reader.money("paid")?,
-            refunded: reader.money("refunded")?,
-        },
-        transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
-    })
-}
+use domain::ids::{CustomerId, OrderId, RequestId};
+use domain::ledger::order::Order;
 
 fn changing(order: &Order) -> Attributes {
     view_to_map(&order.view())
@@ -77,8 +55,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
         version: reader.count("version")?,
     };
     // What can be refunded stands beside the sums for people who look into the table.
-    if reader.money("refundable")? != order.refundable() || load::key_of(item) != Some(keys::order(&order.id))
-    {
+    if reader.money("refundable")? != order.refundable() || key_of(item) != Some(keys::order(&order.id)) {
         return Err(reader.corrupt("refundable or order_id: another than its sums or key"));
     }
     Ok(order)

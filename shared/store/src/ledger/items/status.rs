@@ -4,12 +4,12 @@ use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
 use crate::keys;
 use domain::actor::{Role, Signature};
-use domain::ids::CustomerId;
+use domain::ids::AccountRef;
 use domain::ledger::account::{Status, StatusChange};
 use domain::text::FreeText;
 
 /// What a change that made this version is stored as.
-pub(crate) fn to_item(customer: &CustomerId, version: u64, change: &StatusChange) -> Item {
+pub(crate) fn to_item(account: &AccountRef, version: u64, change: &StatusChange) -> Item {
     let mut item = Attributes::default()
         .number("version", version)
         .text("from", change.from.as_str())
@@ -19,7 +19,7 @@ pub(crate) fn to_item(customer: &CustomerId, version: u64, change: &StatusChange
         .text("sub", &change.by.sub)
         .text("at", change.at)
         .0;
-    item.extend(keys::status(customer, version).attributes());
+    item.extend(keys::status(account, version).attributes());
     item
 }
 

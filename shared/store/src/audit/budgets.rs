@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** slices are read before and after the entries: what both readings agree on held while entries were read.
 
-use crate::Store;
+use super::Audit;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
 use crate::giftcards::items::redemption;
 use crate::keys;
-use crate::wallet::load::unread;
 use domain::budget::audit::BudgetBooks;
 use domain::budget::entry::BudgetEntry;
 use domain::giftcard::redemption::Redemption;
@@ -31,7 +31,7 @@ pub struct BudgetList {
     pub unreadable: Vec<Difference>,
 }
 
-impl Store {
+impl Audit {
     /// Everything about budgets and cards, but entries. Scans: for the audit alone.
     pub async fn budget_list(&self) -> Result<BudgetList, StoreError> {
         let mut list = BudgetList::default();
@@ -39,15 +39,17 @@ impl Store {
         loop {
             let from = start.clone();
             let output = self
-                .patiently(|| async {
-                    self.client
+                .table
+                .with_retry(|| async {
+                    self.table
+                        .client
                         .scan()
-                        .table_name(&self.table)
+                        .table_name(&self.table.name)
                         .consistent_read(true)
                         .set_exclusive_start_key(from.clone())
                         .send()
                         .await
-                        .map_err(|error| unread(&error))
+                        .map_err(|error| read_error(&error))
                 })
                 .await?;
             for item in output.items.unwrap_or_default() {
@@ -69,7 +71,7 @@ impl Store {
         let mut differ = |at: Option<String>, detail: String| {
             bad.push(Difference { account: format!("b:{account}"), at, detail });
         };
-        let whole = match self.whole_account(account).await {
+        let whole = match self.budgets.whole_account(account).await {
             Ok(Some(whole)) => whole,
             Ok(None) => {
                 differ(None, "has entries, but no account".to_owned());
@@ -83,7 +85,7 @@ impl Store {
         };
         let mut entries: Vec<BudgetEntry> = Vec::new();
         for partition in keys::budget_partitions(account) {
-            for item in self.partition(&partition, "").await? {
+            for item in self.table.partition(&partition, "").await? {
                 if item.contains_key(budget_entry::STATE) {
                     continue;
                 }
@@ -93,7 +95,7 @@ impl Store {
                 }
             }
         }
-        let again = self.whole_account(account).await?;
+        let again = self.budgets.whole_account(account).await?;
         let Some(again) = again else { return Ok((None, bad)) };
         Ok((Some(BudgetBooks { whole, again, entries }), bad))
     }

@@ -1,14 +1,14 @@
-//! A wallet's entries, newest first, by the index `by_account`.
+//! An account's entries, newest first, by the index `by_account`.
 //!
 //! **Invariant:** history is for showing; the index may trail a write by milliseconds and decides nothing.
 
-use crate::Store;
 use crate::engine::attr::text;
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
+use crate::engine::table::Table;
 use crate::keys;
-use crate::wallet::items::entry;
-use crate::wallet::load::unread;
-use domain::ids::CustomerId;
+use crate::ledger::items::entry;
+use domain::ids::AccountRef;
 use domain::ledger::entry::Entry;
 
 /// Some entries, and where to go on.
@@ -20,13 +20,18 @@ pub struct Page {
     pub more: bool,
 }
 
-impl Store {
+impl Table {
     /// Up to `limit` entries with numbers below `before`, newest first.
-    pub async fn history(&self, customer: &CustomerId, before: u64, limit: u16) -> Result<Page, StoreError> {
-        self.patiently(|| self.page(customer, before, limit)).await
+    pub(crate) async fn history(
+        &self,
+        account: &AccountRef,
+        before: u64,
+        limit: u16,
+    ) -> Result<Page, StoreError> {
+        self.with_retry(|| self.page(account, before, limit)).await
     }
 
-    async fn page(&self, customer: &CustomerId, before: u64, limit: u16) -> Result<Page, StoreError> {
+    async fn page(&self, account: &AccountRef, before: u64, limit: u16) -> Result<Page, StoreError> {
         let mut entries = Vec::new();
         let mut before = before;
         loop {
@@ -34,17 +39,15 @@ impl Store {
             let request = self
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.name)
                 .index_name(keys::BY_ACCOUNT)
                 .key_condition_expression("pk = :pk AND hs < :before")
-                .expression_attribute_values(":pk", text(keys::entry_partition(customer)))
+                .expression_attribute_values(":pk", text(keys::entry_partition(account)))
                 .expression_attribute_values(":before", text(keys::history(before)))
                 .scan_index_forward(false)
                 .limit(i32::try_from(wanted).unwrap_or(i32::MAX))
-                .set_return_consumed_capacity(
-                    self.meter.as_ref().map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total),
-                );
-            let output = request.send().await.map_err(|error| unread(&error))?;
+                .set_return_consumed_capacity(self.capacity_report());
+            let output = request.send().await.map_err(|error| read_error(&error))?;
             if let Some(meter) = &self.meter {
                 meter.read(output.consumed_capacity.as_slice());
             }
@@ -58,11 +61,5 @@ impl Store {
                 return Ok(Page { entries, more });
             }
         }
-    }
-
-    /// The entry with this number.
-    pub async fn entry(&self, customer: &CustomerId, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let page = self.history(customer, seq.saturating_add(1), 1).await?;
-        Ok(page.entries.into_iter().next().filter(|entry| entry.seq == seq))
     }
 }

@@ -5,15 +5,15 @@
 //! read later may be newer, never older, than the entries read before it.
 //! **Invariant:** an item that cannot be read is a difference, never an end of the audit.
 
-use crate::Store;
-use crate::engine::attr::{Item, text};
+use super::Audit;
+use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
+use crate::engine::read::read_error;
 use crate::keys::{self, Key};
+use crate::ledger::items::{account, entry, hold, owed, status};
 use crate::payments::items::{gateway_ref, topup};
-use crate::wallet::items::{account, entry, hold, order, owed, status};
-use crate::wallet::load::unread;
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::cause::Cause;
+use crate::wallet::items::{order, wallet};
+use domain::audit::WalletBooks;
 use domain::ids::{AccountRef, CustomerId, Handle, OrderId, ReferralCode, TopUpId};
 use domain::ledger::account::{Account, StatusChange};
 use domain::ledger::audit::{Books, Difference};
@@ -21,14 +21,17 @@ use domain::ledger::entry::Entry;
 use domain::ledger::hold::Hold;
 use domain::ledger::order::Order;
 use domain::ledger::owed::OwedChange;
+use domain::payments::audit::PaymentBooks;
 use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::LeadTo;
+use domain::wallet::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The items of a wallet's own partition.
 #[derive(Debug, Default)]
 struct OwnItems {
     account: Option<Account>,
+    profile: Option<Profile>,
     holds: Vec<Hold>,
     statuses: Vec<(u64, StatusChange)>,
     owed: Vec<(u64, OwedChange)>,
@@ -54,32 +57,35 @@ pub struct AccountList {
     pub items: u64,
 }
 
-impl Store {
+impl Audit {
     /// Every wallet that has left a trace in the table. Scans: for the audit alone.
-    pub async fn accounts(&self) -> Result<AccountList, StoreError> {
+    pub async fn wallets(&self) -> Result<AccountList, StoreError> {
         let mut list = AccountList::default();
         let mut start = None;
         loop {
             let (from, wanted) = (start.clone(), "pk, sk, customer_id");
             let output = self
-                .patiently(|| async {
-                    self.client
+                .table
+                .with_retry(|| async {
+                    self.table
+                        .client
                         .scan()
-                        .table_name(&self.table)
+                        .table_name(&self.table.name)
                         .projection_expression(wanted)
                         .consistent_read(true)
                         .limit(500)
                         .set_exclusive_start_key(from.clone())
                         .send()
                         .await
-                        .map_err(|error| unread(&error))
+                        .map_err(|error| read_error(&error))
                 })
                 .await?;
             for item in output.items.unwrap_or_default() {
                 list.items += 1;
                 let Some(pk) = item.get(keys::PK).and_then(|pk| pk.as_s().ok()) else { continue };
                 let told = item.get("customer_id").and_then(|id| CustomerId::parse(id.as_s().ok()?).ok());
-                let own = keys::wallet_customer(pk).or_else(|| keys::entry_customer(pk));
+                let own = keys::account_of(pk).or_else(|| keys::entry_account(pk));
+                let own = own.as_ref().and_then(AccountRef::wallet_customer).cloned();
                 let Some(customer) = own.or(told) else { continue };
                 let named = list.wallets.entry(customer).or_default();
                 named.referral = keys::referral_of(pk).or(named.referral.take());
@@ -94,11 +100,11 @@ impl Store {
     }
 
     /// All that is stored about a wallet, and what of it cannot be read.
-    pub async fn books(
+    pub async fn wallet_books(
         &self,
         customer: &CustomerId,
         named: &Named,
-    ) -> Result<(Books, Vec<Difference>), StoreError> {
+    ) -> Result<(WalletBooks, Vec<Difference>), StoreError> {
         let mut bad = Vec::new();
         let first = self.own_items(customer, &mut Vec::new()).await?;
         let mut entries = self.entries(customer, &mut bad).await?;
@@ -114,9 +120,9 @@ impl Store {
         if newest.unwrap_or(0) > seen {
             entries = self.entries(customer, &mut Vec::new()).await?;
         }
-        let books = Books {
-            customer: customer.clone(),
-            referral: named.referral.clone(),
+        let ledger = Books {
+            id: AccountRef::wallet(customer),
+            named: named.referral.is_some(),
             account: first.account,
             statuses: first.statuses,
             seen,
@@ -124,10 +130,11 @@ impl Store {
             holds: again.holds,
             orders,
             owed: first.owed,
-            led: self.led(&topups).await?,
-            topups,
             entries,
         };
+        let payments = PaymentBooks { led: self.led(&topups).await?, topups };
+        let books =
+            WalletBooks { ledger, profile: first.profile, referral: named.referral.clone(), payments };
         Ok((books, bad))
     }
 
@@ -138,9 +145,12 @@ impl Store {
         bad: &mut Vec<Difference>,
     ) -> Result<OwnItems, StoreError> {
         let mut own = OwnItems::default();
-        for item in self.partition(&keys::wallet_partition(customer), "").await? {
+        for item in self.table.partition(&keys::account_partition(&AccountRef::wallet(customer)), "").await? {
             match sort_key(&item) {
-                "A" => own.account = readable(account::from_item(&item), customer, &item, bad),
+                "A" => {
+                    own.account = readable(account::from_item(&item), customer, &item, bad);
+                    own.profile = readable(wallet::profile_from_item(&item, customer), customer, &item, bad);
+                }
                 key if key.starts_with("H#") => {
                     own.holds.extend(readable(hold::from_item(&item), customer, &item, bad));
                 }
@@ -156,12 +166,6 @@ impl Store {
         Ok(own)
     }
 
-    /// The entry with this cause, strongly consistent.
-    pub async fn entry_of(&self, customer: &CustomerId, cause: &Cause) -> Result<Option<Entry>, StoreError> {
-        let item = self.patiently(|| self.get(keys::entry(customer, cause))).await?;
-        item.map(|item| entry::from_item(&item)).transpose()
-    }
-
     async fn topups_of(
         &self,
         customer: &CustomerId,
@@ -175,7 +179,7 @@ impl Store {
         ids.extend(named.iter().cloned());
         ids.retain(|id| id.customer() == customer);
         let wanted: Vec<Key> = ids.iter().map(keys::topup).collect();
-        let found: HashMap<Key, Item> = self.patiently(|| self.batch(&wanted)).await?;
+        let found: HashMap<Key, Item> = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         let read = |item: &Item| readable(topup::from_item(item), customer, item, bad);
         let mut topups: Vec<TopUp> = found.values().filter_map(read).collect();
         topups.sort_by(|a, b| a.id.cmp(&b.id));
@@ -190,7 +194,7 @@ impl Store {
         };
         let wanted: HashMap<Key, TopUpId> = topups.iter().filter_map(handle).collect();
         let keys: Vec<Key> = wanted.keys().cloned().collect();
-        let found = self.patiently(|| self.batch(&keys)).await?;
+        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         let leads = |(key, id): (&Key, &TopUpId)| {
             let lead = gateway_ref::from_item(found.get(key)?).ok()?;
             (lead.to == LeadTo::TopUp(id.clone())).then(|| id.clone())
@@ -205,7 +209,7 @@ impl Store {
         bad: &mut Vec<Difference>,
     ) -> Result<Vec<Order>, StoreError> {
         let wanted: Vec<Key> = named.iter().map(keys::order).collect();
-        let found: HashMap<Key, Item> = self.patiently(|| self.batch(&wanted)).await?;
+        let found: HashMap<Key, Item> = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         let orders = found.values().filter_map(|item| readable(order::from_item(item), customer, item, bad));
         let mut orders: Vec<Order> = orders.collect();
         orders.retain(|order| order.customer == *customer);
@@ -218,43 +222,8 @@ impl Store {
         customer: &CustomerId,
         bad: &mut Vec<Difference>,
     ) -> Result<Vec<Entry>, StoreError> {
-        let items = self.partition(&keys::entry_partition(customer), "").await?;
+        let items = self.table.partition(&keys::entry_partition(&AccountRef::wallet(customer)), "").await?;
         Ok(items.iter().filter_map(|item| readable(entry::from_item(item), customer, item, bad)).collect())
-    }
-
-    /// The items of a partition whose range keys begin so, strongly consistent.
-    pub(crate) async fn partition(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, StoreError> {
-        let mut items = Vec::new();
-        let mut start: Option<HashMap<String, AttributeValue>> = None;
-        loop {
-            let from = start.clone();
-            let output = self
-                .patiently(|| async {
-                    let query = self.client.query().table_name(&self.table);
-                    // An empty prefix is no condition that DynamoDB takes.
-                    let query = if prefix.is_empty() {
-                        query.key_condition_expression("pk = :pk")
-                    } else {
-                        query
-                            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                            .expression_attribute_values(":prefix", text(prefix))
-                    };
-                    query
-                        .expression_attribute_values(":pk", text(pk))
-                        .consistent_read(true)
-                        .limit(500)
-                        .set_exclusive_start_key(from.clone())
-                        .send()
-                        .await
-                        .map_err(|error| unread(&error))
-                })
-                .await?;
-            items.extend(output.items.unwrap_or_default());
-            start = output.last_evaluated_key;
-            if start.is_none() {
-                return Ok(items);
-            }
-        }
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
 use crate::engine::item::update;
+use crate::engine::read::key_of;
 use crate::keys;
-use crate::wallet::items::lot;
-use crate::wallet::load;
+use crate::ledger::items::lot;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::actor::Role;
 use domain::ids::{HoldId, OrderId, TransactionId};
@@ -62,8 +62,8 @@ pub(crate) fn to_update(table: &str, hold: &Hold, was: u64) -> Result<Update, St
 /// Reads a hold item.
 pub(crate) fn from_item(item: &Item) -> Result<Hold, StoreError> {
     let reader = Reader::new(item, "hold");
-    let id = reader.parse("hold_id", HoldId::parse)?;
-    if load::key_of(item) != Some(keys::hold(&id)) {
+    let id = reader.parse("hold_id", HoldId::parse_stored)?;
+    if key_of(item) != Some(keys::hold(&id)) {
         return Err(reader.corrupt("hold_id: another than its key"));
     }
     Ok(Hold {

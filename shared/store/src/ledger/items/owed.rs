@@ -4,7 +4,7 @@ use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::{CustomerId, ReversalId, TopUpId};
+use domain::ids::{AccountRef, PaymentRef, ReversalId};
 use domain::ledger::lot::LotClass;
 use domain::ledger::owed::{Debt, Forgiven, Owed, OwedChange};
 use domain::time::parse_date;
@@ -14,7 +14,7 @@ pub(crate) fn debts(owed: &Owed) -> Option<AttributeValue> {
     let map = |debt: &Debt| {
         let map = Attributes::default()
             .text("reversal", &debt.reversal)
-            .text("topup", &debt.topup)
+            .text("topup", &debt.payment)
             .number("amount", debt.amount);
         AttributeValue::M(map.0)
     };
@@ -47,7 +47,7 @@ pub(crate) fn from_lists(reader: &Reader<'_>) -> Result<Owed, StoreError> {
     let debt = |map: Reader<'_>| {
         Ok(Debt {
             reversal: ReversalId::stored(map.text("reversal")?),
-            topup: map.parse("topup", TopUpId::parse)?,
+            payment: PaymentRef::stored(map.text("topup")?),
             amount: map.money("amount")?,
         })
     };
@@ -58,11 +58,11 @@ pub(crate) fn from_lists(reader: &Reader<'_>) -> Result<Owed, StoreError> {
 }
 
 /// What a change that made this version is stored as.
-pub(crate) fn to_item(customer: &CustomerId, version: u64, at: usize, change: &OwedChange) -> Item {
+pub(crate) fn to_item(account: &AccountRef, version: u64, at: usize, change: &OwedChange) -> Item {
     let mut attributes = Attributes::default()
         .number("version", version)
         .text("reversal", &change.reversal)
-        .text("topup", &change.topup)
+        .text("topup", &change.payment)
         .number("raised", change.raised)
         .number("cancelled", change.cancelled)
         .number("seq", change.seq)
@@ -74,7 +74,7 @@ pub(crate) fn to_item(customer: &CustomerId, version: u64, at: usize, change: &O
         attributes = attributes.map(forgiven_map(restored), "restored");
     }
     let mut item = attributes.0;
-    item.extend(keys::owed(customer, version, at).attributes());
+    item.extend(keys::owed(account, version, at).attributes());
     item
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
     let reader = Reader::new(item, "change of what is owed");
     let change = OwedChange {
         reversal: ReversalId::stored(reader.text("reversal")?),
-        topup: reader.parse("topup", TopUpId::parse)?,
+        payment: PaymentRef::stored(reader.text("topup")?),
         raised: reader.money("raised")?,
         cancelled: reader.money("cancelled")?,
         forgiven: reader.map("forgiven")?.map(|map| forgiven_of(&map)).transpose()?,

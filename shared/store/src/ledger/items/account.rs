@@ -1,25 +1,24 @@
-//! The account item of a wallet.
+//! The account item, as far as every kind of account has it.
 
-use crate::engine::attr::{Attributes, Item, Reader, pairs};
+use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
 use crate::engine::item::{due, update, visit};
+use crate::engine::read::key_of;
 use crate::keys;
-use crate::wallet::items::{lot, owed};
-use crate::wallet::load;
+use crate::ledger::items::{lot, owed};
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::actor::{Role, Signature};
 use domain::cause::Cause;
-use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, HoldId, ReferralCode, RequestId};
+use domain::ids::{HoldId, RequestId};
 use domain::ledger::account::{Account, OpenHold, Opening, Status, Totals};
 use domain::ledger::lot::Lots;
-use domain::text::Metadata;
 use domain::time::Timestamp;
+use domain::unit::Unit;
 
-/// What a new account is stored as.
-pub(crate) fn to_item(account: &Account) -> Item {
+/// What a new account is stored as; its area adds its own attributes.
+pub(crate) fn to_attributes(account: &Account) -> Attributes {
     let opening = &account.opening;
     let opened = Attributes::default()
         .text("cause", &opening.cause)
@@ -29,22 +28,18 @@ pub(crate) fn to_item(account: &Account) -> Item {
         .text("role", opening.by.role.as_str())
         .text("sub", &opening.by.sub);
     let (changing, _) = changing(account);
-    let mut item = Attributes(changing)
-        .text("customer_id", &account.customer)
-        .text("currency", account.currency)
+    let mut attributes = Attributes(changing)
+        .text("currency", account.unit)
         .text("created_at", account.created_at)
-        .text("referral_code", &account.referral_code)
-        .with("metadata", pairs(account.metadata.pairs()))
-        .map(opened, "opened")
-        .0;
-    item.extend(keys::wallet(&account.customer).attributes());
-    item
+        .map(opened, "opened");
+    attributes.0.extend(keys::account(&account.id).attributes());
+    attributes
 }
 
 /// The update of an account that had version `was`.
 pub(crate) fn to_update(table: &str, account: &Account, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(account);
-    update(table, &keys::wallet(&account.customer), ("version", was), set, &remove)
+    update(table, &keys::account(&account.id), ("version", was), set, &remove)
 }
 
 /// The attributes that change, and those to remove.
@@ -69,8 +64,7 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
         .text("head", account.head)
         .number("version", account.version)
         .text("updated_at", account.updated_at)
-        .maybe("last_transaction_at", account.last_transaction_at)
-        .number("referral_count", account.referral_count);
+        .maybe("last_transaction_at", account.last_transaction_at);
     // Most wallets owe nothing: then there is no list of it.
     for (name, list) in [("debts", owed::debts(&account.owed)), ("forgiven", owed::forgiven(&account.owed))] {
         match list {
@@ -80,7 +74,7 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
     }
     match account.visit {
         Some(visit) => {
-            set = due(set, keys::DueKind::Wallets, visit, &keys::wallet_partition(&account.customer));
+            set = due(set, keys::DueKind::Wallets, visit, &keys::account_partition(&account.id));
         }
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
@@ -93,12 +87,12 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
     let reader = Reader::new(item, name);
     let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;
     let holds = reader.maps("holds")?.into_iter().map(|(id, hold)| {
-        let id = HoldId::parse(id).map_err(|_| reader.corrupt("holds"))?;
+        let id = HoldId::parse_stored(id).map_err(|_| reader.corrupt("holds"))?;
         Ok((id, OpenHold { due: hold.instant("due")?, amount: hold.money("amount")? }))
     });
     let account = Account {
-        customer: reader.parse("customer_id", CustomerId::parse)?,
-        currency: reader.parse("currency", Currency::parse)?,
+        id: key_of(item).and_then(|key| keys::account_of(&key.pk)).ok_or_else(|| reader.corrupt(keys::PK))?,
+        unit: reader.parse("currency", Unit::parse)?,
         status: reader.parse("status", Status::parse)?,
         lots: Lots::new(lot::from_list(&reader, "lots")?).ok_or_else(|| reader.corrupt("lots"))?,
         holds: holds.collect::<Result<_, StoreError>>()?,
@@ -115,10 +109,6 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         created_at: reader.instant("created_at")?,
         updated_at: reader.instant("updated_at")?,
         last_transaction_at: reader.maybe("last_transaction_at", Timestamp::parse)?,
-        metadata: Metadata::parse_stored(reader.pairs("metadata")?)
-            .map_err(|_| reader.corrupt("metadata"))?,
-        referral_code: ReferralCode::stored(reader.text("referral_code")?),
-        referral_count: reader.count("referral_count")?,
         opening: Opening {
             cause: Cause::stored(opened.text("cause")?),
             fingerprint: Fingerprint::stored(opened.text("fp")?),
@@ -129,9 +119,6 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         visit: visit(&reader)?,
     };
     // The sums stand beside the lots for people who look into the table; they must not contradict them.
-    if load::key_of(item) != Some(keys::wallet(&account.customer)) {
-        return Err(reader.corrupt("customer_id: another than its key"));
-    }
     let sums = (reader.money("available")?, reader.money("held")?, reader.money("owed")?);
     if sums != (account.available(), account.held(), account.owed.total()) {
         return Err(reader.corrupt("available, held or owed: not the sum of its lots, holds or debts"));

@@ -3,16 +3,16 @@
 use crate::engine::attr::{Attributes, Item, Reader, pairs};
 use crate::engine::error::StoreError;
 use crate::keys;
-use crate::wallet::items::{hold, lot, order};
+use crate::ledger::items::{hold, lot, order_view};
 use domain::actor::{Role, Signature};
 use domain::cause::Cause;
-use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::hash::Hash;
-use domain::ids::{CustomerId, HoldId, OrderId, RequestId, ReversalId, TopUpId};
+use domain::ids::{AccountRef, CustomerId, HoldId, OrderId, PaymentRef, RequestId, ReversalId};
 use domain::ledger::entry::{After, Counterpart, Entry, EntryType, Reversed};
 use domain::ledger::lot::Source;
 use domain::text::{FreeText, Metadata};
+use domain::unit::Unit;
 
 /// What an entry is stored as.
 pub(crate) fn to_item(entry: &Entry) -> Item {
@@ -20,7 +20,7 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
         .text(keys::HISTORY_SK, keys::history(entry.seq))
         .text("type", entry.kind.as_str())
         .number("amount", entry.amount)
-        .text("currency", entry.currency)
+        .text("currency", entry.unit)
         .number("balance_after", entry.balance_after)
         .text("created_at", entry.at)
         .text("role", entry.by.role.as_str())
@@ -42,22 +42,22 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
         attributes = attributes.map(hold::view_to_map(view), "hold");
     }
     if let Some(view) = &entry.after.order {
-        attributes = attributes.map(order::view_to_map(view), "order");
+        attributes = attributes.map(order_view::view_to_map(view), "order");
     }
     if let Some(other) = &entry.after.counterpart {
         let map = Attributes::default()
-            .text("customer_id", &other.customer)
+            .text("customer_id", other.account.customer())
             .number("seq", other.seq)
             .text("cause", &other.cause)
             .number("balance_after", other.balance_after);
         attributes = attributes.map(map, "counterpart");
     }
     if let Some(reversed) = &entry.after.reversal {
-        let map = Attributes::default().text("id", &reversed.id).text("topup", &reversed.topup);
+        let map = Attributes::default().text("id", &reversed.id).text("topup", &reversed.payment);
         attributes = attributes.map(map, "reversal");
     }
     let mut item = attributes.0;
-    item.extend(keys::entry(&entry.customer, &entry.cause).attributes());
+    item.extend(keys::entry(&entry.account, &entry.cause).attributes());
     item
 }
 
@@ -67,10 +67,10 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
     let (pk, cause) = (part(keys::PK), part(keys::SK));
     let what = format!("{pk} {cause}");
     let reader = Reader::new(item, &what);
-    let customer: CustomerId = keys::entry_customer(pk).ok_or_else(|| reader.corrupt(keys::PK))?;
+    let account = keys::entry_account(pk).ok_or_else(|| reader.corrupt(keys::PK))?;
     let counterpart = match reader.map("counterpart")? {
         Some(other) => Some(Counterpart {
-            customer: other.parse("customer_id", CustomerId::parse)?,
+            account: AccountRef { kind: account.kind, id: other.parse("customer_id", CustomerId::parse)? },
             seq: other.count("seq")?,
             cause: Cause::stored(other.text("cause")?),
             balance_after: other.money("balance_after")?,
@@ -80,17 +80,17 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
     let reversal = match reader.map("reversal")? {
         Some(map) => Some(Reversed {
             id: ReversalId::stored(map.text("id")?),
-            topup: map.parse("topup", TopUpId::parse)?,
+            payment: PaymentRef::stored(map.text("topup")?),
         }),
         None => None,
     };
     Ok(Entry {
-        customer,
+        account,
         cause: Cause::stored(cause),
         seq: reader.text(keys::HISTORY_SK)?.parse().map_err(|_| reader.corrupt(keys::HISTORY_SK))?,
         kind: reader.parse("type", EntryType::parse)?,
         amount: reader.money("amount")?,
-        currency: reader.parse("currency", Currency::parse)?,
+        unit: reader.parse("currency", Unit::parse)?,
         balance_after: reader.money("balance_after")?,
         at: reader.instant("created_at")?,
         by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
@@ -99,14 +99,14 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
         reason: reader.maybe("reason", FreeText::parse_stored)?,
         source: reader.maybe("source", Source::parse)?,
         order_id: reader.maybe("order_id", OrderId::parse)?,
-        hold_id: reader.maybe("hold_id", HoldId::parse)?,
+        hold_id: reader.maybe("hold_id", HoldId::parse_stored)?,
         expires_on: reader.date("expires_on")?,
         lots: lot::from_list(&reader, "lots")?,
         metadata: Metadata::parse_stored(reader.pairs("metadata")?)
             .map_err(|_| reader.corrupt("metadata"))?,
         after: After {
             hold: reader.map("hold")?.map(|map| hold::view_from_map(&map)).transpose()?,
-            order: reader.map("order")?.map(|map| order::view_from_map(&map)).transpose()?,
+            order: reader.map("order")?.map(|map| order_view::view_from_map(&map)).transpose()?,
             counterpart,
             reversal,
         },

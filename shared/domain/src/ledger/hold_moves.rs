@@ -1,0 +1,155 @@
+//! Setting value aside, spending it later, giving it back: the movements of a hold on any account.
+//!
+//! **Invariant:** a hold takes its value out of its lots when placed: its burn date is the hold's, and a
+//! capture succeeds even if the lots' dates have passed meanwhile.
+//! **Invariant:** of a capture, a release and a time-out that meet, exactly one takes the remainder.
+
+use crate::cause::Cause;
+use crate::context::Context;
+use crate::fingerprint::Fingerprint;
+use crate::ids::{HoldId, OrderId};
+use crate::ledger::command::{Key, draft};
+use crate::ledger::entry::{After, Entry, EntryType};
+use crate::ledger::hold::{Hold, HoldStatus, HoldView};
+use crate::ledger::lot::{Lot, split};
+use crate::ledger::order::OrderView;
+use crate::ledger::posting::Posting;
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::text::FreeText;
+
+const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a hold overflow");
+
+/// A hold to place.
+#[derive(Clone, Debug)]
+pub struct NewHold {
+    /// What makes it happen once.
+    pub key: Key,
+    /// The lots that it takes; they sum to the amount.
+    pub lots: Vec<Lot>,
+    /// How much, in the account's unit.
+    pub amount: Money,
+    /// Why, in the caller's words.
+    pub reason: Option<FreeText>,
+    /// The order it is for.
+    pub order_id: Option<OrderId>,
+    /// How long it lasts.
+    pub ttl_seconds: u32,
+}
+
+/// Places a hold.
+pub fn place(posting: &mut Posting, new: NewHold, context: &Context) -> Result<Entry, Rejection> {
+    let NewHold { key, lots, amount, reason, order_id, ttl_seconds } = new;
+    let id = HoldId::mint(&posting.account.id, &key.cause);
+    let too_late = Rejection::Inconsistent("a hold would end past the year 9999");
+    let view = HoldView {
+        amount,
+        captured: Money::ZERO,
+        released: Money::ZERO,
+        status: HoldStatus::Open,
+        order_id: order_id.clone(),
+        expires_at: posting.now.plus_seconds(ttl_seconds).ok_or(too_late)?,
+        transactions: vec![posting.next_transaction(&key.cause)],
+    };
+    let mut entry = draft(key, EntryType::Hold, lots.clone(), reason.as_ref(), context);
+    entry.hold_id = Some(id.clone());
+    entry.order_id = order_id;
+    entry.after = After { hold: Some(view.clone()), ..After::default() };
+    let entry = posting.post(entry)?;
+    let (side, created_at) = (context.actor.role, posting.now);
+    posting.keep_hold(Hold { id, view, side, reason, created_at, lots, seq: 0 }, 0);
+    Ok(entry)
+}
+
+/// The hold, if the caller may close it and the clock has not.
+pub fn closable(
+    posting: &Posting,
+    loaded: Option<&Hold>,
+    id: &HoldId,
+    context: &Context,
+) -> Result<Hold, Rejection> {
+    let known = posting.hold(id).or(loaded).filter(|hold| hold.id == *id);
+    let hold = known.cloned().ok_or(Rejection::HoldNotFound)?;
+    if !hold.may_close(&context.actor) {
+        return Err(Rejection::NotYourHold);
+    }
+    match hold.view.status {
+        HoldStatus::Open => Ok(hold),
+        HoldStatus::Captured | HoldStatus::Released => Err(Rejection::HoldClosed),
+        HoldStatus::Expired => Err(Rejection::HoldExpired),
+    }
+}
+
+/// A capture of an open hold, in part or whole.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// What makes it happen once.
+    pub key: Key,
+    /// The hold before it.
+    pub hold: Hold,
+    /// How much, at most what remains.
+    pub amount: Money,
+    /// Whether the rest goes back.
+    pub is_final: bool,
+    /// The order that it pays, as it is afterwards.
+    pub order: Option<OrderView>,
+}
+
+/// The lots that a capture of this amount spends.
+pub fn captured_lots(hold: &Hold, amount: Money) -> Vec<Lot> {
+    split(&hold.lots, amount).0
+}
+
+/// Captures a hold.
+pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Result<Entry, Rejection> {
+    let Capture { key, mut hold, amount, is_final, order } = capture;
+    if amount > hold.view.remaining() {
+        return Err(Rejection::CaptureExceedsHold);
+    }
+    let was = hold.seq;
+    let captured = captured_lots(&hold, amount);
+    hold.capture(amount).ok_or(OVERFLOW)?;
+    hold.view.note(posting.next_transaction(&key.cause));
+    let rest = if is_final { hold.lots.clone() } else { vec![] };
+    let release = Cause::counterpart("capture-rest", hold.id.as_str(), &key.cause);
+    if !rest.is_empty() {
+        hold.release(HoldStatus::Captured).ok_or(OVERFLOW)?;
+        hold.view.note(posting.transaction_after_next(&release));
+    }
+    let mut entry = draft(key, EntryType::Capture, captured, hold.reason.as_ref(), context);
+    entry.hold_id = Some(hold.id.clone());
+    entry.order_id = hold.view.order_id.clone();
+    entry.after = After { hold: Some(hold.view.clone()), order, ..After::default() };
+    let entry = posting.post(entry)?;
+    if !rest.is_empty() {
+        let key = Key::new(release, Fingerprint::stored(""));
+        let mut back = draft(key, EntryType::Release, rest, hold.reason.as_ref(), context);
+        back.fingerprint = None;
+        back.hold_id = Some(hold.id.clone());
+        back.order_id = hold.view.order_id.clone();
+        back.after = After { hold: Some(hold.view.clone()), ..After::default() };
+        posting.post(back)?;
+    }
+    posting.keep_hold(hold, was);
+    Ok(entry)
+}
+
+/// Releases an open hold: all that remains goes back to its lots.
+pub fn release(
+    posting: &mut Posting,
+    key: Key,
+    mut hold: Hold,
+    context: &Context,
+) -> Result<Entry, Rejection> {
+    let was = hold.seq;
+    let lots = hold.lots.clone();
+    hold.release(HoldStatus::Released).ok_or(OVERFLOW)?;
+    hold.view.note(posting.next_transaction(&key.cause));
+    let mut entry = draft(key, EntryType::Release, lots, hold.reason.as_ref(), context);
+    entry.hold_id = Some(hold.id.clone());
+    entry.order_id = hold.view.order_id.clone();
+    entry.after = After { hold: Some(hold.view.clone()), ..After::default() };
+    let entry = posting.post(entry)?;
+    posting.keep_hold(hold, was);
+    Ok(entry)
+}

@@ -1,0 +1,39 @@
+//! Writing down what has fallen due in a wallet.
+//!
+//! **Invariant:** nothing but what the clock has done is written.
+
+use crate::context::Context;
+use crate::ids::CustomerId;
+use crate::ledger::command::{Command, Key, settle};
+use crate::ledger::decision::Decided;
+use crate::rejection::Rejection;
+use crate::wallet::profile::Wallet;
+use crate::wallet::state::{Needs, State, Write};
+
+/// Writes down what has fallen due.
+#[derive(Clone, Debug)]
+pub struct Settle {
+    /// Whose wallet.
+    pub customer: CustomerId,
+}
+
+impl Command for Settle {
+    type State = State;
+    type Outcome = Wallet;
+    type Write = Write;
+
+    fn needs(&self) -> Needs {
+        Needs::wallet(&self.customer)
+    }
+
+    fn key(&self, _: &State) -> Option<Key> {
+        None
+    }
+
+    fn decide(&self, state: &State, context: &Context) -> Decided<Wallet, Write> {
+        let found = state.wallet.as_ref();
+        let wallet = found.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
+        let settled = settle(&wallet.loaded, context)?;
+        Ok(settled.map(|account| Wallet { account, profile: wallet.profile.clone() }))
+    }
+}

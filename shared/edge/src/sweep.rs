@@ -1,0 +1,123 @@
+//! Going through what is due: bounded in number and time, shard by shard, each item once.
+//!
+//! **Invariant:** a backlog in one shard does not keep the others waiting: each run begins with another shard.
+//! **Invariant:** an item is given once in a run, though the index may still show what has just been dealt with.
+
+use domain::time::Timestamp;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+use store::{DuePage, DueWork, Place, StoreError, keys};
+
+/// How many items one read of the index asks for.
+const PAGE: u16 = 25;
+
+/// What bounds a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// What is due at this instant or earlier is taken.
+    pub until: Timestamp,
+    /// How far apart runs are: it says with which shard this one begins.
+    pub interval: Duration,
+    /// How many items are taken at most.
+    pub limit: u32,
+    /// When no further item is taken.
+    pub deadline: Option<Instant>,
+}
+
+/// A run over what is due.
+#[derive(Debug)]
+pub struct Sweep<'a, W: DueWork> {
+    work: &'a W,
+    bounds: Bounds,
+    wanted: fn(&W::Item) -> bool,
+    shards: VecDeque<u8>,
+    /// Where the next read of the current shard begins; none if it has been read to its end.
+    from: Option<Place>,
+    page: VecDeque<(W::Item, Place)>,
+    seen: BTreeSet<W::Item>,
+    taken: u32,
+    more: bool,
+}
+
+impl<'a, W: DueWork> Sweep<'a, W> {
+    /// Begins a run over all that is due.
+    pub fn new(work: &'a W, bounds: Bounds) -> Self {
+        let interval = i64::try_from(bounds.interval.as_millis()).unwrap_or(i64::MAX).max(1);
+        let first = (bounds.until.millis() / interval).rem_euclid(i64::from(keys::DUE_SHARDS));
+        let first = u8::try_from(first).unwrap_or(0);
+        Self {
+            work,
+            bounds,
+            wanted: |_| true,
+            shards: (first..keys::DUE_SHARDS).chain(0..first).collect(),
+            from: None,
+            page: VecDeque::new(),
+            seen: BTreeSet::new(),
+            taken: 0,
+            more: false,
+        }
+    }
+
+    /// Passes over what is not wanted; it does not count.
+    #[must_use]
+    pub fn only(self, wanted: fn(&W::Item) -> bool) -> Self {
+        Self { wanted, ..self }
+    }
+
+    /// The next item with its place in the index; `None` at the end, or when the run has reached its bounds.
+    pub async fn next(&mut self) -> Result<Option<(W::Item, Place)>, StoreError> {
+        loop {
+            while let Some((item, place)) = self.page.pop_front() {
+                if !(self.wanted)(&item) || self.seen.contains(&item) {
+                    continue;
+                }
+                if self.taken >= self.bounds.limit
+                    || self.bounds.deadline.is_some_and(|at| Instant::now() >= at)
+                {
+                    self.more = true;
+                    self.shards.clear();
+                    self.from = None;
+                    self.page.clear();
+                    return Ok(None);
+                }
+                self.taken += 1;
+                self.seen.insert(item.clone());
+                return Ok(Some((item, place)));
+            }
+            if !self.read().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// True if the run ended at its bounds: there was more.
+    pub fn more(&self) -> bool {
+        self.more
+    }
+
+    /// Has an item that could not be dealt with taken again at `until`, so that it does not block those behind it.
+    pub async fn postpone(&self, item: &W::Item, until: Timestamp) -> Result<(), StoreError> {
+        self.work.postpone(item, until).await
+    }
+
+    /// Reads on; false when all shards have been read.
+    async fn read(&mut self) -> Result<bool, StoreError> {
+        let from = match self.from.take() {
+            Some(from) => from,
+            None => Place::from("0"),
+        };
+        let Some(shard) = self.shards.front().copied() else { return Ok(false) };
+        let page = DuePage { shard, from: &from, until: self.bounds.until, limit: PAGE };
+        let due = self.work.due(page).await?;
+        let is_full = due.len() >= usize::from(PAGE);
+        let last = due.last().map(|(_, place)| place.clone()).filter(|last| *last != from);
+        self.page = due.into();
+        match last.filter(|_| is_full) {
+            Some(last) => self.from = Some(last),
+            None => {
+                self.shards.pop_front();
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads: items by key, several of one instant, and partitions.
+//!
+//! **Invariant:** every read here is strongly consistent; indexes are read where lists are made.
+//! **Invariant:** a read that was not answered is never an empty answer.
+
+use crate::engine::attr::{Item, text};
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::engine::write::{Failure, describe};
+use crate::keys::{self, Key};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::collections::HashMap;
+
+/// A read that was not answered.
+pub(crate) fn read_error<E>(error: &SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match describe(error) {
+        (what, Failure::Busy) => StoreError::Contention(what),
+        (what, Failure::Unknown | Failure::Refused) => StoreError::Unavailable(what),
+    }
+}
+
+/// The key of an item.
+pub(crate) fn key_of(item: &Item) -> Option<Key> {
+    let part = |name: &str| item.get(name)?.as_s().ok().cloned();
+    Some(Key { pk: part(keys::PK)?, sk: part(keys::SK)? })
+}
+
+impl Table {
+    /// One item, once.
+    pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .set_return_consumed_capacity(self.capacity_report());
+        let output = request.send().await.map_err(|error| read_error(&error))?;
+        if let Some(meter) = &self.meter {
+            meter.read(output.consumed_capacity.as_slice());
+        }
+        Ok(output.item)
+    }
+
+    /// Several items; what the table leaves unprocessed is asked for again.
+    pub(crate) async fn batch(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, StoreError> {
+        let mut retry = self.retry();
+        let mut found = HashMap::new();
+        for chunk in keys.chunks(100) {
+            let mut pending: Vec<_> = chunk.iter().map(Key::attributes).collect();
+            while !pending.is_empty() {
+                let wanted = KeysAndAttributes::builder()
+                    .set_keys(Some(pending))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(StoreError::built)?;
+                let request = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.name, wanted)
+                    .set_return_consumed_capacity(self.capacity_report());
+                let output = request.send().await.map_err(|error| read_error(&error))?;
+                if let Some(meter) = &self.meter {
+                    meter.read(output.consumed_capacity());
+                }
+                for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                    if let Some(key) = key_of(&item) {
+                        found.insert(key, item);
+                    }
+                }
+                let rest = output.unprocessed_keys.unwrap_or_default();
+                pending = rest.into_values().flat_map(|rest| rest.keys).collect();
+                if !pending.is_empty() && !retry.backoff().await {
+                    return Err(StoreError::Contention("batch read stays unprocessed".to_owned()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Items of one instant, once, in the order asked for: none of them is half of a transaction.
+    pub(crate) async fn read_atomically(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut request =
+            self.client.transact_get_items().set_return_consumed_capacity(self.capacity_report());
+        for key in keys {
+            let get = Get::builder().table_name(&self.name).set_key(Some(key.attributes()));
+            let get = get.build().map_err(StoreError::built)?;
+            request = request.transact_items(TransactGetItem::builder().get(get).build());
+        }
+        let output = request.send().await.map_err(|error| read_error(&error))?;
+        if let Some(meter) = &self.meter {
+            meter.read(output.consumed_capacity());
+        }
+        Ok(output.responses.unwrap_or_default().into_iter().map(|response| response.item).collect())
+    }
+
+    /// Reads again while the table throttles or is silent, as long as the policy allows.
+    pub(crate) async fn with_retry<T, F>(&self, read: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut retry = self.retry();
+        loop {
+            match read().await {
+                Err(StoreError::Contention(_) | StoreError::Unavailable(_)) if retry.backoff().await => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// The items of a partition whose range keys begin so, in key order.
+    pub(crate) async fn partition(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        let mut start: Option<HashMap<String, AttributeValue>> = None;
+        loop {
+            let from = start.clone();
+            let output = self
+                .with_retry(|| async {
+                    let query = self.client.query().table_name(&self.name);
+                    // An empty prefix is no condition that DynamoDB takes.
+                    let query = if prefix.is_empty() {
+                        query.key_condition_expression("pk = :pk")
+                    } else {
+                        query
+                            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                            .expression_attribute_values(":prefix", text(prefix))
+                    };
+                    query
+                        .expression_attribute_values(":pk", text(pk))
+                        .consistent_read(true)
+                        .limit(500)
+                        .set_exclusive_start_key(from.clone())
+                        .send()
+                        .await
+                        .map_err(|error| read_error(&error))
+                })
+                .await?;
+            items.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// The newest places of a list, newest first.
+    pub(crate) async fn newest_listed(&self, list: &str, limit: u16) -> Result<Vec<String>, StoreError> {
+        self.with_retry(|| async {
+            let request = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :list")
+                .expression_attribute_values(":list", text(list))
+                .consistent_read(true)
+                .scan_index_forward(false)
+                .limit(i32::from(limit));
+            let output = request.send().await.map_err(|error| read_error(&error))?;
+            let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
+            Ok(output.items.unwrap_or_default().iter().filter_map(place).collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,227 @@
+//! Writes: one conditional update, or one transaction, and what became of it.
+//!
+//! **Invariant:** [`Sent::Unknown`] is given whenever the change may have been made without our knowing; every other
+//! answer is certain.
+
+use crate::engine::attr::{Item, number};
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::keys::Key;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Sent<T> {
+    /// Done.
+    Done(T),
+    /// Not done: a condition did not hold; what was found there.
+    Refused(T),
+    /// Not done: others were quicker, or the table throttles.
+    Busy(String),
+    /// Perhaps done.
+    Unknown(String),
+}
+
+/// The item of each write of a refused transaction whose condition did not hold, by its place.
+pub(crate) type Refusals = Vec<(usize, Option<Item>)>;
+
+impl Table {
+    /// A plain conditional update; gives the item after it, or as it was found.
+    pub(crate) async fn update(
+        &self,
+        key: &Key,
+        change: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<Sent<Option<Item>>, StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_return_consumed_capacity(self.capacity_report());
+        let error = match change(request).send().await {
+            Ok(output) => {
+                if let Some(meter) = &self.meter {
+                    meter.written(output.consumed_capacity.as_slice());
+                }
+                return Ok(Sent::Done(output.attributes));
+            }
+            Err(error) => error,
+        };
+        if let Some(meter) = &self.meter {
+            meter.written(&[]);
+        }
+        if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() {
+            return Ok(Sent::Refused(refused.item.clone()));
+        }
+        match describe(&error) {
+            (what, Failure::Busy) => Ok(Sent::Busy(what)),
+            (what, Failure::Unknown) => Ok(Sent::Unknown(what)),
+            (what, Failure::Refused) => Err(StoreError::Unavailable(what)),
+        }
+    }
+
+    /// A plain conditional update that may be repeated without effect, sent until it is known to have been done or to be
+    /// refused; gives the item after it, or as it was found.
+    pub(crate) async fn until_sent(
+        &self,
+        key: &Key,
+        change: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<Option<Item>, StoreError> {
+        let mut retry = self.retry();
+        let mut unsure = false;
+        loop {
+            let why = match self.update(key, &change).await? {
+                Sent::Done(item) | Sent::Refused(item) => return Ok(item),
+                Sent::Busy(why) => why,
+                Sent::Unknown(why) => {
+                    unsure = true;
+                    why
+                }
+            };
+            if !retry.backoff().await {
+                return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
+            }
+        }
+    }
+
+    /// One transaction.
+    pub(crate) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Sent<Refusals>, StoreError> {
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .set_return_consumed_capacity(self.capacity_report());
+        let error = match request.send().await {
+            Ok(output) => {
+                if let Some(meter) = &self.meter {
+                    meter.written(output.consumed_capacity());
+                }
+                return Ok(Sent::Done(vec![]));
+            }
+            Err(error) => error,
+        };
+        if let Some(meter) = &self.meter {
+            meter.written(&[]);
+        }
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        {
+            let (mut refused, mut busy) = (vec![], None);
+            for (at, reason) in cancelled.cancellation_reasons().iter().enumerate() {
+                match reason.code().unwrap_or("None") {
+                    "None" => {}
+                    "ConditionalCheckFailed" => refused.push((at, reason.item.clone())),
+                    code @ ("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => {
+                        busy = Some(code.to_owned());
+                    }
+                    other => {
+                        let text = reason.message().unwrap_or_default();
+                        return Err(StoreError::Unavailable(format!("cancelled: {other} {text}")));
+                    }
+                }
+            }
+            let why = || busy.unwrap_or_else(|| "cancelled without a reason".to_owned());
+            return Ok(if refused.is_empty() { Sent::Busy(why()) } else { Sent::Refused(refused) });
+        }
+        match describe(&error) {
+            (what, Failure::Busy) => Ok(Sent::Busy(what)),
+            (what, Failure::Unknown) => Ok(Sent::Unknown(what)),
+            (what, Failure::Refused) => Err(StoreError::Unavailable(what)),
+        }
+    }
+
+    /// An item that must be new; what is there is shown, if it is not.
+    pub(crate) fn new_put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build())
+    }
+
+    /// An item that is written whatever was there.
+    pub(crate) fn any_put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        Ok(TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build())
+    }
+
+    /// An item that goes away, if it is there.
+    pub(crate) fn any_delete(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder().table_name(&self.name).set_key(Some(key.attributes()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(StoreError::built)?).build())
+    }
+
+    /// An item that goes away, if it still has this version.
+    pub(crate) fn versioned_delete(&self, key: &Key, was: u64) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression("#version = :was")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":was", number(was));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(StoreError::built)?).build())
+    }
+}
+
+/// An update as part of a transaction.
+pub(crate) fn change(update: Update) -> TransactWriteItem {
+    TransactWriteItem::builder().update(update).build()
+}
+
+/// What a failed request may have done.
+pub(crate) enum Failure {
+    /// Certainly not applied; try again.
+    Busy,
+    /// Perhaps applied (a read: not answered); try again.
+    Unknown,
+    /// Certainly not applied, and trying again would not help.
+    Refused,
+}
+
+/// A failed request in words for the log, and how to take it.
+pub(crate) fn describe<E>(error: &SdkError<E, HttpResponse>) -> (String, Failure)
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let what = |detail: &str| format!("{detail}: {}", innermost(error));
+    match error {
+        SdkError::ConstructionFailure(_) => (what("request not sent"), Failure::Refused),
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let code = service.err().code().unwrap_or("unknown");
+            let kind = match code {
+                "ThrottlingException"
+                | "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "TransactionConflictException"
+                | "TransactionCanceledException" => Failure::Busy,
+                "TransactionInProgressException" => Failure::Unknown,
+                // A 2xx that cannot be read was applied, for all we know.
+                _ if !(300..500).contains(&status) => Failure::Unknown,
+                _ => Failure::Refused,
+            };
+            (what(&format!("{status} {code}")), kind)
+        }
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
+            (what("no reply"), Failure::Unknown)
+        }
+    }
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,241 @@
+//! Load, decide, commit: an operation carried through to one certain outcome.
+//!
+//! **Invariant:** a cause is served once; whoever comes again with it gets what the first got.
+//! **Invariant:** a replay beats every rule: a rejection is only believed when the cause is known to have no
+//! entry at the very state that was rejected on.
+//! **Invariant:** after a send of unknown outcome, a rejection or "nothing was applied" is only answered once
+//! the account has moved past the version that the send demanded, so it can no longer be applied.
+
+use crate::engine::error::StoreError;
+use crate::engine::retry::Retry;
+use crate::engine::table::Table;
+use crate::ledger::load::{Load, MAX_TORN, versions_and_entry};
+use crate::ledger::persist::{Committed, Persist, send};
+use domain::context::Context;
+use domain::ledger::command::{Command, Key, State};
+use domain::ledger::decision::{Decision, FailedCondition, NoDecision, Outcome};
+use domain::ledger::entry::Entry;
+use domain::rejection::Rejection;
+
+/// An operation that is done.
+#[derive(Clone, Debug)]
+pub struct Done<O> {
+    /// What to answer from.
+    pub outcome: O,
+    /// True if an earlier request did it.
+    pub replayed: bool,
+    /// How often it had to be tried again.
+    pub retries: u32,
+    /// How many entries were written, those that had fallen due included.
+    pub entries: u32,
+}
+
+impl<O> Done<O> {
+    /// The same with another outcome.
+    pub fn map<P>(self, outcome: impl FnOnce(O) -> P) -> Done<P> {
+        let Self { replayed, retries, entries, .. } = self;
+        Done { outcome: outcome(self.outcome), replayed, retries, entries }
+    }
+}
+
+/// Carries out a command: exactly once for its cause, or not at all.
+pub(crate) async fn execute<C>(
+    table: &Table,
+    command: &C,
+    context: &Context,
+) -> Result<Done<C::Outcome>, StoreError>
+where
+    C: Command,
+    C::State: Load,
+    C::Write: Persist,
+{
+    let mut attempt = Attempt {
+        table,
+        command,
+        context,
+        retry: table.retry(),
+        unconfirmed_version: None,
+        last_error: String::new(),
+        outcome_unknown: false,
+        names_taken: 0,
+        entries: 0,
+        torn: 0,
+    };
+    loop {
+        if let Some(done) = attempt.once().await? {
+            return Ok(done);
+        }
+        if !attempt.retry.backoff().await {
+            return Err(attempt.give_up());
+        }
+    }
+}
+
+/// One operation under way.
+struct Attempt<'a, C> {
+    table: &'a Table,
+    command: &'a C,
+    context: &'a Context,
+    retry: Retry,
+    /// The version that a send of unknown outcome demanded (zero: that there be no account).
+    unconfirmed_version: Option<u64>,
+    last_error: String,
+    /// True if the last error was that the table did not answer, not that others were quicker.
+    outcome_unknown: bool,
+    names_taken: u32,
+    /// Entries written so far.
+    entries: u32,
+    /// How often the items read contradicted each other.
+    torn: u32,
+}
+
+/// What one try gives; nothing: try again.
+type Tried<O> = Result<Option<Done<O>>, StoreError>;
+
+impl<C> Attempt<'_, C>
+where
+    C: Command,
+    C::State: Load,
+    C::Write: Persist,
+{
+    async fn once(&mut self) -> Tried<C::Outcome> {
+        let needs = self.command.needs();
+        let mut state = match C::State::load(self.table, &needs, self.context.now).await {
+            Ok(state) => state,
+            Err(error) => return self.retry_after(error),
+        };
+        state.set_names_taken(self.names_taken);
+        let version = state.version();
+        if self.unconfirmed_version.is_some_and(|unconfirmed| version > unconfirmed) {
+            // The account has moved: by that send, or so that it can no longer be applied. Its cause tells.
+            let accounts = C::State::accounts(&needs);
+            if let (Some(key), false) = (self.command.key(&state), accounts.is_empty()) {
+                match versions_and_entry(self.table, &accounts, &key.cause).await {
+                    Ok((_, Some(entry))) => return self.answer(&key, &entry).map(Some),
+                    Ok((_, None)) => {}
+                    Err(error) => return self.retry_after(error),
+                }
+            }
+            self.unconfirmed_version = None;
+        }
+        match self.command.decide(&state, self.context) {
+            Ok(Decision::Already(outcome)) => {
+                let replayed = outcome.request().is_some_and(|request| *request != self.context.request);
+                Ok(Some(self.done(outcome, replayed)))
+            }
+            Ok(Decision::Partly(writes)) => self.write_first(&writes).await,
+            Ok(Decision::Commit { outcome, writes }) => self.commit(&state, outcome, &writes).await,
+            Err(NoDecision::SettleFirst(writes)) => self.write_first(&writes).await,
+            // Items read at different moments may contradict each other; what is stored does not.
+            Err(NoDecision::Rejected(Rejection::Inconsistent(what))) if self.torn < MAX_TORN => {
+                self.torn += 1;
+                self.record_failure(what.to_owned(), true);
+                Ok(None)
+            }
+            Err(NoDecision::Rejected(rejection)) => self.confirm(&state, rejection).await,
+        }
+    }
+
+    /// Writes what must come before the operation; it is true whatever becomes of that.
+    async fn write_first<W: Persist>(&mut self, writes: &[W]) -> Tried<C::Outcome> {
+        match send(self.table, writes).await? {
+            Committed::Applied => self.entries += count_entries(writes),
+            Committed::Busy(what) | Committed::Unknown(what) => self.record_failure(what, false),
+            Committed::Refused(..) => {}
+        }
+        Ok(None)
+    }
+
+    async fn commit(
+        &mut self,
+        state: &C::State,
+        outcome: C::Outcome,
+        writes: &[C::Write],
+    ) -> Tried<C::Outcome> {
+        match send(self.table, writes).await? {
+            Committed::Applied => {
+                self.entries += count_entries(writes);
+                return Ok(Some(self.done(outcome, false)));
+            }
+            Committed::Refused(FailedCondition::Caused, Some(found)) => {
+                // Another key: what was due has been written down by another request first.
+                if let Some(key) = self.command.key(state).filter(|key| key.cause == found.cause) {
+                    return self.answer(&key, &found).map(Some);
+                }
+            }
+            Committed::Refused(FailedCondition::NameTaken, _) => self.names_taken += 1,
+            Committed::Refused(
+                FailedCondition::Caused | FailedCondition::Opened | FailedCondition::Stale,
+                _,
+            ) => self.record_failure("the state moved".to_owned(), false),
+            Committed::Busy(what) => self.record_failure(what, false),
+            Committed::Unknown(what) => {
+                tracing::warn!(what, "outcome of a transaction is unknown");
+                self.unconfirmed_version = Some(state.version());
+                self.record_failure(what, true);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Confirms a rejection: the request may have been served already.
+    async fn confirm(&mut self, state: &C::State, rejection: Rejection) -> Tried<C::Outcome> {
+        let accounts = C::State::accounts(&self.command.needs());
+        let (Some(key), false) = (self.command.key(state), accounts.is_empty()) else {
+            return if self.unconfirmed_version.is_some() { Ok(None) } else { Err(rejection.into()) };
+        };
+        let (current, entry) = match versions_and_entry(self.table, &accounts, &key.cause).await {
+            Ok(read) => read,
+            Err(error) => return self.retry_after(error),
+        };
+        if let Some(entry) = entry {
+            return self.answer(&key, &entry).map(Some);
+        }
+        let decided = state.loaded().into_iter().map(|loaded| loaded.map(|loaded| loaded.account.version));
+        if self.unconfirmed_version.is_some()
+            || current.into_iter().zip(decided).any(|(now, then)| now != then)
+        {
+            self.record_failure("the state moved".to_owned(), self.unconfirmed_version.is_some());
+            return Ok(None);
+        }
+        Err(rejection.into())
+    }
+
+    fn answer(&self, key: &Key, entry: &Entry) -> Result<Done<C::Outcome>, StoreError> {
+        key.answers(entry)?;
+        let replayed = entry.request.as_ref() != Some(&self.context.request);
+        let unanswerable = || StoreError::Corrupt(format!("{} answers another kind of request", entry.cause));
+        let outcome = C::Outcome::of_entry(entry.clone()).ok_or_else(unanswerable)?;
+        Ok(self.done(outcome, replayed))
+    }
+
+    fn done(&self, outcome: C::Outcome, replayed: bool) -> Done<C::Outcome> {
+        Done { outcome, replayed, retries: self.retry.tries(), entries: self.entries }
+    }
+
+    fn retry_after(&mut self, error: StoreError) -> Tried<C::Outcome> {
+        match error {
+            StoreError::Contention(what) => self.record_failure(what, false),
+            StoreError::Unavailable(what) => self.record_failure(what, true),
+            error @ (StoreError::Rejected(_) | StoreError::Corrupt(_)) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    fn record_failure(&mut self, what: String, outcome_unknown: bool) {
+        self.last_error = what;
+        self.outcome_unknown = outcome_unknown;
+    }
+
+    fn give_up(self) -> StoreError {
+        if self.unconfirmed_version.is_some() || self.outcome_unknown {
+            StoreError::Unavailable(self.last_error)
+        } else {
+            StoreError::Contention(self.last_error)
+        }
+    }
+}
+
+fn count_entries<W: Persist>(writes: &[W]) -> u32 {
+    u32::try_from(writes.iter().filter(|write| write.entry().is_some()).count()).unwrap_or(u32::MAX)
+}

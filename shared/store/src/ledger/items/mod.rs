@@ -1,0 +1,9 @@
+//! How accounts, their entries, holds and records stand in items.
+
+pub(crate) mod account;
+pub mod entry;
+pub(crate) mod hold;
+pub(crate) mod lot;
+pub(crate) mod order_view;
+pub(crate) mod owed;
+pub(crate) mod status;

@@ -1,0 +1,118 @@
+//! Reading exactly the items that a decision needs, strongly consistent.
+//!
+//! **Invariant:** an account with nothing due is read in one round trip; a hold whose time is up costs one more.
+//! **Invariant:** items read at different moments are safe to decide on: each carries the version that its
+//! write will demand.
+
+use crate::engine::attr::Item;
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::keys::{self, Key};
+use crate::ledger::items::{account, entry, hold};
+use domain::cause::Cause;
+use domain::ids::{AccountRef, HoldId};
+use domain::ledger::account::Account;
+use domain::ledger::command::State;
+use domain::ledger::entry::Entry;
+use domain::ledger::hold::Hold;
+use domain::ledger::posting::LoadedAccount;
+use domain::time::Timestamp;
+use std::collections::HashMap;
+
+/// How often items that contradict each other are read again before it is believed.
+pub(crate) const MAX_TORN: u32 = 3;
+
+/// A state that can be read from the table.
+pub(crate) trait Load: State {
+    /// Reads what the needs name, once: one round trip, and a second only for what the first named.
+    fn load(
+        table: &Table,
+        needs: &Self::Needs,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Self, StoreError>> + Send;
+}
+
+/// The items that were read for one state.
+pub(crate) struct Found(HashMap<Key, Item>);
+
+impl Found {
+    /// Reads these.
+    pub(crate) async fn read(table: &Table, wanted: &[Key]) -> Result<Self, StoreError> {
+        Ok(Self(match wanted {
+            [] => HashMap::new(),
+            [only] => table.get(only.clone()).await?.map(|item| (only.clone(), item)).into_iter().collect(),
+            many => table.batch(many).await?,
+        }))
+    }
+
+    /// Reads these too, but for those that are there.
+    pub(crate) async fn read_more(&mut self, table: &Table, mut wanted: Vec<Key>) -> Result<(), StoreError> {
+        wanted.retain(|key| !self.0.contains_key(key));
+        if !wanted.is_empty() {
+            self.0.extend(table.batch(&wanted).await?);
+        }
+        Ok(())
+    }
+
+    /// An item, if it is there.
+    pub(crate) fn item(&self, key: &Key) -> Option<&Item> {
+        self.0.get(key)
+    }
+
+    /// An account, if it is there.
+    pub(crate) fn account(&self, id: &AccountRef) -> Result<Option<Account>, StoreError> {
+        self.item(&keys::account(id)).map(account::from_item).transpose()
+    }
+
+    /// A hold, if it is there.
+    pub(crate) fn hold(&self, id: &HoldId) -> Result<Option<Hold>, StoreError> {
+        self.item(&keys::hold(id)).map(hold::from_item).transpose()
+    }
+
+    /// The account with the holds that are due at `now`.
+    pub(crate) fn loaded(&self, account: Account, now: Timestamp) -> Result<LoadedAccount, StoreError> {
+        let ids = due_holds(&account, now);
+        let due_holds = ids.iter().filter_map(|id| self.hold(id).transpose()).collect::<Result<_, _>>()?;
+        Ok(LoadedAccount { account, due_holds })
+    }
+}
+
+/// The holds of an account that are due, as a decision at `now` will see it.
+pub(crate) fn due_holds(account: &Account, now: Timestamp) -> Vec<HoldId> {
+    account.holds.iter().filter(|(_, hold)| hold.due <= now).map(|(id, _)| id.clone()).collect()
+}
+
+/// Reads a state for showing it: items of different moments that contradict each other are read again.
+pub(crate) async fn load_consistent<S: Load>(
+    table: &Table,
+    needs: &S::Needs,
+    now: Timestamp,
+) -> Result<S, StoreError> {
+    let mut state = table.with_retry(|| S::load(table, needs, now)).await?;
+    for _ in 0..MAX_TORN {
+        if state.loaded().into_iter().flatten().all(|loaded| loaded.settled(now).is_ok()) {
+            break;
+        }
+        state = table.with_retry(|| S::load(table, needs, now)).await?;
+    }
+    Ok(state)
+}
+
+/// The versions of accounts, and the entry of a cause in the first of them, at one instant: whether a rejection stands, or
+/// the request was served before.
+pub(crate) async fn versions_and_entry(
+    table: &Table,
+    accounts: &[AccountRef],
+    cause: &Cause,
+) -> Result<(Vec<Option<u64>>, Option<Entry>), StoreError> {
+    let mut wanted: Vec<Key> = accounts.iter().map(keys::account).collect();
+    wanted.extend(accounts.first().map(|first| keys::entry(first, cause)));
+    let mut items = table.read_atomically(&wanted).await?.into_iter();
+    let version = |item: Option<Item>| match item {
+        Some(item) => account::from_item(&item).map(|account| Some(account.version)),
+        None => Ok(None),
+    };
+    let versions = items.by_ref().take(accounts.len()).map(version).collect::<Result<_, _>>()?;
+    let entry = items.next().flatten().map(|item| entry::from_item(&item)).transpose()?;
+    Ok((versions, entry))
+}

@@ -1,0 +1,97 @@
+//! Reading what a decision about a payment needs.
+//!
+//! **Invariant:** a report that names its top-up costs one batch read; one that is found by a gateway's id, and refunds and
+//! disputes, cost reads more.
+
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::keys::{self, Key};
+use crate::ledger::items::entry;
+use crate::ledger::load::{Found, Load, due_holds};
+use crate::payments::items::{gateway_ref, topup, webhook_event};
+use domain::cause::Cause;
+use domain::ids::AccountRef;
+use domain::ledger::entry::Entry;
+use domain::payments::state::{Needs, State};
+use domain::payments::webhook_event::LeadTo;
+use domain::time::Timestamp;
+
+impl Load for State {
+    async fn load(table: &Table, needs: &Needs, now: Timestamp) -> Result<Self, StoreError> {
+        let id = needs.customer.as_ref().map(AccountRef::wallet);
+        let mut wanted: Vec<Key> = id.iter().map(keys::account).collect();
+        wanted.extend(needs.topup.iter().map(keys::topup));
+        wanted.extend(needs.leads.iter().map(keys::lead));
+        wanted.extend(needs.event.iter().map(keys::event));
+        let mut found = Found::read(table, &wanted).await?;
+        let account = id.map(|id| found.account(&id)).transpose()?.flatten();
+        let now = account.as_ref().map_or(now, |account| now.max(account.updated_at));
+        let due = account.iter().flat_map(|account| due_holds(account, now));
+        let mut more: Vec<Key> = due.map(|id| keys::hold(&id)).collect();
+        more.extend(quarantined(&found, needs)?);
+        found.read_more(table, more).await?;
+        let account = account.map(|account| found.loaded(account, now)).transpose()?;
+        let topup = needs.topup.as_ref().and_then(|id| found.item(&keys::topup(id)));
+        let event = needs.event.as_ref().and_then(|id| found.item(&keys::event(id)));
+        let mut state = Self {
+            account,
+            topup: topup.map(topup::from_item).transpose()?,
+            event: event.map(webhook_event::from_item).transpose()?,
+            ..Self::default()
+        };
+        read_leads(&mut state, &found, needs)?;
+        // Boxed: most operations are about no reversal, and their futures should not bear its size.
+        Box::pin(read_reversal(table, state, needs)).await
+    }
+}
+
+/// The quarantined reports that leads lead to.
+fn quarantined(found: &Found, needs: &Needs) -> Result<Vec<Key>, StoreError> {
+    let mut more = Vec::new();
+    for item in needs.leads.iter().filter_map(|handle| found.item(&keys::lead(handle))) {
+        if let LeadTo::Stray(stray) = gateway_ref::from_item(item)?.to {
+            more.push(keys::event(&stray.event));
+        }
+    }
+    Ok(more)
+}
+
+fn read_leads(state: &mut State, found: &Found, needs: &Needs) -> Result<(), StoreError> {
+    for handle in &needs.leads {
+        let item = found.item(&keys::lead(handle));
+        let Some(lead) = item.map(gateway_ref::from_item).transpose()? else { continue };
+        if let LeadTo::Stray(stray) = &lead.to
+            && let Some(item) = found.item(&keys::event(&stray.event))
+        {
+            let quarantined = webhook_event::from_item(item)?;
+            state.quarantined.insert(quarantined.id.clone(), quarantined);
+        }
+        state.leads.insert(handle.clone(), lead);
+    }
+    Ok(())
+}
+
+/// The movements of the refund or dispute, and the expiries of the credit that it takes back.
+async fn read_reversal(table: &Table, state: State, needs: &Needs) -> Result<State, StoreError> {
+    let (Some(reversal), Some(topup)) = (&needs.reversal, &state.topup) else { return Ok(state) };
+    let (Some(credited), customer) = (&topup.credited, topup.id.customer()) else { return Ok(state) };
+    let account = AccountRef::wallet(customer);
+    let mut moved = Vec::new();
+    for id in topup.moves_with(reversal) {
+        moved.extend(entries_caused(table, &account, &Cause::of_reversal(&id)).await?);
+    }
+    moved.sort_by_key(|entry| entry.seq);
+    let expired = match credited.expires_on {
+        Some(date) => entries_caused(table, &account, &Cause::of_expiry(date, credited.class)).await?,
+        None => vec![],
+    };
+    Ok(State { moved, expired, ..state })
+}
+
+/// The entries whose causes begin so, strongly consistent, oldest first.
+async fn entries_caused(table: &Table, account: &AccountRef, prefix: &str) -> Result<Vec<Entry>, StoreError> {
+    let items = table.partition(&keys::entry_partition(account), prefix).await?;
+    let mut entries = items.iter().map(entry::from_item).collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(|entry| entry.seq);
+    Ok(entries)
+}

@@ -1,0 +1,33 @@
+//! The writes of decisions about payments as items of a transaction.
+//!
+//! **Invariant:** a report, a top-up and a gateway's id are each written under the version that was decided on.
+
+use crate::alerts::items::alert;
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::engine::write::change;
+use crate::keys;
+use crate::ledger::persist::Persist;
+use crate::payments::items::{gateway_ref, topup, webhook_event};
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::payments::state::Write;
+
+impl Persist for Write {
+    fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
+        let name = &table.name;
+        Ok(match self {
+            Self::Ledger(write) => write.item(table)?,
+            Self::OpenTopUp(opened) => table.new_put(topup::to_item(opened))?,
+            Self::TopUp { topup, was } => change(topup::to_update(name, topup, *was)?),
+            Self::DropTopUp { id, was } => table.versioned_delete(&keys::topup(id), *was)?,
+            Self::Event { event, body, was: 0 } => table.new_put(webhook_event::to_item(event, body))?,
+            Self::Event { event, was, .. } => change(webhook_event::to_update(name, event, *was)?),
+            Self::Lead { lead, was: 0 } => table.new_put(gateway_ref::to_item(lead))?,
+            Self::Lead { lead, was } => change(gateway_ref::to_update(name, lead, *was)?),
+            Self::DropLead { handle, was } => table.versioned_delete(&keys::lead(handle), *was)?,
+            Self::Alert(alert) => table.any_put(alert::to_item(alert))?,
+            Self::List(listing) => table.any_put(keys::listing(listing).attributes())?,
+            Self::Unlist(listing) => table.any_delete(&keys::listing(listing))?,
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! The writes of decisions about wallets as items of a transaction.
+//!
+//! **Invariant:** a wallet, its referral code and an order are each written under the condition that there is none.
+
+use crate::engine::attr::Attributes;
+use crate::engine::error::StoreError;
+use crate::engine::table::Table;
+use crate::engine::write::change;
+use crate::keys;
+use crate::ledger::persist::Persist;
+use crate::wallet::items::{order, wallet};
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::wallet::state::Write;
+
+impl Persist for Write {
+    fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
+        Ok(match self {
+            Self::Ledger(write) => write.item(table)?,
+            Self::Open(opened) => table.new_put(wallet::to_item(opened))?,
+            Self::ReferralCode { code, customer } => {
+                let mut item = Attributes::default().text("customer_id", customer).0;
+                item.extend(keys::referral(code).attributes());
+                table.new_put(item)?
+            }
+            Self::OpenOrder(opened) => table.new_put(order::to_item(opened))?,
+            Self::Order { order, was } => change(order::to_update(&table.name, order, *was)?),
+            Self::ListOrder { customer, order, at } => {
+                let mut item = Attributes::default().text("customer_id", customer).text("order_id", order).0;
+                item.extend(keys::listed_order(customer, *at, order).attributes());
+                table.new_put(item)?
+            }
+        })
+    }
+}
