@@ -8,7 +8,8 @@ use crate::budgets::items::budget;
 use crate::engine::attr::{Attributes, Reader, number, text};
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
-use crate::engine::write::Sent;
+use crate::engine::retry::Certain;
+use crate::engine::sent::Sent;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
 use domain::budget::Account;
@@ -145,12 +146,10 @@ impl Budgets {
         context: &Context,
     ) -> Result<(Account, bool), StoreError> {
         let mut retry = self.table.retry();
-        let mut unsure = false;
-        let after = |unsure: bool, error: StoreError| if unsure { error.after_effect() } else { error };
         loop {
             // Read so, it is not half of a transaction: a plain read could miss what is just being made.
             let first = self.table.read_atomically(&[keys::slice(&open.id(), 0)]).await;
-            let first = first.map_err(|error| after(unsure, error))?.into_iter().next().flatten();
+            let first = first.map_err(|error| retry.certain(error))?.into_iter().next().flatten();
             let first = first.map(|item| budget::from_item(&item)).transpose()?;
             if let Some(known) = first {
                 if known.opened.fingerprint != open.fingerprint() {
@@ -160,7 +159,7 @@ impl Budgets {
                 return Ok((known, replayed));
             }
             let found = self.whole_accounts(std::slice::from_ref(&open.parent), context).await;
-            let mut found = found.map_err(|error| after(unsure, error))?;
+            let mut found = found.map_err(|error| retry.certain(error))?;
             let parent = found.remove(&open.parent).ok_or(Rejection::AccountNotFound)?;
             let account = open.decide(&parent, context)?;
             let listed = keys::listed_child(&open.parent, account.created_at, &account.id);
@@ -175,19 +174,10 @@ impl Budgets {
                 let slice = added(&account, number);
                 writes.push(self.table.new_put(budget::slice_to_item(&account.id, &slice))?);
             }
-            match self.table.transact(writes).await? {
-                Sent::Done(_) => return Ok((account, false)),
-                Sent::Busy(why) if !retry.backoff().await => {
-                    return Err(after(unsure, StoreError::Contention(why)));
-                }
-                Sent::Unknown(why) => {
-                    unsure = true;
-                    if !retry.backoff().await {
-                        return Err(StoreError::Unavailable(why));
-                    }
-                }
-                // One that is there by now answers.
-                Sent::Refused(_) | Sent::Busy(_) => {}
+            // One that is there by now answers.
+            let sent = self.table.transact(writes).await?;
+            if let Some(Certain::Done(_)) = retry.settled(sent).await? {
+                return Ok((account, false));
             }
         }
     }

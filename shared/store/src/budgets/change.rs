@@ -9,7 +9,7 @@ use super::reserve::appointed;
 use crate::budgets::items::budget;
 use crate::engine::attr::{Item, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::write::Sent;
+use crate::engine::sent::Sent;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use domain::budget::allocate::Whole;

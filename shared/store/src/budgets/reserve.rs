@@ -8,7 +8,7 @@ use super::Budgets;
 use crate::budgets::items::budget;
 use crate::engine::attr::{Attributes, Item, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::write::Sent;
+use crate::engine::sent::Sent;
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -9,7 +9,7 @@ use super::Budgets;
 use crate::engine::attr::{Reader, number, text};
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
-use crate::engine::write::Sent;
+use crate::engine::sent::Sent;
 use crate::keys;
 use domain::budget::Account;
 use domain::ids::budget::AccountId;

@@ -12,5 +12,6 @@ pub(crate) mod meter;
 pub(crate) mod read;
 pub(crate) mod retry;
 pub mod schema;
+pub(crate) mod sent;
 pub(crate) mod table;
 pub(crate) mod write;

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** an operation that cannot be finished ends within its policy's budget plus one attempt.
 
+use crate::engine::error::StoreError;
+use crate::engine::sent::Sent;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -32,12 +34,13 @@ pub struct Retry {
     policy: RetryPolicy,
     started: Instant,
     tries: u32,
+    may_be_applied: bool,
 }
 
 impl Retry {
     /// Begins.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, started: Instant::now(), tries: 0 }
+        Self { policy, started: Instant::now(), tries: 0, may_be_applied: false }
     }
 
     /// How often it was tried again.
@@ -56,6 +59,45 @@ impl Retry {
         }
         sleep(wait).await;
         true
+    }
+}
+
+/// What became of a request, once that is certain.
+#[derive(Debug)]
+pub(crate) enum Certain<T> {
+    /// Done.
+    Done(T),
+    /// Not done: a condition did not hold; what was found there.
+    Refused(T),
+}
+
+impl Retry {
+    /// The outcome of a send, if it is certain; else waits, and gives `None`: send it again. An error once the policy's
+    /// budget is spent: contention if nothing was ever applied for certain, else unavailable.
+    pub(crate) async fn settled<T>(&mut self, sent: Sent<T>) -> Result<Option<Certain<T>>, StoreError> {
+        let why = match sent {
+            Sent::Done(done) => return Ok(Some(Certain::Done(done))),
+            Sent::Refused(found) => return Ok(Some(Certain::Refused(found))),
+            Sent::Busy(why) => why,
+            Sent::Unknown(why) => {
+                self.may_be_applied = true;
+                why
+            }
+        };
+        if self.backoff().await {
+            return Ok(None);
+        }
+        Err(self.certain(StoreError::Contention(why)))
+    }
+
+    /// True if a send before may have been applied, or may still be.
+    pub(crate) fn may_be_applied(&self) -> bool {
+        self.may_be_applied
+    }
+
+    /// The error, if nothing may have been applied; otherwise it cannot say so any more.
+    pub(crate) fn certain(&self, error: StoreError) -> StoreError {
+        if self.may_be_applied { error.after_effect() } else { error }
     }
 }
 

@@ -5,6 +5,8 @@
 
 use crate::engine::attr::{Item, number};
 use crate::engine::error::StoreError;
+use crate::engine::retry::Certain;
+use crate::engine::sent::Sent;
 use crate::engine::table::Table;
 use crate::keys::Key;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -15,19 +17,6 @@ use aws_sdk_dynamodb::types::{
     Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-
-/// What became of a request.
-#[derive(Debug)]
-pub(crate) enum Sent<T> {
-    /// Done.
-    Done(T),
-    /// Not done: a condition did not hold; what was found there.
-    Refused(T),
-    /// Not done: others were quicker, or the table throttles.
-    Busy(String),
-    /// Perhaps done.
-    Unknown(String),
-}
 
 /// The item of each write of a refused transaction whose condition did not hold, by its place.
 pub(crate) type Refusals = Vec<(usize, Option<Item>)>;
@@ -77,18 +66,10 @@ impl Table {
         change: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
     ) -> Result<Option<Item>, StoreError> {
         let mut retry = self.retry();
-        let mut unsure = false;
         loop {
-            let why = match self.update(key, &change).await? {
-                Sent::Done(item) | Sent::Refused(item) => return Ok(item),
-                Sent::Busy(why) => why,
-                Sent::Unknown(why) => {
-                    unsure = true;
-                    why
-                }
-            };
-            if !retry.backoff().await {
-                return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
+            let sent = self.update(key, &change).await?;
+            if let Some(Certain::Done(item) | Certain::Refused(item)) = retry.settled(sent).await? {
+                return Ok(item);
             }
         }
     }

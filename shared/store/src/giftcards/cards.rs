@@ -7,7 +7,7 @@ use super::GiftCards;
 use crate::engine::attr::{Item, text};
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
-use crate::engine::write::Sent;
+use crate::engine::retry::Certain;
 use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
@@ -84,19 +84,21 @@ impl GiftCards {
         let mut left: Vec<&Card> = cards.to_vec();
         let mut retry = self.table.retry();
         // A batch whose outcome is unknown finds its own cards there: they are its own if nothing was sent before.
-        let mut unsure = false;
         while !left.is_empty() {
             let mut writes: Vec<TransactWriteItem> = Vec::new();
             for card in &left {
                 writes.push(self.table.new_put(giftcard::card_to_item(card))?);
                 writes.push(self.table.any_put(giftcard::free_to_item(&place(card, pool, shards)))?);
             }
-            match self.table.transact(writes).await? {
-                Sent::Done(_) => {
+            let sent = self.table.transact(writes).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) => {
                     import.accepted += u64::try_from(left.len()).unwrap_or(0);
                     return Ok(import);
                 }
-                Sent::Refused(refused) => {
+                Certain::Refused(refused) => {
+                    let unsure = retry.may_be_applied();
                     let mut gone = Vec::new();
                     for (at, item) in refused {
                         let Some(card) = left.get(at / 2) else { continue };
@@ -111,14 +113,6 @@ impl GiftCards {
                     }
                     left.retain(|card| !gone.contains(&card.id));
                 }
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) => {
-                    unsure = true;
-                    if !retry.backoff().await {
-                        return Err(StoreError::Unavailable(why));
-                    }
-                }
-                Sent::Busy(_) => {}
             }
         }
         Ok(import)

@@ -5,7 +5,8 @@
 use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, number};
 use crate::engine::error::StoreError;
-use crate::engine::write::Sent;
+use crate::engine::retry::Certain;
+use crate::engine::sent::Sent;
 use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
@@ -68,16 +69,15 @@ impl GiftCards {
     async fn add(&self, writes: Vec<TransactWriteItem>) -> Result<Option<Item>, StoreError> {
         let mut retry = self.table.retry();
         loop {
-            match self.table.transact(writes.clone()).await? {
-                Sent::Done(_) => return Ok(None),
-                Sent::Refused(refused) => {
+            let sent = self.table.transact(writes.clone()).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) => return Ok(None),
+                Certain::Refused(refused) => {
                     let found = refused.into_iter().find_map(|(_, item)| item);
                     let missing = || StoreError::Unavailable("what is there was not told".to_owned());
                     return found.map(Some).ok_or_else(missing);
                 }
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
     }
@@ -216,11 +216,9 @@ impl GiftCards {
                 })
                 .await?;
             self.caches.pools.invalidate(&pool.id);
+            let Some(sent) = retry.settled(sent).await? else { continue };
             match sent {
-                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+                Certain::Done(_) | Certain::Refused(_) => return Ok(()),
             }
         }
     }

@@ -6,7 +6,7 @@
 use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::write::Sent;
+use crate::engine::retry::Certain;
 use crate::keys::{self, Key};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
@@ -29,13 +29,15 @@ impl GiftCards {
         for batch in codes.chunks(BATCH) {
             let mut left: Vec<&Registered> = batch.iter().collect();
             let mut retry = self.table.retry();
-            let mut unsure = false;
             while !left.is_empty() {
                 let writes =
                     left.iter().map(|code| self.table.new_put(to_item(code))).collect::<Result<_, _>>()?;
-                match self.table.transact(writes).await? {
-                    Sent::Done(_) => break,
-                    Sent::Refused(refused) => {
+                let sent = self.table.transact(writes).await?;
+                match retry.settled(sent).await? {
+                    None => {}
+                    Some(Certain::Done(_)) => break,
+                    Some(Certain::Refused(refused)) => {
+                        let unsure = retry.may_be_applied();
                         let mut gone = Vec::new();
                         for (at, item) in refused {
                             let (Some(code), Some(item)) = (left.get(at), item) else { continue };
@@ -47,14 +49,6 @@ impl GiftCards {
                         }
                         left.retain(|code| !gone.contains(&code.id));
                     }
-                    Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                    Sent::Unknown(why) => {
-                        unsure = true;
-                        if !retry.backoff().await {
-                            return Err(StoreError::Unavailable(why));
-                        }
-                    }
-                    Sent::Busy(_) => {}
                 }
             }
         }
@@ -73,12 +67,11 @@ impl GiftCards {
         item.extend(key.attributes());
         let mut retry = self.table.retry();
         let found = loop {
-            match self.table.transact(vec![self.table.new_put(item.clone())?]).await? {
-                Sent::Done(_) => return Ok(false),
-                Sent::Refused(found) => break found.into_iter().find_map(|(_, item)| item),
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+            let sent = self.table.transact(vec![self.table.new_put(item.clone())?]).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) => return Ok(false),
+                Certain::Refused(found) => break found.into_iter().find_map(|(_, item)| item),
             }
         };
         let found = found.ok_or_else(|| StoreError::Unavailable("what is there was not told".to_owned()))?;
@@ -140,12 +133,10 @@ impl GiftCards {
                         .expression_attribute_values(":open", number(open))
                 })
                 .await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
             match sent {
-                Sent::Done(_) => return Ok(true),
-                Sent::Refused(_) => return Ok(false),
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+                Certain::Done(_) => return Ok(true),
+                Certain::Refused(_) => return Ok(false),
             }
         }
     }
@@ -164,13 +155,11 @@ impl GiftCards {
                         .expression_attribute_values(":wrong", number(u8::from(was_wrong)))
                 })
                 .await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
             match sent {
-                Sent::Done(item) | Sent::Refused(item) => {
+                Certain::Done(item) | Certain::Refused(item) => {
                     return Reader::new(&item.unwrap_or_default(), "count of tries").count("n");
                 }
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
     }
@@ -202,16 +191,13 @@ impl GiftCards {
                         .expression_attribute_values(":most", number(most))
                 })
                 .await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
             match sent {
-                Sent::Done(item) => {
+                Certain::Done(item) => {
                     let item = item.unwrap_or_default();
                     return Reader::new(&item, "count of tries").count("n").map(Some);
                 }
-                Sent::Refused(_) => return Ok(None),
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                // Counted twice is harmless.
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+                Certain::Refused(_) => return Ok(None),
             }
         }
     }

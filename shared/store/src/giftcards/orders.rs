@@ -9,7 +9,8 @@ use crate::budgets::Waiting;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::{number, text};
 use crate::engine::error::StoreError;
-use crate::engine::write::Sent;
+use crate::engine::retry::Certain;
+use crate::engine::sent::Sent;
 use crate::giftcards::items::redemption;
 use crate::keys::{self, DueKind};
 use domain::budget::key::KeyState;
@@ -56,14 +57,15 @@ impl GiftCards {
             self.table.any_put(order)?,
         ];
         let mut retry = self.table.retry();
-        let mut unsure = false;
         loop {
-            match self.table.transact(writes.clone()).await? {
-                Sent::Done(_) => return Ok(Ordered::Open),
-                Sent::Refused(_) => {
+            let sent = self.table.transact(writes.clone()).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) => return Ok(Ordered::Open),
+                Certain::Refused(_) => {
                     let is_ours = |state: &KeyState| matches!(state, KeyState::Pending { asked, .. } if *asked == wanted.attempt);
                     // A send that may still arrive must find itself fenced before the credit is given back.
-                    if unsure {
+                    if retry.may_be_applied() {
                         let fenced = self.budgets.fence(&wanted.charged, &cause, &wanted.attempt).await;
                         if is_ours(&fenced.map_err(StoreError::after_effect)?) {
                             return Ok(Ordered::Open);
@@ -78,18 +80,6 @@ impl GiftCards {
                         }
                         Some(_) | None => Ordered::Not,
                     });
-                }
-                Sent::Busy(why) => {
-                    if !retry.backoff().await {
-                        let give_up = StoreError::Contention(why);
-                        return Err(if unsure { give_up.after_effect() } else { give_up });
-                    }
-                }
-                Sent::Unknown(why) => {
-                    unsure = true;
-                    if !retry.backoff().await {
-                        return Err(StoreError::Unavailable(why));
-                    }
                 }
             }
         }
@@ -119,9 +109,11 @@ impl GiftCards {
         let writes = vec![self.budgets.void_update(&key, &pending.attempt)?, self.redemption_put(&failed)?];
         let mut retry = self.table.retry();
         loop {
-            match self.table.transact(writes.clone()).await? {
-                Sent::Done(_) => break,
-                Sent::Refused(refused) => {
+            let sent = self.table.transact(writes.clone()).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) => break,
+                Certain::Refused(refused) => {
                     let item = refused.into_iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item);
                     match budget_entry::state_of(item.as_ref())? {
                         // It ended so before; what follows may have been cut short.
@@ -132,9 +124,6 @@ impl GiftCards {
                         | KeyState::Entry(_) => return Ok(false),
                     }
                 }
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
         // If this is cut short, whoever resolves the slices finds the fence.

@@ -7,7 +7,8 @@ use super::GiftCards;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::Attributes;
 use crate::engine::error::StoreError;
-use crate::engine::write::{Refusals, Sent};
+use crate::engine::retry::Certain;
+use crate::engine::write::Refusals;
 use crate::giftcards::items::{giftcard, redemption};
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -72,32 +73,17 @@ impl GiftCards {
         (entry, wanted): (&BudgetEntry, &Redemption),
     ) -> Result<Committed, StoreError> {
         let mut retry = self.table.retry();
-        let mut unsure = false;
         loop {
-            let sent = self.table.transact(writes.clone()).await;
-            match sent {
-                Ok(Sent::Done(_)) => return Ok(Committed::Done),
-                Ok(Sent::Refused(refused)) if unsure => {
-                    return self
-                        .certain_commit(&refused, (entry, wanted))
-                        .await
-                        .map_err(StoreError::after_effect);
+            // Sent again as it was: its own attempt at the key tells whether it had been done.
+            let sent = self.table.transact(writes.clone()).await.map_err(|error| retry.certain(error))?;
+            match retry.settled(sent).await? {
+                None => {}
+                Some(Certain::Done(_)) => return Ok(Committed::Done),
+                Some(Certain::Refused(refused)) if retry.may_be_applied() => {
+                    let committed = self.certain_commit(&refused, (entry, wanted)).await;
+                    return committed.map_err(StoreError::after_effect);
                 }
-                Ok(Sent::Refused(refused)) => return self.met(&refused, (entry, wanted)).await,
-                Ok(Sent::Busy(why)) => {
-                    if !retry.backoff().await {
-                        let give_up = StoreError::Contention(why);
-                        return Err(if unsure { give_up.after_effect() } else { give_up });
-                    }
-                }
-                // Sent again as it was: its own attempt at the key tells whether it had been done.
-                Ok(Sent::Unknown(why)) => {
-                    unsure = true;
-                    if !retry.backoff().await {
-                        return Err(StoreError::Unavailable(why));
-                    }
-                }
-                Err(error) => return Err(if unsure { error.after_effect() } else { error }),
+                Some(Certain::Refused(refused)) => return self.met(&refused, (entry, wanted)).await,
             }
         }
     }
@@ -184,11 +170,10 @@ impl GiftCards {
         item.extend(keys::reveal(id, context.now, &context.request).attributes());
         let mut retry = self.table.retry();
         loop {
-            match self.table.transact(vec![self.table.any_put(item.clone())?]).await? {
-                Sent::Done(_) | Sent::Refused(_) => return Ok(()),
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
+            let sent = self.table.transact(vec![self.table.any_put(item.clone())?]).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) | Certain::Refused(_) => return Ok(()),
             }
         }
     }

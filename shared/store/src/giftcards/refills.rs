@@ -8,7 +8,8 @@ use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
-use crate::engine::write::Sent;
+use crate::engine::retry::Certain;
+use crate::engine::sent::Sent;
 use crate::giftcards::cards::place;
 use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
@@ -138,23 +139,22 @@ impl GiftCards {
         writes.push(self.table.any_put(giftcard::free_to_item(&free))?);
         let mut retry = self.table.retry();
         loop {
-            match self.table.transact(writes.clone()).await? {
-                Sent::Done(_) => {
+            let sent = self.table.transact(writes.clone()).await?;
+            let Some(sent) = retry.settled(sent).await? else { continue };
+            match sent {
+                Certain::Done(_) => {
                     self.note_stocked(&pool.id, 1).await?;
                     return Ok(true);
                 }
                 // It has ended: as this, if its card lies in this pool.
-                Sent::Refused(refused) if refused.iter().any(|(at, _)| *at == 0) => {
+                Certain::Refused(refused) if refused.iter().any(|(at, _)| *at == 0) => {
                     let known = self.card(&card.id).await?;
                     return Ok(known.is_some_and(|known| known.pool.as_ref() == Some(&pool.id)));
                 }
-                Sent::Refused(_) => {
+                Certain::Refused(_) => {
                     self.table.transact(self.ended(refill, "KNOWN")?.to_vec()).await?;
                     return Ok(false);
                 }
-                Sent::Busy(why) if !retry.backoff().await => return Err(StoreError::Contention(why)),
-                Sent::Unknown(why) if !retry.backoff().await => return Err(StoreError::Unavailable(why)),
-                Sent::Busy(_) | Sent::Unknown(_) => {}
             }
         }
     }

@@ -4,8 +4,9 @@
 //! was refused finds the write that it is about.
 
 use crate::engine::error::StoreError;
+use crate::engine::sent::Sent;
 use crate::engine::table::Table;
-use crate::engine::write::{Sent, change};
+use crate::engine::write::change;
 use crate::ledger::items::{account, entry, hold, owed, status};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ledger::decision::{Conditional, FailedCondition, Write};
