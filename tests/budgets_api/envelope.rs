@@ -6,7 +6,7 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::cause::Cause;
-use domain::giftcard::Source;
+use domain::giftcard::CardSource;
 use domain::giftcard::card::{Part, PlainCard};
 use domain::giftcard::code::RedemptionCode;
 use domain::ids::budget::BrandId;
@@ -62,7 +62,7 @@ fn seal(vault: &Vault) -> domain::giftcard::card::Card {
     let brand = BrandId::mint(&Cause::stored("brand"));
     let worth = Money::try_new(25.into()).unwrap();
     let now = Timestamp::parse("2026-01-15T10:00:00Z").unwrap();
-    vault.seal_card(&plain(), (&brand, worth), Source::Csv, now).unwrap()
+    vault.seal_card(&plain(), (&brand, worth), CardSource::Csv, now).unwrap()
 }
 
 #[tokio::test]
@@ -122,6 +122,6 @@ fn a_closed_vault_seals_opens_and_knows_nothing() {
     let brand = BrandId::mint(&Cause::stored("brand"));
     let (worth, now) =
         (Money::try_new(25.into()).unwrap(), Timestamp::parse("2026-01-15T10:00:00Z").unwrap());
-    assert!(closed.seal_card(&plain(), (&brand, worth), Source::Csv, now).is_none());
+    assert!(closed.seal_card(&plain(), (&brand, worth), CardSource::Csv, now).is_none());
     assert!(closed.open_card(&seal(&open)).is_none());
 }

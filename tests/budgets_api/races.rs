@@ -235,7 +235,7 @@ async fn uneven_slices_are_evened_out_and_the_books_still_prove_each_of_them() {
     agency.provision("CODE-1").await.expect(201);
     world.clock.advance(Duration::from_secs(400));
     agency.shop.monitor().await;
-    let whole = world.app.store.budgets().whole_account(&id(&agency.campaign)).await.unwrap().unwrap();
+    let whole = world.app.store.budgets().load_sliced(&id(&agency.campaign)).await.unwrap().unwrap();
     let least = whole.slices().map(|slice| slice.available).min().unwrap();
     assert!(least.value() >= 24.into(), "each has at least a quarter of the mean: {least}");
     assert_eq!(agency.stands(&agency.campaign).await, ["775.00", "0.00", "25.00"]);

@@ -150,7 +150,7 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| b.ledger.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
     is_found(|b| b.ledger.orders.clear(), "the order is paid or held for, but not stored");
     is_found(
-        |b| account(b).status = domain::ledger::account::Status::Frozen,
+        |b| account(b).status = domain::ledger::account::AccountStatus::Frozen,
         "its status is stored as FROZEN",
     );
     is_found(|b| account(b).opening.initial = money("600"), "was opened with a balance");

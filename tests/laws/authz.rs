@@ -2,34 +2,34 @@
 
 use domain::actor::{Actor, Denial, Role};
 use domain::ids::CustomerId;
-use domain::wallet::permit::{Action, permit};
+use domain::wallet::permit::{WalletAction, permit};
 
-const SCOPES: [(Action, Option<&str>); 13] = [
-    (Action::Create, Some("wallet:create")),
-    (Action::Read, None),
-    (Action::ReadBalance, Some("wallet:read")),
-    (Action::Credit, Some("wallet:credit")),
-    (Action::Debit, Some("wallet:debit")),
-    (Action::Refund, Some("wallet:refund")),
-    (Action::Hold, Some("wallet:hold")),
-    (Action::Transfer, None),
-    (Action::SetStatus, None),
-    (Action::RegisterOrder, Some("order:write")),
-    (Action::PayOrder, Some("wallet:debit")),
-    (Action::TopUp, Some("wallet:topup")),
-    (Action::Reports, None),
+const SCOPES: [(WalletAction, Option<&str>); 13] = [
+    (WalletAction::Create, Some("wallet:create")),
+    (WalletAction::Read, None),
+    (WalletAction::ReadBalance, Some("wallet:read")),
+    (WalletAction::Credit, Some("wallet:credit")),
+    (WalletAction::Debit, Some("wallet:debit")),
+    (WalletAction::Refund, Some("wallet:refund")),
+    (WalletAction::Hold, Some("wallet:hold")),
+    (WalletAction::Transfer, None),
+    (WalletAction::SetStatus, None),
+    (WalletAction::RegisterOrder, Some("order:write")),
+    (WalletAction::PayOrder, Some("wallet:debit")),
+    (WalletAction::TopUp, Some("wallet:topup")),
+    (WalletAction::Reports, None),
 ];
-const OWNERS: [Action; 7] = [
-    Action::Read,
-    Action::ReadBalance,
-    Action::Debit,
-    Action::Hold,
-    Action::Transfer,
-    Action::PayOrder,
-    Action::TopUp,
+const OWNERS: [WalletAction; 7] = [
+    WalletAction::Read,
+    WalletAction::ReadBalance,
+    WalletAction::Debit,
+    WalletAction::Hold,
+    WalletAction::Transfer,
+    WalletAction::PayOrder,
+    WalletAction::TopUp,
 ];
 /// What staff does not do, though owners do.
-const NOT_STAFF: [Action; 2] = [Action::PayOrder, Action::TopUp];
+const NOT_STAFF: [WalletAction; 2] = [WalletAction::PayOrder, WalletAction::TopUp];
 
 fn actor(role: Role, sub: &str, scope: &str) -> Actor {
     Actor { role, sub: sub.to_owned(), scopes: scope.split(' ').map(str::to_owned).collect(), account: None }
@@ -65,7 +65,7 @@ fn each_role_may_do_what_the_contract_says_and_no_more() {
 #[test]
 fn an_order_is_read_by_its_owner_by_staff_and_by_every_service() {
     let mine = CustomerId::parse("cust_1").unwrap();
-    let ask = |role, sub| permit(&actor(role, sub, ""), Action::ReadOrder, &mine);
+    let ask = |role, sub| permit(&actor(role, sub, ""), WalletAction::ReadOrder, &mine);
     for (role, sub) in
         [(Role::Customer, "cust_1"), (Role::Staff, "x"), (Role::Admin, "x"), (Role::Service, "x")]
     {

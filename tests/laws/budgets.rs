@@ -1,6 +1,6 @@
 //! Budgets as laws: random trees and operations against a naive model, and the setting aside of credit step by step.
 
-use domain::budget::spend::{Seen, Spend, Step};
+use domain::budget::spend::{SliceView, Spend, SpendStep};
 use domain::cause::Cause;
 use domain::money::Money;
 use proptest::prelude::*;
@@ -308,9 +308,9 @@ impl Counter {
         (0..self.available.len()).map(of).collect()
     }
 
-    fn seen(&self, undecided: &[u64]) -> Vec<Seen> {
+    fn seen(&self, undecided: &[u64]) -> Vec<SliceView> {
         let each = self.available.iter().zip(undecided).enumerate();
-        each.map(|(n, (available, undecided))| Seen {
+        each.map(|(n, (available, undecided))| SliceView {
             slice: u8::try_from(n).unwrap(),
             available: money(*available),
             undecided: money(*undecided),
@@ -330,7 +330,7 @@ impl Counter {
         let undecided = self.held_by_others(at);
         let wish = self.running[at].wish;
         match self.running[at].spend.next().clone() {
-            Step::Reserve { slice, amount } => {
+            SpendStep::Reserve { slice, amount } => {
                 let there = &mut self.available[usize::from(slice)];
                 if *there >= units(amount) {
                     *there -= units(amount);
@@ -339,23 +339,23 @@ impl Counter {
                     self.running[at].spend.refused();
                 }
             }
-            Step::Survey => {
+            SpendStep::Survey => {
                 let seen = self.seen(&undecided);
                 self.running[at].spend.surveyed(&seen);
             }
-            Step::Covered => {
+            SpendStep::Covered => {
                 let held: Money = self.running[at].spend.held().values().copied().sum();
                 prop_assert_eq!(held, money(wish));
                 self.spent += wish;
                 self.running.remove(at);
             }
-            Step::Wait => {
+            SpendStep::Wait => {
                 self.give_back(at);
                 let count = u8::try_from(self.available.len()).unwrap();
                 let wisher = &mut self.running[at];
                 wisher.spend = Spend::new(money(wish), &wisher.cause, count);
             }
-            Step::Short { .. } => {
+            SpendStep::Short { .. } => {
                 self.give_back(at);
                 // Nobody else held what would have sufficed.
                 let reach = self.available.iter().sum::<u64>() + undecided.iter().sum::<u64>();

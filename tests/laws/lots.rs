@@ -1,12 +1,12 @@
 //! Lots: burn order, merging, conservation.
 
-use domain::ledger::lot::{Lot, Lots, MAX_LOTS, Source, split, without_front};
+use domain::ledger::lot::{CreditSource, Lot, Lots, MAX_LOTS, split, without_front};
 use domain::money::Money;
 use domain::time::{Date, parse_date, plus_days};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-fn lot(days: Option<u32>, source: Source, paise: i64) -> Lot {
+fn lot(days: Option<u32>, source: CreditSource, paise: i64) -> Lot {
     let start = parse_date("2026-01-15").unwrap();
     let expires_on = days.map(|days| plus_days(start, days).unwrap());
     Lot { expires_on, class: source.class(), source, amount: Money::try_new(Decimal::new(paise, 2)).unwrap() }
@@ -14,7 +14,8 @@ fn lot(days: Option<u32>, source: Source, paise: i64) -> Lot {
 
 fn any_lot() -> impl Strategy<Value = Lot> {
     let days = prop::option::weighted(0.9, 0..400_u32);
-    (days, 0..6_usize, 1..100_000_i64).prop_map(|(days, source, paise)| lot(days, Source::ALL[source], paise))
+    (days, 0..6_usize, 1..100_000_i64)
+        .prop_map(|(days, source, paise)| lot(days, CreditSource::ALL[source], paise))
 }
 
 /// What could be spent on a date if nothing else happened.
@@ -75,16 +76,17 @@ proptest! {
 
 #[test]
 fn within_a_date_promotional_burns_before_refund_before_paid_and_undying_last() {
-    let sources = [Source::Manual, Source::Refund, Source::Promotion];
+    let sources = [CreditSource::Manual, CreditSource::Refund, CreditSource::Promotion];
     let lots = sources.map(|source| lot(Some(5), source, 100)).into_iter().chain([lot(
         None,
-        Source::Promotion,
+        CreditSource::Promotion,
         100,
     )]);
     let held = Lots::new(lots).unwrap();
     let order: Vec<_> = held.iter().map(|lot| (lot.source, lot.expires_on.is_some())).collect();
-    let dated = [Source::Promotion, Source::Refund, Source::Manual].map(|source| (source, true));
-    assert_eq!(order, [&dated[..], &[(Source::Promotion, false)]].concat());
+    let dated =
+        [CreditSource::Promotion, CreditSource::Refund, CreditSource::Manual].map(|source| (source, true));
+    assert_eq!(order, [&dated[..], &[(CreditSource::Promotion, false)]].concat());
 }
 
 #[test]
@@ -92,7 +94,7 @@ fn the_hundred_and_first_lot_merges_the_two_nearest_dates_of_one_class_into_the_
     // Every third day, but for two neighbours a day apart.
     let mut days: Vec<u32> = (0..100).map(|n| n * 3).collect();
     days.push(31);
-    let held = Lots::new(days.iter().map(|day| lot(Some(*day), Source::Manual, 100))).unwrap();
+    let held = Lots::new(days.iter().map(|day| lot(Some(*day), CreditSource::Manual, 100))).unwrap();
     assert_eq!(held.len(), 100);
     let start = parse_date("2026-01-15").unwrap();
     let on = |day| {

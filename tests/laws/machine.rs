@@ -8,9 +8,9 @@ use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::currency::Currency;
 use domain::ids::{AccountKind, AccountRef, CustomerId, HoldId, IdempotencyKey, OrderId, RequestId};
-use domain::ledger::account::Status;
+use domain::ledger::account::AccountStatus;
 use domain::ledger::entry::Entry;
-use domain::ledger::lot::Source;
+use domain::ledger::lot::CreditSource;
 use domain::money::{Amount, Money};
 use domain::policy::Policy;
 use domain::rejection::Rejection;
@@ -20,10 +20,10 @@ use domain::wallet::create::CreateWallet;
 use domain::wallet::credit::{AddCredits, Expiry};
 use domain::wallet::debit::DeductCredits;
 use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
-use domain::wallet::refund::Refund;
+use domain::wallet::refund::RefundOrder;
 use domain::wallet::settle::Settle;
 use domain::wallet::status::SetStatus;
-use domain::wallet::transfer::Transfer;
+use domain::wallet::transfer::TransferCredits;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ enum Op {
     Capture { hold: prop::sample::Index, paise: Option<i64>, is_final: bool },
     Release(prop::sample::Index),
     Transfer { from: usize, to: usize, paise: i64 },
-    Status { wallet: usize, status: u8 },
+    AccountStatus { wallet: usize, status: u8 },
     Wait { minutes: i64 },
     Settle(usize),
     Again(prop::sample::Index),
@@ -66,8 +66,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(hold, paise, is_final)| Op::Capture { hold, paise, is_final }),
         2 => index.clone().prop_map(Op::Release),
         3 => (wallet.clone(), wallet.clone(), paise).prop_map(|(from, to, paise)| Op::Transfer { from, to, paise }),
-        1 => (wallet.clone(), 0..3_u8).prop_map(|(wallet, status)| Op::Status { wallet, status }),
-        1 => (wallet.clone(), Just(0_u8)).prop_map(|(wallet, status)| Op::Status { wallet, status }),
+        1 => (wallet.clone(), 0..3_u8).prop_map(|(wallet, status)| Op::AccountStatus { wallet, status }),
+        1 => (wallet.clone(), Just(0_u8)).prop_map(|(wallet, status)| Op::AccountStatus { wallet, status }),
         6 => prop_oneof![1..120_i64, 1_000..20_000_i64].prop_map(|minutes| Op::Wait { minutes }),
         1 => wallet.prop_map(Op::Settle),
         3 => index.prop_map(Op::Again),
@@ -109,11 +109,11 @@ fn count(kind: AccountKind, quantity: Money) -> i64 {
 }
 
 /// The lot class, as the model counts.
-fn class(source: Source) -> u8 {
+fn class(source: CreditSource) -> u8 {
     match source {
-        Source::Referral | Source::Promotion | Source::Loyalty => 0,
-        Source::Refund => 1,
-        Source::Purchase | Source::Manual | Source::Topup => 2,
+        CreditSource::Referral | CreditSource::Promotion | CreditSource::Loyalty => 0,
+        CreditSource::Refund => 1,
+        CreditSource::Purchase | CreditSource::Manual | CreditSource::Topup => 2,
     }
 }
 
@@ -165,7 +165,7 @@ impl Machine {
                 (Box::new(command), self.model.create(wallet))
             }
             Op::Credit { wallet, paise, source, days } => {
-                let source = Source::ALL[usize::from(source)];
+                let source = CreditSource::ALL[usize::from(source)];
                 let command = AddCredits {
                     customer: customer(wallet),
                     amount: amount(paise),
@@ -189,7 +189,7 @@ impl Machine {
                 (Box::new(command), self.model.debit(wallet, paise, order, keyed))
             }
             Op::Refund { wallet, paise, order } => {
-                let command = Refund {
+                let command = RefundOrder {
                     customer: customer(wallet),
                     amount: amount(paise),
                     order_id: OrderId::parse(&format!("o{order}")).unwrap(),
@@ -201,13 +201,14 @@ impl Machine {
             Op::Hold { .. } | Op::Capture { .. } | Op::Release(_) => return self.apply_to_hold(op),
             Op::Transfer { from, to, paise } => {
                 let ends = (customer(from), customer(to));
-                let command = Transfer::new(ends, amount(paise), None, keyed(Operation::Transfer));
+                let command = TransferCredits::new(ends, amount(paise), None, keyed(Operation::Transfer));
                 (Box::new(command), self.model.transfer(from, to, paise))
             }
-            Op::Status { wallet, status } => {
+            Op::AccountStatus { wallet, status } => {
                 let command = SetStatus {
                     customer: customer(wallet),
-                    status: [Status::Active, Status::Frozen, Status::Suspended][usize::from(status)],
+                    status: [AccountStatus::Active, AccountStatus::Frozen, AccountStatus::Suspended]
+                        [usize::from(status)],
                     reason: FreeText::parse("because").unwrap(),
                 };
                 (Box::new(command), self.model.set_status(wallet, status))

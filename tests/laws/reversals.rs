@@ -3,7 +3,7 @@
 use domain::currency::Currency;
 use domain::ids::{Gateway, GatewayId, ReversalId};
 use domain::money::Money;
-use domain::payments::gateway_report::Phase;
+use domain::payments::gateway_report::ReversalState;
 use domain::payments::reversal::{Reversal, ReversalReport, ReversalStep};
 use domain::time::Timestamp;
 use proptest::prelude::*;
@@ -35,7 +35,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 }
 
 /// Every report that Stripe makes of it, and what stands refunded in the end.
-fn told(happenings: &[Happening]) -> (Vec<ReversalReport>, i64) {
+fn reports(happenings: &[Happening]) -> (Vec<ReversalReport>, i64) {
     let (mut reports, mut refunds, mut at) = (vec![], Vec::<(i64, bool)>::new(), 1_000);
     for happening in happenings {
         at += 10;
@@ -44,7 +44,7 @@ fn told(happenings: &[Happening]) -> (Vec<ReversalReport>, i64) {
             Happening::Made(amount) => {
                 refunds.push((*amount, false));
                 let sum = refunds.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
-                reports.push(report(ReversalStep::Whole(Phase::Taken), sum, at));
+                reports.push(report(ReversalStep::Whole(ReversalState::Taken), sum, at));
             }
             Happening::Fails(which) => {
                 let standing: Vec<usize> = (0..refunds.len()).filter(|n| !refunds[*n].1).collect();
@@ -70,7 +70,7 @@ proptest! {
         order in any::<u64>(),
         again in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let (mut reports, stands) = told(&happenings);
+        let (mut reports, stands) = reports(&happenings);
         prop_assume!(!reports.is_empty());
         let copies: Vec<_> = again.iter().map(|index| index.get(&reports).clone()).collect();
         reports.extend(copies);
@@ -83,7 +83,7 @@ proptest! {
         for report in &reports {
             reversal.report(report);
         }
-        prop_assert_eq!(reversal.comes_to().value(), Decimal::from(stands));
+        prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(stands));
         // No more sums are kept than are needed: each later one is smaller.
         let sums: Vec<_> = reversal.sums.values().collect();
         prop_assert!(sums.windows(2).all(|pair| pair[0] > pair[1]), "{:?}", sums);
@@ -100,6 +100,6 @@ proptest! {
             }
         }
         let stands: i64 = amounts.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
-        prop_assert_eq!(reversal.comes_to().value(), Decimal::from(stands));
+        prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(stands));
     }
 }

@@ -3,9 +3,9 @@
 
 use domain::cause::Cause;
 use domain::currency::Currency;
-use domain::ids::{AccountRef, EventId, Gateway, Handle, ReversalId};
+use domain::ids::{AccountRef, EventId, Gateway, GatewayKey, ReversalId};
 use domain::money::Money;
-use domain::payments::gateway_report::{Fact, Phase, Told};
+use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState};
 use domain::payments::webhook_event::EventStatus;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -74,18 +74,23 @@ proptest! {
 }
 
 /// What can be reported of a payment with PayPal.
-fn facts() -> impl Strategy<Value = Vec<Fact>> {
+fn facts() -> impl Strategy<Value = Vec<PaymentFact>> {
     let one = (0..4_u8, 1..60_i64);
     prop::collection::vec(one, 1..9).prop_map(|all| {
         let name = |at: usize| id(format!("X{at}"));
         let fact = |(at, (kind, rupees)): (usize, (u8, i64))| {
             let (id, phase) = match kind {
-                0 => (ReversalId::refund(Gateway::PayPal, &name(at)), Phase::Taken),
-                1 => (ReversalId::reversal(Gateway::PayPal, &name(at)), Phase::Taken),
-                2 => (ReversalId::dispute(Gateway::PayPal, &name(at)), Phase::Lost),
-                _ => (ReversalId::dispute(Gateway::PayPal, &name(at)), Phase::Returned),
+                0 => (ReversalId::refund(Gateway::PayPal, &name(at)), ReversalState::Taken),
+                1 => (ReversalId::reversal(Gateway::PayPal, &name(at)), ReversalState::Taken),
+                2 => (ReversalId::dispute(Gateway::PayPal, &name(at)), ReversalState::Lost),
+                _ => (ReversalId::dispute(Gateway::PayPal, &name(at)), ReversalState::Returned),
             };
-            Fact::Reversed { id, phase, amount: money(rupees), currency: Currency::parse("INR").unwrap() }
+            PaymentFact::Reversed {
+                id,
+                phase,
+                amount: money(rupees),
+                currency: Currency::parse("INR").unwrap(),
+            }
         };
         all.into_iter().enumerate().map(fact).collect()
     })
@@ -93,14 +98,14 @@ fn facts() -> impl Strategy<Value = Vec<Fact>> {
 
 /// What they come to, from the contract alone: refunds, and of disputes the larger of what was reversed and not won
 /// back, and what was lost.
-fn nets(facts: &[Fact]) -> i64 {
+fn nets(facts: &[PaymentFact]) -> i64 {
     let mut sums = [0_i64; 4];
     for fact in facts {
-        let Fact::Reversed { id, phase, amount, .. } = fact else { continue };
+        let PaymentFact::Reversed { id, phase, amount, .. } = fact else { continue };
         let at = match (id.as_str().split(':').next().unwrap(), phase) {
             ("refund", _) => 0,
             ("reversal", _) => 1,
-            (_, Phase::Lost) => 2,
+            (_, ReversalState::Lost) => 2,
             (_, _) => 3,
         };
         sums[at] += i64::try_from(amount.value()).unwrap();
@@ -119,13 +124,13 @@ proptest! {
     ) {
         let mut counter = Counter::with(Gateway::PayPal);
         counter.initiate(0, 100);
-        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
         let (mut spent, mut came) = (0, 0);
         let shuffled = order.iter().map(|(index, debit, credit)| (index.index(facts.len()), *debit, *credit));
         let all = shuffled.chain((0..facts.len()).map(|at| (at, 0, 0)));
         for (at, debit, credit) in all {
-            let told = counter.told(0, "p", Naming::Order, facts[at].clone());
-            counter.report(&format!("e{at}-{spent}-{came}"), told);
+            let report = counter.report(0, "p", Naming::Order, facts[at].clone());
+            counter.deliver(&format!("e{at}-{spent}-{came}"), report);
             if debit > 0 && counter.stands().0 >= money(debit) {
                 counter.debit(debit);
                 spent += debit;
@@ -146,10 +151,10 @@ proptest! {
 fn what_cannot_be_taken_is_owed_and_collected_from_whatever_comes_in() {
     let mut counter = Counter::new();
     counter.initiate(0, 100);
-    counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+    counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
     counter.debit(70);
-    let refund = Counter::taken_back("r1", Phase::Taken, 100);
-    counter.report("ref", counter.told(0, "p", Naming::Order, refund));
+    let refund = Counter::taken_back("r1", ReversalState::Taken, 100);
+    counter.deliver("ref", counter.report(0, "p", Naming::Order, refund));
     assert_eq!(counter.stands(), (money(0), money(70)));
     counter.credit(50);
     assert_eq!(counter.stands(), (money(0), money(20)));
@@ -162,18 +167,18 @@ fn what_cannot_be_taken_is_owed_and_collected_from_whatever_comes_in() {
 fn a_dispute_that_is_won_cancels_what_is_owed_then_gives_back_what_was_taken() {
     let mut counter = Counter::new();
     counter.initiate(0, 100);
-    counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+    counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
     counter.debit(70);
     let dispute = |phase| Counter::taken_back("d1", phase, 100);
-    counter.report("withdrawn", counter.told(0, "p", Naming::Order, dispute(Phase::Taken)));
+    counter.deliver("withdrawn", counter.report(0, "p", Naming::Order, dispute(ReversalState::Taken)));
     counter.credit(50);
     assert_eq!(counter.stands(), (money(0), money(20)));
-    let won = counter.told(0, "p", Naming::Order, dispute(Phase::Returned));
-    counter.report("won", won.clone());
+    let won = counter.report(0, "p", Naming::Order, dispute(ReversalState::Returned));
+    counter.deliver("won", won.clone());
     // 30 were taken and 50 collected; 20 were owed and no longer are.
     assert_eq!(counter.stands(), (money(80), money(0)));
-    counter.report("won-again", won);
-    counter.report("withdrawn-again", counter.told(0, "p", Naming::Order, dispute(Phase::Taken)));
+    counter.deliver("won-again", won);
+    counter.deliver("withdrawn-again", counter.report(0, "p", Naming::Order, dispute(ReversalState::Taken)));
     assert_eq!(counter.stands(), (money(80), money(0)));
     counter.memory.prove();
 }
@@ -183,16 +188,16 @@ fn credit_that_has_expired_is_not_owed_and_is_not_forgiven_twice() {
     let mut counter = Counter::new();
     for at in 0..2 {
         counter.initiate(at, 100);
-        counter.report(
+        counter.deliver(
             &format!("cap{at}"),
-            counter.told(at, &format!("p{at}"), Naming::Ours, Counter::captured(100)),
+            counter.report(at, &format!("p{at}"), Naming::Ours, Counter::captured(100)),
         );
     }
     counter.debit(70);
     counter.wait(24 * 400);
     for at in 0..2 {
-        let refund = Counter::taken_back(&format!("r{at}"), Phase::Taken, 100);
-        counter.report(&format!("ref{at}"), counter.told(at, &format!("p{at}"), Naming::Order, refund));
+        let refund = Counter::taken_back(&format!("r{at}"), ReversalState::Taken, 100);
+        counter.deliver(&format!("ref{at}"), counter.report(at, &format!("p{at}"), Naming::Order, refund));
     }
     // Of 200, 70 were spent and 130 expired.
     assert_eq!(counter.stands(), (money(0), money(70)));
@@ -204,17 +209,17 @@ fn a_second_payment_is_quarantined_and_its_refund_ends_that_without_touching_cre
     let mut counter = Counter::new();
     counter.initiate(0, 100);
     let captured =
-        |payment: &str, counter: &Counter| counter.told(0, payment, Naming::Ours, Counter::captured(100));
+        |payment: &str, counter: &Counter| counter.report(0, payment, Naming::Ours, Counter::captured(100));
     let first = captured("p1", &counter);
     let second = captured("p2", &counter);
-    assert_eq!(counter.report("one", first), EventStatus::Processed);
-    assert_eq!(counter.report("two", second.clone()), EventStatus::Quarantined);
-    assert_eq!(counter.report("two-again", second), EventStatus::Ignored);
+    assert_eq!(counter.deliver("one", first), EventStatus::Processed);
+    assert_eq!(counter.deliver("two", second.clone()), EventStatus::Quarantined);
+    assert_eq!(counter.deliver("two-again", second), EventStatus::Ignored);
     assert_eq!(counter.memory.alerts.len(), 1);
     let refund = |rupees, event: &str, counter: &mut Counter| {
-        let fact = Counter::taken_back(&format!("r{event}"), Phase::Taken, rupees);
-        let told = counter.told(0, "p2", Naming::Order, fact);
-        counter.report(event, told)
+        let fact = Counter::taken_back(&format!("r{event}"), ReversalState::Taken, rupees);
+        let report = counter.report(0, "p2", Naming::Order, fact);
+        counter.deliver(event, report)
     };
     assert_eq!(refund(40, "a", &mut counter), EventStatus::Processed);
     assert_eq!(counter.memory.alerts.len(), 1, "60 are still there");
@@ -229,22 +234,22 @@ fn a_second_payment_is_quarantined_and_its_refund_ends_that_without_touching_cre
 fn another_amount_currency_order_or_gateway_is_quarantined_and_credits_nothing() {
     let mut counter = Counter::new();
     counter.initiate(0, 100);
-    let mut wrong: BTreeMap<&str, Told> = BTreeMap::new();
-    wrong.insert("amount", counter.told(0, "p1", Naming::Ours, Counter::captured(99)));
-    let dollars = Fact::Captured { amount: money(100), currency: Currency::parse("USD").unwrap() };
-    wrong.insert("currency", counter.told(0, "p2", Naming::Ours, dollars));
-    let told = counter.told(0, "p3", Naming::Ours, Counter::captured(100));
-    wrong.insert("order", Told { order: Some(id("order_9")), ..told.clone() });
-    wrong.insert("gateway", Told { gateway: Gateway::Stripe, order: None, ..told.clone() });
-    wrong.insert("nothing", Told { topup: None, order: None, payment: Some(id("p5")), ..told });
+    let mut wrong: BTreeMap<&str, GatewayReport> = BTreeMap::new();
+    wrong.insert("amount", counter.report(0, "p1", Naming::Ours, Counter::captured(99)));
+    let dollars = PaymentFact::Captured { amount: money(100), currency: Currency::parse("USD").unwrap() };
+    wrong.insert("currency", counter.report(0, "p2", Naming::Ours, dollars));
+    let report = counter.report(0, "p3", Naming::Ours, Counter::captured(100));
+    wrong.insert("order", GatewayReport { order: Some(id("order_9")), ..report.clone() });
+    wrong.insert("gateway", GatewayReport { gateway: Gateway::Stripe, order: None, ..report.clone() });
+    wrong.insert("nothing", GatewayReport { topup: None, order: None, payment: Some(id("p5")), ..report });
     let count = wrong.len();
-    for (event, told) in wrong {
-        assert_eq!(counter.report(event, told), EventStatus::Quarantined, "{event}");
+    for (event, report) in wrong {
+        assert_eq!(counter.deliver(event, report), EventStatus::Quarantined, "{event}");
     }
     assert_eq!((counter.memory.alerts.len(), counter.stands().0), (count, money(0)));
     // The right one is credited all the same.
-    let right = counter.told(0, "p4", Naming::Order, Counter::captured(100));
-    assert_eq!(counter.report("right", right), EventStatus::Processed);
+    let right = counter.report(0, "p4", Naming::Order, Counter::captured(100));
+    assert_eq!(counter.deliver("right", right), EventStatus::Processed);
     assert_eq!(counter.stands().0, money(100));
     counter.memory.prove();
 }
@@ -252,19 +257,19 @@ fn another_amount_currency_order_or_gateway_is_quarantined_and_credits_nothing()
 #[test]
 fn a_report_of_a_top_up_that_never_appears_is_parked_for_a_day_and_then_quarantined() {
     let mut counter = Counter::new();
-    let told = counter.told(7, "p", Naming::Ours, Counter::captured(100));
-    assert_eq!(counter.report("early", told.clone()), EventStatus::Parked);
-    assert_eq!(counter.report("early", told.clone()), EventStatus::Parked);
+    let report = counter.report(7, "p", Naming::Ours, Counter::captured(100));
+    assert_eq!(counter.deliver("early", report.clone()), EventStatus::Parked);
+    assert_eq!(counter.deliver("early", report.clone()), EventStatus::Parked);
     counter.wait(23);
-    assert_eq!(counter.report("early", told.clone()), EventStatus::Parked);
+    assert_eq!(counter.deliver("early", report.clone()), EventStatus::Parked);
     counter.wait(1);
-    assert_eq!(counter.report("early", told), EventStatus::Quarantined);
+    assert_eq!(counter.deliver("early", report), EventStatus::Quarantined);
     assert_eq!(counter.memory.alerts.len(), 1);
     // A day late, it appears after all.
     counter.initiate(7, 100);
     assert_eq!(counter.stands().0, money(100));
     assert!(counter.memory.alerts.is_empty());
-    assert!(counter.memory.leads.contains_key(&Handle::of(Gateway::Razorpay, &id("p"))));
+    assert!(counter.memory.refs.contains_key(&GatewayKey::of(Gateway::Razorpay, &id("p"))));
     counter.memory.prove();
 }
 
@@ -274,12 +279,12 @@ fn credit_that_is_to_pay_very_many_debts_pays_them_before_it_expires() {
     for at in 0..60 {
         let payment = format!("p{at}");
         counter.initiate(at, 1);
-        counter.report(&format!("c{at}"), counter.told(at, &payment, Naming::Ours, Counter::captured(1)));
+        counter.deliver(&format!("c{at}"), counter.report(at, &payment, Naming::Ours, Counter::captured(1)));
     }
     counter.debit(60);
     for at in 0..60 {
-        let told = Counter::taken_back(&format!("r{at}"), Phase::Taken, 1);
-        counter.report(&format!("r{at}"), counter.told(at, &format!("p{at}"), Naming::Order, told));
+        let report = Counter::taken_back(&format!("r{at}"), ReversalState::Taken, 1);
+        counter.deliver(&format!("r{at}"), counter.report(at, &format!("p{at}"), Naming::Order, report));
     }
     assert_eq!(counter.stands(), (money(0), money(60)));
     // It lives five days; nobody touches the wallet until it is over.
@@ -296,25 +301,25 @@ fn credit_that_is_to_pay_very_many_debts_pays_them_before_it_expires() {
 fn a_stray_payment_that_comes_back_stays_told_until_it_goes_for_good() {
     let mut counter = Counter::with(Gateway::PayPal);
     counter.initiate(0, 100);
-    counter.report("one", counter.told(0, "p1", Naming::Ours, Counter::captured(100)));
-    counter.report("two", counter.told(0, "p2", Naming::Ours, Counter::captured(100)));
+    counter.deliver("one", counter.report(0, "p1", Naming::Ours, Counter::captured(100)));
+    counter.deliver("two", counter.report(0, "p2", Naming::Ours, Counter::captured(100)));
     let inr = Currency::parse("INR").unwrap();
-    let reversed = |id, phase| Fact::Reversed { id, phase, amount: money(100), currency: inr };
-    let say = |counter: &mut Counter, event: &str, fact: Fact| {
-        let told = counter.told(0, "p2", Naming::Order, fact);
-        counter.report(event, told)
+    let reversed = |id, phase| PaymentFact::Reversed { id, phase, amount: money(100), currency: inr };
+    let say = |counter: &mut Counter, event: &str, fact: PaymentFact| {
+        let report = counter.report(0, "p2", Naming::Order, fact);
+        counter.deliver(event, report)
     };
     let (taken, dispute) =
         (ReversalId::reversal(Gateway::PayPal, &id("R")), ReversalId::dispute(Gateway::PayPal, &id("D")));
-    assert_eq!(say(&mut counter, "gone", reversed(taken, Phase::Taken)), EventStatus::Processed);
+    assert_eq!(say(&mut counter, "gone", reversed(taken, ReversalState::Taken)), EventStatus::Processed);
     assert!(counter.memory.alerts.is_empty());
     for _ in 0..3 {
-        let won = reversed(dispute.clone(), Phase::Returned);
+        let won = reversed(dispute.clone(), ReversalState::Returned);
         assert_eq!(say(&mut counter, "won", won), EventStatus::Quarantined);
     }
     assert_eq!(counter.memory.alerts.len(), 1);
     let refund = ReversalId::refund(Gateway::PayPal, &id("X"));
-    assert_eq!(say(&mut counter, "refund", reversed(refund, Phase::Taken)), EventStatus::Processed);
+    assert_eq!(say(&mut counter, "refund", reversed(refund, ReversalState::Taken)), EventStatus::Processed);
     assert!(counter.memory.alerts.is_empty());
     assert_eq!(counter.stands(), (money(100), money(0)));
     counter.memory.prove();

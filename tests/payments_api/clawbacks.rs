@@ -1,11 +1,11 @@
 //! What gateways take back: from lots, from what comes in later, and given back when it comes to nothing.
 
-use scrip::fakes::fixture::About;
+use scrip::fakes::fixture::SampleValues;
 use std::time::Duration;
 use tests::{Shop, admin, customer, service, staff};
 
 /// A wallet with a top-up of this much, credited.
-async fn credited(amount: &str) -> (Shop, About) {
+async fn credited(amount: &str) -> (Shop, SampleValues) {
     let shop = Shop::new().await;
     shop.world.a_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", amount, "stripe").await;
@@ -14,8 +14,8 @@ async fn credited(amount: &str) -> (Shop, About) {
     (shop, about)
 }
 
-async fn report(shop: &Shop, about: &About, sample: &str, units: u64, event: &str) {
-    let about = About { event: event.to_owned(), reversed: units, ..about.clone() };
+async fn report(shop: &Shop, about: &SampleValues, sample: &str, units: u64, event: &str) {
+    let about = SampleValues { event: event.to_owned(), reversed: units, ..about.clone() };
     shop.expect(sample, &about, "processed").await;
 }
 
@@ -289,11 +289,11 @@ async fn very_many_partial_refunds_of_one_payment_are_each_taken_even_all_at_onc
 }
 
 trait WithEvent {
-    fn with_event(self, event: &str) -> About;
+    fn with_event(self, event: &str) -> SampleValues;
 }
 
-impl WithEvent for About {
-    fn with_event(self, event: &str) -> About {
-        About { event: event.to_owned(), ..self }
+impl WithEvent for SampleValues {
+    fn with_event(self, event: &str) -> SampleValues {
+        SampleValues { event: event.to_owned(), ..self }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::webhooks::{alerts, shop};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::payments::gateway_report::Phase;
+use domain::payments::gateway_report::ReversalState;
 use scrip::fakes::book::{Order, Payment};
 use serde_json::json;
 use tests::counter::{Counter, Naming, money};
@@ -91,19 +91,20 @@ fn what_was_forgiven_can_be_forgiven_again_when_its_dispute_is_won() {
     for won_first in [true, false] {
         let mut counter = Counter::new();
         counter.initiate(0, 100);
-        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
         counter.wait(24 * 400);
         let dispute = |phase| Counter::taken_back("d1", phase, 100);
-        let mut phases = [Phase::Taken, Phase::Returned];
+        let mut phases = [ReversalState::Taken, ReversalState::Returned];
         if won_first {
             phases.reverse();
         }
         for (at, phase) in phases.into_iter().enumerate() {
-            let told = counter.told(0, "p", Naming::Order, dispute(phase));
-            counter.report(&format!("d{at}"), told);
+            let report = counter.report(0, "p", Naming::Order, dispute(phase));
+            counter.deliver(&format!("d{at}"), report);
         }
-        let refund = counter.told(0, "p", Naming::Order, Counter::taken_back("r1", Phase::Taken, 100));
-        counter.report("r", refund);
+        let refund =
+            counter.report(0, "p", Naming::Order, Counter::taken_back("r1", ReversalState::Taken, 100));
+        counter.deliver("r", refund);
         assert_eq!(counter.stands(), (money(0), money(0)), "all of it had expired");
         counter.memory.prove();
     }
@@ -114,15 +115,15 @@ fn a_refund_of_a_stray_payment_that_fails_leaves_it_a_stray_in_any_order() {
     for failed_first in [true, false] {
         let mut counter = Counter::new();
         counter.initiate(0, 100);
-        counter.report("one", counter.told(0, "p1", Naming::Ours, Counter::captured(100)));
-        counter.report("two", counter.told(0, "p2", Naming::Ours, Counter::captured(100)));
-        let mut phases = [Phase::Taken, Phase::Returned];
+        counter.deliver("one", counter.report(0, "p1", Naming::Ours, Counter::captured(100)));
+        counter.deliver("two", counter.report(0, "p2", Naming::Ours, Counter::captured(100)));
+        let mut phases = [ReversalState::Taken, ReversalState::Returned];
         if failed_first {
             phases.reverse();
         }
         for (at, phase) in phases.into_iter().enumerate() {
-            let told = counter.told(0, "p2", Naming::Order, Counter::taken_back("r1", phase, 100));
-            counter.report(&format!("r{at}"), told);
+            let report = counter.report(0, "p2", Naming::Order, Counter::taken_back("r1", phase, 100));
+            counter.deliver(&format!("r{at}"), report);
         }
         assert_eq!(counter.memory.alerts.len(), 1, "the money is ours again, and someone is told");
         assert_eq!(counter.stands(), (money(100), money(0)));

@@ -1,6 +1,6 @@
 //! Refunds that do not happen: what was taken for them comes back, once, whatever is reported when.
 
-use scrip::fakes::fixture::About;
+use scrip::fakes::fixture::SampleValues;
 use serde_json::Value;
 use tests::{Shop, customer, staff};
 
@@ -8,7 +8,7 @@ const REFUNDED: &str = "stripe.charge_refunded";
 const FAILED: [&str; 3] = ["stripe.charge_refund_updated", "stripe.refund_failed", "stripe.refund_updated"];
 
 /// A wallet with a top-up of 100, credited.
-async fn credited(gateway: &str) -> (Shop, About) {
+async fn credited(gateway: &str) -> (Shop, SampleValues) {
     let shop = Shop::new().await;
     shop.world.a_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", gateway).await;
@@ -22,8 +22,14 @@ async fn credited(gateway: &str) -> (Shop, About) {
     (shop, about)
 }
 
-fn event(about: &About, event: &str, refund: &str, units: u64, at: i64) -> About {
-    About { event: event.to_owned(), reversal: refund.to_owned(), reversed: units, at, ..about.clone() }
+fn event(about: &SampleValues, event: &str, refund: &str, units: u64, at: i64) -> SampleValues {
+    SampleValues {
+        event: event.to_owned(),
+        reversal: refund.to_owned(),
+        reversed: units,
+        at,
+        ..about.clone()
+    }
 }
 
 async fn owes(shop: &Shop, available: &str, owed: &str) {
@@ -141,7 +147,7 @@ async fn razorpay_and_paypal_refunds_that_fail_are_given_back_too() {
             let about = event(&about, "t", "rfnd_1", 10_000, NOW);
             let failed = async || {
                 if gateway == "razorpay" {
-                    let about = About { event: "f".to_owned(), ..about.clone() };
+                    let about = SampleValues { event: "f".to_owned(), ..about.clone() };
                     return shop.expect("razorpay.refund_failed", &about, "processed").await;
                 }
                 for (n, (kind, status)) in [
@@ -180,7 +186,7 @@ async fn razorpay_and_paypal_refunds_that_fail_are_given_back_too() {
 async fn a_quarantined_payment_whose_refund_fails_is_ours_again() {
     let (shop, about) = credited("stripe").await;
     let (payment, charge) = ("pi_second".to_owned(), "ch_second".to_owned());
-    let about = About { event: "second".to_owned(), payment, charge, ..about };
+    let about = SampleValues { event: "second".to_owned(), payment, charge, ..about };
     shop.expect("stripe.payment_intent_succeeded", &about, "quarantined").await;
     shop.expect(REFUNDED, &event(&about, "back", "", 10_000, NOW), "processed").await;
     assert!(shop.events("quarantined").await.is_empty());

@@ -1,6 +1,6 @@
 //! Attacks 20 and 21: what is forged is refused and leaves nothing; what does not match its intent credits nothing.
 
-use super::webhooks::{alerts, paid_by, shop};
+use super::webhooks::{alerts, payment_key, shop};
 use serde_json::Value;
 use tests::Shop;
 
@@ -11,7 +11,7 @@ async fn a_forged_delivery_is_refused_and_nothing_of_it_is_stored() {
         let shop = shop().await;
         let keeper = if gateway == "google-pay" { "razorpay" } else { gateway };
         let (topup, payment) = shop.paid("a", "500", keeper).await;
-        let body = Shop::body(paid_by(gateway), &shop.about(&topup, &payment, "ev1"));
+        let body = Shop::body(payment_key(gateway), &shop.about(&topup, &payment, "ev1"));
         let before = items(&shop).await;
         let forged = shop.send(gateway, "ev1", &body, true).await;
         forged.expect_problem(401, "unauthenticated");
@@ -82,7 +82,7 @@ async fn what_does_not_match_its_intent_is_quarantined_with_an_alert_and_not_cre
     let (topup, payment) = shop.paid("a", "500", "razorpay").await;
     let (other, _) = shop.paid("b", "500", "razorpay").await;
     let right = shop.about(&topup, &payment, "right");
-    let with = |event: &str, change: &dyn Fn(&mut scrip::fakes::fixture::About)| {
+    let with = |event: &str, change: &dyn Fn(&mut scrip::fakes::fixture::SampleValues)| {
         let mut about = right.clone();
         (about.event, about.payment) = (event.to_owned(), format!("pay_{event}"));
         change(&mut about);

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use domain::time::Timestamp;
-use gateways::{Delivery, Endpoint, Forged, Gateways, Report, VerifyError};
+use gateways::{Endpoint, Forged, Gateways, VerifiedWebhook, VerifyError, WebhookDelivery};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -104,18 +104,18 @@ impl Sent {
         self
     }
 
-    async fn verify(&self, ours: &Gateways, at: i64) -> Result<Report, VerifyError> {
+    async fn verify(&self, ours: &Gateways, at: i64) -> Result<VerifiedWebhook, VerifyError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.pairs {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
         let now = Timestamp::from_millis(at * 1_000).unwrap();
-        let delivery = Delivery { headers: &headers, body: self.body.as_bytes(), now };
+        let delivery = WebhookDelivery { headers: &headers, body: self.body.as_bytes(), now };
         ours.verify(Endpoint::PayPal, &delivery).await
     }
 }
 
-fn forged(why: Forged) -> Result<Report, VerifyError> {
+fn forged(why: Forged) -> Result<VerifiedWebhook, VerifyError> {
     Err(VerifyError::Forged(why))
 }
 

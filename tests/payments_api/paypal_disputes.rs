@@ -1,8 +1,8 @@
 //! PayPal takes a dispute's money by reversals that do not name it: both together come to the right sum.
 
-use super::webhooks::{paid_by, shop};
+use super::webhooks::{payment_key, shop};
 use domain::ids::{Gateway, GatewayId, ReversalId};
-use domain::payments::gateway_report::{Fact, Phase};
+use domain::payments::gateway_report::{PaymentFact, ReversalState};
 use scrip::fakes::book::Payment;
 use tests::Shop;
 use tests::counter::{Counter, Naming, money};
@@ -17,7 +17,7 @@ async fn paypals_reversal_and_its_dispute_are_one_and_a_second_dispute_is_anothe
     for order in [["reversed", "resolved"], ["resolved", "reversed"]] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", "paypal").await;
-        shop.expect(paid_by("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
+        shop.expect(payment_key("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
         for what in order {
             let (sample, id) = match what {
                 "reversed" => ("paypal.payment_capture_reversed", "REV1"),
@@ -42,7 +42,7 @@ async fn a_dispute_with_paypal_that_is_won_gives_back_what_was_reversed_for_it()
     for order in [["reversed", "won"], ["won", "reversed"]] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", "paypal").await;
-        shop.expect(paid_by("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
+        shop.expect(payment_key("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
         for what in order {
             let mut about = shop.about(&topup, &payment, what);
             about.reversal = format!("id-{what}");
@@ -61,7 +61,7 @@ async fn a_dispute_with_paypal_that_is_won_gives_back_what_was_reversed_for_it()
 }
 
 /// A reversal or dispute with PayPal.
-fn with_paypal(id: &str, dispute: bool, phase: Phase, rupees: i64) -> Fact {
+fn with_paypal(id: &str, dispute: bool, phase: ReversalState, rupees: i64) -> PaymentFact {
     let id = GatewayId::parse(id).unwrap();
     let id = if dispute {
         ReversalId::dispute(Gateway::PayPal, &id)
@@ -69,7 +69,7 @@ fn with_paypal(id: &str, dispute: bool, phase: Phase, rupees: i64) -> Fact {
         ReversalId::reversal(Gateway::PayPal, &id)
     };
     let inr = domain::currency::Currency::parse("INR").unwrap();
-    Fact::Reversed { id, phase, amount: money(rupees), currency: inr }
+    PaymentFact::Reversed { id, phase, amount: money(rupees), currency: inr }
 }
 
 /// What is given back for one pays what is owed for the other, and is given back again for that.
@@ -77,16 +77,16 @@ fn with_paypal(id: &str, dispute: bool, phase: Phase, rupees: i64) -> Fact {
 fn a_dispute_that_covers_two_reversals_of_a_spent_payment_gives_back_all_of_both() {
     let mut counter = Counter::with(Gateway::PayPal);
     counter.initiate(0, 100);
-    counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+    counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
     counter.debit(69);
     let facts = [
-        with_paypal("R1", false, Phase::Taken, 40),
-        with_paypal("R2", false, Phase::Taken, 60),
-        with_paypal("A", true, Phase::Returned, 100),
+        with_paypal("R1", false, ReversalState::Taken, 40),
+        with_paypal("R2", false, ReversalState::Taken, 60),
+        with_paypal("A", true, ReversalState::Returned, 100),
     ];
     for (at, fact) in facts.into_iter().enumerate() {
-        let told = counter.told(0, "p", Naming::Order, fact);
-        counter.report(&format!("e{at}"), told);
+        let report = counter.report(0, "p", Naming::Order, fact);
+        counter.deliver(&format!("e{at}"), report);
     }
     assert_eq!(counter.stands(), (money(31), money(0)));
     counter.memory.prove();
@@ -94,12 +94,12 @@ fn a_dispute_that_covers_two_reversals_of_a_spent_payment_gives_back_all_of_both
 
 #[test]
 fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the_same() {
-    let told = with_paypal;
+    let report = with_paypal;
     let facts = [
-        told("A", true, Phase::Returned, 40),
-        told("R1", false, Phase::Taken, 40),
-        told("B", true, Phase::Lost, 50),
-        told("R2", false, Phase::Taken, 30),
+        report("A", true, ReversalState::Returned, 40),
+        report("R1", false, ReversalState::Taken, 40),
+        report("B", true, ReversalState::Lost, 50),
+        report("R2", false, ReversalState::Taken, 30),
     ];
     // 70 were reversed, 40 of it won back; 50 were lost, 30 of which were reversed.
     let mut orders = vec![];
@@ -114,12 +114,12 @@ fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the
     for (order, spent) in orders.into_iter().flat_map(|order| [0, 30, 80, 100].map(|spent| (order, spent))) {
         let mut counter = Counter::with(Gateway::PayPal);
         counter.initiate(0, 100);
-        counter.report("cap", counter.told(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
         counter.debit(spent.max(1));
         counter.credit(spent.max(1) - spent + 1);
         for at in order {
-            let told = counter.told(0, "p", Naming::Order, facts[at].clone());
-            counter.report(&format!("e{at}"), told);
+            let report = counter.report(0, "p", Naming::Order, facts[at].clone());
+            counter.deliver(&format!("e{at}"), report);
         }
         // One more was credited than the debits took.
         let (available, owed) = counter.stands();

@@ -7,7 +7,7 @@ use domain::ids::{RequestId, TopUpId};
 use domain::payments::initiate::AbandonTopUp;
 use domain::payments::topup::TopUp;
 use edge::Clock;
-use scrip::fakes::fixture::About;
+use scrip::fakes::fixture::SampleValues;
 use serde_json::Value;
 use tests::{Fault, Shop, Trouble, admin, customer, staff};
 
@@ -132,7 +132,7 @@ async fn amounts_that_a_gateway_is_known_not_to_take_are_a_400_before_it_is_aske
 }
 
 /// A captured payment of a top-up of 500, with this said of its fee.
-async fn captured(shop: &Shop, said: impl Fn(&mut Value), sample: &str) -> (About, String) {
+async fn captured(shop: &Shop, said: impl Fn(&mut Value), sample: &str) -> (SampleValues, String) {
     let begun = shop.initiate("a", "500", "razorpay").await.expect(201);
     let payment = shop.pay(&begun.text("/gateway_order_id"), "captured");
     let about = shop.about(&begun.text("/topup_id"), &payment, &payment.id);
@@ -160,7 +160,7 @@ async fn a_fee_that_the_customer_bears_is_not_credited_and_quarantines_nothing()
         let list = shop.world.get(&staff(), "/api/wallet/a/transactions").await.expect(200);
         assert_eq!(list.text("/transactions/0/metadata/customer_fee"), "11.80");
         // All of it refunded takes back what was credited, and no more.
-        let about = About { event: "back".to_owned(), reversed: 51_180, ..about };
+        let about = SampleValues { event: "back".to_owned(), reversed: 51_180, ..about };
         shop.expect("razorpay.refund_processed", &about, "processed").await;
         shop.world.expect_available("a", "0.00").await;
         assert_eq!(shop.status(&about.topup).await, "REVERSED");

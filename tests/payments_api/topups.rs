@@ -289,12 +289,12 @@ async fn only_the_owner_and_a_service_begin_and_only_the_owner_and_staff_read() 
 async fn every_offending_field_of_an_initiation_is_told() {
     let shop = shop().await;
     let body = r#"{"customer_id":"","amount":0,"gateway":"cash","return_url":"javascript:alert(1)","x":1}"#;
-    let told = shop.world.post(&admin(), INITIATE, body).await.expect_problem(400, "invalid_request");
-    assert_eq!(told.offending(), ["/customer_id", "/amount", "/gateway", "/return_url", "/x"]);
+    let report = shop.world.post(&admin(), INITIATE, body).await.expect_problem(400, "invalid_request");
+    assert_eq!(report.offending(), ["/customer_id", "/amount", "/gateway", "/return_url", "/x"]);
     for url in ["http://shop.example.com/", "https://user:pw@shop.example.com/", "ftp://x/", "/relative"] {
         let body = format!(r#"{{"customer_id":"a","amount":5,"return_url":"{url}"}}"#);
-        let told = shop.world.post(&admin(), INITIATE, &body).await.expect_problem(400, "invalid_request");
-        assert_eq!(told.offending(), ["/return_url"], "{url}");
+        let report = shop.world.post(&admin(), INITIATE, &body).await.expect_problem(400, "invalid_request");
+        assert_eq!(report.offending(), ["/return_url"], "{url}");
     }
     let small = shop.initiate("a", "0.99", "razorpay").await.expect_problem(400, "invalid_request");
     assert_eq!(small.offending(), ["/amount"]);

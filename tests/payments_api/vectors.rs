@@ -1,7 +1,7 @@
 //! Known answers for every signature, made by other tools (tests/vectors/README.md), and what must not pass.
 
 use domain::time::Timestamp;
-use gateways::{Delivery, Endpoint, Forged, Gateways, Report, VerifyError};
+use gateways::{Endpoint, Forged, Gateways, VerifiedWebhook, VerifyError, WebhookDelivery};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,13 +38,13 @@ async fn verify(
     pairs: &[(&str, &str)],
     body: &str,
     at: i64,
-) -> Result<Report, VerifyError> {
+) -> Result<VerifiedWebhook, VerifyError> {
     let headers = headers(pairs);
     let now = Timestamp::from_millis(at * 1_000).unwrap();
-    gateways.verify(endpoint, &Delivery { headers: &headers, body: body.as_bytes(), now }).await
+    gateways.verify(endpoint, &WebhookDelivery { headers: &headers, body: body.as_bytes(), now }).await
 }
 
-fn forged(why: Forged) -> Result<Report, VerifyError> {
+fn forged(why: Forged) -> Result<VerifiedWebhook, VerifyError> {
     Err(VerifyError::Forged(why))
 }
 
@@ -179,8 +179,8 @@ async fn googles_envelope_is_believed_with_live_keys_for_our_recipient_alone() {
     let report = check(&ours, envelope).await.unwrap();
     assert_eq!(report.kind, "pass.save");
     assert_eq!(
-        report.told.unwrap().fact,
-        domain::payments::gateway_report::Fact::Nothing,
+        report.report.unwrap().fact,
+        domain::payments::gateway_report::PaymentFact::Nothing,
         "it never credits"
     );
     let expired = [

@@ -14,7 +14,7 @@ pub async fn shop() -> Shop {
     shop
 }
 
-pub fn paid_by(gateway: &str) -> &'static str {
+pub fn payment_key(gateway: &str) -> &'static str {
     match gateway {
         "stripe" => "stripe.checkout_session_completed",
         "paypal" => "paypal.payment_capture_completed",
@@ -77,7 +77,7 @@ async fn every_sample_of_every_gateway_has_its_effect_once() {
         let gateway = if endpoint == "google-pay" { "razorpay" } else { endpoint };
         let (topup, payment) = shop.paid("a", "500", gateway).await;
         let mut about = shop.about(&topup, &payment, "paid");
-        shop.expect(paid_by(endpoint), &about, "processed").await;
+        shop.expect(payment_key(endpoint), &about, "processed").await;
         about.reversed = 20_000;
         for event in ["again1", "again1", "again2"] {
             about.event = event.to_owned();
@@ -197,7 +197,7 @@ async fn a_refund_before_its_capture_waits_for_it_however_it_names_it() {
             "{refund}"
         );
         shop.world.expect_available("a", "0.00").await;
-        shop.expect(paid_by(gateway), &shop.about(&topup, &payment, "paid"), "processed").await;
+        shop.expect(payment_key(gateway), &shop.about(&topup, &payment, "paid"), "processed").await;
         shop.world.expect_available("a", "300.00").await;
         let left =
             (shop.events("parked").await, shop.events("quarantined").await, alerts(&shop, "open").await);
@@ -304,7 +304,7 @@ async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transactio
         }
         shop.world.faults.take_log();
         shop.world.meter.take();
-        shop.expect(paid_by(gateway), &about, "processed").await;
+        shop.expect(payment_key(gateway), &about, "processed").await;
         let asked: Vec<String> =
             shop.world.faults.take_log().into_iter().map(|(operation, _)| operation).collect();
         assert_eq!(asked, ["BatchGetItem", "TransactWriteItems"], "{gateway}");

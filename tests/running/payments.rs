@@ -7,8 +7,8 @@ use proptest::test_runner::{Config, TestRunner};
 use rust_decimal::Decimal;
 use scrip::data::DataDir;
 use scrip::fakes::Fakes;
-use scrip::fakes::fixture::{self, About};
-use scrip::payments::Payments;
+use scrip::fakes::fixture::{self, SampleValues};
+use scrip::payments::PaymentSetup;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,10 +47,10 @@ impl Story {
     }
 
     /// The webhooks that tell it: sample, and what it is about.
-    fn webhooks(&self, at: usize, about: &About) -> Vec<(&'static str, About)> {
+    fn webhooks(&self, at: usize, about: &SampleValues) -> Vec<(&'static str, SampleValues)> {
         let stripe = self.gateway == "stripe";
-        let mut all: Vec<(&'static str, About)> = vec![];
-        let mut tell = |razorpay: &'static str, other: &'static str, reversal: &str, reversed: u64| {
+        let mut all: Vec<(&'static str, SampleValues)> = vec![];
+        let mut raise = |razorpay: &'static str, other: &'static str, reversal: &str, reversed: u64| {
             let sample = if stripe { other } else { razorpay };
             let event = format!(
                 "{}{}-{at}-{}",
@@ -59,17 +59,17 @@ impl Story {
                 all.len()
             );
             let reversal = format!("{reversal}{at}");
-            all.push((sample, About { event, reversal, reversed: reversed * 100, ..about.clone() }));
+            all.push((sample, SampleValues { event, reversal, reversed: reversed * 100, ..about.clone() }));
         };
-        tell("razorpay.payment_captured", "stripe.payment_intent_succeeded", "", 0);
-        tell("razorpay.order_paid", "stripe.checkout_session_completed", "", 0);
+        raise("razorpay.payment_captured", "stripe.payment_intent_succeeded", "", 0);
+        raise("razorpay.order_paid", "stripe.checkout_session_completed", "", 0);
         if let Some(rupees) = self.refund {
-            tell("razorpay.refund_processed", "stripe.charge_refunded", "rfnd_", rupees);
+            raise("razorpay.refund_processed", "stripe.charge_refunded", "rfnd_", rupees);
         }
         if let Some((rupees, won)) = self.dispute {
-            tell("razorpay.payment_dispute_lost", "stripe.charge_dispute_funds_withdrawn", "disp_", rupees);
+            raise("razorpay.payment_dispute_lost", "stripe.charge_dispute_funds_withdrawn", "disp_", rupees);
             if won {
-                tell(
+                raise(
                     "razorpay.payment_dispute_won",
                     "stripe.charge_dispute_funds_reinstated",
                     "disp_",
@@ -84,7 +84,7 @@ impl Story {
 /// What is to be delivered, until it is acknowledged.
 #[derive(Clone)]
 enum Delivery {
-    Webhook { sample: &'static str, about: About },
+    Webhook { sample: &'static str, about: SampleValues },
     Verify { topup: String, payment: String, order: String },
 }
 
@@ -148,7 +148,7 @@ impl Scene {
         match delivery {
             Delivery::Webhook { sample, about } => {
                 let endpoint = sample.split('.').next().unwrap();
-                let body = fixture::told(sample, about).unwrap();
+                let body = fixture::render(sample, about).unwrap();
                 let signer = self.signer.lock().unwrap().clone();
                 let url = format!("{}/api/integration/webhook/{endpoint}", self.api());
                 let mut request = self.http.post(url).body(body.clone());
@@ -168,12 +168,12 @@ impl Scene {
 }
 
 fn signer(scratch: &Scratch, api: &str) -> Arc<Fakes> {
-    let payments = Payments::open(&DataDir::open(&scratch.0).unwrap(), api).unwrap();
+    let payments = PaymentSetup::open(&DataDir::open(&scratch.0).unwrap(), api).unwrap();
     Fakes::open((api.to_owned(), api.to_owned()), payments.agreed, Arc::new(SystemClock), None).unwrap()
 }
 
 /// Begins a top-up and pays it at the fake gateway, which lives and dies with the process.
-async fn paid(scene: &Scene, at: usize, story: &Story) -> About {
+async fn paid(scene: &Scene, at: usize, story: &Story) -> SampleValues {
     let page = (story.gateway == "stripe").then_some("https://shop.example.com/");
     let body =
         json!({"customer_id": "c", "amount": story.rupees, "gateway": story.gateway, "return_url": page});
@@ -187,7 +187,7 @@ async fn paid(scene: &Scene, at: usize, story: &Story) -> About {
     let wanted = json!({"fixture": sample, "order": order, "deliver": "never-sent"});
     let done = scene.surely("/_local/trigger", "x", &wanted).await;
     let text = |name: &str| done[name].as_str().unwrap().to_owned();
-    About {
+    SampleValues {
         topup: text("topup_id"),
         charge: format!("ch_{at}"),
         payment: text("payment"),
@@ -195,7 +195,7 @@ async fn paid(scene: &Scene, at: usize, story: &Story) -> About {
         units: story.rupees * 100,
         currency: "INR".to_owned(),
         at: 1_768_471_200,
-        ..About::default()
+        ..SampleValues::default()
     }
 }
 
@@ -210,7 +210,7 @@ async fn play(number: u32, stories: Vec<Story>, shuffle: Vec<prop::sample::Index
             deliveries.extend((0..copies).map(|_| Delivery::Webhook { sample, about: about.clone() }));
         }
         if at % 3 == 0 {
-            let About { topup, payment, order, .. } = about;
+            let SampleValues { topup, payment, order, .. } = about;
             deliveries.push(Delivery::Verify { topup, payment, order });
         }
     }

@@ -5,7 +5,7 @@ use domain::actor::{Actor, Role};
 use domain::cause::{Cause, Operation};
 use domain::context::Context;
 use domain::ids::{CustomerId, EventId, IdempotencyKey, RequestId};
-use domain::ledger::lot::Source;
+use domain::ledger::lot::CreditSource;
 use domain::money::Amount;
 use domain::text::{FreeText, Metadata};
 use domain::wallet::credit::{AddCredits, Expiry};
@@ -93,7 +93,7 @@ async fn text_that_is_no_longer_taken_is_still_read() {
         customer: CustomerId::parse("a").unwrap(),
         amount: Amount::parse("5").unwrap(),
         reason: Some(FreeText::parse_stored(turned).unwrap()),
-        source: Source::Manual,
+        source: CreditSource::Manual,
         expiry: Expiry::ByTier,
         order_id: None,
         metadata: Metadata::parse_stored(pairs()).unwrap(),

@@ -1,11 +1,11 @@
 //! The scheduled sweep: what is due is written down, once, in bounded batches.
 
 use domain::ids::RequestId;
-use expire_credits::{Sweep, Swept, sweep};
+use expire_credits::{SweepEvent, SweepSummary, sweep};
 use tests::{Fault, World, customer};
 
-async fn run(world: &World, limit: u32) -> Swept {
-    sweep(&world.app, &Sweep { limit }, RequestId::new("sweep-1")).await.unwrap()
+async fn run(world: &World, limit: u32) -> SweepSummary {
+    sweep(&world.app, &SweepEvent { limit }, RequestId::new("sweep-1")).await.unwrap()
 }
 
 #[tokio::test]
@@ -17,17 +17,17 @@ async fn expired_lots_and_timed_out_holds_are_written_down_once() {
     let body = r#"{"amount":60,"expires_in_seconds":3600}"#;
     world.post(&customer("b"), "/api/wallet/b/holds", body).await.expect(201);
     world.a_wallet("c", "100").await;
-    assert_eq!(run(&world, 100).await, Swept::default(), "nothing is due yet");
+    assert_eq!(run(&world, 100).await, SweepSummary::default(), "nothing is due yet");
     // At midnight it is due, but clocks differ: the sweep waits ten minutes.
     world.clock.set("2026-01-17T00:09:59Z");
     assert_eq!(
         run(&world, 100).await,
-        Swept { wallets: 1, entries: 1, ..Swept::default() },
+        SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() },
         "the hold alone"
     );
     world.clock.set("2026-01-17T00:10:00Z");
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
-    assert_eq!(run(&world, 100).await, Swept::default());
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary::default());
     assert_eq!(world.types("a").await, ["CREDIT", "CREDIT", "EXPIRY"]);
     assert_eq!(world.types("b").await, ["CREDIT", "HOLD", "RELEASE"]);
     world.prove().await;
@@ -50,7 +50,7 @@ async fn it_works_in_bounded_batches_and_resumes() {
     }
     let last = run(&world, 25).await;
     assert_eq!((written + last.entries, last.more), (60, false));
-    assert_eq!(run(&world, 25).await, Swept::default());
+    assert_eq!(run(&world, 25).await, SweepSummary::default());
     world.prove().await;
 }
 
@@ -62,7 +62,7 @@ async fn more_due_than_a_transaction_carries_is_written_in_one_visit() {
         world.credit("a", "1", "promotion", &format!("2026-{:02}-{:02}", 2 + day / 28, 1 + day % 28)).await;
     }
     world.clock.set("2026-06-01T00:00:00Z");
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 50, ..Swept::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 50, ..SweepSummary::default() });
     world.prove().await;
 }
 
@@ -78,9 +78,9 @@ async fn a_wallet_that_cannot_be_settled_is_pushed_forward_and_the_others_are_do
     world.faults.plan("TransactWriteItems", 1, Fault::Answer(400, denied));
     let swept = run(&world, 100).await;
     assert_eq!((swept.wallets, swept.failed, swept.entries), (3, 1, 2));
-    assert_eq!(run(&world, 100).await, Swept::default(), "it is left alone for a while");
+    assert_eq!(run(&world, 100).await, SweepSummary::default(), "it is left alone for a while");
     world.clock.advance(std::time::Duration::from_secs(1_600));
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
     world.prove().await;
 }
 
@@ -110,10 +110,10 @@ async fn a_visit_that_comes_too_early_appoints_the_right_one() {
     // The soonest lot is burned; the index keeps the early visit rather than being rewritten.
     world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":1}"#).await.expect(201);
     world.clock.set("2026-01-17T01:00:00Z");
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, ..Swept::default() });
-    assert_eq!(run(&world, 100).await, Swept::default());
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, ..SweepSummary::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary::default());
     world.clock.set("2026-02-17T01:00:00Z");
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
     world.prove().await;
 }
 
@@ -127,9 +127,9 @@ async fn what_ended_less_than_ten_minutes_ago_waits_though_its_wallet_is_visited
     world.post(&customer("a"), "/api/wallet/a/holds", body).await.expect(201);
     // The hold ended at 23:50, the lot at midnight: at 00:01 only the hold is written down.
     world.clock.set("2026-01-17T00:01:00Z");
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
     world.clock.set("2026-01-17T00:10:00Z");
-    assert_eq!(run(&world, 100).await, Swept { wallets: 1, entries: 1, ..Swept::default() });
+    assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
     assert_eq!(world.types("a").await, ["CREDIT", "HOLD", "RELEASE", "EXPIRY"]);
     world.prove().await;
 }

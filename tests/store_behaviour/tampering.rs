@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::CustomerId;
-use scrip::audit::{Audit, audit};
+use scrip::audit::{AuditReport, audit};
 use tests::{World, admin, customer};
 
 async fn world() -> World {
@@ -30,7 +30,7 @@ async fn set(world: &World, key: &store::keys::Key, expression: &str, value: Opt
     update.send().await.unwrap();
 }
 
-fn names(audit: &Audit, at: &str) -> bool {
+fn names(audit: &AuditReport, at: &str) -> bool {
     audit.differences.iter().all(|d| d.account == "w:a")
         && audit.differences.iter().any(|d| d.at.as_deref().unwrap_or("w:a").contains(at))
 }

@@ -11,13 +11,13 @@ use domain::ids::{
     AccountRef, CustomerId, EventId, Gateway, GatewayId, IdempotencyKey, RequestId, ReversalId, TopUpId,
 };
 use domain::ledger::command::Command;
-use domain::ledger::lot::Source;
+use domain::ledger::lot::CreditSource;
 use domain::money::{Amount, Money};
-use domain::payments::gateway_report::{Fact, Phase, Told};
+use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState};
 use domain::payments::initiate::{InitiateTopUp, PlaceTopUp};
-use domain::payments::process::TakeReport;
+use domain::payments::process::ProcessReport;
 use domain::payments::state::{self, ReportOutcome, TopUpOutcome};
-use domain::payments::topup::Placed;
+use domain::payments::topup::GatewayOrder;
 use domain::payments::webhook_event::EventStatus;
 use domain::policy::Policy;
 use domain::text::Metadata;
@@ -141,43 +141,44 @@ impl Counter {
         };
         let topup = command.id();
         self.follow_topup(&command);
-        let placed = Placed { order: id(format!("order_{at}")), checkout: "{}".into(), checkout_url: None };
+        let placed =
+            GatewayOrder { order: id(format!("order_{at}")), checkout: "{}".into(), checkout_url: None };
         self.follow_topup(&PlaceTopUp { topup: topup.clone(), gateway: self.gateway, placed });
         topup
     }
 
     fn follow_topup<C>(&mut self, command: &C)
     where
-        C: Command<State = state::State, Write = state::Write, Outcome = TopUpOutcome>,
+        C: Command<State = state::PaymentState, Write = state::PaymentWrite, Outcome = TopUpOutcome>,
     {
         let waiting = self.run(command).waiting;
-        self.follow(waiting);
+        self.process_waiting(waiting);
     }
 
-    fn follow(&mut self, mut waiting: Vec<EventId>) {
+    fn process_waiting(&mut self, mut waiting: Vec<EventId>) {
         while let Some(event) = waiting.pop() {
-            let told = self.memory.events[&event].told.clone();
-            waiting.extend(self.take(event, told).1);
+            let report = self.memory.events[&event].report.clone();
+            waiting.extend(self.take(event, report).1);
         }
     }
 
     /// As the store does: find the top-up, take the report, take what had waited.
-    pub fn report(&mut self, event: &str, told: Told) -> EventStatus {
-        let (status, waiting) = self.take(EventId::of("razorpay", event), Some(told));
-        self.follow(waiting);
+    pub fn deliver(&mut self, event: &str, report: GatewayReport) -> EventStatus {
+        let (status, waiting) = self.take(EventId::of("razorpay", event), Some(report));
+        self.process_waiting(waiting);
         status
     }
 
-    fn take(&mut self, event: EventId, told: Option<Told>) -> (EventStatus, Vec<EventId>) {
-        let mut topup = told.as_ref().and_then(|told| told.topup.clone());
+    fn take(&mut self, event: EventId, report: Option<GatewayReport>) -> (EventStatus, Vec<EventId>) {
+        let mut topup = report.as_ref().and_then(|report| report.topup.clone());
         loop {
-            let report = TakeReport {
+            let report = ProcessReport {
                 id: event.clone(),
                 kind: "test".to_owned(),
                 body: vec![],
-                told: told.clone(),
+                report: report.clone(),
                 topup: topup.clone(),
-                only_trouble: false,
+                record_only_failures: false,
             };
             match self.run(&report) {
                 ReportOutcome::OtherTopUp(found) => topup = Some(found),
@@ -186,10 +187,10 @@ impl Counter {
         }
     }
 
-    pub fn told(&self, at: usize, payment: &str, naming: Naming, fact: Fact) -> Told {
+    pub fn report(&self, at: usize, payment: &str, naming: Naming, fact: PaymentFact) -> GatewayReport {
         let key = IdempotencyKey::parse(&format!("topup{at}")).unwrap();
         let cause = Cause::of_request(Operation::TopUp, Some(&key), &RequestId::new(""));
-        Told {
+        GatewayReport {
             gateway: self.gateway,
             topup: (naming == Naming::Ours).then(|| TopUpId::mint(&customer(), &cause)),
             order: (naming != Naming::PaymentAlone).then(|| id(format!("order_{at}"))),
@@ -202,16 +203,16 @@ impl Counter {
         }
     }
 
-    pub fn captured(rupees: i64) -> Fact {
-        Fact::Captured { amount: money(rupees), currency: inr() }
+    pub fn captured(rupees: i64) -> PaymentFact {
+        PaymentFact::Captured { amount: money(rupees), currency: inr() }
     }
 
-    pub fn taken_back(name: &str, phase: Phase, rupees: i64) -> Fact {
+    pub fn taken_back(name: &str, phase: ReversalState, rupees: i64) -> PaymentFact {
         let reversal = match name.starts_with('d') {
             true => ReversalId::dispute(Gateway::Razorpay, &id(name)),
             false => ReversalId::refund(Gateway::Razorpay, &id(name)),
         };
-        Fact::Reversed { id: reversal, phase, amount: money(rupees), currency: inr() }
+        PaymentFact::Reversed { id: reversal, phase, amount: money(rupees), currency: inr() }
     }
 
     /// Available and owed.
@@ -227,7 +228,7 @@ impl Counter {
             customer: customer(),
             amount: Amount::parse(&rupees.to_string()).unwrap(),
             reason: None,
-            source: Source::Promotion,
+            source: CreditSource::Promotion,
             expiry: Expiry::Days(5),
             order_id: None,
             metadata: Metadata::default(),
@@ -282,7 +283,7 @@ pub fn story() -> impl Strategy<Value = Story> {
 #[derive(Clone, Debug)]
 pub enum Step {
     Initiate(usize),
-    Report { at: usize, event: String, naming: Naming, fact: Fact },
+    Report { at: usize, event: String, naming: Naming, fact: PaymentFact },
 }
 
 /// All steps of all stories; reports in several shapes and numbers.
@@ -293,23 +294,27 @@ pub fn steps(stories: &[Story]) -> Vec<Step> {
         let mut report = |event: &str, naming, fact| {
             steps.push(Step::Report { at, event: format!("{event}{at}"), naming, fact });
         };
-        report("captured", Naming::PaymentAlone, Fact::Nothing);
+        report("captured", Naming::PaymentAlone, PaymentFact::Nothing);
         report("cap", Naming::Ours, Counter::captured(story.rupees));
         report("paid", Naming::Ours, Counter::captured(story.rupees));
-        report("failed", Naming::Order, Fact::Failed);
+        report("failed", Naming::Order, PaymentFact::Failed);
         for (nth, rupees) in story.refunds.iter().enumerate() {
             let naming = [Naming::Ours, Naming::Order, Naming::PaymentAlone][nth % 3];
-            let fact = Counter::taken_back(&format!("r{at}_{nth}"), Phase::Taken, *rupees);
+            let fact = Counter::taken_back(&format!("r{at}_{nth}"), ReversalState::Taken, *rupees);
             report(&format!("refund{nth}_"), naming, fact.clone());
             report(&format!("refund-again{nth}_"), Naming::Order, fact);
         }
         if let Some((rupees, won)) = story.dispute {
             let name = format!("d{at}");
-            report("withdrawn", Naming::PaymentAlone, Counter::taken_back(&name, Phase::Taken, rupees));
+            report(
+                "withdrawn",
+                Naming::PaymentAlone,
+                Counter::taken_back(&name, ReversalState::Taken, rupees),
+            );
             if won {
-                report("won", Naming::Order, Counter::taken_back(&name, Phase::Returned, rupees));
+                report("won", Naming::Order, Counter::taken_back(&name, ReversalState::Returned, rupees));
             } else {
-                report("lost", Naming::Order, Counter::taken_back(&name, Phase::Lost, rupees));
+                report("lost", Naming::Order, Counter::taken_back(&name, ReversalState::Lost, rupees));
             }
         }
     }
@@ -327,8 +332,8 @@ pub fn play(counter: &mut Counter, stories: &[Story], step: &Step) {
             counter.initiate(*at, stories[*at].rupees);
         }
         Step::Report { at, event, naming, fact } => {
-            let told = counter.told(*at, &format!("pay_{at}"), *naming, fact.clone());
-            counter.report(event, told);
+            let report = counter.report(*at, &format!("pay_{at}"), *naming, fact.clone());
+            counter.deliver(event, report);
         }
     }
 }

@@ -6,7 +6,7 @@ use domain::alert::Alert;
 use domain::audit::{WalletBooks, prove};
 use domain::cause::Cause;
 use domain::context::Context;
-use domain::ids::{AccountRef, AlertId, CustomerId, EventId, Handle, HoldId, OrderId, TopUpId};
+use domain::ids::{AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, TopUpId};
 use domain::ledger::account::{Account, StatusChange};
 use domain::ledger::audit::{Books, Difference, fold};
 use domain::ledger::command::{Command, State};
@@ -20,7 +20,7 @@ use domain::payments;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::state::Listing;
 use domain::payments::topup::TopUp;
-use domain::payments::webhook_event::{Event, Lead, LeadTo};
+use domain::payments::webhook_event::{Event, GatewayRef, RefTarget};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use domain::wallet;
@@ -44,7 +44,7 @@ pub struct Memory {
     /// By id.
     pub topups: BTreeMap<TopUpId, TopUp>,
     /// By what they are known under.
-    pub leads: BTreeMap<Handle, Lead>,
+    pub refs: BTreeMap<GatewayKey, GatewayRef>,
     /// By id.
     pub events: BTreeMap<EventId, Event>,
     /// The open alerts.
@@ -186,7 +186,7 @@ impl Memory {
             referral: Some(self.profiles[customer].referral_code.clone()),
             payments: PaymentBooks {
                 topups: self.topups.values().filter(own).cloned().collect(),
-                led: self.topups.keys().cloned().collect(),
+                resolved: self.topups.keys().cloned().collect(),
             },
         }
     }
@@ -203,8 +203,8 @@ impl Memory {
     }
 }
 
-impl InMemory for wallet::state::State {
-    fn read(memory: &Memory, needs: &wallet::state::Needs) -> Self {
+impl InMemory for wallet::state::WalletState {
+    fn read(memory: &Memory, needs: &wallet::state::WalletNeeds) -> Self {
         let hold = needs.hold.as_ref().and_then(|id| memory.holds.get(id)).cloned();
         let held = hold.as_ref().and_then(|hold| hold.view.order_id.clone());
         let order = needs.order.clone().or(held);
@@ -218,13 +218,15 @@ impl InMemory for wallet::state::State {
     }
 }
 
-impl InMemory for payments::state::State {
-    fn read(memory: &Memory, needs: &payments::state::Needs) -> Self {
+impl InMemory for payments::state::PaymentState {
+    fn read(memory: &Memory, needs: &payments::state::PaymentNeeds) -> Self {
         let topup = needs.topup.as_ref().and_then(|id| memory.topups.get(id)).cloned();
-        let known = |at: &Handle| Some((at.clone(), memory.leads.get(at)?.clone()));
-        let leads: BTreeMap<Handle, Lead> = needs.leads.iter().filter_map(known).collect();
-        let strays = leads.values().filter_map(|lead| match &lead.to {
-            LeadTo::Stray(stray) => Some((stray.event.clone(), memory.events.get(&stray.event)?.clone())),
+        let known = |at: &GatewayKey| Some((at.clone(), memory.refs.get(at)?.clone()));
+        let refs: BTreeMap<GatewayKey, GatewayRef> = needs.refs.iter().filter_map(known).collect();
+        let unmatched_payments = refs.values().filter_map(|gateway_ref| match &gateway_ref.to {
+            RefTarget::UnmatchedPayment(unmatched) => {
+                Some((unmatched.event.clone(), memory.events.get(&unmatched.event)?.clone()))
+            }
             _ => None,
         });
         let credited = topup.as_ref().and_then(|topup| Some((topup.id.customer(), topup.credited.as_ref()?)));
@@ -247,12 +249,12 @@ impl InMemory for payments::state::State {
         let account = needs.customer.as_ref().map(AccountRef::wallet);
         Self {
             account: account.and_then(|id| memory.loaded(&id)),
-            quarantined: strays.collect(),
+            quarantined: unmatched_payments.collect(),
             event: needs.event.as_ref().and_then(|id| memory.events.get(id)).cloned(),
             topup,
             moved,
             expired,
-            leads,
+            refs,
         }
     }
 }
@@ -289,7 +291,7 @@ impl Apply for Write {
     }
 }
 
-impl Apply for wallet::state::Write {
+impl Apply for wallet::state::WalletWrite {
     fn may_apply(&self, memory: &Memory) -> bool {
         match self {
             Self::Ledger(write) => write.may_apply(memory),
@@ -315,18 +317,20 @@ impl Apply for wallet::state::Write {
     }
 }
 
-impl Apply for payments::state::Write {
+impl Apply for payments::state::PaymentWrite {
     fn may_apply(&self, memory: &Memory) -> bool {
         match self {
             Self::Ledger(write) => write.may_apply(memory),
             Self::OpenTopUp(topup) => !memory.topups.contains_key(&topup.id),
             Self::TopUp { topup, was } => memory.topups[&topup.id].version == *was,
             Self::DropTopUp { id, was } => memory.topups.get(id).is_some_and(|topup| topup.version == *was),
-            Self::DropLead { handle, was } => {
-                memory.leads.get(handle).is_some_and(|lead| lead.version == *was)
+            Self::DropRef { key, was } => {
+                memory.refs.get(key).is_some_and(|gateway_ref| gateway_ref.version == *was)
             }
             Self::Event { event, was, .. } => memory.events.get(&event.id).map_or(0, |e| e.version) == *was,
-            Self::Lead { lead, was } => memory.leads.get(&lead.handle).map_or(0, |l| l.version) == *was,
+            Self::GatewayRef { gateway_ref, was } => {
+                memory.refs.get(&gateway_ref.key).map_or(0, |l| l.version) == *was
+            }
             Self::Alert(_) | Self::List(_) | Self::Unlist(_) => true,
         }
     }
@@ -340,14 +344,14 @@ impl Apply for payments::state::Write {
             Self::DropTopUp { id, .. } => {
                 memory.topups.remove(&id);
             }
-            Self::DropLead { handle, .. } => {
-                memory.leads.remove(&handle);
+            Self::DropRef { key, .. } => {
+                memory.refs.remove(&key);
             }
             Self::Event { event, .. } => {
                 memory.events.insert(event.id.clone(), event);
             }
-            Self::Lead { lead, .. } => {
-                memory.leads.insert(lead.handle.clone(), lead);
+            Self::GatewayRef { gateway_ref, .. } => {
+                memory.refs.insert(gateway_ref.key.clone(), gateway_ref);
             }
             Self::Alert(alert) if alert.closed_at.is_none() => {
                 memory.alerts.insert(alert.id.clone(), alert);

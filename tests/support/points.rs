@@ -7,9 +7,9 @@ use domain::cause::Cause;
 use domain::context::Context;
 use domain::fingerprint::Fingerprint;
 use domain::ids::{AccountRef, CustomerId, HoldId};
-use domain::ledger::account::{Account, NewAccount, Opening, Status, StatusChange};
+use domain::ledger::account::{Account, AccountStatus, NewAccount, Opening, StatusChange};
 use domain::ledger::command::{
-    self, Command, Key, begin, burn, draft, exact, finish, may_receive, may_spend, settle,
+    self, CauseKey, Command, begin, burn, draft, exact, finish, may_receive, may_spend, settle,
 };
 use domain::ledger::decision::{
     Conditional, Decided, Decision, FailedCondition, NoDecision, Write as LedgerWrite,
@@ -17,7 +17,7 @@ use domain::ledger::decision::{
 use domain::ledger::entry::{Entry, EntryType};
 use domain::ledger::hold::{Hold, MAX_OPEN_HOLDS};
 use domain::ledger::hold_moves::{self, Capture, NewHold};
-use domain::ledger::lot::{Lot, Source};
+use domain::ledger::lot::{CreditSource, Lot};
 use domain::ledger::posting::{LoadedAccount, Posting};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
@@ -103,7 +103,7 @@ impl Apply for Write {
 /// What is done with points.
 #[derive(Clone, Debug)]
 pub enum Move {
-    Grant { source: Source, days: u32, points: Amount },
+    Grant { source: CreditSource, days: u32, points: Amount },
     Burn { points: Amount },
     Lock { points: Amount, ttl_seconds: u32 },
     Confirm { lock: HoldId, points: Option<Amount>, is_final: bool },
@@ -137,7 +137,7 @@ impl MovePoints {
         Ok(match &self.what {
             Move::Grant { source, days, points } => {
                 let (amount, expires_on) = (exact(*points, account)?, plus_days(posting.today(), *days));
-                if *source == Source::Topup {
+                if *source == CreditSource::Topup {
                     return Err(Rejection::SourceReserved.into());
                 }
                 may_receive(account)?;
@@ -186,9 +186,9 @@ impl Command for MovePoints {
         Needs { customer: self.customer.clone(), lock: self.lock().cloned() }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &State) -> Option<CauseKey> {
         let fingerprint = Fingerprint::of(&[("op", Some(format!("{:?}", self.what)))]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
     fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
@@ -213,7 +213,7 @@ impl Command for OpenPoints {
         Needs { customer: self.customer.clone(), lock: None }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &State) -> Option<CauseKey> {
         None
     }
 
@@ -238,7 +238,7 @@ impl Command for OpenPoints {
 /// Sets the status of an account of points.
 pub struct SetPointsStatus {
     pub customer: CustomerId,
-    pub status: Status,
+    pub status: AccountStatus,
 }
 
 impl Command for SetPointsStatus {
@@ -250,14 +250,14 @@ impl Command for SetPointsStatus {
         Needs { customer: self.customer.clone(), lock: None }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &State) -> Option<CauseKey> {
         None
     }
 
     fn decide(&self, state: &State, context: &Context) -> Decided<Account, Write> {
         let mut posting = started(state, &self.customer, context)?;
         let from = posting.account.status;
-        if from == self.status || (from, self.status) == (Status::Suspended, Status::Frozen) {
+        if from == self.status || (from, self.status) == (AccountStatus::Suspended, AccountStatus::Frozen) {
             return Ok(Decision::Already(posting.account));
         }
         let (to, at) = (self.status, posting.now);
@@ -286,7 +286,7 @@ impl Command for SettlePoints {
         Needs { customer: self.customer.clone(), lock: None }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &State) -> Option<CauseKey> {
         None
     }
 

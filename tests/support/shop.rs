@@ -13,10 +13,10 @@ use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use scrip::fakes::Fakes;
 use scrip::fakes::book::Payment;
-use scrip::fakes::fixture::{self, About};
+use scrip::fakes::fixture::{self, SampleValues};
 use scrip::fakes::paypal::PayPalKeys;
-use scrip::functions::Parts;
-use scrip::payments::Payments;
+use scrip::functions::LocalServices;
+use scrip::payments::PaymentSetup;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -57,18 +57,18 @@ fn keys() -> Arc<PayPalKeys> {
 const SEAL: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// The configuration for gateways at this address; `environment` counts more.
-pub fn payments(url: &str, environment: &[(&str, &str)]) -> Payments {
+pub fn payments(url: &str, environment: &[(&str, &str)]) -> PaymentSetup {
     let set: BTreeMap<String, String> =
         environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    Payments::of(url, "test", SEAL, keys(), &|name| set.get(name).cloned()).unwrap()
+    PaymentSetup::of(url, "test", SEAL, keys(), &|name| set.get(name).cloned()).unwrap()
 }
 
 /// Gateways that nobody answers for.
-pub fn nobody() -> Payments {
+pub fn nobody() -> PaymentSetup {
     static NOBODY: OnceLock<gateways::Gateways> = OnceLock::new();
     let gateways = NOBODY.get_or_init(|| payments("http://127.0.0.1:9", &[]).gateways).clone();
     let seal = edge::seal::SealKeys::parse(SEAL).unwrap();
-    let agreed = scrip::fakes::Agreed {
+    let agreed = scrip::fakes::SharedSecrets {
         razorpay_key: Default::default(),
         razorpay_webhook: String::new(),
         stripe_webhook: String::new(),
@@ -77,8 +77,8 @@ pub fn nobody() -> Payments {
         tremendous: Default::default(),
         paypal: keys(),
     };
-    let Payments { vault, suppliers, .. } = payments("http://127.0.0.1:9", &[]);
-    Payments { gateways, seal, vault, suppliers, agreed }
+    let PaymentSetup { vault, suppliers, .. } = payments("http://127.0.0.1:9", &[]);
+    PaymentSetup { gateways, seal, vault, suppliers, agreed }
 }
 
 /// How Stripe refuses an amount.
@@ -114,7 +114,7 @@ impl Shop {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = ManualClock::at(START);
-        let Payments { gateways, seal, vault, suppliers, agreed } = payments(&url, environment);
+        let PaymentSetup { gateways, seal, vault, suppliers, agreed } = payments(&url, environment);
         let fakes = Fakes::open((url.clone(), url), agreed, clock.clone(), None).unwrap();
         let switch: Switch = Default::default();
         let layer = middleware::from_fn_with_state(switch.clone(), troubled);
@@ -135,7 +135,7 @@ impl Shop {
     }
 
     /// What functions are given.
-    pub fn parts(&self) -> Parts {
+    pub fn parts(&self) -> LocalServices {
         self.world.parts.clone()
     }
 
@@ -159,8 +159,8 @@ impl Shop {
     }
 
     /// What a webhook about a payment tells.
-    pub fn about(&self, topup: &str, payment: &Payment, event: &str) -> About {
-        About {
+    pub fn about(&self, topup: &str, payment: &Payment, event: &str) -> SampleValues {
+        SampleValues {
             event: event.to_owned(),
             topup: topup.to_owned(),
             order: payment.order.clone(),
@@ -175,17 +175,17 @@ impl Shop {
     }
 
     /// A webhook's body.
-    pub fn body(name: &str, about: &About) -> String {
-        fixture::told(name, about).unwrap_or_else(|| panic!("no sample {name}"))
+    pub fn body(name: &str, about: &SampleValues) -> String {
+        fixture::render(name, about).unwrap_or_else(|| panic!("no sample {name}"))
     }
 
     /// Delivers a sample about this; gives the answer.
-    pub async fn deliver(&self, name: &str, about: &About) -> Answer {
+    pub async fn deliver(&self, name: &str, about: &SampleValues) -> Answer {
         self.send(name.split('.').next().unwrap(), &about.event, &Self::body(name, about), false).await
     }
 
     /// Delivers a sample, and expects what becomes of it.
-    pub async fn expect(&self, name: &str, about: &About, status: &str) {
+    pub async fn expect(&self, name: &str, about: &SampleValues, status: &str) {
         let answer = self.deliver(name, about).await.expect(200);
         assert_eq!(answer.text("/status"), status, "{name} {about:?}");
     }

@@ -9,11 +9,11 @@
 use crate::plan::Plan;
 use crate::simulated_table::{Item, Table, Time, money};
 use domain::budget::slice::MAX_PENDING;
-use domain::budget::spend::{self, Seen, Spend};
+use domain::budget::spend::{self, SliceView, Spend};
 use domain::cause::Cause;
-use domain::giftcard::Source;
+use domain::giftcard::CardSource;
 use domain::giftcard::card::FreeCard;
-use domain::giftcard::provision::{Provision, Step};
+use domain::giftcard::provision::{Provision, ProvisionStep};
 use domain::ids::budget::{CardId, PoolId};
 use domain::money::Money;
 use std::cmp::Reverse;
@@ -63,7 +63,7 @@ pub struct Measured {
 enum Next {
     Begin,
     /// Credit and card were asked for, and answered so.
-    Looked {
+    MonitorSummary {
         held: Option<bool>,
         card: Option<u64>,
     },
@@ -168,7 +168,7 @@ impl Simulation {
         let pool = PoolId::mint(&Cause::stored("pool"));
         let state = &mut self.callers[caller];
         state.cause = cause;
-        state.machine = Some(Provision::new(spend, &[(pool, Source::Csv)], false));
+        state.machine = Some(Provision::new(spend, &[(pool, CardSource::Csv)], false));
         state.began = now;
         state.tries = 0;
     }
@@ -193,20 +193,20 @@ impl Simulation {
     fn reserved(&mut self, now: Time, caller: usize, next: Next) {
         match next {
             Next::Begin => self.begin(now, caller),
-            Next::Looked { held, card } => {
+            Next::MonitorSummary { held, card } => {
                 let pool = PoolId::mint(&Cause::stored("pool"));
                 let state = &mut self.callers[caller];
                 let machine = state.machine.as_mut().unwrap();
                 let step = machine.spend.next().clone();
                 match (held, step) {
-                    (Some(true), spend::Step::Reserve { slice, amount }) => {
+                    (Some(true), spend::SpendStep::Reserve { slice, amount }) => {
                         machine.spend.reserved(slice, amount)
                     }
                     (Some(false), _) => machine.spend.refused(),
                     _ => {}
                 }
                 if let Some(card) = card {
-                    let (source, cost) = (Source::Csv, money(20));
+                    let (source, cost) = (CardSource::Csv, money(20));
                     let card = FreeCard {
                         expires_on: None,
                         card: CardId::of(card.to_string()),
@@ -226,12 +226,12 @@ impl Simulation {
                 }
             }
             Next::Surveyed => {
-                let seen: Vec<Seen> = self
+                let seen: Vec<SliceView> = self
                     .table
                     .slices
                     .iter()
                     .enumerate()
-                    .map(|(n, (available, pending))| Seen {
+                    .map(|(n, (available, pending))| SliceView {
                         slice: n as u8,
                         available: *available,
                         undecided: Money::ZERO,
@@ -255,20 +255,20 @@ impl Simulation {
     /// Does what the decision says, and when it is answered goes on.
     fn step(&mut self, now: Time, caller: usize) {
         let steps = self.callers[caller].machine.as_ref().unwrap().next();
-        let looks = steps.iter().any(|step| matches!(step, Step::Look(_)));
+        let looks = steps.iter().any(|step| matches!(step, ProvisionStep::Look(_)));
         let card = if looks { Some(self.some_card()) } else { None };
         match steps.into_iter().next() {
-            Some(Step::Credit(spend::Step::Reserve { slice, amount })) => {
+            Some(ProvisionStep::Credit(spend::SpendStep::Reserve { slice, amount })) => {
                 let arrives = now + self.request() / 2;
                 let held = self.reserve(caller, slice, amount, arrives);
                 let answered = arrives + self.request() / 2 + 1_000;
-                self.later(answered, caller, Next::Looked { held, card });
+                self.later(answered, caller, Next::MonitorSummary { held, card });
             }
-            Some(Step::Look(_)) => {
+            Some(ProvisionStep::Look(_)) => {
                 let answered = now + self.request();
-                self.later(answered, caller, Next::Looked { held: Some(true), card });
+                self.later(answered, caller, Next::MonitorSummary { held: Some(true), card });
             }
-            Some(Step::Commit(card)) => {
+            Some(ProvisionStep::Commit(card)) => {
                 let card: u64 = card.card.as_str().parse().unwrap();
                 let (arrives, takes) = (now + 1_500, self.transaction_time());
                 let cause = self.callers[caller].cause;
@@ -286,7 +286,7 @@ impl Simulation {
                 }
                 self.later(arrives + takes, caller, Next::Committed(sold));
             }
-            Some(Step::Credit(spend::Step::Survey)) => {
+            Some(ProvisionStep::Credit(spend::SpendStep::Survey)) => {
                 let answered = now + self.request();
                 self.later(answered, caller, Next::Surveyed);
             }
@@ -330,7 +330,7 @@ impl Simulation {
             Next::Begin => self.begin(now, caller),
             Next::Committed(true) => return self.done(now, caller),
             Next::Committed(false) => self.callers[caller].tries += 1,
-            Next::Looked { .. } | Next::Surveyed => {}
+            Next::MonitorSummary { .. } | Next::Surveyed => {}
         }
         let tries = self.callers[caller].tries;
         let wait = if tries == 0 { self.request() } else { self.backoff(tries) };

@@ -16,7 +16,7 @@ use gateways::suppliers::Suppliers;
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
 use scrip::database::Embedded;
-use scrip::functions::{Function, Parts, serving};
+use scrip::functions::{Function, LocalServices, serving};
 use scrip::gateway;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -70,7 +70,7 @@ pub struct World {
     /// What the function is given.
     pub app: App,
     /// What functions that take payments are given.
-    pub parts: Parts,
+    pub parts: LocalServices,
     /// The time.
     pub clock: Arc<ManualClock>,
     /// What goes wrong.
@@ -152,7 +152,7 @@ impl World {
             claims: Arc::default(),
             expiry_history_days: None,
         };
-        let parts = Parts { app: app.clone(), gateways, seal, vault, suppliers };
+        let parts = LocalServices { app: app.clone(), gateways, seal, vault, suppliers };
         let functions = parts.functions();
         let record = Mutex::default();
         Self { app, parts, clock, faults, meter, functions, record, endpoint, _database: database }
@@ -291,7 +291,7 @@ impl World {
 
     /// The checker: the books are proved (laws 1, 2, 5, 8, 9, 10), and what was answered is what is there
     /// (law 4): acknowledged ⇒ present once, rejected ⇒ absent.
-    pub async fn prove(&self) -> scrip::audit::Audit {
+    pub async fn prove(&self) -> scrip::audit::AuditReport {
         self.faults.clear();
         let audit = scrip::audit::audit(&self.app.store).await.unwrap();
         assert!(audit.is_proved(), "{audit}");

@@ -9,18 +9,18 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use domain::actor::Actor;
-use domain::budget::allocate::{Direction, Transfer};
-use domain::budget::permit::Action;
+use domain::budget::allocate::{BudgetTransfer, Direction};
+use domain::budget::permit::BudgetAction;
 use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
 use edge::budget::{BudgetTransaction, location, permit_any, permitted, transaction};
 use edge::json::Number;
-use edge::reply::How;
+use edge::reply::ReplyMeta;
 use edge::routes::complete;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use http::StatusCode;
 use serde::Serialize;
-use store::{Moved, StoreError};
+use store::{StoreError, TransferReceipt};
 use utoipa::{OpenApi, ToSchema};
 
 /// The routes of this function.
@@ -45,23 +45,23 @@ pub struct Allocation {
 /// Gives credit to a child. The platform gives without limit, and what it has issued is counted.
 #[utoipa::path(post, path = "/api/credit/allocate", tag = "budgets",
     request_body = wire::AllocateRequest, responses((status = 201, body = Allocation)))]
-pub(crate) async fn allocate(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let transfer = wire::allocate(&ask)?;
-    permitted(&app, &ask, &transfer.from, Action::Allocate).await?;
-    carry_out(&app, &ask, &transfer).await
+pub(crate) async fn allocate(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let transfer = wire::allocate(&request)?;
+    permitted(&app, &request, &transfer.from, BudgetAction::Allocate).await?;
+    carry_out(&app, &request, &transfer).await
 }
 
 /// Takes unspent, unreserved credit of a child back to its parent; all of it, if no amount is said.
 #[utoipa::path(post, path = "/api/credit/reclaim", tag = "budgets",
     request_body = wire::ReclaimRequest, responses((status = 201, body = Allocation)))]
-pub(crate) async fn reclaim(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let wanted = wire::reclaim(&ask)?;
-    permit_any(&ask, Action::Allocate)?;
+pub(crate) async fn reclaim(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let wanted = wire::reclaim(&request)?;
+    permit_any(&request, BudgetAction::Allocate)?;
     // Who reaches the parent reaches the child; who reaches the child alone is not told of the parent.
-    let child = permitted(&app, &ask, &wanted.account, Action::Allocate).await?;
+    let child = permitted(&app, &request, &wanted.account, BudgetAction::Allocate).await?;
     let parent = child.parent.clone().ok_or_else(|| Problem::field("/account_id", "has no parent"))?;
-    permitted(&app, &ask, &parent, Action::Allocate).await?;
-    let transfer = Transfer {
+    permitted(&app, &request, &parent, BudgetAction::Allocate).await?;
+    let transfer = BudgetTransfer {
         direction: Direction::Up,
         from: wanted.account,
         to: parent,
@@ -69,24 +69,25 @@ pub(crate) async fn reclaim(State(app): State<App>, ask: Ask) -> Result<Response
         notes: wanted.notes,
         cause: wanted.cause,
     };
-    carry_out(&app, &ask, &transfer).await
+    carry_out(&app, &request, &transfer).await
 }
 
-async fn carry_out(app: &App, ask: &Ask, transfer: &Transfer) -> Result<Response, Problem> {
-    let moved = app.store.budgets().transfer(transfer, &ask.context(app)?).await.map_err(|error| {
+async fn carry_out(app: &App, request: &ApiRequest, transfer: &BudgetTransfer) -> Result<Response, Problem> {
+    let moved = app.store.budgets().transfer(transfer, &request.context(app)?).await.map_err(|error| {
         let unknown = matches!(error, StoreError::Rejected(Rejection::AccountNotFound));
         // Whether an account out of reach exists is not told: it is no child either way.
-        if unknown && !ask.actor().is_ok_and(Actor::is_staff) {
+        if unknown && !request.actor().is_ok_and(Actor::is_staff) {
             Problem::from(Rejection::NotAChild)
         } else {
             Problem::from(error)
         }
     })?;
-    let how = How { location: Some(location(&moved.out)), replayed: moved.replayed, retries: moved.retries };
+    let how =
+        ReplyMeta { location: Some(location(&moved.out)), replayed: moved.replayed, retries: moved.retries };
     reply::answer(StatusCode::CREATED, how, &shown(&moved))
 }
 
-fn shown(moved: &Moved) -> Allocation {
+fn shown(moved: &TransferReceipt) -> Allocation {
     let balance = |account: &AccountId, amount| {
         (*account != AccountId::platform()).then(|| Number::money(amount, moved.out.currency))
     };

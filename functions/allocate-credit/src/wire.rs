@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** every field that is wrong is reported at once.
 
-use domain::budget::allocate::{Direction, Transfer};
+use domain::budget::allocate::{BudgetTransfer, Direction};
 use domain::cause::{Cause, Operation};
 use domain::ids::budget::AccountId;
 use domain::money::Amount;
 use domain::text::FreeText;
 use edge::input::{ChildAccountId, RelatedAccountId};
-use edge::{Ask, Problem, request, schema};
+use edge::{ApiRequest, Problem, request, schema};
 use serde_json::{Value, json};
 
 /// An account of this kind gives to accounts of that kind alone.
@@ -48,15 +48,15 @@ request! {
     }
 }
 
-pub(crate) fn allocate(ask: &Ask) -> Result<Transfer, Problem> {
-    let sent = AllocateRequest::read(ask.fields()?)?;
-    Ok(Transfer {
+pub(crate) fn allocate(request: &ApiRequest) -> Result<BudgetTransfer, Problem> {
+    let sent = AllocateRequest::read(request.fields()?)?;
+    Ok(BudgetTransfer {
         direction: Direction::Down,
         from: sent.from_account_id.0,
         to: sent.to_account_id.0,
         amount: Some(sent.amount),
         notes: sent.notes,
-        cause: cause(ask, Operation::Allocate)?,
+        cause: cause(request, Operation::Allocate)?,
     })
 }
 
@@ -68,11 +68,11 @@ pub(crate) struct Reclaim {
     pub(crate) cause: Cause,
 }
 
-pub(crate) fn reclaim(ask: &Ask) -> Result<Reclaim, Problem> {
-    let ReclaimRequest { account_id, amount, notes } = ReclaimRequest::read(ask.fields()?)?;
-    Ok(Reclaim { account: account_id.0, amount, notes, cause: cause(ask, Operation::Reclaim)? })
+pub(crate) fn reclaim(request: &ApiRequest) -> Result<Reclaim, Problem> {
+    let ReclaimRequest { account_id, amount, notes } = ReclaimRequest::read(request.fields()?)?;
+    Ok(Reclaim { account: account_id.0, amount, notes, cause: cause(request, Operation::Reclaim)? })
 }
 
-fn cause(ask: &Ask, operation: Operation) -> Result<Cause, Problem> {
-    Ok(Cause::of_request(operation, ask.key()?.as_ref(), ask.request()))
+fn cause(request: &ApiRequest, operation: Operation) -> Result<Cause, Problem> {
+    Ok(Cause::of_request(operation, request.key()?.as_ref(), request.id()))
 }

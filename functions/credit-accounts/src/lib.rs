@@ -12,12 +12,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::budget::permit::Action;
+use domain::budget::permit::BudgetAction;
 use edge::budget::{check, permit_any, permitted};
 use edge::paths::ChildAccountPath;
-use edge::reply::How;
+use edge::reply::ReplyMeta;
 use edge::routes::complete;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use http::StatusCode;
 use store::StoreError;
 use utoipa::OpenApi;
@@ -36,18 +36,18 @@ pub fn router(app: App) -> Router {
 
 /// Opens an account below another: an agency below the platform, a client below an agency, a campaign below a client.
 #[utoipa::path(post, path = "/api/credit/accounts", tag = "budgets",
-    request_body = wire::OpenAccountRequest, responses((status = 201, body = views::BudgetAccount)))]
-pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::open(&ask, app.policy.currency())?;
-    permit_any(&ask, Action::Open(command.kind))?;
-    let parent = permitted(&app, &ask, &command.parent, Action::Open(command.kind)).await?;
+    request_body = wire::OpenAccountRequest, responses((status = 201, body = views::AccountBody)))]
+pub(crate) async fn open(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::open(&request, app.policy.currency())?;
+    permit_any(&request, BudgetAction::Open(command.kind))?;
+    let parent = permitted(&app, &request, &command.parent, BudgetAction::Open(command.kind)).await?;
     if command.brands.is_some() {
-        check(&ask, Action::GrantBrands, &parent)?;
+        check(&request, BudgetAction::GrantBrands, &parent)?;
     }
     wire::known_brands(&app, command.brands.as_ref()).await?;
-    let (account, replayed) = app.store.budgets().open_account(&command, &ask.context(&app)?).await?;
+    let (account, replayed) = app.store.budgets().open_account(&command, &request.context(&app)?).await?;
     let location = Some(format!("/api/credit/accounts/{}", account.id));
-    reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &views::opened(&account))
+    reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &views::opened(&account))
 }
 
 /// Changes what is named, and nothing else.
@@ -55,16 +55,16 @@ pub(crate) async fn open(State(app): State<App>, ask: Ask) -> Result<Response, P
 /// `closing` hands what is left to the parent as soon as nothing is reserved, and then closes the account for good.
 #[utoipa::path(patch, path = "/api/credit/accounts/{account_id}", tag = "budgets",
     params(ChildAccountPath),
-    request_body = wire::ChangeAccountRequest, responses((status = 200, body = views::BudgetAccount)))]
-pub(crate) async fn change(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<ChildAccountPath>()?.0;
-    let command = wire::change(&ask, app.policy.currency())?;
-    let account = permitted(&app, &ask, &id, Action::Change).await?;
+    request_body = wire::ChangeAccountRequest, responses((status = 200, body = views::AccountBody)))]
+pub(crate) async fn change(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<ChildAccountPath>()?.0;
+    let command = wire::change(&request, app.policy.currency())?;
+    let account = permitted(&app, &request, &id, BudgetAction::Change).await?;
     if command.brands.is_some() {
-        check(&ask, Action::GrantBrands, &account)?;
+        check(&request, BudgetAction::GrantBrands, &account)?;
     }
     wire::known_brands(&app, command.brands.iter().flatten().next()).await?;
-    app.store.budgets().change_account(&id, &command, &ask.context(&app)?).await?;
+    app.store.budgets().change_account(&id, &command, &request.context(&app)?).await?;
     // It is changed: that it cannot be shown now does not say that it is not.
     reply::ok(&reads::shown(&app, &id).await.map_err(StoreError::after_effect)?)
 }

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** what is reserved and what was spent is told apart by the entries, at the moment of reading.
 
-use crate::views::{self, BudgetAccount, Counted, counted};
+use crate::views::{self, AccountBody, Counted, counted};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::Account;
-use domain::budget::allocate::Whole;
+use domain::budget::BudgetAccount;
+use domain::budget::allocate::SlicedAccount;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::permit::Action;
+use domain::budget::permit::BudgetAction;
 use domain::ids::TransactionId;
 use domain::ids::budget::AccountId;
 use domain::money::Money;
@@ -18,7 +18,7 @@ use domain::time::Timestamp;
 use edge::budget::{BudgetTransaction, permitted, transaction as shown_transaction};
 use edge::params::WindowQuery;
 use edge::paths::{AccountPath, TransactionPath};
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::Serialize;
@@ -27,13 +27,13 @@ use store::{StoreError, Undecided};
 use utoipa::ToSchema;
 
 /// How many accounts are counted at the same time.
-const AT_ONCE: usize = 16;
+const CONCURRENT_COUNTS: usize = 16;
 
 /// What a client has available, and what of it is undecided.
 type Shared = (Money, Undecided);
 
 /// Counts an account: one that spends its client's credit, with what it can spend of that, and ever spent of it.
-async fn count(app: &App, whole: &Whole, client: Option<&Shared>) -> Result<Counted, StoreError> {
+async fn count(app: &App, whole: &SlicedAccount, client: Option<&Shared>) -> Result<Counted, StoreError> {
     let store = &app.store;
     let account = &whole.account;
     let own = counted(whole, &store.budgets().undecided(&account.id, whole).await?);
@@ -44,30 +44,34 @@ async fn count(app: &App, whole: &Whole, client: Option<&Shared>) -> Result<Coun
 }
 
 /// Counts accounts, in their order; what several share is read once.
-pub(crate) async fn count_all(app: &App, wholes: &[Whole]) -> Result<Vec<Counted>, StoreError> {
+pub(crate) async fn count_all(
+    app: &App,
+    sliced_accounts: &[SlicedAccount],
+) -> Result<Vec<Counted>, StoreError> {
     let store = &app.store;
     let shared: BTreeSet<&AccountId> =
-        wholes.iter().filter(|w| w.account.is_shared()).map(|w| w.account.charged()).collect();
+        sliced_accounts.iter().filter(|w| w.account.is_shared()).map(|w| w.account.charged()).collect();
     let mut reads = Vec::new();
     for id in shared {
         reads.push(async move {
-            let whole = store.budgets().whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+            let whole = store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
             let undecided = store.budgets().undecided(id, &whole).await?;
             Ok::<_, StoreError>((id.clone(), (whole.available(), undecided)))
         });
     }
-    let clients: BTreeMap<AccountId, Shared> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let clients: BTreeMap<AccountId, Shared> =
+        stream::iter(reads).buffered(CONCURRENT_COUNTS).try_collect().await?;
     let mut counts = Vec::new();
-    for whole in wholes {
+    for whole in sliced_accounts {
         let client = clients.get(whole.account.charged()).filter(|_| whole.account.is_shared());
         counts.push(count(app, whole, client));
     }
-    stream::iter(counts).buffered(AT_ONCE).try_collect().await
+    stream::iter(counts).buffered(CONCURRENT_COUNTS).try_collect().await
 }
 
 /// An account as it is now.
-pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, StoreError> {
-    let whole = app.store.budgets().whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<AccountBody, StoreError> {
+    let whole = app.store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
     let counts = count_all(app, std::slice::from_ref(&whole)).await?;
     let counted = counts.into_iter().next().unwrap_or_default();
     Ok(views::account(&whole.account, &counted))
@@ -75,18 +79,18 @@ pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<BudgetAccount, St
 
 /// Reads an account.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}", tag = "budgets",
-    params(AccountPath), responses((status = 200, body = BudgetAccount)))]
-pub(crate) async fn account(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<AccountPath>()?;
-    ask.params().finish()?;
-    permitted(&app, &ask, &id, Action::Read).await?;
+    params(AccountPath), responses((status = 200, body = AccountBody)))]
+pub(crate) async fn account(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<AccountPath>()?;
+    request.params().finish()?;
+    permitted(&app, &request, &id, BudgetAction::Read).await?;
     reply::ok(&shown(&app, &id).await?)
 }
 
 /// The accounts right below one, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct Children {
-    children: Vec<BudgetAccount>,
+    children: Vec<AccountBody>,
     total: Option<u64>,
     limit: u16,
     skip: u16,
@@ -97,29 +101,31 @@ pub struct Children {
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/children", tag = "budgets",
     params(AccountPath, WindowQuery),
     responses((status = 200, body = Children)))]
-pub(crate) async fn children(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<AccountPath>()?;
-    let mut params = ask.params();
+pub(crate) async fn children(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<AccountPath>()?;
+    let mut params = request.params();
     let window = params.window();
     params.finish()?;
-    permitted(&app, &ask, &id, Action::Read).await?;
+    permitted(&app, &request, &id, BudgetAction::Read).await?;
     let query = format!("children|{id}");
     let after = match &window.cursor {
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let all: Vec<Account> = app.store.budgets().children(&id).await?;
+    let all: Vec<BudgetAccount> = app.store.budgets().children(&id).await?;
     let total = u64::try_from(all.len()).ok();
-    let place = |account: &Account| format!("{}#{}", account.created_at, account.id);
+    let place = |account: &BudgetAccount| format!("{}#{}", account.created_at, account.id);
     let rest = all.into_iter().filter(|account| after.as_ref().is_none_or(|after| place(account) > *after));
-    let mut page: Vec<Account> = rest.skip(usize::from(window.skip)).collect();
+    let mut page: Vec<BudgetAccount> = rest.skip(usize::from(window.skip)).collect();
     let more = page.len() > usize::from(window.limit);
     page.truncate(usize::from(window.limit));
     let next = page.last().filter(|_| more).map(place);
-    let mut wholes = app.store.budgets().wholes(page.clone()).await?;
-    let wholes: Vec<Whole> = page.iter().filter_map(|account| wholes.remove(&account.id)).collect();
-    let counts = count_all(&app, &wholes).await?;
-    let children = wholes.iter().zip(&counts).map(|(whole, counted)| views::account(&whole.account, counted));
+    let mut sliced_accounts = app.store.budgets().sliced_accounts(page.clone()).await?;
+    let sliced_accounts: Vec<SlicedAccount> =
+        page.iter().filter_map(|account| sliced_accounts.remove(&account.id)).collect();
+    let counts = count_all(&app, &sliced_accounts).await?;
+    let children =
+        sliced_accounts.iter().zip(&counts).map(|(whole, counted)| views::account(&whole.account, counted));
     let children = children.collect();
     reply::ok(&Children {
         children,
@@ -145,12 +151,12 @@ pub struct BudgetTransactions {
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions", tag = "budgets",
     params(AccountPath, WindowQuery),
     responses((status = 200, body = BudgetTransactions)))]
-pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<AccountPath>()?;
-    let mut params = ask.params();
+pub(crate) async fn transactions(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<AccountPath>()?;
+    let mut params = request.params();
     let window = params.window();
     params.finish()?;
-    let account = permitted(&app, &ask, &id, Action::Read).await?;
+    let account = permitted(&app, &request, &id, BudgetAction::Read).await?;
     let query = format!("budget-transactions|{id}");
     let before = match &window.cursor {
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
@@ -180,13 +186,13 @@ fn movement_id(text: &str) -> Result<(TransactionId, Timestamp), ParseError> {
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions/{transaction_id}", tag = "budgets",
     params(AccountPath, TransactionPath),
     responses((status = 200, body = BudgetTransaction)))]
-pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<AccountPath>()?;
-    ask.params().finish()?;
+pub(crate) async fn transaction(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<AccountPath>()?;
+    request.params().finish()?;
     let unknown =
         || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such movement");
-    let (wanted, at) = ask.path("transaction_id", movement_id).map_err(|_| unknown())?;
-    let account = permitted(&app, &ask, &id, Action::Read).await?;
+    let (wanted, at) = request.path("transaction_id", movement_id).map_err(|_| unknown())?;
+    let account = permitted(&app, &request, &id, BudgetAction::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
     let mut entries = app.store.budgets().budget_period(&account.id, (at, later)).await?;
     if let Some(client) = account.parent.as_ref().filter(|_| account.was_shared) {

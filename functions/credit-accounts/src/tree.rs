@@ -3,27 +3,27 @@
 //! **Invariant:** a tree shows at most a thousand accounts; where it was cut, it says so.
 
 use crate::reads::count_all;
-use crate::views::{self, BudgetAccount};
+use crate::views::{self, AccountBody};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::allocate::Whole;
-use domain::budget::permit::Action;
+use domain::budget::allocate::SlicedAccount;
+use domain::budget::permit::BudgetAction;
 use domain::ids::budget::{AccountId, BudgetKind};
 use edge::budget::permitted;
 use edge::paths::AccountPath;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How many accounts a tree shows.
-const MOST: usize = 1_000;
+const MAX_TREE_ACCOUNTS: usize = 1_000;
 
 /// An account and what is below it.
 #[derive(Serialize, ToSchema)]
 pub struct BudgetTree {
     #[serde(flatten)]
-    account: BudgetAccount,
+    account: AccountBody,
     #[schema(no_recursion)]
     children: Vec<BudgetTree>,
     /// True if it has more children than are shown.
@@ -33,13 +33,13 @@ pub struct BudgetTree {
 /// Reads an account with all that is below it.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/tree", tag = "budgets",
     params(AccountPath), responses((status = 200, body = BudgetTree)))]
-pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<AccountPath>()?;
-    ask.params().finish()?;
-    permitted(&app, &ask, &id, Action::Read).await?;
-    let root = app.store.budgets().whole_account(&id).await?.ok_or_else(Problem::account_not_found)?;
-    let mut below: BTreeMap<AccountId, (Vec<Whole>, bool)> = BTreeMap::new();
-    let mut left = MOST;
+pub(crate) async fn tree(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<AccountPath>()?;
+    request.params().finish()?;
+    permitted(&app, &request, &id, BudgetAction::Read).await?;
+    let root = app.store.budgets().load_sliced(&id).await?.ok_or_else(Problem::account_not_found)?;
+    let mut below: BTreeMap<AccountId, (Vec<SlicedAccount>, bool)> = BTreeMap::new();
+    let mut left = MAX_TREE_ACCOUNTS;
     let mut next = vec![id.clone()];
     while let Some(parent) = next.pop() {
         let mut children = app.store.budgets().children(&parent).await?;
@@ -49,14 +49,14 @@ pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, P
         let deeper = children.iter().filter(|child| child.kind() != BudgetKind::Campaign);
         next.extend(deeper.map(|child| child.id.clone()));
         let order: Vec<AccountId> = children.iter().map(|child| child.id.clone()).collect();
-        let mut wholes = app.store.budgets().wholes(children).await?;
-        let wholes = order.iter().filter_map(|id| wholes.remove(id)).collect();
-        below.insert(parent, (wholes, truncated));
+        let mut sliced_accounts = app.store.budgets().sliced_accounts(children).await?;
+        let sliced_accounts = order.iter().filter_map(|id| sliced_accounts.remove(id)).collect();
+        below.insert(parent, (sliced_accounts, truncated));
     }
-    let mut wholes = vec![root];
-    wholes.extend(below.values().flat_map(|(children, _)| children.iter().cloned()));
-    let counts = count_all(&app, &wholes).await?;
-    let mut accounts: BTreeMap<AccountId, BudgetAccount> = wholes
+    let mut sliced_accounts = vec![root];
+    sliced_accounts.extend(below.values().flat_map(|(children, _)| children.iter().cloned()));
+    let counts = count_all(&app, &sliced_accounts).await?;
+    let mut accounts: BTreeMap<AccountId, AccountBody> = sliced_accounts
         .iter()
         .zip(&counts)
         .map(|(whole, counted)| (whole.account.id.clone(), views::account(&whole.account, counted)))
@@ -67,11 +67,12 @@ pub(crate) async fn tree(State(app): State<App>, ask: Ask) -> Result<Response, P
 
 fn node(
     id: &AccountId,
-    accounts: &mut BTreeMap<AccountId, BudgetAccount>,
-    below: &mut BTreeMap<AccountId, (Vec<Whole>, bool)>,
+    accounts: &mut BTreeMap<AccountId, AccountBody>,
+    below: &mut BTreeMap<AccountId, (Vec<SlicedAccount>, bool)>,
 ) -> Option<BudgetTree> {
     let account = accounts.remove(id)?;
-    let (wholes, truncated) = below.remove(id).unwrap_or_default();
-    let children = wholes.iter().filter_map(|child| node(&child.account.id, accounts, below)).collect();
+    let (sliced_accounts, truncated) = below.remove(id).unwrap_or_default();
+    let children =
+        sliced_accounts.iter().filter_map(|child| node(&child.account.id, accounts, below)).collect();
     Some(BudgetTree { account, children, truncated })
 }

@@ -3,9 +3,9 @@
 //! **Invariant:** received = available + reserved + allocated + spent, of every account but the platform and campaigns
 //! that spend their client's credit.
 
-use domain::budget::allocate::Whole;
+use domain::budget::allocate::SlicedAccount;
 use domain::budget::slice::Flow;
-use domain::budget::{Account, Status};
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::ids::budget::BudgetKind;
 use domain::money::Money;
 use edge::json::Number;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 /// An account.
 #[derive(Serialize, ToSchema)]
-pub struct BudgetAccount {
+pub struct AccountBody {
     pub account_id: String,
     /// platform, agency, client or campaign
     #[schema(examples("agency"))]
@@ -69,13 +69,13 @@ pub(crate) struct Counted {
     pub(crate) spent: Money,
 }
 
-fn net(whole: &Whole, up: Flow, down: Flow) -> Money {
+fn net(whole: &SlicedAccount, up: Flow, down: Flow) -> Money {
     let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
     sum(up).saturating_sub(sum(down))
 }
 
 /// Counts an account by its own slices.
-pub(crate) fn counted(whole: &Whole, undecided: &Undecided) -> Counted {
+pub(crate) fn counted(whole: &SlicedAccount, undecided: &Undecided) -> Counted {
     let used: Money = whole.slices().filter_map(domain::budget::slice::Slice::used).sum();
     let reserved = undecided.total(None);
     let limited = whole.account.kind() != BudgetKind::Platform;
@@ -91,18 +91,18 @@ pub(crate) fn counted(whole: &Whole, undecided: &Undecided) -> Counted {
 }
 
 /// An account with what was counted of it.
-pub(crate) fn account(account: &Account, counted: &Counted) -> BudgetAccount {
+pub(crate) fn account(account: &BudgetAccount, counted: &Counted) -> AccountBody {
     let money = |amount| Number::money(amount, account.currency);
     let kind = account.kind();
     let campaign = kind == BudgetKind::Campaign;
-    let empty = campaign && counted.available.is_zero() && account.status() == Status::Active;
+    let empty = campaign && counted.available.is_zero() && account.status() == BudgetStatus::Active;
     let status = if empty { "auto_paused" } else { account.status().as_str() };
     let price = account.card_price.filter(|price| campaign && !price.is_zero());
     let lasts = price.and_then(|price| {
         let cards = counted.available.value().checked_div(price.value())?.trunc();
         u64::try_from(cards).ok()
     });
-    BudgetAccount {
+    AccountBody {
         account_id: account.id.to_string(),
         kind: kind.as_str(),
         parent_id: account.parent.as_ref().map(ToString::to_string),
@@ -127,7 +127,7 @@ pub(crate) fn account(account: &Account, counted: &Counted) -> BudgetAccount {
 }
 
 /// An account as it was when it was opened: what its creation answers, however often it is asked for.
-pub(crate) fn opened(account: &Account) -> BudgetAccount {
+pub(crate) fn opened(account: &BudgetAccount) -> AccountBody {
     let mut first = account.clone();
     first.name = account.opened.name.clone();
     first.low_credit_threshold = account.opened.low_credit_threshold;
@@ -136,10 +136,10 @@ pub(crate) fn opened(account: &Account) -> BudgetAccount {
     first.updated_at = account.created_at;
     first.card_price = None;
     first.brands = account.opened.brands.clone();
-    first.first.status = Status::Active;
+    first.first.status = BudgetStatus::Active;
     // Nothing has been put in yet: that is no reason to call it paused.
     let mut shown =
         self::account(&first, &Counted { available: account.opened.available, ..Counted::default() });
-    shown.status = Status::Active.as_str();
+    shown.status = BudgetStatus::Active.as_str();
     shown
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** every field that is wrong is reported at once.
 
 use domain::budget::change::{ChangeAccount, OpenAccount};
-use domain::budget::{Mode, Status};
+use domain::budget::{BudgetStatus, Mode};
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::ids::budget::{BrandId, BudgetKind};
@@ -12,7 +12,7 @@ use domain::parse::ParseError;
 use domain::rejection::Rejection;
 use edge::input::{List, Number, RelatedAccountId, Said, Slices, Text};
 use edge::request::Clearable;
-use edge::{App, Ask, Problem, request, schema};
+use edge::{ApiRequest, App, Problem, request, schema};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -67,13 +67,15 @@ request! {
 }
 
 /// A status that a caller may give.
-pub(crate) struct WantedStatus(Status);
+pub(crate) struct WantedStatus(BudgetStatus);
 
 impl Text for WantedStatus {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        match Status::parse(text)? {
-            Status::Closed => Err(ParseError("must be one of active, paused, closing")),
-            status @ (Status::Active | Status::Paused | Status::Closing) => Ok(Self(status)),
+        match BudgetStatus::parse(text)? {
+            BudgetStatus::Closed => Err(ParseError("must be one of active, paused, closing")),
+            status @ (BudgetStatus::Active | BudgetStatus::Paused | BudgetStatus::Closing) => {
+                Ok(Self(status))
+            }
         }
     }
 
@@ -105,8 +107,8 @@ request! {
     }
 }
 
-pub(crate) fn open(ask: &Ask, currency: Currency) -> Result<OpenAccount, Problem> {
-    let sent = OpenAccountRequest::read(ask.fields()?, currency)?;
+pub(crate) fn open(request: &ApiRequest, currency: Currency) -> Result<OpenAccount, Problem> {
+    let sent = OpenAccountRequest::read(request.fields()?, currency)?;
     Ok(OpenAccount {
         kind: sent.kind,
         parent: sent.parent_id.0,
@@ -115,13 +117,13 @@ pub(crate) fn open(ask: &Ask, currency: Currency) -> Result<OpenAccount, Problem
         mode: sent.budget_mode,
         slices: sent.slices.map_or(1, |Number(slices)| slices.0),
         brands: sent.brands.map(|brands| BTreeSet::from_iter(brands.0)),
-        cause: Cause::of_request(Operation::OpenAccount, ask.key()?.as_ref(), ask.request()),
+        cause: Cause::of_request(Operation::OpenAccount, request.key()?.as_ref(), request.id()),
     })
 }
 
-pub(crate) fn change(ask: &Ask, currency: Currency) -> Result<ChangeAccount, Problem> {
-    let sent = ChangeAccountRequest::read(ask.some_fields()?, currency)?;
-    ask.key()?;
+pub(crate) fn change(request: &ApiRequest, currency: Currency) -> Result<ChangeAccount, Problem> {
+    let sent = ChangeAccountRequest::read(request.some_fields()?, currency)?;
+    request.key()?;
     Ok(ChangeAccount {
         name: sent.name.map(|name| name.0),
         low_credit_threshold: sent.low_credit_threshold.0,

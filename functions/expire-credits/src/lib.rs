@@ -22,7 +22,7 @@ use store::StoreError;
 const GRACE_MINUTES: u32 = 10;
 
 /// How far apart runs are.
-const INTERVAL: Duration = Duration::from_mins(15);
+const RUN_INTERVAL: Duration = Duration::from_mins(15);
 
 /// How long a wallet that could not be settled is left alone.
 const POSTPONE_SECONDS: u32 = 900;
@@ -30,13 +30,13 @@ const POSTPONE_SECONDS: u32 = 900;
 /// What the schedule sends.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sweep {
+pub struct SweepEvent {
     /// How many wallets to settle at most in this run.
     #[serde(default = "default_limit")]
     pub limit: u32,
 }
 
-impl Default for Sweep {
+impl Default for SweepEvent {
     fn default() -> Self {
         Self { limit: default_limit() }
     }
@@ -48,7 +48,7 @@ fn default_limit() -> u32 {
 
 /// What the run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Swept {
+pub struct SweepSummary {
     /// Wallets looked at.
     pub wallets: u32,
     /// Entries written: expired lots, and holds whose time was up.
@@ -60,20 +60,23 @@ pub struct Swept {
 }
 
 /// The handler: one event of the schedule.
-pub async fn handle(app: &App, event: LambdaEvent<Scheduled<Sweep>>) -> Result<Swept, lambda_runtime::Error> {
+pub async fn handle(
+    app: &App,
+    event: LambdaEvent<Scheduled<SweepEvent>>,
+) -> Result<SweepSummary, lambda_runtime::Error> {
     let request = RequestId::new(event.context.request_id);
     sweep(app, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
 /// Settles what has been due for ten minutes or longer.
-pub async fn sweep(app: &App, wanted: &Sweep, request: RequestId) -> Result<Swept, StoreError> {
+pub async fn sweep(app: &App, wanted: &SweepEvent, request: RequestId) -> Result<SweepSummary, StoreError> {
     let started = Instant::now();
     let actor = Actor::system("expire-credits");
     // The sweep lives ten minutes ago, in choosing wallets and in settling them.
     let now = app.clock.now().minus_minutes(GRACE_MINUTES);
     let context = Context { now, actor, request, policy: app.policy.clone() };
-    let mut swept = Swept::default();
-    let bounds = Bounds { until: now, interval: INTERVAL, limit: wanted.limit, deadline: None };
+    let mut swept = SweepSummary::default();
+    let bounds = Bounds { until: now, interval: RUN_INTERVAL, limit: wanted.limit, deadline: None };
     let mut due = edge::sweep::Sweep::new(app.store.wallets(), bounds);
     while let Some((customer, _)) = due.next().await? {
         swept.wallets += 1;

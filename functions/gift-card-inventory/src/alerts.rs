@@ -2,15 +2,15 @@
 //!
 //! **Invariant:** an acknowledged alert stays until what it is about is over.
 
-use crate::Desk;
+use crate::Services;
 use axum::extract::State;
 use axum::response::Response;
 use domain::alert::{Alert, AlertStatus};
-use domain::budget::permit::Action;
+use domain::budget::permit::BudgetAction;
 use edge::budget::permit_any;
 use edge::params::WindowQuery;
 use edge::paths::AlertPath;
-use edge::{Ask, Problem, query, reply};
+use edge::{ApiRequest, Problem, query, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -82,36 +82,40 @@ query! {
 #[utoipa::path(get, path = "/api/alerts", tag = "alerts",
     params(AlertsQuery, WindowQuery),
     responses((status = 200, body = AlertList)))]
-pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    let mut params = request.params();
     let AlertsQuery { status } = AlertsQuery::take(&mut params);
     let window = params.window();
     params.finish()?;
-    permit_any(&ask, Action::Alerts)?;
+    permit_any(&request, BudgetAction::Alerts)?;
     let query = format!("alerts|{}", status.map_or("", AlertStatus::as_str));
     let before = match &window.cursor {
-        Some(cursor) => Some(desk.app.cursors.open_text(&query, cursor)?),
+        Some(cursor) => Some(services.app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let page = desk.app.store.alerts().alerts(status, before.as_deref(), (window.skip, window.limit)).await?;
+    let page =
+        services.app.store.alerts().alerts(status, before.as_deref(), (window.skip, window.limit)).await?;
     reply::ok(&AlertList {
         alerts: page.alerts.iter().map(shown).collect(),
         total: page.total,
         limit: window.limit,
         skip: window.skip,
-        next_cursor: page.next.and_then(|place| desk.app.cursors.seal_text(&query, &place)),
+        next_cursor: page.next.and_then(|place| services.app.cursors.seal_text(&query, &place)),
     })
 }
 
 /// Says that the caller looks after an alert.
 #[utoipa::path(post, path = "/api/alerts/{alert_id}/acknowledge", tag = "alerts",
     params(AlertPath), responses((status = 200, body = AlertBody)))]
-pub(crate) async fn acknowledge(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<AlertPath>()?;
-    ask.fields()?.finish()?;
-    ask.key()?;
-    permit_any(&ask, Action::Alerts)?;
-    let who = ask.actor()?.sub.clone();
-    let alert = desk.app.store.alerts().acknowledge_alert(&id, &who, desk.app.clock.now()).await?;
+pub(crate) async fn acknowledge(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let id = request.segment::<AlertPath>()?;
+    request.fields()?.finish()?;
+    request.key()?;
+    permit_any(&request, BudgetAction::Alerts)?;
+    let who = request.actor()?.sub.clone();
+    let alert = services.app.store.alerts().acknowledge_alert(&id, &who, services.app.clock.now()).await?;
     reply::ok(&shown(&alert))
 }

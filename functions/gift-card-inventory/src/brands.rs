@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a brand's denominations and prices never change: what was sold was sold for what the entry says.
 
-use crate::{Desk, permit_catalogue};
+use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
 use domain::cause::{Cause, Operation};
@@ -14,10 +14,10 @@ use domain::ids::budget::BrandId;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
 use edge::input::{Input, Said};
-use edge::json::{self, Number, Raw};
+use edge::json::{self, Number, RawJson};
 use edge::params::WindowQuery;
-use edge::reply::How;
-use edge::{Ask, Problem, reply, request, schema};
+use edge::reply::ReplyMeta;
+use edge::{ApiRequest, Problem, reply, request, schema};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ use utoipa::ToSchema;
 pub(crate) struct Denominations(Vec<Amount>);
 
 impl Input for Denominations {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         let mut seen = BTreeSet::new();
         let mut amounts = Vec::new();
         for item in json::items(raw)? {
@@ -41,7 +41,7 @@ impl Input for Denominations {
             }
             amounts.push(amount);
         }
-        if !(1..=MOST).contains(&amounts.len()) {
+        if !(1..=MAX_DENOMINATIONS).contains(&amounts.len()) {
             return Err(ParseError("must name 1 to 50"));
         }
         Ok(Self(amounts))
@@ -52,7 +52,7 @@ impl Input for Denominations {
             "type": "array",
             "items": Amount::schema(),
             "minItems": 1,
-            "maxItems": MOST,
+            "maxItems": MAX_DENOMINATIONS,
             "uniqueItems": true,
             "examples": [[25, 50]],
         })
@@ -62,13 +62,13 @@ impl Input for Denominations {
 const TOO_PRECISE: &str = "has more digits than the currency";
 
 /// How many denominations a brand has.
-const MOST: usize = 50;
+const MAX_DENOMINATIONS: usize = 50;
 
 /// Amounts by denomination.
 pub(crate) struct Prices(Vec<(Amount, Amount)>);
 
 impl Input for Prices {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         json::amounts(raw).map(Self)
     }
 
@@ -182,10 +182,10 @@ fn no_such_denomination() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "denomination_not_found", detail).at("/price")
 }
 
-fn read(desk: &Desk, ask: &Ask) -> Result<Brand, Problem> {
-    let currency = desk.app.policy.currency();
+fn read(services: &Services, request: &ApiRequest) -> Result<Brand, Problem> {
+    let currency = services.app.policy.currency();
     let AddBrandRequest { name: Said(name), denominations, price, supplier, supplier_product_id } =
-        AddBrandRequest::read(ask.fields()?, currency)?;
+        AddBrandRequest::read(request.fields()?, currency)?;
     let product = supplier_product_id.map(|id| id.to_string());
     let asked = price.map_or_else(Vec::new, |price| price.0);
     let prices = prices(&denominations.0, &asked, currency)?;
@@ -202,28 +202,28 @@ fn read(desk: &Desk, ask: &Ask) -> Result<Brand, Problem> {
         ("supplier", supplier.map(|supplier| supplier.as_str().to_owned())),
         ("product", product.clone()),
     ]);
-    let cause = Cause::of_request(Operation::AddBrand, ask.key()?.as_ref(), ask.request());
+    let cause = Cause::of_request(Operation::AddBrand, request.key()?.as_ref(), request.id());
     Ok(Brand {
         id: BrandId::mint(&cause),
         name,
         currency,
         prices,
         supplier: supplier.zip(product),
-        created_at: desk.app.clock.now(),
+        created_at: services.app.clock.now(),
         fingerprint,
-        request: ask.request().clone(),
+        request: request.id().clone(),
     })
 }
 
 /// Adds a brand.
 #[utoipa::path(post, path = "/api/gift-cards/brands", tag = "gift cards",
     request_body = AddBrandRequest, responses((status = 201, body = BrandBody)))]
-pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let brand = read(&desk, &ask)?;
-    permit_catalogue(&ask)?;
-    let (brand, replayed) = desk.app.store.gift_cards().add_brand(brand).await?;
+pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    let brand = read(&services, &request)?;
+    permit_catalogue(&request)?;
+    let (brand, replayed) = services.app.store.gift_cards().add_brand(brand).await?;
     let location = Some("/api/gift-cards/brands".to_owned());
-    reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &shown(&brand))
+    reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &shown(&brand))
 }
 
 /// All brands.
@@ -240,14 +240,14 @@ pub struct Brands {
 #[utoipa::path(get, path = "/api/gift-cards/brands", tag = "gift cards",
     params(WindowQuery),
     responses((status = 200, body = Brands)))]
-pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    let mut params = request.params();
     let window = params.window();
     params.finish()?;
-    permit_catalogue(&ask)?;
-    let all = desk.app.store.gift_cards().brands().await?;
+    permit_catalogue(&request)?;
+    let all = services.app.store.gift_cards().brands().await?;
     let place = |brand: &Brand| format!("{}#{}", brand.created_at, brand.id);
-    let page = edge::page::of(&desk.app, "brands", &window, all, place)?;
+    let page = edge::page::of(&services.app, "brands", &window, all, place)?;
     reply::ok(&Brands {
         brands: page.items.iter().map(shown).collect(),
         total: page.total,

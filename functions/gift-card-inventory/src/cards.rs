@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a card that is known anywhere is never put in again, so the same file twice adds nothing.
 
-use crate::{Desk, permit_catalogue};
+use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
 use domain::giftcard::Pool;
@@ -11,7 +11,7 @@ use domain::ids::budget::CardId;
 use domain::rejection::Rejection;
 use edge::csv::{File, LineReport, refused};
 use edge::paths::PoolPath;
-use edge::{Ask, Problem, csv_file, reply};
+use edge::{ApiRequest, Problem, csv_file, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ pub struct Imported {
 }
 
 /// How many lines an answer names: Lambda answers at most 6 MB.
-const MOST_LINES: usize = 30_000;
+const MAX_REPORTED_LINES: usize = 30_000;
 
 impl Imported {
     pub(crate) fn of(accepted: u64, mut lines: Vec<LineReport>) -> Self {
@@ -38,7 +38,7 @@ impl Imported {
         let count =
             |status| u64::try_from(lines.iter().filter(|line| line.status == status).count()).unwrap_or(0);
         let (duplicates, invalid) = (count("duplicate"), count("invalid"));
-        lines.truncate(MOST_LINES);
+        lines.truncate(MAX_REPORTED_LINES);
         Self { accepted, duplicates, invalid, lines }
     }
 }
@@ -52,14 +52,17 @@ csv_file! {
 #[utoipa::path(post, path = "/api/gift-cards/pools/{pool_id}/cards", tag = "gift cards",
     params(PoolPath),
     request_body(content = CardsFile, content_type = "text/csv"), responses((status = 200, body = Imported)))]
-pub(crate) async fn import(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<PoolPath>()?;
-    ask.params().finish()?;
-    ask.key()?;
-    let body = ask.csv()?;
-    permit_catalogue(&ask)?;
-    let pool = desk.app.store.gift_cards().pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
-    let now = desk.app.clock.now();
+pub(crate) async fn import(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let id = request.segment::<PoolPath>()?;
+    request.params().finish()?;
+    request.key()?;
+    let body = request.csv()?;
+    permit_catalogue(&request)?;
+    let pool = services.app.store.gift_cards().pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
+    let now = services.app.clock.now();
     let mut file = File::open(body, CardsFile::COLUMNS)?;
     let mut taking = Taking { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
     while let Some(line) = file.next_line() {
@@ -70,19 +73,19 @@ pub(crate) async fn import(State(desk): State<Desk>, ask: Ask) -> Result<Respons
             Ok((number, plain))
         });
         match read {
-            Ok((number, plain)) => taking.add(&desk, number, &plain)?,
+            Ok((number, plain)) => taking.add(&services, number, &plain)?,
             Err(report) => taking.reports.push(report),
         }
-        if taking.cards.len() >= BATCH {
-            taking.put_in(&desk).await?;
+        if taking.cards.len() >= CARDS_PER_BATCH {
+            taking.put_in(&services).await?;
         }
     }
-    taking.put_in(&desk).await?;
+    taking.put_in(&services).await?;
     reply::ok(&Imported::of(taking.accepted, taking.reports))
 }
 
 /// How many cards are held in memory at once: a file may have two hundred thousand.
-const BATCH: usize = 1_000;
+const CARDS_PER_BATCH: usize = 1_000;
 
 /// A file that is being taken, part by part.
 struct Taking {
@@ -94,9 +97,9 @@ struct Taking {
 }
 
 impl Taking {
-    fn add(&mut self, desk: &Desk, number: u64, plain: &PlainCard) -> Result<(), Problem> {
-        let (pool, now) = (&self.pool, desk.app.clock.now());
-        let sealed = desk.vault.seal_card(plain, (&pool.brand, pool.denomination), pool.source, now);
+    fn add(&mut self, services: &Services, number: u64, plain: &PlainCard) -> Result<(), Problem> {
+        let (pool, now) = (&self.pool, services.app.clock.now());
+        let sealed = services.vault.seal_card(plain, (&pool.brand, pool.denomination), pool.source, now);
         let mut card = sealed.ok_or_else(Problem::internal)?;
         card.pool = Some(pool.id.clone());
         if self.at.contains_key(&card.id) {
@@ -108,9 +111,9 @@ impl Taking {
         Ok(())
     }
 
-    async fn put_in(&mut self, desk: &Desk) -> Result<(), Problem> {
+    async fn put_in(&mut self, services: &Services) -> Result<(), Problem> {
         let cards = std::mem::take(&mut self.cards);
-        let import = desk.app.store.gift_cards().stock(&self.pool, &cards).await?;
+        let import = services.app.store.gift_cards().stock(&self.pool, &cards).await?;
         self.accepted += import.accepted;
         self.pool.stocked += import.accepted;
         for (card, holder) in &import.known {

@@ -3,13 +3,13 @@
 //! **Invariant:** a code is kept as a keyed digest alone; a minted one is shown once, to whoever minted it (and again to
 //! whoever repeats that request with its key).
 
-use crate::Desk;
+use crate::Services;
 use crate::cards::{Imported, duplicate};
 use axum::extract::State;
 use axum::response::Response;
-use domain::alert::Telling;
-use domain::budget::Account;
-use domain::budget::permit::Action;
+use domain::alert::NewAlert;
+use domain::budget::BudgetAccount;
+use domain::budget::permit::BudgetAction;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
@@ -23,8 +23,8 @@ use edge::budget::permitted;
 use edge::csv::{File, LineReport, invalid, refused};
 use edge::input::{CodeCount, Number};
 use edge::paths::CampaignPath;
-use edge::reply::How;
-use edge::{Ask, Problem, csv_file, reply, request};
+use edge::reply::ReplyMeta;
+use edge::{ApiRequest, Problem, csv_file, reply, request};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,13 +32,13 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// How many codes of a file are registered before those of others are counted.
-const BATCH: usize = 100;
+const CODES_PER_BATCH: usize = 100;
 
 /// So many codes of other clients in a day are more than chance.
-const SUSPICIOUS: u64 = 10;
+const SUSPICIOUS_FOREIGN_CODES_PER_DAY: u64 = 10;
 
 /// After so many codes of other clients in a day, a client registers no more from files: they could be guesses.
-const MOST_FOREIGN: u64 = 100;
+const MAX_FOREIGN_CODES_PER_DAY: u64 = 100;
 
 request! {
     /// Mint redemption codes.
@@ -75,14 +75,25 @@ pub struct MintedCodes {
     params(CampaignPath),
     request_body(content((MintCodesRequest = "application/json"), (CodesFile = "text/csv"))),
     responses((status = 201, body = MintedCodes), (status = 200, body = Imported)))]
-pub(crate) async fn register(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let campaign = ask.segment::<CampaignPath>()?.0;
-    ask.params().finish()?;
-    if ask.is_csv() { from_file(&desk, &ask, campaign).await } else { mint(&desk, &ask, campaign).await }
+pub(crate) async fn register(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let campaign = request.segment::<CampaignPath>()?.0;
+    request.params().finish()?;
+    if request.is_csv() {
+        from_file(&services, &request, campaign).await
+    } else {
+        mint(&services, &request, campaign).await
+    }
 }
 
-async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<Arc<Account>, Problem> {
-    let account = permitted(&desk.app, ask, campaign, Action::Register).await?;
+async fn reached(
+    services: &Services,
+    request: &ApiRequest,
+    campaign: &AccountId,
+) -> Result<Arc<BudgetAccount>, Problem> {
+    let account = permitted(&services.app, request, campaign, BudgetAction::Register).await?;
     if account.kind() != BudgetKind::Campaign {
         return Err(Problem::field("/campaign_id", "is not a campaign"));
     }
@@ -93,52 +104,59 @@ async fn reached(desk: &Desk, ask: &Ask, campaign: &AccountId) -> Result<Arc<Acc
 }
 
 /// The brands that the campaign's agency may use; all, if none are named.
-async fn allowed(desk: &Desk, campaign: &Account) -> Result<Option<BTreeSet<BrandId>>, Problem> {
+async fn allowed(
+    services: &Services,
+    campaign: &BudgetAccount,
+) -> Result<Option<BTreeSet<BrandId>>, Problem> {
     let Some(agency) = campaign.agency() else { return Ok(None) };
-    let agency = desk.app.store.budgets().account(agency).await?;
+    let agency = services.app.store.budgets().account(agency).await?;
     Ok(agency.and_then(|agency| agency.brands))
 }
 
 /// The price of a card, if the brand has such a one.
-async fn priced(desk: &Desk, brand: &BrandId, amount: Amount) -> Result<Option<(Money, Money)>, Problem> {
-    let Some(brand) = desk.app.store.gift_cards().brand(brand).await? else { return Ok(None) };
+async fn priced(
+    services: &Services,
+    brand: &BrandId,
+    amount: Amount,
+) -> Result<Option<(Money, Money)>, Problem> {
+    let Some(brand) = services.app.store.gift_cards().brand(brand).await? else { return Ok(None) };
     let denomination = amount.in_currency(brand.currency);
     Ok(denomination.and_then(|denomination| Some((denomination, brand.price(denomination)?))))
 }
 
-async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
+async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) -> Result<Response, Problem> {
     let MintCodesRequest { count: Number(CodeCount(count)), brand_id: brand, denomination } =
-        MintCodesRequest::read(ask.fields()?, desk.app.policy.currency())?;
-    let key = ask.key()?;
-    let account = reached(desk, ask, &campaign).await?;
-    if allowed(desk, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {
+        MintCodesRequest::read(request.fields()?, services.app.policy.currency())?;
+    let key = request.key()?;
+    let account = reached(services, request, &campaign).await?;
+    if allowed(services, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {
         return Err(Rejection::BrandNotAllowed.into());
     }
-    let priced = priced(desk, &brand, denomination).await?;
+    let priced = priced(services, &brand, denomination).await?;
     let Some((denomination, price)) = priced else {
-        let known = desk.app.store.gift_cards().brand(&brand).await?.is_some();
+        let known = services.app.store.gift_cards().brand(&brand).await?.is_some();
         let rejection = if known { Rejection::NoSuchDenomination } else { Rejection::BrandNotFound };
         return Err(rejection.into());
     };
-    let at = desk.app.clock.now();
+    let at = services.app.clock.now();
     // With a key, the same request mints the same codes: whose answer was lost can have them again.
-    let cause = Cause::of_request(Operation::MintCodes, key.as_ref(), ask.request());
+    let cause = Cause::of_request(Operation::MintCodes, key.as_ref(), request.id());
     let asked = Fingerprint::of(&[
         ("count", Some(count.to_string())),
         ("brand", Some(brand.to_string())),
         ("denomination", Some(denomination.to_string())),
     ]);
     let replayed = key.is_some()
-        && desk.app.store.gift_cards().note_minting((&campaign, &cause), &asked, ask.request()).await?;
+        && services.app.store.gift_cards().record_minting((&campaign, &cause), &asked, request.id()).await?;
     let (mut codes, mut registered) = (Vec::new(), Vec::new());
     for n in 0..count {
         let code = if key.is_some() {
-            desk.vault.mint_code_for(&campaign, &cause, n)
+            services.vault.mint_code_for(&campaign, &cause, n)
         } else {
-            desk.vault.mint_code()
+            services.vault.mint_code()
         };
         let code = code.ok_or_else(Problem::internal)?;
-        let id = RedemptionCode::parse(&code).ok().and_then(|code| desk.vault.code_id(&code));
+        let id = RedemptionCode::parse(&code).ok().and_then(|code| services.vault.code_id(&code));
         let id = id.ok_or_else(Problem::internal)?;
         codes.push(code);
         registered.push(Registered {
@@ -149,9 +167,9 @@ async fn mint(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, P
             at,
         });
     }
-    desk.app.store.gift_cards().register(&registered).await?;
-    desk.app.store.budgets().note_card_price(&campaign, price).await?;
-    let how = How { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
+    services.app.store.gift_cards().register(&registered).await?;
+    services.app.store.budgets().record_card_price(&campaign, price).await?;
+    let how = ReplyMeta { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
     let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: brand.to_string(), codes };
     reply::answer(StatusCode::CREATED, how, &body)
 }
@@ -178,7 +196,7 @@ fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> 
 
 /// Codes of other clients that files of this one have named, today: each tells that it is somebody's.
 struct Foreign<'a> {
-    desk: &'a Desk,
+    services: &'a Services,
     tries: String,
     client: AccountId,
     at: Timestamp,
@@ -186,24 +204,24 @@ struct Foreign<'a> {
 }
 
 impl<'a> Foreign<'a> {
-    async fn of(desk: &'a Desk, campaign: &Account) -> Result<Self, Problem> {
-        let at = desk.app.clock.now();
+    async fn of(services: &'a Services, campaign: &BudgetAccount) -> Result<Self, Problem> {
+        let at = services.app.clock.now();
         let client = campaign.parent.clone().unwrap_or_else(|| campaign.id.clone());
         let tries = format!("codes:{client}:{}", at.date());
-        let count = desk.app.store.gift_cards().tries(&tries).await?;
-        Ok(Self { desk, tries, client, at, count })
+        let count = services.app.store.gift_cards().tries(&tries).await?;
+        Ok(Self { services, tries, client, at, count })
     }
 
     fn too_many(&self) -> bool {
-        self.count >= MOST_FOREIGN
+        self.count >= MAX_FOREIGN_CODES_PER_DAY
     }
 
     /// Counts those of other clients among codes that are registered already. A client's own may stand in many files.
     async fn count(&mut self, known: &[(CodeId, AccountId)]) -> Result<(), Problem> {
-        let store = &self.desk.app.store;
+        let store = &self.services.app.store;
         let mut more = 0;
         for (_, holder) in known {
-            let holder = store.budgets().known_account(holder).await?;
+            let holder = store.budgets().cached_account(holder).await?;
             more += u64::from(holder.is_none_or(|holder| holder.parent.as_ref() != Some(&self.client)));
         }
         if more == 0 {
@@ -211,26 +229,30 @@ impl<'a> Foreign<'a> {
         }
         let until = self.at.plus_seconds(2 * 86_400).unwrap_or(self.at);
         self.count = store.gift_cards().count_tries(&self.tries, more, until).await?;
-        if self.count > SUSPICIOUS {
+        if self.count > SUSPICIOUS_FOREIGN_CODES_PER_DAY {
             let detail =
                 format!("{} codes of its files today are others': someone may be guessing codes", self.count);
             let subject = self.client.to_string();
-            let telling = Telling { kind: "code_guessing", severity: "critical", subject, detail };
-            store.alerts().tell(&telling, self.at).await;
+            let telling = NewAlert { kind: "code_guessing", severity: "critical", subject, detail };
+            store.alerts().raise(&telling, self.at).await;
         }
         Ok(())
     }
 }
 
-async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Response, Problem> {
-    let body = ask.csv()?;
-    ask.key()?;
-    let account = reached(desk, ask, &campaign).await?;
-    let mut foreign = Foreign::of(desk, &account).await?;
-    let brands = allowed(desk, &account).await?;
+async fn from_file(
+    services: &Services,
+    request: &ApiRequest,
+    campaign: AccountId,
+) -> Result<Response, Problem> {
+    let body = request.csv()?;
+    request.key()?;
+    let account = reached(services, request, &campaign).await?;
+    let mut foreign = Foreign::of(services, &account).await?;
+    let brands = allowed(services, &account).await?;
     let (wanted, mut reports) = read_lines(body)?;
     let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
-    let at = desk.app.clock.now();
+    let at = services.app.clock.now();
     let mut numbers: BTreeMap<CodeId, u64> = BTreeMap::new();
     let mut registered = Vec::new();
     for (number, code) in wanted {
@@ -240,14 +262,14 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
             continue;
         }
         if !prices.contains_key(&key) {
-            let known = priced(desk, &code.brand, code.denomination).await?;
+            let known = priced(services, &code.brand, code.denomination).await?;
             prices.insert(key.clone(), known);
         }
         let Some((denomination, _)) = prices.get(&key).copied().flatten() else {
             reports.push(invalid(number, "denomination is not one that a brand of ours has".to_owned()));
             continue;
         };
-        let id = desk.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
+        let id = services.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
         if numbers.contains_key(&id) {
             reports.push(duplicate(number, "stands in this file before"));
             continue;
@@ -256,12 +278,12 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
         registered.push(Registered { id, campaign: campaign.clone(), brand: code.brand, denomination, at });
     }
     let mut accepted = registered.len();
-    for some in registered.chunks(BATCH) {
+    for some in registered.chunks(CODES_PER_BATCH) {
         // Which codes are others' is told no further than this: the file may be one of guesses.
         if foreign.too_many() {
             return Err(Problem::rate_limited(3_600));
         }
-        let known = desk.app.store.gift_cards().register(some).await?;
+        let known = services.app.store.gift_cards().register(some).await?;
         accepted -= known.len();
         foreign.count(&known).await?;
         for (id, holder) in &known {
@@ -273,7 +295,7 @@ async fn from_file(desk: &Desk, ask: &Ask, campaign: AccountId) -> Result<Respon
         return Err(Problem::rate_limited(3_600));
     }
     if let Some((_, price)) = prices.values().flatten().next() {
-        desk.app.store.budgets().note_card_price(&campaign, *price).await?;
+        services.app.store.budgets().record_card_price(&campaign, *price).await?;
     }
     reply::ok(&Imported::of(u64::try_from(accepted).unwrap_or(0), reports))
 }

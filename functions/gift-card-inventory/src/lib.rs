@@ -14,30 +14,30 @@ mod stock;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
-use domain::budget::permit::Action;
+use domain::budget::permit::BudgetAction;
 use edge::budget::permit_any;
 use edge::routes::complete;
-use edge::{App, Ask, Problem};
+use edge::{ApiRequest, App, Problem};
 use utoipa::OpenApi;
 use vault::Vault;
 
 /// What this function is given.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Services {
     /// The table, the clock, the rules.
     pub app: App,
     /// What seals cards.
     pub vault: Vault,
 }
 
-impl FromRef<Desk> for App {
-    fn from_ref(desk: &Desk) -> Self {
-        desk.app.clone()
+impl FromRef<Services> for App {
+    fn from_ref(services: &Services) -> Self {
+        services.app.clone()
     }
 }
 
 /// The routes of this function.
-pub fn router(desk: Desk) -> Router {
+pub fn router(services: Services) -> Router {
     let cards = Router::new()
         .route("/brands", get(brands::list).post(brands::add))
         .route("/pools", get(pools::list).post(pools::add))
@@ -48,12 +48,12 @@ pub fn router(desk: Desk) -> Router {
     let alerts = Router::new()
         .route("/", get(alerts::list))
         .route("/{alert_id}/acknowledge", post(alerts::acknowledge));
-    complete(Router::new().nest("/api/gift-cards", cards).nest("/api/alerts", alerts), desk)
+    complete(Router::new().nest("/api/gift-cards", cards).nest("/api/alerts", alerts), services)
 }
 
 /// Permits what admins do with the catalogue.
-pub(crate) fn permit_catalogue(ask: &Ask) -> Result<(), Problem> {
-    permit_any(ask, Action::Catalogue)
+pub(crate) fn permit_catalogue(request: &ApiRequest) -> Result<(), Problem> {
+    permit_any(request, BudgetAction::Catalogue)
 }
 
 #[derive(OpenApi)]

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** how many cards a pool has is counted where they lie, at the moment of asking.
 
-use crate::{Desk, permit_catalogue};
+use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
-use domain::giftcard::{Health, Pool, Source};
+use domain::giftcard::{CardSource, Pool, StockHealth};
 use domain::ids::budget::{BrandId, PoolId};
 use domain::money::Amount;
 use domain::parse::ParseError;
@@ -16,19 +16,19 @@ use domain::rejection::Rejection;
 use edge::input::{CardCount, Number, Text};
 use edge::json;
 use edge::params::WindowQuery;
-use edge::reply::How;
-use edge::{Ask, Problem, reply, request, schema};
+use edge::reply::ReplyMeta;
+use edge::{ApiRequest, Problem, reply, request, schema};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Where the cards of a pool come from.
-pub(crate) struct PoolType(Source);
+pub(crate) struct PoolType(CardSource);
 
 impl Text for PoolType {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        Source::pool(text).map(Self)
+        CardSource::pool(text).map(Self)
     }
 
     fn schema() -> Value {
@@ -86,7 +86,7 @@ pub(crate) fn shown(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
         cost_per_card: json::Number::money(pool.cost_per_card, currency),
         low_stock_threshold: pool.low_stock_threshold,
         available: free,
-        health: Health::of(free, pool.low_stock_threshold).as_str(),
+        health: StockHealth::of(free, pool.low_stock_threshold).as_str(),
         created_at: pool.created_at.to_string(),
     }
 }
@@ -94,18 +94,18 @@ pub(crate) fn shown(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
 /// Adds a pool of a brand and denomination.
 #[utoipa::path(post, path = "/api/gift-cards/pools", tag = "gift cards",
     request_body = AddPoolRequest, responses((status = 201, body = PoolBody)))]
-pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let currency = desk.app.policy.currency();
+pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    let currency = services.app.policy.currency();
     let AddPoolRequest { brand_id: brand, denomination, pool_type, cost_per_card, low_stock_threshold } =
-        AddPoolRequest::read(ask.fields()?, currency)?;
+        AddPoolRequest::read(request.fields()?, currency)?;
     let (PoolType(source), Number(CardCount(threshold))) = (pool_type, low_stock_threshold);
-    let key = ask.key()?;
-    permit_catalogue(&ask)?;
-    let known = desk.app.store.gift_cards().brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
+    let key = request.key()?;
+    permit_catalogue(&request)?;
+    let known = services.app.store.gift_cards().brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
     let exact = denomination.in_currency(currency).filter(|amount| known.price(*amount).is_some());
     let denomination = exact.ok_or(Rejection::NoSuchDenomination)?;
     let cost = cost_per_card.in_currency(currency).ok_or_else(Problem::internal)?;
-    let cause = Cause::of_request(Operation::AddPool, key.as_ref(), ask.request());
+    let cause = Cause::of_request(Operation::AddPool, key.as_ref(), request.id());
     let pool = Pool {
         id: PoolId::mint(&cause),
         brand,
@@ -115,7 +115,7 @@ pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, 
         low_stock_threshold: threshold,
         shards: 1,
         stocked: 0,
-        created_at: desk.app.clock.now(),
+        created_at: services.app.clock.now(),
         fingerprint: Fingerprint::of(&[
             ("brand", Some(known.id.to_string())),
             ("denomination", Some(denomination.to_string())),
@@ -123,12 +123,16 @@ pub(crate) async fn add(State(desk): State<Desk>, ask: Ask) -> Result<Response, 
             ("cost", Some(cost.to_string())),
             ("threshold", Some(threshold.to_string())),
         ]),
-        request: ask.request().clone(),
+        request: request.id().clone(),
     };
-    let (pool, replayed) = desk.app.store.gift_cards().add_pool(pool).await?;
+    let (pool, replayed) = services.app.store.gift_cards().add_pool(pool).await?;
     let location = Some("/api/gift-cards/pools".to_owned());
     // As it was when it was added: empty.
-    reply::answer(StatusCode::CREATED, How { location, replayed, retries: 0 }, &shown(&pool, 0, currency))
+    reply::answer(
+        StatusCode::CREATED,
+        ReplyMeta { location, replayed, retries: 0 },
+        &shown(&pool, 0, currency),
+    )
 }
 
 /// All pools.
@@ -145,18 +149,19 @@ pub struct Pools {
 #[utoipa::path(get, path = "/api/gift-cards/pools", tag = "gift cards",
     params(WindowQuery),
     responses((status = 200, body = Pools)))]
-pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    let mut params = request.params();
     let window = params.window();
     params.finish()?;
-    permit_catalogue(&ask)?;
-    let all = desk.app.store.gift_cards().pools().await?;
+    permit_catalogue(&request)?;
+    let all = services.app.store.gift_cards().pools().await?;
     let place = |pool: &Pool| format!("{}#{}", pool.created_at, pool.id);
-    let page = edge::page::of(&desk.app, "pools", &window, all, place)?;
+    let page = edge::page::of(&services.app, "pools", &window, all, place)?;
     let mut pools = Vec::new();
     for pool in &page.items {
-        let free = desk.app.store.gift_cards().free_cards(pool, desk.app.clock.now().date(), None).await?;
-        pools.push(shown(pool, free, desk.app.policy.currency()));
+        let free =
+            services.app.store.gift_cards().free_cards(pool, services.app.clock.now().date(), None).await?;
+        pools.push(shown(pool, free, services.app.policy.currency()));
     }
     let (limit, skip) = (window.limit, window.skip);
     reply::ok(&Pools { pools, total: page.total, limit, skip, next_cursor: page.next_cursor })

@@ -2,25 +2,25 @@
 //!
 //! **Invariant:** every figure is a fold over REDEMPTION entries of the period; nothing is kept beside them.
 
-use crate::{Desk, permit_catalogue};
+use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::budget::entry::{BudgetEntry, MoveType};
-use domain::giftcard::Source;
+use domain::giftcard::CardSource;
 use domain::ids::budget::{AccountId, BudgetKind};
 use domain::money::Money;
 use domain::parse::ParseError;
 use edge::input::{From, Text, Until};
 use edge::json::Number;
-use edge::{Ask, Problem, query, reply, schema};
+use edge::{ApiRequest, Problem, query, reply, schema};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How far back the report goes, if nothing is said: thirty days.
-const DAYS: u32 = 30;
+const DEFAULT_PERIOD_DAYS: u32 = 30;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GroupBy {
@@ -91,11 +91,11 @@ struct Sum {
     count: u64,
     revenue: Money,
     cost: Money,
-    by_source: BTreeMap<Source, u64>,
+    by_source: BTreeMap<CardSource, u64>,
 }
 
 impl Sum {
-    fn add(&mut self, entry: &BudgetEntry, cost: Money, source: Source) {
+    fn add(&mut self, entry: &BudgetEntry, cost: Money, source: CardSource) {
         self.count += 1;
         self.revenue = [self.revenue, entry.amount].into_iter().sum();
         self.cost = [self.cost, cost].into_iter().sum();
@@ -119,19 +119,22 @@ query! {
 #[utoipa::path(get, path = "/api/gift-cards/profit", tag = "gift cards",
     params(ProfitQuery),
     responses((status = 200, body = ProfitBody)))]
-pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn profit(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let mut params = request.params();
     let ProfitQuery { from, to, group_by } = ProfitQuery::take(&mut params);
     params.finish()?;
-    permit_catalogue(&ask)?;
-    let now = desk.app.clock.now();
+    permit_catalogue(&request)?;
+    let now = services.app.clock.now();
     let group_by = group_by.unwrap_or(GroupBy::Brand);
     let to = to.map(|to| to.at).or_else(|| now.plus_seconds(1)).unwrap_or(now);
-    let from = from.map_or_else(|| to.minus_minutes(DAYS * 24 * 60), |from| from.0);
+    let from = from.map_or_else(|| to.minus_minutes(DEFAULT_PERIOD_DAYS * 24 * 60), |from| from.0);
     // A period that ends before it begins is empty.
     let to = to.max(from);
-    let (store, currency) = (&desk.app.store, desk.app.policy.currency());
-    let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
+    let (store, currency) = (&services.app.store, services.app.policy.currency());
+    let mut accounts: BTreeMap<AccountId, BudgetAccount> = BTreeMap::new();
     let mut above = vec![AccountId::platform()];
     while let Some(parent) = above.pop() {
         for child in store.budgets().children(&parent).await? {
@@ -173,7 +176,7 @@ pub(crate) async fn profit(State(desk): State<Desk>, ask: Ask) -> Result<Respons
         revenue: Number::money(sum.revenue, currency),
         cost: Number::money(sum.cost, currency),
         profit: Number::difference(sum.revenue.value() - sum.cost.value(), currency),
-        by_source: Source::ALL
+        by_source: CardSource::ALL
             .into_iter()
             .map(|source| (source.as_str(), sum.by_source.get(&source).copied().unwrap_or(0)))
             .collect(),

@@ -3,13 +3,13 @@
 //! **Invariant:** stock is counted where it lies.
 
 use crate::pools::{PoolBody, shown};
-use crate::{Desk, permit_catalogue};
+use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::giftcard::{Health, Source};
+use domain::giftcard::{CardSource, StockHealth};
 use domain::money::Money;
 use edge::json::Number;
-use edge::{Ask, Problem, reply};
+use edge::{ApiRequest, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -47,16 +47,19 @@ pub struct InventoryBody {
 /// Shows what is in stock, and how each pool stands.
 #[utoipa::path(get, path = "/api/gift-cards/inventory", tag = "gift cards",
     responses((status = 200, body = InventoryBody)))]
-pub(crate) async fn inventory(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    ask.actor()?;
-    ask.params().finish()?;
-    permit_catalogue(&ask)?;
-    let (store, currency) = (&desk.app.store, desk.app.policy.currency());
+pub(crate) async fn inventory(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    request.actor()?;
+    request.params().finish()?;
+    permit_catalogue(&request)?;
+    let (store, currency) = (&services.app.store, services.app.policy.currency());
     let mut counted = Vec::new();
     let mut open_refills = 0;
     for pool in store.gift_cards().pools().await? {
-        let free = store.gift_cards().free_cards(&pool, desk.app.clock.now().date(), None).await?;
-        if pool.source == Source::Buffer {
+        let free = store.gift_cards().free_cards(&pool, services.app.clock.now().date(), None).await?;
+        if pool.source == CardSource::Buffer {
             open_refills +=
                 u64::try_from(store.gift_cards().open_refills(&pool.id).await?.len()).unwrap_or(0);
         }
@@ -64,10 +67,10 @@ pub(crate) async fn inventory(State(desk): State<Desk>, ask: Ask) -> Result<Resp
     }
     let brands = store.gift_cards().brands().await?;
     let with_supplier = brands.iter().filter(|brand| brand.supplier.is_some()).count();
-    let of = |source: Source| {
+    let of = |source: CardSource| {
         let here = || counted.iter().filter(move |(pool, _)| pool.source == source);
-        let healthy = |health: Health| {
-            let of = here().filter(|(pool, free)| Health::of(*free, pool.low_stock_threshold) == health);
+        let healthy = |health: StockHealth| {
+            let of = here().filter(|(pool, free)| StockHealth::of(*free, pool.low_stock_threshold) == health);
             u64::try_from(of.count()).unwrap_or(0)
         };
         let worth = here().map(|(pool, free)| {
@@ -78,15 +81,15 @@ pub(crate) async fn inventory(State(desk): State<Desk>, ask: Ask) -> Result<Resp
             pools: u64::try_from(here().count()).unwrap_or(0),
             available: here().map(|(_, free)| free).sum(),
             value: Number::money(worth.sum(), currency),
-            green: healthy(Health::Green),
-            yellow: healthy(Health::Yellow),
-            red: healthy(Health::Red),
+            green: healthy(StockHealth::Green),
+            yellow: healthy(StockHealth::Yellow),
+            red: healthy(StockHealth::Red),
         }
     };
     reply::ok(&InventoryBody {
         pools: counted.iter().map(|(pool, free)| shown(pool, *free, currency)).collect(),
-        csv: of(Source::Csv),
-        buffer: of(Source::Buffer),
+        csv: of(CardSource::Csv),
+        buffer: of(CardSource::Buffer),
         api: OnDemand { brands: u64::try_from(with_supplier).unwrap_or(0), open_refills },
     })
 }

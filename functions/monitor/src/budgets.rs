@@ -2,43 +2,43 @@
 //!
 //! **Invariant:** an attempt is judged by what stands at its cause's key, a supplier's order by what the supplier says.
 
-use crate::{Desk, INTERVAL, Looked, POSTPONE_SECONDS};
+use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
 use domain::context::Context;
 use edge::sweep::{Bounds, Sweep};
 use std::time::{Duration, Instant};
 use store::{DueBudget, StoreError};
 
 /// How long a run goes on with slices, which ask nobody, and with orders, whose suppliers may take seconds to answer.
-const SLICES: Duration = Duration::from_secs(20);
-const ORDERS: Duration = Duration::from_secs(30);
+const SLICES_RUN_BUDGET: Duration = Duration::from_secs(20);
+const ORDERS_RUN_BUDGET: Duration = Duration::from_secs(30);
 
 /// How long it goes on with filling pools, whose suppliers may take as long.
-const REFILLS: Duration = Duration::from_mins(1);
+const REFILLS_RUN_BUDGET: Duration = Duration::from_mins(1);
 
-pub(crate) async fn look(
-    desk: &Desk,
+pub(crate) async fn run(
+    services: &Services,
     limit: u32,
     context: &Context,
-    looked: &mut Looked,
+    summary: &mut MonitorSummary,
 ) -> Result<(), StoreError> {
     // An outage of a supplier must not keep slices waiting: they come first.
     let slices: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Slice(..));
     let orders: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Redemption(_));
-    for (wanted, time) in [(slices, SLICES), (orders, ORDERS)] {
+    for (wanted, time) in [(slices, SLICES_RUN_BUDGET), (orders, ORDERS_RUN_BUDGET)] {
         let deadline = Some(Instant::now() + time);
-        let bounds = Bounds { until: context.now, interval: INTERVAL, limit, deadline };
-        let mut sweep = Sweep::new(desk.app.store.gift_cards(), bounds).only(wanted);
+        let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
+        let mut sweep = Sweep::new(services.app.store.gift_cards(), bounds).only(wanted);
         while let Some((due, _)) = sweep.next().await? {
-            if let Err(error) = one(desk, &due, context, looked).await {
+            if let Err(error) = one(services, &due, context, summary).await {
                 tracing::warn!(?due, %error, "cannot be dealt with now");
-                looked.breakdown.failed += 1;
+                summary.breakdown.failed += 1;
                 let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
                 sweep.postpone(&due, later).await?;
             }
         }
     }
-    let watched = desk.issuing().watch(context, REFILLS).await;
-    let breakdown = &mut looked.breakdown;
+    let watched = services.issuing().watch(context, REFILLS_RUN_BUDGET).await;
+    let breakdown = &mut summary.breakdown;
     breakdown.csv_pools = watched.csv_pools;
     breakdown.campaigns = watched.campaigns;
     breakdown.agencies = watched.agencies;
@@ -46,13 +46,18 @@ pub(crate) async fn look(
     breakdown.provisioning_failures = watched.provisioning_failures;
     breakdown.refilled = watched.refilled;
     breakdown.failed += watched.failed;
-    looked.alerts_generated += u32::try_from(watched.opened.len()).unwrap_or(u32::MAX);
-    looked.alerts.extend(watched.opened.iter().map(ToString::to_string));
+    summary.alerts_generated += u32::try_from(watched.opened.len()).unwrap_or(u32::MAX);
+    summary.alerts.extend(watched.opened.iter().map(ToString::to_string));
     Ok(())
 }
 
-async fn one(desk: &Desk, due: &DueBudget, context: &Context, looked: &mut Looked) -> Result<(), StoreError> {
-    let store = &desk.app.store;
+async fn one(
+    services: &Services,
+    due: &DueBudget,
+    context: &Context,
+    summary: &mut MonitorSummary,
+) -> Result<(), StoreError> {
+    let store = &services.app.store;
     match due {
         DueBudget::Slice(account, slice) => {
             // The first slice is the account: a copy of its status, or its closing, may have been cut short.
@@ -62,12 +67,12 @@ async fn one(desk: &Desk, due: &DueBudget, context: &Context, looked: &mut Looke
             }
             let resolved = store.budgets().resolve_one(account, *slice, context.now).await?;
             store.budgets().rebalance(account, context).await?;
-            looked.breakdown.attempts += resolved.settled + resolved.given_back;
+            summary.breakdown.attempts += resolved.settled + resolved.given_back;
         }
         DueBudget::Redemption(id) => {
-            looked.breakdown.supplier_orders += 1;
+            summary.breakdown.supplier_orders += 1;
             if let Some(pending) = store.gift_cards().redemption(id).await? {
-                desk.issuing().ask(&pending, context).await?;
+                services.issuing().ask(&pending, context).await?;
             }
         }
     }

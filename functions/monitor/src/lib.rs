@@ -25,10 +25,10 @@ use store::{DuePayment, DueWork, StoreError};
 use vault::Vault;
 
 /// How far apart runs are.
-const INTERVAL: Duration = Duration::from_mins(5);
+const RUN_INTERVAL: Duration = Duration::from_mins(5);
 
 /// How long a run goes on before it leaves the rest to the next: gateways may take seconds to answer.
-const TIME: Duration = Duration::from_secs(40);
+const PAYMENTS_RUN_BUDGET: Duration = Duration::from_secs(40);
 
 /// How long what could not be dealt with is left alone.
 const POSTPONE_SECONDS: u32 = 900;
@@ -38,7 +38,7 @@ const GIVE_UP_SECONDS: u32 = 3 * 86_400;
 
 /// What this function is given.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Services {
     /// The table, the clock, the rules.
     pub app: App,
     /// The gateways.
@@ -51,9 +51,9 @@ pub struct Desk {
     pub suppliers: Suppliers,
 }
 
-impl Desk {
-    fn issuing(&self) -> issuing::Desk {
-        issuing::Desk {
+impl Services {
+    fn issuing(&self) -> issuing::Issuer {
+        issuing::Issuer {
             store: self.app.store.clone(),
             vault: self.vault.clone(),
             suppliers: self.suppliers.clone(),
@@ -64,13 +64,13 @@ impl Desk {
 /// What the schedule sends.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Look {
+pub struct MonitorEvent {
     /// How many top-ups and reports to look at, at most, in this run.
     #[serde(default = "default_limit")]
     pub limit: u32,
 }
 
-impl Default for Look {
+impl Default for MonitorEvent {
     fn default() -> Self {
         Self { limit: default_limit() }
     }
@@ -109,7 +109,7 @@ pub struct Breakdown {
 
 /// What the run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Looked {
+pub struct MonitorSummary {
     /// True if nothing failed.
     pub success: bool,
     /// How long it took.
@@ -124,11 +124,11 @@ pub struct Looked {
 
 /// The handler: one event of the schedule.
 pub async fn handle(
-    desk: &Desk,
-    event: LambdaEvent<Scheduled<Look>>,
-) -> Result<Looked, lambda_runtime::Error> {
+    services: &Services,
+    event: LambdaEvent<Scheduled<MonitorEvent>>,
+) -> Result<MonitorSummary, lambda_runtime::Error> {
     let request = RequestId::new(event.context.request_id);
-    look(desk, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
+    run(services, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
 /// Why something could not be dealt with.
@@ -141,46 +141,50 @@ enum Trouble {
 }
 
 /// Looks at what is due.
-pub async fn look(desk: &Desk, wanted: &Look, request: RequestId) -> Result<Looked, StoreError> {
+pub async fn run(
+    services: &Services,
+    wanted: &MonitorEvent,
+    request: RequestId,
+) -> Result<MonitorSummary, StoreError> {
     let started = Instant::now();
     let actor = Actor::system("monitor");
-    let (now, policy) = (desk.app.clock.now(), desk.app.policy.clone());
+    let (now, policy) = (services.app.clock.now(), services.app.policy.clone());
     let context = Context { now, actor, request, policy };
-    let mut looked = Looked::default();
-    payments(desk, wanted.limit, started, &context, &mut looked).await?;
-    budgets::look(desk, wanted.limit, &context, &mut looked).await?;
-    looked.success = looked.breakdown.failed == 0;
-    looked.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Breakdown { topups, reports, attempts, supplier_orders, failed, .. } = looked.breakdown;
+    let mut summary = MonitorSummary::default();
+    payments(services, wanted.limit, started, &context, &mut summary).await?;
+    budgets::run(services, wanted.limit, &context, &mut summary).await?;
+    summary.success = summary.breakdown.failed == 0;
+    summary.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Breakdown { topups, reports, attempts, supplier_orders, failed, .. } = summary.breakdown;
     tracing::info!(
         topups,
         reports,
         attempts,
         supplier_orders,
         failed,
-        alerts = looked.alerts_generated,
+        alerts = summary.alerts_generated,
         "monitor"
     );
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     telemetry::count("monitor", (failed > 0).then_some("failed"), 0, micros);
-    Ok(looked)
+    Ok(summary)
 }
 
 /// Top-ups that were not paid, and reports that wait.
 async fn payments(
-    desk: &Desk,
+    services: &Services,
     limit: u32,
     started: Instant,
     context: &Context,
-    looked: &mut Looked,
+    summary: &mut MonitorSummary,
 ) -> Result<(), StoreError> {
-    let deadline = Some(started + TIME);
-    let bounds = Bounds { until: context.now, interval: INTERVAL, limit, deadline };
-    let mut sweep = Sweep::new(desk.app.store.payments(), bounds);
+    let deadline = Some(started + PAYMENTS_RUN_BUDGET);
+    let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
+    let mut sweep = Sweep::new(services.app.store.payments(), bounds);
     while let Some((due, place)) = sweep.next().await? {
-        if let Err(error) = one(desk, (&due, &place), context, looked).await {
+        if let Err(error) = one(services, (&due, &place), context, summary).await {
             tracing::warn!(?due, %error, "cannot be dealt with now");
-            looked.breakdown.failed += 1;
+            summary.breakdown.failed += 1;
             let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
             sweep.postpone(&due, later).await?;
         }
@@ -189,43 +193,43 @@ async fn payments(
 }
 
 async fn one(
-    desk: &Desk,
+    services: &Services,
     (due, place): (&DuePayment, &str),
     context: &Context,
-    looked: &mut Looked,
+    summary: &mut MonitorSummary,
 ) -> Result<(), Trouble> {
     match due {
         DuePayment::TopUp(id) => {
-            looked.breakdown.topups += 1;
-            ask_once_more(desk, id, context, looked).await
+            summary.breakdown.topups += 1;
+            poll_before_expiry(services, id, context, summary).await
         }
         DuePayment::Event(id) => {
-            looked.breakdown.reports += 1;
-            let before = desk.app.store.payments().event(id).await?.map(|(event, _)| event.status);
-            let (done, waiting) = desk.app.store.payments().take_again(id, context).await?;
-            desk.app.store.payments().follow(waiting, context).await;
+            summary.breakdown.reports += 1;
+            let before = services.app.store.payments().event(id).await?.map(|(event, _)| event.status);
+            let (done, waiting) = services.app.store.payments().reprocess(id, context).await?;
+            services.app.store.payments().process_waiting(waiting, context).await;
             let Some(after) = done.map(|done| done.outcome) else { return Ok(()) };
-            match after.next_visit(context.now) {
-                Some(later) => desk.app.store.payments().postpone(due, later).await?,
-                None => desk.app.store.payments().remove_due(due, place).await?,
+            match after.next_check(context.now) {
+                Some(later) => services.app.store.payments().postpone(due, later).await?,
+                None => services.app.store.payments().remove_due(due, place).await?,
             }
-            note(looked, id, before, after.status);
+            note(summary, id, before, after.status);
             Ok(())
         }
     }
 }
 
 /// A top-up has expired unpaid, for all we know: its gateway is asked, and what was captured is credited.
-async fn ask_once_more(
-    desk: &Desk,
+async fn poll_before_expiry(
+    services: &Services,
     id: &TopUpId,
     context: &Context,
-    looked: &mut Looked,
+    summary: &mut MonitorSummary,
 ) -> Result<(), Trouble> {
-    let store = &desk.app.store;
+    let store = &services.app.store;
     let Some(topup) = store.payments().topup(id).await? else { return Ok(()) };
     if topup.credited.is_none() {
-        let answers = match desk.gateways.ask(&topup).await {
+        let answers = match services.gateways.poll(&topup).await {
             Ok(answers) => answers,
             Err(error) => {
                 let until = topup.expires_at.plus_seconds(GIVE_UP_SECONDS).unwrap_or(context.now);
@@ -237,20 +241,20 @@ async fn ask_once_more(
             }
         };
         for answered in answers {
-            let sealed = answered.report(&topup, |name, body| desk.seal.seal(name, body));
+            let sealed = answered.report(&topup, |name, body| services.seal.seal(name, body));
             let Some(report) = sealed else { continue };
             let event = report.id.clone();
-            let taken = store.payments().take_report(report, context).await?.outcome;
-            note(looked, &event, None, taken.status);
+            let taken = store.payments().process_report(report, context).await?.outcome;
+            note(summary, &event, None, taken.status);
         }
     }
     store.payments().execute(&CloseTopUp { topup: id.clone() }, context).await?;
     Ok(())
 }
 
-fn note(looked: &mut Looked, id: &EventId, before: Option<EventStatus>, after: EventStatus) {
-    if after.needs_someone() && before != Some(after) {
-        looked.alerts_generated += 1;
-        looked.alerts.push(id.to_string());
+fn note(summary: &mut MonitorSummary, id: &EventId, before: Option<EventStatus>, after: EventStatus) {
+    if after.needs_attention() && before != Some(after) {
+        summary.alerts_generated += 1;
+        summary.alerts.push(id.to_string());
     }
 }

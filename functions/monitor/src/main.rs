@@ -4,7 +4,7 @@ use edge::{telemetry, wiring};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use lambda_runtime::service_fn;
-use monitor::Desk;
+use monitor::Services;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -12,6 +12,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
     let (vault, suppliers) = (wiring::vault_if_set().await?, Suppliers::configure(&wiring::optional)?);
-    let desk = Desk { app, gateways, seal, vault, suppliers };
-    lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&desk, event)))).await
+    let services = Services { app, gateways, seal, vault, suppliers };
+    lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&services, event)))).await
 }

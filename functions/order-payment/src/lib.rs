@@ -13,11 +13,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::actor::Denial;
 use domain::rejection::Rejection;
-use domain::wallet::permit::{Action, permit, reach};
+use domain::wallet::permit::{WalletAction, permit, reach};
 use edge::order::{OrderBody, OrderMovement, order, order_movement};
 use edge::paths::OrderPath;
 use edge::routes::{self, complete};
-use edge::{App, Ask, Problem, movement, reply};
+use edge::{ApiRequest, App, Problem, movement, reply};
 use utoipa::OpenApi;
 
 /// The routes of this function.
@@ -36,10 +36,10 @@ pub fn router(app: App) -> Router {
 /// Registering it again in the same way gives the first answer.
 #[utoipa::path(post, path = "/api/integration/order", tag = "payments",
     request_body = wire::RegisterOrderRequest, responses((status = 201, body = OrderBody)))]
-pub(crate) async fn register(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::register(&ask, &app)?;
-    ask.permit(Action::RegisterOrder, &command.customer)?;
-    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+pub(crate) async fn register(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::register(&request, &app)?;
+    request.permit(WalletAction::RegisterOrder, &command.customer)?;
+    let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let registered = &done.outcome;
     reply::done(&done, Some(format!("/api/integration/order/{}", registered.id)), &order(registered))
 }
@@ -50,10 +50,10 @@ pub(crate) async fn register(State(app): State<App>, ask: Ask) -> Result<Respons
 /// paying it.
 #[utoipa::path(post, path = "/api/integration/order/pay-with-wallet", tag = "payments",
     request_body = wire::PayWithWalletRequest, responses((status = 201, body = OrderMovement)))]
-pub(crate) async fn pay(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::pay(&ask)?;
-    ask.permit(Action::PayOrder, &command.customer)?;
-    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+pub(crate) async fn pay(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::pay(&request)?;
+    request.permit(WalletAction::PayOrder, &command.customer)?;
+    let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let entry = &done.outcome;
     reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
 }
@@ -61,13 +61,13 @@ pub(crate) async fn pay(State(app): State<App>, ask: Ask) -> Result<Response, Pr
 /// An order as it stands.
 #[utoipa::path(get, path = "/api/integration/order/{order_id}", tag = "payments",
     params(OrderPath), responses((status = 200, body = OrderBody)))]
-pub(crate) async fn read(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<OrderPath>()?;
-    ask.params().finish()?;
-    reach(ask.actor()?, Action::ReadOrder)?;
+pub(crate) async fn read(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<OrderPath>()?;
+    request.params().finish()?;
+    reach(request.actor()?, WalletAction::ReadOrder)?;
     let unknown = || Problem::from(Rejection::OrderNotFound);
     let found = app.store.wallets().order(&id).await?.ok_or_else(unknown)?;
-    permit(ask.actor()?, Action::ReadOrder, &found.customer).map_err(|denial| match denial {
+    permit(request.actor()?, WalletAction::ReadOrder, &found.customer).map_err(|denial| match denial {
         Denial::Unknown => unknown(),
         Denial::Forbidden => Problem::forbidden(),
     })?;

@@ -8,7 +8,7 @@ use domain::ids::{CustomerId, OrderId};
 use domain::money::Amount;
 use domain::wallet::debit::DeductCredits;
 use domain::wallet::register_order::RegisterOrder;
-use edge::{App, Ask, Problem, request, schema};
+use edge::{ApiRequest, App, Problem, request, schema};
 
 request! {
     /// Make an order known.
@@ -43,18 +43,19 @@ request! {
     }
 }
 
-pub(crate) fn register(ask: &Ask, app: &App) -> Result<RegisterOrder, Problem> {
+pub(crate) fn register(request: &ApiRequest, app: &App) -> Result<RegisterOrder, Problem> {
     let currency_here = app.policy.currency();
-    let sent = RegisterOrderRequest::read(ask.fields()?, currency_here)?;
-    ask.key()?;
+    let sent = RegisterOrderRequest::read(request.fields()?, currency_here)?;
+    request.key()?;
     let currency = sent.currency.unwrap_or(currency_here);
     let total = sent.total.in_currency(currency).ok_or_else(Problem::internal)?;
     Ok(RegisterOrder { order: sent.order_id, customer: sent.customer_id, total, currency })
 }
 
-pub(crate) fn pay(ask: &Ask) -> Result<DeductCredits, Problem> {
-    let PayWithWalletRequest { order_id, customer_id, amount } = PayWithWalletRequest::read(ask.fields()?)?;
-    ask.key()?;
+pub(crate) fn pay(request: &ApiRequest) -> Result<DeductCredits, Problem> {
+    let PayWithWalletRequest { order_id, customer_id, amount } =
+        PayWithWalletRequest::read(request.fields()?)?;
+    request.key()?;
     // The order is the cause, whatever key was sent.
     let cause = Cause::order_payment(&order_id);
     Ok(DeductCredits { customer: customer_id, amount, reason: None, order_id: Some(order_id), cause })

@@ -3,18 +3,18 @@
 //! **Invariant:** a report that had its effect is answered as it stands; only one that waits, is quarantined or could
 //! not be understood is read and decided anew.
 
-use crate::Desk;
+use crate::Services;
 use axum::extract::State;
 use axum::response::Response;
 use domain::parse::ParseError;
-use domain::payments::process::TakeReport;
+use domain::payments::process::ProcessReport;
 use domain::payments::webhook_event::EventStatus;
-use domain::wallet::permit::{Action, reach};
+use domain::wallet::permit::{WalletAction, reach};
 use edge::event::{EventBody, event as event_body};
 use edge::input::Text;
 use edge::params::WindowQuery;
 use edge::paths::EventPath;
-use edge::{Ask, Problem, reply, schema};
+use edge::{ApiRequest, Problem, reply, schema};
 use gateways::Endpoint;
 use http::StatusCode;
 use serde::Serialize;
@@ -60,13 +60,13 @@ edge::query! {
 #[utoipa::path(get, path = "/api/integration/webhook/events", tag = "webhooks",
     params(EventsQuery, WindowQuery),
     responses((status = 200, body = WebhookEvents)))]
-pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    reach(ask.actor()?, Action::Reports)?;
-    let mut params = ask.params();
+pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    reach(request.actor()?, WalletAction::Reports)?;
+    let mut params = request.params();
     let status = EventsQuery::take(&mut params).status.map(|status| status.0);
     let window = params.window();
     params.finish()?;
-    let (store, cursors) = (&desk.app.store, &desk.app.cursors);
+    let (store, cursors) = (&services.app.store, &services.app.cursors);
     let query = format!("events|{status:?}");
     let before = window.cursor.as_ref().map(|cursor| cursors.open_text(&query, cursor)).transpose()?;
     let statuses = status.map_or_else(|| EventStatus::ALL.to_vec(), |status| vec![status]);
@@ -89,26 +89,30 @@ pub(crate) async fn list(State(desk): State<Desk>, ask: Ask) -> Result<Response,
 /// Looks at a report again, after what was wrong has been mended. It has no second effect.
 #[utoipa::path(post, path = "/api/integration/webhook/events/{event_id}/replay", tag = "webhooks",
     params(EventPath), responses((status = 200, body = EventBody)))]
-pub(crate) async fn replay(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<EventPath>()?;
-    ask.fields()?.finish()?;
-    ask.key()?;
-    reach(ask.actor()?, Action::Reports)?;
+pub(crate) async fn replay(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let id = request.segment::<EventPath>()?;
+    request.fields()?.finish()?;
+    request.key()?;
+    reach(request.actor()?, WalletAction::Reports)?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "event_not_found", "there is no such event");
-    let (event, sealed) = desk.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
+    let (event, sealed) = services.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
     if event.status.is_final() {
         return reply::ok(&event_body(&event));
     }
     // What could not be understood before may be now: its body is read again.
     let endpoint = Endpoint::of(&id).ok_or_else(unknown)?;
     let read_again = || {
-        let body = desk.seal.open(id.as_str(), &sealed)?;
-        desk.gateways.read(endpoint, &event.kind, &body)
+        let body = services.seal.open(id.as_str(), &sealed)?;
+        services.gateways.read(endpoint, &event.kind, &body)
     };
-    let told = if event.told.is_some() { event.told.clone() } else { read_again() };
+    let report = if event.report.is_some() { event.report.clone() } else { read_again() };
     let (kind, body) = (event.kind, sealed);
-    let report = TakeReport { id: id.clone(), kind, body, told, topup: None, only_trouble: false };
-    desk.app.store.payments().take_report(report, &ask.context(&desk.app)?).await?;
-    let (event, _) = desk.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
+    let report =
+        ProcessReport { id: id.clone(), kind, body, report, topup: None, record_only_failures: false };
+    services.app.store.payments().process_report(report, &request.context(&services.app)?).await?;
+    let (event, _) = services.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
     reply::ok(&event_body(&event))
 }

@@ -12,20 +12,20 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::actor::Actor;
 use domain::context::Context;
-use domain::ids::{Gateway, Handle, RequestId};
-use domain::payments::gateway_report::Told;
-use domain::payments::process::TakeReport;
-use edge::raw::Raw;
+use domain::ids::{Gateway, GatewayKey, RequestId};
+use domain::payments::gateway_report::GatewayReport;
+use domain::payments::process::ProcessReport;
+use edge::raw::RawRequest;
 use edge::routes::complete;
 use edge::seal::SealKeys;
 use edge::{App, Problem, reply};
-use gateways::{Delivery, Endpoint, Gateways, VerifyError};
+use gateways::{Endpoint, Gateways, VerifyError, WebhookDelivery};
 use http::StatusCode;
 use utoipa::OpenApi;
 
 /// What this function is given.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Services {
     /// The table, the clock, the rules.
     pub app: App,
     /// The gateways.
@@ -34,14 +34,14 @@ pub struct Desk {
     pub seal: SealKeys,
 }
 
-impl FromRef<Desk> for App {
-    fn from_ref(desk: &Desk) -> Self {
-        desk.app.clone()
+impl FromRef<Services> for App {
+    fn from_ref(services: &Services) -> Self {
+        services.app.clone()
     }
 }
 
 /// The routes of this function.
-pub fn router(desk: Desk) -> Router {
+pub fn router(services: Services) -> Router {
     let webhook = Router::new()
         .route("/razorpay", post(razorpay))
         .route("/stripe", post(stripe))
@@ -49,73 +49,76 @@ pub fn router(desk: Desk) -> Router {
         .route("/google-pay", post(google_pay))
         .route("/events", get(events::list))
         .route("/events/{event_id}/replay", post(events::replay));
-    complete(Router::new().nest("/api/integration/webhook", webhook), desk)
+    complete(Router::new().nest("/api/integration/webhook", webhook), services)
 }
 
 /// Razorpay's webhook.
 #[utoipa::path(post, path = "/api/integration/webhook/razorpay", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
-pub(crate) async fn razorpay(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
-    take(&desk, Endpoint::Razorpay, &raw).await
+pub(crate) async fn razorpay(State(services): State<Services>, raw: RawRequest) -> Result<Response, Problem> {
+    take(&services, Endpoint::Razorpay, &raw).await
 }
 
 /// Stripe's webhook.
 #[utoipa::path(post, path = "/api/integration/webhook/stripe", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
-pub(crate) async fn stripe(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
-    take(&desk, Endpoint::Stripe, &raw).await
+pub(crate) async fn stripe(State(services): State<Services>, raw: RawRequest) -> Result<Response, Problem> {
+    take(&services, Endpoint::Stripe, &raw).await
 }
 
 /// PayPal's webhook.
 #[utoipa::path(post, path = "/api/integration/webhook/paypal", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
-pub(crate) async fn paypal(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
-    take(&desk, Endpoint::PayPal, &raw).await
+pub(crate) async fn paypal(State(services): State<Services>, raw: RawRequest) -> Result<Response, Problem> {
+    take(&services, Endpoint::PayPal, &raw).await
 }
 
 /// Google Pay: the webhook of the gateway behind it, or a Wallet callback.
 #[utoipa::path(post, path = "/api/integration/webhook/google-pay", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
-pub(crate) async fn google_pay(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
-    take(&desk, Endpoint::GooglePay, &raw).await
+pub(crate) async fn google_pay(
+    State(services): State<Services>,
+    raw: RawRequest,
+) -> Result<Response, Problem> {
+    take(&services, Endpoint::GooglePay, &raw).await
 }
 
 /// Verify, take, answer.
-async fn take(desk: &Desk, endpoint: Endpoint, raw: &Raw) -> Result<Response, Problem> {
-    let now = desk.app.clock.now();
-    let delivery = Delivery { headers: &raw.headers, body: &raw.body, now };
-    let report =
-        desk.gateways.verify(endpoint, &delivery).await.map_err(|error| refused(endpoint, &error))?;
-    let context = context(desk, endpoint.as_str(), raw.request.clone())?;
-    if let (true, Some(told)) = (report.approved, &report.told) {
-        capture(desk, told, &context).await?;
+async fn take(services: &Services, endpoint: Endpoint, raw: &RawRequest) -> Result<Response, Problem> {
+    let now = services.app.clock.now();
+    let delivery = WebhookDelivery { headers: &raw.headers, body: &raw.body, now };
+    let webhook =
+        services.gateways.verify(endpoint, &delivery).await.map_err(|error| refused(endpoint, &error))?;
+    let context = context(services, endpoint.as_str(), raw.request.clone())?;
+    if let (true, Some(report)) = (webhook.approved, &webhook.report) {
+        capture(services, report, &context).await?;
     }
-    let body = desk.seal.seal(report.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
-    let (id, kind, told) = (report.id, report.kind, report.told);
-    let report = TakeReport { id, kind, body, told, topup: None, only_trouble: false };
-    let event = desk.app.store.payments().take_report(report, &context).await?.outcome;
+    let body = services.seal.seal(webhook.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
+    let (id, kind, report) = (webhook.id, webhook.kind, webhook.report);
+    let report = ProcessReport { id, kind, body, report, topup: None, record_only_failures: false };
+    let event = services.app.store.payments().process_report(report, &context).await?.outcome;
     reply::ok(&views::taken(&event))
 }
 
 /// A gateway acts by its signature.
-fn context(desk: &Desk, gateway: &str, request: RequestId) -> Result<Context, Problem> {
+fn context(services: &Services, gateway: &str, request: RequestId) -> Result<Context, Problem> {
     if request.as_str().is_empty() {
         tracing::error!("the platform gave the request no id");
         return Err(Problem::internal());
     }
     let actor = Actor::system(gateway);
-    Ok(Context { now: desk.app.clock.now(), actor, request, policy: desk.app.policy.clone() })
+    Ok(Context { now: services.app.clock.now(), actor, request, policy: services.app.policy.clone() })
 }
 
 /// The customer has approved a PayPal order: it is captured now, and what was captured is taken.
-async fn capture(desk: &Desk, told: &Told, context: &Context) -> Result<(), Problem> {
-    let store = &desk.app.store;
-    let by_order = told.order.as_ref().map(|order| Handle::order(Gateway::PayPal, order));
-    let id = match (&told.topup, by_order) {
+async fn capture(services: &Services, report: &GatewayReport, context: &Context) -> Result<(), Problem> {
+    let store = &services.app.store;
+    let by_order = report.order.as_ref().map(|order| GatewayKey::order(Gateway::PayPal, order));
+    let id = match (&report.topup, by_order) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(order)) => store.payments().topup_at(&order).await?,
         (None, None) => None,
@@ -124,17 +127,17 @@ async fn capture(desk: &Desk, told: &Told, context: &Context) -> Result<(), Prob
     let Some(topup) = store.payments().topup(&id).await?.filter(|topup| topup.credited.is_none()) else {
         return Ok(());
     };
-    let ours = topup.placed.as_ref().is_some_and(|placed| Some(&placed.order) == told.order.as_ref());
+    let ours = topup.placed.as_ref().is_some_and(|placed| Some(&placed.order) == report.order.as_ref());
     if !ours {
         return Ok(());
     }
-    let answers = desk.gateways.capture(&topup).await.map_err(|error| {
+    let answers = services.gateways.capture(&topup).await.map_err(|error| {
         tracing::warn!(topup = %topup.id, %error, "an approved order cannot be captured");
         Problem::gateway_unavailable()
     })?;
     for answered in answers {
-        if let Some(report) = answered.report(&topup, |name, body| desk.seal.seal(name, body)) {
-            store.payments().take_report(report, context).await?;
+        if let Some(report) = answered.report(&topup, |name, body| services.seal.seal(name, body)) {
+            store.payments().process_report(report, context).await?;
         }
     }
     Ok(())

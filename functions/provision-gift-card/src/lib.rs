@@ -13,12 +13,12 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::budget::permit::{Action, sees_costs};
+use domain::budget::permit::{BudgetAction, sees_costs};
 use domain::context::Context;
 use edge::budget::{permit_any, permitted};
-use edge::reply::How;
+use edge::reply::ReplyMeta;
 use edge::routes::complete;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use gateways::suppliers::Suppliers;
 use http::StatusCode;
 use issuing::Issued;
@@ -28,7 +28,7 @@ use vault::Vault;
 
 /// What this function is given.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Services {
     /// The table, the clock, the rules.
     pub app: App,
     /// What opens and seals cards.
@@ -69,16 +69,16 @@ impl Limits {
     }
 }
 
-impl FromRef<Desk> for App {
-    fn from_ref(desk: &Desk) -> Self {
-        desk.app.clone()
+impl FromRef<Services> for App {
+    fn from_ref(services: &Services) -> Self {
+        services.app.clone()
     }
 }
 
-impl Desk {
+impl Services {
     /// What issues.
-    pub(crate) fn issuing(&self) -> issuing::Desk {
-        issuing::Desk {
+    pub(crate) fn issuing(&self) -> issuing::Issuer {
+        issuing::Issuer {
             store: self.app.store.clone(),
             vault: self.vault.clone(),
             suppliers: self.suppliers.clone(),
@@ -87,7 +87,7 @@ impl Desk {
 }
 
 /// The routes of this function.
-pub fn router(desk: Desk) -> Router {
+pub fn router(services: Services) -> Router {
     let routes = Router::new()
         .route("/provision", post(provision))
         .route("/redeem", post(redeem::redeem))
@@ -95,7 +95,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/redemptions/{redemption_id}/reveal", post(reads::reveal))
         .route("/webhook/reloadly", post(webhooks::reloadly))
         .route("/webhook/tremendous", post(webhooks::tremendous));
-    complete(Router::new().nest("/api/gift-cards", routes), desk)
+    complete(Router::new().nest("/api/gift-cards", routes), services)
 }
 
 /// Issues a card for a redemption code, once: credit first, then a CSV pool, a buffer pool, the supplier.
@@ -104,25 +104,33 @@ pub fn router(desk: Desk) -> Router {
 #[utoipa::path(post, path = "/api/gift-cards/provision", tag = "gift cards",
     request_body = wire::ProvisionRequest,
     responses((status = 201, body = views::Provisioned), (status = 202, body = views::Provisioned)))]
-pub(crate) async fn provision(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let wish = wire::provision(&ask, &desk.vault)?;
-    permit_any(&ask, Action::Provision)?;
+pub(crate) async fn provision(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let wish = wire::provision(&request, &services.vault)?;
+    permit_any(&request, BudgetAction::Provision)?;
     // Backends reach every campaign: for them, nothing need be read.
-    if edge::budget::is_within(&ask)? {
-        permitted(&desk.app, &ask, &wish.campaign, Action::Provision).await?;
+    if edge::budget::is_within(&request)? {
+        permitted(&services.app, &request, &wish.campaign, BudgetAction::Provision).await?;
     }
-    let context = ask.context(&desk.app)?;
-    let issued = desk.issuing().provision(&wish, &context).await?;
-    noted(&desk, &ask, &issued, &context).await?;
-    answer(&issued, &views::provisioned(&issued, sees_costs(ask.actor()?)))
+    let context = request.context(&services.app)?;
+    let issued = services.issuing().provision(&wish, &context).await?;
+    record_reveal(&services, &request, &issued, &context).await?;
+    answer(&issued, &views::provisioned(&issued, sees_costs(request.actor()?)))
 }
 
 /// A card that is shown again is a look at it like any other: who has it is written down first.
-pub(crate) async fn noted(desk: &Desk, ask: &Ask, issued: &Issued, context: &Context) -> Result<(), Problem> {
+pub(crate) async fn record_reveal(
+    services: &Services,
+    request: &ApiRequest,
+    issued: &Issued,
+    context: &Context,
+) -> Result<(), Problem> {
     if issued.replayed && issued.card.is_some() {
-        let origin = ask.origin();
+        let origin = request.origin();
         let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
-        desk.app.store.gift_cards().note_reveal(&issued.redemption.id, from, context).await?;
+        services.app.store.gift_cards().record_reveal(&issued.redemption.id, from, context).await?;
     }
     Ok(())
 }
@@ -131,7 +139,7 @@ pub(crate) async fn noted(desk: &Desk, ask: &Ask, issued: &Issued, context: &Con
 pub(crate) fn answer(issued: &Issued, body: &impl serde::Serialize) -> Result<Response, Problem> {
     let status = if issued.card.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     let location = Some(format!("/api/gift-cards/redemptions/{}", issued.redemption.id));
-    reply::answer(status, How { location, replayed: issued.replayed, retries: issued.retries }, body)
+    reply::answer(status, ReplyMeta { location, replayed: issued.replayed, retries: issued.retries }, body)
 }
 
 #[derive(OpenApi)]

@@ -2,7 +2,7 @@
 
 use edge::{lambda, telemetry, wiring};
 use gateways::suppliers::Suppliers;
-use provision_gift_card::{Desk, Limits};
+use provision_gift_card::{Limits, Services};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -17,5 +17,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         per_campaign: campaign.map_or(standard.per_campaign, u64::from),
         ..standard
     };
-    lambda::run(provision_gift_card::router(Desk { app, vault, suppliers, limits })).await
+    lambda::run(provision_gift_card::router(Services { app, vault, suppliers, limits })).await
 }

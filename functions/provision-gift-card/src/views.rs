@@ -3,7 +3,7 @@
 //! **Invariant:** what cards cost us, and what is earned, is for admins alone.
 //! **Invariant:** a body with a card is the only place where one stands in the clear.
 
-use domain::giftcard::Source;
+use domain::giftcard::CardSource;
 use domain::giftcard::card::{Part, PlainCard};
 use domain::giftcard::redemption::{Redemption, RedemptionStatus};
 use edge::json::Number;
@@ -134,7 +134,7 @@ pub(crate) fn redemption(redemption: &Redemption, costs: bool) -> RedemptionBody
         brand_id: redemption.brand.to_string(),
         denomination: Number::money(redemption.denomination, currency),
         status: redemption.status.as_str(),
-        source: redemption.source.map(Source::as_str),
+        source: redemption.source.map(CardSource::as_str),
         cost_basis: cost.map(|cost| Number::money(cost, currency)),
         amount_charged: Number::money(redemption.amount, currency),
         profit: profit.map(|profit| Number::difference(profit, currency)),
@@ -164,7 +164,7 @@ pub(crate) fn provisioned(issued: &Issued, costs: bool) -> Provisioned {
     Provisioned {
         redemption: redemption(found, costs),
         card: issued.card.as_ref().map(|plain| card(found, plain)),
-        source: found.source.map(Source::as_str),
+        source: found.source.map(CardSource::as_str),
         credit_remaining: Number::money(found.credit_remaining, found.currency),
     }
 }
@@ -178,13 +178,13 @@ pub(crate) fn redeemed(issued: &Issued) -> Redeemed {
             brand_id: found.brand.to_string(),
             denomination: Number::money(found.denomination, found.currency),
             status: found.status.as_str(),
-            source: found.source.map(Source::as_str),
+            source: found.source.map(CardSource::as_str),
             currency: found.currency.code(),
             delivery: delivery(found),
             created_at: found.created_at.to_string(),
             issued_at: found.issued_at.map(|at| at.to_string()),
         },
         card: issued.card.as_ref().map(|plain| card(found, plain)),
-        source: found.source.map(Source::as_str),
+        source: found.source.map(CardSource::as_str),
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** of a delivery that is not believed, nothing is stored but a count.
 
-use crate::Desk;
+use crate::Services;
 use axum::extract::State;
 use axum::response::Response;
 use domain::actor::Actor;
 use domain::context::Context;
 use domain::giftcard::Supplier;
-use edge::raw::Raw;
+use edge::raw::RawRequest;
 use edge::{Problem, reply};
 use gateways::VerifyError;
 use http::StatusCode;
@@ -27,43 +27,47 @@ pub struct SupplierTaken {
 #[utoipa::path(post, path = "/api/gift-cards/webhook/reloadly", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = SupplierTaken)))]
-pub(crate) async fn reloadly(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
-    take(&desk, Supplier::Reloadly, &raw).await
+pub(crate) async fn reloadly(State(services): State<Services>, raw: RawRequest) -> Result<Response, Problem> {
+    take(&services, Supplier::Reloadly, &raw).await
 }
 
 /// Tremendous's webhook.
 #[utoipa::path(post, path = "/api/gift-cards/webhook/tremendous", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = SupplierTaken)))]
-pub(crate) async fn tremendous(State(desk): State<Desk>, raw: Raw) -> Result<Response, Problem> {
-    take(&desk, Supplier::Tremendous, &raw).await
+pub(crate) async fn tremendous(
+    State(services): State<Services>,
+    raw: RawRequest,
+) -> Result<Response, Problem> {
+    take(&services, Supplier::Tremendous, &raw).await
 }
 
-async fn take(desk: &Desk, supplier: Supplier, raw: &Raw) -> Result<Response, Problem> {
-    let now = desk.app.clock.now();
+async fn take(services: &Services, supplier: Supplier, raw: &RawRequest) -> Result<Response, Problem> {
+    let now = services.app.clock.now();
     let name = supplier.as_str();
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "not_found", "this supplier is not configured here");
-    let verifier = desk.suppliers.get(supplier).ok_or_else(unknown)?;
-    let told = verifier.told(&raw.headers, &raw.body, now).await.map_err(|error| match error {
-        VerifyError::Forged(why) => {
-            tracing::warn!(name, %why, "a delivery is not believed");
-            let detail = "the signature is not valid for this delivery";
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
-        }
-        VerifyError::NotConfigured => unknown(),
-        VerifyError::Unavailable(why) => {
-            tracing::warn!(name, %why, "a delivery cannot be looked up now");
-            Problem::gateway_unavailable()
-        }
-    })?;
+    let verifier = services.suppliers.get(supplier).ok_or_else(unknown)?;
+    let reference =
+        verifier.webhook_reference(&raw.headers, &raw.body, now).await.map_err(|error| match error {
+            VerifyError::Forged(why) => {
+                tracing::warn!(name, %why, "a delivery is not believed");
+                let detail = "the signature is not valid for this delivery";
+                Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+            }
+            VerifyError::NotConfigured => unknown(),
+            VerifyError::Unavailable(why) => {
+                tracing::warn!(name, %why, "a delivery cannot be looked up now");
+                Problem::gateway_unavailable()
+            }
+        })?;
     if raw.request.as_str().is_empty() {
         tracing::error!("the platform gave the request no id");
         return Err(Problem::internal());
     }
-    let (actor, policy) = (Actor::system(name), desk.app.policy.clone());
+    let (actor, policy) = (Actor::system(name), services.app.policy.clone());
     let context = Context { now, actor, request: raw.request.clone(), policy };
-    let ours = match told {
-        Some(reference) => desk.issuing().told(&reference, &context).await?,
+    let ours = match reference {
+        Some(reference) => services.issuing().look_up_reported(&reference, &context).await?,
         None => false,
     };
     reply::ok(&SupplierTaken { status: if ours { "processed" } else { "ignored" } })

@@ -10,8 +10,8 @@ use domain::money::Amount;
 use domain::parse::ParseError;
 use edge::fields::Fields;
 use edge::input::{CampaignId, Text};
-use edge::{Ask, Problem, request, schema};
-use issuing::Wish;
+use edge::{ApiRequest, Problem, request, schema};
+use issuing::IssueRequest;
 use serde_json::{Value, json};
 use vault::Vault;
 
@@ -142,19 +142,19 @@ fn delivery(method: Option<DeliveryMethod>, address: Option<DeliveryAddress>) ->
     Some((method, method.address(&address?.0).ok()?))
 }
 
-pub(crate) fn provision(ask: &Ask, vault: &Vault) -> Result<Wish, Problem> {
-    let sent = ProvisionRequest::read(ask.fields()?)?;
-    ask.key()?;
+pub(crate) fn provision(request: &ApiRequest, vault: &Vault) -> Result<IssueRequest, Problem> {
+    let sent = ProvisionRequest::read(request.fields()?)?;
+    request.key()?;
     let CampaignId(campaign) = sent.campaign_id;
     let redemption = vault.redemption_id(&campaign, &sent.redemption_code).ok_or_else(Problem::internal)?;
-    Ok(Wish {
+    Ok(IssueRequest {
         campaign,
         brand: sent.brand_id,
         denomination: sent.denomination,
         redemption,
         recipient: sent.recipient_id,
         delivery: delivery(sent.delivery_method, sent.delivery_address),
-        origin: (ask.origin().ip.clone(), ask.origin().user_agent.clone()),
+        origin: (request.origin().ip.clone(), request.origin().user_agent.clone()),
         wait: None,
     })
 }
@@ -166,9 +166,9 @@ pub(crate) struct Redeem {
     pub(crate) delivery: Option<(Method, String)>,
 }
 
-pub(crate) fn redeem(ask: &Ask) -> Result<Redeem, Problem> {
-    let sent = RedeemRequest::read(ask.open_fields()?)?;
-    ask.key()?;
+pub(crate) fn redeem(request: &ApiRequest) -> Result<Redeem, Problem> {
+    let sent = RedeemRequest::read(request.anonymous_fields()?)?;
+    request.key()?;
     let TriedCode(code) = sent.redemption_code;
     Ok(Redeem { code, delivery: delivery(sent.delivery_method, sent.delivery_address) })
 }

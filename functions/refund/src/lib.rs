@@ -9,10 +9,10 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
-use domain::wallet::permit::Action;
+use domain::wallet::permit::WalletAction;
 use edge::order::{OrderMovement, order_movement};
 use edge::routes::complete;
-use edge::{App, Ask, Problem, movement, reply};
+use edge::{ApiRequest, App, Problem, movement, reply};
 use utoipa::OpenApi;
 
 /// The routes of this function.
@@ -26,10 +26,10 @@ pub fn router(app: App) -> Router {
 /// with days of grace.
 #[utoipa::path(post, path = "/api/integration/order/refund-to-wallet", tag = "payments",
     request_body = wire::RefundToWalletRequest, responses((status = 201, body = OrderMovement)))]
-pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::refund(&ask)?;
-    ask.permit(Action::Refund, &command.customer)?;
-    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+pub(crate) async fn refund(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::refund(&request)?;
+    request.permit(WalletAction::Refund, &command.customer)?;
+    let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let entry = &done.outcome;
     reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
 }

@@ -6,8 +6,8 @@ use domain::cause::{Cause, Operation};
 use domain::ids::{CustomerId, OrderId};
 use domain::money::Amount;
 use domain::text::FreeText;
-use domain::wallet::refund::Refund;
-use edge::{Ask, Problem, request};
+use domain::wallet::refund::RefundOrder;
+use edge::{ApiRequest, Problem, request};
 
 request! {
     /// Give back what an order took.
@@ -23,9 +23,9 @@ request! {
     }
 }
 
-pub(crate) fn refund(ask: &Ask) -> Result<Refund, Problem> {
+pub(crate) fn refund(request: &ApiRequest) -> Result<RefundOrder, Problem> {
     let RefundToWalletRequest { order_id, customer_id: customer, amount, reason } =
-        RefundToWalletRequest::read(ask.fields()?)?;
-    let cause = Cause::of_request(Operation::Refund, ask.key()?.as_ref(), ask.request());
-    Ok(Refund { customer, amount, order_id, reason, cause })
+        RefundToWalletRequest::read(request.fields()?)?;
+    let cause = Cause::of_request(Operation::Refund, request.key()?.as_ref(), request.id());
+    Ok(RefundOrder { customer, amount, order_id, reason, cause })
 }

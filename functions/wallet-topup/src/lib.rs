@@ -18,19 +18,19 @@ use domain::ids::TopUpId;
 use domain::payments::initiate::{AbandonTopUp, PlaceTopUp};
 use domain::payments::state::{Abandoned, TopUpOutcome};
 use domain::payments::topup::TopUp;
-use domain::wallet::permit::{Action, permit};
+use domain::wallet::permit::{WalletAction, permit};
 use edge::paths::TopUpPath;
 use edge::routes::complete;
 use edge::seal::SealKeys;
 use edge::topup::TopUpBody;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use gateways::{GatewayError, Gateways};
 use store::Done;
 use utoipa::OpenApi;
 
 /// What this function is given.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Services {
     /// The table, the clock, the rules.
     pub app: App,
     /// The gateways.
@@ -39,19 +39,19 @@ pub struct Desk {
     pub seal: SealKeys,
 }
 
-impl FromRef<Desk> for App {
-    fn from_ref(desk: &Desk) -> Self {
-        desk.app.clone()
+impl FromRef<Services> for App {
+    fn from_ref(services: &Services) -> Self {
+        services.app.clone()
     }
 }
 
 /// The routes of this function.
-pub fn router(desk: Desk) -> Router {
+pub fn router(services: Services) -> Router {
     let routes = Router::new()
         .route("/api/integration/wallet/topup/initiate", post(initiate))
         .route("/api/integration/wallet/topup/verify", post(verify::verify))
         .route("/api/integration/wallet/topup/{topup_id}", get(read));
-    complete(routes, desk)
+    complete(routes, services)
 }
 
 /// Begins a top-up: the gateway's order, and what a client's SDK needs to pay it.
@@ -59,46 +59,50 @@ pub fn router(desk: Desk) -> Router {
 /// A gateway that does not answer is a 503; the same request with the same key resumes with the same order.
 #[utoipa::path(post, path = "/api/integration/wallet/topup/initiate", tag = "payments",
     request_body = wire::InitiateTopUpRequest, responses((status = 201, body = views::Initiated)))]
-pub(crate) async fn initiate(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::initiate(&ask, &desk.gateways)?;
-    ask.permit(Action::TopUp, &command.customer)?;
-    let context = ask.context(&desk.app)?;
-    let begun = desk.app.store.payments().execute(&command, &context).await?;
+pub(crate) async fn initiate(
+    State(services): State<Services>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    let command = wire::initiate(&request, &services.gateways)?;
+    request.permit(WalletAction::TopUp, &command.customer)?;
+    let context = request.context(&services.app)?;
+    let begun = services.app.store.payments().execute(&command, &context).await?;
     let TopUpOutcome { topup, waiting } = begun.outcome.clone();
     // What was begun and not placed is resumed: its first answer is this one.
     let placed = match &topup.placed {
         Some(_) => Ok(begun),
-        None => place(&desk, &topup, &context).await,
+        None => place(&services, &topup, &context).await,
     };
     // Reports that came before the top-up are taken now, whatever the gateway does.
-    follow(&desk, waiting, &context).await;
+    process_waiting(&services, waiting, &context).await;
     let done = placed?;
     let TopUpOutcome { topup, waiting } = &done.outcome;
-    follow(&desk, waiting.clone(), &context).await;
-    reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &desk.seal)?)
+    process_waiting(&services, waiting.clone(), &context).await;
+    reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &services.seal)?)
 }
 
 /// Has the gateway make its order, and keeps it; what a client needs to pay may be a secret, and is sealed.
-async fn place(desk: &Desk, topup: &TopUp, context: &Context) -> Result<Done<TopUpOutcome>, Problem> {
-    let mut placed = match desk.gateways.place(topup).await {
+async fn place(services: &Services, topup: &TopUp, context: &Context) -> Result<Done<TopUpOutcome>, Problem> {
+    let mut placed = match services.gateways.place(topup).await {
         Ok(placed) => placed,
-        Err(error) => return refused(desk, topup, &error, context).await,
+        Err(error) => return refused(services, topup, &error, context).await,
     };
-    placed.checkout = views::seal(&desk.seal, topup, &placed.checkout)?;
+    placed.checkout = views::seal(&services.seal, topup, &placed.checkout)?;
     let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
-    Ok(desk.app.store.payments().execute(&place, context).await?)
+    Ok(services.app.store.payments().execute(&place, context).await?)
 }
 
 /// What a gateway refuses for good can never succeed: the intent is taken back, so that its key is free for another.
 async fn refused(
-    desk: &Desk,
+    services: &Services,
     topup: &TopUp,
     error: &GatewayError,
     context: &Context,
 ) -> Result<Done<TopUpOutcome>, Problem> {
     let problem = failed(topup, error);
     let Some(reason) = error.final_reason() else { return Err(problem) };
-    let done = desk.app.store.payments().execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
+    let done =
+        services.app.store.payments().execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
     match done.outcome.clone() {
         // Another request of the same key has placed it meanwhile.
         Abandoned::Kept(topup) if topup.placed.is_some() => {
@@ -111,17 +115,17 @@ async fn refused(
 /// A top-up as it stands.
 #[utoipa::path(get, path = "/api/integration/wallet/topup/{topup_id}", tag = "payments",
     params(TopUpPath), responses((status = 200, body = TopUpBody)))]
-pub(crate) async fn read(State(desk): State<Desk>, ask: Ask) -> Result<Response, Problem> {
-    let id = ask.segment::<TopUpPath>()?;
-    ask.params().finish()?;
-    permitted(&ask, Action::Read, &id)?;
-    let topup = desk.app.store.payments().topup(&id).await?.ok_or_else(Problem::topup_not_found)?;
-    reply::ok(&edge::topup::topup(&topup, desk.app.clock.now()))
+pub(crate) async fn read(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = request.segment::<TopUpPath>()?;
+    request.params().finish()?;
+    permitted(&request, WalletAction::Read, &id)?;
+    let topup = services.app.store.payments().topup(&id).await?.ok_or_else(Problem::topup_not_found)?;
+    reply::ok(&edge::topup::topup(&topup, services.app.clock.now()))
 }
 
 /// Who may not know of the wallet may not know of the top-up either.
-fn permitted(ask: &Ask, action: Action, topup: &TopUpId) -> Result<(), Problem> {
-    permit(ask.actor()?, action, topup.customer()).map_err(|denial| match denial {
+fn permitted(request: &ApiRequest, action: WalletAction, topup: &TopUpId) -> Result<(), Problem> {
+    permit(request.actor()?, action, topup.customer()).map_err(|denial| match denial {
         Denial::Unknown => Problem::topup_not_found(),
         Denial::Forbidden => Problem::forbidden(),
     })
@@ -141,9 +145,9 @@ fn failed(topup: &TopUp, error: &GatewayError) -> Problem {
 }
 
 /// Reports that came before the top-up are taken now.
-async fn follow(desk: &Desk, waiting: Vec<domain::ids::EventId>, context: &Context) {
+async fn process_waiting(services: &Services, waiting: Vec<domain::ids::EventId>, context: &Context) {
     if !waiting.is_empty() {
-        desk.app.store.payments().follow(waiting, context).await;
+        services.app.store.payments().process_waiting(waiting, context).await;
     }
 }
 

@@ -8,7 +8,7 @@ use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::payments::initiate::InitiateTopUp;
 use edge::input::Text;
-use edge::{Ask, Problem, request, schema};
+use edge::{ApiRequest, Problem, request, schema};
 use gateways::Gateways;
 use http::Uri;
 use serde_json::{Value, json};
@@ -96,14 +96,14 @@ request! {
     }
 }
 
-pub(crate) fn initiate(ask: &Ask, gateways: &Gateways) -> Result<InitiateTopUp, Problem> {
-    let sent = InitiateTopUpRequest::read(ask.fields()?, gateways)?;
+pub(crate) fn initiate(request: &ApiRequest, gateways: &Gateways) -> Result<InitiateTopUp, Problem> {
+    let sent = InitiateTopUpRequest::read(request.fields()?, gateways)?;
     Ok(InitiateTopUp {
         customer: sent.customer_id,
         amount: sent.amount,
         gateway: sent.gateway.unwrap_or(Gateway::Razorpay),
         return_url: sent.return_url.map(|url| url.0),
-        cause: Cause::of_request(Operation::TopUp, ask.key()?.as_ref(), ask.request()),
+        cause: Cause::of_request(Operation::TopUp, request.key()?.as_ref(), request.id()),
     })
 }
 
@@ -114,9 +114,9 @@ pub(crate) struct Word {
     pub signature: Option<String>,
 }
 
-pub(crate) fn verify(ask: &Ask) -> Result<Word, Problem> {
-    let sent = VerifyTopUpRequest::read(ask.fields()?)?;
-    ask.key()?;
+pub(crate) fn verify(request: &ApiRequest) -> Result<Word, Problem> {
+    let sent = VerifyTopUpRequest::read(request.fields()?)?;
+    request.key()?;
     let signature = sent.signature.map(|signature| signature.0);
     Ok(Word { topup: sent.topup_id, payment: sent.gateway_payment_id, signature })
 }

@@ -2,17 +2,17 @@
 //!
 //! **Invariant:** figures are a fold over the wallet's entries; nothing is kept for them.
 
-use crate::history::{PAGE, written_down};
+use crate::history::{PAGE, settled_account};
 use axum::extract::State;
 use axum::response::Response;
 use domain::currency::Currency;
 use domain::ledger::account::Account;
 use domain::ledger::entry::EntryType;
-use domain::ledger::statistics::{Report, Tally};
+use domain::ledger::statistics::{EntryStatistics, Tally};
 use domain::money::Money;
 use edge::json::Number;
 use edge::paths::CustomerPath;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -28,8 +28,8 @@ fn tally(tally: Tally, currency: Currency) -> TallyView {
     TallyView { count: tally.count, amount: Number::money(tally.amount, currency) }
 }
 
-async fn report(app: &App, account: &Account) -> Result<Report, Problem> {
-    let mut report = Report::default();
+async fn report(app: &App, account: &Account) -> Result<EntryStatistics, Problem> {
+    let mut report = EntryStatistics::default();
     let mut before = account.seq + 1;
     loop {
         let page = app.store.wallets().history(account.id.customer(), before, PAGE).await?;
@@ -56,9 +56,9 @@ pub(crate) struct Summary {
 /// Counts and sums by type and source.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transaction-summary", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Summary)))]
-pub(crate) async fn summary(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    ask.params().finish()?;
-    let account = written_down(&app, &ask).await?;
+pub(crate) async fn summary(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    request.params().finish()?;
+    let account = settled_account(&app, &request).await?;
     let report = report(&app, &account).await?;
     let currency = account.currency()?;
     reply::ok(&Summary {
@@ -108,9 +108,9 @@ pub(crate) struct Statistics {
 /// Totals, averages and a series by month.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/statistics", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Statistics)))]
-pub(crate) async fn statistics(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    ask.params().finish()?;
-    let account = written_down(&app, &ask).await?;
+pub(crate) async fn statistics(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    request.params().finish()?;
+    let account = settled_account(&app, &request).await?;
     let report = report(&app, &account).await?;
     let currency = account.currency()?;
     let money = |amount: Money| Number::money(amount, currency);

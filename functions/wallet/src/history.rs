@@ -8,16 +8,16 @@ use axum::response::Response;
 use domain::ids::TransactionId;
 use domain::ledger::account::Account;
 use domain::ledger::entry::{Entry, EntryType};
-use domain::ledger::lot::Source;
+use domain::ledger::lot::CreditSource;
 use domain::parse::ParseError;
 use domain::time::Timestamp;
-use domain::wallet::permit::Action;
+use domain::wallet::permit::WalletAction;
 use domain::wallet::settle::Settle;
 use edge::input::{From, Text, Until};
 use edge::json::Number;
 use edge::params::{Params, Window, WindowQuery};
 use edge::paths::{CustomerPath, TransactionPath};
-use edge::{App, Ask, Problem, reply, schema};
+use edge::{ApiRequest, App, Problem, reply, schema};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,17 +30,17 @@ const MAX_COUNTED: u64 = 1_000;
 pub(crate) const PAGE: u16 = 250;
 
 /// Writes down what is due, and gives the wallet.
-pub(crate) async fn written_down(app: &App, ask: &Ask) -> Result<Account, Problem> {
-    let customer = ask.customer()?;
-    ask.permit(Action::Read, &customer)?;
-    Ok(app.store.wallets().execute(&Settle { customer }, &ask.context(app)?).await?.outcome.account)
+pub(crate) async fn settled_account(app: &App, request: &ApiRequest) -> Result<Account, Problem> {
+    let customer = request.customer()?;
+    request.permit(WalletAction::Read, &customer)?;
+    Ok(app.store.wallets().execute(&Settle { customer }, &request.context(app)?).await?.outcome.account)
 }
 
 /// Which entries are wanted.
 #[derive(Default)]
 struct Filter {
     kind: Option<EntryType>,
-    source: Option<Source>,
+    source: Option<CreditSource>,
     completed: Option<bool>,
     /// Not before.
     from: Option<Timestamp>,
@@ -81,15 +81,15 @@ impl Text for MovementType {
 }
 
 /// The source of a movement's credit.
-pub(crate) struct MovementSource(Source);
+pub(crate) struct MovementSource(CreditSource);
 
 impl Text for MovementSource {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        Source::parse(text).map(Self)
+        CreditSource::parse(text).map(Self)
     }
 
     fn schema() -> Value {
-        schema::words(Source::ALL.map(Source::as_str))
+        schema::words(CreditSource::ALL.map(CreditSource::as_str))
     }
 }
 
@@ -239,12 +239,12 @@ pub(crate) struct Transactions {
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions", tag = "wallet",
     params(CustomerPath, TransactionsQuery, WindowQuery),
     responses((status = 200, body = Transactions)))]
-pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn transactions(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let mut params = request.params();
     let filter = Filter::read(&mut params);
     let window = params.window();
     params.finish()?;
-    let account = written_down(&app, &ask).await?;
+    let account = settled_account(&app, &request).await?;
     let found = find(&app, &account, (filter.bind(&account), &filter), &window).await?;
     reply::ok(&Transactions {
         transactions: found.entries.iter().map(views::transaction).collect(),
@@ -259,13 +259,13 @@ pub(crate) async fn transactions(State(app): State<App>, ask: Ask) -> Result<Res
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions/{transaction_id}", tag = "wallet",
     params(CustomerPath, TransactionPath),
     responses((status = 200, body = Transaction)))]
-pub(crate) async fn transaction(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let customer = ask.customer()?;
-    ask.params().finish()?;
-    ask.permit(Action::Read, &customer)?;
+pub(crate) async fn transaction(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let customer = request.customer()?;
+    request.params().finish()?;
+    request.permit(WalletAction::Read, &customer)?;
     let unknown =
         || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such transaction");
-    let (id, seq) = ask.path("transaction_id", TransactionId::parse).map_err(|_| unknown())?;
+    let (id, seq) = request.path("transaction_id", TransactionId::parse).map_err(|_| unknown())?;
     let entry = app.store.wallets().entry(&customer, seq).await?;
     let entry = entry.filter(|entry| entry.id() == id).ok_or_else(unknown)?;
     reply::ok(&views::transaction(&entry))
@@ -299,11 +299,11 @@ pub(crate) struct Expiries {
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiry-history", tag = "wallet",
     params(CustomerPath, WindowQuery),
     responses((status = 200, body = Expiries)))]
-pub(crate) async fn expiries(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn expiries(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let mut params = request.params();
     let window = params.window();
     params.finish()?;
-    let account = written_down(&app, &ask).await?;
+    let account = settled_account(&app, &request).await?;
     let now = app.clock.now();
     let from = app.expiry_history_days.map(|days| now.minus_minutes(days.saturating_mul(1_440)));
     let filter = Filter { kind: Some(EntryType::Expiry), from, ..Filter::default() };
@@ -315,7 +315,7 @@ pub(crate) async fn expiries(State(app): State<App>, ask: Ask) -> Result<Respons
         amount: Number::money(entry.amount, entry.unit),
         expires_on: entry.expires_on.map(|date| date.to_string()),
         expired_at: entry.at.to_string(),
-        source: entry.source.map(Source::as_str),
+        source: entry.source.map(CreditSource::as_str),
     };
     reply::ok(&Expiries {
         expiries: found.entries.iter().map(view).collect(),

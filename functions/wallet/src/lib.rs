@@ -20,14 +20,14 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::actor::Denial;
 use domain::ids::{CustomerId, HoldId};
-use domain::ledger::account::Status;
+use domain::ledger::account::AccountStatus;
 use domain::ledger::command::Command;
 use domain::ledger::entry::Entry;
-use domain::wallet::permit::{Action, permit};
+use domain::wallet::permit::{WalletAction, permit};
 use domain::wallet::state;
 use edge::paths::{CustomerPath, HoldPath};
 use edge::routes::complete;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use store::Done;
 
 /// The routes of this function.
@@ -69,10 +69,10 @@ pub fn router(app: App) -> Router {
 /// One wallet for each customer. An initial balance is a CREDIT of source `manual`.
 #[utoipa::path(post, path = "/api/wallet/create", tag = "wallet",
     request_body = wire::CreateWalletRequest, responses((status = 201, body = views::Wallet)))]
-pub(crate) async fn create(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::create(&ask, &app)?;
-    ask.permit(Action::Create, &command.customer)?;
-    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+pub(crate) async fn create(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::create(&request, &app)?;
+    request.permit(WalletAction::Create, &command.customer)?;
+    let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let location = format!("/api/wallet/{}", command.customer);
     reply::done(&done, Some(location), &views::wallet(&done.outcome, &app))
 }
@@ -83,9 +83,9 @@ pub(crate) async fn create(State(app): State<App>, ask: Ask) -> Result<Response,
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/add-credits", tag = "wallet",
     params(CustomerPath),
     request_body = wire::AddCreditsRequest, responses((status = 201, body = views::Transaction)))]
-pub(crate) async fn add_credits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::add_credits(&ask)?;
-    moved(&app, &ask, Action::Credit, &command.customer, &command).await
+pub(crate) async fn add_credits(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::add_credits(&request)?;
+    execute_movement(&app, &request, WalletAction::Credit, &command.customer, &command).await
 }
 
 /// Spends credit, soonest date first.
@@ -95,9 +95,9 @@ pub(crate) async fn add_credits(State(app): State<App>, ask: Ask) -> Result<Resp
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/deduct-credits", tag = "wallet",
     params(CustomerPath),
     request_body = wire::DeductCreditsRequest, responses((status = 201, body = views::Transaction)))]
-pub(crate) async fn deduct_credits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::deduct_credits(&ask)?;
-    moved(&app, &ask, Action::Debit, &command.customer, &command).await
+pub(crate) async fn deduct_credits(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::deduct_credits(&request)?;
+    execute_movement(&app, &request, WalletAction::Debit, &command.customer, &command).await
 }
 
 /// Gives back what an order took from this wallet.
@@ -107,32 +107,32 @@ pub(crate) async fn deduct_credits(State(app): State<App>, ask: Ask) -> Result<R
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/refund", tag = "wallet",
     params(CustomerPath),
     request_body = wire::RefundRequest, responses((status = 201, body = views::Transaction)))]
-pub(crate) async fn refund(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::refund(&ask)?;
-    moved(&app, &ask, Action::Refund, &command.customer, &command).await
+pub(crate) async fn refund(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::refund(&request)?;
+    execute_movement(&app, &request, WalletAction::Refund, &command.customer, &command).await
 }
 
 /// Moves credit to another wallet; lots keep their dates.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/transfer", tag = "wallet",
     params(CustomerPath),
     request_body = wire::TransferRequest, responses((status = 201, body = views::Transferred)))]
-pub(crate) async fn transfer(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let (from, command) = wire::transfer(&ask)?;
-    ask.permit(Action::Transfer, &from)?;
-    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+pub(crate) async fn transfer(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let (from, command) = wire::transfer(&request)?;
+    request.permit(WalletAction::Transfer, &from)?;
+    let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let entry = &done.outcome;
     let location = views::location(entry);
-    reply::done(&done, Some(location), &views::transferred(entry, ask.actor()?)?)
+    reply::done(&done, Some(location), &views::transferred(entry, request.actor()?)?)
 }
 
 /// Sets credit aside until it is captured, released, or its time is up.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/holds", tag = "wallet",
     params(CustomerPath),
     request_body = wire::PlaceHoldRequest, responses((status = 201, body = views::Hold)))]
-pub(crate) async fn place_hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::place_hold(&ask)?;
-    ask.permit(Action::Hold, &command.customer)?;
-    let done = app.store.wallets().execute(&command, &ask.context(&app)?).await?;
+pub(crate) async fn place_hold(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::place_hold(&request)?;
+    request.permit(WalletAction::Hold, &command.customer)?;
+    let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let hold = views::hold_after(&done.outcome)?;
     reply::done(&done, Some(format!("/api/wallet/holds/{}", hold.hold_id)), &hold)
 }
@@ -141,82 +141,87 @@ pub(crate) async fn place_hold(State(app): State<App>, ask: Ask) -> Result<Respo
 #[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/capture", tag = "wallet",
     params(HoldPath),
     request_body = wire::CaptureHoldRequest, responses((status = 200, body = views::Hold)))]
-pub(crate) async fn capture(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::capture(&ask)?;
-    closed(&app, &ask, &command.hold, &command).await
+pub(crate) async fn capture(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::capture(&request)?;
+    execute_hold(&app, &request, &command.hold, &command).await
 }
 
 /// Gives back all that remains of a hold.
 #[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/release", tag = "wallet",
     params(HoldPath), responses((status = 200, body = views::Hold)))]
-pub(crate) async fn release(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let command = wire::release(&ask)?;
-    closed(&app, &ask, &command.hold, &command).await
+pub(crate) async fn release(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let command = wire::release(&request)?;
+    execute_hold(&app, &request, &command.hold, &command).await
 }
 
 /// Stops all spending from a wallet.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/freeze", tag = "wallet",
     params(CustomerPath),
     request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
-pub(crate) async fn freeze(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    set_status(&app, &ask, Status::Frozen).await
+pub(crate) async fn freeze(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    set_status(&app, &request, AccountStatus::Frozen).await
 }
 
 /// Lifts a freeze or a suspension.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/unfreeze", tag = "wallet",
     params(CustomerPath),
     request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
-pub(crate) async fn unfreeze(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    set_status(&app, &ask, Status::Active).await
+pub(crate) async fn unfreeze(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    set_status(&app, &request, AccountStatus::Active).await
 }
 
 /// Stops all spending, credits by hand and transfers in.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/suspend", tag = "wallet",
     params(CustomerPath),
     request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
-pub(crate) async fn suspend(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    set_status(&app, &ask, Status::Suspended).await
+pub(crate) async fn suspend(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    set_status(&app, &request, AccountStatus::Suspended).await
 }
 
-async fn set_status(app: &App, ask: &Ask, status: Status) -> Result<Response, Problem> {
-    let command = wire::set_status(ask, status)?;
-    ask.permit(Action::SetStatus, &command.customer)?;
-    let done = app.store.wallets().execute(&command, &ask.context(app)?).await?;
+async fn set_status(app: &App, request: &ApiRequest, status: AccountStatus) -> Result<Response, Problem> {
+    let command = wire::set_status(request, status)?;
+    request.permit(WalletAction::SetStatus, &command.customer)?;
+    let done = app.store.wallets().execute(&command, &request.context(app)?).await?;
     // A status asked for again changes nothing; that is no replay.
     let done = Done { replayed: false, ..done };
     reply::done(&done, None, &views::wallet(&done.outcome, app))
 }
 
 /// Authorize, execute and answer with the transaction.
-async fn moved<C>(
+async fn execute_movement<C>(
     app: &App,
-    ask: &Ask,
-    action: Action,
+    request: &ApiRequest,
+    action: WalletAction,
     customer: &CustomerId,
     command: &C,
 ) -> Result<Response, Problem>
 where
-    C: Command<State = state::State, Write = state::Write, Outcome = Entry>,
+    C: Command<State = state::WalletState, Write = state::WalletWrite, Outcome = Entry>,
 {
-    ask.permit(action, customer)?;
-    let done = app.store.wallets().execute(command, &ask.context(app)?).await?;
+    request.permit(action, customer)?;
+    let done = app.store.wallets().execute(command, &request.context(app)?).await?;
     let entry = &done.outcome;
     reply::done(&done, Some(views::location(entry)), &views::transaction(entry))
 }
 
 /// Authorize, execute and answer with the hold.
-async fn closed<C>(app: &App, ask: &Ask, hold: &HoldId, command: &C) -> Result<Response, Problem>
+async fn execute_hold<C>(
+    app: &App,
+    request: &ApiRequest,
+    hold: &HoldId,
+    command: &C,
+) -> Result<Response, Problem>
 where
-    C: Command<State = state::State, Write = state::Write, Outcome = Entry>,
+    C: Command<State = state::WalletState, Write = state::WalletWrite, Outcome = Entry>,
 {
-    permit_hold(ask, hold)?;
-    let done = app.store.wallets().execute(command, &ask.context(app)?).await?;
+    permit_hold(request, hold)?;
+    let done = app.store.wallets().execute(command, &request.context(app)?).await?;
     reply::done(&done, None, &views::hold_after(&done.outcome)?)
 }
 
 /// Who may not know of the wallet may not know of the hold either.
-pub(crate) fn permit_hold(ask: &Ask, hold: &HoldId) -> Result<(), Problem> {
-    permit(ask.actor()?, Action::Hold, hold.customer()).map_err(|denial| match denial {
+pub(crate) fn permit_hold(request: &ApiRequest, hold: &HoldId) -> Result<(), Problem> {
+    permit(request.actor()?, WalletAction::Hold, hold.customer()).map_err(|denial| match denial {
         Denial::Unknown => Problem::hold_not_found(),
         Denial::Forbidden => Problem::forbidden(),
     })

@@ -9,20 +9,24 @@ use axum::response::Response;
 use domain::ledger::lot::Lot;
 use domain::money::Money;
 use domain::time::{days_until, plus_days};
-use domain::wallet::permit::Action;
+use domain::wallet::permit::WalletAction;
 use edge::input::DaysAhead;
 use edge::json::Number;
 use edge::params::WindowQuery;
 use edge::paths::{CustomerPath, HoldPath};
 use edge::routes;
-use edge::{App, Ask, Problem, reply};
+use edge::{ApiRequest, App, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The wallet that the path names, settled at this instant.
-async fn settled(app: &App, ask: &Ask, action: Action) -> Result<domain::wallet::profile::Wallet, Problem> {
-    let customer = ask.customer()?;
-    ask.permit(action, &customer)?;
+async fn settled(
+    app: &App,
+    request: &ApiRequest,
+    action: WalletAction,
+) -> Result<domain::wallet::profile::Wallet, Problem> {
+    let customer = request.customer()?;
+    request.permit(action, &customer)?;
     let now = app.clock.now();
     let wallet = app.store.wallets().wallet(&customer, now).await?.ok_or_else(Problem::wallet_not_found)?;
     Ok(wallet.settled(now)?)
@@ -31,9 +35,9 @@ async fn settled(app: &App, ask: &Ask, action: Action) -> Result<domain::wallet:
 /// A wallet.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Wallet)))]
-pub(crate) async fn wallet(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    ask.params().finish()?;
-    reply::ok(&views::wallet(&settled(&app, &ask, Action::Read).await?, &app))
+pub(crate) async fn wallet(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    request.params().finish()?;
+    reply::ok(&views::wallet(&settled(&app, &request, WalletAction::Read).await?, &app))
 }
 
 /// What expires next.
@@ -59,9 +63,9 @@ pub(crate) struct Balance {
 /// A balance, and what of it expires next.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/balance", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Balance)))]
-pub(crate) async fn balance(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    ask.params().finish()?;
-    let account = settled(&app, &ask, Action::ReadBalance).await?.account;
+pub(crate) async fn balance(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    request.params().finish()?;
+    let account = settled(&app, &request, WalletAction::ReadBalance).await?.account;
     let money = |amount| Number::money(amount, account.unit);
     let next = account.lots.first().and_then(|lot| lot.expires_on);
     let sum = |date| -> Money {
@@ -113,12 +117,12 @@ edge::query! {
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiring", tag = "wallet",
     params(CustomerPath, ExpiringQuery, WindowQuery),
     responses((status = 200, body = Expiring)))]
-pub(crate) async fn expiring(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let mut params = ask.params();
+pub(crate) async fn expiring(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let mut params = request.params();
     let days = ExpiringQuery::take(&mut params).days_ahead.map_or(30, |days| days.0);
     let window = params.window();
     params.finish()?;
-    let account = settled(&app, &ask, Action::Read).await?.account;
+    let account = settled(&app, &request, WalletAction::Read).await?.account;
     let today = app.clock.now().max(account.updated_at).date();
     let until = plus_days(today, u32::from(days));
     let soon = |lot: &&Lot| lot.expires_on.is_some_and(|date| until.is_none_or(|until| date <= until));
@@ -165,9 +169,9 @@ pub(crate) struct Referral {
 /// The customer's referral code.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/referral-code", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Referral)))]
-pub(crate) async fn referral_code(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    ask.params().finish()?;
-    let wallet = settled(&app, &ask, Action::Read).await?;
+pub(crate) async fn referral_code(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    request.params().finish()?;
+    let wallet = settled(&app, &request, WalletAction::Read).await?;
     reply::ok(&Referral {
         customer_id: wallet.customer().to_string(),
         referral_code: wallet.profile.referral_code.to_string(),
@@ -194,9 +198,9 @@ pub(crate) struct TierBenefits {
 /// The wallet's tier, what it gives, and what is missing for the next.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/tier-benefits", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = TierBenefits)))]
-pub(crate) async fn tier_benefits(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    ask.params().finish()?;
-    let account = settled(&app, &ask, Action::Read).await?.account;
+pub(crate) async fn tier_benefits(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    request.params().finish()?;
+    let account = settled(&app, &request, WalletAction::Read).await?.account;
     let balance = account.balance();
     let (rule, next) = (app.policy.tier(balance), app.policy.next_tier(balance));
     reply::ok(&TierBenefits {
@@ -213,10 +217,10 @@ pub(crate) async fn tier_benefits(State(app): State<App>, ask: Ask) -> Result<Re
 /// A hold.
 #[utoipa::path(get, path = "/api/wallet/holds/{hold_id}", tag = "wallet",
     params(HoldPath), responses((status = 200, body = Hold)))]
-pub(crate) async fn hold(State(app): State<App>, ask: Ask) -> Result<Response, Problem> {
-    let id = wire::hold_id(&ask)?;
-    ask.params().finish()?;
-    permit_hold(&ask, &id)?;
+pub(crate) async fn hold(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
+    let id = wire::hold_id(&request)?;
+    request.params().finish()?;
+    permit_hold(&request, &id)?;
     let now = app.clock.now();
     let (wallet, stored) = app.store.wallets().hold(&id, now).await?;
     let (Some(wallet), Some(stored)) = (wallet, stored) else { return Err(Problem::hold_not_found()) };

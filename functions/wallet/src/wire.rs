@@ -5,8 +5,8 @@
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::ids::{CustomerId, HoldId, OrderId, RESERVED_CUSTOMER_IDS};
-use domain::ledger::account::Status;
-use domain::ledger::lot::Source;
+use domain::ledger::account::AccountStatus;
+use domain::ledger::lot::CreditSource;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::text::{FreeText, Metadata};
@@ -14,12 +14,12 @@ use domain::wallet::create::CreateWallet;
 use domain::wallet::credit::{AddCredits, Expiry};
 use domain::wallet::debit::DeductCredits;
 use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
-use domain::wallet::refund::Refund;
+use domain::wallet::refund::RefundOrder;
 use domain::wallet::status::SetStatus;
-use domain::wallet::transfer::Transfer;
+use domain::wallet::transfer::TransferCredits;
 use edge::input::{CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, Number, Said, Text};
 use edge::paths::HoldPath;
-use edge::{App, Ask, Problem, request, schema};
+use edge::{ApiRequest, App, Problem, request, schema};
 use serde_json::{Value, json};
 
 /// How long a hold lasts unless the caller says otherwise: seven days.
@@ -32,7 +32,7 @@ const OWN_METADATA: [&str; 2] = ["referral_code", "referral_count"];
 pub(crate) struct WalletMetadata(Metadata);
 
 impl Input for WalletMetadata {
-    fn read(raw: edge::json::Raw<'_>) -> Result<Self, domain::parse::ParseError> {
+    fn read(raw: edge::json::RawJson<'_>) -> Result<Self, domain::parse::ParseError> {
         let metadata = Metadata::read(raw)?;
         if OWN_METADATA.iter().any(|name| metadata.pairs().contains_key(*name)) {
             return Err(domain::parse::ParseError("must not name referral_code or referral_count"));
@@ -179,25 +179,25 @@ request! {
     }
 }
 
-fn cause(ask: &Ask, operation: Operation) -> Result<Cause, Problem> {
-    Ok(Cause::of_request(operation, ask.key()?.as_ref(), ask.request()))
+fn cause(request: &ApiRequest, operation: Operation) -> Result<Cause, Problem> {
+    Ok(Cause::of_request(operation, request.key()?.as_ref(), request.id()))
 }
 
-pub(crate) fn create(ask: &Ask, app: &App) -> Result<CreateWallet, Problem> {
+pub(crate) fn create(request: &ApiRequest, app: &App) -> Result<CreateWallet, Problem> {
     let currency_here = app.policy.currency();
-    let sent = CreateWalletRequest::read(ask.fields()?, currency_here)?;
+    let sent = CreateWalletRequest::read(request.fields()?, currency_here)?;
     Ok(CreateWallet {
         customer: sent.customer_id,
         initial_balance: sent.initial_balance,
         currency: sent.currency.unwrap_or(currency_here),
         metadata: sent.metadata.map(|metadata| metadata.0).unwrap_or_default(),
-        cause: cause(ask, Operation::Create)?,
+        cause: cause(request, Operation::Create)?,
     })
 }
 
-pub(crate) fn add_credits(ask: &Ask) -> Result<AddCredits, Problem> {
-    let customer = ask.customer()?;
-    let sent = AddCreditsRequest::read(ask.fields()?)?;
+pub(crate) fn add_credits(request: &ApiRequest) -> Result<AddCredits, Problem> {
+    let customer = request.customer()?;
+    let sent = AddCreditsRequest::read(request.fields()?)?;
     let expiry = match (sent.expiry_days, sent.expires_on) {
         (Some(Number(days)), _) => Expiry::Days(days.0),
         (None, Some(date)) => Expiry::On(date.0),
@@ -207,71 +207,72 @@ pub(crate) fn add_credits(ask: &Ask) -> Result<AddCredits, Problem> {
         customer,
         amount: sent.amount,
         reason: sent.reason,
-        source: sent.source.map_or(Source::Manual, |source| source.0),
+        source: sent.source.map_or(CreditSource::Manual, |source| source.0),
         expiry,
         order_id: sent.order_id,
         metadata: sent.metadata.unwrap_or_default(),
-        cause: cause(ask, Operation::AddCredits)?,
+        cause: cause(request, Operation::AddCredits)?,
     })
 }
 
-pub(crate) fn deduct_credits(ask: &Ask) -> Result<DeductCredits, Problem> {
-    let customer = ask.customer()?;
-    let DeductCreditsRequest { amount, reason, order_id } = DeductCreditsRequest::read(ask.fields()?)?;
-    Ok(DeductCredits { customer, amount, reason, order_id, cause: cause(ask, Operation::DeductCredits)? })
+pub(crate) fn deduct_credits(request: &ApiRequest) -> Result<DeductCredits, Problem> {
+    let customer = request.customer()?;
+    let DeductCreditsRequest { amount, reason, order_id } = DeductCreditsRequest::read(request.fields()?)?;
+    Ok(DeductCredits { customer, amount, reason, order_id, cause: cause(request, Operation::DeductCredits)? })
 }
 
-pub(crate) fn refund(ask: &Ask) -> Result<Refund, Problem> {
-    let customer = ask.customer()?;
-    let RefundRequest { amount, order_id, reason } = RefundRequest::read(ask.fields()?)?;
-    Ok(Refund { customer, amount, order_id, reason, cause: cause(ask, Operation::Refund)? })
+pub(crate) fn refund(request: &ApiRequest) -> Result<RefundOrder, Problem> {
+    let customer = request.customer()?;
+    let RefundRequest { amount, order_id, reason } = RefundRequest::read(request.fields()?)?;
+    Ok(RefundOrder { customer, amount, order_id, reason, cause: cause(request, Operation::Refund)? })
 }
 
 /// The sender, and the transfer.
-pub(crate) fn transfer(ask: &Ask) -> Result<(CustomerId, Transfer), Problem> {
-    let from = ask.customer()?;
-    let sent = TransferRequest::read(ask.fields()?)?;
-    let cause = cause(ask, Operation::Transfer)?;
-    let transfer = Transfer::new((from.clone(), sent.to_customer_id.0), sent.amount, sent.reason, cause);
+pub(crate) fn transfer(request: &ApiRequest) -> Result<(CustomerId, TransferCredits), Problem> {
+    let from = request.customer()?;
+    let sent = TransferRequest::read(request.fields()?)?;
+    let cause = cause(request, Operation::Transfer)?;
+    let transfer =
+        TransferCredits::new((from.clone(), sent.to_customer_id.0), sent.amount, sent.reason, cause);
     Ok((from, transfer))
 }
 
-pub(crate) fn place_hold(ask: &Ask) -> Result<PlaceHold, Problem> {
-    let customer = ask.customer()?;
-    let sent = PlaceHoldRequest::read(ask.fields()?)?;
+pub(crate) fn place_hold(request: &ApiRequest) -> Result<PlaceHold, Problem> {
+    let customer = request.customer()?;
+    let sent = PlaceHoldRequest::read(request.fields()?)?;
     Ok(PlaceHold {
         customer,
         amount: sent.amount,
         reason: sent.reason,
         order_id: sent.order_id,
         ttl_seconds: sent.expires_in_seconds.map_or(HOLD_TTL_SECONDS, |Number(seconds)| seconds.0),
-        cause: cause(ask, Operation::Hold)?,
+        cause: cause(request, Operation::Hold)?,
     })
 }
 
 /// The hold that the path names; what is no hold id names none.
-pub(crate) fn hold_id(ask: &Ask) -> Result<HoldId, Problem> {
-    ask.actor()?;
-    ask.segment::<HoldPath>().map_err(|_| Problem::hold_not_found())
+pub(crate) fn hold_id(request: &ApiRequest) -> Result<HoldId, Problem> {
+    request.actor()?;
+    request.segment::<HoldPath>().map_err(|_| Problem::hold_not_found())
 }
 
-pub(crate) fn capture(ask: &Ask) -> Result<CaptureHold, Problem> {
-    let hold = hold_id(ask)?;
-    let CaptureHoldRequest { amount, is_final } = CaptureHoldRequest::read(ask.fields()?)?;
-    let (is_final, cause) = (is_final.unwrap_or(true), cause(ask, Operation::Capture)?);
+pub(crate) fn capture(request: &ApiRequest) -> Result<CaptureHold, Problem> {
+    let hold = hold_id(request)?;
+    let CaptureHoldRequest { amount, is_final } = CaptureHoldRequest::read(request.fields()?)?;
+    let (is_final, cause) = (is_final.unwrap_or(true), cause(request, Operation::Capture)?);
     Ok(CaptureHold { hold, amount, is_final, cause })
 }
 
-pub(crate) fn release(ask: &Ask) -> Result<ReleaseHold, Problem> {
-    let hold = hold_id(ask)?;
-    ask.fields()?.finish()?;
-    Ok(ReleaseHold { hold, cause: cause(ask, Operation::Release)? })
+pub(crate) fn release(request: &ApiRequest) -> Result<ReleaseHold, Problem> {
+    let hold = hold_id(request)?;
+    request.fields()?.finish()?;
+    Ok(ReleaseHold { hold, cause: cause(request, Operation::Release)? })
 }
 
-pub(crate) fn set_status(ask: &Ask, status: Status) -> Result<SetStatus, Problem> {
-    let customer = ask.customer()?;
-    let SetStatusRequest { reason } = SetStatusRequest::read(ask.fields()?)?;
+pub(crate) fn set_status(request: &ApiRequest, status: AccountStatus) -> Result<SetStatus, Problem> {
+    let customer = request.customer()?;
+    let SetStatusRequest { reason } = SetStatusRequest::read(request.fields()?)?;
     // Setting a status twice sets it once, so a key is not needed; one that is no key is a mistake all the same.
-    ask.key()?;
+    request.key()?;
     Ok(SetStatus { customer, status, reason: reason.0 })
 }

@@ -25,7 +25,7 @@ use store::{Store, StoreError};
 
 /// The proof of a whole table.
 #[derive(Clone, Debug, Default)]
-pub struct Audit {
+pub struct AuditReport {
     /// How many accounts.
     pub accounts: u64,
     /// How many entries.
@@ -45,7 +45,7 @@ pub struct Audit {
     pub differences: Vec<Difference>,
 }
 
-impl Audit {
+impl AuditReport {
     /// True if everything adds up.
     pub fn is_proved(&self) -> bool {
         self.differences.is_empty()
@@ -53,9 +53,9 @@ impl Audit {
 }
 
 /// Proves every account of a table.
-pub async fn audit(store: &Store) -> Result<Audit, StoreError> {
+pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
     let list = store.audit().wallets().await?;
-    let mut audit = Audit { items: list.items, ..Audit::default() };
+    let mut audit = AuditReport { items: list.items, ..AuditReport::default() };
     let mut chains = String::new();
     let mut payments: BTreeMap<Cause, CustomerId> = BTreeMap::new();
     for (customer, named) in &list.wallets {
@@ -110,7 +110,7 @@ async fn unreceived(store: &Store, sent: &Entry) -> Result<Option<Difference>, S
     }))
 }
 
-impl fmt::Display for Audit {
+impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |code: &str, money: Money| {
             Unit::parse(code).map_or_else(|_| money.to_string(), |unit| unit.format(money))

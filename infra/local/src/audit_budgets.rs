@@ -17,7 +17,7 @@ use std::fmt::{self, Write};
 use store::{BudgetList, Store, StoreError};
 
 /// How often cards are looked at again while they are being sold.
-const LOOKS: u8 = 4;
+const MAX_REREADS: u8 = 4;
 
 /// The proof of all budgets.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +84,7 @@ pub async fn audit_budgets(store: &Store) -> Result<(BudgetAudit, String, Vec<Di
         let _ = writeln!(lines, "b:{account}|{}|{}", hashes.len(), Hash::of(hashes.join("\n")));
     }
     let mut cards = cards(&mut audit, &list);
-    for _ in 1..LOOKS {
+    for _ in 1..MAX_REREADS {
         if cards.is_empty() {
             break;
         }

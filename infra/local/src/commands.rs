@@ -6,8 +6,8 @@ use crate::Failure;
 use crate::clock::parse_duration;
 use crate::connection::Options;
 use crate::data::DataDir;
-use crate::fakes::supply::Asked;
-use crate::fakes::trigger::Wanted;
+use crate::fakes::supply::SupplyCommand;
+use crate::fakes::trigger::TriggerRequest;
 use crate::platform::Platform;
 use crate::token::Grant;
 use crate::{audit, clock, docs, import, invoke, keys, sample, trigger};
@@ -130,7 +130,7 @@ struct Invoke {
 #[derive(Args)]
 struct Trigger {
     #[command(flatten)]
-    wanted: Wanted,
+    wanted: TriggerRequest,
     #[command(flatten)]
     at: At,
 }
@@ -138,7 +138,7 @@ struct Trigger {
 #[derive(Args)]
 struct Supplier {
     #[command(flatten)]
-    asked: Asked,
+    asked: SupplyCommand,
     #[command(flatten)]
     at: At,
 }

@@ -4,9 +4,9 @@
 
 use crate::clock::{TestClock, parse_duration};
 use crate::fakes::Fakes;
-use crate::fakes::supply::Asked;
-use crate::fakes::trigger::Wanted;
-use crate::functions::{Parts, SCHEDULED};
+use crate::fakes::supply::SupplyCommand;
+use crate::fakes::trigger::TriggerRequest;
+use crate::functions::{LocalServices, SCHEDULED};
 use crate::keys::Keys;
 use crate::{Failure, invoke, trigger};
 use axum::Router;
@@ -25,7 +25,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Control {
     /// What functions are given.
-    pub parts: Parts,
+    pub services: LocalServices,
     /// The test clock.
     pub clock: Arc<TestClock>,
     /// The public keys that verify tokens.
@@ -41,7 +41,7 @@ pub fn router(control: Control) -> Router {
     Router::new()
         .route("/_local/clock", get(now).post(advance))
         .route("/_local/run/{function}", post(run))
-        .route("/_local/trigger", post(happen))
+        .route("/_local/trigger", post(trigger))
         .route("/_local/deliver", post(deliver))
         .route("/_local/supplier", post(supply))
         .route("/.well-known/jwks.json", get(jwks))
@@ -92,13 +92,13 @@ async fn run(
         let detail = format!("scheduled functions: {}", SCHEDULED.join(", "));
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
-    let result = invoke::invoke(&control.parts, &function, &event).await;
+    let result = invoke::invoke(&control.services, &function, &event).await;
     Ok(answer(&result.map_err(|error| failed(&error))?))
 }
 
 /// Makes something happen at a fake gateway: what is to happen is the body.
-async fn happen(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
-    let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+async fn trigger(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
+    let wanted: TriggerRequest = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
     let happened =
         trigger::run(&control.fakes, &control.keys, wanted).await.map_err(|error| failed(&error))?;
     let happened = serde_json::to_value(&happened).map_err(|error| failed(&error.into()))?;
@@ -113,7 +113,7 @@ async fn deliver(State(control): State<Control>) -> Result<Response, Problem> {
 
 /// Tells a fake supplier what to do with orders, or to deliver them: what is asked is the body.
 async fn supply(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
-    let asked: Asked = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+    let asked: SupplyCommand = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
     let supplied = control.fakes.supply_as(&asked).await.map_err(|error| failed(&error))?;
     Ok(answer(&serde_json::to_value(&supplied).map_err(|error| failed(&error.into()))?))
 }

@@ -90,8 +90,8 @@ impl DataDir {
         let running: Running = serde_json::from_str(&text).ok()?;
         let reply =
             gateways::client().ok()?.get(format!("{}/_local/clock", running.api)).send().await.ok()?;
-        let told: serde_json::Value = serde_json::from_str(&reply.text().await.ok()?).ok()?;
-        (told.get("pid")?.as_u64()? == u64::from(running.pid)).then_some(running)
+        let reply: serde_json::Value = serde_json::from_str(&reply.text().await.ok()?).ok()?;
+        (reply.get("pid")?.as_u64()? == u64::from(running.pid)).then_some(running)
     }
 }
 

@@ -11,7 +11,7 @@ use vault::Vault;
 
 /// What functions are given.
 #[derive(Clone)]
-pub struct Parts {
+pub struct LocalServices {
     /// The table, the clock, the rules.
     pub app: App,
     /// The gateways.
@@ -47,15 +47,16 @@ impl Function {
     }
 }
 
-impl Parts {
+impl LocalServices {
     /// Every HTTP function; where two serve a path, the first counts.
     pub fn functions(&self) -> Vec<Function> {
         let Self { app, gateways, seal, vault, suppliers } = self.clone();
-        let topup = wallet_topup::Desk { app: app.clone(), gateways: gateways.clone(), seal: seal.clone() };
-        let webhook = payment_webhook::Desk { app: app.clone(), gateways, seal };
-        let stock = gift_card_inventory::Desk { app: app.clone(), vault: vault.clone() };
+        let topup =
+            wallet_topup::Services { app: app.clone(), gateways: gateways.clone(), seal: seal.clone() };
+        let webhook = payment_webhook::Services { app: app.clone(), gateways, seal };
+        let stock = gift_card_inventory::Services { app: app.clone(), vault: vault.clone() };
         let limits = provision_gift_card::Limits::usual(&suppliers);
-        let cards = provision_gift_card::Desk { app: app.clone(), vault, suppliers, limits };
+        let cards = provision_gift_card::Services { app: app.clone(), vault, suppliers, limits };
         vec![
             Function {
                 name: "allocate-credit",
@@ -111,9 +112,9 @@ impl Parts {
     }
 
     /// The monitor's part.
-    pub fn monitor(&self) -> monitor::Desk {
+    pub fn monitor(&self) -> monitor::Services {
         let Self { app, gateways, seal, vault, suppliers } = self.clone();
-        monitor::Desk { app, gateways, seal, vault, suppliers }
+        monitor::Services { app, gateways, seal, vault, suppliers }
     }
 }
 

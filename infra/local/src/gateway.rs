@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 /// The gateway's state.
-pub struct Gateway {
+pub struct LocalGateway {
     /// The functions, by path.
     pub functions: Vec<Function>,
     /// What verifies tokens.
@@ -47,7 +47,7 @@ const OPEN: [&str; 10] = [
 const MAX_BODY: usize = 4_500_000;
 
 /// Verifies the caller and hands the request to its function, as the event that API Gateway would make of it.
-pub async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+pub async fn handle(State(gateway): State<Arc<LocalGateway>>, request: Request) -> Response {
     let id = request_id();
     match answer(&gateway, &id, request).await {
         Ok(response) => response,
@@ -55,7 +55,7 @@ pub async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Re
     }
 }
 
-async fn answer(gateway: &Gateway, id: &str, request: Request) -> Result<Response, Problem> {
+async fn answer(gateway: &LocalGateway, id: &str, request: Request) -> Result<Response, Problem> {
     let path = lambda::decode_path(request.uri().path())?;
     let Some(function) = serving(&gateway.functions, &path) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
@@ -79,15 +79,15 @@ pub async fn event(
     claims: Option<impl IntoIterator<Item = (String, String)>>,
     request: Request,
 ) -> Result<ApiGatewayV2httpRequest, Problem> {
-    let (parts, body) = request.into_parts();
+    let (services, body) = request.into_parts();
     let body = read_body(body, MAX_BODY).await?;
     let mut event = ApiGatewayV2httpRequest::default();
     let mut context = context(id.to_owned(), address.to_owned(), claims.map(HashMap::from_iter));
-    context.http.method = parts.method;
+    context.http.method = services.method;
     event.request_context = context;
     event.raw_path = Some(path);
-    event.raw_query_string = parts.uri.query().map(str::to_owned);
-    event.headers = parts.headers;
+    event.raw_query_string = services.uri.query().map(str::to_owned);
+    event.headers = services.headers;
     match String::from_utf8(body) {
         Ok(text) => event.body = Some(text),
         Err(bytes) => {

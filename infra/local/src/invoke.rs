@@ -6,9 +6,9 @@
 use crate::clock::{self, TestClock};
 use crate::connection::TableConnection;
 use crate::data::DataDir;
-use crate::functions::{Parts, SCHEDULED};
+use crate::functions::{LocalServices, SCHEDULED};
 use crate::keys::Keys;
-use crate::payments::Payments;
+use crate::payments::PaymentSetup;
 use crate::{Failure, gateway};
 use edge::Clock;
 use edge::cursor::CursorKey;
@@ -33,16 +33,16 @@ pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, 
         None => TestClock::open(Some(data.clone()))?,
     };
     let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
-    let Payments { gateways, seal, vault, suppliers, .. } = Payments::open(data, &url)?;
-    let parts = Parts { app, gateways, seal, vault, suppliers };
-    Ok(serde_json::to_string_pretty(&invoke(&parts, function, event).await?)?)
+    let PaymentSetup { gateways, seal, vault, suppliers, .. } = PaymentSetup::open(data, &url)?;
+    let services = LocalServices { app, gateways, seal, vault, suppliers };
+    Ok(serde_json::to_string_pretty(&invoke(&services, function, event).await?)?)
 }
 
 /// Runs a function on an event.
-pub async fn invoke(parts: &Parts, function: &str, event: &str) -> Result<Value, Failure> {
+pub async fn invoke(services: &LocalServices, function: &str, event: &str) -> Result<Value, Failure> {
     let mut context = Context::default();
     context.request_id = gateway::request_id();
-    if let Some(http) = parts.functions().into_iter().find(|known| known.name == function) {
+    if let Some(http) = services.functions().into_iter().find(|known| known.name == function) {
         let event: HttpEvent = serde_json::from_str(event)?;
         let mut function = HttpFunction { router: http.router };
         return match Service::call(&mut function, LambdaEvent::new(event, context)).await {
@@ -53,14 +53,14 @@ pub async fn invoke(parts: &Parts, function: &str, event: &str) -> Result<Value,
     match function {
         "expire-credits" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
-            Ok(serde_json::to_value(expire_credits::handle(&parts.app, event).await?)?)
+            Ok(serde_json::to_value(expire_credits::handle(&services.app, event).await?)?)
         }
         "monitor" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
-            Ok(serde_json::to_value(Box::pin(monitor::handle(&parts.monitor(), event)).await?)?)
+            Ok(serde_json::to_value(Box::pin(monitor::handle(&services.monitor(), event)).await?)?)
         }
         other => {
-            let http = parts.functions().into_iter().map(|known| known.name);
+            let http = services.functions().into_iter().map(|known| known.name);
             let names: Vec<&str> = http.chain(SCHEDULED).collect();
             Err(format!("there is no function {other}; there are {}", names.join(", ")).into())
         }

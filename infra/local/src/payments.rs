@@ -5,7 +5,7 @@
 use crate::Failure;
 use crate::data::DataDir;
 use crate::fakes::paypal::PayPalKeys;
-use crate::fakes::{Agreed, Fakes, PREFIX};
+use crate::fakes::{Fakes, PREFIX, SharedSecrets};
 use crate::keys::secret;
 use edge::seal::SealKeys;
 use edge::wiring::optional;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use vault::Vault;
 
 /// The configuration of the payment functions.
-pub struct Payments {
+pub struct PaymentSetup {
     /// The gateways, as our side sees them.
     pub gateways: Gateways,
     /// What seals reports.
@@ -26,7 +26,7 @@ pub struct Payments {
     /// Who delivers gift cards on demand.
     pub suppliers: Suppliers,
     /// What the fakes agree on with it.
-    pub agreed: Agreed,
+    pub agreed: SharedSecrets,
 }
 
 /// The defaults, by the name of the variable.
@@ -60,7 +60,7 @@ fn defaults(url: &str, secret: &str, seal: &str, paypal: &PayPalKeys) -> BTreeMa
     ])
 }
 
-impl Payments {
+impl PaymentSetup {
     /// The configuration of a platform at this address, with the secrets of its directory.
     pub fn open(data: &DataDir, url: &str) -> Result<Self, Failure> {
         let paypal = Arc::new(PayPalKeys::open(data)?);
@@ -91,7 +91,7 @@ impl Payments {
                 look("SCRIP_CODE_KEY").unwrap_or_default(),
             ),
             suppliers: Suppliers::configure(&look)?,
-            agreed: Agreed {
+            agreed: SharedSecrets {
                 razorpay_key: (text("SCRIP_RAZORPAY_KEY_ID"), text("SCRIP_RAZORPAY_KEY_SECRET")),
                 razorpay_webhook: text("SCRIP_RAZORPAY_WEBHOOK_SECRETS"),
                 stripe_webhook: text("SCRIP_STRIPE_WEBHOOK_SECRETS"),

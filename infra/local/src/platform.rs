@@ -8,10 +8,10 @@ use crate::control::Control;
 use crate::data::{DataDir, Running};
 use crate::database::Embedded;
 use crate::fakes::Fakes;
-use crate::functions::{Parts, SCHEDULED};
-use crate::gateway::Gateway;
+use crate::functions::{LocalServices, SCHEDULED};
+use crate::gateway::LocalGateway;
 use crate::keys::Keys;
-use crate::payments::Payments;
+use crate::payments::PaymentSetup;
 use crate::token::Grant;
 use crate::{Failure, control, docs, gateway, invoke};
 use axum::Router;
@@ -62,12 +62,12 @@ impl Platform {
         app.store.ping().await?;
         let url = format!("http://{address}");
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let Payments { gateways, seal, vault, suppliers, agreed } = Payments::open(&data, &url)?;
+        let PaymentSetup { gateways, seal, vault, suppliers, agreed } = PaymentSetup::open(&data, &url)?;
         let book = (!options.memory).then(|| data.file("gateways.json"));
         let fakes = Fakes::open((url.clone(), url.clone()), agreed, clock.clone(), book)?;
-        let parts = Parts { app, gateways, seal, vault, suppliers };
-        let schedule = tokio::spawn(schedules(parts.clone()));
-        let routes = routes(parts, clock, &fakes, &keys)?;
+        let services = LocalServices { app, gateways, seal, vault, suppliers };
+        let schedule = tokio::spawn(schedules(services.clone()));
+        let routes = routes(services, clock, &fakes, &keys)?;
         let server = tokio::spawn(async move {
             let mut stopped = stopped;
             let signal = async move {
@@ -147,28 +147,28 @@ impl Platform {
 }
 
 fn routes(
-    parts: Parts,
+    services: LocalServices,
     clock: Arc<TestClock>,
     fakes: &Arc<Fakes>,
     keys: &Arc<Keys>,
 ) -> Result<Router, Failure> {
-    let gateway = Arc::new(Gateway { functions: parts.functions(), keys: keys.clone() });
+    let gateway = Arc::new(LocalGateway { functions: services.functions(), keys: keys.clone() });
     let jwks = serde_json::json!({"keys": [keys.jwk]});
     let handled = Router::new().fallback(any(gateway::handle)).with_state(gateway);
     let described: Arc<dyn Clock> = clock.clone();
-    let control = Control { parts, clock, jwks, fakes: fakes.clone(), keys: keys.clone() };
+    let control = Control { services, clock, jwks, fakes: fakes.clone(), keys: keys.clone() };
     Ok(control::router(control).merge(fakes.router()).merge(docs::router(described)?).merge(handled))
 }
 
 /// The schedules of the template, driven by the machine's clock.
-async fn schedules(parts: Parts) {
+async fn schedules(services: LocalServices) {
     let mut every = tokio::time::interval(Duration::from_mins(5));
     every.tick().await;
     for turn in 1_u64.. {
         every.tick().await;
         // The sweep comes every 15 minutes, the monitor every 5.
         for function in SCHEDULED.into_iter().filter(|function| *function == "monitor" || turn % 3 == 0) {
-            if let Err(error) = invoke::invoke(&parts, function, "{}").await {
+            if let Err(error) = invoke::invoke(&services, function, "{}").await {
                 tracing::error!(function, error, "scheduled function failed");
             }
         }

@@ -6,8 +6,8 @@ use crate::Failure;
 use crate::data::DataDir;
 use crate::fakes::Fakes;
 use crate::fakes::send::Deliver;
-use crate::fakes::supply::Asked;
-use crate::fakes::trigger::{Happened, Wanted, begins, gateway_of, needs_payment};
+use crate::fakes::supply::SupplyCommand;
+use crate::fakes::trigger::{TriggerRequest, Triggered, begins, gateway_of, needs_payment};
 use crate::keys::Keys;
 use crate::token::Grant;
 use serde_json::{Value, json};
@@ -17,12 +17,12 @@ use std::time::Duration;
 const AMOUNT: &str = "500";
 
 /// Makes it happen on the platform in this directory, which must be running; gives what happened, as JSON.
-pub async fn ask(data: &DataDir, wanted: &Wanted) -> Result<String, Failure> {
+pub async fn ask(data: &DataDir, wanted: &TriggerRequest) -> Result<String, Failure> {
     handle(data, "trigger", &serde_json::to_string(wanted)?).await
 }
 
 /// Tells a fake supplier of the platform in this directory what to do; gives what came of it, as JSON.
-pub async fn supplier(data: &DataDir, asked: &Asked) -> Result<String, Failure> {
+pub async fn supplier(data: &DataDir, asked: &SupplyCommand) -> Result<String, Failure> {
     handle(data, "supplier", &serde_json::to_string(asked)?).await
 }
 
@@ -41,7 +41,7 @@ async fn handle(data: &DataDir, handle: &str, body: &str) -> Result<String, Fail
 }
 
 /// Makes it happen: begins a top-up, and pays it, where that must come first.
-pub async fn run(fakes: &Fakes, keys: &Keys, wanted: Wanted) -> Result<Happened, Failure> {
+pub async fn run(fakes: &Fakes, keys: &Keys, wanted: TriggerRequest) -> Result<Triggered, Failure> {
     let mut wanted = wanted;
     if begins(fakes, &wanted) {
         let gateway = gateway_of(&wanted.fixture).ok_or("there is no such gateway")?;
@@ -54,7 +54,7 @@ pub async fn run(fakes: &Fakes, keys: &Keys, wanted: Wanted) -> Result<Happened,
                 "paypal" => "paypal.payment_capture_completed",
                 _ => "razorpay.payment_captured",
             };
-            let paid = Wanted {
+            let paid = TriggerRequest {
                 fixture: fixture.to_owned(),
                 order: Some(order),
                 deliver: Deliver::Once,
@@ -72,7 +72,7 @@ pub async fn run(fakes: &Fakes, keys: &Keys, wanted: Wanted) -> Result<Happened,
 async fn begin(
     fakes: &Fakes,
     keys: &Keys,
-    (wanted, gateway): (&Wanted, &str),
+    (wanted, gateway): (&TriggerRequest, &str),
     amount: &str,
 ) -> Result<String, Failure> {
     let grant = Grant {
@@ -89,10 +89,10 @@ async fn begin(
         let status = reply.status().as_u16();
         Ok((status, serde_json::from_str(&reply.text().await?).unwrap_or_default()))
     };
-    let told = |body: &Value| body.get("detail").map_or_else(String::new, ToString::to_string);
+    let report = |body: &Value| body.get("detail").map_or_else(String::new, ToString::to_string);
     let (status, answer) = post("/api/wallet/create", json!({"customer_id": wanted.customer})).await?;
     if !matches!(status, 201 | 409) {
-        return Err(format!("the wallet cannot be opened: {}", told(&answer)).into());
+        return Err(format!("the wallet cannot be opened: {}", report(&answer)).into());
     }
     let page = (gateway == "stripe").then(|| format!("{}{}/checkout", fakes.url, crate::fakes::PREFIX));
     let body =
@@ -101,6 +101,6 @@ async fn begin(
     let order = answer.get("gateway_order_id").and_then(Value::as_str);
     match (status, order) {
         (201, Some(order)) => Ok(order.to_owned()),
-        _ => Err(format!("the top-up cannot be begun: {}", told(&answer)).into()),
+        _ => Err(format!("the top-up cannot be begun: {}", report(&answer)).into()),
     }
 }

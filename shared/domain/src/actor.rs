@@ -70,14 +70,14 @@ impl Role {
 
 /// Who did something, as an entry remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature {
+pub struct PerformedBy {
     /// In which role.
     pub role: Role,
     /// The token's subject.
     pub sub: String,
 }
 
-impl Signature {
+impl PerformedBy {
     /// What the clock has done.
     pub fn clock() -> Self {
         Self { role: Role::System, sub: "clock".to_owned() }
@@ -114,8 +114,8 @@ impl Actor {
     }
 
     /// How an entry remembers this caller.
-    pub fn signature(&self) -> Signature {
-        Signature { role: self.role, sub: self.sub.clone() }
+    pub fn signature(&self) -> PerformedBy {
+        PerformedBy { role: self.role, sub: self.sub.clone() }
     }
 }
 

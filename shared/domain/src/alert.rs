@@ -80,7 +80,7 @@ pub struct AlertListing {
 
 /// Something to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct NewAlert {
     /// What kind of thing.
     pub kind: &'static str,
     /// `warning` or `critical`.
@@ -91,7 +91,7 @@ pub struct Telling {
     pub detail: String,
 }
 
-impl Telling {
+impl NewAlert {
     /// The alert that tells it.
     pub fn id(&self) -> AlertId {
         AlertId::of(self.kind, &self.subject)
@@ -109,14 +109,14 @@ impl Alert {
     }
 
     /// The alert after it was told once more, or for the first time.
-    pub fn told(known: Option<&Self>, telling: &Telling, now: Timestamp) -> Self {
+    pub fn raised(known: Option<&Self>, new_alert: &NewAlert, now: Timestamp) -> Self {
         let open = known.filter(|alert| alert.closed_at.is_none());
         Self {
-            id: telling.id(),
-            kind: telling.kind.to_owned(),
-            severity: telling.severity.to_owned(),
-            subject: telling.subject.clone(),
-            detail: telling.detail.clone(),
+            id: new_alert.id(),
+            kind: new_alert.kind.to_owned(),
+            severity: new_alert.severity.to_owned(),
+            subject: new_alert.subject.clone(),
+            detail: new_alert.detail.clone(),
             opened_at: open.map_or(now, |alert| alert.opened_at),
             updated_at: now,
             closed_at: None,

@@ -16,7 +16,7 @@ use domain::actor::Actor;
 use domain::context::Context;
 use domain::ids::{CustomerId, IdempotencyKey, RequestId};
 use domain::parse::ParseError;
-use domain::wallet::permit::{Action, permit};
+use domain::wallet::permit::{WalletAction, permit};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
@@ -32,7 +32,7 @@ pub struct Origin {
 }
 
 /// A request.
-pub struct Ask {
+pub struct ApiRequest {
     actor: Option<Actor>,
     from: Origin,
     request: RequestId,
@@ -42,7 +42,7 @@ pub struct Ask {
     body: Vec<u8>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Ask
+impl<S: Send + Sync> FromRequest<S> for ApiRequest
 where
     App: FromRef<S>,
 {
@@ -67,14 +67,14 @@ where
     }
 }
 
-impl Ask {
+impl ApiRequest {
     /// The verified caller.
     pub fn actor(&self) -> Result<&Actor, Problem> {
         self.actor.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
     /// Permits the action on the wallet, or says why not.
-    pub fn permit(&self, action: Action, customer: &CustomerId) -> Result<(), Problem> {
+    pub fn permit(&self, action: WalletAction, customer: &CustomerId) -> Result<(), Problem> {
         Ok(permit(self.actor()?, action, customer)?)
     }
 
@@ -93,7 +93,7 @@ impl Ask {
     }
 
     /// This invocation's id.
-    pub fn request(&self) -> &RequestId {
+    pub fn id(&self) -> &RequestId {
         &self.request
     }
 
@@ -153,13 +153,13 @@ impl Ask {
     }
 
     /// The fields of the JSON body of a call that needs no token.
-    pub fn open_fields(&self) -> Result<Fields<'_>, Problem> {
+    pub fn anonymous_fields(&self) -> Result<Fields<'_>, Problem> {
         self.params().finish()?;
         self.parsed()
     }
 
     /// What a decision of a request knows that needs no token.
-    pub fn open_context(&self, app: &App) -> Result<Context, Problem> {
+    pub fn anonymous_context(&self, app: &App) -> Result<Context, Problem> {
         let actor = self.actor.clone().unwrap_or_else(|| Actor::system("redeem"));
         self.context_as(app, actor)
     }

@@ -2,15 +2,15 @@
 //!
 //! **Invariant:** it is rendered from the entry alone, so a replay shows the same; what cards cost us is not in it.
 
-use crate::api_request::Ask;
+use crate::api_request::ApiRequest;
 use crate::app::App;
 use crate::json::Number;
 use crate::movement::ActorView;
 use crate::problem::Problem;
 use domain::actor::{Denial, Role};
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::permit::{Action, permit, scope};
+use domain::budget::permit::{BudgetAction, permit, scope};
 use domain::ids::budget::AccountId;
 use domain::text::FreeText;
 use serde::Serialize;
@@ -77,37 +77,37 @@ pub fn location(entry: &BudgetEntry) -> String {
 }
 
 /// Permits what is not about one account.
-pub fn permit_any(ask: &Ask, action: Action) -> Result<(), Problem> {
-    scope(ask.actor()?, action).map(|_| ()).map_err(|_| Problem::forbidden())
+pub fn permit_any(request: &ApiRequest, action: BudgetAction) -> Result<(), Problem> {
+    scope(request.actor()?, action).map(|_| ()).map_err(|_| Problem::forbidden())
 }
 
 /// An account that the caller may do this with, as this process knows it: what is permitted rests on its kind and on
 /// what it is below, which never change.
 pub async fn permitted(
     app: &App,
-    ask: &Ask,
+    request: &ApiRequest,
     id: &AccountId,
-    action: Action,
-) -> Result<Arc<Account>, Problem> {
-    permit_any(ask, action)?;
-    let mut known = app.store.budgets().known_account(id).await?;
+    action: BudgetAction,
+) -> Result<Arc<BudgetAccount>, Problem> {
+    permit_any(request, action)?;
+    let mut known = app.store.budgets().cached_account(id).await?;
     if known.is_none() && *id == AccountId::platform() {
-        known = Some(Arc::new(app.store.budgets().platform(&ask.context(app)?).await?));
+        known = Some(Arc::new(app.store.budgets().platform(&request.context(app)?).await?));
     }
     let account = known.ok_or_else(Problem::account_not_found)?;
-    check(ask, action, &account)?;
+    check(request, action, &account)?;
     Ok(account)
 }
 
 /// Permits an action on an account that was read, or says why not.
-pub fn check(ask: &Ask, action: Action, account: &Account) -> Result<(), Problem> {
-    permit(ask.actor()?, action, account).map_err(|denial| match denial {
+pub fn check(request: &ApiRequest, action: BudgetAction, account: &BudgetAccount) -> Result<(), Problem> {
+    permit(request.actor()?, action, account).map_err(|denial| match denial {
         Denial::Forbidden => Problem::forbidden(),
         Denial::Unknown => Problem::account_not_found(),
     })
 }
 
 /// True if the caller reaches only their own account and what is below it.
-pub fn is_within(ask: &Ask) -> Result<bool, Problem> {
-    Ok(matches!(ask.actor()?.role, Role::Agency | Role::Client))
+pub fn is_within(request: &ApiRequest) -> Result<bool, Problem> {
+    Ok(matches!(request.actor()?.role, Role::Agency | Role::Client))
 }

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** a field that nobody asked for, or that was sent twice, is an error.
 
-use crate::json::{Members, Raw};
+use crate::json::{Members, RawJson};
 use crate::problem::{FieldError, MissingField, Problem};
 use domain::parse::ParseError;
 
 /// The fields of one object.
 pub struct Fields<'a> {
-    members: Vec<(String, Raw<'a>)>,
+    members: Vec<(String, RawJson<'a>)>,
     asked: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
     pub fn required<T>(
         &mut self,
         name: &'static str,
-        read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+        read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
     ) -> Result<T, MissingField> {
         let before = self.errors.len();
         let value = self.optional(name, read);
@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
     pub fn optional<T>(
         &mut self,
         name: &'static str,
-        read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+        read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
     ) -> Option<T> {
         self.asked.push(name);
         let (_, raw) = self.members.iter().find(|(member, _)| member == name)?;
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
     pub fn nullable<T>(
         &mut self,
         name: &'static str,
-        read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
+        read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
     ) -> Option<Option<T>> {
         let is_null = self.members.iter().any(|(member, raw)| member == name && raw.get() == "null");
         let value = self.optional(name, read);

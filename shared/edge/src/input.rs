@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the two stand side by side, so that neither can change alone; `tests/laws/inputs.rs` holds one against the other.
 
-use crate::json::{self, Raw};
+use crate::json::{self, RawJson};
 use crate::schema;
 use domain::alert::AlertStatus;
 use domain::budget::Mode;
@@ -14,7 +14,7 @@ use domain::ids::{
     AlertId, CALLER_ID_PATTERN, CustomerId, DOT_SEGMENTS, EventId, GATEWAY_ID_PATTERN, Gateway, GatewayId,
     HoldId, OrderId, RESERVED_CUSTOMER_IDS, RecipientId, SupplierProductId, TopUpId,
 };
-use domain::ledger::lot::Source;
+use domain::ledger::lot::CreditSource;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::text::{FreeText, Metadata};
@@ -32,13 +32,13 @@ pub trait Text: Sized {
 /// A value of a JSON body.
 pub trait Input: Sized {
     /// Reads it.
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError>;
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError>;
     /// Describes it.
     fn schema() -> Value;
 }
 
 impl<T: Text> Input for T {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         json::of(T::parse)(raw)
     }
 
@@ -125,25 +125,25 @@ impl Text for Said {
 
 /// A source of credit that a caller may name.
 #[derive(Clone, Copy, Debug)]
-pub struct CallersSource(pub Source);
+pub struct CallersSource(pub CreditSource);
 
 impl CallersSource {
-    fn all() -> impl Iterator<Item = Source> {
-        Source::ALL.into_iter().filter(|source| *source != Source::Topup)
+    fn all() -> impl Iterator<Item = CreditSource> {
+        CreditSource::ALL.into_iter().filter(|source| *source != CreditSource::Topup)
     }
 }
 
 impl Text for CallersSource {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        let source = Source::parse(text)?;
-        if source == Source::Topup {
+        let source = CreditSource::parse(text)?;
+        if source == CreditSource::Topup {
             return Err(ParseError("is reserved for captured payments"));
         }
         Ok(Self(source))
     }
 
     fn schema() -> Value {
-        schema::words(Self::all().map(Source::as_str))
+        schema::words(Self::all().map(CreditSource::as_str))
     }
 }
 
@@ -245,7 +245,7 @@ impl Text for Until {
 }
 
 impl Input for Amount {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         json::amount(raw)
     }
 
@@ -255,7 +255,7 @@ impl Input for Amount {
 }
 
 impl Input for Metadata {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         json::metadata(raw)
     }
 
@@ -265,7 +265,7 @@ impl Input for Metadata {
 }
 
 impl Input for bool {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         json::boolean(raw)
     }
 
@@ -323,7 +323,7 @@ whole_numbers! {
 pub struct Number<T>(pub T);
 
 impl<T: Text> Input for Number<T> {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         // 25.0 is a whole number of JSON, too.
         let text = raw.get();
         let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|b| b == b'0'));
@@ -340,7 +340,7 @@ impl<T: Text> Input for Number<T> {
 pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
 
 impl<T: Input, const MIN: usize, const MAX: usize> Input for List<T, MIN, MAX> {
-    fn read(raw: Raw<'_>) -> Result<Self, ParseError> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         let items = json::list(T::read)(raw)?;
         if !(MIN..=MAX).contains(&items.len()) {
             return Err(ParseError("has too few or too many elements"));

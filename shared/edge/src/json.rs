@@ -79,14 +79,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// A field as it was sent.
-pub type Raw<'a> = &'a RawValue;
+pub type RawJson<'a> = &'a RawValue;
 
-fn string(raw: Raw<'_>) -> Result<String, ParseError> {
+fn string(raw: RawJson<'_>) -> Result<String, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a string"))
 }
 
 /// An amount: a JSON number or a decimal string.
-pub fn amount(raw: Raw<'_>) -> Result<Amount, ParseError> {
+pub fn amount(raw: RawJson<'_>) -> Result<Amount, ParseError> {
     let text = raw.get();
     if text.starts_with('"') {
         return Amount::parse(&string(raw)?);
@@ -99,36 +99,36 @@ pub fn amount(raw: Raw<'_>) -> Result<Amount, ParseError> {
 }
 
 /// The elements of a list.
-pub fn items(raw: Raw<'_>) -> Result<Vec<Raw<'_>>, ParseError> {
+pub fn items(raw: RawJson<'_>) -> Result<Vec<RawJson<'_>>, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a list"))
 }
 
 /// A list, each of whose elements is read so.
 pub fn list<T>(
-    read: impl Fn(Raw<'_>) -> Result<T, ParseError>,
-) -> impl Fn(Raw<'_>) -> Result<Vec<T>, ParseError> {
+    read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
+) -> impl Fn(RawJson<'_>) -> Result<Vec<T>, ParseError> {
     move |raw| items(raw)?.into_iter().map(&read).collect()
 }
 
 /// Amounts by name: `{"25": 24.50}`.
-pub fn amounts(raw: Raw<'_>) -> Result<Vec<(Amount, Amount)>, ParseError> {
+pub fn amounts(raw: RawJson<'_>) -> Result<Vec<(Amount, Amount)>, ParseError> {
     const SHAPE: ParseError = ParseError("must be an object of amounts by denomination");
     let Members(members) = serde_json::from_str(raw.get()).map_err(|_| SHAPE)?;
     members.into_iter().map(|(name, value)| Ok((Amount::parse(&name)?, amount(value)?))).collect()
 }
 
 /// A string that a domain type reads.
-pub fn of<T>(parse: impl Fn(&str) -> Result<T, ParseError>) -> impl Fn(Raw<'_>) -> Result<T, ParseError> {
+pub fn of<T>(parse: impl Fn(&str) -> Result<T, ParseError>) -> impl Fn(RawJson<'_>) -> Result<T, ParseError> {
     move |raw| parse(&string(raw)?)
 }
 
 /// `true` or `false`.
-pub fn boolean(raw: Raw<'_>) -> Result<bool, ParseError> {
+pub fn boolean(raw: RawJson<'_>) -> Result<bool, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be true or false"))
 }
 
 /// Pairs of strings.
-pub fn metadata(raw: Raw<'_>) -> Result<Metadata, ParseError> {
+pub fn metadata(raw: RawJson<'_>) -> Result<Metadata, ParseError> {
     let Members(members) =
         serde_json::from_str(raw.get()).map_err(|_| ParseError("must be an object of strings"))?;
     let mut pairs = BTreeMap::new();

@@ -36,6 +36,6 @@ pub mod telemetry;
 pub mod topup;
 pub mod wiring;
 
-pub use api_request::Ask;
+pub use api_request::ApiRequest;
 pub use app::{App, Clock};
 pub use problem::Problem;

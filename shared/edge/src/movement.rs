@@ -5,7 +5,7 @@
 use crate::json::Number;
 use domain::ids::WalletId;
 use domain::ledger::entry::Entry;
-use domain::ledger::lot::{Lot, Source};
+use domain::ledger::lot::{CreditSource, Lot};
 use domain::text::FreeText;
 use domain::unit::Unit;
 use serde::Serialize;
@@ -84,7 +84,7 @@ pub fn transaction(entry: &Entry) -> Transaction {
         amount: Number::money(entry.amount, entry.unit),
         currency: entry.unit.code(),
         reason: entry.reason.as_ref().map(FreeText::as_str).map(str::to_owned),
-        source: entry.source.map(Source::as_str),
+        source: entry.source.map(CreditSource::as_str),
         order_id: entry.order_id.as_ref().map(ToString::to_string),
         hold_id: entry.hold_id.as_ref().map(ToString::to_string),
         status: "COMPLETED",

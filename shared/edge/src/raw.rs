@@ -11,7 +11,7 @@ use domain::ids::RequestId;
 use http::HeaderMap;
 
 /// A request as it came.
-pub struct Raw {
+pub struct RawRequest {
     /// This invocation's id.
     pub request: RequestId,
     /// Its headers.
@@ -20,7 +20,7 @@ pub struct Raw {
     pub body: Vec<u8>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Raw {
+impl<S: Send + Sync> FromRequest<S> for RawRequest {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {

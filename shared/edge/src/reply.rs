@@ -26,12 +26,12 @@ pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
 /// The answer to an operation that moved value or changed a wallet; `location` makes it a 201.
 pub fn done<O>(done: &Done<O>, location: Option<String>, body: &impl Serialize) -> Result<Response, Problem> {
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
-    answer(status, How { location, replayed: done.replayed, retries: done.retries }, body)
+    answer(status, ReplyMeta { location, replayed: done.replayed, retries: done.retries }, body)
 }
 
 /// How an answer came about.
 #[derive(Clone, Debug, Default)]
-pub struct How {
+pub struct ReplyMeta {
     /// Where what was made can be read.
     pub location: Option<String>,
     /// True if an earlier request did it.
@@ -41,7 +41,7 @@ pub struct How {
 }
 
 /// An answer with this status.
-pub fn answer(status: StatusCode, how: How, body: &impl Serialize) -> Result<Response, Problem> {
+pub fn answer(status: StatusCode, how: ReplyMeta, body: &impl Serialize) -> Result<Response, Problem> {
     let mut response = json(status, body)?;
     let headers = response.headers_mut();
     if let Some(location) = how.location {

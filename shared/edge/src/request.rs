@@ -12,7 +12,7 @@
 //! }
 //! ```
 //!
-//! gives the struct, `DeductCreditsRequest::read(ask.fields()?)`, and its schema. `field as "name": Type` names a field otherwise;
+//! gives the struct, `DeductCreditsRequest::read(request.fields()?)`, and its schema. `field as "name": Type` names a field otherwise;
 //! `check(fields) { … }` looks at what was read (each field under its name, before it is known whether all could be read) and may
 //! `fields.offend(…)`; `rules [ … ]` adds schemas that say the same in the document.
 //!

@@ -21,7 +21,7 @@ use webpki::ring::{
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 /// How many addresses' certificates are kept.
-const MAX_KEPT: usize = 8;
+const MAX_CERTIFICATES: usize = 8;
 
 /// The longest file of certificates that is read.
 const MAX_BYTES: usize = 64 * 1024;
@@ -116,7 +116,7 @@ impl Certificates {
         }
         let chain = Arc::new(Chain { certificates, roots: self.roots.clone() });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MAX_KEPT {
+        if kept.len() >= MAX_CERTIFICATES {
             kept.pop_front();
         }
         kept.push_back((address.to_owned(), chain.clone()));

@@ -4,7 +4,7 @@
 
 use crate::error::Forged;
 use domain::ids::EventId;
-use domain::payments::gateway_report::Told;
+use domain::payments::gateway_report::GatewayReport;
 use domain::time::Timestamp;
 use http::HeaderMap;
 
@@ -43,7 +43,7 @@ impl Endpoint {
 
 /// A webhook as it came.
 #[derive(Clone, Copy, Debug)]
-pub struct Delivery<'a> {
+pub struct WebhookDelivery<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
     /// Its raw bytes.
@@ -54,18 +54,18 @@ pub struct Delivery<'a> {
 
 /// What a delivery says, once it is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct VerifiedWebhook {
     /// Which.
     pub id: EventId,
     /// The gateway's word for its type.
     pub kind: String,
     /// What it says; none if a field that its type must have cannot be read.
-    pub told: Option<Told>,
+    pub report: Option<GatewayReport>,
     /// It says that a customer has approved a PayPal order, which waits to be captured.
     pub approved: bool,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> WebhookDelivery<'a> {
     /// A header that must be there once.
     pub(crate) fn header(&self, name: &str) -> Result<&'a str, Forged> {
         let mut values = self.headers.get_all(name).iter();

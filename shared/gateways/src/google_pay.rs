@@ -6,14 +6,14 @@
 //! **Invariant:** a root key that has not expired signs the intermediate key, which has not expired and signs the
 //! message for our recipient id; all over the texts as they were sent.
 
-use crate::delivery::{Delivery, Endpoint, Report};
+use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, VerifyError};
 use crate::read::Doc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::hash::Hash;
 use domain::ids::{EventId, Gateway};
-use domain::payments::gateway_report::Told;
+use domain::payments::gateway_report::GatewayReport;
 use domain::time::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde::Deserialize;
@@ -115,7 +115,11 @@ impl Tokens {
     }
 
     /// Verifies an envelope and records what it says.
-    pub fn verify(&self, delivery: &Delivery<'_>, psp: Gateway) -> Result<Report, VerifyError> {
+    pub fn verify(
+        &self,
+        delivery: &WebhookDelivery<'_>,
+        psp: Gateway,
+    ) -> Result<VerifiedWebhook, VerifyError> {
         let envelope: Envelope = serde_json::from_slice(delivery.body).map_err(|_| Forged::Shape)?;
         if envelope.protocol_version != PROTOCOL {
             return Err(Forged::Algorithm.into());
@@ -156,11 +160,11 @@ impl Tokens {
         }
         let digest = || format!("sha256-{}", Hash::of(signed).prefix(16));
         let nonce = message.text("/nonce").map_or_else(digest, str::to_owned);
-        let told = Told { method: Some("google_pay".to_owned()), ..Told::nothing(psp) };
-        Ok(Report {
+        let report = GatewayReport { method: Some("google_pay".to_owned()), ..GatewayReport::nothing(psp) };
+        Ok(VerifiedWebhook {
             id: EventId::of(Endpoint::GooglePay.as_str(), &nonce),
             kind: format!("pass.{}", message.text("/eventType").unwrap_or("unknown")),
-            told: Some(told),
+            report: Some(report),
             approved: false,
         })
     }

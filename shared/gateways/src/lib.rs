@@ -20,14 +20,14 @@ mod stripe;
 pub mod suppliers;
 
 pub use config::{Gateways, SetupError};
-pub use delivery::{Delivery, Endpoint, Report};
+pub use delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 pub use error::{Forged, GatewayError, Reason, VerifyError};
 pub use http_client::client;
 
 use domain::ids::{EventId, Gateway, GatewayId};
-use domain::payments::gateway_report::{Fact, Told};
-use domain::payments::process::TakeReport;
-use domain::payments::topup::{Placed, TopUp};
+use domain::payments::gateway_report::{GatewayReport, PaymentFact};
+use domain::payments::process::ProcessReport;
+use domain::payments::topup::{GatewayOrder, TopUp};
 
 /// What makes the gateway's order of an intent the same whenever it is asked for. An intent that was refused may be followed by
 /// another of the same cause: what is asked for is part of it.
@@ -36,32 +36,43 @@ pub(crate) fn request_id(topup: &TopUp) -> String {
     format!("{}-{}", topup.id.short(), asked.get(..12).unwrap_or(asked))
 }
 
-impl Answered {
+impl PolledReport {
     /// The report that the answer is, about a top-up: kept only if something is wrong with it, and then sealed.
     ///
     /// `None` if it moves nothing, or cannot be sealed.
-    pub fn report(self, topup: &TopUp, seal: impl Fn(&str, &[u8]) -> Option<Vec<u8>>) -> Option<TakeReport> {
-        let about = match &self.told.fact {
-            Fact::Nothing => return None,
-            Fact::Reversed { id, .. } => id.as_str().replace(':', "-"),
-            Fact::Refund { refund, failed, .. } => {
+    pub fn report(
+        self,
+        topup: &TopUp,
+        seal: impl Fn(&str, &[u8]) -> Option<Vec<u8>>,
+    ) -> Option<ProcessReport> {
+        let about = match &self.report.fact {
+            PaymentFact::Nothing => return None,
+            PaymentFact::Reversed { id, .. } => id.as_str().replace(':', "-"),
+            PaymentFact::Refund { refund, failed, .. } => {
                 format!("{refund}-{}", if *failed { "failed" } else { "made" })
             }
-            Fact::Captured { .. } => self.told.payment.as_ref()?.to_string(),
-            Fact::Failed => format!("{}-failed", self.told.payment.as_ref()?),
+            PaymentFact::Captured { .. } => self.report.payment.as_ref()?.to_string(),
+            PaymentFact::Failed => format!("{}-failed", self.report.payment.as_ref()?),
         };
         let id = EventId::of(topup.gateway.as_str(), &format!("asked-{about}"));
         let body = seal(id.as_str(), self.body.as_bytes())?;
-        let told = Some(Told { topup: Some(topup.id.clone()), ..self.told });
-        Some(TakeReport { id, kind: "asked".to_owned(), body, told, topup: None, only_trouble: true })
+        let report = Some(GatewayReport { topup: Some(topup.id.clone()), ..self.report });
+        Some(ProcessReport {
+            id,
+            kind: "asked".to_owned(),
+            body,
+            report,
+            topup: None,
+            record_only_failures: true,
+        })
     }
 }
 
 /// What a gateway answered about a payment, and the answer itself (kept if something is wrong with it).
 #[derive(Clone, Debug)]
-pub struct Answered {
+pub struct PolledReport {
     /// What it says.
-    pub told: Told,
+    pub report: GatewayReport,
     /// Its body.
     pub body: String,
 }
@@ -77,7 +88,7 @@ impl Gateways {
     }
 
     /// Makes the gateway's order for an intent; asked again for the same intent, it gives the same order.
-    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+    pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.place(topup).await,
             Gateway::Stripe => self.stripe()?.place(topup).await,
@@ -88,8 +99,8 @@ impl Gateways {
     /// Asks what has become of a top-up; an approved PayPal order is captured.
     ///
     /// Gives every payment that the gateway knows for it, and what has been refunded of each; what moved no money says
-    /// [`Fact::Nothing`]. An order that the gateway does not know (any more) has no payments.
-    pub async fn ask(&self, topup: &TopUp) -> Result<Vec<Answered>, GatewayError> {
+    /// [`PaymentFact::Nothing`]. An order that the gateway does not know (any more) has no payments.
+    pub async fn poll(&self, topup: &TopUp) -> Result<Vec<PolledReport>, GatewayError> {
         let Some(placed) = &topup.placed else { return Ok(vec![]) };
         let answers = match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.payments_of(&placed.order).await,
@@ -103,16 +114,16 @@ impl Gateways {
     }
 
     /// Asks about the one payment that a client says it has made.
-    pub async fn ask_payment(
+    pub async fn poll_payment(
         &self,
         topup: &TopUp,
         payment: &GatewayId,
-    ) -> Result<Vec<Answered>, GatewayError> {
+    ) -> Result<Vec<PolledReport>, GatewayError> {
         match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.payment(payment).await,
             Gateway::Stripe => self.stripe()?.payment(payment).await,
             // The client's word names nothing that is asked about: the approved order is what it is.
-            Gateway::PayPal => self.ask(topup).await,
+            Gateway::PayPal => self.poll(topup).await,
         }
     }
 
@@ -128,7 +139,7 @@ impl Gateways {
     }
 
     /// Captures a PayPal order that its customer has approved.
-    pub async fn capture(&self, topup: &TopUp) -> Result<Vec<Answered>, GatewayError> {
+    pub async fn capture(&self, topup: &TopUp) -> Result<Vec<PolledReport>, GatewayError> {
         match (topup.gateway, &topup.placed) {
             (Gateway::PayPal, Some(placed)) => self.paypal()?.settle(topup, &placed.order).await,
             (Gateway::Razorpay | Gateway::Stripe | Gateway::PayPal, _) => Ok(vec![]),
@@ -136,7 +147,11 @@ impl Gateways {
     }
 
     /// Verifies a delivery and reads it.
-    pub async fn verify(&self, endpoint: Endpoint, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+    pub async fn verify(
+        &self,
+        endpoint: Endpoint,
+        delivery: &WebhookDelivery<'_>,
+    ) -> Result<VerifiedWebhook, VerifyError> {
         match endpoint {
             Endpoint::Razorpay => {
                 self.razorpay.as_ref().ok_or(VerifyError::NotConfigured)?.verify(endpoint, delivery)
@@ -152,23 +167,23 @@ impl Gateways {
     }
 
     /// Reads a body that was believed when it came.
-    pub fn read(&self, endpoint: Endpoint, kind: &str, body: &[u8]) -> Option<Told> {
+    pub fn read(&self, endpoint: Endpoint, kind: &str, body: &[u8]) -> Option<GatewayReport> {
         match endpoint {
             Endpoint::Razorpay => razorpay::read(kind, body),
             Endpoint::Stripe => stripe::read(kind, body),
             Endpoint::PayPal => paypal::read_again(kind, body),
             Endpoint::GooglePay => {
-                let told = if self.psp == Gateway::Stripe {
+                let report = if self.psp == Gateway::Stripe {
                     stripe::read(kind, body)
                 } else {
                     razorpay::read(kind, body)
                 };
-                told.map(|told| Told { method: Some("google_pay".to_owned()), ..told })
+                report.map(|report| GatewayReport { method: Some("google_pay".to_owned()), ..report })
             }
         }
     }
 
-    fn verify_google_pay(&self, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+    fn verify_google_pay(&self, delivery: &WebhookDelivery<'_>) -> Result<VerifiedWebhook, VerifyError> {
         if let Some(tokens) = &self.google_pay
             && google_pay::is_envelope(delivery.body)
         {
@@ -184,8 +199,8 @@ impl Gateways {
             }
             Gateway::PayPal => Err(VerifyError::NotConfigured),
         }?;
-        if let Some(told) = &mut report.told {
-            told.method = Some("google_pay".to_owned());
+        if let Some(report) = &mut report.report {
+            report.method = Some("google_pay".to_owned());
         }
         Ok(report)
     }

@@ -8,19 +8,19 @@
 //! **Invariant:** an approval is no money: the order is captured, under a request id that makes that happen once.
 
 use crate::certificates::{Certificates, NotTrusted};
-use crate::delivery::{Delivery, Endpoint, Report};
+use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::minor::{exact, paypal_text};
 use crate::read::{Doc, UNREADABLE, answered, json, named, parsed};
-use crate::{Answered, request_id};
+use crate::{PolledReport, request_id};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::currency::Currency;
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId};
 use domain::money::Money;
-use domain::payments::gateway_report::{Fact, Phase, Told};
-use domain::payments::topup::{Placed, TopUp};
+use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState};
+use domain::payments::topup::{GatewayOrder, TopUp};
 use domain::time::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -50,7 +50,7 @@ pub(crate) struct PayPal {
 
 impl PayPal {
     /// Verifies and reads a webhook.
-    pub async fn verify(&self, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+    pub async fn verify(&self, delivery: &WebhookDelivery<'_>) -> Result<VerifiedWebhook, VerifyError> {
         let algorithm = delivery.header("paypal-auth-algo")?;
         let id = delivery.header("paypal-transmission-id")?;
         let time = delivery.header("paypal-transmission-time")?;
@@ -77,7 +77,7 @@ impl PayPal {
     }
 
     /// `POST /v1/notifications/verify-webhook-signature`, with the raw body spliced in as it came.
-    async fn ask_paypal(&self, delivery: &Delivery<'_>) -> Result<(), VerifyError> {
+    async fn ask_paypal(&self, delivery: &WebhookDelivery<'_>) -> Result<(), VerifyError> {
         let event = std::str::from_utf8(delivery.body).map_err(|_| Forged::Shape)?;
         let mut fields = String::new();
         for name in ["auth_algo", "cert_url", "transmission_id", "transmission_sig", "transmission_time"] {
@@ -96,7 +96,7 @@ impl PayPal {
         }
     }
 
-    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+    pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         let value = paypal_text(topup.amount, topup.currency)
             .ok_or(GatewayError::Unreadable("PayPal takes no fractions of this currency"))?;
         let mut unit = object!({"amount": {"currency_code": topup.currency.code(), "value": value}});
@@ -117,11 +117,11 @@ impl PayPal {
         let is_page = |link: &Doc<'_>| matches!(link.text("/rel"), Some("approve" | "payer-action"));
         let page = Doc(&reply).list("/links").find(is_page).and_then(|link| link.text("/href"));
         let checkout = object!({"client_id": self.client_id, "order_id": order.as_str()});
-        Ok(Placed { order, checkout: checkout.to_string(), checkout_url: page.map(str::to_owned) })
+        Ok(GatewayOrder { order, checkout: checkout.to_string(), checkout_url: page.map(str::to_owned) })
     }
 
     /// Captures the order if its customer has approved it; gives its payments.
-    pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
+    pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let url = format!("{}/v2/checkout/orders/{order}", self.base_url);
         let asked = call(self.authorized(self.http.get(&url)).await?).await;
         let (mut text, approved) = match asked {
@@ -159,9 +159,9 @@ impl PayPal {
         let mut answers = Vec::new();
         for unit in Doc(&reply).list("/purchase_units") {
             for found in unit.list("/payments/captures") {
-                let told = capture_fact(found).and_then(|fact| capture(found, fact));
-                let told = told.map(|told| Told { order: Some(order.clone()), ..told });
-                answers.push(answered(told, found.0.to_string())?);
+                let report = capture_fact(found).and_then(|fact| capture(found, fact));
+                let report = report.map(|report| GatewayReport { order: Some(order.clone()), ..report });
+                answers.push(answered(report, found.0.to_string())?);
             }
             for found in unit.list("/payments/refunds") {
                 if let Some(phase) = refund_phase(found) {
@@ -198,14 +198,14 @@ impl PayPal {
 }
 
 /// Reads a delivery that is believed.
-fn read(bytes: &[u8]) -> Report {
+fn read(bytes: &[u8]) -> VerifiedWebhook {
     let body = parsed(bytes);
     let event = Doc(&body);
     let id = EventId::of(Endpoint::PayPal.as_str(), &named(event, bytes));
     let kind = event.text("/event_type");
-    let told = kind.and_then(|kind| told(kind, event.at("/resource")));
+    let report = kind.and_then(|kind| report(kind, event.at("/resource")));
     let approved = kind == Some("CHECKOUT.ORDER.APPROVED");
-    Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved }
+    VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved }
 }
 
 fn money(amount: Doc<'_>) -> Option<(Money, Currency)> {
@@ -213,19 +213,19 @@ fn money(amount: Doc<'_>) -> Option<(Money, Currency)> {
     Some((exact(amount.text("/value")?, currency)?, currency))
 }
 
-fn capture_fact(capture: Doc<'_>) -> Option<Fact> {
+fn capture_fact(capture: Doc<'_>) -> Option<PaymentFact> {
     Some(match capture.text("/status")? {
         "COMPLETED" | "REFUNDED" | "PARTIALLY_REFUNDED" => {
             let (amount, currency) = money(capture.at("/amount"))?;
-            Fact::Captured { amount, currency }
+            PaymentFact::Captured { amount, currency }
         }
-        "DECLINED" | "FAILED" => Fact::Failed,
-        _ => Fact::Nothing,
+        "DECLINED" | "FAILED" => PaymentFact::Failed,
+        _ => PaymentFact::Nothing,
     })
 }
 
-fn capture(capture: Doc<'_>, fact: Fact) -> Option<Told> {
-    Some(Told {
+fn capture(capture: Doc<'_>, fact: PaymentFact) -> Option<GatewayReport> {
+    Some(GatewayReport {
         gateway: Gateway::PayPal,
         topup: capture.topup("/custom_id"),
         order: capture.id("/supplementary_data/related_ids/order_id"),
@@ -239,25 +239,25 @@ fn capture(capture: Doc<'_>, fact: Fact) -> Option<Told> {
 }
 
 /// What an event says; none if a field that its type must have is missing.
-fn told(kind: &str, resource: Doc<'_>) -> Option<Told> {
-    let nothing = Told::nothing(Gateway::PayPal);
+fn report(kind: &str, resource: Doc<'_>) -> Option<GatewayReport> {
+    let nothing = GatewayReport::nothing(Gateway::PayPal);
     match kind {
-        "CHECKOUT.ORDER.APPROVED" => Some(Told {
+        "CHECKOUT.ORDER.APPROVED" => Some(GatewayReport {
             topup: resource.topup("/purchase_units/0/custom_id"),
             order: Some(resource.id("/id")?),
             ..nothing
         }),
         "PAYMENT.CAPTURE.COMPLETED" => {
             let fact = capture_fact(resource)?;
-            if matches!(fact, Fact::Captured { .. }) { capture(resource, fact) } else { None }
+            if matches!(fact, PaymentFact::Captured { .. }) { capture(resource, fact) } else { None }
         }
-        "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => capture(resource, Fact::Failed),
+        "PAYMENT.CAPTURE.DENIED" | "PAYMENT.CAPTURE.DECLINED" => capture(resource, PaymentFact::Failed),
         "PAYMENT.CAPTURE.REFUNDED" => match refund_phase(resource) {
             Some(phase) => refunded(resource, phase),
             None => Some(nothing),
         },
-        "PAYMENT.REFUND.FAILED" | "PAYMENT.REFUND.CANCELLED" => refunded(resource, Phase::Returned),
-        "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, ReversalId::reversal, Phase::Taken),
+        "PAYMENT.REFUND.FAILED" | "PAYMENT.REFUND.CANCELLED" => refunded(resource, ReversalState::Returned),
+        "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, ReversalId::reversal, ReversalState::Taken),
         "CUSTOMER.DISPUTE.RESOLVED" => disputed(resource, nothing),
         _ => Some(nothing),
     }
@@ -265,15 +265,15 @@ fn told(kind: &str, resource: Doc<'_>) -> Option<Told> {
 
 /// What a refund's status says; none while it is pending.
 /// (developer.paypal.com/docs/api/payments/v2, `refund_status`)
-fn refund_phase(refund: Doc<'_>) -> Option<Phase> {
+fn refund_phase(refund: Doc<'_>) -> Option<ReversalState> {
     match refund.text("/status") {
-        Some("COMPLETED") | None => Some(Phase::Taken),
-        Some("FAILED" | "CANCELLED") => Some(Phase::Returned),
+        Some("COMPLETED") | None => Some(ReversalState::Taken),
+        Some("FAILED" | "CANCELLED") => Some(ReversalState::Returned),
         Some(_) => None,
     }
 }
 
-fn refunded(resource: Doc<'_>, phase: Phase) -> Option<Told> {
+fn refunded(resource: Doc<'_>, phase: ReversalState) -> Option<GatewayReport> {
     taken_back(resource, ReversalId::refund, phase)
 }
 
@@ -281,8 +281,8 @@ fn refunded(resource: Doc<'_>, phase: Phase) -> Option<Told> {
 fn taken_back(
     resource: Doc<'_>,
     named: impl Fn(Gateway, &GatewayId) -> ReversalId,
-    phase: Phase,
-) -> Option<Told> {
+    phase: ReversalState,
+) -> Option<GatewayReport> {
     let is_up = |link: &Doc<'_>| link.text("/rel") == Some("up");
     let up = resource.list("/links").find(is_up).and_then(|link| link.text("/href"));
     let up = up.and_then(|href| href.split_once("/captures/")).and_then(|(_, id)| GatewayId::parse(id).ok());
@@ -291,18 +291,18 @@ fn taken_back(
     let payment = up.or(related).unwrap_or_else(|| id.clone());
     let (amount, currency) = money(resource.at("/amount"))?;
     let id = named(Gateway::PayPal, &id);
-    Some(Told {
+    Some(GatewayReport {
         payment: Some(payment),
-        ..capture(resource, Fact::Reversed { id, phase, amount, currency })?
+        ..capture(resource, PaymentFact::Reversed { id, phase, amount, currency })?
     })
 }
 
 /// A dispute that has ended. (developer.paypal.com/docs/api/customer-disputes: `outcome_code`)
-fn disputed(resource: Doc<'_>, nothing: Told) -> Option<Told> {
+fn disputed(resource: Doc<'_>, nothing: GatewayReport) -> Option<GatewayReport> {
     let phase = match resource.text("/dispute_outcome/outcome_code").unwrap_or("NONE") {
-        "RESOLVED_BUYER_FAVOUR" | "RESOLVED_BUYER_FAVOR" | "ACCEPTED" => Phase::Lost,
+        "RESOLVED_BUYER_FAVOUR" | "RESOLVED_BUYER_FAVOR" | "ACCEPTED" => ReversalState::Lost,
         "RESOLVED_SELLER_FAVOUR" | "RESOLVED_SELLER_FAVOR" | "CANCELED_BY_BUYER" | "DENIED" => {
-            Phase::Returned
+            ReversalState::Returned
         }
         _ => return Some(nothing),
     };
@@ -310,19 +310,22 @@ fn disputed(resource: Doc<'_>, nothing: Told) -> Option<Told> {
     let payment = transaction.id("/seller_transaction_id")?;
     let id = ReversalId::dispute(Gateway::PayPal, &resource.id("/dispute_id")?);
     let refunded = resource.at("/dispute_outcome/amount_refunded");
-    let amount =
-        if phase == Phase::Lost && refunded.is_there() { refunded } else { resource.at("/dispute_amount") };
+    let amount = if phase == ReversalState::Lost && refunded.is_there() {
+        refunded
+    } else {
+        resource.at("/dispute_amount")
+    };
     let (amount, currency) = money(amount)?;
-    Some(Told {
+    Some(GatewayReport {
         topup: transaction.topup("/custom"),
         payment: Some(payment),
-        fact: Fact::Reversed { id, phase, amount, currency },
+        fact: PaymentFact::Reversed { id, phase, amount, currency },
         ..nothing
     })
 }
 
 /// Reads the body of an event of this type again.
-pub(crate) fn read_again(kind: &str, body: &[u8]) -> Option<Told> {
+pub(crate) fn read_again(kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    told(kind, Doc(&body).at("/resource"))
+    report(kind, Doc(&body).at("/resource"))
 }

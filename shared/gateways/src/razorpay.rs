@@ -7,8 +7,8 @@
 //! **Invariant:** an order's receipt is a function of the top-up, and `unique_receipt` makes a repetition give the
 //! same order.
 
-use crate::Answered;
-use crate::delivery::{Delivery, Endpoint, Report};
+use crate::PolledReport;
+use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -17,8 +17,8 @@ use crate::read::{Doc, UNREADABLE, answered, json, parsed};
 use domain::hash::Hash;
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId, TopUpId};
 use domain::money::Money;
-use domain::payments::gateway_report::{Fact, Phase, Told};
-use domain::payments::topup::{Placed, TopUp};
+use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState};
+use domain::payments::topup::{GatewayOrder, TopUp};
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json as object};
@@ -42,7 +42,11 @@ pub fn receipt(topup: &TopUpId) -> &str {
 
 impl Razorpay {
     /// Verifies and reads a webhook.
-    pub fn verify(&self, endpoint: Endpoint, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+    pub fn verify(
+        &self,
+        endpoint: Endpoint,
+        delivery: &WebhookDelivery<'_>,
+    ) -> Result<VerifiedWebhook, VerifyError> {
         let signature = delivery.header("x-razorpay-signature")?;
         if !signed(&self.webhook_secrets, &[delivery.body], signature) {
             return Err(Forged::Signature.into());
@@ -52,8 +56,8 @@ impl Razorpay {
         let id = EventId::of(endpoint.as_str(), &named.map_or_else(digest, str::to_owned));
         let body = parsed(delivery.body);
         let kind = Doc(&body).text("/event");
-        let told = kind.and_then(|kind| told(kind, Doc(&body).at("/payload")));
-        Ok(Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved: false })
+        let report = kind.and_then(|kind| report(kind, Doc(&body).at("/payload")));
+        Ok(VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved: false })
     }
 
     /// `hex(HMAC-SHA256(key_secret, order_id + "|" + payment_id))`
@@ -68,7 +72,7 @@ impl Razorpay {
         if signed(&secrets, &parts, signature) { Ok(()) } else { Err(Forged::Signature.into()) }
     }
 
-    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+    pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         let units = to_units(Gateway::Razorpay, topup.amount, topup.currency)
             .ok_or(GatewayError::Unreadable("the amount has no minor units"))?;
         let notes = object!({"topup_id": topup.id.as_str(), "customer_id": topup.id.customer().as_str()});
@@ -85,8 +89,8 @@ impl Razorpay {
         let reply = json(&text)?;
         let order = Doc(&reply).id("/id").ok_or(GatewayError::Unreadable("an order without an id"))?;
         // A receipt that was used for another amount would give that order.
-        let other = Doc(&reply).units("/amount").is_some_and(|told| told != units)
-            || Doc(&reply).currency("/currency").is_some_and(|told| told != topup.currency);
+        let other = Doc(&reply).units("/amount").is_some_and(|report| report != units)
+            || Doc(&reply).currency("/currency").is_some_and(|report| report != topup.currency);
         if other {
             return Err(GatewayError::Unreadable("an order of another amount"));
         }
@@ -105,10 +109,10 @@ impl Razorpay {
                 .finish();
             format!("{page}?{query}")
         });
-        Ok(Placed { order, checkout: checkout.to_string(), checkout_url })
+        Ok(GatewayOrder { order, checkout: checkout.to_string(), checkout_url })
     }
 
-    pub async fn payment(&self, payment: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
+    pub async fn payment(&self, payment: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let url = format!("{}/v1/payments/{payment}", self.base_url);
         let text = match call(self.sign(self.http.get(url))).await {
             Ok(text) => text,
@@ -123,7 +127,7 @@ impl Razorpay {
     }
 
     /// The refunds of a payment that says it has some.
-    async fn refunds_of(&self, payment: Doc<'_>) -> Result<Vec<Answered>, GatewayError> {
+    async fn refunds_of(&self, payment: Doc<'_>) -> Result<Vec<PolledReport>, GatewayError> {
         let some = payment.units("/amount_refunded").is_some_and(|units| units > 0);
         let (true, Some(id)) = (some, payment.id("/id")) else { return Ok(vec![]) };
         let url = format!("{}/v1/payments/{id}/refunds", self.base_url);
@@ -132,8 +136,8 @@ impl Razorpay {
             reply => json(&reply?)?,
         };
         let ended = |refund: Doc<'_>| match refund.text("/status") {
-            Some("processed") => Some(Phase::Taken),
-            Some("failed") => Some(Phase::Returned),
+            Some("processed") => Some(ReversalState::Taken),
+            Some("failed") => Some(ReversalState::Returned),
             Some(_) | None => None,
         };
         let refunds = Doc(&reply);
@@ -145,7 +149,7 @@ impl Razorpay {
         refunds.collect()
     }
 
-    pub async fn payments_of(&self, order: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
+    pub async fn payments_of(&self, order: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let url = format!("{}/v1/orders/{order}/payments", self.base_url);
         let reply = json(&call(self.sign(self.http.get(url))).await?)?;
         let mut answers = Vec::new();
@@ -162,19 +166,19 @@ impl Razorpay {
 }
 
 /// What a payment entity says.
-fn payment_told(payment: Doc<'_>) -> Option<Told> {
-    let told = |fact| named(payment, Doc(&Value::Null), fact);
+fn payment_told(payment: Doc<'_>) -> Option<GatewayReport> {
+    let report = |fact| named(payment, Doc(&Value::Null), fact);
     match payment.text("/status")? {
         // A payment that has been refunded was captured first.
-        "captured" | "refunded" => told(captured(payment)?),
-        "failed" => told(Fact::Failed),
-        _ => told(Fact::Nothing),
+        "captured" | "refunded" => report(captured(payment)?),
+        "failed" => report(PaymentFact::Failed),
+        _ => report(PaymentFact::Nothing),
     }
 }
 
-fn captured(payment: Doc<'_>) -> Option<Fact> {
+fn captured(payment: Doc<'_>) -> Option<PaymentFact> {
     let currency = payment.currency("/currency")?;
-    Some(Fact::Captured {
+    Some(PaymentFact::Captured {
         amount: from_units(Gateway::Razorpay, payment.units("/amount")?, currency)?,
         currency,
     })
@@ -187,8 +191,8 @@ fn customer_fee(payment: Doc<'_>) -> Option<Money> {
     from_units(Gateway::Razorpay, payment.units("/fee").filter(|_| bears)?, payment.currency("/currency")?)
 }
 
-fn named(payment: Doc<'_>, order: Doc<'_>, fact: Fact) -> Option<Told> {
-    Some(Told {
+fn named(payment: Doc<'_>, order: Doc<'_>, fact: PaymentFact) -> Option<GatewayReport> {
+    Some(GatewayReport {
         gateway: Gateway::Razorpay,
         topup: payment.topup("/notes/topup_id").or_else(|| order.topup("/notes/topup_id")),
         order: payment.id("/order_id").or_else(|| order.id("/id")),
@@ -202,9 +206,9 @@ fn named(payment: Doc<'_>, order: Doc<'_>, fact: Fact) -> Option<Told> {
 }
 
 /// What an event says; none if a field that its type must have is missing.
-fn told(kind: &str, payload: Doc<'_>) -> Option<Told> {
+fn report(kind: &str, payload: Doc<'_>) -> Option<GatewayReport> {
     let (payment, order) = (payload.at("/payment/entity"), payload.at("/order/entity"));
-    let nothing = Told::nothing(Gateway::Razorpay);
+    let nothing = GatewayReport::nothing(Gateway::Razorpay);
     match kind {
         "payment.captured" | "order.paid" => {
             if payment.text("/status").is_some_and(|status| status != "captured" && status != "refunded") {
@@ -212,21 +216,21 @@ fn told(kind: &str, payload: Doc<'_>) -> Option<Told> {
             }
             named(payment, order, captured(payment)?)
         }
-        "payment.failed" => named(payment, order, Fact::Failed),
-        "refund.processed" => refunded(payload, Phase::Taken),
-        "refund.failed" => refunded(payload, Phase::Returned),
+        "payment.failed" => named(payment, order, PaymentFact::Failed),
+        "refund.processed" => refunded(payload, ReversalState::Taken),
+        "refund.failed" => refunded(payload, ReversalState::Returned),
         dispute if dispute.starts_with("payment.dispute.") => disputed(dispute, payload, nothing),
         _ => Some(nothing),
     }
 }
 
-fn refunded(payload: Doc<'_>, phase: Phase) -> Option<Told> {
+fn refunded(payload: Doc<'_>, phase: ReversalState) -> Option<GatewayReport> {
     let refund = payload.at("/refund/entity");
     let id = ReversalId::refund(Gateway::Razorpay, &refund.id("/id")?);
     reversed(payload, refund, "/amount", (id, phase))
 }
 
-fn disputed(kind: &str, payload: Doc<'_>, nothing: Told) -> Option<Told> {
+fn disputed(kind: &str, payload: Doc<'_>, nothing: GatewayReport) -> Option<GatewayReport> {
     let dispute = payload.at("/dispute/entity");
     let id = ReversalId::dispute(Gateway::Razorpay, &dispute.id("/id")?);
     let deducted = dispute.units("/amount_deducted").is_some_and(|units| units > 0);
@@ -235,22 +239,27 @@ fn disputed(kind: &str, payload: Doc<'_>, nothing: Told) -> Option<Told> {
         other => other.trim_start_matches("payment.dispute."),
     };
     match (ended, deducted) {
-        ("won", _) => reversed(payload, dispute, "/amount", (id, Phase::Returned)),
+        ("won", _) => reversed(payload, dispute, "/amount", (id, ReversalState::Returned)),
         // What was deducted is what was withdrawn, whenever that is said.
-        (_, true) => reversed(payload, dispute, "/amount_deducted", (id, Phase::Taken)),
-        ("lost", false) => reversed(payload, dispute, "/amount", (id, Phase::Lost)),
+        (_, true) => reversed(payload, dispute, "/amount_deducted", (id, ReversalState::Taken)),
+        ("lost", false) => reversed(payload, dispute, "/amount", (id, ReversalState::Lost)),
         (_, false) => Some(nothing),
     }
 }
 
 /// A refund or dispute entity, with the payment's own entity where it is sent along.
-fn reversed(payload: Doc<'_>, entity: Doc<'_>, amount: &str, what: (ReversalId, Phase)) -> Option<Told> {
+fn reversed(
+    payload: Doc<'_>,
+    entity: Doc<'_>,
+    amount: &str,
+    what: (ReversalId, ReversalState),
+) -> Option<GatewayReport> {
     let payment = payload.at("/payment/entity");
     // A dispute need not name its currency: it is the payment's.
     let currency = entity.currency("/currency").or_else(|| payment.currency("/currency"))?;
     let amount = from_units(Gateway::Razorpay, entity.units(amount)?, currency)?;
     let (id, phase) = what;
-    Some(Told {
+    Some(GatewayReport {
         gateway: Gateway::Razorpay,
         topup: payment.topup("/notes/topup_id").or_else(|| entity.topup("/notes/topup_id")),
         order: payment.id("/order_id"),
@@ -259,12 +268,12 @@ fn reversed(payload: Doc<'_>, entity: Doc<'_>, amount: &str, what: (ReversalId, 
         method: None,
         customer_fee: None,
         at: None,
-        fact: Fact::Reversed { id, phase, amount, currency },
+        fact: PaymentFact::Reversed { id, phase, amount, currency },
     })
 }
 
 /// Reads the body of an event of this type again.
-pub(crate) fn read(kind: &str, body: &[u8]) -> Option<Told> {
+pub(crate) fn read(kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    told(kind, Doc(&body).at("/payload"))
+    report(kind, Doc(&body).at("/payload"))
 }

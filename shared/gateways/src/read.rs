@@ -3,12 +3,12 @@
 //! **Invariant:** a gateway's own answer credits by the same rule as its webhook: captured, for what it says was captured.
 //! **Invariant:** amounts are read from integers or decimal text; no number passes through a binary fraction.
 
-use crate::Answered;
+use crate::PolledReport;
 use crate::error::GatewayError;
 use domain::currency::Currency;
 use domain::hash::Hash;
 use domain::ids::{GatewayId, TopUpId};
-use domain::payments::gateway_report::Told;
+use domain::payments::gateway_report::GatewayReport;
 use serde_json::Value;
 
 /// The type of an event that does not say which it is.
@@ -74,9 +74,9 @@ impl<'a> Doc<'a> {
 }
 
 /// An answer that says this.
-pub(crate) fn answered(told: Option<Told>, body: String) -> Result<Answered, GatewayError> {
-    let told = told.ok_or(GatewayError::Unreadable("a field of the payment is missing"))?;
-    Ok(Answered { told, body })
+pub(crate) fn answered(report: Option<GatewayReport>, body: String) -> Result<PolledReport, GatewayError> {
+    let report = report.ok_or(GatewayError::Unreadable("a field of the payment is missing"))?;
+    Ok(PolledReport { report, body })
 }
 
 /// JSON that a gateway answered.

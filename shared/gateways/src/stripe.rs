@@ -6,16 +6,16 @@
 //! `"{t}.{raw body}"` under one of the secrets (the whole `whsec_…` text), and `t` within 300 s of now, either way.
 //! Other schemes count for nothing.
 
-use crate::delivery::{Delivery, Endpoint, Report};
+use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
 use crate::read::{Doc, UNREADABLE, answered, json, named, parsed};
-use crate::{Answered, request_id};
+use crate::{PolledReport, request_id};
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId};
-use domain::payments::gateway_report::{Fact, Phase, Told};
-use domain::payments::topup::{Placed, TopUp};
+use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState};
+use domain::payments::topup::{GatewayOrder, TopUp};
 use domain::time::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -38,7 +38,11 @@ pub(crate) struct Stripe {
 
 impl Stripe {
     /// Verifies and reads a webhook.
-    pub fn verify(&self, endpoint: Endpoint, delivery: &Delivery<'_>) -> Result<Report, VerifyError> {
+    pub fn verify(
+        &self,
+        endpoint: Endpoint,
+        delivery: &WebhookDelivery<'_>,
+    ) -> Result<VerifiedWebhook, VerifyError> {
         let header = delivery.header("stripe-signature")?;
         let mut time = None;
         let mut tags = Vec::new();
@@ -69,13 +73,13 @@ impl Stripe {
         let event = Doc(&body);
         let id = EventId::of(endpoint.as_str(), &named(event, delivery.body));
         let kind = event.text("/type");
-        let told = kind.and_then(|kind| told(kind, event));
-        Ok(Report { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), told, approved: false })
+        let report = kind.and_then(|kind| report(kind, event));
+        Ok(VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved: false })
     }
 
     /// With a page to return to, a checkout session on Stripe's own page; without, a payment intent for the
     /// client's own form.
-    pub async fn place(&self, topup: &TopUp) -> Result<Placed, GatewayError> {
+    pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         let (path, form) = form(topup)?;
         let request = self
             .http
@@ -93,11 +97,11 @@ impl Stripe {
                 fields.insert(name.to_owned(), text.into());
             }
         }
-        Ok(Placed { order, checkout: checkout.to_string(), checkout_url })
+        Ok(GatewayOrder { order, checkout: checkout.to_string(), checkout_url })
     }
 
     /// What a session or payment intent says, and how much of its charge has been refunded.
-    pub async fn payment(&self, id: &GatewayId) -> Result<Vec<Answered>, GatewayError> {
+    pub async fn payment(&self, id: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let is_session = id.as_str().starts_with("cs_");
         let (kind, expand) = if is_session {
             ("checkout/sessions", "payment_intent.latest_charge.refunds")
@@ -112,10 +116,10 @@ impl Stripe {
         };
         let reply = json(&text)?;
         let reply = Doc(&reply);
-        let told = if is_session { session(reply, false) } else { intent(reply) };
+        let report = if is_session { session(reply, false) } else { intent(reply) };
         let charge = reply.at(if is_session { "/payment_intent/latest_charge" } else { "/latest_charge" });
         let refunds = charge.units("/amount_refunded").is_some_and(|units| units > 0);
-        let mut answers = vec![answered(told, text)?];
+        let mut answers = vec![answered(report, text)?];
         if refunds {
             answers.push(answered(charge_refunded(charge), charge.0.to_string())?);
         }
@@ -164,8 +168,8 @@ fn money(object: Doc<'_>, amount: &str) -> Option<(domain::money::Money, domain:
     Some((from_units(Gateway::Stripe, object.units(amount)?, currency)?, currency))
 }
 
-fn naming(object: Doc<'_>, fact: Fact) -> Told {
-    Told {
+fn naming(object: Doc<'_>, fact: PaymentFact) -> GatewayReport {
+    GatewayReport {
         gateway: Gateway::Stripe,
         topup: object.topup("/metadata/topup_id").or_else(|| object.topup("/client_reference_id")),
         order: None,
@@ -179,98 +183,102 @@ fn naming(object: Doc<'_>, fact: Fact) -> Told {
 }
 
 /// A payment intent: money once it has succeeded.
-fn intent(object: Doc<'_>) -> Option<Told> {
+fn intent(object: Doc<'_>) -> Option<GatewayReport> {
     let fact = match object.text("/status")? {
         "succeeded" => {
             let (amount, currency) = money(object, "/amount_received")?;
-            Fact::Captured { amount, currency }
+            PaymentFact::Captured { amount, currency }
         }
-        "canceled" => Fact::Failed,
-        _ => Fact::Nothing,
+        "canceled" => PaymentFact::Failed,
+        _ => PaymentFact::Nothing,
     };
-    let told = naming(object, fact);
-    Some(Told { payment: Some(object.id("/id")?), charge: object.id("/latest_charge"), ..told })
+    let report = naming(object, fact);
+    Some(GatewayReport { payment: Some(object.id("/id")?), charge: object.id("/latest_charge"), ..report })
 }
 
 /// A checkout session: money only if it says that it is paid.
-fn session(object: Doc<'_>, failed: bool) -> Option<Told> {
+fn session(object: Doc<'_>, failed: bool) -> Option<GatewayReport> {
     let fact = if failed {
-        Fact::Failed
+        PaymentFact::Failed
     } else if object.text("/payment_status")? == "paid" {
         let (amount, currency) = money(object, "/amount_total")?;
-        Fact::Captured { amount, currency }
+        PaymentFact::Captured { amount, currency }
     } else {
-        Fact::Nothing
+        PaymentFact::Nothing
     };
     let order = object.id("/id")?;
-    let told = naming(object, fact);
+    let report = naming(object, fact);
     // A session without an intent of its own is its own payment.
-    let payment = told.payment.clone().or_else(|| Some(order.clone()));
-    Some(Told { payment, order: Some(order), ..told })
+    let payment = report.payment.clone().or_else(|| Some(order.clone()));
+    Some(GatewayReport { payment, order: Some(order), ..report })
 }
 
 /// What an event says, and when; none if a field that its type must have is missing.
-fn told(kind: &str, event: Doc<'_>) -> Option<Told> {
+fn report(kind: &str, event: Doc<'_>) -> Option<GatewayReport> {
     let at = event.units("/created").and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000));
-    let told = said(kind, event.at("/data/object"))?;
-    Some(Told { at: at.and_then(Timestamp::from_millis), ..told })
+    let report = said(kind, event.at("/data/object"))?;
+    Some(GatewayReport { at: at.and_then(Timestamp::from_millis), ..report })
 }
 
-fn said(kind: &str, object: Doc<'_>) -> Option<Told> {
+fn said(kind: &str, object: Doc<'_>) -> Option<GatewayReport> {
     match kind {
-        "payment_intent.succeeded" => intent(object).filter(|told| told.fact != Fact::Nothing),
+        "payment_intent.succeeded" => intent(object).filter(|report| report.fact != PaymentFact::Nothing),
         "payment_intent.payment_failed" => {
-            Some(Told { payment: Some(object.id("/id")?), ..naming(object, Fact::Failed) })
+            Some(GatewayReport { payment: Some(object.id("/id")?), ..naming(object, PaymentFact::Failed) })
         }
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => session(object, false),
         "checkout.session.async_payment_failed" => session(object, true),
         "charge.refunded" => charge_refunded(object),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => refund(object),
-        "charge.dispute.funds_withdrawn" => disputed(object, Phase::Taken),
-        "charge.dispute.funds_reinstated" => disputed(object, Phase::Returned),
+        "charge.dispute.funds_withdrawn" => disputed(object, ReversalState::Taken),
+        "charge.dispute.funds_reinstated" => disputed(object, ReversalState::Returned),
         "charge.dispute.closed" => match object.text("/status")? {
-            "won" => disputed(object, Phase::Returned),
-            "lost" => disputed(object, Phase::Lost),
-            _ => Some(naming(object, Fact::Nothing)),
+            "won" => disputed(object, ReversalState::Returned),
+            "lost" => disputed(object, ReversalState::Lost),
+            _ => Some(naming(object, PaymentFact::Nothing)),
         },
-        _ => Some(naming(object, Fact::Nothing)),
+        _ => Some(naming(object, PaymentFact::Nothing)),
     }
 }
 
 /// A charge says how much of it has been refunded in all.
-fn charge_refunded(charge: Doc<'_>) -> Option<Told> {
+fn charge_refunded(charge: Doc<'_>) -> Option<GatewayReport> {
     let id = charge.id("/id")?;
     let (amount, currency) = money(charge, "/amount_refunded")?;
     let reversal = ReversalId::refund(Gateway::Stripe, &id);
-    let told = naming(charge, Fact::Reversed { id: reversal, phase: Phase::Taken, amount, currency });
-    Some(Told { charge: Some(id), ..told })
+    let report =
+        naming(charge, PaymentFact::Reversed { id: reversal, phase: ReversalState::Taken, amount, currency });
+    Some(GatewayReport { charge: Some(id), ..report })
 }
 
 /// One refund: it counts from when it is made, and no longer once it has failed or was cancelled.
 /// (docs.stripe.com/api/refunds/object, `status`)
-fn refund(object: Doc<'_>) -> Option<Told> {
+fn refund(object: Doc<'_>) -> Option<GatewayReport> {
     let failed = match object.text("/status")? {
         "failed" | "canceled" => true,
         "succeeded" | "pending" => false,
         // Until the customer has acted, nothing has been paid back.
-        _ => return Some(naming(object, Fact::Nothing)),
+        _ => return Some(naming(object, PaymentFact::Nothing)),
     };
     let (amount, currency) = money(object, "/amount")?;
-    let named = naming(object, Fact::Nothing);
+    let named = naming(object, PaymentFact::Nothing);
     // The refunds of a payment are kept under its charge.
     let of = ReversalId::refund(Gateway::Stripe, named.charge.as_ref().or(named.payment.as_ref())?);
-    Some(Told { fact: Fact::Refund { of, refund: object.id("/id")?, failed, amount, currency }, ..named })
+    Some(GatewayReport {
+        fact: PaymentFact::Refund { of, refund: object.id("/id")?, failed, amount, currency },
+        ..named
+    })
 }
 
-fn disputed(object: Doc<'_>, phase: Phase) -> Option<Told> {
+fn disputed(object: Doc<'_>, phase: ReversalState) -> Option<GatewayReport> {
     let id = ReversalId::dispute(Gateway::Stripe, &object.id("/id")?);
     let (amount, currency) = money(object, "/amount")?;
-    let told = naming(object, Fact::Reversed { id, phase, amount, currency });
-    (told.payment.is_some() || told.charge.is_some()).then_some(told)
+    let report = naming(object, PaymentFact::Reversed { id, phase, amount, currency });
+    (report.payment.is_some() || report.charge.is_some()).then_some(report)
 }
 
 /// Reads the body of an event of this type again.
-pub(crate) fn read(kind: &str, body: &[u8]) -> Option<Told> {
+pub(crate) fn read(kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    told(kind, Doc(&body))
+    report(kind, Doc(&body))
 }

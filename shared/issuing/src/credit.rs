@@ -4,12 +4,12 @@
 //! **Invariant:** too little credit is only told after every slice was read, at an instant at which none was being evened
 //! out.
 
-use crate::job::Tried;
-use crate::run::Run;
-use domain::budget::allocate::Whole;
+use crate::job::TryOutcome;
+use crate::run::IssueAttempt;
+use domain::budget::allocate::SlicedAccount;
 use domain::budget::slice::{Flow, MAX_PENDING, Slice};
-use domain::budget::spend::Step;
-use domain::budget::{Account, Status};
+use domain::budget::spend::SpendStep;
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::giftcard::redemption::RedemptionStatus;
 use domain::ids::budget::{AttemptId, PoolId};
 use domain::money::Money;
@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 use store::{Reservation, Reserve, Retry, StoreError};
 
 /// How often slices that contradict each other are read again.
-const MOST_TORN: u8 = 5;
+const MAX_TORN_READS: u8 = 5;
 
-impl Run<'_> {
+impl IssueAttempt<'_> {
     /// Sets credit aside; beside it, a card is looked for, and at first whether the code has come to something before.
     pub(crate) async fn reserve(
         &mut self,
@@ -28,8 +28,8 @@ impl Run<'_> {
         amount: Money,
         pool: Option<&PoolId>,
         retry: &mut Retry,
-    ) -> Result<Option<Tried>, StoreError> {
-        let (store, job, what) = (&self.desk.store, self.job, self.reservation());
+    ) -> Result<Option<TryOutcome>, StoreError> {
+        let (store, job, what) = (&self.issuer.store, self.job, self.reservation());
         let first = !self.looked;
         self.looked = true;
         let look = async {
@@ -43,7 +43,7 @@ impl Run<'_> {
         };
         let elsewhere = async {
             if first {
-                store.budgets().shown_elsewhere(&job.charged, self.charged.slices, slice).await
+                store.budgets().other_slices_available(&job.charged, self.charged.slices, slice).await
             } else {
                 Ok(Money::ZERO)
             }
@@ -65,20 +65,20 @@ impl Run<'_> {
             }
             Reserve::Busy(why) => {
                 if !retry.backoff().await {
-                    return Ok(Some(Tried::Again(why)));
+                    return Ok(Some(TryOutcome::Again(why)));
                 }
             }
             Reserve::Unknown(why) => {
                 tracing::warn!(why, "whether credit was set aside is unknown: another attempt begins");
                 self.abandon().await?;
-                return Ok(Some(Tried::Again(why)));
+                return Ok(Some(TryOutcome::Again(why)));
             }
         }
         let found = self.or_release(before).await?;
         if let Some(found) = found.filter(|found| found.status != RedemptionStatus::Failed) {
             self.release().await?;
-            let answer = self.desk.answer(job.wish, found, job.context, self.tries).await?;
-            return Ok(Some(Tried::Done(Box::new(answer))));
+            let answer = self.issuer.answer(job.wish, found, job.context, self.tries).await?;
+            return Ok(Some(TryOutcome::Done(Box::new(answer))));
         }
         if first {
             self.elsewhere = self.or_release(elsewhere).await?;
@@ -102,14 +102,14 @@ impl Run<'_> {
     /// The attempt is never committed: what it is known to hold is given back, the rest is found by whoever resolves.
     async fn abandon(&mut self) -> Result<(), StoreError> {
         self.release().await?;
-        let next = self.desk.store.budgets().attempt(self.job.context);
+        let next = self.issuer.store.budgets().attempt(self.job.context);
         let abandoned = std::mem::replace(&mut self.attempt, next);
         // It may be there by now, and then nobody need wait for it.
-        let whole = self.desk.store.budgets().whole_account(&self.job.charged).await?;
+        let whole = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
         for slice in whole.iter().flat_map(|whole| whole.slices().collect::<Vec<_>>()) {
             if let Some(held) = slice.pending.get(&abandoned) {
                 let held = BTreeMap::from([(slice.number, held.amount)]);
-                self.desk.store.budgets().give_back(&self.job.charged, &held, &abandoned).await?;
+                self.issuer.store.budgets().release_reservation(&self.job.charged, &held, &abandoned).await?;
             }
         }
         self.abandoned.push(abandoned);
@@ -117,48 +117,48 @@ impl Run<'_> {
     }
 
     /// A slice says that account or campaign is stopped: true, or has it just been resumed?
-    async fn stopped(&mut self) -> Result<Tried, StoreError> {
-        let store = &self.desk.store;
+    async fn stopped(&mut self) -> Result<TryOutcome, StoreError> {
+        let store = &self.issuer.store;
         let campaign = store.budgets().account(&self.job.campaign.id).await?;
         let charged = store.budgets().account(&self.job.charged).await?;
-        let active = |account: &Option<Account>| {
-            account.as_ref().is_some_and(|account| account.status() == Status::Active)
+        let active = |account: &Option<BudgetAccount>| {
+            account.as_ref().is_some_and(|account| account.status() == BudgetStatus::Active)
         };
         Ok(if active(&campaign) && active(&charged) {
-            Tried::Again("the budget is being resumed".to_owned())
+            TryOutcome::Again("the budget is being resumed".to_owned())
         } else {
-            Tried::Rejected(Rejection::BudgetPaused)
+            TryOutcome::Rejected(Rejection::BudgetPaused)
         })
     }
 
     /// The account with all its slices, none of them in the middle of being evened out: what has left one has arrived.
-    async fn even_account(&self) -> Result<Option<Whole>, StoreError> {
-        let mut read = self.desk.store.budgets().whole_account(&self.job.charged).await?;
-        for _ in 0..MOST_TORN {
-            let even = |whole: &Whole| {
+    async fn load_consistent_account(&self) -> Result<Option<SlicedAccount>, StoreError> {
+        let mut read = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
+        for _ in 0..MAX_TORN_READS {
+            let even = |whole: &SlicedAccount| {
                 let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
                 sum(Flow::MovedIn) == sum(Flow::MovedOut)
             };
             if read.as_ref().is_none_or(even) {
                 break;
             }
-            read = self.desk.store.budgets().whole_account(&self.job.charged).await?;
+            read = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
         }
         Ok(read)
     }
 
     /// Reads every slice; what is committed is taken off where a slice is full.
-    pub(crate) async fn survey(&mut self) -> Result<Option<Tried>, StoreError> {
-        let (store, account) = (&self.desk.store, &self.job.charged);
+    pub(crate) async fn survey(&mut self) -> Result<Option<TryOutcome>, StoreError> {
+        let (store, account) = (&self.issuer.store, &self.job.charged);
         let read = async {
-            let mut whole = self.even_account().await?;
+            let mut whole = self.load_consistent_account().await?;
             let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
             if let Some(seen) = whole.as_ref().filter(|whole| whole.slices().any(|slice| full(&slice))) {
                 store
                     .budgets()
                     .resolve_slices(account, seen.slices().filter(full), self.job.context.now)
                     .await?;
-                whole = self.even_account().await?;
+                whole = self.load_consistent_account().await?;
             }
             let Some(whole) = whole else { return Err(Rejection::AccountNotFound.into()) };
             let undecided = store.budgets().undecided(account, &whole).await?;
@@ -170,10 +170,10 @@ impl Run<'_> {
         let seen = undecided.seen(&whole, &own);
         self.left = Some(whole.available().saturating_sub(self.machine.spend.missing()));
         self.machine.spend.surveyed(&seen);
-        if *self.machine.spend.next() == Step::Wait {
+        if *self.machine.spend.next() == SpendStep::Wait {
             let made = store
                 .budgets()
-                .make_way(account, &whole, (&self.job.cause, &own), self.job.context.now)
+                .fence_stale(account, &whole, (&self.job.cause, &own), self.job.context.now)
                 .await;
             self.or_release(made).await?;
         }

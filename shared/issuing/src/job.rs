@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** an entry is a function of its redemption, so whoever finishes an order writes the same one.
 
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::budget::entry::{BudgetEntry, MoveType, Paid};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::currency::Currency;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::{Method, Redemption};
-use domain::giftcard::{Brand, Source, Supplier};
+use domain::giftcard::{Brand, CardSource, Supplier};
 use domain::hash::Hash;
 use domain::ids::RecipientId;
 use domain::ids::budget::{AccountId, BrandId, RedemptionId};
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// What is wished for.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct IssueRequest {
     /// On whose budget.
     pub campaign: AccountId,
     /// Of which brand.
@@ -54,10 +54,10 @@ pub struct Issued {
 }
 
 /// All that a provision is done by.
-pub(crate) struct Job<'a> {
-    pub(crate) wish: &'a Wish,
+pub(crate) struct IssueContext<'a> {
+    pub(crate) wish: &'a IssueRequest,
     pub(crate) context: &'a Context,
-    pub(crate) campaign: Arc<Account>,
+    pub(crate) campaign: Arc<BudgetAccount>,
     pub(crate) charged: AccountId,
     pub(crate) brand: Arc<Brand>,
     pub(crate) denomination: Money,
@@ -67,7 +67,7 @@ pub(crate) struct Job<'a> {
 }
 
 /// One try.
-pub(crate) enum Tried {
+pub(crate) enum TryOutcome {
     Done(Box<Issued>),
     Rejected(Rejection),
     /// The supplier has said no: that is final.
@@ -82,7 +82,7 @@ pub(crate) type Product = (Supplier, String);
 /// The entry of a redemption.
 pub(crate) fn entry_of(
     redemption: &Redemption,
-    (source, cost): (Source, Money),
+    (source, cost): (CardSource, Money),
     cause: Cause,
     context: &Context,
 ) -> BudgetEntry {

@@ -12,10 +12,10 @@ mod refill;
 mod run;
 mod watch;
 
-pub use job::{Issued, Wish};
-pub use orders::Asked;
-pub use refill::Refilled;
-pub use watch::Watched;
+pub use job::{IssueRequest, Issued};
+pub use orders::OrderOutcome;
+pub use refill::RefillSummary;
+pub use watch::WatchSummary;
 
 use gateways::suppliers::Suppliers;
 use store::Store;
@@ -23,7 +23,7 @@ use vault::Vault;
 
 /// What issuing is done with.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct Issuer {
     /// The table.
     pub store: Store,
     /// What opens and seals cards.

@@ -5,17 +5,17 @@
 //! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
 
 use crate::job::{Issued, Product, entry_of};
-use crate::{Desk, alerts};
-use domain::budget::Account;
+use crate::{Issuer, alerts};
+use domain::budget::BudgetAccount;
 use domain::context::Context;
-use domain::giftcard::Source;
+use domain::giftcard::CardSource;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::{self, Redemption, RedemptionStatus};
 use domain::ids::budget::PoolId;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
-use gateways::suppliers::{CardOrder, Refusal, Supplied};
+use gateways::suppliers::{CardOrder, Refusal, SupplierReply};
 use std::time::Duration;
 use store::{Committed, StoreError};
 
@@ -27,7 +27,7 @@ const SILENT_SECONDS: u32 = 3_600;
 
 /// What became of an order that was asked about.
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub enum OrderOutcome {
     /// The card is the recipient's.
     Issued(Box<Redemption>, PlainCard),
     /// The supplier has not said.
@@ -38,7 +38,7 @@ pub enum Asked {
     Ended,
 }
 
-impl Desk {
+impl Issuer {
     /// Asks for the first time, for the caller who waits: for so long, if that is said. An order whose caller has waited
     /// long enough is one whose answer was lost.
     pub(crate) async fn first_ask(
@@ -49,16 +49,16 @@ impl Desk {
     ) -> Result<Result<Issued, Rejection>, StoreError> {
         let asking = self.ask(&pending, context);
         let asked = match wait {
-            Some(wait) => tokio::time::timeout(wait, asking).await.unwrap_or(Ok(Asked::Pending)),
+            Some(wait) => tokio::time::timeout(wait, asking).await.unwrap_or(Ok(OrderOutcome::Pending)),
             None => asking.await,
         };
         Ok(match asked.map_err(StoreError::after_effect)? {
-            Asked::Issued(redemption, card) => {
+            OrderOutcome::Issued(redemption, card) => {
                 Ok(Issued { redemption: *redemption, card: Some(card), replayed: false, retries })
             }
-            Asked::Pending => Ok(Issued { redemption: pending, card: None, replayed: false, retries }),
-            Asked::Failed(rejection) => Err(rejection),
-            Asked::Ended => {
+            OrderOutcome::Pending => Ok(Issued { redemption: pending, card: None, replayed: false, retries }),
+            OrderOutcome::Failed(rejection) => Err(rejection),
+            OrderOutcome::Ended => {
                 let found = self.store.gift_cards().redemption(&pending.id).await?;
                 let found = found.ok_or_else(|| StoreError::Corrupt(format!("{} is gone", pending.id)))?;
                 match found.status {
@@ -73,25 +73,25 @@ impl Desk {
     }
 
     /// Asks the supplier of a pending redemption, and does what its answer says.
-    pub async fn ask(&self, pending: &Redemption, context: &Context) -> Result<Asked, StoreError> {
+    pub async fn ask(&self, pending: &Redemption, context: &Context) -> Result<OrderOutcome, StoreError> {
         let Some(asked) = pending.asked.as_ref().filter(|_| pending.status == RedemptionStatus::Pending)
         else {
-            return Ok(Asked::Ended);
+            return Ok(OrderOutcome::Ended);
         };
-        let next = next_visit(asked.tries, context.now);
+        let next = next_check(asked.tries, context.now);
         if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
-            let telling = alerts::unresolved(pending.id.as_str(), asked.supplier.as_str());
-            self.store.alerts().tell(&telling, context.now).await;
+            let new_alert = alerts::unresolved(pending.id.as_str(), asked.supplier.as_str());
+            self.store.alerts().raise(&new_alert, context.now).await;
         }
         let Some(supplier) = self.suppliers.get(asked.supplier) else {
             tracing::error!(redemption = %pending.id, "its supplier is not configured any more");
-            self.store.gift_cards().note_asked(pending, next).await?;
-            return Ok(Asked::Pending);
+            self.store.gift_cards().record_asked(pending, next).await?;
+            return Ok(OrderOutcome::Pending);
         };
         let late = asked.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
         // That it was asked is written down before: a call whose answer is lost was one.
         if asked.tries > 0 || context.now > asked.at {
-            self.store.gift_cards().note_asked(pending, next).await?;
+            self.store.gift_cards().record_asked(pending, next).await?;
         }
         let order = CardOrder {
             reference: pending.reference(),
@@ -103,14 +103,14 @@ impl Desk {
             look_only: false,
         };
         match supplier.order(&order).await {
-            Supplied::Delivered(card, cost) => self.deliver(pending, (card, cost), context).await,
-            Supplied::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
-            Supplied::Unresolved(why) => {
+            SupplierReply::Delivered(card, cost) => self.deliver(pending, (card, cost), context).await,
+            SupplierReply::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
+            SupplierReply::Unresolved(why) => {
                 tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
                 if asked.tries == 0 && context.now == asked.at {
-                    self.store.gift_cards().note_asked(pending, next).await?;
+                    self.store.gift_cards().record_asked(pending, next).await?;
                 }
-                Ok(Asked::Pending)
+                Ok(OrderOutcome::Pending)
             }
         }
     }
@@ -120,25 +120,25 @@ impl Desk {
         pending: &Redemption,
         refusal: &Refusal,
         context: &Context,
-    ) -> Result<Asked, StoreError> {
+    ) -> Result<OrderOutcome, StoreError> {
         let (rejection, why) = match refusal {
             Refusal::OutOfStock => (Rejection::OutOfStock, "out of stock".to_owned()),
             Refusal::OutOfFunds => (Rejection::SupplierRejected, "out of funds at the supplier".to_owned()),
             Refusal::Other(code) => (Rejection::SupplierRejected, format!("refused: {code}")),
         };
         if !self.store.gift_cards().fail_order(pending, &why).await? {
-            return Ok(Asked::Ended);
+            return Ok(OrderOutcome::Ended);
         }
         self.over(pending, context.now).await;
-        let telling = alerts::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
-        self.store.alerts().tell(&telling, context.now).await;
-        Ok(Asked::Failed(rejection))
+        let new_alert = alerts::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
+        self.store.alerts().raise(&new_alert, context.now).await;
+        Ok(OrderOutcome::Failed(rejection))
     }
 
     /// The order is resolved: nobody need look after it any more.
     async fn over(&self, pending: &Redemption, now: Timestamp) {
-        let telling = alerts::unresolved(pending.id.as_str(), "");
-        if let Err(error) = self.store.alerts().close_alert(&telling.id(), now).await {
+        let new_alert = alerts::unresolved(pending.id.as_str(), "");
+        if let Err(error) = self.store.alerts().close_alert(&new_alert.id(), now).await {
             tracing::warn!(%error, "an alert that is over stays open for now");
         }
     }
@@ -148,21 +148,25 @@ impl Desk {
         pending: &Redemption,
         (plain, cost): (PlainCard, Option<Money>),
         context: &Context,
-    ) -> Result<Asked, StoreError> {
-        let sealed =
-            self.vault.seal_card(&plain, (&pending.brand, pending.denomination), Source::Api, context.now);
+    ) -> Result<OrderOutcome, StoreError> {
+        let sealed = self.vault.seal_card(
+            &plain,
+            (&pending.brand, pending.denomination),
+            CardSource::Api,
+            context.now,
+        );
         let card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         let cost = cost.unwrap_or(pending.denomination);
         let issued = Redemption {
             status: RedemptionStatus::Issued,
-            source: Some(Source::Api),
+            source: Some(CardSource::Api),
             cost: Some(cost),
             card: Some(card.id.clone()),
             issued_at: Some(context.now),
-            visit: None,
+            next_check_at: None,
             ..pending.clone()
         };
-        let entry = entry_of(&issued, (Source::Api, cost), pending.id.cause(), context);
+        let entry = entry_of(&issued, (CardSource::Api, cost), pending.id.cause(), context);
         match self.store.gift_cards().commit_delivered((&entry, &issued), &card).await? {
             Committed::Done => {
                 // It is issued: what follows is made up for by whoever resolves the slices.
@@ -173,63 +177,63 @@ impl Desk {
                     tracing::warn!(%error, "a committed attempt is taken off another time");
                 }
                 self.over(pending, context.now).await;
-                if let Ok(Some(charged)) = self.store.budgets().known_account(&pending.charged).await {
+                if let Ok(Some(charged)) = self.store.budgets().cached_account(&pending.charged).await {
                     self.after(&issued, &charged, context).await;
                 }
-                Ok(Asked::Issued(Box::new(issued), plain))
+                Ok(OrderOutcome::Issued(Box::new(issued), plain))
             }
             // It is known: what was just delivered may have been committed by another who asked.
             Committed::CardGone => {
                 let found = self.store.gift_cards().redemption(&pending.id).await?;
                 if found.is_some_and(|found| found.card.as_ref() == Some(&card.id)) {
-                    return Ok(Asked::Ended);
+                    return Ok(OrderOutcome::Ended);
                 }
                 let supplier = pending.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
                 self.store
                     .alerts()
-                    .tell(&alerts::known_card(&pending.reference(), supplier), context.now)
+                    .raise(&alerts::known_card(&pending.reference(), supplier), context.now)
                     .await;
                 if !self.store.gift_cards().fail_order(pending, "the card is known already").await? {
-                    return Ok(Asked::Ended);
+                    return Ok(OrderOutcome::Ended);
                 }
-                Ok(Asked::Failed(Rejection::SupplierRejected))
+                Ok(OrderOutcome::Failed(Rejection::SupplierRejected))
             }
             Committed::Another(_) | Committed::Fenced => {
                 let ours = self.store.gift_cards().redemption(&pending.id).await?;
                 let taken = ours.is_some_and(|found| found.card.as_ref() == Some(&card.id));
                 if !taken {
-                    self.shelve(pending, &plain, context).await?;
+                    self.restock(pending, &plain, context).await?;
                 }
-                Ok(Asked::Ended)
+                Ok(OrderOutcome::Ended)
             }
         }
     }
 
     /// A card that came for an order which had ended goes into stock.
-    async fn shelve(
+    async fn restock(
         &self,
         ended: &Redemption,
         plain: &PlainCard,
         context: &Context,
     ) -> Result<(), StoreError> {
-        let pool = self.shelf(ended, context).await?;
+        let pool = self.fallback_pool(ended, context).await?;
         let sealed =
-            self.vault.seal_card(plain, (&ended.brand, ended.denomination), Source::Buffer, context.now);
+            self.vault.seal_card(plain, (&ended.brand, ended.denomination), CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         if self.store.gift_cards().stock_one(&pool, &card).await? {
             let supplier = ended.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
-            self.store.alerts().tell(&alerts::unclaimed(&ended.reference(), supplier), context.now).await;
+            self.store.alerts().raise(&alerts::unclaimed(&ended.reference(), supplier), context.now).await;
         }
         Ok(())
     }
 
     /// A supplier tells of a reference: whatever it is about is asked about. False if it is nothing of ours.
-    pub async fn told(&self, reference: &str, context: &Context) -> Result<bool, StoreError> {
+    pub async fn look_up_reported(&self, reference: &str, context: &Context) -> Result<bool, StoreError> {
         if let Some((pool, number)) = reference.split_once('.').filter(|(pool, _)| pool.starts_with("pool_"))
         {
             let (Ok(pool), Ok(number)) = (PoolId::parse(pool), number.parse()) else { return Ok(false) };
-            return self.told_of_refill(&pool, number, context).await;
+            return self.look_up_refill(&pool, number, context).await;
         }
         let Some((id, attempt)) = Redemption::of_reference(reference) else { return Ok(false) };
         // The order as it was opened: its redemption may have been tried again since, otherwise.
@@ -255,29 +259,29 @@ impl Desk {
             look_only: true,
         };
         match supplier.order(&look).await {
-            Supplied::Delivered(card, _) => self.shelve(&order, &card, context).await.map(|()| true),
-            Supplied::Rejected(_) => Ok(true),
+            SupplierReply::Delivered(card, _) => self.restock(&order, &card, context).await.map(|()| true),
+            SupplierReply::Rejected(_) => Ok(true),
             // Nobody looks again by himself: the supplier is to tell once more.
-            Supplied::Unresolved(why) => Err(StoreError::Unavailable(why)),
+            SupplierReply::Unresolved(why) => Err(StoreError::Unavailable(why)),
         }
     }
 
     /// The account that a redemption is charged to, if it is known.
-    pub async fn charged(&self, redemption: &Redemption) -> Result<Option<Account>, StoreError> {
+    pub async fn charged(&self, redemption: &Redemption) -> Result<Option<BudgetAccount>, StoreError> {
         self.store.budgets().account(&redemption.charged).await
     }
 }
 
 /// A redemption whose supplier is about to be asked.
 pub(crate) fn asking(redemption: Redemption, (supplier, product): Product, context: &Context) -> Redemption {
-    let asked = redemption::Asked { supplier, product, at: context.now, tries: 0 };
+    let asked = redemption::SupplierOrder { supplier, product, at: context.now, tries: 0 };
     // Whoever asks first may never come back: the monitor asks after that.
-    let visit = context.now.plus_seconds(60);
-    Redemption { asked: Some(asked), visit, ..redemption }
+    let next_check_at = context.now.plus_seconds(60);
+    Redemption { asked: Some(asked), next_check_at, ..redemption }
 }
 
 /// Later each time, up to fifteen minutes.
-fn next_visit(tries: u32, now: Timestamp) -> Timestamp {
+fn next_check(tries: u32, now: Timestamp) -> Timestamp {
     let seconds = 60_u32.saturating_mul(1 << tries.min(4)).min(900);
     now.plus_seconds(seconds).unwrap_or(now)
 }

@@ -4,11 +4,11 @@
 //! **Invariant:** what is refused leaves nothing set aside, but for attempts whose outcome is unknown: those are
 //! resolved by what stands at their cause's key.
 
-use crate::job::{Issued, Job, Tried, Wish};
-use crate::run::Run;
-use crate::{Desk, alerts};
+use crate::job::{IssueContext, IssueRequest, Issued, TryOutcome};
+use crate::run::IssueAttempt;
+use crate::{Issuer, alerts};
 use domain::budget::spend::Spend;
-use domain::budget::{Account, Status};
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::context::Context;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::provision::Provision;
@@ -17,28 +17,28 @@ use domain::ids::budget::BudgetKind;
 use domain::rejection::Rejection;
 use store::{Retry, StoreError};
 
-impl Desk {
+impl Issuer {
     /// Has a card issued for a code, exactly once.
-    pub async fn provision(&self, wish: &Wish, context: &Context) -> Result<Issued, StoreError> {
+    pub async fn provision(&self, wish: &IssueRequest, context: &Context) -> Result<Issued, StoreError> {
         let mut retry = self.store.retry();
         let mut doubted = false;
         loop {
             let trouble = match Box::pin(self.attempt(wish, context, &mut retry)).await? {
-                Tried::Done(issued) => return Ok(*issued),
-                Tried::Again(why) => why,
-                Tried::Refused(rejection) => {
+                TryOutcome::Done(issued) => return Ok(*issued),
+                TryOutcome::Again(why) => why,
+                TryOutcome::Refused(rejection) => {
                     return match self.replay(wish, context, retry.tries()).await? {
                         Some(found) => Ok(found),
                         None => Err(rejection.into()),
                     };
                 }
-                Tried::Rejected(rejection) => {
+                TryOutcome::Rejected(rejection) => {
                     if let Some(found) = self.replay(wish, context, retry.tries()).await? {
                         return Ok(found);
                     }
                     // What was known may have been old: everything is read anew before it is refused.
                     if doubted || !rests_on_memory(&rejection) {
-                        self.tell(wish, &rejection, context).await;
+                        self.raise(wish, &rejection, context).await;
                         return Err(rejection.into());
                     }
                     doubted = true;
@@ -56,13 +56,13 @@ impl Desk {
     }
 
     /// Forgets what this process knew of all that a wish names.
-    async fn forget(&self, wish: &Wish) -> Result<(), StoreError> {
+    async fn forget(&self, wish: &IssueRequest) -> Result<(), StoreError> {
         if let Some(campaign) = self.store.budgets().account(&wish.campaign).await? {
-            for above in &campaign.above {
-                self.store.budgets().forget_account(above);
+            for above in &campaign.ancestors {
+                self.store.budgets().invalidate_account(above);
             }
             if let Some(denomination) = wish.denomination.in_currency(campaign.currency) {
-                self.store.gift_cards().forget_pools(&wish.brand, denomination);
+                self.store.gift_cards().invalidate_pools(&wish.brand, denomination);
             }
         }
         Ok(())
@@ -71,7 +71,7 @@ impl Desk {
     /// What the code has come to before, if it has.
     async fn replay(
         &self,
-        wish: &Wish,
+        wish: &IssueRequest,
         context: &Context,
         retries: u32,
     ) -> Result<Option<Issued>, StoreError> {
@@ -85,7 +85,7 @@ impl Desk {
     /// Answers from a redemption that is there: it must be of what was wished for.
     pub(crate) async fn answer(
         &self,
-        wish: &Wish,
+        wish: &IssueRequest,
         found: Redemption,
         context: &Context,
         retries: u32,
@@ -113,10 +113,10 @@ impl Desk {
 
     async fn job<'a>(
         &self,
-        wish: &'a Wish,
+        wish: &'a IssueRequest,
         context: &'a Context,
-    ) -> Result<Result<Job<'a>, Rejection>, StoreError> {
-        let campaign = self.store.budgets().known_account(&wish.campaign).await?;
+    ) -> Result<Result<IssueContext<'a>, Rejection>, StoreError> {
+        let campaign = self.store.budgets().cached_account(&wish.campaign).await?;
         let Some(campaign) = campaign.filter(|account| account.kind() == BudgetKind::Campaign) else {
             return Ok(Err(Rejection::AccountNotFound));
         };
@@ -132,38 +132,43 @@ impl Desk {
             return Ok(Err(Rejection::CurrencyMismatch));
         }
         if let Some(agency) = campaign.agency() {
-            let agency = self.store.budgets().known_account(agency).await?;
+            let agency = self.store.budgets().cached_account(agency).await?;
             let brands = agency.as_ref().and_then(|agency| agency.brands.as_ref());
             if brands.is_some_and(|brands| !brands.contains(&wish.brand)) {
                 return Ok(Err(Rejection::BrandNotAllowed));
             }
         }
-        if campaign.status() != Status::Active {
+        if campaign.status() != BudgetStatus::Active {
             return Ok(Err(Rejection::BudgetPaused));
         }
         let charged = campaign.charged().clone();
         let cause = wish.redemption.cause();
-        Ok(Ok(Job { wish, context, campaign, charged, brand, denomination, price, currency, cause }))
+        Ok(Ok(IssueContext { wish, context, campaign, charged, brand, denomination, price, currency, cause }))
     }
 
-    async fn attempt(&self, wish: &Wish, context: &Context, retry: &mut Retry) -> Result<Tried, StoreError> {
+    async fn attempt(
+        &self,
+        wish: &IssueRequest,
+        context: &Context,
+        retry: &mut Retry,
+    ) -> Result<TryOutcome, StoreError> {
         let job = match self.job(wish, context).await? {
             Ok(job) => job,
-            Err(rejection) => return Ok(Tried::Rejected(rejection)),
+            Err(rejection) => return Ok(TryOutcome::Rejected(rejection)),
         };
-        let charged = self.store.budgets().known_account(&job.charged).await?;
-        let Some(charged) = charged else { return Ok(Tried::Rejected(Rejection::AccountNotFound)) };
+        let charged = self.store.budgets().cached_account(&job.charged).await?;
+        let Some(charged) = charged else { return Ok(TryOutcome::Rejected(Rejection::AccountNotFound)) };
         let pools = self.store.gift_cards().pools_of(&job.brand.id, job.denomination).await?;
         let supplier = job.brand.supplier.as_ref().filter(|(who, _)| self.suppliers.get(*who).is_some());
         let spend = Spend::new(job.price, &job.cause, charged.slices);
         let machine = Provision::new(spend, &pools, supplier.is_some());
-        let mut run = Run::new(self, &job, (&charged, machine), retry.tries());
-        let tried = Box::pin(run.carry_through(retry)).await?;
-        if matches!(tried, Tried::Rejected(Rejection::BudgetShort { .. })) {
+        let mut run = IssueAttempt::new(self, &job, (&charged, machine), retry.tries());
+        let tried = Box::pin(run.run_to_end(retry)).await?;
+        if matches!(tried, TryOutcome::Rejected(Rejection::BudgetShort { .. })) {
             // It was short of whose credit it was thought to spend; read now, the campaign is remembered as it is.
             let fresh = self.store.budgets().account(&wish.campaign).await?;
             if fresh.is_none_or(|fresh| *fresh.charged() != job.charged) {
-                return Ok(Tried::Again("the campaign spends another's credit by now".to_owned()));
+                return Ok(TryOutcome::Again("the campaign spends another's credit by now".to_owned()));
             }
         }
         Ok(tried)
@@ -182,32 +187,32 @@ fn rests_on_memory(rejection: &Rejection) -> bool {
     )
 }
 
-impl Desk {
+impl Issuer {
     /// What is told when a card was issued: the budget may be at its end.
-    pub(crate) async fn after(&self, redemption: &Redemption, charged: &Account, context: &Context) {
-        let campaign = self.store.budgets().known_account(&redemption.campaign).await.ok().flatten();
+    pub(crate) async fn after(&self, redemption: &Redemption, charged: &BudgetAccount, context: &Context) {
+        let campaign = self.store.budgets().cached_account(&redemption.campaign).await.ok().flatten();
         if campaign.as_ref().is_some_and(|campaign| campaign.card_price.is_none())
             && let Err(error) =
-                self.store.budgets().note_card_price(&redemption.campaign, redemption.amount).await
+                self.store.budgets().record_card_price(&redemption.campaign, redemption.amount).await
         {
             tracing::debug!(%error, "the price of a card is noted another time");
         }
         let left = redemption.credit_remaining;
         if left.is_zero() {
-            let telling = alerts::depleted(&redemption.campaign, left, redemption.currency);
-            self.store.alerts().tell(&telling, context.now).await;
+            let new_alert = alerts::depleted(&redemption.campaign, left, redemption.currency);
+            self.store.alerts().raise(&new_alert, context.now).await;
         }
         // Of a campaign that spends its client's credit, both may want to know.
         let shared = campaign.as_deref().filter(|campaign| campaign.is_shared());
         for account in shared.into_iter().chain([charged]) {
             if account.low_credit_threshold.is_some_and(|threshold| left < threshold) {
-                self.store.alerts().tell(&alerts::low_credit(account, left), context.now).await;
+                self.store.alerts().raise(&alerts::low_credit(account, left), context.now).await;
             }
         }
     }
 
     /// What is told when a card could not be issued.
-    async fn tell(&self, wish: &Wish, rejection: &Rejection, context: &Context) {
+    async fn raise(&self, wish: &IssueRequest, rejection: &Rejection, context: &Context) {
         let stops = [
             Rejection::BudgetPaused,
             Rejection::BrandNotAllowed,
@@ -215,13 +220,13 @@ impl Desk {
             Rejection::SupplierRejected,
             Rejection::SuppliersBusy,
         ];
-        let telling = if let Rejection::BudgetShort { available, currency, .. } = rejection {
+        let new_alert = if let Rejection::BudgetShort { available, currency, .. } = rejection {
             alerts::depleted(&wish.campaign, *available, *currency)
         } else if stops.contains(rejection) {
             alerts::failed(&wish.campaign, &wish.brand, &rejection.to_string())
         } else {
             return;
         };
-        self.store.alerts().tell(&telling, context.now).await;
+        self.store.alerts().raise(&new_alert, context.now).await;
     }
 }

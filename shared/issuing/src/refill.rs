@@ -3,28 +3,28 @@
 //! **Invariant:** each card of a refill is an order of its own, opened in the table before its supplier is asked.
 //! **Invariant:** a pool is refilled when it falls below its threshold, up to twice that.
 
-use crate::{Desk, alerts};
+use crate::{Issuer, alerts};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::Redemption;
-use domain::giftcard::{Brand, Pool, Source};
+use domain::giftcard::{Brand, CardSource, Pool};
 use domain::ids::budget::PoolId;
 use domain::money::Money;
-use gateways::suppliers::{CardOrder, Refusal, Supplied};
+use gateways::suppliers::{CardOrder, Refusal, SupplierReply};
 use std::time::Instant;
 use store::{Refill, StoreError};
 
 /// How many cards of one pool are ordered in one run.
-const MOST: u64 = 20;
+const MAX_ORDERS_PER_RUN: u64 = 20;
 
 /// How long an order may still be on its way.
 const LATE_SECONDS: u32 = 900;
 
 /// What a look at a pool came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refilled {
+pub struct RefillSummary {
     /// Cards that lie in the pool now.
     pub delivered: u32,
     /// Orders whose supplier has not said what became of them.
@@ -33,7 +33,7 @@ pub struct Refilled {
     pub rejected: u32,
 }
 
-impl Desk {
+impl Issuer {
     /// Refills a buffer pool that has `free` cards, if that is below its threshold.
     ///
     /// Suppliers may take seconds to answer: what is not asked by `until` is left to the next look.
@@ -42,16 +42,16 @@ impl Desk {
         pool: &Pool,
         free: u64,
         (context, until): (&Context, Instant),
-    ) -> Result<Refilled, StoreError> {
+    ) -> Result<RefillSummary, StoreError> {
         let mut refilled = self.ask_refills(pool, (context, until)).await?;
         let threshold = u64::from(pool.low_stock_threshold);
         let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(refilled) };
         let Some((supplier, product)) = brand.supplier.clone() else { return Ok(refilled) };
-        if free >= threshold || pool.source != Source::Buffer || self.suppliers.get(supplier).is_none() {
+        if free >= threshold || pool.source != CardSource::Buffer || self.suppliers.get(supplier).is_none() {
             return Ok(refilled);
         }
         let coming = free + u64::from(refilled.delivered) + u64::from(refilled.open);
-        let wanted = (2 * threshold).saturating_sub(coming).min(MOST);
+        let wanted = (2 * threshold).saturating_sub(coming).min(MAX_ORDERS_PER_RUN);
         let unresolved = refilled.open;
         for _ in 0..wanted {
             // One that says no, or nothing, will say so again.
@@ -66,7 +66,7 @@ impl Desk {
     }
 
     /// A supplier tells of a refill: it is asked about, and one that had failed is looked at.
-    pub(crate) async fn told_of_refill(
+    pub(crate) async fn look_up_refill(
         &self,
         pool: &PoolId,
         number: u64,
@@ -77,7 +77,7 @@ impl Desk {
         let Some(supplier) = self.suppliers.get(refill.supplier) else { return Ok(true) };
         let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(true) };
         if refill.open {
-            self.ask_refill(&refill, (&pool, &brand), context, &mut Refilled::default()).await?;
+            self.ask_refill(&refill, (&pool, &brand), context, &mut RefillSummary::default()).await?;
             return Ok(true);
         }
         let look = CardOrder {
@@ -90,18 +90,18 @@ impl Desk {
             look_only: true,
         };
         let plain = match supplier.order(&look).await {
-            Supplied::Delivered(plain, _) => plain,
-            Supplied::Rejected(_) => return Ok(true),
+            SupplierReply::Delivered(plain, _) => plain,
+            SupplierReply::Rejected(_) => return Ok(true),
             // Nobody looks again by himself: the supplier is to tell once more.
-            Supplied::Unresolved(why) => return Err(StoreError::Unavailable(why)),
+            SupplierReply::Unresolved(why) => return Err(StoreError::Unavailable(why)),
         };
         let kind = (&pool.brand, pool.denomination);
-        let sealed = self.vault.seal_card(&plain, kind, Source::Buffer, context.now);
+        let sealed = self.vault.seal_card(&plain, kind, CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         if self.store.gift_cards().stock_one(&pool, &card).await? {
-            let telling = alerts::unclaimed(&refill.reference(), refill.supplier.as_str());
-            self.store.alerts().tell(&telling, context.now).await;
+            let new_alert = alerts::unclaimed(&refill.reference(), refill.supplier.as_str());
+            self.store.alerts().raise(&new_alert, context.now).await;
         }
         Ok(true)
     }
@@ -111,8 +111,8 @@ impl Desk {
         &self,
         pool: &Pool,
         (context, until): (&Context, Instant),
-    ) -> Result<Refilled, StoreError> {
-        let mut refilled = Refilled::default();
+    ) -> Result<RefillSummary, StoreError> {
+        let mut refilled = RefillSummary::default();
         let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(refilled) };
         for refill in self.store.gift_cards().open_refills(&pool.id).await? {
             if Instant::now() >= until {
@@ -129,14 +129,14 @@ impl Desk {
         refill: &Refill,
         (pool, brand): (&Pool, &Brand),
         context: &Context,
-        refilled: &mut Refilled,
+        refilled: &mut RefillSummary,
     ) -> Result<(), StoreError> {
         let Some(supplier) = self.suppliers.get(refill.supplier) else {
             refilled.open += 1;
             return Ok(());
         };
         let late = refill.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
-        self.store.gift_cards().note_refill_asked(refill).await?;
+        self.store.gift_cards().record_refill_asked(refill).await?;
         let order = CardOrder {
             reference: refill.reference(),
             product: refill.product.clone(),
@@ -147,29 +147,29 @@ impl Desk {
             look_only: false,
         };
         match supplier.order(&order).await {
-            Supplied::Delivered(card, cost) => {
+            SupplierReply::Delivered(card, cost) => {
                 if self.shelve_refill(refill, pool, (&card, cost), context).await? {
                     refilled.delivered += 1;
                 } else {
                     let who = refill.supplier.as_str();
                     self.store
                         .alerts()
-                        .tell(&alerts::known_card(&refill.reference(), who), context.now)
+                        .raise(&alerts::known_card(&refill.reference(), who), context.now)
                         .await;
                 }
             }
-            Supplied::Unresolved(why) => {
+            SupplierReply::Unresolved(why) => {
                 tracing::warn!(pool = %pool.id, why, "the supplier has not said what became of a refill");
                 refilled.open += 1;
             }
-            Supplied::Rejected(refusal) => {
+            SupplierReply::Rejected(refusal) => {
                 self.store.gift_cards().fail_refill(refill).await?;
                 let why = match refusal {
                     Refusal::OutOfStock => "out of stock".to_owned(),
                     Refusal::OutOfFunds => "out of funds".to_owned(),
                     Refusal::Other(code) => code,
                 };
-                self.store.alerts().tell(&alerts::refill_failed(pool, &why), context.now).await;
+                self.store.alerts().raise(&alerts::refill_failed(pool, &why), context.now).await;
                 refilled.rejected += 1;
             }
         }
@@ -184,7 +184,7 @@ impl Desk {
         context: &Context,
     ) -> Result<bool, StoreError> {
         let sealed =
-            self.vault.seal_card(plain, (&pool.brand, pool.denomination), Source::Buffer, context.now);
+            self.vault.seal_card(plain, (&pool.brand, pool.denomination), CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         // What the supplier says it had cost counts more than what the pool expects.
@@ -193,10 +193,14 @@ impl Desk {
     }
 
     /// A pool for cards of a redemption's kind: a buffer pool, else any, else one that is made for them.
-    pub(crate) async fn shelf(&self, ended: &Redemption, context: &Context) -> Result<Pool, StoreError> {
-        self.store.gift_cards().forget_pools(&ended.brand, ended.denomination);
+    pub(crate) async fn fallback_pool(
+        &self,
+        ended: &Redemption,
+        context: &Context,
+    ) -> Result<Pool, StoreError> {
+        self.store.gift_cards().invalidate_pools(&ended.brand, ended.denomination);
         let pools = self.store.gift_cards().pools_of(&ended.brand, ended.denomination).await?;
-        let best = pools.iter().find(|(_, source)| *source == Source::Buffer).or_else(|| pools.first());
+        let best = pools.iter().find(|(_, source)| *source == CardSource::Buffer).or_else(|| pools.first());
         if let Some((id, _)) = best
             && let Some(pool) = self.store.gift_cards().pool(id).await?
         {
@@ -207,7 +211,7 @@ impl Desk {
             id: domain::ids::budget::PoolId::mint(&cause),
             brand: ended.brand.clone(),
             denomination: ended.denomination,
-            source: Source::Buffer,
+            source: CardSource::Buffer,
             cost_per_card: ended.denomination,
             low_stock_threshold: 0,
             shards: 1,

@@ -3,24 +3,24 @@
 //! **Invariant:** only this try commits its attempt; what it has set aside is committed, handed to an order, or given
 //! back, unless the outcome of a commit is unknown.
 
-use crate::Desk;
-use crate::job::{Issued, Job, Tried, entry_of};
+use crate::Issuer;
+use crate::job::{IssueContext, Issued, TryOutcome, entry_of};
 use crate::orders::asking;
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::budget::spend;
 use domain::giftcard::card::FreeCard;
-use domain::giftcard::provision::{Provision, Step};
-use domain::giftcard::redemption::{Delivery, Redemption, RedemptionStatus};
+use domain::giftcard::provision::{Provision, ProvisionStep};
+use domain::giftcard::redemption::{CardDelivery, Redemption, RedemptionStatus};
 use domain::ids::budget::AttemptId;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use store::{Committed, Ordered, Retry, StoreError};
 
 /// A try under way.
-pub(crate) struct Run<'a> {
-    pub(crate) desk: &'a Desk,
-    pub(crate) job: &'a Job<'a>,
-    pub(crate) charged: &'a Account,
+pub(crate) struct IssueAttempt<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) job: &'a IssueContext<'a>,
+    pub(crate) charged: &'a BudgetAccount,
     pub(crate) machine: Provision,
     pub(crate) attempt: AttemptId,
     /// What the slice has left that credit was set aside on first, and what others had beside it.
@@ -35,18 +35,18 @@ pub(crate) struct Run<'a> {
     pub(crate) tries: u32,
 }
 
-impl<'a> Run<'a> {
+impl<'a> IssueAttempt<'a> {
     /// A try for a job, on the credit of this account.
     pub(crate) fn new(
-        desk: &'a Desk,
-        job: &'a Job<'a>,
-        (charged, machine): (&'a Account, Provision),
+        issuer: &'a Issuer,
+        job: &'a IssueContext<'a>,
+        (charged, machine): (&'a BudgetAccount, Provision),
         tries: u32,
     ) -> Self {
-        let attempt = desk.store.budgets().attempt(job.context);
+        let attempt = issuer.store.budgets().attempt(job.context);
         let (on_slice, elsewhere, left, abandoned) = (Money::ZERO, Money::ZERO, None, vec![]);
         Self {
-            desk,
+            issuer,
             job,
             charged,
             machine,
@@ -61,36 +61,37 @@ impl<'a> Run<'a> {
     }
 
     /// Takes step after step until it is done, refused, or must be tried again with nothing set aside.
-    pub(crate) async fn carry_through(&mut self, retry: &mut Retry) -> Result<Tried, StoreError> {
+    pub(crate) async fn run_to_end(&mut self, retry: &mut Retry) -> Result<TryOutcome, StoreError> {
         loop {
             let steps = self.machine.next();
-            let pool =
-                steps.iter().find_map(|step| if let Step::Look(pool) = step { Some(pool) } else { None });
+            let pool = steps
+                .iter()
+                .find_map(|step| if let ProvisionStep::Look(pool) = step { Some(pool) } else { None });
             let ended = match steps.first() {
-                Some(Step::Credit(spend::Step::Reserve { slice, amount })) => {
+                Some(ProvisionStep::Credit(spend::SpendStep::Reserve { slice, amount })) => {
                     Box::pin(self.reserve(*slice, *amount, pool, retry)).await?
                 }
-                Some(Step::Credit(spend::Step::Survey)) => self.survey().await?,
-                Some(Step::Credit(spend::Step::Covered)) | None => {
+                Some(ProvisionStep::Credit(spend::SpendStep::Survey)) => self.survey().await?,
+                Some(ProvisionStep::Credit(spend::SpendStep::Covered)) | None => {
                     return Err(StoreError::Corrupt("a provision stands still".to_owned()));
                 }
-                Some(Step::Credit(spend::Step::Wait)) => {
-                    Some(Tried::Again("credit is set aside by others".to_owned()))
+                Some(ProvisionStep::Credit(spend::SpendStep::Wait)) => {
+                    Some(TryOutcome::Again("credit is set aside by others".to_owned()))
                 }
-                Some(Step::Credit(spend::Step::Short { available })) => {
+                Some(ProvisionStep::Credit(spend::SpendStep::Short { available })) => {
                     let (available, required, currency) = (*available, self.job.price, self.job.currency);
-                    Some(Tried::Rejected(Rejection::BudgetShort { available, required, currency }))
+                    Some(TryOutcome::Rejected(Rejection::BudgetShort { available, required, currency }))
                 }
-                Some(Step::Look(pool)) => {
+                Some(ProvisionStep::Look(pool)) => {
                     let today = self.job.context.now.date();
-                    let found = self.desk.store.gift_cards().free_card(pool, today).await;
+                    let found = self.issuer.store.gift_cards().free_card(pool, today).await;
                     let found = self.or_release(found).await?;
                     self.machine.found(pool, found);
                     None
                 }
-                Some(Step::Commit(card)) => self.commit(&card.clone()).await?,
-                Some(Step::Order) => self.order().await?,
-                Some(Step::OutOfStock) => Some(Tried::Rejected(Rejection::OutOfStock)),
+                Some(ProvisionStep::Commit(card)) => self.commit(&card.clone()).await?,
+                Some(ProvisionStep::Order) => self.order().await?,
+                Some(ProvisionStep::OutOfStock) => Some(TryOutcome::Rejected(Rejection::OutOfStock)),
             };
             if let Some(ended) = ended {
                 self.release().await?;
@@ -110,18 +111,18 @@ impl<'a> Run<'a> {
     /// Gives back whatever is set aside.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         let held = self.machine.spend.take_held();
-        self.desk.store.budgets().give_back(&self.job.charged, &held, &self.attempt).await
+        self.issuer.store.budgets().release_reservation(&self.job.charged, &held, &self.attempt).await
     }
 
     fn redemption(&self, status: RedemptionStatus) -> Result<Redemption, StoreError> {
         let (job, wish, context) = (self.job, self.job.wish, self.job.context);
         let delivery = match &wish.delivery {
             Some((method, address)) => {
-                let sealed = self.desk.vault.seal_address(&wish.redemption, address);
+                let sealed = self.issuer.vault.seal_address(&wish.redemption, address);
                 let address_shown = method.masked(address);
                 let sealed =
                     sealed.ok_or_else(|| StoreError::Corrupt("an address cannot be sealed".to_owned()))?;
-                Some(Delivery { method: *method, shown: address_shown, address: sealed })
+                Some(CardDelivery { method: *method, shown: address_shown, address: sealed })
             }
             None => None,
         };
@@ -150,12 +151,12 @@ impl<'a> Run<'a> {
             user_agent: wish.origin.1.clone(),
             created_at: context.now,
             issued_at: None,
-            visit: None,
+            next_check_at: None,
         })
     }
 
     /// The card is taken and all is written; its parts are read meanwhile.
-    async fn commit(&mut self, card: &FreeCard) -> Result<Option<Tried>, StoreError> {
+    async fn commit(&mut self, card: &FreeCard) -> Result<Option<TryOutcome>, StoreError> {
         let redemption = Redemption {
             source: Some(card.source),
             cost: Some(card.cost),
@@ -165,7 +166,7 @@ impl<'a> Run<'a> {
         };
         let (job, costs) = (self.job, (card.source, card.cost));
         let entry = entry_of(&redemption, costs, job.cause.clone(), job.context);
-        let store = &self.desk.store;
+        let store = &self.issuer.store;
         let (committed, plain) = tokio::join!(
             store.gift_cards().commit_card((&entry, &redemption), card),
             store.gift_cards().card(&card.card)
@@ -174,15 +175,15 @@ impl<'a> Run<'a> {
             Ok(Committed::Done) => {
                 let held = self.machine.spend.take_held();
                 store.budgets().settle_later(&self.job.charged, held.into_keys(), &self.attempt);
-                self.desk.after(&redemption, self.charged, self.job.context).await;
+                self.issuer.after(&redemption, self.charged, self.job.context).await;
                 // It is issued: that its parts cannot be read now is no refusal, and the same code tells them later.
                 let plain = plain
                     .map_err(StoreError::after_effect)?
-                    .and_then(|card| self.desk.vault.open_card(&card));
+                    .and_then(|card| self.issuer.vault.open_card(&card));
                 let unreadable =
                     || StoreError::Corrupt(format!("the card of {} cannot be opened", redemption.id));
                 let card = Some(plain.ok_or_else(unreadable)?);
-                Ok(Some(Tried::Done(Box::new(Issued {
+                Ok(Some(TryOutcome::Done(Box::new(Issued {
                     redemption,
                     card,
                     replayed: false,
@@ -193,7 +194,7 @@ impl<'a> Run<'a> {
                 self.machine.card_is_gone();
                 Ok(None)
             }
-            Ok(Committed::Fenced) => Ok(Some(Tried::Again("the attempt was fenced".to_owned()))),
+            Ok(Committed::Fenced) => Ok(Some(TryOutcome::Again("the attempt was fenced".to_owned()))),
             Ok(Committed::Another(found)) => self.another(*found).await.map(Some),
             // Nothing was committed for certain.
             Err(error @ StoreError::Contention(_)) => {
@@ -208,28 +209,28 @@ impl<'a> Run<'a> {
     }
 
     /// Another request was quicker with the same code.
-    async fn another(&mut self, found: Redemption) -> Result<Tried, StoreError> {
+    async fn another(&mut self, found: Redemption) -> Result<TryOutcome, StoreError> {
         self.release().await?;
         if found.status == RedemptionStatus::Failed {
-            return Ok(Tried::Again("the code is being tried by another".to_owned()));
+            return Ok(TryOutcome::Again("the code is being tried by another".to_owned()));
         }
-        let answer = self.desk.answer(self.job.wish, found, self.job.context, self.tries).await?;
-        Ok(Tried::Done(Box::new(answer)))
+        let answer = self.issuer.answer(self.job.wish, found, self.job.context, self.tries).await?;
+        Ok(TryOutcome::Done(Box::new(answer)))
     }
 
     /// The supplier is asked, once the table knows of it.
-    async fn order(&mut self) -> Result<Option<Tried>, StoreError> {
+    async fn order(&mut self) -> Result<Option<TryOutcome>, StoreError> {
         let Some((supplier, product)) = self.job.brand.supplier.clone() else {
-            return Ok(Some(Tried::Rejected(Rejection::OutOfStock)));
+            return Ok(Some(TryOutcome::Rejected(Rejection::OutOfStock)));
         };
         let pending = self.redemption(RedemptionStatus::Pending)?;
         let pending = asking(pending, (supplier, product), self.job.context);
-        match self.desk.store.gift_cards().open_order(&pending).await {
+        match self.issuer.store.gift_cards().open_order(&pending).await {
             Ok(Ordered::Open) => {}
             Ok(Ordered::Another(found)) => return self.another(*found).await.map(Some),
-            Ok(Ordered::Not) => return Ok(Some(Tried::Again("the attempt was fenced".to_owned()))),
+            Ok(Ordered::Not) => return Ok(Some(TryOutcome::Again("the attempt was fenced".to_owned()))),
             // Trying again at once would not help: suppliers must answer first.
-            Ok(Ordered::TooMany) => return Ok(Some(Tried::Rejected(Rejection::SuppliersBusy))),
+            Ok(Ordered::TooMany) => return Ok(Some(TryOutcome::Rejected(Rejection::SuppliersBusy))),
             // Nothing was opened for certain.
             Err(error @ StoreError::Contention(_)) => {
                 self.release().await?;
@@ -242,11 +243,11 @@ impl<'a> Run<'a> {
         }
         // From here on the order's own outcome says what becomes of the credit.
         self.machine.spend.take_held();
-        self.desk.first_ask(pending, (self.job.context, self.job.wish.wait), self.tries).await.map(|tried| {
-            match tried {
-                Ok(issued) => Some(Tried::Done(Box::new(issued))),
-                Err(rejection) => Some(Tried::Refused(rejection)),
-            }
-        })
+        self.issuer.first_ask(pending, (self.job.context, self.job.wish.wait), self.tries).await.map(
+            |tried| match tried {
+                Ok(issued) => Some(TryOutcome::Done(Box::new(issued))),
+                Err(rejection) => Some(TryOutcome::Refused(rejection)),
+            },
+        )
     }
 }

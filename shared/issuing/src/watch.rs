@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** an alert of stock or credit is open exactly as long as what it is about is low, as of the last look.
 
-use crate::{Desk, alerts};
-use domain::alert::{Alert, AlertStatus, Telling};
-use domain::budget::allocate::Whole;
-use domain::budget::{Account, Status};
+use crate::{Issuer, alerts};
+use domain::alert::{Alert, AlertStatus, NewAlert};
+use domain::budget::allocate::SlicedAccount;
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::context::Context;
-use domain::giftcard::{Health, Pool, Source};
+use domain::giftcard::{CardSource, Pool, StockHealth};
 use domain::ids::AlertId;
 use domain::ids::budget::{AccountId, BudgetKind};
 use std::collections::BTreeMap;
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 use store::{Refill, StoreError};
 
 /// For how long something that has happened is told after the last time.
-const TOLD_SECONDS: u32 = 86_400;
+const ALERT_TTL_SECONDS: u32 = 86_400;
 
 /// How many accounts are read at once.
-const AT_ONCE: usize = 100;
+const ACCOUNTS_PER_READ: usize = 100;
 
 /// How many alerts one look goes through.
-const MOST_ALERTS: u16 = 1_000;
+const MAX_ALERTS: u16 = 1_000;
 
 /// What a look found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Watched {
+pub struct WatchSummary {
     /// Pools that are low or empty.
     pub csv_pools: u32,
     /// Campaigns with nothing left.
@@ -45,22 +45,22 @@ pub struct Watched {
 }
 
 /// Counts what could not be looked at; the rest goes on.
-fn failed(looked: Result<(), StoreError>, what: &str, watched: &mut Watched) {
+fn failed(looked: Result<(), StoreError>, what: &str, watched: &mut WatchSummary) {
     if let Err(error) = looked {
         tracing::warn!(what, %error, "cannot be looked at now");
         watched.failed += 1;
     }
 }
 
-impl Desk {
+impl Issuer {
     /// Looks at every account and pool; pools are refilled for so long.
-    pub async fn watch(&self, context: &Context, refills: Duration) -> Watched {
-        let mut watched = Watched::default();
+    pub async fn watch(&self, context: &Context, refills: Duration) -> WatchSummary {
+        let mut watched = WatchSummary::default();
         // Those that ask nobody come first.
         let accounts = self.watch_accounts(context, &mut watched).await;
         failed(accounts, "accounts", &mut watched);
-        let told = self.watch_told(context, &mut watched).await;
-        failed(told, "what was told", &mut watched);
+        let closed = self.close_stale_alerts(context, &mut watched).await;
+        failed(closed, "closing stale alerts", &mut watched);
         let pools = self.watch_pools((context, Instant::now() + refills), &mut watched).await;
         failed(pools, "pools", &mut watched);
         watched
@@ -70,18 +70,18 @@ impl Desk {
     async fn note(
         &self,
         is_low: bool,
-        telling: &Telling,
+        new_alert: &NewAlert,
         context: &Context,
-        watched: &mut Watched,
+        watched: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         if !is_low {
-            self.store.alerts().close_alert(&telling.id(), context.now).await?;
+            self.store.alerts().close_alert(&new_alert.id(), context.now).await?;
             return Ok(());
         }
-        let known = self.store.alerts().alert(&telling.id()).await?;
-        let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == telling.severity;
-        if !known.as_ref().is_some_and(same) && self.store.alerts().tell(telling, context.now).await {
-            watched.opened.push(telling.id());
+        let known = self.store.alerts().alert(&new_alert.id()).await?;
+        let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == new_alert.severity;
+        if !known.as_ref().is_some_and(same) && self.store.alerts().raise(new_alert, context.now).await {
+            watched.opened.push(new_alert.id());
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Desk {
     async fn watch_pools(
         &self,
         (context, until): (&Context, Instant),
-        watched: &mut Watched,
+        watched: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         for pool in self.store.gift_cards().pools().await? {
             let looked = self.watch_pool(&pool, (context, until), watched).await;
@@ -102,11 +102,11 @@ impl Desk {
         &self,
         pool: &Pool,
         (context, until): (&Context, Instant),
-        watched: &mut Watched,
+        watched: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         let enough = u64::from(pool.low_stock_threshold);
         let mut free = self.store.gift_cards().free_cards(pool, context.now.date(), Some(enough)).await?;
-        if pool.source == Source::Buffer {
+        if pool.source == CardSource::Buffer {
             let refilled = self.refill(pool, free, (context, until)).await?;
             watched.refilled += refilled.delivered;
             free += u64::from(refilled.delivered);
@@ -115,14 +115,15 @@ impl Desk {
             }
         }
         // A pool that nobody wants to hear of has no threshold.
-        let low = pool.low_stock_threshold > 0 && Health::of(free, pool.low_stock_threshold) != Health::Green;
+        let low = pool.low_stock_threshold > 0
+            && StockHealth::of(free, pool.low_stock_threshold) != StockHealth::Green;
         watched.csv_pools += u32::from(low);
         self.note(low, &alerts::low_stock(pool, free), context, watched).await
     }
 
-    async fn watch_accounts(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
-        let platform = self.store.budgets().whole_account(&AccountId::platform()).await?;
-        let mut above: Vec<Whole> = platform.into_iter().collect();
+    async fn watch_accounts(&self, context: &Context, watched: &mut WatchSummary) -> Result<(), StoreError> {
+        let platform = self.store.budgets().load_sliced(&AccountId::platform()).await?;
+        let mut above: Vec<SlicedAccount> = platform.into_iter().collect();
         while let Some(parent) = above.pop() {
             let children = match self.store.budgets().children(&parent.account.id).await {
                 Ok(children) => children,
@@ -131,13 +132,13 @@ impl Desk {
                     continue;
                 }
             };
-            for some in children.chunks(AT_ONCE) {
+            for some in children.chunks(ACCOUNTS_PER_READ) {
                 // One that cannot be read keeps nobody else from being looked at.
-                let wholes = match self.store.budgets().wholes(some.to_vec()).await {
-                    Ok(wholes) => wholes,
+                let sliced_accounts = match self.store.budgets().sliced_accounts(some.to_vec()).await {
+                    Ok(sliced_accounts) => sliced_accounts,
                     Err(_) => self.one_by_one(some, watched).await,
                 };
-                for (id, whole) in wholes {
+                for (id, whole) in sliced_accounts {
                     let looked = self.watch_account(&whole, &parent, context, watched).await;
                     failed(looked, id.as_str(), watched);
                     if whole.account.kind() != BudgetKind::Campaign {
@@ -149,25 +150,29 @@ impl Desk {
         Ok(())
     }
 
-    async fn one_by_one(&self, accounts: &[Account], watched: &mut Watched) -> BTreeMap<AccountId, Whole> {
-        let mut wholes = BTreeMap::new();
+    async fn one_by_one(
+        &self,
+        accounts: &[BudgetAccount],
+        watched: &mut WatchSummary,
+    ) -> BTreeMap<AccountId, SlicedAccount> {
+        let mut sliced_accounts = BTreeMap::new();
         for account in accounts {
-            match self.store.budgets().wholes(vec![account.clone()]).await {
-                Ok(whole) => wholes.extend(whole),
+            match self.store.budgets().sliced_accounts(vec![account.clone()]).await {
+                Ok(whole) => sliced_accounts.extend(whole),
                 Err(error) => failed(Err(error), account.id.as_str(), watched),
             }
         }
-        wholes
+        sliced_accounts
     }
 
     async fn watch_account(
         &self,
-        whole: &Whole,
-        parent: &Whole,
+        whole: &SlicedAccount,
+        parent: &SlicedAccount,
         context: &Context,
-        watched: &mut Watched,
+        watched: &mut WatchSummary,
     ) -> Result<(), StoreError> {
-        let account: &Account = &whole.account;
+        let account: &BudgetAccount = &whole.account;
         let open = account.status().is_open();
         // What it can spend: of a campaign that shares its client's credit, that.
         let left = if account.is_shared() { parent.available() } else { whole.available() };
@@ -183,21 +188,27 @@ impl Desk {
         if account.kind() == BudgetKind::Campaign {
             // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
             let short = account.card_price.is_some_and(|price| left.is_zero() || left < price);
-            let depleted = account.status() == Status::Active && short;
+            let depleted = account.status() == BudgetStatus::Active && short;
             watched.campaigns += u32::from(depleted);
-            let telling = alerts::depleted(&account.id, left, account.currency);
-            self.note(depleted, &telling, context, watched).await?;
+            let new_alert = alerts::depleted(&account.id, left, account.currency);
+            self.note(depleted, &new_alert, context, watched).await?;
         }
         Ok(())
     }
 
     /// Things that have happened are told by who meets them; here those are closed that nobody needs to hear of any more.
-    async fn watch_told(&self, context: &Context, watched: &mut Watched) -> Result<(), StoreError> {
+    async fn close_stale_alerts(
+        &self,
+        context: &Context,
+        watched: &mut WatchSummary,
+    ) -> Result<(), StoreError> {
         for status in [AlertStatus::Open, AlertStatus::Acknowledged] {
-            let page = self.store.alerts().alerts(Some(status), None, (0, MOST_ALERTS)).await?;
+            let page = self.store.alerts().alerts(Some(status), None, (0, MAX_ALERTS)).await?;
             for alert in &page.alerts {
-                let old =
-                    alert.updated_at.plus_seconds(TOLD_SECONDS).is_some_and(|until| context.now >= until);
+                let old = alert
+                    .updated_at
+                    .plus_seconds(ALERT_TTL_SECONDS)
+                    .is_some_and(|until| context.now >= until);
                 let over = match alert.kind.as_str() {
                     "provision_failed" | "code_guessing" => old,
                     // Someone has to look where a card came from.

@@ -38,7 +38,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::AlertListing;
 use domain::cause::Cause;
 use domain::hash::Hash;
-use domain::ids::{AccountRef, AlertId, CustomerId, EventId, Handle, HoldId, OrderId, ReferralCode, TopUpId};
+use domain::ids::{
+    AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, ReferralCode, TopUpId,
+};
 use domain::payments::state::Listing;
 use domain::payments::webhook_event::EventStatus;
 use domain::time::Timestamp;
@@ -214,8 +216,8 @@ pub fn topup_of(pk: &str) -> Option<TopUpId> {
 }
 
 /// Where a gateway's id leads.
-pub fn lead(handle: &Handle) -> Key {
-    Key::new(format!("G#{handle}"), "G")
+pub fn gateway_ref(key: &GatewayKey) -> Key {
+    Key::new(format!("G#{key}"), "G")
 }
 
 /// A gateway's report.

@@ -21,7 +21,9 @@ mod wallet;
 
 pub use alerts::{AlertPage, Alerts};
 pub use audit::{AccountList, Audit, BudgetList, Named};
-pub use budgets::{BudgetPage, Budgets, Moved, Reservation, Reserve, Resolved, Undecided, Waiting};
+pub use budgets::{
+    BudgetPage, Budgets, Reservation, Reserve, ResolveSummary, TransferReceipt, Undecided, Waiting,
+};
 pub use engine::client::{Credentials, HttpClient, Settings, connect, https};
 pub use engine::due::{DuePage, DueWork, Place};
 pub use engine::error::StoreError;
@@ -31,7 +33,7 @@ pub use engine::schema;
 pub use giftcards::due::DueBudget;
 pub use giftcards::{Committed, GiftCards, Import, Ordered, Refill};
 pub use ledger::execute::Done;
-pub use ledger::history::Page;
+pub use ledger::history::EntryPage;
 pub use ledger::items::entry::from_item as entry_from_item;
 pub use payments::Payments;
 pub use payments::due::DuePayment;

@@ -13,7 +13,7 @@ pub use seal::SealKeys;
 use domain::cause::Cause;
 use domain::giftcard::card::{Card, Part, PlainCard};
 use domain::giftcard::code::RedemptionCode;
-use domain::giftcard::{Sealed, Source};
+use domain::giftcard::{CardSource, Sealed};
 use domain::ids::budget::{AccountId, BrandId, CardId, CodeId, RedemptionId};
 use domain::money::Money;
 use domain::time::Timestamp;
@@ -124,7 +124,7 @@ impl Vault {
         &self,
         plain: &PlainCard,
         (brand, denomination): (&BrandId, Money),
-        source: Source,
+        source: CardSource,
         now: Timestamp,
     ) -> Option<Card> {
         let id = self.card_id(plain)?;

@@ -3,8 +3,8 @@
 use super::{Machine, Move, Op, class, customer};
 use domain::cause::Operation;
 use domain::ids::{AccountRef, HoldId};
-use domain::ledger::account::Status;
-use domain::ledger::lot::Source;
+use domain::ledger::account::AccountStatus;
+use domain::ledger::lot::CreditSource;
 use domain::money::Amount;
 use proptest::prelude::*;
 use tests::points::{self, MovePoints, OpenPoints, SetPointsStatus, SettlePoints};
@@ -27,8 +27,9 @@ impl Machine {
                 let command = OpenPoints { customer: customer(wallet), cause };
                 return Some((Box::new(command), self.model.create(wallet)));
             }
-            Op::Status { wallet, status } => {
-                let status = [Status::Active, Status::Frozen, Status::Suspended][usize::from(status)];
+            Op::AccountStatus { wallet, status } => {
+                let status = [AccountStatus::Active, AccountStatus::Frozen, AccountStatus::Suspended]
+                    [usize::from(status)];
                 let command = SetPointsStatus { customer: customer(wallet), status };
                 let status = [0, 1, 2][status as usize];
                 return Some((Box::new(command), self.model.set_status(wallet, status)));
@@ -38,7 +39,7 @@ impl Machine {
                 return Some((Box::new(SettlePoints { customer: customer(wallet) }), verdict));
             }
             Op::Credit { wallet, paise, source, days } => {
-                let (source, days) = (Source::ALL[usize::from(source)], days.unwrap_or(30));
+                let (source, days) = (CreditSource::ALL[usize::from(source)], days.unwrap_or(30));
                 let verdict = self.model.credit(wallet, paise, class(source), Some(i64::from(days)));
                 (wallet, points::Move::Grant { source, days, points: whole_points(paise) }, verdict)
             }

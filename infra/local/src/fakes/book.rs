@@ -76,7 +76,7 @@ pub struct CardOrder {
 
 /// All of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Book {
+pub struct GatewayState {
     /// By id.
     pub orders: BTreeMap<String, Order>,
     /// By id.
@@ -96,7 +96,7 @@ pub fn id(prefix: &str, of: &str) -> String {
     format!("{prefix}{}", hex::encode(digest.get(..7).unwrap_or_default()))
 }
 
-impl Book {
+impl GatewayState {
     /// Makes an order, or gives the one that was made with this key.
     pub fn order(&mut self, prefix: &str, order: Order) -> Order {
         let same = |known: &&Order| known.gateway == order.gateway && known.key == order.key;
@@ -169,7 +169,7 @@ impl Book {
     }
 
     /// The newest captured payment of a customer with this gateway.
-    pub fn paid_by(&self, gateway: &str, customer: &str) -> Option<&Payment> {
+    pub fn payment_key(&self, gateway: &str, customer: &str) -> Option<&Payment> {
         let theirs = |order: &Order| {
             order.gateway == gateway
                 && order

@@ -4,7 +4,7 @@
 
 use super::book::Order;
 use super::send::Deliver;
-use super::trigger::Wanted;
+use super::trigger::TriggerRequest;
 use super::{Fakes, PREFIX};
 use axum::Router;
 use axum::body::Bytes;
@@ -88,7 +88,7 @@ async fn act(
         (_, true) => "razorpay.payment_captured",
         (_, false) => "razorpay.payment_failed",
     };
-    let wanted = Wanted {
+    let wanted = TriggerRequest {
         fixture: fixture.to_owned(),
         customer: String::new(),
         amount: None,

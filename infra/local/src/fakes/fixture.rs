@@ -58,7 +58,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// What a webhook is about.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct SampleValues {
     /// The gateway's id of the event.
     pub event: String,
     /// The top-up.
@@ -98,13 +98,13 @@ const REVERSALS: [&str; 6] = [
 const EVENTS: [&str; 2] = ["evt_1SpTopUpSample00001", "WH-58D329510W468432D-8HN650336L201105X"];
 
 /// A sample, told of the payment at hand.
-pub fn told(name: &str, about: &About) -> Option<String> {
+pub fn render(name: &str, about: &SampleValues) -> Option<String> {
     let (_, text) = FIXTURES.iter().find(|(known, _)| *known == name)?;
     let sample: Value = serde_json::from_str(text).ok()?;
     Some(replace(sample, about).to_string())
 }
 
-fn replace(value: Value, about: &About) -> Value {
+fn replace(value: Value, about: &SampleValues) -> Value {
     match value {
         Value::String(text) => Value::String(said(&text, about)),
         Value::Number(number) => match number.as_i64() {
@@ -122,7 +122,7 @@ fn replace(value: Value, about: &About) -> Value {
     }
 }
 
-fn said(text: &str, about: &About) -> String {
+fn said(text: &str, about: &SampleValues) -> String {
     match text {
         SAMPLE_TOPUP => return about.topup.clone(),
         CHARGE => return about.charge.clone(),

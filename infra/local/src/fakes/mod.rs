@@ -18,7 +18,7 @@ pub mod trigger;
 use crate::Failure;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use book::Book;
+use book::GatewayState;
 use edge::Clock;
 use http::{StatusCode, header};
 use paypal::PayPalKeys;
@@ -32,7 +32,7 @@ pub const PREFIX: &str = "/_gateways";
 
 /// What the fakes and our side agree on, as a merchant and a gateway do.
 #[derive(Clone)]
-pub struct Agreed {
+pub struct SharedSecrets {
     /// Razorpay's API secret.
     pub razorpay_key: (String, String),
     /// Razorpay's webhook secret.
@@ -55,10 +55,10 @@ pub struct Fakes {
     pub url: String,
     /// Where our API is.
     pub api: String,
-    pub(crate) agreed: Agreed,
+    pub(crate) agreed: SharedSecrets,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: reqwest::Client,
-    book: Mutex<Book>,
+    book: Mutex<GatewayState>,
     held: Mutex<Vec<Held>>,
     /// What the suppliers do with orders from now on.
     pub(crate) supply: Mutex<supply::Switches>,
@@ -69,12 +69,12 @@ impl Fakes {
     /// Fakes that remember what is in the file, if there is one.
     pub fn open(
         (url, api): (String, String),
-        agreed: Agreed,
+        agreed: SharedSecrets,
         clock: Arc<dyn Clock>,
         file: Option<PathBuf>,
     ) -> Result<Arc<Self>, Failure> {
         let stored = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-        let book = stored.map_or_else(|| Ok(Book::default()), |text| serde_json::from_str(&text))?;
+        let book = stored.map_or_else(|| Ok(GatewayState::default()), |text| serde_json::from_str(&text))?;
         let http = gateways::client()?;
         let (book, held, supply) = (Mutex::new(book), Mutex::default(), Mutex::default());
         Ok(Arc::new(Self { url, api, agreed, clock, http, book, held, supply, file }))
@@ -97,12 +97,12 @@ impl Fakes {
         format!("{url}{PREFIX}/{gateway}")
     }
 
-    fn read(&self) -> MutexGuard<'_, Book> {
+    fn read(&self) -> MutexGuard<'_, GatewayState> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the book and keeps it.
-    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut GatewayState) -> T) -> T {
         let mut book = self.read();
         let done = change(&mut book);
         if let Some(file) = &self.file {
@@ -116,7 +116,7 @@ impl Fakes {
     }
 
     /// Changes the book: something happens at the gateway.
-    pub fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+    pub fn change<T>(&self, change: impl FnOnce(&mut GatewayState) -> T) -> T {
         self.write(change)
     }
 

@@ -48,11 +48,11 @@ pub struct Delivered {
     pub times: u8,
 }
 
-pub(super) fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
+pub(super) fn hmac_hex(secret: &str, services: &[&[u8]]) -> String {
     let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()) else {
         return String::new();
     };
-    for part in parts {
+    for part in services {
         mac.update(part);
     }
     hex::encode(mac.finalize().into_bytes())

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** one card for each of our references, however often it is ordered: the reference makes the card.
 
-use super::book::{Book, CardOrder};
+use super::book::{CardOrder, GatewayState};
 use super::supply::Switch;
 use super::{Fakes, answer};
 use axum::Router;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Takes an order, or gives the one that was taken under this reference.
-fn take(book: &mut Book, supplier: &str, order: CardOrder) -> CardOrder {
+fn take(book: &mut GatewayState, supplier: &str, order: CardOrder) -> CardOrder {
     let key = format!("{supplier}|{}", order.reference);
     if let Some(known) = book.cards.get(&key) {
         return known.clone();
@@ -30,7 +30,7 @@ fn take(book: &mut Book, supplier: &str, order: CardOrder) -> CardOrder {
 }
 
 /// Asked about again: what is slow comes nearer.
-fn nearer(book: &mut Book, supplier: &str, reference: &str) -> Option<CardOrder> {
+fn nearer(book: &mut GatewayState, supplier: &str, reference: &str) -> Option<CardOrder> {
     let order = book.cards.get_mut(&format!("{supplier}|{reference}"))?;
     order.status = match order.status.as_str() {
         "pending" => "pending again",
@@ -67,7 +67,7 @@ fn allowed(headers: &HeaderMap, token: &str) -> bool {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wanted {
+struct TriggerRequest {
     product_id: u64,
     unit_price: Box<RawValue>,
     custom_identifier: String,
@@ -103,7 +103,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     if !allowed(&headers, "reloadly-token") {
         return answer(StatusCode::UNAUTHORIZED, &json!({"errorCode": "INVALID_TOKEN"}));
     }
-    let Ok(wanted) = serde_json::from_slice::<Wanted>(&body) else { return refused("INVALID_BODY") };
+    let Ok(wanted) = serde_json::from_slice::<TriggerRequest>(&body) else { return refused("INVALID_BODY") };
     let switch = fakes.switch("reloadly");
     let known = fakes.read().cards.contains_key(&format!("reloadly|{}", wanted.custom_identifier));
     if known && switch != Switch::Slow {

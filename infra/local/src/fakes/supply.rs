@@ -105,7 +105,7 @@ impl Fakes {
 /// What is asked of a fake supplier.
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct SupplyCommand {
     /// Which one.
     #[arg(value_parser = ["reloadly", "tremendous"])]
     pub supplier: String,
@@ -120,7 +120,7 @@ pub struct Asked {
 
 /// What came of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Supplied {
+pub struct SupplierReply {
     supplier: String,
     does: Switch,
     /// How the webhooks were answered, one for each order that was delivered.
@@ -129,7 +129,7 @@ pub struct Supplied {
 
 impl Fakes {
     /// Does what is asked.
-    pub async fn supply_as(&self, asked: &Asked) -> Result<Supplied, Failure> {
+    pub async fn supply_as(&self, asked: &SupplyCommand) -> Result<SupplierReply, Failure> {
         if !SUPPLIERS.contains(&asked.supplier.as_str()) {
             return Err(format!("suppliers: {}", SUPPLIERS.join(", ")).into());
         }
@@ -146,7 +146,7 @@ impl Fakes {
             delivered.push(signed.send().await?.status().as_u16());
         }
         let does = self.switch(&asked.supplier);
-        Ok(Supplied { supplier: asked.supplier.clone(), does, delivered })
+        Ok(SupplierReply { supplier: asked.supplier.clone(), does, delivered })
     }
 
     /// Delivers every order of a supplier that was taken and not delivered; gives their references.

@@ -4,7 +4,7 @@
 
 use super::Fakes;
 use super::book::{Order, Payment, id};
-use super::fixture::{self, About};
+use super::fixture::{self, SampleValues};
 use super::send::{Deliver, Delivered};
 use crate::Failure;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// What to make happen.
 #[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct TriggerRequest {
     /// The sample, such as razorpay.payment_captured (see events/webhooks).
     pub fixture: String,
     /// Whose wallet.
@@ -47,7 +47,7 @@ fn someone() -> String {
 
 /// What happened.
 #[derive(Clone, Debug, Serialize)]
-pub struct Happened {
+pub struct Triggered {
     /// The sample.
     pub fixture: String,
     /// The gateway's id of the event.
@@ -101,8 +101,8 @@ pub fn gateway_of(fixture: &str) -> Option<&'static str> {
 }
 
 /// True if a top-up must be begun first: the sample is about a payment that is not made yet.
-pub fn begins(fakes: &Fakes, wanted: &Wanted) -> bool {
-    let known = |gateway| fakes.read().paid_by(gateway, &wanted.customer).is_some();
+pub fn begins(fakes: &Fakes, wanted: &TriggerRequest) -> bool {
+    let known = |gateway| fakes.read().payment_key(gateway, &wanted.customer).is_some();
     match kind_of(&wanted.fixture) {
         BudgetKind::Reversed => wanted.payment.is_none() && !gateway_of(&wanted.fixture).is_some_and(known),
         BudgetKind::Paid | BudgetKind::Tried(_) | BudgetKind::Approved => wanted.order.is_none(),
@@ -116,7 +116,7 @@ pub fn needs_payment(fixture: &str) -> bool {
 
 impl Fakes {
     /// Makes it happen, and delivers the webhook.
-    pub async fn trigger(&self, wanted: &Wanted) -> Result<Happened, Failure> {
+    pub async fn trigger(&self, wanted: &TriggerRequest) -> Result<Triggered, Failure> {
         let known = fixture::names().any(|name| name == wanted.fixture);
         if !known {
             let names: Vec<&str> = fixture::names().collect();
@@ -124,15 +124,15 @@ impl Fakes {
         }
         let (order, payment) = self.settle(wanted)?;
         let about = self.about(wanted, &order, &payment)?;
-        let mut told = about.clone();
+        let mut report = about.clone();
         if wanted.deliver == Deliver::WrongAmount {
-            (told.units, told.reversed) = (about.units + 100, about.reversed + 100);
+            (report.units, report.reversed) = (about.units + 100, about.reversed + 100);
         }
-        let body = fixture::told(&wanted.fixture, &told).ok_or("the sample cannot be read")?;
+        let body = fixture::render(&wanted.fixture, &report).ok_or("the sample cannot be read")?;
         let endpoint = wanted.fixture.split('.').next().unwrap_or_default();
         let sent = self.deliver(endpoint, (&about.event, &body), wanted.deliver).await?;
         let Delivered { status, answer, times } = sent;
-        Ok(Happened {
+        Ok(Triggered {
             fixture: wanted.fixture.clone(),
             event_id: about.event,
             topup_id: about.topup,
@@ -146,7 +146,7 @@ impl Fakes {
     }
 
     /// The fake's book says that it has happened.
-    fn settle(&self, wanted: &Wanted) -> Result<(Order, Payment), Failure> {
+    fn settle(&self, wanted: &TriggerRequest) -> Result<(Order, Payment), Failure> {
         let gateway = gateway_of(&wanted.fixture).ok_or("no such gateway")?;
         let order_of = |id: &str| self.read().orders.get(id).cloned();
         match kind_of(&wanted.fixture) {
@@ -154,7 +154,7 @@ impl Fakes {
                 let book = self.read();
                 let payment = match &wanted.payment {
                     Some(id) => book.payments.get(id),
-                    None => book.paid_by(gateway, &wanted.customer),
+                    None => book.payment_key(gateway, &wanted.customer),
                 };
                 let payment = payment.cloned().ok_or("the customer has paid nothing with this gateway")?;
                 drop(book);
@@ -190,15 +190,20 @@ impl Fakes {
         }
     }
 
-    fn about(&self, wanted: &Wanted, order: &Order, payment: &Payment) -> Result<About, Failure> {
-        let number = self.write(super::book::Book::number);
+    fn about(
+        &self,
+        wanted: &TriggerRequest,
+        order: &Order,
+        payment: &Payment,
+    ) -> Result<SampleValues, Failure> {
+        let number = self.write(super::book::GatewayState::number);
         let gateway = gateway_of(&wanted.fixture).unwrap_or_default();
         let prefix = match gateway {
             "stripe" => "evt_",
             "paypal" => "WH-",
             _ => "",
         };
-        let mut about = About {
+        let mut about = SampleValues {
             event: id(prefix, &format!("{}|{number}|{}", payment.id, self.now_seconds())),
             topup: order.topup.clone().unwrap_or_default(),
             order: order.id.clone(),
@@ -219,10 +224,10 @@ impl Fakes {
     /// What a refund or dispute is called, and how much it comes to.
     fn reversal(
         &self,
-        wanted: &Wanted,
+        wanted: &TriggerRequest,
         payment: &Payment,
         number: u64,
-        about: &mut About,
+        about: &mut SampleValues,
     ) -> Result<(), Failure> {
         let units = match &wanted.amount {
             Some(text) => units(text, &about.currency).ok_or("the amount is not one")?,

@@ -7,7 +7,7 @@
 use super::entry::{BudgetEntry, MoveType, Other};
 use super::slice::Slice;
 use super::spend::first_slice;
-use super::{Account, Status};
+use super::{BudgetAccount, BudgetStatus};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
@@ -32,7 +32,7 @@ pub enum Direction {
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Transfer {
+pub struct BudgetTransfer {
     /// Which way.
     pub direction: Direction,
     /// Where it comes from.
@@ -49,14 +49,14 @@ pub struct Transfer {
 
 /// An account with all its slices.
 #[derive(Clone, Debug)]
-pub struct Whole {
+pub struct SlicedAccount {
     /// What is known of it, and its first slice.
-    pub account: Account,
+    pub account: BudgetAccount,
     /// The others.
     pub others: Vec<Slice>,
 }
 
-impl Whole {
+impl SlicedAccount {
     /// Every slice.
     pub fn slices(&self) -> impl Iterator<Item = &Slice> {
         std::iter::once(&self.account.first).chain(&self.others)
@@ -86,7 +86,7 @@ pub struct Transferred {
     pub arrival: BudgetEntry,
 }
 
-impl Transfer {
+impl BudgetTransfer {
     /// What tells this request from another with the same key.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&[
@@ -110,7 +110,7 @@ impl Transfer {
     }
 
     /// May it be, and how much is it?
-    pub fn check(&self, from: &Whole, to: &Whole) -> Result<Money, Rejection> {
+    pub fn check(&self, from: &SlicedAccount, to: &SlicedAccount) -> Result<Money, Rejection> {
         let (parent, child) = match self.direction {
             Direction::Down => (&from.account, &to.account),
             Direction::Up | Direction::Closing => (&to.account, &from.account),
@@ -132,9 +132,11 @@ impl Transfer {
             None => from.available(),
         };
         let stopped = match self.direction {
-            Direction::Down => from.account.status() != Status::Active || !to.account.status().is_open(),
+            Direction::Down => {
+                from.account.status() != BudgetStatus::Active || !to.account.status().is_open()
+            }
             Direction::Up => !from.account.status().is_open(),
-            Direction::Closing => from.account.status() != Status::Closing,
+            Direction::Closing => from.account.status() != BudgetStatus::Closing,
         };
         if stopped {
             return Err(Rejection::BudgetPaused);
@@ -150,7 +152,7 @@ impl Transfer {
     /// The decision.
     pub fn decide(
         &self,
-        (from, to): (&Whole, &Whole),
+        (from, to): (&SlicedAccount, &SlicedAccount),
         attempt: &AttemptId,
         context: &Context,
     ) -> Result<Transferred, Rejection> {
@@ -165,16 +167,16 @@ impl Transfer {
 
     /// True if what is to be taken must be set aside first, slice by slice: others spend from all of them meanwhile, and a
     /// transaction over several would hardly ever find them as they were read.
-    pub fn is_gathered(from: &Whole, decided: &Transferred) -> bool {
+    pub fn is_gathered(from: &SlicedAccount, decided: &Transferred) -> bool {
         let account = &from.account;
-        let busy = account.kind().is_spent_from() && account.status() == Status::Active;
+        let busy = account.kind().is_spent_from() && account.status() == BudgetStatus::Active;
         busy && decided.out.takes.len() > 1
     }
 
     /// Both entries of what is taken from these slices.
     pub fn entries(
         &self,
-        (from, to): (&Whole, &Whole),
+        (from, to): (&SlicedAccount, &SlicedAccount),
         takes: BTreeMap<u8, Money>,
         attempt: &AttemptId,
         context: &Context,
@@ -184,7 +186,7 @@ impl Transfer {
         let currency = from.account.currency;
         let mirrored = Cause::counterpart("budget", self.from.as_str(), &self.cause);
         // The platform shows what it has issued: that rises with what leaves.
-        let shown = |whole: &Whole, leaves: bool| {
+        let shown = |whole: &SlicedAccount, leaves: bool| {
             let before = whole.balance();
             if leaves == (whole.account.kind() == BudgetKind::Platform) {
                 [before, amount].into_iter().sum()
@@ -222,7 +224,7 @@ impl Transfer {
 }
 
 /// What to take from which slices: from one, if one suffices.
-fn takes(from: &Whole, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
+fn takes(from: &SlicedAccount, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
     let first = first_slice(cause, from.account.slices);
     let mut slices: Vec<&Slice> = from.slices().collect();
     slices.sort_by_key(|slice| (slice.number != first, slice.number));
@@ -245,7 +247,7 @@ fn takes(from: &Whole, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
 /// Evens out the slices of an account: from the fullest to the emptiest, so that both have the same.
 ///
 /// `None` if they are even enough (the emptiest has at least a quarter of the mean), or credit may not move.
-pub fn rebalance(whole: &Whole, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
+pub fn rebalance(whole: &SlicedAccount, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
     let (account, currency) = (&whole.account, whole.account.currency);
     if account.kind() == BudgetKind::Platform || !account.status().is_open() {
         return None;

@@ -3,7 +3,7 @@
 //! **Invariant:** the audit trusts no stored sum: flows and spends are recomputed from entries, and each difference
 //! names the account and, where there is one, the slice or entry.
 
-use super::allocate::Whole;
+use super::allocate::SlicedAccount;
 use super::entry::{BudgetEntry, MoveType};
 use super::slice::{Flow, Slice};
 use crate::ids::budget::{AttemptId, BudgetKind};
@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug)]
 pub struct BudgetBooks {
     /// What is known of it, and its slices.
-    pub whole: Whole,
+    pub whole: SlicedAccount,
     /// The same slices, read again after the entries.
-    pub again: Whole,
+    pub again: SlicedAccount,
     /// Its entries.
     pub entries: Vec<BudgetEntry>,
 }

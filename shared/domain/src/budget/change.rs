@@ -4,9 +4,9 @@
 //! **Invariant:** a change of status gets a new status version; whichever slice has the higher version has the newer
 //! status, in whatever order they arrive.
 
-use super::allocate::Whole;
+use super::allocate::SlicedAccount;
 use super::slice::{Slice, Stop};
-use super::{Account, MAX_SLICES, Mode, Opened, Status};
+use super::{BudgetAccount, BudgetOpening, BudgetStatus, MAX_SLICES, Mode};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
@@ -66,7 +66,7 @@ impl OpenAccount {
     }
 
     /// The decision.
-    pub fn decide(&self, above: &Whole, context: &Context) -> Result<Account, Rejection> {
+    pub fn decide(&self, above: &SlicedAccount, context: &Context) -> Result<BudgetAccount, Rejection> {
         let parent = &above.account;
         if self.kind.parent() != Some(parent.kind()) {
             return Err(Rejection::WrongParent);
@@ -76,13 +76,13 @@ impl OpenAccount {
         }
         let currency = parent.currency;
         let threshold = exact(self.low_credit_threshold, currency)?;
-        let mut ancestors = parent.above.clone();
+        let mut ancestors = parent.ancestors.clone();
         if parent.kind() != BudgetKind::Platform {
             ancestors.push(parent.id.clone());
         }
         let mode = self.mode.unwrap_or(Mode::Shared);
         let shared = self.kind == BudgetKind::Campaign && mode == Mode::Shared;
-        let opened = Opened {
+        let opened = BudgetOpening {
             fingerprint: self.fingerprint(),
             request: context.request.clone(),
             name: self.name.clone(),
@@ -92,10 +92,10 @@ impl OpenAccount {
             brands: self.brands.clone(),
             available: if shared { above.available() } else { Money::ZERO },
         };
-        Ok(Account {
+        Ok(BudgetAccount {
             id: self.id(),
             parent: Some(parent.id.clone()),
-            above: ancestors,
+            ancestors,
             name: self.name.clone(),
             currency,
             mode,
@@ -108,7 +108,7 @@ impl OpenAccount {
             updated_at: context.now,
             opened,
             version: 1,
-            copied: 1,
+            copied_status_version: 1,
             first: Slice::new(0),
         })
     }
@@ -128,7 +128,7 @@ pub struct ChangeAccount {
     /// Below this, someone is told; or nobody any more.
     pub low_credit_threshold: Option<Option<Amount>>,
     /// Whether credit may leave it.
-    pub status: Option<Status>,
+    pub status: Option<BudgetStatus>,
     /// Whose credit a campaign spends.
     pub mode: Option<Mode>,
     /// How many slices it has.
@@ -139,7 +139,7 @@ pub struct ChangeAccount {
 
 /// What surrounds an account that is to be changed.
 #[derive(Clone, Copy, Debug)]
-pub struct Around {
+pub struct ChangePreconditions {
     /// True if attempts of it are undecided: of a shared campaign, on its client's slices.
     pub reserved: bool,
     /// True if an account below it is not closed.
@@ -148,7 +148,12 @@ pub struct Around {
 
 impl ChangeAccount {
     /// The account as it is to be known; its slices and version follow.
-    pub fn decide(&self, whole: &Whole, around: Around, now: Timestamp) -> Result<Account, Rejection> {
+    pub fn decide(
+        &self,
+        whole: &SlicedAccount,
+        around: ChangePreconditions,
+        now: Timestamp,
+    ) -> Result<BudgetAccount, Rejection> {
         let mut account = whole.account.clone();
         if let Some(name) = &self.name {
             account.name = name.clone();
@@ -191,8 +196,8 @@ impl ChangeAccount {
 }
 
 /// The stop of a shared campaign, as its client's slices are to have it.
-pub fn stop_of(campaign: &Account, now: Timestamp) -> Stop {
-    let on = campaign.status() != Status::Active || !campaign.is_shared();
+pub fn stop_of(campaign: &BudgetAccount, now: Timestamp) -> Stop {
+    let on = campaign.status() != BudgetStatus::Active || !campaign.is_shared();
     Stop { version: campaign.first.status_version, on, at: now }
 }
 
@@ -203,7 +208,7 @@ pub fn dropped_at(stop: &Stop) -> Timestamp {
 }
 
 /// A slice that is added to an account: it starts empty, with the status and stops of the first.
-pub fn added(account: &Account, number: u8) -> Slice {
+pub fn added(account: &BudgetAccount, number: u8) -> Slice {
     Slice {
         status: account.first.status,
         status_version: account.first.status_version,
@@ -213,15 +218,19 @@ pub fn added(account: &Account, number: u8) -> Slice {
 }
 
 /// Changes the status, if that may be.
-fn restate(account: &mut Account, to: Status, around: Around) -> Result<(), Rejection> {
+fn restate(
+    account: &mut BudgetAccount,
+    to: BudgetStatus,
+    around: ChangePreconditions,
+) -> Result<(), Rejection> {
     let from = account.status();
-    if from == to || from == Status::Closed && to == Status::Closing {
+    if from == to || from == BudgetStatus::Closed && to == BudgetStatus::Closing {
         return Ok(());
     }
     if account.kind() == BudgetKind::Platform || !from.is_open() {
         return Err(Rejection::BudgetPaused);
     }
-    if to == Status::Closing && around.children {
+    if to == BudgetStatus::Closing && around.children {
         return Err(Rejection::AccountNotEmpty);
     }
     account.first.status = to;

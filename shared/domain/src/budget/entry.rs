@@ -5,11 +5,11 @@
 //! **Invariant:** the answer to the request that caused an entry can be rendered from the entry alone.
 
 use super::slice::Flow;
-use crate::actor::Signature;
+use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
-use crate::giftcard::Source;
+use crate::giftcard::CardSource;
 use crate::hash::Hash;
 use crate::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
 use crate::ids::{RequestId, TransactionId};
@@ -103,7 +103,7 @@ pub struct Paid {
     /// Its face value.
     pub denomination: Money,
     /// Where it came from.
-    pub source: Source,
+    pub source: CardSource,
     /// What it had cost us.
     pub cost: Money,
 }
@@ -132,7 +132,7 @@ pub struct BudgetEntry {
     /// When.
     pub at: Timestamp,
     /// Who did it.
-    pub by: Signature,
+    pub by: PerformedBy,
     /// The invocation that wrote it.
     pub request: RequestId,
     /// What was asked for; none for what follows from something else.

@@ -59,7 +59,7 @@ impl Mode {
 
 /// Whether credit may leave an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum BudgetStatus {
     /// It may.
     Active,
     /// Someone has stopped it.
@@ -70,7 +70,7 @@ pub enum Status {
     Closed,
 }
 
-impl Status {
+impl BudgetStatus {
     /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -96,7 +96,7 @@ impl Status {
 
 /// How an account came to be: what its creation answers, however often it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
+pub struct BudgetOpening {
     /// What was asked for.
     pub fingerprint: Fingerprint,
     /// The invocation that did it.
@@ -117,13 +117,13 @@ pub struct Opened {
 
 /// An account: what is known of it, and its first slice (both are one item).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct BudgetAccount {
     /// Its id.
     pub id: AccountId,
     /// Where its credit comes from; none for the platform.
     pub parent: Option<AccountId>,
     /// All above it but the platform, the highest first.
-    pub above: Vec<AccountId>,
+    pub ancestors: Vec<AccountId>,
     /// What people call it.
     pub name: FreeText,
     /// The one currency it holds.
@@ -145,23 +145,23 @@ pub struct Account {
     /// When what is known of it last changed.
     pub updated_at: Timestamp,
     /// How it came to be.
-    pub opened: Opened,
+    pub opened: BudgetOpening,
     /// Counts the changes of what is known of it; the guard against a stale read.
     pub version: u64,
     /// The version of its status that every slice, and of a shared campaign every slice of its client, is known to have.
-    pub copied: u64,
+    pub copied_status_version: u64,
     /// Its first slice.
     pub first: Slice,
 }
 
-impl Account {
+impl BudgetAccount {
     /// What it stands for.
     pub fn kind(&self) -> BudgetKind {
         self.id.kind()
     }
 
     /// Whether credit may leave it.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> BudgetStatus {
         self.first.status
     }
 
@@ -180,18 +180,18 @@ impl Account {
 
     /// True if the account is this one or below it.
     pub fn is_within(&self, root: &AccountId) -> bool {
-        self.id == *root || self.above.contains(root)
+        self.id == *root || self.ancestors.contains(root)
     }
 
     /// The agency that it is, or belongs to.
     pub fn agency(&self) -> Option<&AccountId> {
-        if self.kind() == BudgetKind::Agency { Some(&self.id) } else { self.above.first() }
+        if self.kind() == BudgetKind::Agency { Some(&self.id) } else { self.ancestors.first() }
     }
 
     /// The platform's account, as it is before anything has happened.
     pub fn platform(currency: Currency, now: Timestamp) -> Option<Self> {
         let name = FreeText::parse("Platform").ok()?;
-        let opened = Opened {
+        let opened = BudgetOpening {
             fingerprint: Fingerprint::of(&[]),
             request: RequestId::new("platform"),
             name: name.clone(),
@@ -204,7 +204,7 @@ impl Account {
         Some(Self {
             id: AccountId::platform(),
             parent: None,
-            above: vec![],
+            ancestors: vec![],
             name,
             currency,
             mode: Mode::Isolated,
@@ -217,7 +217,7 @@ impl Account {
             updated_at: now,
             opened,
             version: 1,
-            copied: 1,
+            copied_status_version: 1,
             first: Slice::new(0),
         })
     }

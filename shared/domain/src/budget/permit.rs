@@ -3,13 +3,13 @@
 //! **Invariant:** what is not granted here is refused; who may do such things, but not to this account, learns only
 //! that there is no such account.
 
-use super::Account;
+use super::BudgetAccount;
 use crate::actor::{Actor, Denial, Role};
 use crate::ids::budget::{AccountId, BudgetKind};
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum BudgetAction {
     /// Open an account of this kind below the account.
     Open(BudgetKind),
     /// Read it, what is below it, and its movements.
@@ -44,20 +44,21 @@ pub enum Scope {
 }
 
 /// How far the caller may go, whatever the account.
-pub fn scope(actor: &Actor, action: Action) -> Result<Scope, Denial> {
+pub fn scope(actor: &Actor, action: BudgetAction) -> Result<Scope, Denial> {
     let within = match action {
-        Action::Open(_)
-        | Action::Read
-        | Action::Change
-        | Action::Allocate
-        | Action::Register
-        | Action::Provision
-        | Action::ReadRedemption
-        | Action::Reveal => true,
-        Action::GrantBrands | Action::Catalogue | Action::Alerts => false,
+        BudgetAction::Open(_)
+        | BudgetAction::Read
+        | BudgetAction::Change
+        | BudgetAction::Allocate
+        | BudgetAction::Register
+        | BudgetAction::Provision
+        | BudgetAction::ReadRedemption
+        | BudgetAction::Reveal => true,
+        BudgetAction::GrantBrands | BudgetAction::Catalogue | BudgetAction::Alerts => false,
     };
-    let service = matches!(action, Action::Provision | Action::ReadRedemption | Action::Reveal);
-    let staff = matches!(action, Action::Read | Action::ReadRedemption | Action::Alerts);
+    let service =
+        matches!(action, BudgetAction::Provision | BudgetAction::ReadRedemption | BudgetAction::Reveal);
+    let staff = matches!(action, BudgetAction::Read | BudgetAction::ReadRedemption | BudgetAction::Alerts);
     match actor.role {
         Role::Admin => Ok(Scope::All),
         Role::Staff if staff => Ok(Scope::All),
@@ -71,8 +72,8 @@ pub fn scope(actor: &Actor, action: Action) -> Result<Scope, Denial> {
     }
 }
 
-fn opens(action: Action, allowed: BudgetKind) -> Result<Scope, Denial> {
-    let other = matches!(action, Action::Open(kind) if kind != allowed);
+fn opens(action: BudgetAction, allowed: BudgetKind) -> Result<Scope, Denial> {
+    let other = matches!(action, BudgetAction::Open(kind) if kind != allowed);
     if other { Err(Denial::Forbidden) } else { Ok(Scope::Within) }
 }
 
@@ -87,27 +88,27 @@ fn own(actor: &Actor) -> Option<&AccountId> {
 }
 
 /// Permits, or says why not.
-pub fn permit(actor: &Actor, action: Action, account: &Account) -> Result<(), Denial> {
+pub fn permit(actor: &Actor, action: BudgetAction, account: &BudgetAccount) -> Result<(), Denial> {
     if scope(actor, action)? == Scope::All {
         return Ok(());
     }
     let own = own(actor).filter(|own| account.is_within(own)).ok_or(Denial::Unknown)?;
     match action {
         // An agency opens clients, a client campaigns, each below itself.
-        Action::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
+        BudgetAction::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
             Err(Denial::Forbidden)
         }
-        Action::Open(_)
-        | Action::Read
-        | Action::Change
-        | Action::Allocate
-        | Action::GrantBrands
-        | Action::Register
-        | Action::Provision
-        | Action::ReadRedemption
-        | Action::Reveal
-        | Action::Catalogue
-        | Action::Alerts => Ok(()),
+        BudgetAction::Open(_)
+        | BudgetAction::Read
+        | BudgetAction::Change
+        | BudgetAction::Allocate
+        | BudgetAction::GrantBrands
+        | BudgetAction::Register
+        | BudgetAction::Provision
+        | BudgetAction::ReadRedemption
+        | BudgetAction::Reveal
+        | BudgetAction::Catalogue
+        | BudgetAction::Alerts => Ok(()),
     }
 }
 

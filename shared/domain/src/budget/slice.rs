@@ -3,7 +3,7 @@
 //! **Invariant:** `available` is never below zero; what left it stands either in an attempt or in an entry.
 //! **Invariant:** flows only grow: each is the sum of the entries of its kind that name the slice.
 
-use super::Status;
+use super::BudgetStatus;
 use crate::cause::Cause;
 use crate::ids::budget::{AccountId, AttemptId};
 use crate::money::Money;
@@ -144,7 +144,7 @@ pub struct Slice {
     /// What has flowed through it.
     pub flows: Flows,
     /// The account's status, as copied here.
-    pub status: Status,
+    pub status: BudgetStatus,
     /// The version of that status.
     pub status_version: u64,
     /// Which shared campaigns are stopped.
@@ -152,7 +152,7 @@ pub struct Slice {
     /// Counts the changes of `stops` (of the first slice).
     pub stops_version: u64,
     /// When it is looked at next.
-    pub visit: Option<Timestamp>,
+    pub next_check_at: Option<Timestamp>,
 }
 
 impl Slice {
@@ -164,11 +164,11 @@ impl Slice {
             pending: BTreeMap::new(),
             waiting: BTreeMap::new(),
             flows: Flows::default(),
-            status: Status::Active,
+            status: BudgetStatus::Active,
             status_version: 1,
             stops: BTreeMap::new(),
             stops_version: 0,
-            visit: None,
+            next_check_at: None,
         }
     }
 
@@ -187,6 +187,6 @@ impl Slice {
 
     /// True if this campaign may not spend from it.
     pub fn stops(&self, campaign: &AccountId) -> bool {
-        self.status != Status::Active || self.stops.get(campaign).is_some_and(|stop| stop.on)
+        self.status != BudgetStatus::Active || self.stops.get(campaign).is_some_and(|stop| stop.on)
     }
 }

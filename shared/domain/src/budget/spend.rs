@@ -15,7 +15,7 @@ const MAX_SURVEYS: u8 = 6;
 
 /// A slice, as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct SliceView {
     /// Which.
     pub slice: u8,
     /// What it has.
@@ -28,7 +28,7 @@ pub struct Seen {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SpendStep {
     /// Set this aside.
     Reserve {
         /// On which slice.
@@ -58,7 +58,7 @@ pub struct Spend {
     held: BTreeMap<u8, Money>,
     plan: Vec<(u8, Money)>,
     surveys: u8,
-    step: Step,
+    step: SpendStep,
 }
 
 /// The slice at which a cause begins.
@@ -70,13 +70,13 @@ impl Spend {
     /// Begins: at the slice that the cause hashes to.
     pub fn new(amount: Money, cause: &Cause, slices: u8) -> Self {
         let first = first_slice(cause, slices);
-        let step = Step::Reserve { slice: first, amount };
+        let step = SpendStep::Reserve { slice: first, amount };
         let (held, plan) = (BTreeMap::new(), vec![]);
         Self { amount, first, slices: slices.max(1), held, plan, surveys: 0, step }
     }
 
     /// What to do next.
-    pub fn next(&self) -> &Step {
+    pub fn next(&self) -> &SpendStep {
         &self.step
     }
 
@@ -101,27 +101,29 @@ impl Spend {
         *there = [*there, amount].into_iter().sum();
         self.plan.retain(|(planned, _)| *planned != slice);
         self.step = match self.plan.first() {
-            _ if self.missing().is_zero() => Step::Covered,
-            Some((slice, amount)) => Step::Reserve { slice: *slice, amount: (*amount).min(self.missing()) },
-            None => Step::Survey,
+            _ if self.missing().is_zero() => SpendStep::Covered,
+            Some((slice, amount)) => {
+                SpendStep::Reserve { slice: *slice, amount: (*amount).min(self.missing()) }
+            }
+            None => SpendStep::Survey,
         };
     }
 
     /// It could not be set aside: there was too little on the slice, or it bears too many attempts.
     pub fn refused(&mut self) {
         self.plan.clear();
-        self.step = Step::Survey;
+        self.step = SpendStep::Survey;
     }
 
     /// Every slice was read.
-    pub fn surveyed(&mut self, seen: &[Seen]) {
+    pub fn surveyed(&mut self, seen: &[SliceView]) {
         self.surveys += 1;
         let missing = self.missing();
         let order = |slice: u8| {
             let slices = u16::from(self.slices);
             (u16::from(slice) + slices - u16::from(self.first)) % slices
         };
-        let mut usable: Vec<&Seen> = seen
+        let mut usable: Vec<&SliceView> = seen
             .iter()
             .filter(|seen| !seen.full && !seen.available.is_zero() && !self.held.contains_key(&seen.slice))
             .collect();
@@ -139,16 +141,16 @@ impl Spend {
             let all: Money = seen.iter().map(|seen| seen.available).chain([held]).sum();
             let others: Money = seen.iter().map(|seen| seen.undecided).sum();
             if [all, others].into_iter().sum::<Money>() >= self.amount {
-                Step::Wait
+                SpendStep::Wait
             } else {
-                Step::Short { available: all }
+                SpendStep::Short { available: all }
             }
         } else if self.surveys > MAX_SURVEYS {
-            Step::Wait
+            SpendStep::Wait
         } else {
             match self.plan.first() {
-                Some((slice, amount)) => Step::Reserve { slice: *slice, amount: (*amount).min(missing) },
-                None => Step::Covered,
+                Some((slice, amount)) => SpendStep::Reserve { slice: *slice, amount: (*amount).min(missing) },
+                None => SpendStep::Covered,
             }
         };
     }

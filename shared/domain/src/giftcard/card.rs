@@ -4,7 +4,7 @@
 //! **Invariant:** what a line holds does not print.
 
 use super::code::{RedemptionCode, is_error_value, is_scientific, plain};
-use super::{Sealed, Source};
+use super::{CardSource, Sealed};
 use crate::ids::budget::{AccountId, BrandId, CardId, CodeId, PoolId};
 use crate::money::{Amount, Money};
 use crate::parse::ParseError;
@@ -80,7 +80,7 @@ pub struct Card {
     /// The pool that it was put into, if it was.
     pub pool: Option<PoolId>,
     /// How it came to us.
-    pub source: Source,
+    pub source: CardSource,
     /// Its parts, sealed.
     pub parts: BTreeMap<Part, Sealed>,
     /// The last date on which it is worth something.
@@ -103,7 +103,7 @@ pub struct FreeCard {
     /// What it had cost us.
     pub cost: Money,
     /// What kind of pool it is.
-    pub source: Source,
+    pub source: CardSource,
 }
 
 /// A cell that a spreadsheet would take for a formula (OWASP, "CSV Injection").

@@ -20,7 +20,7 @@ use std::fmt;
 
 /// Where a card comes from, in the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum CardSource {
     /// A pool that was filled from files.
     Csv,
     /// A pool that is filled from a supplier ahead of need.
@@ -29,7 +29,7 @@ pub enum Source {
     Api,
 }
 
-impl Source {
+impl CardSource {
     /// Every source, in order.
     pub const ALL: [Self; 3] = [Self::Csv, Self::Buffer, Self::Api];
 
@@ -120,7 +120,7 @@ pub struct Pool {
     /// The face value of its cards.
     pub denomination: Money,
     /// How it is filled: csv or buffer.
-    pub source: Source,
+    pub source: CardSource,
     /// What a card of it had cost us.
     pub cost_per_card: Money,
     /// Below this, someone is told, or it is refilled.
@@ -151,7 +151,7 @@ pub fn shards_for(stocked: u64) -> u8 {
 
 /// How a pool stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
+pub enum StockHealth {
     /// Enough.
     Green,
     /// Below its threshold.
@@ -160,7 +160,7 @@ pub enum Health {
     Red,
 }
 
-impl Health {
+impl StockHealth {
     /// Of a pool with so many free cards.
     pub fn of(free: u64, low_stock_threshold: u32) -> Self {
         match free {

@@ -3,7 +3,7 @@
 //! **Invariant:** nothing is sold and nobody is asked before all of the credit is set aside.
 //! **Invariant:** a lack of credit is told before a lack of stock.
 
-use super::Source;
+use super::CardSource;
 use super::card::FreeCard;
 use crate::budget::spend::{self, Spend};
 use crate::ids::budget::PoolId;
@@ -12,9 +12,9 @@ use std::collections::VecDeque;
 
 /// What to do next. Setting credit aside and looking for a card go side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ProvisionStep {
     /// Set credit aside, or see who has it.
-    Credit(spend::Step),
+    Credit(spend::SpendStep),
     /// Look for a card in this pool.
     Look(PoolId),
     /// Take this card, and commit.
@@ -37,27 +37,28 @@ pub struct Provision {
 
 impl Provision {
     /// Begins, with these pools (csv ones first, of each kind in the order given).
-    pub fn new(spend: Spend, pools: &[(PoolId, Source)], has_supplier: bool) -> Self {
-        let of = |wanted: Source| {
+    pub fn new(spend: Spend, pools: &[(PoolId, CardSource)], has_supplier: bool) -> Self {
+        let of = |wanted: CardSource| {
             pools.iter().filter(move |(_, source)| *source == wanted).map(|(pool, _)| pool.clone())
         };
-        let pools = of(Source::Csv).chain(of(Source::Buffer)).collect();
+        let pools = of(CardSource::Csv).chain(of(CardSource::Buffer)).collect();
         Self { spend, pools, card: None, has_supplier }
     }
 
     /// What can be done now, side by side.
-    pub fn next(&self) -> Vec<Step> {
-        let covered = *self.spend.next() == spend::Step::Covered;
-        let look = self.pools.front().filter(|_| self.card.is_none()).map(|pool| Step::Look(pool.clone()));
+    pub fn next(&self) -> Vec<ProvisionStep> {
+        let covered = *self.spend.next() == spend::SpendStep::Covered;
+        let look =
+            self.pools.front().filter(|_| self.card.is_none()).map(|pool| ProvisionStep::Look(pool.clone()));
         if !covered {
-            let side = look.filter(|_| matches!(self.spend.next(), spend::Step::Reserve { .. }));
-            return std::iter::once(Step::Credit(self.spend.next().clone())).chain(side).collect();
+            let side = look.filter(|_| matches!(self.spend.next(), spend::SpendStep::Reserve { .. }));
+            return std::iter::once(ProvisionStep::Credit(self.spend.next().clone())).chain(side).collect();
         }
         vec![match (&self.card, look) {
-            (Some(card), _) => Step::Commit(card.clone()),
+            (Some(card), _) => ProvisionStep::Commit(card.clone()),
             (None, Some(look)) => look,
-            (None, None) if self.has_supplier => Step::Order,
-            (None, None) => Step::OutOfStock,
+            (None, None) if self.has_supplier => ProvisionStep::Order,
+            (None, None) => ProvisionStep::OutOfStock,
         }]
     }
 

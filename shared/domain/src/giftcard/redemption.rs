@@ -4,8 +4,8 @@
 //! **Invariant:** while a supplier has not said what became of an order, its credit stays set aside and nobody else is
 //! asked.
 
-use super::{Sealed, Source, Supplier};
-use crate::actor::Signature;
+use super::{CardSource, Sealed, Supplier};
+use crate::actor::PerformedBy;
 use crate::currency::Currency;
 use crate::ids::budget::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use crate::ids::{RecipientId, RequestId};
@@ -117,7 +117,7 @@ impl Method {
 
 /// Where a card is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct CardDelivery {
     /// How.
     pub method: Method,
     /// Where to, as it may be shown.
@@ -128,7 +128,7 @@ pub struct Delivery {
 
 /// An order at a supplier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct SupplierOrder {
     /// Whom.
     pub supplier: Supplier,
     /// What they call the product.
@@ -157,7 +157,7 @@ pub struct Redemption {
     /// How far it has come.
     pub status: RedemptionStatus,
     /// Where the card came from; none before there is one.
-    pub source: Option<Source>,
+    pub source: Option<CardSource>,
     /// What the card had cost us; none before there is one.
     pub cost: Option<Money>,
     /// What the budget pays.
@@ -167,7 +167,7 @@ pub struct Redemption {
     /// Whom it is for.
     pub recipient: Option<RecipientId>,
     /// Where it is to be sent.
-    pub delivery: Option<Delivery>,
+    pub delivery: Option<CardDelivery>,
     /// The card; none before there is one.
     pub card: Option<CardId>,
     /// The attempt that it was, or is to be, committed by.
@@ -175,11 +175,11 @@ pub struct Redemption {
     /// What that attempt has set aside, by slice.
     pub takes: BTreeMap<u8, Money>,
     /// The order at a supplier.
-    pub asked: Option<Asked>,
+    pub asked: Option<SupplierOrder>,
     /// Why it failed.
     pub failure: Option<String>,
     /// Who asked for it.
-    pub by: Signature,
+    pub by: PerformedBy,
     /// The invocation that made it.
     pub request: RequestId,
     /// From which address.
@@ -191,7 +191,7 @@ pub struct Redemption {
     /// When the card was the recipient's.
     pub issued_at: Option<Timestamp>,
     /// When it is looked at next.
-    pub visit: Option<Timestamp>,
+    pub next_check_at: Option<Timestamp>,
 }
 
 impl Redemption {

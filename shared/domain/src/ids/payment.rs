@@ -141,9 +141,9 @@ impl fmt::Debug for TopUpId {
 
 /// What a report can be found by: something of a gateway's, or a top-up of ours.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(String);
+pub struct GatewayKey(String);
 
-impl Handle {
+impl GatewayKey {
     /// An order of a gateway. Kept apart from payments: Stripe may call both the same.
     pub fn order(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("{}/order:{id}", gateway.as_str()))
@@ -165,13 +165,13 @@ impl Handle {
     }
 }
 
-impl fmt::Display for Handle {
+impl fmt::Display for GatewayKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for Handle {
+impl fmt::Debug for GatewayKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -5,7 +5,7 @@
 //! **Invariant:** what is owed changes only by [`Account::owe`] and by the collection of it.
 //! **Invariant:** available = Σ lots, held = Σ open holds, balance = available + held; none is negative.
 
-use crate::actor::Signature;
+use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 /// Whether value may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum AccountStatus {
     /// It may.
     Active,
     /// Nothing may be spent.
@@ -33,7 +33,7 @@ pub enum Status {
     Suspended,
 }
 
-impl Status {
+impl AccountStatus {
     /// Reads a stored status.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Ok(match text {
@@ -88,20 +88,20 @@ pub struct Opening {
     /// The balance it started with.
     pub initial: Money,
     /// Who did it.
-    pub by: Signature,
+    pub by: PerformedBy,
 }
 
 /// Who last changed the status, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChange {
     /// The status before.
-    pub from: Status,
+    pub from: AccountStatus,
     /// The status after.
-    pub to: Status,
+    pub to: AccountStatus,
     /// Why.
     pub reason: FreeText,
     /// Who.
-    pub by: Signature,
+    pub by: PerformedBy,
     /// When.
     pub at: Timestamp,
 }
@@ -114,7 +114,7 @@ pub struct Account {
     /// What its numbers count.
     pub unit: Unit,
     /// Whether value may move.
-    pub status: Status,
+    pub status: AccountStatus,
     /// What can be spent, by date.
     pub lots: Lots,
     /// What is set aside.
@@ -138,7 +138,7 @@ pub struct Account {
     /// How it was opened.
     pub opening: Opening,
     /// When the sweep looks at it next: at or before the instant at which something falls due.
-    pub visit: Option<Timestamp>,
+    pub next_check_at: Option<Timestamp>,
 }
 
 /// What a new account is made of.
@@ -157,7 +157,7 @@ pub struct NewAccount {
 /// An entry does not continue the account it was applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Broken(pub &'static str);
+pub struct ApplyError(pub &'static str);
 
 impl Account {
     /// An empty account.
@@ -165,7 +165,7 @@ impl Account {
         Self {
             id: new.id,
             unit: new.unit,
-            status: Status::Active,
+            status: AccountStatus::Active,
             lots: Lots::default(),
             holds: BTreeMap::new(),
             owed: Owed::default(),
@@ -177,7 +177,7 @@ impl Account {
             updated_at: new.at,
             last_transaction_at: None,
             opening: new.opening,
-            visit: None,
+            next_check_at: None,
         }
     }
 
@@ -218,10 +218,12 @@ impl Account {
     ///
     /// A visit that comes too early is kept (it costs the sweep a look), so that a debit which burns the
     /// soonest lot does not have to rewrite an index.
-    pub fn appoint(&mut self, now: Timestamp) {
-        self.visit = match (self.visit, self.next_due()) {
-            (_, None) => self.visit.filter(|visit| *visit > now),
-            (Some(visit), Some(due)) if now < visit && visit <= due => Some(visit),
+    pub fn schedule_check(&mut self, now: Timestamp) {
+        self.next_check_at = match (self.next_check_at, self.next_due()) {
+            (_, None) => self.next_check_at.filter(|next_check_at| *next_check_at > now),
+            (Some(next_check_at), Some(due)) if now < next_check_at && next_check_at <= due => {
+                Some(next_check_at)
+            }
             (_, due) => due,
         };
     }
@@ -229,31 +231,31 @@ impl Account {
     /// Books one entry: the fold step of the ledger.
     ///
     /// On an error the account may be half changed and must be thrown away.
-    pub fn apply(&mut self, entry: &Entry) -> Result<(), Broken> {
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         if entry.account != self.id || entry.unit != self.unit {
-            return Err(Broken("belongs to another account or unit"));
+            return Err(ApplyError("belongs to another account or unit"));
         }
         if entry.seq != self.seq + 1 {
-            return Err(Broken("is not the next number"));
+            return Err(ApplyError("is not the next number"));
         }
         if entry.prev_hash != self.head {
-            return Err(Broken("does not name its predecessor's hash"));
+            return Err(ApplyError("does not name its predecessor's hash"));
         }
         if entry.at < self.updated_at {
-            return Err(Broken("is dated before its predecessor"));
+            return Err(ApplyError("is dated before its predecessor"));
         }
         if Money::checked_sum(entry.lots.iter().map(|lot| lot.amount)) != Some(entry.amount) {
-            return Err(Broken("has lots that do not sum to its amount"));
+            return Err(ApplyError("has lots that do not sum to its amount"));
         }
         if entry.amount.is_zero() {
-            return Err(Broken("moves nothing"));
+            return Err(ApplyError("moves nothing"));
         }
         self.move_lots(entry)?;
         self.move_hold(entry)?;
         self.collect(entry)?;
         self.count(entry)?;
         if self.balance() != entry.balance_after {
-            return Err(Broken("states another balance than its predecessors lead to"));
+            return Err(ApplyError("states another balance than its predecessors lead to"));
         }
         self.seq = entry.seq;
         self.head = entry.hash;
@@ -262,7 +264,7 @@ impl Account {
         Ok(())
     }
 
-    fn move_lots(&mut self, entry: &Entry) -> Result<(), Broken> {
+    fn move_lots(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         match entry.kind {
             EntryType::Credit
             | EntryType::Refund
@@ -270,7 +272,7 @@ impl Account {
             | EntryType::Release
             | EntryType::Adjustment => {
                 for lot in &entry.lots {
-                    self.lots.add(lot).ok_or(Broken("overflows a lot"))?;
+                    self.lots.add(lot).ok_or(ApplyError("overflows a lot"))?;
                 }
             }
             EntryType::Debit
@@ -280,7 +282,7 @@ impl Account {
             | EntryType::Clawback
             | EntryType::OwedCollected => {
                 for lot in &entry.lots {
-                    self.lots.remove(lot).ok_or(Broken("takes more from a lot than it has"))?;
+                    self.lots.remove(lot).ok_or(ApplyError("takes more from a lot than it has"))?;
                 }
             }
             // The lots left the account when the hold was placed.
@@ -289,41 +291,41 @@ impl Account {
         Ok(())
     }
 
-    fn collect(&mut self, entry: &Entry) -> Result<(), Broken> {
+    fn collect(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         if entry.kind != EntryType::OwedCollected {
             return Ok(());
         }
-        let reversed = entry.after.reversal.as_ref().ok_or(Broken("names no debt"))?;
-        self.owed.lower(&reversed.id, entry.amount).ok_or(Broken("collects more than is owed"))
+        let reversed = entry.after.reversal.as_ref().ok_or(ApplyError("names no debt"))?;
+        self.owed.lower(&reversed.id, entry.amount).ok_or(ApplyError("collects more than is owed"))
     }
 
     /// Records that more or less is owed; on an error the account must be thrown away.
-    pub fn owe(&mut self, change: &OwedChange) -> Result<(), Broken> {
+    pub fn owe(&mut self, change: &OwedChange) -> Result<(), ApplyError> {
         if change.seq != self.seq {
-            return Err(Broken("changes what is owed at another entry"));
+            return Err(ApplyError("changes what is owed at another entry"));
         }
-        self.owed.change(change).ok_or(Broken("changes what is owed to what cannot be"))?;
+        self.owed.change(change).ok_or(ApplyError("changes what is owed to what cannot be"))?;
         self.updated_at = self.updated_at.max(change.at);
         Ok(())
     }
 
-    fn move_hold(&mut self, entry: &Entry) -> Result<(), Broken> {
-        let id = || entry.hold_id.clone().ok_or(Broken("names no hold"));
+    fn move_hold(&mut self, entry: &Entry) -> Result<(), ApplyError> {
+        let id = || entry.hold_id.clone().ok_or(ApplyError("names no hold"));
         match entry.kind {
             EntryType::Hold => {
-                let view = entry.after.hold.as_ref().ok_or(Broken("keeps no hold"))?;
+                let view = entry.after.hold.as_ref().ok_or(ApplyError("keeps no hold"))?;
                 let open = OpenHold { due: view.expires_at, amount: entry.amount };
                 if self.holds.insert(id()?, open).is_some() {
-                    return Err(Broken("places a hold twice"));
+                    return Err(ApplyError("places a hold twice"));
                 }
             }
             EntryType::Capture | EntryType::Release => {
                 let id = id()?;
-                let open = self.holds.get_mut(&id).ok_or(Broken("names a hold that is not open"))?;
+                let open = self.holds.get_mut(&id).ok_or(ApplyError("names a hold that is not open"))?;
                 open.amount = open
                     .amount
                     .checked_sub(entry.amount)
-                    .ok_or(Broken("takes more than is left of a hold"))?;
+                    .ok_or(ApplyError("takes more than is left of a hold"))?;
                 if open.amount.is_zero() {
                     self.holds.remove(&id);
                 }
@@ -341,7 +343,7 @@ impl Account {
         Ok(())
     }
 
-    fn count(&mut self, entry: &Entry) -> Result<(), Broken> {
+    fn count(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         let total = match entry.kind {
             EntryType::Credit => &mut self.totals.earned,
             EntryType::Debit | EntryType::Capture => &mut self.totals.spent,
@@ -355,7 +357,7 @@ impl Account {
             | EntryType::OwedCollected
             | EntryType::Adjustment => return Ok(()),
         };
-        *total = total.checked_add(entry.amount).ok_or(Broken("overflows a total"))?;
+        *total = total.checked_add(entry.amount).ok_or(ApplyError("overflows a total"))?;
         Ok(())
     }
 }

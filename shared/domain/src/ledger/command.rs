@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{AccountRef, HoldId};
-use crate::ledger::account::{Account, Status};
+use crate::ledger::account::{Account, AccountStatus};
 use crate::ledger::decision::{Conditional, Decided, Decision, NoDecision, Outcome, Write};
 use crate::ledger::due::post_due;
 use crate::ledger::entry::{After, Entry, EntryType};
@@ -41,7 +41,7 @@ pub trait State: Sized + Send + Sync {
 
 /// The cause of a command and what it asks for: what makes it happen once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct CauseKey {
     /// Why value is to move.
     pub cause: Cause,
     /// What is asked for.
@@ -59,7 +59,7 @@ pub struct CaptureOf {
     pub whole: bool,
 }
 
-impl Key {
+impl CauseKey {
     /// A key that only the same request answers to.
     pub fn new(cause: Cause, fingerprint: Fingerprint) -> Self {
         Self { cause, fingerprint, capture: None }
@@ -96,7 +96,7 @@ pub trait Command: Send + Sync {
     /// What must be loaded.
     fn needs(&self) -> <Self::State as State>::Needs;
     /// What makes it happen once; `None` where another item guards it, or repeating is harmless by nature.
-    fn key(&self, state: &Self::State) -> Option<Key>;
+    fn key(&self, state: &Self::State) -> Option<CauseKey>;
     /// The decision.
     fn decide(&self, state: &Self::State, context: &Context) -> Decided<Self::Outcome, Self::Write>;
 }
@@ -118,13 +118,13 @@ pub fn finish<W: Conditional>(mut posting: Posting, entry: Entry, more: Vec<W>) 
 /// Writes down what has fallen due, and nothing else.
 pub fn settle(loaded: &LoadedAccount, context: &Context) -> Decided<Account, Write> {
     let posting = begin(loaded, context)?;
-    let appointed = {
+    let scheduled_check = {
         let mut account = posting.account.clone();
-        account.appoint(posting.now);
-        account.visit == posting.account.visit
+        account.schedule_check(posting.now);
+        account.next_check_at == posting.account.next_check_at
     };
     let outcome = posting.account.clone();
-    if posting.is_untouched() && appointed {
+    if posting.is_untouched() && scheduled_check {
         return Ok(Decision::Already(outcome));
     }
     Ok(Decision::Commit { outcome, writes: posting.into_writes() })
@@ -138,17 +138,17 @@ pub fn exact(amount: Amount, account: &Account) -> Result<Money, Rejection> {
 /// Refuses to take value out of an account that is frozen or suspended.
 pub fn may_spend(account: &Account) -> Result<(), Rejection> {
     match account.status {
-        Status::Active => Ok(()),
-        Status::Frozen => Err(Rejection::AccountFrozen(account.id.customer().clone())),
-        Status::Suspended => Err(Rejection::AccountSuspended(account.id.customer().clone())),
+        AccountStatus::Active => Ok(()),
+        AccountStatus::Frozen => Err(Rejection::AccountFrozen(account.id.customer().clone())),
+        AccountStatus::Suspended => Err(Rejection::AccountSuspended(account.id.customer().clone())),
     }
 }
 
 /// Refuses to put new credit into an account that is suspended.
 pub fn may_receive(account: &Account) -> Result<(), Rejection> {
     match account.status {
-        Status::Active | Status::Frozen => Ok(()),
-        Status::Suspended => Err(Rejection::AccountSuspended(account.id.customer().clone())),
+        AccountStatus::Active | AccountStatus::Frozen => Ok(()),
+        AccountStatus::Suspended => Err(Rejection::AccountSuspended(account.id.customer().clone())),
     }
 }
 
@@ -163,7 +163,7 @@ pub fn burn(account: &Account, amount: Money) -> Result<Vec<Lot>, Rejection> {
 
 /// An entry that this request causes.
 pub fn draft(
-    key: Key,
+    key: CauseKey,
     kind: EntryType,
     lots: Vec<Lot>,
     reason: Option<&FreeText>,

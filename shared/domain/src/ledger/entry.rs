@@ -4,13 +4,13 @@
 //! predecessor's, and its hash covers every field and the predecessor's hash.
 //! **Invariant:** the response to the request that caused an entry can be rendered from the entry alone.
 
-use crate::actor::Signature;
+use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
 use crate::ids::{AccountRef, HoldId, OrderId, PaymentRef, RequestId, ReversalId, TransactionId};
 use crate::ledger::hold::HoldView;
-use crate::ledger::lot::{Lot, Source};
+use crate::ledger::lot::{CreditSource, Lot};
 use crate::ledger::order::OrderView;
 use crate::money::Money;
 use crate::parse::ParseError;
@@ -160,7 +160,7 @@ pub struct Entry {
     /// When it took effect; never before its predecessor.
     pub at: Timestamp,
     /// Who did it.
-    pub by: Signature,
+    pub by: PerformedBy,
     /// The invocation that wrote it; none for what the clock has done.
     pub request: Option<RequestId>,
     /// What was asked for; none for what follows from something else.
@@ -168,7 +168,7 @@ pub struct Entry {
     /// Why, in the caller's words.
     pub reason: Option<FreeText>,
     /// Where credit came from.
-    pub source: Option<Source>,
+    pub source: Option<CreditSource>,
     /// The order it belongs to.
     pub order_id: Option<OrderId>,
     /// The hold it belongs to.
@@ -216,7 +216,7 @@ impl Entry {
         lines.maybe("request", self.request.as_ref());
         lines.maybe("fingerprint", self.fingerprint.as_ref().map(Fingerprint::as_str));
         lines.maybe("reason", self.reason.as_ref().map(FreeText::as_str));
-        lines.maybe("source", self.source.map(Source::as_str));
+        lines.maybe("source", self.source.map(CreditSource::as_str));
         lines.maybe("order_id", self.order_id.as_ref());
         lines.maybe("hold_id", self.hold_id.as_ref());
         lines.maybe("expires_on", self.expires_on);

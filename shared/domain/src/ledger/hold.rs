@@ -69,12 +69,12 @@ pub struct HoldView {
 }
 
 /// How many entries a hold names: it must stay an item, however often it is captured.
-const MAX_NAMED: usize = 100;
+const MAX_TRANSACTIONS: usize = 100;
 
 impl HoldView {
     /// Names another entry that it caused.
     pub fn note(&mut self, transaction: TransactionId) {
-        if self.transactions.len() >= MAX_NAMED {
+        if self.transactions.len() >= MAX_TRANSACTIONS {
             self.transactions.remove(1);
         }
         self.transactions.push(transaction);

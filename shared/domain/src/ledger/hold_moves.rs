@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{HoldId, OrderId};
-use crate::ledger::command::{Key, draft};
+use crate::ledger::command::{CauseKey, draft};
 use crate::ledger::entry::{After, Entry, EntryType};
 use crate::ledger::hold::{Hold, HoldStatus, HoldView};
 use crate::ledger::lot::{Lot, split};
@@ -24,7 +24,7 @@ const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a hold overflow
 #[derive(Clone, Debug)]
 pub struct NewHold {
     /// What makes it happen once.
-    pub key: Key,
+    pub key: CauseKey,
     /// The lots that it takes; they sum to the amount.
     pub lots: Vec<Lot>,
     /// How much, in the account's unit.
@@ -84,7 +84,7 @@ pub fn closable(
 #[derive(Clone, Debug)]
 pub struct Capture {
     /// What makes it happen once.
-    pub key: Key,
+    pub key: CauseKey,
     /// The hold before it.
     pub hold: Hold,
     /// How much, at most what remains.
@@ -122,7 +122,7 @@ pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Re
     entry.after = After { hold: Some(hold.view.clone()), order, ..After::default() };
     let entry = posting.post(entry)?;
     if !rest.is_empty() {
-        let key = Key::new(release, Fingerprint::stored(""));
+        let key = CauseKey::new(release, Fingerprint::stored(""));
         let mut back = draft(key, EntryType::Release, rest, hold.reason.as_ref(), context);
         back.fingerprint = None;
         back.hold_id = Some(hold.id.clone());
@@ -137,7 +137,7 @@ pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Re
 /// Releases an open hold: all that remains goes back to its lots.
 pub fn release(
     posting: &mut Posting,
-    key: Key,
+    key: CauseKey,
     mut hold: Hold,
     context: &Context,
 ) -> Result<Entry, Rejection> {

@@ -13,7 +13,7 @@ pub const MAX_LOTS: usize = 100;
 
 /// Where credit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum CreditSource {
     /// Bought.
     Purchase,
     /// For bringing another customer.
@@ -30,7 +30,7 @@ pub enum Source {
     Topup,
 }
 
-impl Source {
+impl CreditSource {
     /// Every source, in the contract's order.
     pub const ALL: [Self; 7] = [
         Self::Purchase,
@@ -113,7 +113,7 @@ pub struct Lot {
     /// Its class.
     pub class: LotClass,
     /// Where it came from first (later credit of the same date and class joins it).
-    pub source: Source,
+    pub source: CreditSource,
     /// How much is left.
     pub amount: Money,
 }

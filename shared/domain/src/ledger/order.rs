@@ -10,10 +10,10 @@ use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// How many lots an order keeps apart.
-const MAX_KEPT: usize = 300;
+const MAX_ORDER_LOTS: usize = 300;
 
 /// How many movements an order names: the newest.
-const MAX_NAMED: usize = 100;
+const MAX_TRANSACTIONS: usize = 100;
 
 /// The sums of an order, as an entry remembers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Order {
     /// Notes a movement that changes it.
     pub fn note(&mut self, transaction: TransactionId) {
         self.transactions.push(transaction);
-        let extra = self.transactions.len().saturating_sub(MAX_NAMED);
+        let extra = self.transactions.len().saturating_sub(MAX_TRANSACTIONS);
         self.transactions.drain(..extra);
     }
 
@@ -119,7 +119,7 @@ impl Order {
                 None => self.lots.push(lot.clone()),
             }
         }
-        if self.lots.len() > MAX_KEPT {
+        if self.lots.len() > MAX_ORDER_LOTS {
             self.merge_equal();
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! **Invariant:** entries are numbered, dated and chained here and nowhere else, and each is applied to the
 //! account as it is made, so what will be written always proves itself.
 
-use crate::actor::Signature;
+use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
@@ -12,7 +12,7 @@ use crate::ledger::account::Account;
 use crate::ledger::decision::Write;
 use crate::ledger::entry::{After, Entry, EntryType, Reversed};
 use crate::ledger::hold::Hold;
-use crate::ledger::lot::{Lot, Source, split};
+use crate::ledger::lot::{CreditSource, Lot, split};
 use crate::ledger::owed::{Debt, OwedChange};
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -42,7 +42,7 @@ pub struct Draft {
     /// The lots it touches; they sum to its amount.
     pub lots: Vec<Lot>,
     /// Who does it.
-    pub by: Signature,
+    pub by: PerformedBy,
     /// The invocation.
     pub request: Option<RequestId>,
     /// What was asked for.
@@ -50,7 +50,7 @@ pub struct Draft {
     /// Why, in words.
     pub reason: Option<FreeText>,
     /// Where credit came from.
-    pub source: Option<Source>,
+    pub source: Option<CreditSource>,
     /// The order it belongs to.
     pub order_id: Option<OrderId>,
     /// The hold it belongs to.
@@ -70,7 +70,7 @@ impl Draft {
             cause,
             kind,
             lots,
-            by: Signature::clock(),
+            by: PerformedBy::clock(),
             request: None,
             fingerprint: None,
             reason: None,
@@ -284,7 +284,7 @@ impl Posting {
     /// The writes: the entries, the holds changed, and the account under its condition.
     pub fn into_writes(mut self) -> Vec<Write> {
         self.account.version = self.was + 1;
-        self.account.appoint(self.now);
+        self.account.schedule_check(self.now);
         let mut writes: Vec<Write> =
             self.entries.into_iter().map(|entry| Write::Entry(Box::new(entry))).collect();
         for (hold, was) in self.holds.into_values().filter(|(hold, was)| hold.seq != *was) {

@@ -4,7 +4,7 @@
 
 use crate::currency::Currency;
 use crate::ledger::entry::{Entry, EntryType};
-use crate::ledger::lot::Source;
+use crate::ledger::lot::CreditSource;
 use crate::money::Money;
 use crate::time::Timestamp;
 use chrono::Datelike;
@@ -33,11 +33,11 @@ impl Tally {
 
 /// A report in the making.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct EntryStatistics {
     /// By type of entry.
     pub by_type: BTreeMap<EntryType, Tally>,
     /// By source of credit.
-    pub by_source: BTreeMap<Source, Tally>,
+    pub by_source: BTreeMap<CreditSource, Tally>,
     /// By month (`2026-01`) and type.
     pub by_month: BTreeMap<String, BTreeMap<EntryType, Tally>>,
     /// When the first entry took effect.
@@ -46,7 +46,7 @@ pub struct Report {
     pub last: Option<Timestamp>,
 }
 
-impl Report {
+impl EntryStatistics {
     /// Counts one entry.
     pub fn add(&mut self, entry: &Entry) {
         self.by_type.entry(entry.kind).or_default().add(entry.amount);

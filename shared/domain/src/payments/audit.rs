@@ -5,9 +5,9 @@
 
 use crate::cause::Cause;
 use crate::ids::{PaymentRef, TopUpId};
-use crate::ledger::audit::Audit;
+use crate::ledger::audit::AccountAudit;
 use crate::ledger::entry::{Entry, EntryType};
-use crate::ledger::lot::Source;
+use crate::ledger::lot::CreditSource;
 use crate::money::Money;
 use crate::payments::topup::TopUp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +18,11 @@ pub struct PaymentBooks {
     /// The customer's top-ups.
     pub topups: Vec<TopUp>,
     /// Those of them that their payment's own item leads to.
-    pub led: BTreeSet<TopUpId>,
+    pub resolved: BTreeSet<TopUpId>,
 }
 
 /// Compares top-ups with the entries that they are said to have caused.
-pub fn compare(audit: &mut Audit<'_>, books: &PaymentBooks) {
+pub fn compare(audit: &mut AccountAudit<'_>, books: &PaymentBooks) {
     let mut credits: BTreeMap<String, u32> = BTreeMap::new();
     for topup in &books.topups {
         for detail in differences(audit, books, topup) {
@@ -32,7 +32,8 @@ pub fn compare(audit: &mut Audit<'_>, books: &PaymentBooks) {
             *credits.entry(credited.transaction.to_string()).or_default() += 1;
         }
     }
-    let is_topup = |entry: &&&Entry| entry.kind == EntryType::Credit && entry.source == Some(Source::Topup);
+    let is_topup =
+        |entry: &&&Entry| entry.kind == EntryType::Credit && entry.source == Some(CreditSource::Topup);
     let known: Vec<String> =
         audit.entries.iter().filter(is_topup).map(|entry| entry.id().to_string()).collect();
     for id in known {
@@ -42,7 +43,7 @@ pub fn compare(audit: &mut Audit<'_>, books: &PaymentBooks) {
     }
 }
 
-fn differences(audit: &Audit<'_>, books: &PaymentBooks, topup: &TopUp) -> Vec<&'static str> {
+fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) -> Vec<&'static str> {
     let mut found = Vec::new();
     let Some(credited) = &topup.credited else {
         return if topup.reversals.is_empty() {
@@ -79,7 +80,7 @@ fn differences(audit: &Audit<'_>, books: &PaymentBooks, topup: &TopUp) -> Vec<&'
     if !settled {
         found.push("what is allotted to its refunds and disputes is not what they were reported to come to");
     }
-    if !books.led.contains(&topup.id) {
+    if !books.resolved.contains(&topup.id) {
         found.push("its payment does not lead to it: it could be credited again");
     }
     // What is owed is the account's: only a top-up that it has not outrun can be held against it.

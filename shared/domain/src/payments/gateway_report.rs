@@ -1,17 +1,17 @@
 //! Payment gateways, and what each of their reports says once it is read into our terms.
 //!
-//! **Invariant:** only [`Fact::Captured`] is money in, and only [`Fact::Reversed`] and [`Fact::Refund`] money out; an approval, an
+//! **Invariant:** only [`PaymentFact::Captured`] is money in, and only [`PaymentFact::Reversed`] and [`PaymentFact::Refund`] money out; an approval, an
 //! authorisation or a client's word is neither.
 
 use crate::currency::Currency;
-use crate::ids::{Gateway, GatewayId, Handle, ReversalId, TopUpId};
+use crate::ids::{Gateway, GatewayId, GatewayKey, ReversalId, TopUpId};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
 
 /// How far a refund or dispute has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum ReversalState {
     /// The gateway has taken this much in all.
     Taken,
     /// It is lost; counts if no withdrawal is ever reported.
@@ -20,7 +20,7 @@ pub enum Phase {
     Returned,
 }
 
-impl Phase {
+impl ReversalState {
     /// Reads a stored phase.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         [Self::Taken, Self::Lost, Self::Returned]
@@ -41,7 +41,7 @@ impl Phase {
 
 /// What a report says happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum PaymentFact {
     /// The payment is captured: this is money.
     Captured {
         /// How much, as the gateway says.
@@ -56,7 +56,7 @@ pub enum Fact {
         /// Which.
         id: ReversalId,
         /// How far.
-        phase: Phase,
+        phase: ReversalState,
         /// How much of the payment, in all.
         amount: Money,
         /// In which currency.
@@ -81,7 +81,7 @@ pub enum Fact {
 
 /// A gateway's report in our terms: what it is about, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct GatewayReport {
     /// Who says it.
     pub gateway: Gateway,
     /// The top-up of ours that it names, in its notes, metadata or custom_id.
@@ -99,26 +99,26 @@ pub struct Told {
     /// When, as the gateway says.
     pub at: Option<Timestamp>,
     /// What happened.
-    pub fact: Fact,
+    pub fact: PaymentFact,
 }
 
-impl Told {
+impl GatewayReport {
     /// A report that moves no value and names nothing.
     pub fn nothing(gateway: Gateway) -> Self {
         let (topup, order, payment, charge) = (None, None, None, None);
         let (method, customer_fee, at) = (None, None, None);
-        Self { gateway, topup, order, payment, charge, method, customer_fee, at, fact: Fact::Nothing }
+        Self { gateway, topup, order, payment, charge, method, customer_fee, at, fact: PaymentFact::Nothing }
     }
 
     /// What it can be found by, the payment first.
-    pub fn handles(&self) -> Vec<Handle> {
+    pub fn keys(&self) -> Vec<GatewayKey> {
         let paid = [&self.payment, &self.charge].into_iter().flatten();
-        let paid = paid.map(|id| Handle::of(self.gateway, id));
-        paid.chain(self.order.iter().map(|id| Handle::order(self.gateway, id))).collect()
+        let paid = paid.map(|id| GatewayKey::of(self.gateway, id));
+        paid.chain(self.order.iter().map(|id| GatewayKey::order(self.gateway, id))).collect()
     }
 
     /// What its payment is known by: itself, else its charge.
-    pub fn paid_by(&self) -> Option<Handle> {
-        self.payment.as_ref().or(self.charge.as_ref()).map(|id| Handle::of(self.gateway, id))
+    pub fn payment_key(&self) -> Option<GatewayKey> {
+        self.payment.as_ref().or(self.charge.as_ref()).map(|id| GatewayKey::of(self.gateway, id))
     }
 }

@@ -6,14 +6,14 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{CustomerId, EventId, Gateway, Handle, TopUpId};
-use crate::ledger::command::{Command, Key, exact};
+use crate::ids::{CustomerId, EventId, Gateway, GatewayKey, TopUpId};
+use crate::ledger::command::{CauseKey, Command, exact};
 use crate::ledger::decision::{Decided, Decision};
 use crate::money::Amount;
 use crate::payments::limits;
-use crate::payments::state::{Abandoned, Listing, Needs, State, TopUpOutcome, Write};
-use crate::payments::topup::{LIFE_SECONDS, Placed, TopUp};
-use crate::payments::webhook_event::{Lead, LeadTo};
+use crate::payments::state::{Abandoned, Listing, PaymentNeeds, PaymentState, PaymentWrite, TopUpOutcome};
+use crate::payments::topup::{GatewayOrder, TOPUP_TTL_SECONDS, TopUp};
+use crate::payments::webhook_event::{GatewayRef, RefTarget};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -50,34 +50,34 @@ impl InitiateTopUp {
 }
 
 impl Command for InitiateTopUp {
-    type State = State;
+    type State = PaymentState;
     type Outcome = TopUpOutcome;
-    type Write = Write;
+    type Write = PaymentWrite;
 
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> PaymentNeeds {
         let id = self.id();
-        Needs {
-            leads: vec![Handle::topup(&id)],
+        PaymentNeeds {
+            refs: vec![GatewayKey::topup(&id)],
             topup: Some(id),
             customer: Some(self.customer.clone()),
-            ..Needs::default()
+            ..PaymentNeeds::default()
         }
     }
 
     /// The top-up's own key is the guard; the stored intent answers repetitions.
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<TopUpOutcome, Write> {
+    fn decide(&self, state: &PaymentState, context: &Context) -> Decided<TopUpOutcome, PaymentWrite> {
         let id = self.id();
-        let handle = Handle::topup(&id);
-        let lead = state.leads.get(&handle);
+        let key = GatewayKey::topup(&id);
+        let gateway_ref = state.refs.get(&key);
         if let Some(topup) = &state.topup {
             if topup.fingerprint != self.fingerprint() {
                 return Err(Rejection::KeyReused.into());
             }
-            let waiting = lead.map(waiting).unwrap_or_default();
+            let waiting = gateway_ref.map(waiting).unwrap_or_default();
             return Ok(Decision::Already(TopUpOutcome { topup: topup.clone(), waiting }));
         }
         let account = state.account.as_ref().map(|loaded| &loaded.account);
@@ -86,7 +86,7 @@ impl Command for InitiateTopUp {
         let currency = account.currency()?;
         limits::check(self.gateway, amount, currency)?;
         let overflow = Rejection::Inconsistent("a top-up would end past the year 9999");
-        let expires_at = context.now.plus_seconds(LIFE_SECONDS).ok_or(overflow)?;
+        let expires_at = context.now.plus_seconds(TOPUP_TTL_SECONDS).ok_or(overflow)?;
         let topup = TopUp {
             id: id.clone(),
             amount,
@@ -103,24 +103,24 @@ impl Command for InitiateTopUp {
             reversals: BTreeMap::new(),
             created_at: context.now,
             expires_at,
-            visit: Some(first_look(expires_at)),
+            next_check_at: Some(first_check_at(expires_at)),
             seq: 0,
             wallet_version: 0,
             version: 1,
         };
         let mut writes = vec![
-            Write::OpenTopUp(topup.clone()),
-            Write::List(Listing::TopUp { id: id.clone(), at: context.now }),
+            PaymentWrite::OpenTopUp(topup.clone()),
+            PaymentWrite::List(Listing::TopUp { id: id.clone(), at: context.now }),
         ];
         // Written even if nothing waits, so that a report that has just not found the top-up cannot come to wait here.
-        let waiting = lead.map(waiting).unwrap_or_default();
-        writes.push(led(lead, &handle, LeadTo::TopUp(id)));
+        let waiting = gateway_ref.map(waiting).unwrap_or_default();
+        writes.push(put_ref(gateway_ref, &key, RefTarget::TopUp(id)));
         Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting }, writes })
     }
 }
 
 /// When the gateway is asked first: ten minutes before the top-up expires.
-fn first_look(expires_at: Timestamp) -> Timestamp {
+fn first_check_at(expires_at: Timestamp) -> Timestamp {
     expires_at.minus_minutes(10)
 }
 
@@ -132,41 +132,41 @@ pub struct PlaceTopUp {
     /// Through which gateway.
     pub gateway: Gateway,
     /// What the gateway made of it.
-    pub placed: Placed,
+    pub placed: GatewayOrder,
 }
 
 impl Command for PlaceTopUp {
-    type State = State;
+    type State = PaymentState;
     type Outcome = TopUpOutcome;
-    type Write = Write;
+    type Write = PaymentWrite;
 
-    fn needs(&self) -> Needs {
-        let order = Handle::order(self.gateway, &self.placed.order);
-        Needs { topup: Some(self.topup.clone()), leads: vec![order], ..Needs::default() }
+    fn needs(&self) -> PaymentNeeds {
+        let order = GatewayKey::order(self.gateway, &self.placed.order);
+        PaymentNeeds { topup: Some(self.topup.clone()), refs: vec![order], ..PaymentNeeds::default() }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<TopUpOutcome, Write> {
+    fn decide(&self, state: &PaymentState, context: &Context) -> Decided<TopUpOutcome, PaymentWrite> {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
-        let order = Handle::order(self.gateway, &self.placed.order);
-        let lead = state.leads.get(&order);
-        let waiting = lead.map(waiting).unwrap_or_default();
+        let order = GatewayKey::order(self.gateway, &self.placed.order);
+        let gateway_ref = state.refs.get(&order);
+        let waiting = gateway_ref.map(waiting).unwrap_or_default();
         if topup.placed.is_some() {
             return Ok(Decision::Already(TopUpOutcome { topup, waiting }));
         }
         topup.placed = Some(self.placed.clone());
         // One that was given up before it was placed is looked at again.
-        if topup.visit.is_none() && topup.credited.is_none() {
-            topup.visit = context.now.plus_seconds(LIFE_SECONDS);
+        if topup.next_check_at.is_none() && topup.credited.is_none() {
+            topup.next_check_at = context.now.plus_seconds(TOPUP_TTL_SECONDS);
         }
         let was = topup.version;
         topup.version += 1;
         let writes = vec![
-            Write::TopUp { topup: topup.clone(), was },
-            led(lead, &order, LeadTo::TopUp(self.topup.clone())),
+            PaymentWrite::TopUp { topup: topup.clone(), was },
+            put_ref(gateway_ref, &order, RefTarget::TopUp(self.topup.clone())),
         ];
         Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting }, writes })
     }
@@ -180,20 +180,20 @@ pub struct AbandonTopUp {
 }
 
 impl Command for AbandonTopUp {
-    type State = State;
+    type State = PaymentState;
     type Outcome = Abandoned;
-    type Write = Write;
+    type Write = PaymentWrite;
 
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> PaymentNeeds {
         let id = self.refused.id.clone();
-        Needs { leads: vec![Handle::topup(&id)], topup: Some(id), ..Needs::default() }
+        PaymentNeeds { refs: vec![GatewayKey::topup(&id)], topup: Some(id), ..PaymentNeeds::default() }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, _: &Context) -> Decided<Abandoned, Write> {
+    fn decide(&self, state: &PaymentState, _: &Context) -> Decided<Abandoned, PaymentWrite> {
         let Some(topup) = &state.topup else { return Ok(Decision::Already(Abandoned::Gone)) };
         // Another intent of the same cause, or one that the gateway has taken after all, stays.
         let same = (&topup.fingerprint, &topup.request) == (&self.refused.fingerprint, &self.refused.request);
@@ -201,12 +201,12 @@ impl Command for AbandonTopUp {
             return Ok(Decision::Already(Abandoned::Kept(Box::new(topup.clone()))));
         }
         let mut writes = vec![
-            Write::DropTopUp { id: topup.id.clone(), was: topup.version },
-            Write::Unlist(Listing::TopUp { id: topup.id.clone(), at: topup.created_at }),
+            PaymentWrite::DropTopUp { id: topup.id.clone(), was: topup.version },
+            PaymentWrite::Unlist(Listing::TopUp { id: topup.id.clone(), at: topup.created_at }),
         ];
-        let handle = Handle::topup(&topup.id);
-        if let Some(lead) = state.leads.get(&handle) {
-            writes.push(Write::DropLead { handle, was: lead.version });
+        let key = GatewayKey::topup(&topup.id);
+        if let Some(gateway_ref) = state.refs.get(&key) {
+            writes.push(PaymentWrite::DropRef { key, was: gateway_ref.version });
         }
         Ok(Decision::Commit { outcome: Abandoned::Gone, writes })
     }
@@ -220,42 +220,42 @@ pub struct CloseTopUp {
 }
 
 impl Command for CloseTopUp {
-    type State = State;
+    type State = PaymentState;
     type Outcome = TopUpOutcome;
-    type Write = Write;
+    type Write = PaymentWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { topup: Some(self.topup.clone()), ..Needs::default() }
+    fn needs(&self) -> PaymentNeeds {
+        PaymentNeeds { topup: Some(self.topup.clone()), ..PaymentNeeds::default() }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<TopUpOutcome, Write> {
+    fn decide(&self, state: &PaymentState, context: &Context) -> Decided<TopUpOutcome, PaymentWrite> {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
-        if topup.visit.is_none() {
+        if topup.next_check_at.is_none() {
             return Ok(Decision::Already(TopUpOutcome { topup, waiting: vec![] }));
         }
         // Before it expires, and when it has: nothing that was paid at the last moment is missed.
-        topup.visit = (context.now < topup.expires_at).then_some(topup.expires_at);
+        topup.next_check_at = (context.now < topup.expires_at).then_some(topup.expires_at);
         let was = topup.version;
         topup.version += 1;
-        let writes = vec![Write::TopUp { topup: topup.clone(), was }];
+        let writes = vec![PaymentWrite::TopUp { topup: topup.clone(), was }];
         Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting: vec![] }, writes })
     }
 }
 
 /// The reports that wait under a lead.
-pub(crate) fn waiting(lead: &Lead) -> Vec<EventId> {
-    match &lead.to {
-        LeadTo::Waiting(events) => events.clone(),
-        LeadTo::Stray(_) | LeadTo::TopUp(_) => vec![],
+pub(crate) fn waiting(gateway_ref: &GatewayRef) -> Vec<EventId> {
+    match &gateway_ref.to {
+        RefTarget::Waiting(events) => events.clone(),
+        RefTarget::UnmatchedPayment(_) | RefTarget::TopUp(_) => vec![],
     }
 }
 
 /// The write of a lead that leads elsewhere now.
-pub(crate) fn led(lead: Option<&Lead>, handle: &Handle, to: LeadTo) -> Write {
-    let was = lead.map_or(0, |lead| lead.version);
-    Write::Lead { lead: Lead { handle: handle.clone(), to, version: was + 1 }, was }
+pub(crate) fn put_ref(gateway_ref: Option<&GatewayRef>, key: &GatewayKey, to: RefTarget) -> PaymentWrite {
+    let was = gateway_ref.map_or(0, |gateway_ref| gateway_ref.version);
+    PaymentWrite::GatewayRef { gateway_ref: GatewayRef { key: key.clone(), to, version: was + 1 }, was }
 }

@@ -10,7 +10,7 @@
 use crate::currency::Currency;
 use crate::ids::{GatewayId, ReversalId};
 use crate::money::Money;
-use crate::payments::gateway_report::Phase;
+use crate::payments::gateway_report::ReversalState;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub struct ReversalReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReversalStep {
     /// All of it.
-    Whole(Phase),
+    Whole(ReversalState),
     /// One refund of a payment that also reports sums.
     Refund {
         /// Its own id.
@@ -48,7 +48,7 @@ pub enum ReversalStep {
 
 /// One refund of a payment that also reports sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refund {
+pub struct SingleRefund {
     /// How much.
     pub amount: Money,
     /// When it had failed at the latest; the end of time, if a report does not say when.
@@ -65,7 +65,7 @@ pub struct Reversal {
     /// It has come to nothing, whatever else is reported, before or after; how much that was about.
     pub returned: Option<Money>,
     /// Refunds that were reported by their own ids.
-    pub refunds: BTreeMap<GatewayId, Refund>,
+    pub refunds: BTreeMap<GatewayId, SingleRefund>,
     /// Since when it has been reported as taken.
     pub first_at: Option<Timestamp>,
     /// What was reported as taken in all, by when; only sums that no later one exceeds.
@@ -80,7 +80,7 @@ pub struct Reversal {
 
 impl Reversal {
     /// What it amounts to by what has been reported, in any order.
-    pub fn comes_to(&self) -> Money {
+    pub fn effective_amount(&self) -> Money {
         if self.returned.is_some() {
             return Money::ZERO;
         }
@@ -117,16 +117,17 @@ impl Reversal {
     pub fn report(&mut self, report: &ReversalReport) {
         let amount = report.amount;
         match &report.step {
-            ReversalStep::Whole(Phase::Taken) => {
+            ReversalStep::Whole(ReversalState::Taken) => {
                 self.taken = self.taken.max(Some(amount));
                 if let Some(at) = report.at {
-                    self.note_sum(at, amount);
+                    self.record_sum(at, amount);
                 }
             }
-            ReversalStep::Whole(Phase::Lost) => self.lost = self.lost.max(Some(amount)),
-            ReversalStep::Whole(Phase::Returned) => self.returned = self.returned.max(Some(amount)),
+            ReversalStep::Whole(ReversalState::Lost) => self.lost = self.lost.max(Some(amount)),
+            ReversalStep::Whole(ReversalState::Returned) => self.returned = self.returned.max(Some(amount)),
             ReversalStep::Refund { refund, failed } => {
-                let known = self.refunds.entry(refund.clone()).or_insert(Refund { amount, failed_at: None });
+                let known =
+                    self.refunds.entry(refund.clone()).or_insert(SingleRefund { amount, failed_at: None });
                 known.amount = known.amount.max(amount);
                 if *failed {
                     let at = report.at.unwrap_or(Timestamp::LAST);
@@ -136,7 +137,7 @@ impl Reversal {
         }
     }
 
-    fn note_sum(&mut self, at: Timestamp, sum: Money) {
+    fn record_sum(&mut self, at: Timestamp, sum: Money) {
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         let exceeded = |(later, more): (&Timestamp, &Money)| *later >= at && *more >= sum;
         if self.sums.iter().any(exceeded) {
@@ -160,9 +161,9 @@ pub fn known_as(reversals: &BTreeMap<ReversalId, Reversal>, reported: &ReversalI
 ///
 /// PayPal takes a dispute's money by reversals that do not name the dispute: those that were won give back of
 /// what reversals took, and those that were lost count only beyond what reversals took.
-pub fn comes_to(reversals: &BTreeMap<ReversalId, Reversal>) -> BTreeMap<ReversalId, Money> {
+pub fn effective_amounts(reversals: &BTreeMap<ReversalId, Reversal>) -> BTreeMap<ReversalId, Money> {
     let mut all: BTreeMap<ReversalId, Money> =
-        reversals.iter().map(|(id, reversal)| (id.clone(), reversal.comes_to())).collect();
+        reversals.iter().map(|(id, reversal)| (id.clone(), reversal.effective_amount())).collect();
     let won =
         reversals.iter().filter(|(id, _)| id.is_dispute()).filter_map(|(_, reversal)| reversal.returned);
     let mut won: Money = won.sum();

@@ -4,26 +4,26 @@
 
 use crate::alert::{Alert, AlertListing};
 use crate::context::Context;
-use crate::ids::{AccountRef, CustomerId, EventId, Handle, RequestId, ReversalId, TopUpId};
+use crate::ids::{AccountRef, CustomerId, EventId, GatewayKey, RequestId, ReversalId, TopUpId};
 use crate::ledger::command;
 use crate::ledger::decision::{Conditional, FailedCondition, NoDecision, Outcome, Write as LedgerWrite};
 use crate::ledger::entry::Entry;
 use crate::ledger::posting::{LoadedAccount, Posting};
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{Event, EventStatus, Lead};
+use crate::payments::webhook_event::{Event, EventStatus, GatewayRef};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// The items that a command must see.
 #[derive(Clone, Debug, Default)]
-pub struct Needs {
+pub struct PaymentNeeds {
     /// Whose wallet is paid into, if that is known.
     pub customer: Option<CustomerId>,
     /// The top-up acted on.
     pub topup: Option<TopUpId>,
     /// What is known under these gateways' ids; a quarantined report that one leads to is needed with it.
-    pub leads: Vec<Handle>,
+    pub refs: Vec<GatewayKey>,
     /// The report as it is kept.
     pub event: Option<EventId>,
     /// The refund or dispute: if the top-up has been credited, its movements and the expiries of its credit.
@@ -32,13 +32,13 @@ pub struct Needs {
 
 /// What was loaded.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct PaymentState {
     /// The account of the wallet that is paid into.
     pub account: Option<LoadedAccount>,
     /// The top-up acted on.
     pub topup: Option<TopUp>,
     /// What is known under gateways' ids.
-    pub leads: BTreeMap<Handle, Lead>,
+    pub refs: BTreeMap<GatewayKey, GatewayRef>,
     /// The report as it is kept.
     pub event: Option<Event>,
     /// Quarantined reports that leads lead to.
@@ -49,10 +49,10 @@ pub struct State {
     pub expired: Vec<Entry>,
 }
 
-impl command::State for State {
-    type Needs = Needs;
+impl command::State for PaymentState {
+    type Needs = PaymentNeeds;
 
-    fn accounts(needs: &Needs) -> Vec<AccountRef> {
+    fn accounts(needs: &PaymentNeeds) -> Vec<AccountRef> {
         needs.customer.iter().map(AccountRef::wallet).collect()
     }
 
@@ -62,14 +62,18 @@ impl command::State for State {
 }
 
 /// Starts a decision on the wallet that is paid into: posts what is due.
-pub(super) fn begin(state: &State, customer: &CustomerId, context: &Context) -> Result<Posting, NoDecision> {
+pub(super) fn begin(
+    state: &PaymentState,
+    customer: &CustomerId,
+    context: &Context,
+) -> Result<Posting, NoDecision> {
     let account = state.account.as_ref();
     command::begin(account.ok_or_else(|| Rejection::WalletNotFound(customer.clone()))?, context)
 }
 
 /// One item to write, with its condition.
 #[derive(Clone, Debug)]
-pub enum Write {
+pub enum PaymentWrite {
     /// Of the wallet's account.
     Ledger(LedgerWrite),
     /// A new top-up; its id must be free.
@@ -98,16 +102,16 @@ pub enum Write {
         was: u64,
     },
     /// What is known under a gateway's id; it must still have version `was` (zero: be new).
-    Lead {
+    GatewayRef {
         /// Where it leads.
-        lead: Lead,
+        gateway_ref: GatewayRef,
         /// Its version before.
         was: u64,
     },
     /// A gateway's id of which nothing is known any more; it must still have version `was`.
-    DropLead {
+    DropRef {
         /// Which.
-        handle: Handle,
+        key: GatewayKey,
         /// Its version.
         was: u64,
     },
@@ -142,13 +146,13 @@ pub enum Listing {
     Alert(AlertListing),
 }
 
-impl From<LedgerWrite> for Write {
+impl From<LedgerWrite> for PaymentWrite {
     fn from(write: LedgerWrite) -> Self {
         Self::Ledger(write)
     }
 }
 
-impl Conditional for Write {
+impl Conditional for PaymentWrite {
     fn failed(&self) -> FailedCondition {
         match self {
             Self::Ledger(write) => write.failed(),
@@ -156,8 +160,8 @@ impl Conditional for Write {
             | Self::TopUp { .. }
             | Self::DropTopUp { .. }
             | Self::Event { .. }
-            | Self::Lead { .. }
-            | Self::DropLead { .. }
+            | Self::GatewayRef { .. }
+            | Self::DropRef { .. }
             | Self::Alert(_)
             | Self::List(_)
             | Self::Unlist(_) => FailedCondition::Stale,

@@ -10,15 +10,15 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::{EventId, Gateway, GatewayId, RequestId, ReversalId, TopUpId, TransactionId};
 use crate::ledger::lot::LotClass;
 use crate::money::Money;
-use crate::payments::reversal::{Reversal, comes_to, known_as};
+use crate::payments::reversal::{Reversal, effective_amounts, known_as};
 use crate::time::{Date, Timestamp};
 use std::collections::BTreeMap;
 
 /// How long a customer has to pay: a day.
-pub const LIFE_SECONDS: u32 = 86_400;
+pub const TOPUP_TTL_SECONDS: u32 = 86_400;
 
 /// How many movements a top-up names: the newest.
-const MAX_NAMED: usize = 100;
+const MAX_TRANSACTIONS: usize = 100;
 
 /// How many reports a top-up names: the newest.
 const MAX_EVENTS: usize = 10;
@@ -28,7 +28,7 @@ pub const MAX_REVERSALS: usize = 400;
 
 /// What the gateway made of the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
+pub struct GatewayOrder {
     /// The gateway's order (checkout session).
     pub order: GatewayId,
     /// What the client's SDK needs, as JSON, sealed.
@@ -74,7 +74,7 @@ pub struct TopUp {
     /// The invocation that began it.
     pub request: RequestId,
     /// What the gateway made of it; none yet if it did not answer.
-    pub placed: Option<Placed>,
+    pub placed: Option<GatewayOrder>,
     /// A payment has failed, and none has succeeded.
     pub failed: bool,
     /// The payment that was credited.
@@ -91,7 +91,7 @@ pub struct TopUp {
     /// Until when the customer can be expected to pay.
     pub expires_at: Timestamp,
     /// When it is looked at next: the gateway is asked once more when it expires.
-    pub visit: Option<Timestamp>,
+    pub next_check_at: Option<Timestamp>,
     /// The wallet's entry that last changed it (zero: none yet).
     pub seq: u64,
     /// The wallet's version that last changed it (zero: none yet).
@@ -102,7 +102,7 @@ pub struct TopUp {
 
 /// A reversal whose allotment changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shift {
+pub struct AllotmentChange {
     /// Which.
     pub id: ReversalId,
     /// What was allotted to it.
@@ -138,12 +138,12 @@ impl TopUp {
     /// Notes movements that it caused.
     pub fn note(&mut self, transactions: impl IntoIterator<Item = TransactionId>) {
         self.transactions.extend(transactions);
-        let extra = self.transactions.len().saturating_sub(MAX_NAMED);
+        let extra = self.transactions.len().saturating_sub(MAX_TRANSACTIONS);
         self.transactions.drain(..extra);
     }
 
     /// Notes a report about it.
-    pub fn note_event(&mut self, event: &EventId) {
+    pub fn record_event(&mut self, event: &EventId) {
         self.events.retain(|known| known != event);
         self.events.push(event.clone());
         let extra = self.events.len().saturating_sub(MAX_EVENTS);
@@ -159,13 +159,13 @@ impl TopUp {
     ///
     /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id. No more than `limit`
     /// change: the rest is allotted when it is asked again.
-    pub fn allot(&mut self, limit: usize) -> Vec<Shift> {
-        let wanted = comes_to(&self.reversals);
+    pub fn allot(&mut self, limit: usize) -> Vec<AllotmentChange> {
+        let wanted = effective_amounts(&self.reversals);
         let wants = |id: &ReversalId| wanted.get(id).copied().unwrap_or(Money::ZERO);
         let mut shifts = Vec::new();
         for (id, reversal) in &mut self.reversals {
             if wants(id) < reversal.allotted && shifts.len() < limit {
-                shifts.push(Shift { id: id.clone(), from: reversal.allotted, to: wants(id) });
+                shifts.push(AllotmentChange { id: id.clone(), from: reversal.allotted, to: wants(id) });
                 reversal.allotted = wants(id);
             }
         }
@@ -177,7 +177,7 @@ impl TopUp {
             }
             free = free.saturating_sub(lacks);
             let to = [reversal.allotted, lacks].into_iter().sum();
-            shifts.push(Shift { id: id.clone(), from: reversal.allotted, to });
+            shifts.push(AllotmentChange { id: id.clone(), from: reversal.allotted, to });
             reversal.allotted = to;
         }
         shifts

@@ -6,11 +6,11 @@
 
 use crate::alert::Alert;
 use crate::currency::Currency;
-use crate::ids::{AlertId, EventId, Handle, RequestId, ReversalId, TopUpId, TransactionId};
+use crate::ids::{AlertId, EventId, GatewayKey, RequestId, ReversalId, TopUpId, TransactionId};
 use crate::money::Money;
 use crate::parse::ParseError;
-use crate::payments::gateway_report::Told;
-use crate::payments::reversal::{Reversal, comes_to};
+use crate::payments::gateway_report::GatewayReport;
+use crate::payments::reversal::{Reversal, effective_amounts};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ impl EventStatus {
     }
 
     /// True if someone must look.
-    pub fn needs_someone(self) -> bool {
+    pub fn needs_attention(self) -> bool {
         matches!(self, Self::Quarantined | Self::Failed)
     }
 }
@@ -85,13 +85,13 @@ pub struct Event {
     /// Why, in our words.
     pub detail: Option<&'static str>,
     /// What it says; none if it could not be understood.
-    pub told: Option<Told>,
+    pub report: Option<GatewayReport>,
     /// The top-up that it is about.
     pub topup: Option<TopUpId>,
     /// The movements that it caused, or that had been caused by one that says the same.
     pub transactions: Vec<TransactionId>,
     /// What it waits under.
-    pub under: Option<Handle>,
+    pub under: Option<GatewayKey>,
     /// When it came.
     pub received_at: Timestamp,
     /// When its status last changed.
@@ -99,7 +99,7 @@ pub struct Event {
     /// Since when someone must look.
     pub alerted_at: Option<Timestamp>,
     /// When it is looked at next.
-    pub visit: Option<Timestamp>,
+    pub next_check_at: Option<Timestamp>,
     /// The invocation that stored it.
     pub request: RequestId,
     /// Counts its changes; the guard against a stale read.
@@ -108,7 +108,7 @@ pub struct Event {
 
 impl Event {
     /// When it is looked at next if nothing comes of it: while it waits for something that may still arrive.
-    pub fn next_visit(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_check(&self, now: Timestamp) -> Option<Timestamp> {
         let waits = self.under.is_some() && !self.status.is_final();
         let late = self.received_at.plus_seconds(LOOK_SECONDS).is_none_or(|until| now >= until);
         if !waits || late {
@@ -203,7 +203,7 @@ pub mod reasons {
 
 /// A quarantined payment: money that a gateway holds for us and that is nobody's credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stray {
+pub struct UnmatchedPayment {
     /// The report that is quarantined.
     pub event: EventId,
     /// How much was paid.
@@ -214,32 +214,32 @@ pub struct Stray {
     pub reversed: BTreeMap<ReversalId, Reversal>,
 }
 
-impl Stray {
+impl UnmatchedPayment {
     /// How much of it has gone back.
     pub fn gone(&self) -> Money {
-        let gone: Money = comes_to(&self.reversed).into_values().sum();
+        let gone: Money = effective_amounts(&self.reversed).into_values().sum();
         gone.min(self.amount)
     }
 }
 
 /// Where a handle leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LeadTo {
+pub enum RefTarget {
     /// Nowhere yet; these reports wait for it.
     Waiting(Vec<EventId>),
     /// To a payment that is quarantined.
-    Stray(Stray),
+    UnmatchedPayment(UnmatchedPayment),
     /// To a top-up.
     TopUp(TopUpId),
 }
 
 /// What is known under a gateway's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lead {
+pub struct GatewayRef {
     /// The id.
-    pub handle: Handle,
+    pub key: GatewayKey,
     /// Where it leads.
-    pub to: LeadTo,
+    pub to: RefTarget,
     /// Counts its changes; the guard against a stale read.
     pub version: u64,
 }

@@ -10,17 +10,17 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::{AccountRef, CustomerId, ReferralCode};
 use crate::ledger;
 use crate::ledger::account::{Account, NewAccount, Opening};
-use crate::ledger::command::{Command, Key, draft, exact};
+use crate::ledger::command::{CauseKey, Command, draft, exact};
 use crate::ledger::decision::{Decided, Decision};
 use crate::ledger::entry::{Entry, EntryType};
-use crate::ledger::lot::{Lot, Source};
+use crate::ledger::lot::{CreditSource, Lot};
 use crate::ledger::posting::Posting;
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
 use crate::text::Metadata;
 use crate::unit::Unit;
 use crate::wallet::profile::{LoadedWallet, Profile, Wallet};
-use crate::wallet::state::{Needs, State, Write};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
 /// Open a wallet.
 #[derive(Clone, Debug)]
@@ -49,20 +49,20 @@ impl CreateWallet {
 }
 
 impl Command for CreateWallet {
-    type State = State;
+    type State = WalletState;
     type Outcome = Wallet;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs::wallet(&self.customer)
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds::wallet(&self.customer)
     }
 
     /// The account's own key is the guard; its opening answers repetitions.
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Wallet, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Wallet, WalletWrite> {
         if let Some(wallet) = &state.wallet {
             return self.repeated(wallet, context);
         }
@@ -81,22 +81,24 @@ impl Command for CreateWallet {
         }
         let posting = first_credit(account, context)?;
         let code = ReferralCode::mint(&self.customer, state.codes_taken);
-        let mut writes = vec![Write::ReferralCode { code: code.clone(), customer: self.customer.clone() }];
-        let entry = |entry: &Entry| Write::Ledger(ledger::decision::Write::Entry(Box::new(entry.clone())));
+        let mut writes =
+            vec![WalletWrite::ReferralCode { code: code.clone(), customer: self.customer.clone() }];
+        let entry =
+            |entry: &Entry| WalletWrite::Ledger(ledger::decision::Write::Entry(Box::new(entry.clone())));
         writes.extend(posting.entries.iter().map(entry));
         let mut account = posting.account;
         account.version = 1;
-        account.appoint(posting.now);
+        account.schedule_check(posting.now);
         let profile = Profile { metadata: self.metadata.clone(), referral_code: code, referral_count: 0 };
         let wallet = Wallet { account, profile };
-        writes.push(Write::Open(wallet.clone()));
+        writes.push(WalletWrite::Open(wallet.clone()));
         Ok(Decision::Commit { outcome: wallet, writes })
     }
 }
 
 impl CreateWallet {
     /// The customer has a wallet: the answer that its opening gave, if this is the same request.
-    fn repeated(&self, wallet: &LoadedWallet, context: &Context) -> Decided<Wallet, Write> {
+    fn repeated(&self, wallet: &LoadedWallet, context: &Context) -> Decided<Wallet, WalletWrite> {
         let account = &wallet.loaded.account;
         if account.opening.cause != self.cause {
             return Err(Rejection::WalletExists.into());
@@ -116,9 +118,9 @@ fn first_credit(account: Account, context: &Context) -> Result<Posting, Rejectio
     let mut posting = Posting::of_new(account);
     if !opening.initial.is_zero() {
         let expires_on = context.policy.default_expiry(Money::ZERO, posting.today());
-        let source = Source::Manual;
+        let source = CreditSource::Manual;
         let lot = Lot { expires_on, class: source.class(), source, amount: opening.initial };
-        let key = Key::new(opening.cause, opening.fingerprint);
+        let key = CauseKey::new(opening.cause, opening.fingerprint);
         let mut credit = draft(key, EntryType::Credit, vec![lot], None, context);
         credit.by = opening.by;
         credit.request = Some(opening.request);

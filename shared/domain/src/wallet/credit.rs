@@ -7,15 +7,15 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, OrderId};
-use crate::ledger::command::{Command, Key, draft, exact, finish, may_receive};
+use crate::ledger::command::{CauseKey, Command, draft, exact, finish, may_receive};
 use crate::ledger::decision::Decided;
 use crate::ledger::entry::{Entry, EntryType};
-use crate::ledger::lot::{Lot, Source};
+use crate::ledger::lot::{CreditSource, Lot};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::{FreeText, Metadata};
 use crate::time::{Date, plus_days};
-use crate::wallet::state::{Needs, State, Write, begin};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 /// How long new credit lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct AddCredits {
     /// Why, in words.
     pub reason: Option<FreeText>,
     /// Where it comes from.
-    pub source: Source,
+    pub source: CreditSource,
     /// How long it lives.
     pub expiry: Expiry,
     /// The order it is about; a note, no rules.
@@ -50,15 +50,15 @@ pub struct AddCredits {
 }
 
 impl Command for AddCredits {
-    type State = State;
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs::wallet(&self.customer)
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds::wallet(&self.customer)
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         let expiry = match self.expiry {
             Expiry::ByTier => None,
             Expiry::Days(days) => Some(format!("days {days}")),
@@ -73,11 +73,11 @@ impl Command for AddCredits {
             ("order", self.order_id.as_ref().map(ToString::to_string)),
             ("metadata", Some(self.metadata.canonical())),
         ]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
-        if self.source == Source::Topup {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
+        if self.source == CreditSource::Topup {
             return Err(Rejection::SourceReserved.into());
         }
         let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;

@@ -6,14 +6,14 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, OrderId};
-use crate::ledger::command::{Command, Key, burn, draft, exact, finish, may_spend};
+use crate::ledger::command::{CauseKey, Command, burn, draft, exact, finish, may_spend};
 use crate::ledger::decision::Decided;
 use crate::ledger::entry::{After, Entry, EntryType};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
-use crate::wallet::order_payment::{Naming, payable, written};
-use crate::wallet::state::{Needs, State, Write, begin};
+use crate::wallet::order_payment::{OrderPayment, order_write, payable};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 /// Deduct credits.
 #[derive(Clone, Debug)]
@@ -36,18 +36,18 @@ pub(crate) fn payment_fingerprint(amount: &impl ToString) -> Fingerprint {
 }
 
 impl Command for DeductCredits {
-    type State = State;
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { order: self.order_id.clone(), ..Needs::wallet(&self.customer) }
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds { order: self.order_id.clone(), ..WalletNeeds::wallet(&self.customer) }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         if let (Some(order), false) = (&self.order_id, self.cause.is_keyed()) {
             let fingerprint = payment_fingerprint(&self.amount);
-            return Some(Key::new(Cause::order_payment(order), fingerprint));
+            return Some(CauseKey::new(Cause::order_payment(order), fingerprint));
         }
         let fingerprint = Fingerprint::of(&[
             ("op", Some("deduct-credits".to_owned())),
@@ -55,15 +55,15 @@ impl Command for DeductCredits {
             ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
             ("order", self.order_id.as_ref().map(ToString::to_string)),
         ]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
         let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let account = &posting.account;
         let amount = exact(self.amount, account)?;
         let currency = account.currency()?;
-        let naming = |order| Naming {
+        let naming = |order| OrderPayment {
             order,
             customer: &self.customer,
             currency,
@@ -91,7 +91,7 @@ impl Command for DeductCredits {
         order.note(posting.next_transaction(&debit.cause));
         debit.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(debit)?;
-        let order = written(order, entry.seq);
+        let order = order_write(order, entry.seq);
         finish(posting, entry, vec![order])
     }
 }

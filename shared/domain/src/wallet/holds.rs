@@ -6,7 +6,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, HoldId, OrderId};
-use crate::ledger::command::{CaptureOf, Command, Key, burn, exact, finish, may_spend};
+use crate::ledger::command::{CaptureOf, CauseKey, Command, burn, exact, finish, may_spend};
 use crate::ledger::decision::Decided;
 use crate::ledger::entry::Entry;
 use crate::ledger::hold::MAX_OPEN_HOLDS;
@@ -16,8 +16,8 @@ use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::wallet::debit::payment_fingerprint;
-use crate::wallet::order_payment::{Naming, payable, written};
-use crate::wallet::state::{Needs, State, Write, begin};
+use crate::wallet::order_payment::{OrderPayment, order_write, payable};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 /// Place a hold.
 #[derive(Clone, Debug)]
@@ -37,15 +37,15 @@ pub struct PlaceHold {
 }
 
 impl Command for PlaceHold {
-    type State = State;
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { order: self.order_id.clone(), ..Needs::wallet(&self.customer) }
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds { order: self.order_id.clone(), ..WalletNeeds::wallet(&self.customer) }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         let fingerprint = Fingerprint::of(&[
             ("op", Some("hold".to_owned())),
             ("amount", Some(self.amount.to_string())),
@@ -53,15 +53,15 @@ impl Command for PlaceHold {
             ("order", self.order_id.as_ref().map(ToString::to_string)),
             ("ttl", Some(self.ttl_seconds.to_string())),
         ]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
         let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let account = &posting.account;
         let amount = exact(self.amount, account)?;
         let currency = account.currency()?;
-        let naming = |order| Naming {
+        let naming = |order| OrderPayment {
             order,
             customer: &self.customer,
             currency,
@@ -85,7 +85,7 @@ impl Command for PlaceHold {
         let new = NewHold { key, lots, amount, reason, order_id, ttl_seconds: self.ttl_seconds };
         let entry = hold_moves::place(&mut posting, new, context)?;
         // An order that this hold makes known is registered with it; one that is known stays as it is.
-        let order = order.filter(|order| order.version == 0).map(|order| written(order, entry.seq));
+        let order = order.filter(|order| order.version == 0).map(|order| order_write(order, entry.seq));
         finish(posting, entry, order.into_iter().collect())
     }
 }
@@ -104,15 +104,15 @@ pub struct CaptureHold {
 }
 
 impl Command for CaptureHold {
-    type State = State;
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { hold: Some(self.hold.clone()), ..Needs::wallet(self.hold.customer()) }
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds { hold: Some(self.hold.clone()), ..WalletNeeds::wallet(self.hold.customer()) }
     }
 
-    fn key(&self, state: &State) -> Option<Key> {
+    fn key(&self, state: &WalletState) -> Option<CauseKey> {
         let order = state.hold.as_ref().and_then(|hold| hold.view.order_id.as_ref());
         if let (Some(order), false) = (order, self.cause.is_keyed()) {
             // Without an amount it is all that remains; once captured, a capture that took all answers.
@@ -120,7 +120,7 @@ impl Command for CaptureHold {
             let amount = self.amount.map(|a| a.to_string());
             let capture = Some(CaptureOf { hold: self.hold.clone(), whole: amount.is_none() });
             let fingerprint = payment_fingerprint(&amount.or(remains).unwrap_or_default());
-            return Some(Key { capture, ..Key::new(Cause::order_payment(order), fingerprint) });
+            return Some(CauseKey { capture, ..CauseKey::new(Cause::order_payment(order), fingerprint) });
         }
         let fingerprint = Fingerprint::of(&[
             ("op", Some("capture".to_owned())),
@@ -128,10 +128,10 @@ impl Command for CaptureHold {
             ("amount", self.amount.map(|amount| amount.to_string())),
             ("final", Some(self.is_final.to_string())),
         ]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
         let customer = self.hold.customer();
         let mut posting = begin(state.wallet.as_ref(), customer, context)?;
         let hold = hold_moves::closable(&posting, state.hold.as_ref(), &self.hold, context)?;
@@ -145,7 +145,7 @@ impl Command for CaptureHold {
             Some(order) => {
                 let (currency, now) = (posting.account.currency()?, posting.now);
                 let (actor, request) = (&context.actor, &context.request);
-                let naming = Naming { order, customer, currency, amount, actor, now, request };
+                let naming = OrderPayment { order, customer, currency, amount, actor, now, request };
                 Some(payable(state.order.as_ref(), &naming)?)
             }
             None => None,
@@ -157,7 +157,7 @@ impl Command for CaptureHold {
         let view = order.as_ref().map(Order::view);
         let capture = Capture { key, hold, amount, is_final: self.is_final, order: view };
         let entry = hold_moves::capture(&mut posting, capture, context)?;
-        let order = order.map(|order| written(order, entry.seq));
+        let order = order.map(|order| order_write(order, entry.seq));
         finish(posting, entry, order.into_iter().collect())
     }
 }
@@ -172,21 +172,21 @@ pub struct ReleaseHold {
 }
 
 impl Command for ReleaseHold {
-    type State = State;
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { hold: Some(self.hold.clone()), ..Needs::wallet(self.hold.customer()) }
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds { hold: Some(self.hold.clone()), ..WalletNeeds::wallet(self.hold.customer()) }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         let fingerprint =
             Fingerprint::of(&[("op", Some("release".to_owned())), ("hold", Some(self.hold.to_string()))]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
         let mut posting = begin(state.wallet.as_ref(), self.hold.customer(), context)?;
         let hold = hold_moves::closable(&posting, state.hold.as_ref(), &self.hold, context)?;
         let key = self.key(state).ok_or(Rejection::Inconsistent("a release has no cause"))?;

@@ -10,10 +10,10 @@ use crate::ledger::order::{Order, OrderTotals};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use crate::wallet::state::Write;
+use crate::wallet::state::WalletWrite;
 
 /// Who names an order, and for how much.
-pub(crate) struct Naming<'a> {
+pub(crate) struct OrderPayment<'a> {
     pub order: &'a OrderId,
     pub customer: &'a CustomerId,
     pub currency: Currency,
@@ -25,7 +25,7 @@ pub(crate) struct Naming<'a> {
 
 /// The order that is named: the one known, or (for a trusted caller) one with this amount as its total.
 /// What is still due must cover the amount.
-pub(crate) fn payable(known: Option<&Order>, naming: &Naming<'_>) -> Result<Order, Rejection> {
+pub(crate) fn payable(known: Option<&Order>, naming: &OrderPayment<'_>) -> Result<Order, Rejection> {
     let Some(order) = known else {
         if naming.actor.role == Role::Customer {
             return Err(Rejection::OrderNotFound);
@@ -45,7 +45,7 @@ pub(crate) fn payable(known: Option<&Order>, naming: &Naming<'_>) -> Result<Orde
 }
 
 /// An order of which nothing has been paid.
-pub(crate) fn opened(naming: &Naming<'_>) -> Order {
+pub(crate) fn opened(naming: &OrderPayment<'_>) -> Order {
     Order {
         id: naming.order.clone(),
         customer: naming.customer.clone(),
@@ -61,9 +61,9 @@ pub(crate) fn opened(naming: &Naming<'_>) -> Order {
 }
 
 /// The write of a changed order; version zero is one that nobody had registered.
-pub(crate) fn written(mut order: Order, seq: u64) -> Write {
+pub(crate) fn order_write(mut order: Order, seq: u64) -> WalletWrite {
     let was = order.version;
     order.version += 1;
     order.seq = seq;
-    if was == 0 { Write::OpenOrder(order) } else { Write::Order { order, was } }
+    if was == 0 { WalletWrite::OpenOrder(order) } else { WalletWrite::Order { order, was } }
 }

@@ -8,7 +8,7 @@ use crate::ids::CustomerId;
 
 /// What can be done to a wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum WalletAction {
     /// Open it.
     Create,
     /// Read the wallet, its history, statistics, expiry, tier and referral code.
@@ -49,41 +49,45 @@ pub enum Reach {
 }
 
 /// How far the caller may go with an action, whatever the wallet.
-pub fn reach(actor: &Actor, action: Action) -> Result<Reach, Denial> {
+pub fn reach(actor: &Actor, action: WalletAction) -> Result<Reach, Denial> {
     let owner = match action {
-        Action::Read
-        | Action::ReadBalance
-        | Action::Debit
-        | Action::Hold
-        | Action::Transfer
-        | Action::PayOrder
-        | Action::ReadOrder
-        | Action::TopUp => true,
-        Action::Create
-        | Action::Credit
-        | Action::Refund
-        | Action::SetStatus
-        | Action::RegisterOrder
-        | Action::Reports => false,
+        WalletAction::Read
+        | WalletAction::ReadBalance
+        | WalletAction::Debit
+        | WalletAction::Hold
+        | WalletAction::Transfer
+        | WalletAction::PayOrder
+        | WalletAction::ReadOrder
+        | WalletAction::TopUp => true,
+        WalletAction::Create
+        | WalletAction::Credit
+        | WalletAction::Refund
+        | WalletAction::SetStatus
+        | WalletAction::RegisterOrder
+        | WalletAction::Reports => false,
     };
-    let staff = owner && !matches!(action, Action::PayOrder | Action::TopUp);
+    let staff = owner && !matches!(action, WalletAction::PayOrder | WalletAction::TopUp);
     let scope = match action {
-        Action::Create => Some("wallet:create"),
-        Action::ReadBalance => Some("wallet:read"),
-        Action::Credit => Some("wallet:credit"),
-        Action::Debit | Action::PayOrder => Some("wallet:debit"),
-        Action::Refund => Some("wallet:refund"),
-        Action::Hold => Some("wallet:hold"),
-        Action::TopUp => Some("wallet:topup"),
-        Action::RegisterOrder => Some("order:write"),
-        Action::Read | Action::Transfer | Action::SetStatus | Action::ReadOrder | Action::Reports => None,
+        WalletAction::Create => Some("wallet:create"),
+        WalletAction::ReadBalance => Some("wallet:read"),
+        WalletAction::Credit => Some("wallet:credit"),
+        WalletAction::Debit | WalletAction::PayOrder => Some("wallet:debit"),
+        WalletAction::Refund => Some("wallet:refund"),
+        WalletAction::Hold => Some("wallet:hold"),
+        WalletAction::TopUp => Some("wallet:topup"),
+        WalletAction::RegisterOrder => Some("order:write"),
+        WalletAction::Read
+        | WalletAction::Transfer
+        | WalletAction::SetStatus
+        | WalletAction::ReadOrder
+        | WalletAction::Reports => None,
     };
     let all = match actor.role {
         Role::Admin => true,
         Role::Staff => staff,
         // The contract names no scope for reading an order.
         Role::Service => {
-            action == Action::ReadOrder || scope.is_some_and(|scope| actor.scopes.contains(scope))
+            action == WalletAction::ReadOrder || scope.is_some_and(|scope| actor.scopes.contains(scope))
         }
         Role::Customer if owner => return Ok(Reach::Own),
         Role::Customer | Role::Agency | Role::Client | Role::System => false,
@@ -92,7 +96,7 @@ pub fn reach(actor: &Actor, action: Action) -> Result<Reach, Denial> {
 }
 
 /// Permits, or says why not.
-pub fn permit(actor: &Actor, action: Action, customer: &CustomerId) -> Result<(), Denial> {
+pub fn permit(actor: &Actor, action: WalletAction, customer: &CustomerId) -> Result<(), Denial> {
     match reach(actor, action)? {
         Reach::Own if !actor.owns(customer) => Err(Denial::Unknown),
         Reach::Own | Reach::All => Ok(()),

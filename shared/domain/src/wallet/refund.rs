@@ -7,21 +7,21 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, OrderId};
-use crate::ledger::command::{Command, Key, draft, exact, finish};
+use crate::ledger::command::{CauseKey, Command, draft, exact, finish};
 use crate::ledger::decision::Decided;
 use crate::ledger::entry::{After, Entry, EntryType};
-use crate::ledger::lot::{Lot, LotClass, Source};
+use crate::ledger::lot::{CreditSource, Lot, LotClass};
 use crate::money::Amount;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::time::Date;
-use crate::wallet::order_payment::written;
-use crate::wallet::state::{Needs, State, Write, begin};
+use crate::wallet::order_payment::order_write;
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 /// Refund an order to the wallet that paid it.
 #[derive(Clone, Debug)]
-pub struct Refund {
+pub struct RefundOrder {
     /// To whose wallet.
     pub customer: CustomerId,
     /// How much.
@@ -34,26 +34,26 @@ pub struct Refund {
     pub cause: Cause,
 }
 
-impl Command for Refund {
-    type State = State;
+impl Command for RefundOrder {
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { order: Some(self.order_id.clone()), ..Needs::wallet(&self.customer) }
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds { order: Some(self.order_id.clone()), ..WalletNeeds::wallet(&self.customer) }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         let fingerprint = Fingerprint::of(&[
             ("op", Some("refund".to_owned())),
             ("amount", Some(self.amount.to_string())),
             ("order", Some(self.order_id.to_string())),
             ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
         ]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
         let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let amount = exact(self.amount, &posting.account)?;
         let order = state.order.as_ref().filter(|order| order.customer == self.customer);
@@ -67,13 +67,13 @@ impl Command for Refund {
         let expires_on = lots.iter().filter_map(|lot| lot.expires_on).min();
         let key = self.key(state).ok_or(Rejection::Inconsistent("a refund has no cause"))?;
         let mut refund = draft(key, EntryType::Refund, lots, self.reason.as_ref(), context);
-        refund.source = Some(Source::Refund);
+        refund.source = Some(CreditSource::Refund);
         refund.order_id = Some(self.order_id.clone());
         refund.expires_on = expires_on;
         order.note(posting.next_transaction(&refund.cause));
         refund.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(refund)?;
-        let order = written(order, entry.seq);
+        let order = order_write(order, entry.seq);
         finish(posting, entry, vec![order])
     }
 }
@@ -84,5 +84,5 @@ pub(crate) fn returned(lot: Lot, today: Date, policy: &Policy) -> Lot {
         return lot;
     }
     let expires_on = policy.refund_expiry(today);
-    Lot { expires_on, class: LotClass::Refund, source: Source::Refund, amount: lot.amount }
+    Lot { expires_on, class: LotClass::Refund, source: CreditSource::Refund, amount: lot.amount }
 }

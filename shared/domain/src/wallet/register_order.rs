@@ -6,13 +6,13 @@
 use crate::context::Context;
 use crate::currency::Currency;
 use crate::ids::{CustomerId, OrderId};
-use crate::ledger::command::{Command, Key};
+use crate::ledger::command::{CauseKey, Command};
 use crate::ledger::decision::{Decided, Decision};
 use crate::ledger::order::{Order, OrderTotals};
 use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::wallet::order_payment::{Naming, opened, written};
-use crate::wallet::state::{Needs, State, Write};
+use crate::wallet::order_payment::{OrderPayment, opened, order_write};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
 /// Register an order.
 #[derive(Clone, Debug)]
@@ -28,20 +28,20 @@ pub struct RegisterOrder {
 }
 
 impl Command for RegisterOrder {
-    type State = State;
+    type State = WalletState;
     type Outcome = Order;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs { order: Some(self.order.clone()), ..Needs::wallet(&self.customer) }
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds { order: Some(self.order.clone()), ..WalletNeeds::wallet(&self.customer) }
     }
 
     /// The order's own key is the guard; the stored order answers repetitions.
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Order, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Order, WalletWrite> {
         let asked = (&self.customer, self.total, self.currency);
         if let Some(known) = &state.order {
             if (&known.customer, known.totals.total, known.currency) != asked {
@@ -54,7 +54,7 @@ impl Command for RegisterOrder {
         if state.wallet.as_ref().is_some_and(|wallet| wallet.loaded.account.unit != self.currency) {
             return Err(Rejection::CurrencyMismatch.into());
         }
-        let order = opened(&Naming {
+        let order = opened(&OrderPayment {
             order: &self.order,
             customer: &self.customer,
             currency: self.currency,
@@ -63,9 +63,12 @@ impl Command for RegisterOrder {
             now: context.now,
             request: &context.request,
         });
-        let listed =
-            Write::ListOrder { customer: self.customer.clone(), order: self.order.clone(), at: context.now };
-        let writes = vec![written(order.clone(), 0), listed];
+        let listed = WalletWrite::ListOrder {
+            customer: self.customer.clone(),
+            order: self.order.clone(),
+            at: context.now,
+        };
+        let writes = vec![order_write(order.clone(), 0), listed];
         Ok(Decision::Commit { outcome: order, writes })
     }
 }

@@ -4,11 +4,11 @@
 
 use crate::context::Context;
 use crate::ids::CustomerId;
-use crate::ledger::command::{Command, Key, settle};
+use crate::ledger::command::{CauseKey, Command, settle};
 use crate::ledger::decision::Decided;
 use crate::rejection::Rejection;
 use crate::wallet::profile::Wallet;
-use crate::wallet::state::{Needs, State, Write};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
 /// Writes down what has fallen due.
 #[derive(Clone, Debug)]
@@ -18,19 +18,19 @@ pub struct Settle {
 }
 
 impl Command for Settle {
-    type State = State;
+    type State = WalletState;
     type Outcome = Wallet;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs::wallet(&self.customer)
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds::wallet(&self.customer)
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Wallet, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Wallet, WalletWrite> {
         let found = state.wallet.as_ref();
         let wallet = found.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
         let settled = settle(&wallet.loaded, context)?;

@@ -16,7 +16,7 @@ use crate::wallet::profile::{LoadedWallet, Wallet};
 
 /// The items that a command must see.
 #[derive(Clone, Debug)]
-pub struct Needs {
+pub struct WalletNeeds {
     /// Whose wallet is acted on.
     pub customer: CustomerId,
     /// Whose wallet is on the other side.
@@ -27,7 +27,7 @@ pub struct Needs {
     pub order: Option<OrderId>,
 }
 
-impl Needs {
+impl WalletNeeds {
     /// A wallet alone.
     pub fn wallet(customer: &CustomerId) -> Self {
         Self { customer: customer.clone(), counterparty: None, hold: None, order: None }
@@ -36,7 +36,7 @@ impl Needs {
 
 /// What was loaded.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct WalletState {
     /// The wallet acted on.
     pub wallet: Option<LoadedWallet>,
     /// The wallet on the other side, if one was named.
@@ -49,10 +49,10 @@ pub struct State {
     pub codes_taken: u32,
 }
 
-impl command::State for State {
-    type Needs = Needs;
+impl command::State for WalletState {
+    type Needs = WalletNeeds;
 
-    fn accounts(needs: &Needs) -> Vec<AccountRef> {
+    fn accounts(needs: &WalletNeeds) -> Vec<AccountRef> {
         std::iter::once(&needs.customer).chain(&needs.counterparty).map(AccountRef::wallet).collect()
     }
 
@@ -67,7 +67,7 @@ impl command::State for State {
 
 /// One item to write, with its condition.
 #[derive(Clone, Debug)]
-pub enum Write {
+pub enum WalletWrite {
     /// Of the wallet's account.
     Ledger(LedgerWrite),
     /// A new wallet; the customer must have none.
@@ -99,13 +99,13 @@ pub enum Write {
     },
 }
 
-impl From<LedgerWrite> for Write {
+impl From<LedgerWrite> for WalletWrite {
     fn from(write: LedgerWrite) -> Self {
         Self::Ledger(write)
     }
 }
 
-impl Conditional for Write {
+impl Conditional for WalletWrite {
     fn failed(&self) -> FailedCondition {
         match self {
             Self::Ledger(write) => write.failed(),

@@ -6,13 +6,13 @@
 use crate::context::Context;
 use crate::ids::CustomerId;
 use crate::ledger;
-use crate::ledger::account::{Status, StatusChange};
-use crate::ledger::command::{Command, Key};
+use crate::ledger::account::{AccountStatus, StatusChange};
+use crate::ledger::command::{CauseKey, Command};
 use crate::ledger::decision::{Decided, Decision};
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::wallet::profile::Wallet;
-use crate::wallet::state::{Needs, State, Write, begin};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 /// Set the status of a wallet.
 #[derive(Clone, Debug)]
@@ -20,31 +20,31 @@ pub struct SetStatus {
     /// Whose wallet.
     pub customer: CustomerId,
     /// To what.
-    pub status: Status,
+    pub status: AccountStatus,
     /// Why.
     pub reason: FreeText,
 }
 
 impl Command for SetStatus {
-    type State = State;
+    type State = WalletState;
     type Outcome = Wallet;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
-        Needs::wallet(&self.customer)
+    fn needs(&self) -> WalletNeeds {
+        WalletNeeds::wallet(&self.customer)
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Wallet, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Wallet, WalletWrite> {
         let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
         let profile = state.wallet.as_ref().map(|wallet| wallet.profile.clone());
         let profile = profile.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
         let from = posting.account.status;
         // To freeze what is suspended would let credit in again: the stricter status stays.
-        let weaker = from == Status::Suspended && self.status == Status::Frozen;
+        let weaker = from == AccountStatus::Suspended && self.status == AccountStatus::Frozen;
         if from == self.status || weaker {
             return Ok(Decision::Already(Wallet { account: posting.account, profile }));
         }
@@ -61,7 +61,7 @@ impl Command for SetStatus {
         };
         let version = account.version + 1;
         let record = ledger::decision::Write::StatusRecord { account: account.id.clone(), version, change };
-        let writes = posting.into_writes().into_iter().chain([record]).map(Write::from).collect();
+        let writes = posting.into_writes().into_iter().chain([record]).map(WalletWrite::from).collect();
         Ok(Decision::Commit { outcome: Wallet { account, profile }, writes })
     }
 }

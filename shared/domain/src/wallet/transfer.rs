@@ -7,7 +7,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::CustomerId;
-use crate::ledger::command::{Command, Key, burn, draft, exact, finish, may_receive, may_spend};
+use crate::ledger::command::{CauseKey, Command, burn, draft, exact, finish, may_receive, may_spend};
 use crate::ledger::decision::{Decided, NoDecision};
 use crate::ledger::entry::{After, Counterpart, Entry, EntryType};
 use crate::ledger::posting::MAX_DUE;
@@ -15,11 +15,11 @@ use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::time::Timestamp;
-use crate::wallet::state::{Needs, State, Write, begin};
+use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 /// Transfer credits.
 #[derive(Clone, Debug)]
-pub struct Transfer {
+pub struct TransferCredits {
     from: CustomerId,
     to: CustomerId,
     amount: Amount,
@@ -27,7 +27,7 @@ pub struct Transfer {
     cause: Cause,
 }
 
-impl Transfer {
+impl TransferCredits {
     /// A transfer between two wallets; that they are two is said when it is decided.
     pub fn new(
         (from, to): (CustomerId, CustomerId),
@@ -39,27 +39,27 @@ impl Transfer {
     }
 }
 
-impl Command for Transfer {
-    type State = State;
+impl Command for TransferCredits {
+    type State = WalletState;
     type Outcome = Entry;
-    type Write = Write;
+    type Write = WalletWrite;
 
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> WalletNeeds {
         let counterparty = Some(&self.to).filter(|to| **to != self.from).cloned();
-        Needs { counterparty, ..Needs::wallet(&self.from) }
+        WalletNeeds { counterparty, ..WalletNeeds::wallet(&self.from) }
     }
 
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &WalletState) -> Option<CauseKey> {
         let fingerprint = Fingerprint::of(&[
             ("op", Some("transfer".to_owned())),
             ("to", Some(self.to.to_string())),
             ("amount", Some(self.amount.to_string())),
             ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
         ]);
-        Some(Key::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), fingerprint))
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<Entry, Write> {
+    fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
         // Both sides see one instant, so a lot cannot leave alive and arrive expired.
         let wallets = [&state.wallet, &state.counterparty].into_iter().flatten();
         let now = wallets.map(|wallet| wallet.loaded.account.updated_at).fold(context.now, Timestamp::max);
@@ -104,7 +104,7 @@ impl Command for Transfer {
             ..After::default()
         };
         let departed = sender.post(departure)?;
-        let arrival = recipient.into_writes().into_iter().map(Write::from);
+        let arrival = recipient.into_writes().into_iter().map(WalletWrite::from);
         finish(sender, departed, arrival.collect())
     }
 }

@@ -1,8 +1,8 @@
 //! Suppliers of gift cards, behind one trait.
 //!
 //! **Invariant:** an order is known by our reference; asking again under it never buys a second card.
-//! **Invariant:** [`Supplied::Rejected`] is only said when no card was or will be delivered for the reference; whatever
-//! is not certain is [`Supplied::Unresolved`].
+//! **Invariant:** [`SupplierReply::Rejected`] is only said when no card was or will be delivered for the reference; whatever
+//! is not certain is [`SupplierReply::Unresolved`].
 //! **Invariant:** what is secret about a card is handed on and stands in no error.
 //!
 //! | variable | meaning | default |
@@ -66,7 +66,7 @@ pub enum Refusal {
 
 /// What became of an order.
 #[derive(Clone, Debug)]
-pub enum Supplied {
+pub enum SupplierReply {
     /// The card, and what it had cost us, if that is said in the order's currency.
     Delivered(PlainCard, Option<Money>),
     /// Not known: ask again under the same reference, and nobody else.
@@ -78,10 +78,10 @@ pub enum Supplied {
 /// A supplier.
 pub trait Supply: Send + Sync {
     /// Orders a card, or asks what became of the order.
-    fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, Supplied>;
+    fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, SupplierReply>;
 
     /// Verifies a webhook and gives our reference that it is about; none if it is about nothing of ours.
-    fn told<'a>(
+    fn webhook_reference<'a>(
         &'a self,
         headers: &'a HeaderMap,
         body: &'a [u8],
@@ -177,6 +177,6 @@ fn is_definite(status: u16) -> bool {
 }
 
 /// A call that was not answered as documented.
-fn unresolved(error: &GatewayError) -> Supplied {
-    Supplied::Unresolved(error.to_string())
+fn unresolved(error: &GatewayError) -> SupplierReply {
+    SupplierReply::Unresolved(error.to_string())
 }

@@ -8,7 +8,7 @@
 //! **Invariant:** a refusal of an order that may have been sent before is believed only when it is late and no
 //! transaction has its identifier.
 
-use super::{CardOrder, Refusal, Supplied, Supply, header, is_definite, unresolved};
+use super::{CardOrder, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -67,7 +67,7 @@ struct Transaction {
 }
 
 #[derive(Deserialize)]
-struct Report {
+struct TransactionReport {
     #[serde(default)]
     content: Vec<Transaction>,
 }
@@ -130,7 +130,7 @@ impl Reloadly {
     async fn find(&self, reference: &str) -> Result<Option<Transaction>, GatewayError> {
         let url = format!("{}/reports/transactions?customIdentifier={reference}", self.base_url);
         let answer = self.call(&|| self.http.get(&url)).await?;
-        let report: Report =
+        let report: TransactionReport =
             serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no report"))?;
         let ours = |transaction: &Transaction| transaction.custom_identifier.as_deref() == Some(reference);
         Ok(report.content.into_iter().find(ours))
@@ -162,13 +162,13 @@ impl Reloadly {
     }
 
     /// What a transaction has come to.
-    async fn outcome(&self, found: &Transaction, currency: Currency) -> Result<Supplied, GatewayError> {
+    async fn outcome(&self, found: &Transaction, currency: Currency) -> Result<SupplierReply, GatewayError> {
         match found.status.as_str() {
             "SUCCESSFUL" => {}
             "FAILED" | "REFUNDED" => {
-                return Ok(Supplied::Rejected(Refusal::Other(found.status.clone())));
+                return Ok(SupplierReply::Rejected(Refusal::Other(found.status.clone())));
             }
-            other => return Ok(Supplied::Unresolved(status(other))),
+            other => return Ok(SupplierReply::Unresolved(status(other))),
         }
         let url = format!("{}/orders/transactions/{}/cards", self.base_url, found.transaction_id);
         let answer = self.call(&|| self.http.get(&url)).await?;
@@ -189,22 +189,22 @@ impl Reloadly {
         }
         let paid = plain(found.amount.as_deref())
             .filter(|_| found.currency_code.as_deref() == Some(currency.code()));
-        Ok(Supplied::Delivered(card, paid.and_then(|paid| cost(&paid, currency))))
+        Ok(SupplierReply::Delivered(card, paid.and_then(|paid| cost(&paid, currency))))
     }
 
-    async fn ask(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
+    async fn ask(&self, order: &CardOrder) -> Result<SupplierReply, GatewayError> {
         if order.again || order.look_only {
             if let Some(found) = self.find(&order.reference).await? {
                 return self.outcome(&found, order.currency).await;
             }
             if order.look_only {
-                return Ok(Supplied::Unresolved("no transaction has this identifier".to_owned()));
+                return Ok(SupplierReply::Unresolved("no transaction has this identifier".to_owned()));
             }
         }
         match self.place(order).await {
             Ok(found) => self.outcome(&found, order.currency).await,
             Err(GatewayError::Refused { status: 401 | 403, .. }) if !order.again => {
-                Ok(Supplied::Rejected(Refusal::Other("unauthorized".to_owned())))
+                Ok(SupplierReply::Rejected(Refusal::Other("unauthorized".to_owned())))
             }
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
             Err(GatewayError::Refused { code, status, .. }) if is_definite(status) => {
@@ -215,9 +215,9 @@ impl Reloadly {
                 let is_known =
                     ["IDENTIFIER", "DUPLICATE"].iter().any(|word| code.to_uppercase().contains(word));
                 if is_known || order.again && !order.late {
-                    return Ok(Supplied::Unresolved(format!("refused: {code}")));
+                    return Ok(SupplierReply::Unresolved(format!("refused: {code}")));
                 }
-                Ok(Supplied::Rejected(refusal(&code)))
+                Ok(SupplierReply::Rejected(refusal(&code)))
             }
             Err(error) => Err(error),
         }
@@ -254,11 +254,11 @@ fn refusal(code: &str) -> Refusal {
 }
 
 impl Supply for Reloadly {
-    fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, Supplied> {
+    fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, SupplierReply> {
         Box::pin(async move { self.ask(order).await.unwrap_or_else(|error| unresolved(&error)) })
     }
 
-    fn told<'a>(
+    fn webhook_reference<'a>(
         &'a self,
         headers: &'a HeaderMap,
         body: &'a [u8],

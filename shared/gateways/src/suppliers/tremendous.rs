@@ -9,7 +9,7 @@
 //! **Invariant:** every question is the same order again, so none buys a second card; a refusal of one that was sent
 //! before is only believed when no order has the reference.
 
-use super::{CardOrder, Refusal, Supplied, Supply, header, is_definite, unresolved};
+use super::{CardOrder, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -75,13 +75,13 @@ struct Reward {
     #[serde(default)]
     id: String,
     #[serde(default)]
-    delivery: Option<Delivery>,
+    delivery: Option<WebhookDelivery>,
     #[serde(default)]
     link: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Delivery {
+struct WebhookDelivery {
     #[serde(default)]
     link: Option<String>,
 }
@@ -125,11 +125,11 @@ impl Tremendous {
         Ok(answer.order)
     }
 
-    async fn ask(&self, order: &CardOrder) -> Result<Supplied, GatewayError> {
+    async fn ask(&self, order: &CardOrder) -> Result<SupplierReply, GatewayError> {
         if order.look_only {
             return match self.find(&order.reference).await? {
                 Some(found) => self.outcome(&found, order.currency).await,
-                None => Ok(Supplied::Unresolved("no order has this reference".to_owned())),
+                None => Ok(SupplierReply::Unresolved("no order has this reference".to_owned())),
             };
         }
         match self.place(order).await {
@@ -144,12 +144,12 @@ impl Tremendous {
                         return self.outcome(&found, order.currency).await;
                     }
                     if !order.late {
-                        return Ok(Supplied::Unresolved(format!("refused: {code}")));
+                        return Ok(SupplierReply::Unresolved(format!("refused: {code}")));
                     }
                 }
                 let code = if code.is_empty() { status.to_string() } else { code };
                 let stock = code.to_uppercase().contains("STOCK");
-                Ok(Supplied::Rejected(match status {
+                Ok(SupplierReply::Rejected(match status {
                     402 => Refusal::OutOfFunds,
                     _ if stock => Refusal::OutOfStock,
                     _ => Refusal::Other(code),
@@ -160,13 +160,13 @@ impl Tremendous {
     }
 
     /// What an order has come to.
-    async fn outcome(&self, order: &Order, currency: Currency) -> Result<Supplied, GatewayError> {
+    async fn outcome(&self, order: &Order, currency: Currency) -> Result<SupplierReply, GatewayError> {
         match order.status.as_str() {
             "EXECUTED" => {}
             "FAILED" | "CANCELED" => {
-                return Ok(Supplied::Rejected(Refusal::Other(order.status.clone())));
+                return Ok(SupplierReply::Rejected(Refusal::Other(order.status.clone())));
             }
-            _ => return Ok(Supplied::Unresolved("the order is not executed yet".to_owned())),
+            _ => return Ok(SupplierReply::Unresolved("the order is not executed yet".to_owned())),
         }
         let reward = order.rewards.first().filter(|reward| is_plain(&reward.id));
         let reward = reward.ok_or(GatewayError::Unreadable("the order has no reward"))?;
@@ -175,14 +175,14 @@ impl Tremendous {
             None => self.link(&reward.id).await?,
         };
         let Some(link) = link else {
-            return Ok(Supplied::Unresolved("the reward has no link yet".to_owned()));
+            return Ok(SupplierReply::Unresolved("the reward has no link yet".to_owned()));
         };
         // What it had cost is told in dollars, whatever the reward is in.
         let total = order.payment.as_ref().and_then(|payment| payment.total.as_ref());
         let cost = total.filter(|_| currency.code() == "USD").and_then(|total| exact(total.get(), currency));
         // A link may be made anew: the reward's own id is what makes it this one.
         let parts = BTreeMap::from([(Part::Number, reward.id.clone()), (Part::Url, link)]);
-        Ok(Supplied::Delivered(PlainCard { parts, expires_on: None }, cost))
+        Ok(SupplierReply::Delivered(PlainCard { parts, expires_on: None }, cost))
     }
 
     /// A reward's link: only the answer to the order itself brings one along.
@@ -202,11 +202,11 @@ fn is_plain(id: &str) -> bool {
 }
 
 impl Supply for Tremendous {
-    fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, Supplied> {
+    fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, SupplierReply> {
         Box::pin(async move { self.ask(order).await.unwrap_or_else(|error| unresolved(&error)) })
     }
 
-    fn told<'a>(
+    fn webhook_reference<'a>(
         &'a self,
         headers: &'a HeaderMap,
         body: &'a [u8],

@@ -15,24 +15,24 @@ use crate::engine::sent::Sent;
 use crate::engine::table::Table;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem};
-use domain::alert::{Alert, AlertListing, AlertStatus, Telling};
+use domain::alert::{Alert, AlertListing, AlertStatus, NewAlert};
 use domain::ids::AlertId;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use std::sync::Arc;
 
 /// How often a change of an alert is tried before it is left.
-const TRIES: u8 = 4;
+const MAX_TRIES: u8 = 4;
 
 /// How often one process tells the same within a few seconds: an alert is one item, and a storm must not hold up others.
-const MOST_TOLD: u32 = 20;
+const MAX_RAISES: u32 = 20;
 
 /// The lists of alerts.
 const OPEN: &str = "L#a:open";
 const CLOSED: &str = "L#a:closed";
 
 /// Up to how many matches of a filter are counted.
-const MOST_COUNTED: u64 = 1_000;
+const MAX_COUNTED: u64 = 1_000;
 
 /// Alerts.
 #[derive(Clone, Debug)]
@@ -64,33 +64,33 @@ pub struct AlertPage {
 
 impl Alerts {
     /// Tells something; gives true if that opened an alert.
-    pub async fn tell(&self, telling: &Telling, now: Timestamp) -> bool {
-        if !self.recent.count(telling.id(), MOST_TOLD) {
+    pub async fn raise(&self, new_alert: &NewAlert, now: Timestamp) -> bool {
+        if !self.recent.count(new_alert.id(), MAX_RAISES) {
             return false;
         }
-        match self.try_tell(telling, now).await {
+        match self.try_raise(new_alert, now).await {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::error!(kind = telling.kind, subject = telling.subject, %error, "an alert cannot be told");
+                tracing::error!(kind = new_alert.kind, subject = new_alert.subject, %error, "an alert cannot be told");
                 false
             }
         }
     }
 
-    async fn try_tell(&self, telling: &Telling, now: Timestamp) -> Result<bool, StoreError> {
-        for _ in 0..TRIES {
-            let known = self.alert(&telling.id()).await?;
-            let alert = Alert::told(known.as_ref(), telling, now);
+    async fn try_raise(&self, new_alert: &NewAlert, now: Timestamp) -> Result<bool, StoreError> {
+        for _ in 0..MAX_TRIES {
+            let known = self.alert(&new_alert.id()).await?;
+            let alert = Alert::raised(known.as_ref(), new_alert, now);
             let opens = known.as_ref().is_none_or(|alert| alert.closed_at.is_some());
             if self.rewrite_alert(known.as_ref(), &alert).await? {
                 if opens {
-                    tracing::warn!(kind = telling.kind, subject = telling.subject, "alert");
+                    tracing::warn!(kind = new_alert.kind, subject = new_alert.subject, "alert");
                 }
                 return Ok(opens);
             }
         }
         // It is open, and told by others at this moment: only the count misses this once.
-        match self.alert(&telling.id()).await? {
+        match self.alert(&new_alert.id()).await? {
             Some(alert) if alert.closed_at.is_none() => Ok(false),
             Some(_) | None => Err(StoreError::Contention("the alert is being told by others".to_owned())),
         }
@@ -98,7 +98,7 @@ impl Alerts {
 
     /// Closes an alert, if it is open: what it is about is over.
     pub async fn close_alert(&self, id: &AlertId, now: Timestamp) -> Result<bool, StoreError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let Some(known) = self.alert(id).await?.filter(|alert| alert.closed_at.is_none()) else {
                 return Ok(false);
             };
@@ -118,7 +118,7 @@ impl Alerts {
         who: &str,
         now: Timestamp,
     ) -> Result<Alert, StoreError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let known = self.alert(id).await?.ok_or(Rejection::AlertNotFound)?;
             if known.acknowledged.is_some() || known.closed_at.is_some() {
                 return Ok(known);
@@ -198,7 +198,7 @@ impl Alerts {
             let output = self.table.with_retry(read).await?;
             count += u64::try_from(output.count).unwrap_or(0);
             start = output.last_evaluated_key;
-            if filtered && count > MOST_COUNTED {
+            if filtered && count > MAX_COUNTED {
                 return Ok(None);
             }
             if start.is_none() {

@@ -71,7 +71,7 @@ impl Audit {
         let mut differ = |at: Option<String>, detail: String| {
             bad.push(Difference { account: format!("b:{account}"), at, detail });
         };
-        let whole = match self.budgets.whole_account(account).await {
+        let whole = match self.budgets.load_sliced(account).await {
             Ok(Some(whole)) => whole,
             Ok(None) => {
                 differ(None, "has entries, but no account".to_owned());
@@ -95,7 +95,7 @@ impl Audit {
                 }
             }
         }
-        let again = self.budgets.whole_account(account).await?;
+        let again = self.budgets.load_sliced(account).await?;
         let Some(again) = again else { return Ok((None, bad)) };
         Ok((Some(BudgetBooks { whole, again, entries }), bad))
     }

@@ -14,7 +14,7 @@ use crate::ledger::items::{account, entry, hold, owed, status};
 use crate::payments::items::{gateway_ref, topup};
 use crate::wallet::items::{order, wallet};
 use domain::audit::WalletBooks;
-use domain::ids::{AccountRef, CustomerId, Handle, OrderId, ReferralCode, TopUpId};
+use domain::ids::{AccountRef, CustomerId, GatewayKey, OrderId, ReferralCode, TopUpId};
 use domain::ledger::account::{Account, StatusChange};
 use domain::ledger::audit::{Books, Difference};
 use domain::ledger::entry::Entry;
@@ -23,7 +23,7 @@ use domain::ledger::order::Order;
 use domain::ledger::owed::OwedChange;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::topup::TopUp;
-use domain::payments::webhook_event::LeadTo;
+use domain::payments::webhook_event::RefTarget;
 use domain::wallet::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -83,10 +83,11 @@ impl Audit {
             for item in output.items.unwrap_or_default() {
                 list.items += 1;
                 let Some(pk) = item.get(keys::PK).and_then(|pk| pk.as_s().ok()) else { continue };
-                let told = item.get("customer_id").and_then(|id| CustomerId::parse(id.as_s().ok()?).ok());
+                let attribute =
+                    item.get("customer_id").and_then(|id| CustomerId::parse(id.as_s().ok()?).ok());
                 let own = keys::account_of(pk).or_else(|| keys::entry_account(pk));
                 let own = own.as_ref().and_then(AccountRef::wallet_customer).cloned();
-                let Some(customer) = own.or(told) else { continue };
+                let Some(customer) = own.or(attribute) else { continue };
                 let named = list.wallets.entry(customer).or_default();
                 named.referral = keys::referral_of(pk).or(named.referral.take());
                 named.orders.extend(keys::order_of(pk));
@@ -132,7 +133,7 @@ impl Audit {
             owed: first.owed,
             entries,
         };
-        let payments = PaymentBooks { led: self.led(&topups).await?, topups };
+        let payments = PaymentBooks { resolved: self.resolved(&topups).await?, topups };
         let books =
             WalletBooks { ledger, profile: first.profile, referral: named.referral.clone(), payments };
         Ok((books, bad))
@@ -174,8 +175,8 @@ impl Audit {
         bad: &mut Vec<Difference>,
     ) -> Result<Vec<TopUp>, StoreError> {
         // A credit names its top-up: one that began after the list was made is found all the same.
-        let told = entries.iter().filter_map(|entry| entry.metadata.pairs().get("topup_id"));
-        let mut ids: BTreeSet<TopUpId> = told.filter_map(|id| TopUpId::parse(id).ok()).collect();
+        let named_by_entries = entries.iter().filter_map(|entry| entry.metadata.pairs().get("topup_id"));
+        let mut ids: BTreeSet<TopUpId> = named_by_entries.filter_map(|id| TopUpId::parse(id).ok()).collect();
         ids.extend(named.iter().cloned());
         ids.retain(|id| id.customer() == customer);
         let wanted: Vec<Key> = ids.iter().map(keys::topup).collect();
@@ -187,19 +188,19 @@ impl Audit {
     }
 
     /// The credited top-ups that their payment's own item leads to.
-    async fn led(&self, topups: &[TopUp]) -> Result<BTreeSet<TopUpId>, StoreError> {
-        let handle = |topup: &TopUp| {
+    async fn resolved(&self, topups: &[TopUp]) -> Result<BTreeSet<TopUpId>, StoreError> {
+        let key = |topup: &TopUp| {
             let payment = &topup.credited.as_ref()?.payment;
-            Some((keys::lead(&Handle::of(topup.gateway, payment)), topup.id.clone()))
+            Some((keys::gateway_ref(&GatewayKey::of(topup.gateway, payment)), topup.id.clone()))
         };
-        let wanted: HashMap<Key, TopUpId> = topups.iter().filter_map(handle).collect();
+        let wanted: HashMap<Key, TopUpId> = topups.iter().filter_map(key).collect();
         let keys: Vec<Key> = wanted.keys().cloned().collect();
         let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
-        let leads = |(key, id): (&Key, &TopUpId)| {
-            let lead = gateway_ref::from_item(found.get(key)?).ok()?;
-            (lead.to == LeadTo::TopUp(id.clone())).then(|| id.clone())
+        let refs = |(key, id): (&Key, &TopUpId)| {
+            let gateway_ref = gateway_ref::from_item(found.get(key)?).ok()?;
+            (gateway_ref.to == RefTarget::TopUp(id.clone())).then(|| id.clone())
         };
-        Ok(wanted.iter().filter_map(leads).collect())
+        Ok(wanted.iter().filter_map(refs).collect())
     }
 
     async fn orders_of(

@@ -12,8 +12,8 @@ use crate::engine::retry::Certain;
 use crate::engine::sent::Sent;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
-use domain::budget::Account;
-use domain::budget::allocate::Whole;
+use domain::budget::BudgetAccount;
+use domain::budget::allocate::SlicedAccount;
 use domain::budget::change::{OpenAccount, added};
 use domain::context::Context;
 use domain::ids::budget::AccountId;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 impl Budgets {
     /// An account, strongly consistent, as one item.
-    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    pub async fn account(&self, id: &AccountId) -> Result<Option<BudgetAccount>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::slice(id, 0))).await?;
         let account = item.map(|item| budget::from_item(&item)).transpose()?;
         if let Some(account) = &account {
@@ -34,7 +34,7 @@ impl Budgets {
     }
 
     /// An account as this process knows it, at most some seconds old.
-    pub async fn known_account(&self, id: &AccountId) -> Result<Option<Arc<Account>>, StoreError> {
+    pub async fn cached_account(&self, id: &AccountId) -> Result<Option<Arc<BudgetAccount>>, StoreError> {
         if let Some(known) = self.accounts.get(id) {
             return Ok(Some(known));
         }
@@ -42,17 +42,17 @@ impl Budgets {
     }
 
     /// Forgets what this process knows of an account.
-    pub fn forget_account(&self, id: &AccountId) {
+    pub fn invalidate_account(&self, id: &AccountId) {
         self.accounts.invalidate(id);
     }
 
     /// The platform's account; made when it is first asked for.
-    pub async fn platform(&self, context: &Context) -> Result<Account, StoreError> {
+    pub async fn platform(&self, context: &Context) -> Result<BudgetAccount, StoreError> {
         let id = AccountId::platform();
         if let Some(account) = self.account(&id).await? {
             return Ok(account);
         }
-        let fresh = Account::platform(context.policy.currency(), context.now);
+        let fresh = BudgetAccount::platform(context.policy.currency(), context.now);
         let fresh = fresh.ok_or_else(|| StoreError::Corrupt("the platform cannot be named".to_owned()))?;
         let sent = self.table.transact(vec![self.table.new_put(budget::to_item(&fresh))?]).await?;
         if let Sent::Busy(why) | Sent::Unknown(why) = sent {
@@ -62,17 +62,17 @@ impl Budgets {
     }
 
     /// An account with all its slices.
-    pub async fn whole_account(&self, id: &AccountId) -> Result<Option<Whole>, StoreError> {
+    pub async fn load_sliced(&self, id: &AccountId) -> Result<Option<SlicedAccount>, StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(None) };
         Ok(Some(self.with_slices(vec![account]).await?.remove(id)).flatten())
     }
 
     /// Several accounts with all their slices; the platform is made if it is missing.
-    pub(crate) async fn whole_accounts(
+    pub(crate) async fn load_sliced_many(
         &self,
         ids: &[AccountId],
         context: &Context,
-    ) -> Result<HashMap<AccountId, Whole>, StoreError> {
+    ) -> Result<HashMap<AccountId, SlicedAccount>, StoreError> {
         let wanted: Vec<Key> = ids.iter().map(|id| keys::slice(id, 0)).collect();
         let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         let mut accounts = found.values().map(budget::from_item).collect::<Result<Vec<_>, _>>()?;
@@ -85,17 +85,18 @@ impl Budgets {
 
     pub(crate) async fn with_slices(
         &self,
-        accounts: Vec<Account>,
-    ) -> Result<HashMap<AccountId, Whole>, StoreError> {
-        let others =
-            |account: &Account| (1..account.slices).map(|n| keys::slice(&account.id, n)).collect::<Vec<_>>();
+        accounts: Vec<BudgetAccount>,
+    ) -> Result<HashMap<AccountId, SlicedAccount>, StoreError> {
+        let others = |account: &BudgetAccount| {
+            (1..account.slices).map(|n| keys::slice(&account.id, n)).collect::<Vec<_>>()
+        };
         let wanted: Vec<Key> = accounts.iter().flat_map(others).collect();
         let found = if wanted.is_empty() {
             HashMap::new()
         } else {
             self.table.with_retry(|| self.table.batch(&wanted)).await?
         };
-        let mut wholes = HashMap::new();
+        let mut sliced_accounts = HashMap::new();
         for account in accounts {
             let mut others = Vec::new();
             for number in 1..account.slices {
@@ -103,13 +104,13 @@ impl Budgets {
                 let missing = || StoreError::Corrupt(format!("{} has no slice {number}", account.id));
                 others.push(budget::slice_from_item(item.ok_or_else(missing)?, number)?);
             }
-            wholes.insert(account.id.clone(), Whole { account, others });
+            sliced_accounts.insert(account.id.clone(), SlicedAccount { account, others });
         }
-        Ok(wholes)
+        Ok(sliced_accounts)
     }
 
     /// What the slices of an account have, but for one, as far as a trailing read shows: for showing.
-    pub async fn shown_elsewhere(
+    pub async fn other_slices_available(
         &self,
         account: &AccountId,
         slices: u8,
@@ -144,7 +145,7 @@ impl Budgets {
         &self,
         open: &OpenAccount,
         context: &Context,
-    ) -> Result<(Account, bool), StoreError> {
+    ) -> Result<(BudgetAccount, bool), StoreError> {
         let mut retry = self.table.retry();
         loop {
             // Read so, it is not half of a transaction: a plain read could miss what is just being made.
@@ -158,7 +159,7 @@ impl Budgets {
                 let replayed = known.opened.request != context.request;
                 return Ok((known, replayed));
             }
-            let found = self.whole_accounts(std::slice::from_ref(&open.parent), context).await;
+            let found = self.load_sliced_many(std::slice::from_ref(&open.parent), context).await;
             let mut found = found.map_err(|error| retry.certain(error))?;
             let parent = found.remove(&open.parent).ok_or(Rejection::AccountNotFound)?;
             let account = open.decide(&parent, context)?;
@@ -197,7 +198,7 @@ impl Budgets {
     }
 
     /// The accounts right below one, in the order in which they were made.
-    pub async fn children(&self, id: &AccountId) -> Result<Vec<Account>, StoreError> {
+    pub async fn children(&self, id: &AccountId) -> Result<Vec<BudgetAccount>, StoreError> {
         let places = self.table.partition(&keys::children(id), "").await?;
         let ids = places.iter().filter_map(|item| {
             let id = item.get("account_id")?.as_s().ok()?;
@@ -209,12 +210,15 @@ impl Budgets {
     }
 
     /// The accounts with their slices, by id.
-    pub async fn wholes(&self, accounts: Vec<Account>) -> Result<BTreeMap<AccountId, Whole>, StoreError> {
+    pub async fn sliced_accounts(
+        &self,
+        accounts: Vec<BudgetAccount>,
+    ) -> Result<BTreeMap<AccountId, SlicedAccount>, StoreError> {
         Ok(self.with_slices(accounts).await?.into_iter().collect())
     }
 
     /// Remembers what a card of a campaign costs, for estimates; once known it is not touched again.
-    pub async fn note_card_price(&self, id: &AccountId, price: Money) -> Result<(), StoreError> {
+    pub async fn record_card_price(&self, id: &AccountId, price: Money) -> Result<(), StoreError> {
         let sent = self
             .table
             .update(&keys::slice(id, 0), |update| {
@@ -227,7 +231,7 @@ impl Budgets {
         if let Sent::Busy(why) | Sent::Unknown(why) = sent {
             tracing::debug!(why, "the price of a card is noted another time");
         }
-        self.forget_account(id);
+        self.invalidate_account(id);
         Ok(())
     }
 }

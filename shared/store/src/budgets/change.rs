@@ -5,16 +5,16 @@
 //! credit it spends, under the condition that it has none of its own.
 
 use super::Budgets;
-use super::reserve::appointed;
+use super::reserve::scheduled_check;
 use crate::budgets::items::budget;
 use crate::engine::attr::{Item, number, text};
 use crate::engine::error::StoreError;
 use crate::engine::sent::Sent;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
-use domain::budget::allocate::Whole;
-use domain::budget::change::{Around, ChangeAccount, added};
-use domain::budget::{Account, Status};
+use domain::budget::allocate::SlicedAccount;
+use domain::budget::change::{ChangeAccount, ChangePreconditions, added};
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::context::Context;
 use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
@@ -51,7 +51,7 @@ impl Budgets {
         id: &AccountId,
         change: &ChangeAccount,
         context: &Context,
-    ) -> Result<Account, StoreError> {
+    ) -> Result<BudgetAccount, StoreError> {
         let mut retry = self.table.retry();
         // A change says how something is to be: decided again on what it had led to, it leads there again.
         let mut unsure = false;
@@ -69,7 +69,7 @@ impl Budgets {
                 return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
             }
         }
-        self.forget_account(id);
+        self.invalidate_account(id);
         // It is changed by now: what follows may be cut short, and is due.
         let finish = async {
             self.copy_status(id, context.now).await?;
@@ -97,28 +97,36 @@ impl Budgets {
         self.rewrite(&whole.account, &account).await
     }
 
-    async fn around(&self, whole: &Whole, change: &ChangeAccount) -> Result<Around, StoreError> {
+    async fn around(
+        &self,
+        whole: &SlicedAccount,
+        change: &ChangeAccount,
+    ) -> Result<ChangePreconditions, StoreError> {
         let account = &whole.account;
-        let mut around = Around { reserved: false, children: false };
+        let mut around = ChangePreconditions { reserved: false, children: false };
         if change.mode.is_some_and(|mode| mode != account.mode) {
             around.reserved = self.is_reserved(account).await?;
         }
-        if change.status == Some(Status::Closing) {
+        if change.status == Some(BudgetStatus::Closing) {
             let children = self.children(&account.id).await?;
-            around.children = children.iter().any(|child| child.status() != Status::Closed);
+            around.children = children.iter().any(|child| child.status() != BudgetStatus::Closed);
         }
         Ok(around)
     }
 
     /// Writes what is known of an account, with its status, if nothing has changed meanwhile. Slices that it gains are
     /// written with it, and a campaign that spends another's credit from now on has none of its own at that moment.
-    pub(super) async fn rewrite(&self, was: &Account, account: &Account) -> Result<Rewritten, StoreError> {
+    pub(super) async fn rewrite(
+        &self,
+        was: &BudgetAccount,
+        account: &BudgetAccount,
+    ) -> Result<Rewritten, StoreError> {
         let key = keys::slice(&account.id, 0);
         let mut set = budget::facts(account).0;
         set.insert("status".to_owned(), text(account.first.status.as_str()));
         set.insert("status_version".to_owned(), number(account.first.status_version));
         if was.first.status_version != account.first.status_version {
-            set.extend(appointed(&key.pk, account.updated_at));
+            set.extend(scheduled_check(&key.pk, account.updated_at));
         }
         let switched = was.mode != account.mode;
         let mut condition =

@@ -4,14 +4,14 @@
 
 use super::Budgets;
 use super::change::Rewritten;
-use super::reserve::appointed;
+use super::reserve::scheduled_check;
 use crate::engine::error::StoreError;
 use crate::keys;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::budget::allocate::{Direction, Transfer};
+use domain::budget::allocate::{BudgetTransfer, Direction};
 use domain::budget::key::LIMIT_SECONDS;
-use domain::budget::{Account, Status};
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::ids::budget::AccountId;
@@ -21,19 +21,20 @@ use domain::time::Timestamp;
 impl Budgets {
     /// Hands what is left of a closing account to its parent and closes it, as soon as nothing of it is undecided.
     pub async fn finish_closing(&self, id: &AccountId, context: &Context) -> Result<(), StoreError> {
-        let Some(account) = self.account(id).await?.filter(|account| account.status() == Status::Closing)
+        let Some(account) =
+            self.account(id).await?.filter(|account| account.status() == BudgetStatus::Closing)
         else {
             return Ok(());
         };
         self.resolve(account.charged(), context.now).await?;
         if self.is_reserved(&account).await? {
             let later = context.now.plus_seconds(LIMIT_SECONDS).unwrap_or(context.now);
-            return self.appoint(id, later).await;
+            return self.schedule_check(id, later).await;
         }
-        let whole = self.whole_account(id).await?.ok_or(Rejection::AccountNotFound)?;
+        let whole = self.load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
         if let (false, Some(parent)) = (whole.available().is_zero(), &account.parent) {
             let cause = Cause::closing(account.first.status_version);
-            let transfer = Transfer {
+            let transfer = BudgetTransfer {
                 direction: Direction::Closing,
                 from: id.clone(),
                 to: parent.clone(),
@@ -44,34 +45,34 @@ impl Budgets {
             self.transfer(&transfer, context).await?;
         }
         let mut closed = account.clone();
-        closed.first.status = Status::Closed;
+        closed.first.status = BudgetStatus::Closed;
         closed.first.status_version += 1;
         closed.version += 1;
         closed.updated_at = context.now.max(closed.updated_at);
         match self.rewrite(&account, &closed).await? {
             Rewritten::Done => self.copy_status(id, context.now).await,
             // Someone has changed it meanwhile: it is closed by the next look.
-            Rewritten::Not | Rewritten::Unknown(_) => self.appoint(id, context.now).await,
+            Rewritten::Not | Rewritten::Unknown(_) => self.schedule_check(id, context.now).await,
         }
     }
 
     /// An account is looked at again at this instant.
-    pub(crate) async fn appoint(&self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+    pub(crate) async fn schedule_check(&self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
         let key = keys::slice(id, 0);
-        let set = appointed(&key.pk, at);
-        let appoint = |update: UpdateItemFluentBuilder| {
+        let set = scheduled_check(&key.pk, at);
+        let schedule_check = |update: UpdateItemFluentBuilder| {
             update
                 .update_expression("SET dpk = :dpk, dsk = :dsk")
                 .condition_expression("attribute_exists(pk)")
                 .expression_attribute_values(":dpk", value(&set, keys::DUE_PK))
                 .expression_attribute_values(":dsk", value(&set, keys::DUE_SK))
         };
-        self.table.until_sent(&key, appoint).await.map(|_| ())
+        self.table.until_sent(&key, schedule_check).await.map(|_| ())
     }
 
     /// True if an undecided attempt of an account stands on the slices that it spends from.
-    pub(super) async fn is_reserved(&self, account: &Account) -> Result<bool, StoreError> {
-        let Some(charged) = self.whole_account(account.charged()).await? else { return Ok(false) };
+    pub(super) async fn is_reserved(&self, account: &BudgetAccount) -> Result<bool, StoreError> {
+        let Some(charged) = self.load_sliced(account.charged()).await? else { return Ok(false) };
         let undecided = self.undecided(account.charged(), &charged).await?;
         let own = account.is_shared().then_some(&account.id);
         Ok(!undecided.total(own).is_zero())

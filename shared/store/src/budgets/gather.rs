@@ -6,11 +6,11 @@
 
 use super::Budgets;
 use super::reserve::{Reservation, Reserve};
-use super::transfer::{Once, moved};
+use super::transfer::{TransferTry, moved};
 use crate::engine::error::StoreError;
-use domain::budget::allocate::{Transfer, Whole};
+use domain::budget::allocate::{BudgetTransfer, SlicedAccount};
 use domain::budget::slice::{MAX_PENDING, Slice};
-use domain::budget::spend::{Spend, Step};
+use domain::budget::spend::{Spend, SpendStep};
 use domain::context::Context;
 use domain::ids::budget::AttemptId;
 use domain::money::Money;
@@ -18,7 +18,7 @@ use domain::rejection::Rejection;
 use std::collections::BTreeMap;
 
 /// How often slices that others spend from are read again, for taking all that they have.
-const LOOKS: u8 = 5;
+const MAX_REREADS: u8 = 5;
 
 /// What came of setting credit aside on several slices.
 type Gathered = Result<BTreeMap<u8, Money>, String>;
@@ -27,11 +27,11 @@ impl Budgets {
     /// One try of a movement: set aside, moved, and taken off the slices.
     pub(super) async fn gather_and_move(
         &self,
-        transfer: &Transfer,
-        (from, to): (&Whole, &Whole),
+        transfer: &BudgetTransfer,
+        (from, to): (&SlicedAccount, &SlicedAccount),
         attempt: &AttemptId,
         context: &Context,
-    ) -> Result<Once, StoreError> {
+    ) -> Result<TransferTry, StoreError> {
         let what = Reservation {
             account: transfer.from.clone(),
             campaign: transfer.from.clone(),
@@ -41,11 +41,11 @@ impl Budgets {
         };
         let amount = match transfer.check(from, to) {
             Ok(amount) => transfer.amount.map(|_| amount),
-            Err(rejection) => return Ok(Once::Rejected(rejection)),
+            Err(rejection) => return Ok(TransferTry::Rejected(rejection)),
         };
         let held = match self.gather(&what, from, amount).await? {
             Ok(held) => held,
-            Err(why) => return Ok(Once::Again(why)),
+            Err(why) => return Ok(TransferTry::Again(why)),
         };
         let decided = transfer.entries((from, to), held.clone(), attempt, context);
         let flow = decided.out.kind.flows().0;
@@ -53,7 +53,7 @@ impl Budgets {
             moved(decided.clone(), self.table.transact(self.both_entries(transfer, &decided)?).await?)?;
         match &once {
             // It is moved: what follows is made up for by whoever resolves the slices.
-            Once::Done(_) => {
+            TransferTry::Done(_) => {
                 for (slice, amount) in held {
                     let Some(flow) = flow else { continue };
                     let counted = self.count_flow((&transfer.from, slice), attempt, (flow, amount)).await;
@@ -63,11 +63,11 @@ impl Budgets {
                 }
             }
             // Nothing was moved for certain.
-            Once::Found(_) | Once::Again(_) | Once::Rejected(_) => {
-                self.give_back(&transfer.from, &held, attempt).await?;
+            TransferTry::Found(_) | TransferTry::Again(_) | TransferTry::Rejected(_) => {
+                self.release_reservation(&transfer.from, &held, attempt).await?;
             }
             // It stays set aside until its attempt is fenced, or its entry found.
-            Once::Unknown(_) => {}
+            TransferTry::Unknown(_) => {}
         }
         Ok(once)
     }
@@ -76,7 +76,7 @@ impl Budgets {
     async fn gather(
         &self,
         what: &Reservation,
-        from: &Whole,
+        from: &SlicedAccount,
         amount: Option<Money>,
     ) -> Result<Gathered, StoreError> {
         let mut held = BTreeMap::new();
@@ -91,7 +91,7 @@ impl Budgets {
                 Ok(Err(why))
             }
             Err(error) => {
-                self.give_back(&what.account, &held, &what.attempt).await?;
+                self.release_reservation(&what.account, &held, &what.attempt).await?;
                 Err(error)
             }
         }
@@ -100,33 +100,33 @@ impl Budgets {
     /// Gives back whatever an attempt has set aside, known or not: it is never moved. What is still on its way is found by
     /// whoever resolves.
     async fn abandon(&self, what: &Reservation) -> Result<(), StoreError> {
-        let whole = self.whole_account(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+        let whole = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
         let held = whole.slices().filter_map(|slice| {
             let held = slice.attempts().find(|(id, _)| **id == what.attempt);
             held.map(|(_, held)| (slice.number, held.amount))
         });
-        self.give_back(&what.account, &held.collect(), &what.attempt).await
+        self.release_reservation(&what.account, &held.collect(), &what.attempt).await
     }
 
     /// The account as it is now; slices that bear as many attempts as they may are relieved of those that are done.
-    async fn relieved(&self, what: &Reservation) -> Result<Whole, StoreError> {
-        let whole = self.whole_account(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+    async fn load_resolved(&self, what: &Reservation) -> Result<SlicedAccount, StoreError> {
+        let whole = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
         let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
         if !whole.slices().any(|slice| full(&slice)) {
             return Ok(whole);
         }
         self.resolve_slices(&what.account, whole.slices().filter(full), what.at).await?;
-        self.whole_account(&what.account).await?.ok_or_else(|| Rejection::AccountNotFound.into())
+        self.load_sliced(&what.account).await?.ok_or_else(|| Rejection::AccountNotFound.into())
     }
 
     async fn gather_all(
         &self,
         what: &Reservation,
-        from: &Whole,
+        from: &SlicedAccount,
         held: &mut BTreeMap<u8, Money>,
     ) -> Result<Result<(), String>, StoreError> {
         let mut whole = from.clone();
-        for look in 0..=LOOKS {
+        for look in 0..=MAX_REREADS {
             let mut short = false;
             for slice in whole.slices() {
                 if slice.available.is_zero() || held.contains_key(&slice.number) {
@@ -146,10 +146,10 @@ impl Budgets {
             if !short {
                 break;
             }
-            if look == LOOKS {
+            if look == MAX_REREADS {
                 return Ok(Err("others are spending from it".to_owned()));
             }
-            whole = self.relieved(what).await?;
+            whole = self.load_resolved(what).await?;
         }
         Ok(if held.is_empty() { Err("others have spent all of it".to_owned()) } else { Ok(()) })
     }
@@ -157,14 +157,14 @@ impl Budgets {
     async fn gather_amount(
         &self,
         what: &Reservation,
-        from: &Whole,
+        from: &SlicedAccount,
         amount: Money,
         held: &mut BTreeMap<u8, Money>,
     ) -> Result<Result<(), String>, StoreError> {
         let mut spend = Spend::new(amount, &what.cause, from.account.slices);
         loop {
             match spend.next().clone() {
-                Step::Reserve { slice, amount } => match self.reserve(what, slice, amount).await? {
+                SpendStep::Reserve { slice, amount } => match self.reserve(what, slice, amount).await? {
                     Reserve::Held(_) => {
                         spend.reserved(slice, amount);
                         held.clone_from(spend.held());
@@ -174,13 +174,15 @@ impl Budgets {
                         return Ok(Err(trouble(stuck)));
                     }
                 },
-                Step::Survey => {
-                    let whole = self.relieved(what).await?;
+                SpendStep::Survey => {
+                    let whole = self.load_resolved(what).await?;
                     let undecided = self.undecided(&what.account, &whole).await?;
                     spend.surveyed(&undecided.seen(&whole, &[&what.attempt]));
                 }
-                Step::Covered => return Ok(Ok(())),
-                Step::Wait | Step::Short { .. } => return Ok(Err("others are spending from it".to_owned())),
+                SpendStep::Covered => return Ok(Ok(())),
+                SpendStep::Wait | SpendStep::Short { .. } => {
+                    return Ok(Err("others are spending from it".to_owned()));
+                }
             }
         }
     }

@@ -10,13 +10,13 @@ use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
 use crate::keys;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::budget::entry::BudgetEntry;
 use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
 /// How many pages of a client's partition are gone through for what one of its campaigns has spent.
-const PAGES: usize = 4;
+const MAX_PAGES: usize = 4;
 
 /// Some movements, and where to go on.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Budgets {
     /// many, there may be fewer than `limit`, and a place to go on from.
     pub async fn budget_history(
         &self,
-        account: &Account,
+        account: &BudgetAccount,
         before: Option<&str>,
         (skip, limit): (u16, u16),
     ) -> Result<BudgetPage, StoreError> {
@@ -116,7 +116,7 @@ impl Budgets {
     async fn newest_in(
         &self,
         partition: String,
-        campaign: Option<&Account>,
+        campaign: Option<&BudgetAccount>,
         before: Option<&str>,
         wanted: usize,
     ) -> Result<Newest, StoreError> {
@@ -154,7 +154,7 @@ impl Budgets {
             if newest.found.len() >= wanted {
                 break;
             }
-            if campaign.is_some() && page >= PAGES {
+            if campaign.is_some() && page >= MAX_PAGES {
                 newest.upto =
                     Some(Reader::new(&last, "place in an index").text(keys::HISTORY_SK)?.to_owned());
                 break;

@@ -22,12 +22,12 @@ mod transfer;
 
 pub use history::BudgetPage;
 pub use reserve::{Reservation, Reserve, Waiting};
-pub use resolve::{Resolved, Undecided};
-pub use transfer::Moved;
+pub use resolve::{ResolveSummary, Undecided};
+pub use transfer::TransferReceipt;
 
 use crate::engine::cache::TtlCache;
 use crate::engine::table::Table;
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::ids::budget::AccountId;
 use settle::Settlements;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Budgets {
     pub(crate) table: Table,
-    accounts: Arc<TtlCache<AccountId, Account>>,
+    accounts: Arc<TtlCache<AccountId, BudgetAccount>>,
     settlements: Arc<Settlements>,
 }
 

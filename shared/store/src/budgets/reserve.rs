@@ -165,14 +165,14 @@ impl Budgets {
 
     /// Gives back what an attempt has set aside; it must never have been sent to commit, be fenced, or have failed for
     /// certain.
-    pub async fn give_back(
+    pub async fn release_reservation(
         &self,
         account: &AccountId,
         held: &BTreeMap<u8, Money>,
         attempt: &AttemptId,
     ) -> Result<(), StoreError> {
         for (slice, amount) in held {
-            self.take_off(account, *slice, attempt, Some(*amount)).await?;
+            self.clear_attempt(account, *slice, attempt, Some(*amount)).await?;
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl Budgets {
         attempt: &AttemptId,
     ) -> Result<(), StoreError> {
         for slice in slices {
-            self.take_off(account, slice, attempt, None).await?;
+            self.clear_attempt(account, slice, attempt, None).await?;
         }
         Ok(())
     }
@@ -222,7 +222,7 @@ impl Budgets {
     }
 
     /// Takes an attempt off, wherever it stands, and gives the amount back, if there is one.
-    async fn take_off(
+    async fn clear_attempt(
         &self,
         account: &AccountId,
         slice: u8,
@@ -230,7 +230,7 @@ impl Budgets {
         amount: Option<Money>,
     ) -> Result<(), StoreError> {
         for place in ["pending", "waiting"] {
-            let after = self.take_off_from(place, (account, slice), attempt, amount).await?;
+            let after = self.clear_attempt_in(place, (account, slice), attempt, amount).await?;
             let after = after.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
             if after.is_none_or(|slice| !slice.waiting.contains_key(attempt)) {
                 break;
@@ -239,7 +239,7 @@ impl Budgets {
         Ok(())
     }
 
-    async fn take_off_from(
+    async fn clear_attempt_in(
         &self,
         place: &str,
         (account, slice): (&AccountId, u8),
@@ -262,16 +262,16 @@ impl Budgets {
     }
 
     /// A slice is looked at again at this instant, or not at all.
-    pub(crate) async fn visit_slice(
+    pub(crate) async fn schedule_slice_check(
         &self,
         account: &AccountId,
         slice: &Slice,
-        visit: Option<Timestamp>,
+        next_check_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let key = keys::slice(account, slice.number);
         // An attempt that was added meanwhile found the old appointment and made none of its own; whoever has changed the
         // status has appointed a visit.
-        let (same, was) = match slice.visit {
+        let (same, was) = match slice.next_check_at {
             Some(at) => (" AND dsk = :was", keys::due(at, &key.pk)),
             None => (" AND attribute_not_exists(dsk)", String::new()),
         };
@@ -293,7 +293,7 @@ impl Budgets {
                 } else {
                     update.expression_attribute_values(":was", text(&was))
                 };
-                match visit {
+                match next_check_at {
                     Some(at) => update
                         .update_expression("SET dpk = :dpk, dsk = :dsk")
                         .expression_attribute_values(
@@ -320,7 +320,7 @@ fn attempts(slice: &Slice, which: &str) -> AttributeValue {
 }
 
 /// Attributes that appoint a visit.
-pub(crate) fn appointed(pk: &str, at: Timestamp) -> Item {
+pub(crate) fn scheduled_check(pk: &str, at: Timestamp) -> Item {
     Attributes::default()
         .text(keys::DUE_PK, keys::due_partition(DueKind::Budgets, pk))
         .text(keys::DUE_SK, keys::due(at, pk))

@@ -6,12 +6,12 @@ use super::Budgets;
 use crate::budgets::items::budget;
 use crate::engine::error::StoreError;
 use crate::keys;
-use domain::budget::Status;
-use domain::budget::allocate::Whole;
+use domain::budget::BudgetStatus;
+use domain::budget::allocate::SlicedAccount;
 use domain::budget::change::dropped_at;
 use domain::budget::key::{KeyState, LIMIT_SECONDS, Verdict, verdict};
 use domain::budget::slice::{Flow, MAX_PENDING, Reserved, Slice};
-use domain::budget::spend::Seen;
+use domain::budget::spend::SliceView;
 use domain::cause::Cause;
 use domain::ids::budget::{AccountId, AttemptId};
 use domain::money::Money;
@@ -46,13 +46,13 @@ impl Undecided {
 
     /// The slices as they were read, without what these attempts of one's own hold, and what waits for suppliers: that
     /// will not come free for whoever waits.
-    pub fn seen(&self, whole: &Whole, own: &[&AttemptId]) -> Vec<Seen> {
+    pub fn seen(&self, whole: &SlicedAccount, own: &[&AttemptId]) -> Vec<SliceView> {
         let others = |slice: u8| {
             let not = |id: &AttemptId| own.contains(&id) || self.at_suppliers.contains(id);
             let here = self.attempts.iter().filter(move |(id, at, _)| *at == slice && !not(id));
             here.map(|(_, _, held)| held.amount).sum()
         };
-        let seen = |slice: &Slice| Seen {
+        let seen = |slice: &Slice| SliceView {
             slice: slice.number,
             available: slice.available,
             undecided: others(slice.number),
@@ -75,7 +75,7 @@ impl Undecided {
 
 /// What a look at an account's slices came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolveSummary {
     /// Attempts that were taken off, being committed.
     pub settled: u32,
     /// Attempts that were given back.
@@ -91,7 +91,11 @@ fn flow_of(state: &KeyState) -> Option<Flow> {
 
 impl Budgets {
     /// Which attempts have no entry; nothing is changed.
-    pub async fn undecided(&self, account: &AccountId, whole: &Whole) -> Result<Undecided, StoreError> {
+    pub async fn undecided(
+        &self,
+        account: &AccountId,
+        whole: &SlicedAccount,
+    ) -> Result<Undecided, StoreError> {
         let standing: Vec<(AttemptId, u8, Reserved)> = whole
             .slices()
             .flat_map(|slice| slice.attempts().map(|(id, held)| (id.clone(), slice.number, held.clone())))
@@ -118,7 +122,7 @@ impl Budgets {
 
     /// Settles and gives back whatever can be, on every slice of an account.
     pub async fn resolve(&self, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
-        match self.whole_account(account).await? {
+        match self.load_sliced(account).await? {
             Some(whole) => self.resolve_slices(account, whole.slices(), now).await,
             None => Ok(()),
         }
@@ -141,8 +145,8 @@ impl Budgets {
         account: &AccountId,
         number: u8,
         now: Timestamp,
-    ) -> Result<Resolved, StoreError> {
-        let mut resolved = Resolved::default();
+    ) -> Result<ResolveSummary, StoreError> {
+        let mut resolved = ResolveSummary::default();
         let key = keys::slice(account, number);
         let Some(item) = self.table.with_retry(|| self.table.get(key.clone())).await? else {
             return Ok(resolved);
@@ -159,7 +163,8 @@ impl Budgets {
         let busy = match soon {
             Some(_) => {
                 let known = budget::from_item(&item)?;
-                known.status() == Status::Closing || known.copied < known.first.status_version
+                known.status() == BudgetStatus::Closing
+                    || known.copied_status_version < known.first.status_version
             }
             None => false,
         };
@@ -171,7 +176,7 @@ impl Budgets {
         // A stop is dropped when every process has learnt of it.
         let dropped = after.stops.values().map(dropped_at).min();
         let next = if busy { soon } else { next.into_iter().chain(dropped).min() };
-        self.visit_slice(account, &after, next).await?;
+        self.schedule_slice_check(account, &after, next).await?;
         Ok(resolved)
     }
 
@@ -180,8 +185,8 @@ impl Budgets {
         account: &AccountId,
         slice: &Slice,
         now: Timestamp,
-    ) -> Result<Resolved, StoreError> {
-        let mut resolved = Resolved::default();
+    ) -> Result<ResolveSummary, StoreError> {
+        let mut resolved = ResolveSummary::default();
         let standing: Vec<(&AttemptId, &Reserved)> = slice.attempts().collect();
         let causes: Vec<Cause> = standing.iter().map(|(_, held)| held.cause.clone()).collect();
         let states = self.key_states(account, &causes).await?;
@@ -215,7 +220,7 @@ impl Budgets {
                 self.count_flow((account, slice), attempt, (flow, held.amount)).await
             }
             (Verdict::GiveBack, _) => {
-                self.give_back(account, &BTreeMap::from([(slice, held.amount)]), attempt).await
+                self.release_reservation(account, &BTreeMap::from([(slice, held.amount)]), attempt).await
             }
             (Verdict::AskSupplier | Verdict::Fence | Verdict::Leave, _) => Ok(()),
         }
@@ -223,10 +228,10 @@ impl Budgets {
 
     /// Makes way for a request that is short of credit, without waiting for a scheduled look: what has had its time is
     /// fenced and given back, and what an earlier request for the same cause left behind, if that is not under way any more.
-    pub async fn make_way(
+    pub async fn fence_stale(
         &self,
         account: &AccountId,
-        whole: &Whole,
+        whole: &SlicedAccount,
         (cause, own): (&Cause, &[&AttemptId]),
         now: Timestamp,
     ) -> Result<(), StoreError> {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// How many attempts one reservation takes off beside itself.
-const BESIDE: usize = 16;
+const SETTLED_PER_RESERVATION: usize = 16;
 
 /// On how many other slices, at the same time.
-const ELSEWHERE: usize = 4;
+const OTHER_SLICES_PER_RESERVATION: usize = 4;
 
 /// Attempts that are committed and still stand on their slices.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Settlements {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (account.clone(), slice);
         let Some(here) = all.get_mut(&place) else { return vec![] };
-        let from = here.len().saturating_sub(BESIDE);
+        let from = here.len().saturating_sub(SETTLED_PER_RESERVATION);
         let taken = here.split_off(from);
         if here.is_empty() {
             all.remove(&place);
@@ -41,7 +41,7 @@ impl Settlements {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::new();
         all.retain(|(other, number), attempts| {
-            while (other, *number) != (account, slice) && taken.len() < ELSEWHERE {
+            while (other, *number) != (account, slice) && taken.len() < OTHER_SLICES_PER_RESERVATION {
                 let Some(attempt) = attempts.pop() else { break };
                 taken.push((other.clone(), *number, attempt));
             }

@@ -11,7 +11,7 @@ use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
 use crate::engine::sent::Sent;
 use crate::keys;
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::ids::budget::AccountId;
 use domain::money::Money;
 use domain::time::Timestamp;
@@ -20,13 +20,13 @@ use domain::time::Timestamp;
 pub(super) const SETTLED_MINUTES: u32 = 15;
 
 /// How many entries a reading must have passed over for a note to be worth its write.
-const WORTH_A_NOTE: usize = 50;
+const MIN_ENTRIES_TO_RECORD: usize = 50;
 
 /// How far ahead an entry may be dated by another machine's clock.
 const AHEAD_SECONDS: u32 = 3_600;
 
 /// How many pages of a partition one step reads: a page is up to a megabyte.
-const PAGES: usize = 4;
+const MAX_PAGES: usize = 4;
 
 /// What one partition holds of a campaign from an instant on.
 #[derive(Default)]
@@ -40,7 +40,11 @@ struct Part {
 
 impl Budgets {
     /// What a campaign has spent of its client's credit until now.
-    pub async fn spent_of_client(&self, campaign: &Account, now: Timestamp) -> Result<Money, StoreError> {
+    pub async fn spent_of_client(
+        &self,
+        campaign: &BudgetAccount,
+        now: Timestamp,
+    ) -> Result<Money, StoreError> {
         let Some(client) = campaign.parent.as_ref().filter(|_| campaign.was_shared) else {
             return Ok(Money::ZERO);
         };
@@ -60,8 +64,8 @@ impl Budgets {
                 spends.filter(|(at, _)| wanted(*at)).map(|(_, amount)| *amount).sum::<Money>()
             };
             let earlier: Money = [spent, sum(&|at| at < note)].into_iter().sum();
-            if parts.iter().map(|part| part.passed).sum::<usize>() >= WORTH_A_NOTE && note > from {
-                self.note_spent(&campaign.id, note, earlier).await;
+            if parts.iter().map(|part| part.passed).sum::<usize>() >= MIN_ENTRIES_TO_RECORD && note > from {
+                self.record_spent(&campaign.id, note, earlier).await;
             }
             match upto {
                 Some(upto) if upto > from => {
@@ -85,7 +89,7 @@ impl Budgets {
         (from, until): (Timestamp, Timestamp),
     ) -> Result<Part, StoreError> {
         let (mut part, mut start) = (Part::default(), None);
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let at = start.clone();
             let output = self
                 .table
@@ -124,7 +128,7 @@ impl Budgets {
     }
 
     /// Leaves a note, unless a later one is there; without it, the next reading takes longer.
-    async fn note_spent(&self, campaign: &AccountId, upto: Timestamp, amount: Money) {
+    async fn record_spent(&self, campaign: &AccountId, upto: Timestamp, amount: Money) {
         let sent = self
             .table
             .update(&keys::spent_note(campaign), |update| {

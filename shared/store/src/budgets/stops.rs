@@ -9,7 +9,7 @@ use crate::budgets::items::budget;
 use crate::engine::attr::{number, text};
 use crate::engine::error::StoreError;
 use crate::keys::{self, DueKind};
-use domain::budget::Account;
+use domain::budget::BudgetAccount;
 use domain::budget::change::{dropped_at, stop_of};
 use domain::budget::slice::{Slice, Stop};
 use domain::ids::budget::AccountId;
@@ -20,7 +20,7 @@ impl Budgets {
     pub async fn copy_status(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(()) };
         let version = account.first.status_version;
-        if account.copied >= version {
+        if account.copied_status_version >= version {
             return Ok(());
         }
         for slice in 1..account.slices {
@@ -40,12 +40,12 @@ impl Budgets {
                     .expression_attribute_values(":version", number(version))
             })
             .await?;
-        self.forget_account(id);
+        self.invalidate_account(id);
         Ok(())
     }
 
     /// Brings a slice's status up to that of the first.
-    async fn copy_to(&self, slice: u8, account: &Account) -> Result<(), StoreError> {
+    async fn copy_to(&self, slice: u8, account: &BudgetAccount) -> Result<(), StoreError> {
         self.table
             .until_sent(&keys::slice(&account.id, slice), |update| {
                 update
@@ -63,7 +63,7 @@ impl Budgets {
     async fn copy_stop(
         &self,
         client: &AccountId,
-        campaign: &Account,
+        campaign: &BudgetAccount,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let stop = stop_of(campaign, now);
@@ -71,7 +71,7 @@ impl Budgets {
         for slice in 1..first.map_or(1, |account| account.slices) {
             self.put_stop(client, slice, (&campaign.id, &stop)).await?;
         }
-        self.forget_account(client);
+        self.invalidate_account(client);
         Ok(())
     }
 
@@ -81,7 +81,7 @@ impl Budgets {
         account: &AccountId,
         slice: u8,
         (campaign, stop): (&AccountId, &Stop),
-    ) -> Result<Option<Account>, StoreError> {
+    ) -> Result<Option<BudgetAccount>, StoreError> {
         let key = keys::slice(account, slice);
         let until = dropped_at(stop);
         let item = self

@@ -11,18 +11,18 @@ use crate::engine::sent::Sent;
 use crate::engine::write::Refusals;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
-use domain::budget::allocate::{Direction, Transfer, Transferred, Whole, rebalance};
+use domain::budget::allocate::{BudgetTransfer, Direction, SlicedAccount, Transferred, rebalance};
 use domain::budget::entry::BudgetEntry;
 use domain::budget::key::KeyState;
 use domain::budget::slice::Flow;
-use domain::budget::{MAX_SLICES, Status};
+use domain::budget::{BudgetStatus, MAX_SLICES};
 use domain::context::Context;
 use domain::ids::budget::{AccountId, AttemptId, BudgetKind};
 use domain::rejection::Rejection;
 
 /// An allocation or reclaim that is done.
 #[derive(Clone, Debug)]
-pub struct Moved {
+pub struct TransferReceipt {
     /// The entry of the account acted on.
     pub out: BudgetEntry,
     /// The entry on the other side.
@@ -34,7 +34,7 @@ pub struct Moved {
 }
 
 /// What became of one try.
-pub(super) enum Once {
+pub(super) enum TransferTry {
     Done(Box<Transferred>),
     Found(Box<BudgetEntry>),
     Again(String),
@@ -43,26 +43,30 @@ pub(super) enum Once {
 }
 
 /// What a send says of a movement.
-pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<Once, StoreError> {
+pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<TransferTry, StoreError> {
     Ok(match sent {
-        Sent::Done(_) => Once::Done(Box::new(decided)),
+        Sent::Done(_) => TransferTry::Done(Box::new(decided)),
         Sent::Refused(refused) => {
             let at_key = refused.iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item.as_ref());
             match budget_entry::state_of(at_key)? {
-                KeyState::Entry(entry) => Once::Found(entry),
+                KeyState::Entry(entry) => TransferTry::Found(entry),
                 KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => {
-                    Once::Again("the state moved".to_owned())
+                    TransferTry::Again("the state moved".to_owned())
                 }
             }
         }
-        Sent::Busy(why) => Once::Again(why),
-        Sent::Unknown(why) => Once::Unknown(why),
+        Sent::Busy(why) => TransferTry::Again(why),
+        Sent::Unknown(why) => TransferTry::Unknown(why),
     })
 }
 
 impl Budgets {
     /// Carries out an allocation or reclaim: exactly once for its cause, or not at all.
-    pub async fn transfer(&self, transfer: &Transfer, context: &Context) -> Result<Moved, StoreError> {
+    pub async fn transfer(
+        &self,
+        transfer: &BudgetTransfer,
+        context: &Context,
+    ) -> Result<TransferReceipt, StoreError> {
         if transfer.from == transfer.to {
             return Err(Rejection::NotAChild.into());
         }
@@ -71,14 +75,14 @@ impl Budgets {
         loop {
             let attempt = self.attempt(context);
             let (trouble, silent) = match self.transfer_once(transfer, &attempt, context).await {
-                Ok(Once::Done(done)) => {
+                Ok(TransferTry::Done(done)) => {
                     let Transferred { out, arrival } = *done;
-                    return Ok(Moved { out, arrival, replayed: false, retries: retry.tries() });
+                    return Ok(TransferReceipt { out, arrival, replayed: false, retries: retry.tries() });
                 }
-                Ok(Once::Found(entry)) => {
+                Ok(TransferTry::Found(entry)) => {
                     return self.replay(transfer, *entry, context, retry.tries()).await;
                 }
-                Ok(Once::Rejected(rejection)) => {
+                Ok(TransferTry::Rejected(rejection)) => {
                     // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
                     let known = self.certain(transfer, &unsure, context).await;
                     let known = known
@@ -91,12 +95,12 @@ impl Budgets {
                     }
                     ("credit is set aside by others".to_owned(), false)
                 }
-                Ok(Once::Unknown(why)) => {
+                Ok(TransferTry::Unknown(why)) => {
                     tracing::warn!(why, "outcome of an allocation is unknown");
                     unsure.push(attempt);
                     (why, true)
                 }
-                Ok(Once::Again(why)) | Err(StoreError::Contention(why)) => (why, false),
+                Ok(TransferTry::Again(why)) | Err(StoreError::Contention(why)) => (why, false),
                 Err(StoreError::Unavailable(why)) => (why, true),
                 Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) => return Err(error),
             };
@@ -116,7 +120,7 @@ impl Budgets {
     /// Evens out the slices of an account, from the fullest to the emptiest; gives how often it moved credit.
     pub async fn rebalance(&self, id: &AccountId, context: &Context) -> Result<u32, StoreError> {
         for moved in 0..u32::from(MAX_SLICES) {
-            let Some(whole) = self.whole_account(id).await? else { return Ok(moved) };
+            let Some(whole) = self.load_sliced(id).await? else { return Ok(moved) };
             let attempt = self.attempt(context);
             let Some(entry) = rebalance(&whole, &attempt, context) else { return Ok(moved) };
             let mut writes = vec![self.entry_put(&entry)?];
@@ -140,19 +144,19 @@ impl Budgets {
 
     async fn transfer_once(
         &self,
-        transfer: &Transfer,
+        transfer: &BudgetTransfer,
         attempt: &AttemptId,
         context: &Context,
-    ) -> Result<Once, StoreError> {
+    ) -> Result<TransferTry, StoreError> {
         let (from, to) = self.both(transfer, context).await?;
         let (Some(from), Some(to)) = (from, to) else {
-            return Ok(Once::Rejected(Rejection::AccountNotFound));
+            return Ok(TransferTry::Rejected(Rejection::AccountNotFound));
         };
         let decided = match transfer.decide((&from, &to), attempt, context) {
             Ok(decided) => decided,
-            Err(rejection) => return Ok(Once::Rejected(rejection)),
+            Err(rejection) => return Ok(TransferTry::Rejected(rejection)),
         };
-        if Transfer::is_gathered(&from, &decided) {
+        if BudgetTransfer::is_gathered(&from, &decided) {
             return Box::pin(self.gather_and_move(transfer, (&from, &to), attempt, context)).await;
         }
         let leaving: &[&str] = match transfer.direction {
@@ -171,7 +175,7 @@ impl Budgets {
     /// The writes of both entries, and of what arrives.
     pub(super) fn both_entries(
         &self,
-        transfer: &Transfer,
+        transfer: &BudgetTransfer,
         decided: &Transferred,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let arriving: &[&str] = match transfer.direction {
@@ -212,18 +216,18 @@ impl Budgets {
 
     async fn both(
         &self,
-        transfer: &Transfer,
+        transfer: &BudgetTransfer,
         context: &Context,
-    ) -> Result<(Option<Whole>, Option<Whole>), StoreError> {
+    ) -> Result<(Option<SlicedAccount>, Option<SlicedAccount>), StoreError> {
         let wanted = [transfer.from.clone(), transfer.to.clone()];
-        let mut found = self.whole_accounts(&wanted, context).await?;
+        let mut found = self.load_sliced_many(&wanted, context).await?;
         Ok((found.remove(&transfer.from), found.remove(&transfer.to)))
     }
 
     /// Makes sure that none of these attempts can still be applied; gives the entry if one was.
     async fn certain(
         &self,
-        transfer: &Transfer,
+        transfer: &BudgetTransfer,
         unsure: &[AttemptId],
         context: &Context,
     ) -> Result<Option<BudgetEntry>, StoreError> {
@@ -254,12 +258,12 @@ impl Budgets {
     /// True if what is short is set aside by others who may give it back.
     async fn may_come_free(
         &self,
-        transfer: &Transfer,
+        transfer: &BudgetTransfer,
         rejection: &Rejection,
         context: &Context,
     ) -> Result<bool, StoreError> {
         let Rejection::BudgetShort { required, .. } = rejection else { return Ok(false) };
-        let Some(whole) = self.whole_account(&transfer.from).await? else { return Ok(false) };
+        let Some(whole) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
         let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<domain::money::Money>();
         // Read while slices were being evened out: what has left one has not arrived in another.
         if sum(Flow::MovedIn) != sum(Flow::MovedOut) {
@@ -269,20 +273,20 @@ impl Budgets {
             return Ok(whole.available() >= *required && !required.is_zero());
         }
         self.resolve(&transfer.from, context.now).await?;
-        let Some(whole) = self.whole_account(&transfer.from).await? else { return Ok(false) };
+        let Some(whole) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
         let undecided = self.undecided(&transfer.from, &whole).await?.soon();
         let reach: domain::money::Money = [whole.available(), undecided].into_iter().sum();
-        Ok(whole.account.status() != Status::Closed && !required.is_zero() && reach >= *required)
+        Ok(whole.account.status() != BudgetStatus::Closed && !required.is_zero() && reach >= *required)
     }
 
     /// The answer of an entry that was found: it must be of the same request.
     async fn replay(
         &self,
-        transfer: &Transfer,
+        transfer: &BudgetTransfer,
         out: BudgetEntry,
         context: &Context,
         retries: u32,
-    ) -> Result<Moved, StoreError> {
+    ) -> Result<TransferReceipt, StoreError> {
         if out.fingerprint.as_ref() != Some(&transfer.fingerprint()) {
             return Err(Rejection::KeyReused.into());
         }
@@ -296,6 +300,6 @@ impl Budgets {
             return Err(missing());
         };
         let replayed = out.request != context.request;
-        Ok(Moved { out, arrival: *arrival, replayed, retries })
+        Ok(TransferReceipt { out, arrival: *arrival, replayed, retries })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn due(set: Attributes, kind: keys::DueKind, at: Timestamp, pk: &str)
 }
 
 /// When an item is looked at next.
-pub(crate) fn visit(reader: &Reader<'_>) -> Result<Option<Timestamp>, StoreError> {
+pub(crate) fn next_check_at(reader: &Reader<'_>) -> Result<Option<Timestamp>, StoreError> {
     let due = reader.maybe_text(keys::DUE_SK)?.and_then(|due| due.split_once('#'));
     Ok(due.and_then(|(at, _)| Timestamp::parse(at).ok()))
 }

@@ -57,8 +57,9 @@ pub async fn create(client: &Client, name: &str) -> Result<(), StoreError> {
     // AWS takes some seconds to make it.
     let mut retry = Retry::new(RetryPolicy { budget: Duration::from_mins(1), ..RetryPolicy::default() });
     loop {
-        let told = client.describe_table().table_name(name).send().await;
-        let status = told.ok().and_then(|told| told.table).and_then(|table| table.table_status);
+        let described = client.describe_table().table_name(name).send().await;
+        let status =
+            described.ok().and_then(|described| described.table).and_then(|table| table.table_status);
         if status == Some(TableStatus::Active) {
             return Ok(());
         }

@@ -18,13 +18,13 @@ use domain::ids::budget::{CardId, PoolId};
 use domain::time::Date;
 
 /// How many cards are put in with one transaction.
-const BATCH: usize = 50;
+const CARDS_PER_TRANSACTION: usize = 50;
 
 /// Among how many cards of a shard one is chosen, so that two who look at once seldom want the same.
 const CHOICE: i32 = 20;
 
 /// A pool that was never given more cards than this is looked at whole.
-const SMALL: u64 = 200;
+const SMALL_POOL_CARDS: u64 = 200;
 
 /// As [`CHOICE`], of a small pool, and where it is not known yet which cards expire soonest.
 const MORE: i32 = 200;
@@ -49,7 +49,7 @@ impl GiftCards {
         let shards = shards.max(pool.shards);
         let mut import = Import::default();
         // Four at once: more would only wait for each other.
-        for group in cards.chunks(4 * BATCH) {
+        for group in cards.chunks(4 * CARDS_PER_TRANSACTION) {
             // Where some are known already, a part of the file was put in before: then those are looked up, which is
             // quicker than being refused.
             let known = if import.known.is_empty() { vec![] } else { self.known_cards(group).await? };
@@ -57,7 +57,7 @@ impl GiftCards {
                 group.iter().filter(|card| !known.iter().any(|(id, _)| *id == card.id)).collect();
             import.known.extend(known);
             let mut batches = Vec::new();
-            for batch in new.chunks(BATCH) {
+            for batch in new.chunks(CARDS_PER_TRANSACTION) {
                 batches.push(self.stock_batch(pool, shards, batch));
             }
             for done in futures::future::try_join_all(batches).await? {
@@ -66,7 +66,7 @@ impl GiftCards {
             }
         }
         if import.accepted > 0 {
-            self.note_stocked(&pool.id, import.accepted).await?;
+            self.record_stocked(&pool.id, import.accepted).await?;
         }
         Ok(import)
     }
@@ -137,8 +137,11 @@ impl GiftCards {
         let today = today.to_string();
         // Among those that expire soonest, as this process has seen, from a random place on: many who look at once find
         // different ones.
-        let soonest =
-            self.caches.soonest.get(&pool.id).filter(|date| **date >= today && pool.stocked > SMALL);
+        let soonest = self
+            .caches
+            .soonest
+            .get(&pool.id)
+            .filter(|date| **date >= today && pool.stocked > SMALL_POOL_CARDS);
         for step in 0..pool.shards {
             let shard =
                 u8::try_from((u16::from(first) + u16::from(step)) % u16::from(pool.shards)).unwrap_or(0);

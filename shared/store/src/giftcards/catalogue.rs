@@ -11,7 +11,7 @@ use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{AttributeValue, Select, TransactWriteItem};
 use domain::fingerprint::Fingerprint;
-use domain::giftcard::{Brand, Pool, Source};
+use domain::giftcard::{Brand, CardSource, Pool};
 use domain::ids::RequestId;
 use domain::ids::budget::{BrandId, PoolId};
 use domain::money::Money;
@@ -115,7 +115,7 @@ impl GiftCards {
         &self,
         brand: &BrandId,
         denomination: Money,
-    ) -> Result<Arc<Vec<(PoolId, Source)>>, StoreError> {
+    ) -> Result<Arc<Vec<(PoolId, CardSource)>>, StoreError> {
         let key = (brand.clone(), denomination);
         if let Some(known) = self.caches.pools_of.get(&key) {
             return Ok(known);
@@ -123,14 +123,14 @@ impl GiftCards {
         let items = self.table.partition(&keys::pools_of(brand, denomination), "").await?;
         let pool = |item: &Item| {
             let id = PoolId::parse(item.get("pool_id")?.as_s().ok()?).ok()?;
-            Some((id, Source::pool(item.get("pool_type")?.as_s().ok()?).ok()?))
+            Some((id, CardSource::pool(item.get("pool_type")?.as_s().ok()?).ok()?))
         };
         let pools = items.iter().filter_map(pool).collect();
         Ok(self.caches.pools_of.insert(key, pools))
     }
 
     /// Forgets which pools a brand and denomination have.
-    pub fn forget_pools(&self, brand: &BrandId, denomination: Money) {
+    pub fn invalidate_pools(&self, brand: &BrandId, denomination: Money) {
         self.caches.pools_of.invalidate(&(brand.clone(), denomination));
     }
 
@@ -224,7 +224,7 @@ impl GiftCards {
     }
 
     /// A pool has been given more cards: a count that only says over how many shards it is worth being spread.
-    pub(crate) async fn note_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
+    pub(crate) async fn record_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
         let noted = self
             .table
             .update(&keys::pool(pool), |update| {

@@ -17,7 +17,7 @@ use domain::rejection::Rejection;
 use domain::time::Timestamp;
 
 /// How many codes are registered with one transaction.
-const BATCH: usize = 100;
+const CODES_PER_TRANSACTION: usize = 100;
 
 /// Over how many items a campaign's count is spread.
 const SHARDS: u8 = 8;
@@ -26,7 +26,7 @@ impl GiftCards {
     /// Registers codes; gives those that are registered already, with the campaign that has them.
     pub async fn register(&self, codes: &[Registered]) -> Result<Vec<(CodeId, AccountId)>, StoreError> {
         let mut known = Vec::new();
-        for batch in codes.chunks(BATCH) {
+        for batch in codes.chunks(CODES_PER_TRANSACTION) {
             let mut left: Vec<&Registered> = batch.iter().collect();
             let mut retry = self.table.retry();
             while !left.is_empty() {
@@ -56,7 +56,7 @@ impl GiftCards {
     }
 
     /// Notes a request that mints codes; true if it was noted before. Another request with the same key is refused.
-    pub async fn note_minting(
+    pub async fn record_minting(
         &self,
         (campaign, cause): (&AccountId, &Cause),
         fingerprint: &Fingerprint,

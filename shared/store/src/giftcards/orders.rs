@@ -49,7 +49,7 @@ impl GiftCards {
         }
         let cause = wanted.id.cause();
         let key = keys::budget_entry(&wanted.charged, &cause);
-        let mut order = redemption::to_item(&Redemption { visit: None, ..wanted.clone() });
+        let mut order = redemption::to_item(&Redemption { next_check_at: None, ..wanted.clone() });
         order.extend(keys::card_order(&wanted.id, &wanted.attempt).attributes());
         let writes = vec![
             self.budgets.pending_update(&key, &wanted.attempt)?,
@@ -103,7 +103,7 @@ impl GiftCards {
         let failed = Redemption {
             status: RedemptionStatus::Failed,
             failure: Some(failure.to_owned()),
-            visit: None,
+            next_check_at: None,
             ..pending.clone()
         };
         let writes = vec![self.budgets.void_update(&key, &pending.attempt)?, self.redemption_put(&failed)?];
@@ -127,12 +127,12 @@ impl GiftCards {
             }
         }
         // If this is cut short, whoever resolves the slices finds the fence.
-        self.budgets.give_back(&pending.charged, &pending.takes, &pending.attempt).await?;
+        self.budgets.release_reservation(&pending.charged, &pending.takes, &pending.attempt).await?;
         Ok(true)
     }
 
     /// Notes that the supplier was asked, and when it is to be asked again.
-    pub async fn note_asked(&self, pending: &Redemption, next: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_asked(&self, pending: &Redemption, next: Timestamp) -> Result<(), StoreError> {
         let key = keys::redemption(&pending.id);
         let sent = self
             .table

@@ -153,7 +153,7 @@ impl GiftCards {
     }
 
     /// Writes down who is about to see a card.
-    pub async fn note_reveal(
+    pub async fn record_reveal(
         &self,
         id: &RedemptionId,
         (ip, user_agent): (Option<&str>, Option<&str>),

@@ -114,7 +114,7 @@ impl GiftCards {
     }
 
     /// Notes that the supplier was asked.
-    pub async fn note_refill_asked(&self, refill: &Refill) -> Result<(), StoreError> {
+    pub async fn record_refill_asked(&self, refill: &Refill) -> Result<(), StoreError> {
         let sent = self
             .table
             .update(&key(refill), |update| {
@@ -143,7 +143,7 @@ impl GiftCards {
             let Some(sent) = retry.settled(sent).await? else { continue };
             match sent {
                 Certain::Done(_) => {
-                    self.note_stocked(&pool.id, 1).await?;
+                    self.record_stocked(&pool.id, 1).await?;
                     return Ok(true);
                 }
                 // It has ended: as this, if its card lies in this pool.

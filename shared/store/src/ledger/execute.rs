@@ -12,7 +12,7 @@ use crate::engine::table::Table;
 use crate::ledger::load::{Load, MAX_TORN, versions_and_entry};
 use crate::ledger::persist::{Committed, Persist, send};
 use domain::context::Context;
-use domain::ledger::command::{Command, Key, State};
+use domain::ledger::command::{CauseKey, Command, State};
 use domain::ledger::decision::{Decision, FailedCondition, NoDecision, Outcome};
 use domain::ledger::entry::Entry;
 use domain::rejection::Rejection;
@@ -90,7 +90,7 @@ struct Attempt<'a, C> {
 }
 
 /// What one try gives; nothing: try again.
-type Tried<O> = Result<Option<Done<O>>, StoreError>;
+type Attempted<O> = Result<Option<Done<O>>, StoreError>;
 
 impl<C> Attempt<'_, C>
 where
@@ -98,7 +98,7 @@ where
     C::State: Load,
     C::Write: Persist,
 {
-    async fn once(&mut self) -> Tried<C::Outcome> {
+    async fn once(&mut self) -> Attempted<C::Outcome> {
         let needs = self.command.needs();
         let mut state = match C::State::load(self.table, &needs, self.context.now).await {
             Ok(state) => state,
@@ -137,7 +137,7 @@ where
     }
 
     /// Writes what must come before the operation; it is true whatever becomes of that.
-    async fn write_first<W: Persist>(&mut self, writes: &[W]) -> Tried<C::Outcome> {
+    async fn write_first<W: Persist>(&mut self, writes: &[W]) -> Attempted<C::Outcome> {
         match send(self.table, writes).await? {
             Committed::Applied => self.entries += count_entries(writes),
             Committed::Busy(what) | Committed::Unknown(what) => self.record_failure(what, false),
@@ -151,7 +151,7 @@ where
         state: &C::State,
         outcome: C::Outcome,
         writes: &[C::Write],
-    ) -> Tried<C::Outcome> {
+    ) -> Attempted<C::Outcome> {
         match send(self.table, writes).await? {
             Committed::Applied => {
                 self.entries += count_entries(writes);
@@ -179,7 +179,7 @@ where
     }
 
     /// Confirms a rejection: the request may have been served already.
-    async fn confirm(&mut self, state: &C::State, rejection: Rejection) -> Tried<C::Outcome> {
+    async fn confirm(&mut self, state: &C::State, rejection: Rejection) -> Attempted<C::Outcome> {
         let accounts = C::State::accounts(&self.command.needs());
         let (Some(key), false) = (self.command.key(state), accounts.is_empty()) else {
             return if self.unconfirmed_version.is_some() { Ok(None) } else { Err(rejection.into()) };
@@ -201,7 +201,7 @@ where
         Err(rejection.into())
     }
 
-    fn answer(&self, key: &Key, entry: &Entry) -> Result<Done<C::Outcome>, StoreError> {
+    fn answer(&self, key: &CauseKey, entry: &Entry) -> Result<Done<C::Outcome>, StoreError> {
         key.answers(entry)?;
         let replayed = entry.request.as_ref() != Some(&self.context.request);
         let unanswerable = || StoreError::Corrupt(format!("{} answers another kind of request", entry.cause));
@@ -213,7 +213,7 @@ where
         Done { outcome, replayed, retries: self.retry.tries(), entries: self.entries }
     }
 
-    fn retry_after(&mut self, error: StoreError) -> Tried<C::Outcome> {
+    fn retry_after(&mut self, error: StoreError) -> Attempted<C::Outcome> {
         match error {
             StoreError::Contention(what) => self.record_failure(what, false),
             StoreError::Unavailable(what) => self.record_failure(what, true),

@@ -13,7 +13,7 @@ use domain::ledger::entry::Entry;
 
 /// Some entries, and where to go on.
 #[derive(Debug)]
-pub struct Page {
+pub struct EntryPage {
     /// Newest first.
     pub entries: Vec<Entry>,
     /// True if there may be older ones.
@@ -27,11 +27,11 @@ impl Table {
         account: &AccountRef,
         before: u64,
         limit: u16,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<EntryPage, StoreError> {
         self.with_retry(|| self.page(account, before, limit)).await
     }
 
-    async fn page(&self, account: &AccountRef, before: u64, limit: u16) -> Result<Page, StoreError> {
+    async fn page(&self, account: &AccountRef, before: u64, limit: u16) -> Result<EntryPage, StoreError> {
         let mut entries = Vec::new();
         let mut before = before;
         loop {
@@ -58,7 +58,7 @@ impl Table {
             let more = output.last_evaluated_key.is_some();
             before = entries.last().map_or(before, |entry: &Entry| entry.seq);
             if !more || entries.len() >= usize::from(limit) {
-                return Ok(Page { entries, more });
+                return Ok(EntryPage { entries, more });
             }
         }
     }

@@ -12,16 +12,16 @@ use crate::payments::items::{gateway_ref, topup, webhook_event};
 use domain::cause::Cause;
 use domain::ids::AccountRef;
 use domain::ledger::entry::Entry;
-use domain::payments::state::{Needs, State};
-use domain::payments::webhook_event::LeadTo;
+use domain::payments::state::{PaymentNeeds, PaymentState};
+use domain::payments::webhook_event::RefTarget;
 use domain::time::Timestamp;
 
-impl Load for State {
-    async fn load(table: &Table, needs: &Needs, now: Timestamp) -> Result<Self, StoreError> {
+impl Load for PaymentState {
+    async fn load(table: &Table, needs: &PaymentNeeds, now: Timestamp) -> Result<Self, StoreError> {
         let id = needs.customer.as_ref().map(AccountRef::wallet);
         let mut wanted: Vec<Key> = id.iter().map(keys::account).collect();
         wanted.extend(needs.topup.iter().map(keys::topup));
-        wanted.extend(needs.leads.iter().map(keys::lead));
+        wanted.extend(needs.refs.iter().map(keys::gateway_ref));
         wanted.extend(needs.event.iter().map(keys::event));
         let mut found = Found::read(table, &wanted).await?;
         let account = id.map(|id| found.account(&id)).transpose()?.flatten();
@@ -46,33 +46,37 @@ impl Load for State {
 }
 
 /// The quarantined reports that leads lead to.
-fn quarantined(found: &Found, needs: &Needs) -> Result<Vec<Key>, StoreError> {
+fn quarantined(found: &Found, needs: &PaymentNeeds) -> Result<Vec<Key>, StoreError> {
     let mut more = Vec::new();
-    for item in needs.leads.iter().filter_map(|handle| found.item(&keys::lead(handle))) {
-        if let LeadTo::Stray(stray) = gateway_ref::from_item(item)?.to {
-            more.push(keys::event(&stray.event));
+    for item in needs.refs.iter().filter_map(|key| found.item(&keys::gateway_ref(key))) {
+        if let RefTarget::UnmatchedPayment(unmatched) = gateway_ref::from_item(item)?.to {
+            more.push(keys::event(&unmatched.event));
         }
     }
     Ok(more)
 }
 
-fn read_leads(state: &mut State, found: &Found, needs: &Needs) -> Result<(), StoreError> {
-    for handle in &needs.leads {
-        let item = found.item(&keys::lead(handle));
-        let Some(lead) = item.map(gateway_ref::from_item).transpose()? else { continue };
-        if let LeadTo::Stray(stray) = &lead.to
-            && let Some(item) = found.item(&keys::event(&stray.event))
+fn read_leads(state: &mut PaymentState, found: &Found, needs: &PaymentNeeds) -> Result<(), StoreError> {
+    for key in &needs.refs {
+        let item = found.item(&keys::gateway_ref(key));
+        let Some(gateway_ref) = item.map(gateway_ref::from_item).transpose()? else { continue };
+        if let RefTarget::UnmatchedPayment(unmatched) = &gateway_ref.to
+            && let Some(item) = found.item(&keys::event(&unmatched.event))
         {
             let quarantined = webhook_event::from_item(item)?;
             state.quarantined.insert(quarantined.id.clone(), quarantined);
         }
-        state.leads.insert(handle.clone(), lead);
+        state.refs.insert(key.clone(), gateway_ref);
     }
     Ok(())
 }
 
 /// The movements of the refund or dispute, and the expiries of the credit that it takes back.
-async fn read_reversal(table: &Table, state: State, needs: &Needs) -> Result<State, StoreError> {
+async fn read_reversal(
+    table: &Table,
+    state: PaymentState,
+    needs: &PaymentNeeds,
+) -> Result<PaymentState, StoreError> {
     let (Some(reversal), Some(topup)) = (&needs.reversal, &state.topup) else { return Ok(state) };
     let (Some(credited), customer) = (&topup.credited, topup.id.customer()) else { return Ok(state) };
     let account = AccountRef::wallet(customer);
@@ -85,7 +89,7 @@ async fn read_reversal(table: &Table, state: State, needs: &Needs) -> Result<Sta
         Some(date) => entries_caused(table, &account, &Cause::of_expiry(date, credited.class)).await?,
         None => vec![],
     };
-    Ok(State { moved, expired, ..state })
+    Ok(PaymentState { moved, expired, ..state })
 }
 
 /// The entries whose causes begin so, strongly consistent, oldest first.

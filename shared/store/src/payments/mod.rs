@@ -14,7 +14,7 @@ use crate::engine::table::Table;
 use crate::ledger::execute::{Done, execute};
 use domain::context::Context;
 use domain::ledger::command::Command;
-use domain::payments::state::{State, Write};
+use domain::payments::state::{PaymentState, PaymentWrite};
 
 /// Payments into wallets.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Payments {
     /// Carries out a command: exactly once, or not at all.
     pub async fn execute<C>(&self, command: &C, context: &Context) -> Result<Done<C::Outcome>, StoreError>
     where
-        C: Command<State = State, Write = Write>,
+        C: Command<State = PaymentState, Write = PaymentWrite>,
     {
         execute(&self.table, command, context).await
     }

@@ -10,9 +10,9 @@ use crate::keys;
 use crate::ledger::persist::Persist;
 use crate::payments::items::{gateway_ref, topup, webhook_event};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::payments::state::Write;
+use domain::payments::state::PaymentWrite;
 
-impl Persist for Write {
+impl Persist for PaymentWrite {
     fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
         let name = &table.name;
         Ok(match self {
@@ -22,9 +22,9 @@ impl Persist for Write {
             Self::DropTopUp { id, was } => table.versioned_delete(&keys::topup(id), *was)?,
             Self::Event { event, body, was: 0 } => table.new_put(webhook_event::to_item(event, body))?,
             Self::Event { event, was, .. } => change(webhook_event::to_update(name, event, *was)?),
-            Self::Lead { lead, was: 0 } => table.new_put(gateway_ref::to_item(lead))?,
-            Self::Lead { lead, was } => change(gateway_ref::to_update(name, lead, *was)?),
-            Self::DropLead { handle, was } => table.versioned_delete(&keys::lead(handle), *was)?,
+            Self::GatewayRef { gateway_ref, was: 0 } => table.new_put(gateway_ref::to_item(gateway_ref))?,
+            Self::GatewayRef { gateway_ref, was } => change(gateway_ref::to_update(name, gateway_ref, *was)?),
+            Self::DropRef { key, was } => table.versioned_delete(&keys::gateway_ref(key), *was)?,
             Self::Alert(alert) => table.any_put(alert::to_item(alert))?,
             Self::List(listing) => table.any_put(keys::listing(listing).attributes())?,
             Self::Unlist(listing) => table.any_delete(&keys::listing(listing))?,

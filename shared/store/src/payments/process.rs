@@ -8,30 +8,30 @@ use crate::keys::{self, Key};
 use crate::ledger::execute::Done;
 use crate::payments::items::{gateway_ref, topup, webhook_event};
 use domain::context::Context;
-use domain::ids::{CustomerId, EventId, Handle, TopUpId};
-use domain::payments::gateway_report::Told;
-use domain::payments::process::TakeReport;
+use domain::ids::{CustomerId, EventId, GatewayKey, TopUpId};
+use domain::payments::gateway_report::GatewayReport;
+use domain::payments::process::ProcessReport;
 use domain::payments::state::ReportOutcome;
 use domain::payments::topup::TopUp;
-use domain::payments::webhook_event::{Event, LeadTo};
+use domain::payments::webhook_event::{Event, RefTarget};
 
 /// How many reports that had waited are taken with the one they waited for.
 const MAX_FOLLOWED: usize = 500;
 
 impl Payments {
     /// Takes a report: what became of it, and of those that had waited for it, is stored when this returns.
-    pub async fn take_report(
+    pub async fn process_report(
         &self,
-        report: TakeReport,
+        report: ProcessReport,
         context: &Context,
     ) -> Result<Done<Event>, StoreError> {
-        let (done, waiting) = self.take_one(report, context).await?;
-        self.follow(waiting, context).await;
+        let (done, waiting) = self.process_one(report, context).await?;
+        self.process_waiting(waiting, context).await;
         Ok(done)
     }
 
     /// Takes reports that had waited. One that fails is due again by itself.
-    pub async fn follow(&self, waiting: Vec<EventId>, context: &Context) {
+    pub async fn process_waiting(&self, waiting: Vec<EventId>, context: &Context) {
         let mut queue = waiting;
         let mut taken = 0;
         // One that still waits may be taken again, when what it waits for now has been taken too.
@@ -41,7 +41,7 @@ impl Payments {
                 tracing::warn!(%id, "too many reports had waited; the rest is left for later");
                 return;
             }
-            match self.take_again(&id, context).await {
+            match self.reprocess(&id, context).await {
                 Ok((_, more)) => queue.extend(more),
                 Err(error) => tracing::warn!(%id, %error, "a report that had waited is left for later"),
             }
@@ -49,31 +49,31 @@ impl Payments {
     }
 
     /// Takes a stored report again, by what it says.
-    pub async fn take_again(
+    pub async fn reprocess(
         &self,
         id: &EventId,
         context: &Context,
     ) -> Result<(Option<Done<Event>>, Vec<EventId>), StoreError> {
         let Some((event, _)) = self.event(id).await? else { return Ok((None, vec![])) };
-        let report = TakeReport {
+        let report = ProcessReport {
             id: event.id,
             kind: event.kind,
             body: vec![],
             topup: None,
-            told: event.told,
-            only_trouble: false,
+            report: event.report,
+            record_only_failures: false,
         };
-        let (done, more) = self.take_one(report, context).await?;
+        let (done, more) = self.process_one(report, context).await?;
         Ok((Some(done), more))
     }
 
-    async fn take_one(
+    async fn process_one(
         &self,
-        mut report: TakeReport,
+        mut report: ProcessReport,
         context: &Context,
     ) -> Result<(Done<Event>, Vec<EventId>), StoreError> {
-        report.topup = match report.told.as_ref() {
-            Some(told) => self.about(told).await?,
+        report.topup = match report.report.as_ref() {
+            Some(report) => self.about(report).await?,
             None => None,
         };
         loop {
@@ -86,17 +86,17 @@ impl Payments {
     }
 
     /// The top-up that a report names, or that what it names leads to.
-    async fn about(&self, told: &Told) -> Result<Option<TopUpId>, StoreError> {
-        if told.topup.is_some() {
-            return Ok(told.topup.clone());
+    async fn about(&self, report: &GatewayReport) -> Result<Option<TopUpId>, StoreError> {
+        if report.topup.is_some() {
+            return Ok(report.topup.clone());
         }
-        let handles: Vec<Key> = told.handles().iter().map(keys::lead).collect();
-        if handles.is_empty() {
+        let keys: Vec<Key> = report.keys().iter().map(keys::gateway_ref).collect();
+        if keys.is_empty() {
             return Ok(None);
         }
-        let found = self.table.with_retry(|| self.table.batch(&handles)).await?;
-        for item in handles.iter().filter_map(|key| found.get(key)) {
-            if let LeadTo::TopUp(topup) = gateway_ref::from_item(item)?.to {
+        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
+        for item in keys.iter().filter_map(|key| found.get(key)) {
+            if let RefTarget::TopUp(topup) = gateway_ref::from_item(item)?.to {
                 return Ok(Some(topup));
             }
         }
@@ -118,11 +118,13 @@ impl Payments {
     }
 
     /// The top-up that a handle leads to.
-    pub async fn topup_at(&self, handle: &Handle) -> Result<Option<TopUpId>, StoreError> {
-        let item = self.table.with_retry(|| self.table.get(keys::lead(handle))).await?;
-        Ok(item.map(|item| gateway_ref::from_item(&item)).transpose()?.and_then(|lead| match lead.to {
-            LeadTo::TopUp(topup) => Some(topup),
-            LeadTo::Waiting(_) | LeadTo::Stray(_) => None,
+    pub async fn topup_at(&self, key: &GatewayKey) -> Result<Option<TopUpId>, StoreError> {
+        let item = self.table.with_retry(|| self.table.get(keys::gateway_ref(key))).await?;
+        Ok(item.map(|item| gateway_ref::from_item(&item)).transpose()?.and_then(|gateway_ref| {
+            match gateway_ref.to {
+                RefTarget::TopUp(topup) => Some(topup),
+                RefTarget::Waiting(_) | RefTarget::UnmatchedPayment(_) => None,
+            }
         }))
     }
 

@@ -12,10 +12,10 @@ use domain::ledger::account::Account;
 use domain::ledger::order::Order;
 use domain::time::Timestamp;
 use domain::wallet::profile::LoadedWallet;
-use domain::wallet::state::{Needs, State};
+use domain::wallet::state::{WalletNeeds, WalletState};
 
-impl Load for State {
-    async fn load(table: &Table, needs: &Needs, now: Timestamp) -> Result<Self, StoreError> {
+impl Load for WalletState {
+    async fn load(table: &Table, needs: &WalletNeeds, now: Timestamp) -> Result<Self, StoreError> {
         let customers: Vec<&CustomerId> =
             std::iter::once(&needs.customer).chain(&needs.counterparty).collect();
         let mut wanted: Vec<Key> = customers.iter().copied().map(keys::wallet).collect();

@@ -12,7 +12,7 @@ use crate::engine::table::Table;
 use crate::ledger::execute::{Done, execute};
 use domain::context::Context;
 use domain::ledger::command::Command;
-use domain::wallet::state::{State, Write};
+use domain::wallet::state::{WalletState, WalletWrite};
 
 /// Customers' wallets.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Wallets {
     /// Carries out a command: exactly once for its cause, or not at all.
     pub async fn execute<C>(&self, command: &C, context: &Context) -> Result<Done<C::Outcome>, StoreError>
     where
-        C: Command<State = State, Write = Write>,
+        C: Command<State = WalletState, Write = WalletWrite>,
     {
         execute(&self.table, command, context).await
     }

@@ -10,9 +10,9 @@ use crate::keys;
 use crate::ledger::persist::Persist;
 use crate::wallet::items::{order, wallet};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::wallet::state::Write;
+use domain::wallet::state::WalletWrite;
 
-impl Persist for Write {
+impl Persist for WalletWrite {
     fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
         Ok(match self {
             Self::Ledger(write) => write.item(table)?,

@@ -7,7 +7,7 @@ use super::Wallets;
 use crate::engine::due::{DuePage, DueWork, Place};
 use crate::engine::error::StoreError;
 use crate::keys::{self, DueKind};
-use crate::ledger::history::Page;
+use crate::ledger::history::EntryPage;
 use crate::ledger::items::entry;
 use crate::ledger::load::load_consistent;
 use crate::wallet::items::order;
@@ -18,7 +18,7 @@ use domain::ledger::hold::Hold;
 use domain::ledger::order::Order;
 use domain::time::Timestamp;
 use domain::wallet::profile::LoadedWallet;
-use domain::wallet::state::{Needs, State};
+use domain::wallet::state::{WalletNeeds, WalletState};
 use std::collections::BTreeSet;
 
 /// How many of a wallet's newest entries are looked through for orders.
@@ -31,7 +31,7 @@ impl Wallets {
         customer: &CustomerId,
         now: Timestamp,
     ) -> Result<Option<LoadedWallet>, StoreError> {
-        let state: State = load_consistent(&self.table, &Needs::wallet(customer), now).await?;
+        let state: WalletState = load_consistent(&self.table, &WalletNeeds::wallet(customer), now).await?;
         Ok(state.wallet)
     }
 
@@ -41,13 +41,18 @@ impl Wallets {
         id: &HoldId,
         now: Timestamp,
     ) -> Result<(Option<LoadedWallet>, Option<Hold>), StoreError> {
-        let needs = Needs { hold: Some(id.clone()), ..Needs::wallet(id.customer()) };
-        let state: State = load_consistent(&self.table, &needs, now).await?;
+        let needs = WalletNeeds { hold: Some(id.clone()), ..WalletNeeds::wallet(id.customer()) };
+        let state: WalletState = load_consistent(&self.table, &needs, now).await?;
         Ok((state.wallet, state.hold))
     }
 
     /// Up to `limit` entries with numbers below `before`, newest first.
-    pub async fn history(&self, customer: &CustomerId, before: u64, limit: u16) -> Result<Page, StoreError> {
+    pub async fn history(
+        &self,
+        customer: &CustomerId,
+        before: u64,
+        limit: u16,
+    ) -> Result<EntryPage, StoreError> {
         self.table.history(&AccountRef::wallet(customer), before, limit).await
     }
 

@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** what remains is folded from the entries; the stored lots decide nothing here.
 
-use super::Audit;
+use super::AccountAudit;
 use crate::ids::HoldId;
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::hold::Hold;
 use crate::ledger::lot::{Lot, split, without_front};
 use std::collections::BTreeMap;
 
-pub(super) fn compare(audit: &mut Audit<'_>) {
+pub(super) fn compare(audit: &mut AccountAudit<'_>) {
     let mut stored: BTreeMap<&HoldId, &Hold> = BTreeMap::new();
     for hold in &audit.books.holds {
         stored.insert(&hold.id, hold);

@@ -9,10 +9,10 @@ mod orders;
 use crate::cause::Cause;
 use crate::hash::Hash;
 use crate::ids::AccountRef;
-use crate::ledger::account::{Account, Status, StatusChange};
+use crate::ledger::account::{Account, AccountStatus, StatusChange};
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::hold::Hold;
-use crate::ledger::lot::Source;
+use crate::ledger::lot::CreditSource;
 use crate::ledger::order::Order;
 use crate::ledger::owed::OwedChange;
 use crate::money::Money;
@@ -86,8 +86,8 @@ pub struct Proof {
 }
 
 /// Recomputes one account; what areas keep beside it, they compare themselves.
-pub fn fold(books: &Books) -> Audit<'_> {
-    let mut audit = Audit::new(books);
+pub fn fold(books: &Books) -> AccountAudit<'_> {
+    let mut audit = AccountAudit::new(books);
     audit.fold();
     audit.compare_account();
     audit.compare_records();
@@ -98,7 +98,7 @@ pub fn fold(books: &Books) -> Audit<'_> {
 
 /// An account that has been recomputed, and what was found on the way.
 #[derive(Debug)]
-pub struct Audit<'a> {
+pub struct AccountAudit<'a> {
     /// What is stored.
     pub books: &'a Books,
     /// The entries up to the account's number, oldest first.
@@ -109,7 +109,7 @@ pub struct Audit<'a> {
     pub proof: Proof,
 }
 
-impl<'a> Audit<'a> {
+impl<'a> AccountAudit<'a> {
     fn new(books: &'a Books) -> Self {
         // Entries past the account's number were written after it was read: under load that is no difference.
         let until = books.account.as_ref().map_or(u64::MAX, |account| account.seq);
@@ -169,7 +169,7 @@ impl<'a> Audit<'a> {
             }
             self.owe(&mut account);
             self.proof.entries += 1;
-            if entry.kind == EntryType::Credit && entry.source == Some(Source::Topup) {
+            if entry.kind == EntryType::Credit && entry.source == Some(CreditSource::Topup) {
                 self.proof.payments.push(entry.cause.clone());
             }
             if entry.kind == EntryType::TransferOut {
@@ -232,7 +232,7 @@ impl<'a> Audit<'a> {
         let (Some(folded), Some(stored)) = (self.folded.clone(), self.books.account.clone()) else { return };
         let changes = self.books.statuses.iter().filter(|(version, _)| *version <= stored.version);
         let last = changes.max_by_key(|(version, _)| *version).map(|(_, change)| change.clone());
-        let status = last.as_ref().map_or(Status::Active, |change| change.to);
+        let status = last.as_ref().map_or(AccountStatus::Active, |change| change.to);
         if stored.status != status {
             let (stored, recorded) = (stored.status.as_str(), status.as_str());
             self.differ(None, format!("its status is stored as {stored}, its records give {recorded}"));

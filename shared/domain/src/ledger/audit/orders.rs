@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** paid, refunded and what each lot has left to refund are folded from the entries.
 
-use super::Audit;
+use super::AccountAudit;
 use crate::ids::OrderId;
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::{Lot, LotClass};
 use crate::ledger::order::{Order, OrderTotals};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn compare(audit: &mut Audit<'_>) {
+pub(super) fn compare(audit: &mut AccountAudit<'_>) {
     let mut stored: BTreeMap<&OrderId, &Order> = BTreeMap::new();
     for order in &audit.books.orders {
         stored.insert(&order.id, order);
@@ -35,8 +35,8 @@ fn pays(entry: &Entry) -> bool {
 }
 
 fn is_what(stored: &Order, entries: &[&Entry]) -> bool {
-    let told = entries.last().and_then(|entry| entry.after.order.as_ref());
-    let total = told.map_or(stored.totals.total, |view| view.totals.total);
+    let shown = entries.last().and_then(|entry| entry.after.order.as_ref());
+    let total = shown.map_or(stored.totals.total, |view| view.totals.total);
     let totals = OrderTotals::unpaid(total);
     let mut folded = Order { totals, lots: vec![], transactions: vec![], ..stored.clone() };
     for entry in entries {

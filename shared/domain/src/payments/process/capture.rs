@@ -3,89 +3,95 @@
 //! **Invariant:** one credit for each payment and for each top-up: the payment's lead, the top-up and the entry's
 //! cause each allow one, in the same transaction.
 
-use super::{TakeReport, Verdict, leading};
+use super::{ProcessReport, Verdict, resolve_ref};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::currency::Currency;
-use crate::ids::{Gateway, GatewayId, Handle};
+use crate::ids::{Gateway, GatewayId, GatewayKey};
 use crate::ledger::decision::NoDecision;
 use crate::ledger::entry::{After, EntryType};
-use crate::ledger::lot::{Lot, Source};
+use crate::ledger::lot::{CreditSource, Lot};
 use crate::ledger::posting::{Draft, Posting};
 use crate::money::Money;
-use crate::payments::gateway_report::{Fact, Told};
-use crate::payments::initiate::{led, waiting};
-use crate::payments::state::{State, Write, begin};
+use crate::payments::gateway_report::{GatewayReport, PaymentFact};
+use crate::payments::initiate::{put_ref, waiting};
+use crate::payments::state::{PaymentState, PaymentWrite, begin};
 use crate::payments::topup::{Credited, TopUp};
-use crate::payments::webhook_event::{EventStatus, LeadTo, Stray, reasons};
+use crate::payments::webhook_event::{EventStatus, RefTarget, UnmatchedPayment, reasons};
 use crate::rejection::Rejection;
 use crate::text::Metadata;
 use std::collections::BTreeMap;
 
 /// What becomes of a captured payment.
 pub(super) fn captured(
-    command: &TakeReport,
-    told: &Told,
-    state: &State,
+    command: &ProcessReport,
+    report: &GatewayReport,
+    state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
-    let Fact::Captured { amount, currency } = told.fact else {
+    let PaymentFact::Captured { amount, currency } = report.fact else {
         return Err(Rejection::Inconsistent("a capture without an amount").into());
     };
-    let Some(payment) = &told.payment else {
+    let Some(payment) = &report.payment else {
         return Ok(Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)));
     };
-    let stray = |why| quarantine(command, told, state, (amount, currency), why);
+    let unmatched = |why| quarantine(command, report, state, (amount, currency), why);
     let Some(named) = &command.topup else {
-        return Ok(match leading(command, state) {
+        return Ok(match resolve_ref(command, state) {
             Some(topup) => Verdict::elsewhere(topup),
-            None => stray(reasons::NOT_OURS),
+            None => unmatched(reasons::NOT_OURS),
         });
     };
     let Some(topup) = &state.topup else {
-        return Ok(command.park(state, &Handle::topup(named), reasons::NO_TOPUP));
+        return Ok(command.park(state, &GatewayKey::topup(named), reasons::NO_TOPUP));
     };
     if let Some(credited) = &topup.credited {
-        let same = credited.payment == *payment && topup.gateway == told.gateway;
-        return Ok(if same { again(command, told, topup, state) } else { stray(reasons::SECOND_PAYMENT) });
+        let same = credited.payment == *payment && topup.gateway == report.gateway;
+        return Ok(if same {
+            again(command, report, topup, state)
+        } else {
+            unmatched(reasons::SECOND_PAYMENT)
+        });
     }
     // An order that is not stored yet is about to be, or was never ours: until then, its payment waits.
-    if let (None, Some(order)) = (&topup.placed, &told.order) {
-        return Ok(command.park(state, &Handle::order(told.gateway, order), reasons::NO_ORDER));
+    if let (None, Some(order)) = (&topup.placed, &report.order) {
+        return Ok(command.park(state, &GatewayKey::order(report.gateway, order), reasons::NO_ORDER));
     }
-    match mismatch(topup, told, (amount, currency), state) {
-        Some(why) => Ok(stray(why)),
-        None => credit(command, told, (topup, payment), state, context),
+    match mismatch(topup, report, (amount, currency), state) {
+        Some(why) => Ok(unmatched(why)),
+        None => credit(command, report, (topup, payment), state, context),
     }
 }
 
 /// Why the payment is not the one that the intent asked for.
 fn mismatch(
     topup: &TopUp,
-    told: &Told,
+    report: &GatewayReport,
     (amount, currency): (Money, Currency),
-    state: &State,
+    state: &PaymentState,
 ) -> Option<&'static str> {
-    if topup.gateway != told.gateway {
+    if topup.gateway != report.gateway {
         return Some(reasons::OTHER_GATEWAY);
     }
     let placed = topup.placed.as_ref().map(|placed| &placed.order);
     // Razorpay's notes are the browser's to set: only the order tells that a payment is the top-up's. Elsewhere the
     // name is ours alone to set, and a report need not repeat the order.
-    let needs_order = told.gateway == Gateway::Razorpay || told.order.is_some();
-    if needs_order && (told.order.is_none() || told.order.as_ref() != placed) {
+    let needs_order = report.gateway == Gateway::Razorpay || report.order.is_some();
+    if needs_order && (report.order.is_none() || report.order.as_ref() != placed) {
         return Some(reasons::OTHER_ORDER);
     }
     // What the customer has paid on top for the gateway's fee is not ours to credit.
-    let less_fee = told.customer_fee.and_then(|fee| amount.checked_sub(fee));
+    let less_fee = report.customer_fee.and_then(|fee| amount.checked_sub(fee));
     if currency != topup.currency || (amount != topup.amount && less_fee != Some(topup.amount)) {
         return Some(reasons::OTHER_AMOUNT);
     }
-    let lead = told.paid_by().and_then(|handle| state.leads.get(&handle));
-    match lead.map(|lead| &lead.to) {
-        Some(LeadTo::TopUp(other)) if *other != topup.id => return Some(reasons::OTHER_TOPUP),
-        Some(LeadTo::Stray(stray)) if !stray.gone().is_zero() => return Some(reasons::REFUNDED_ALREADY),
-        Some(LeadTo::TopUp(_) | LeadTo::Stray(_) | LeadTo::Waiting(_)) | None => {}
+    let gateway_ref = report.payment_key().and_then(|key| state.refs.get(&key));
+    match gateway_ref.map(|gateway_ref| &gateway_ref.to) {
+        Some(RefTarget::TopUp(other)) if *other != topup.id => return Some(reasons::OTHER_TOPUP),
+        Some(RefTarget::UnmatchedPayment(unmatched)) if !unmatched.gone().is_zero() => {
+            return Some(reasons::REFUNDED_ALREADY);
+        }
+        Some(RefTarget::TopUp(_) | RefTarget::UnmatchedPayment(_) | RefTarget::Waiting(_)) | None => {}
     }
     let account = state.account.as_ref().map(|loaded| &loaded.account);
     let fits = account.is_some_and(|account| account.unit == topup.currency);
@@ -93,12 +99,12 @@ fn mismatch(
 }
 
 /// The payment that was credited, told again; a charge that was not known yet leads to it from now on.
-fn again(command: &TakeReport, told: &Told, topup: &TopUp, state: &State) -> Verdict {
+fn again(command: &ProcessReport, report: &GatewayReport, topup: &TopUp, state: &PaymentState) -> Verdict {
     let Some(credited) = &topup.credited else { return Verdict::processed(vec![]) };
     let mut verdict = Verdict::processed(vec![credited.transaction.clone()]);
-    if let (Some(charge), None) = (&told.charge, &credited.charge) {
-        let to = LeadTo::TopUp(topup.id.clone());
-        lead(command, &Handle::of(told.gateway, charge), &to, state, &mut verdict);
+    if let (Some(charge), None) = (&report.charge, &credited.charge) {
+        let to = RefTarget::TopUp(topup.id.clone());
+        gateway_ref(command, &GatewayKey::of(report.gateway, charge), &to, state, &mut verdict);
         let credited = Credited { charge: Some(charge.clone()), ..credited.clone() };
         verdict.writes.push(super::changed(topup.clone(), |topup| topup.credited = Some(credited)));
     }
@@ -106,30 +112,35 @@ fn again(command: &TakeReport, told: &Told, topup: &TopUp, state: &State) -> Ver
 }
 
 fn credit(
-    command: &TakeReport,
-    told: &Told,
+    command: &ProcessReport,
+    report: &GatewayReport,
     (topup, payment): (&TopUp, &GatewayId),
-    state: &State,
+    state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
     let mut posting = begin(state, topup.id.customer(), context)?;
     let (today, balance) = (posting.today(), posting.account.balance());
     let expires_on = context.policy.default_expiry(balance, today);
-    let lot = Lot { expires_on, class: Source::Topup.class(), source: Source::Topup, amount: topup.amount };
+    let lot = Lot {
+        expires_on,
+        class: CreditSource::Topup.class(),
+        source: CreditSource::Topup,
+        amount: topup.amount,
+    };
     let class = lot.class;
     let entry = posting.post(Draft {
-        cause: Cause::topup(told.gateway, payment),
+        cause: Cause::topup(report.gateway, payment),
         kind: EntryType::Credit,
         lots: vec![lot],
         by: context.actor.signature(),
         request: Some(context.request.clone()),
         fingerprint: None,
         reason: None,
-        source: Some(Source::Topup),
+        source: Some(CreditSource::Topup),
         order_id: None,
         hold_id: None,
         expires_on,
-        metadata: note(topup, told, payment),
+        metadata: note(topup, report, payment),
         after: After::default(),
     })?;
     let transaction = entry.id();
@@ -137,60 +148,66 @@ fn credit(
     let mut topup = topup.clone();
     topup.credited = Some(Credited {
         payment: payment.clone(),
-        charge: told.charge.clone(),
-        method: told.method.clone(),
+        charge: report.charge.clone(),
+        method: report.method.clone(),
         expires_on,
         class,
         transaction: transaction.clone(),
         at: entry.at,
     });
     topup.note([transaction.clone()]);
-    topup.visit = None;
+    topup.next_check_at = None;
     topup.seq = entry.seq;
     topup.wallet_version = posting.next_version();
     topup.version += 1;
     let mut verdict = Verdict::processed(vec![transaction]);
-    let to = LeadTo::TopUp(topup.id.clone());
-    for id in [Some(payment), told.charge.as_ref()].into_iter().flatten() {
-        lead(command, &Handle::of(told.gateway, id), &to, state, &mut verdict);
+    let to = RefTarget::TopUp(topup.id.clone());
+    for id in [Some(payment), report.charge.as_ref()].into_iter().flatten() {
+        gateway_ref(command, &GatewayKey::of(report.gateway, id), &to, state, &mut verdict);
     }
-    verdict.writes.extend(written(posting)?);
-    verdict.writes.push(Write::TopUp { topup, was });
+    verdict.writes.extend(settled_writes(posting)?);
+    verdict.writes.push(PaymentWrite::TopUp { topup, was });
     Ok(verdict)
 }
 
 /// What the posting leaves, what the credit made due at once included.
-pub(super) fn written(mut posting: Posting) -> Result<Vec<Write>, Rejection> {
+pub(super) fn settled_writes(mut posting: Posting) -> Result<Vec<PaymentWrite>, Rejection> {
     crate::ledger::due::post_due(&mut posting, crate::ledger::posting::MAX_DUE)?;
-    Ok(posting.into_writes().into_iter().map(Write::from).collect())
+    Ok(posting.into_writes().into_iter().map(PaymentWrite::from).collect())
 }
 
 /// What the movement says about the payment.
-fn note(topup: &TopUp, told: &Told, payment: &GatewayId) -> Metadata {
+fn note(topup: &TopUp, report: &GatewayReport, payment: &GatewayId) -> Metadata {
     let mut pairs = BTreeMap::from([
         ("topup_id".to_owned(), topup.id.to_string()),
-        ("gateway".to_owned(), told.gateway.as_str().to_owned()),
+        ("gateway".to_owned(), report.gateway.as_str().to_owned()),
         ("gateway_payment_id".to_owned(), payment.to_string()),
     ]);
-    if let Some(method) = &told.method {
+    if let Some(method) = &report.method {
         pairs.insert("method".to_owned(), method.clone());
     }
-    if let Some(fee) = told.customer_fee {
+    if let Some(fee) = report.customer_fee {
         pairs.insert("customer_fee".to_owned(), topup.currency.format(fee));
     }
     Metadata::try_new(pairs).unwrap_or_default()
 }
 
 /// A handle leads elsewhere from now on: what waited there follows; what was quarantined there has been answered.
-fn lead(command: &TakeReport, handle: &Handle, to: &LeadTo, state: &State, verdict: &mut Verdict) {
-    let known = state.leads.get(handle);
+fn gateway_ref(
+    command: &ProcessReport,
+    key: &GatewayKey,
+    to: &RefTarget,
+    state: &PaymentState,
+    verdict: &mut Verdict,
+) {
+    let known = state.refs.get(key);
     if known.is_some_and(|known| known.to == *to) {
         return;
     }
     if let Some(known) = known {
         verdict.follow.extend(waiting(known));
-        if let LeadTo::Stray(stray) = &known.to {
-            let other = state.quarantined.get(&stray.event).filter(|event| event.id != command.id);
+        if let RefTarget::UnmatchedPayment(unmatched) = &known.to {
+            let other = state.quarantined.get(&unmatched.event).filter(|event| event.id != command.id);
             if let (Some(event), EventStatus::Processed) = (other, verdict.status) {
                 let mut event = event.clone();
                 event.transactions.clone_from(&verdict.transactions);
@@ -198,28 +215,29 @@ fn lead(command: &TakeReport, handle: &Handle, to: &LeadTo, state: &State, verdi
             }
         }
     }
-    verdict.writes.push(led(known, handle, to.clone()));
+    verdict.writes.push(put_ref(known, key, to.clone()));
 }
 
 /// Money that is nobody's credit until someone has looked; its payment is remembered, so that its refund ends it.
 fn quarantine(
-    command: &TakeReport,
-    told: &Told,
-    state: &State,
+    command: &ProcessReport,
+    report: &GatewayReport,
+    state: &PaymentState,
     (amount, currency): (Money, Currency),
     why: &'static str,
 ) -> Verdict {
     let mut verdict = Verdict::quarantined(why);
-    let Some(handle) = told.paid_by() else { return verdict };
-    match state.leads.get(&handle).map(|lead| &lead.to) {
-        Some(LeadTo::Stray(stray)) if stray.event != command.id => {
+    let Some(key) = report.payment_key() else { return verdict };
+    match state.refs.get(&key).map(|gateway_ref| &gateway_ref.to) {
+        Some(RefTarget::UnmatchedPayment(unmatched)) if unmatched.event != command.id => {
             return Verdict::ignored(reasons::SAME_AS_ANOTHER);
         }
         // Credited for another top-up, or quarantined as this report already.
-        Some(LeadTo::Stray(_) | LeadTo::TopUp(_)) => return verdict,
-        Some(LeadTo::Waiting(_)) | None => {}
+        Some(RefTarget::UnmatchedPayment(_) | RefTarget::TopUp(_)) => return verdict,
+        Some(RefTarget::Waiting(_)) | None => {}
     }
-    let stray = Stray { event: command.id.clone(), amount, currency, reversed: BTreeMap::new() };
-    lead(command, &handle, &LeadTo::Stray(stray), state, &mut verdict);
+    let unmatched =
+        UnmatchedPayment { event: command.id.clone(), amount, currency, reversed: BTreeMap::new() };
+    gateway_ref(command, &key, &RefTarget::UnmatchedPayment(unmatched), state, &mut verdict);
     verdict
 }

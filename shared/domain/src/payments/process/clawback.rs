@@ -5,20 +5,20 @@
 //! **Invariant:** what is allotted no longer is first no longer owed, then given back to the lots that it was taken
 //! from, last taken first.
 
-use super::capture::written;
+use super::capture::settled_writes;
 use super::{Verdict, reasons};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::ids::{PaymentRef, ReversalId};
 use crate::ledger::decision::NoDecision;
 use crate::ledger::entry::{Entry, EntryType, Reversed};
-use crate::ledger::lot::{Lot, Source, split};
+use crate::ledger::lot::{CreditSource, Lot, split};
 use crate::ledger::owed::{Forgiven, OwedChange};
 use crate::ledger::posting::{Draft, MAX_DUE, Posting};
 use crate::money::Money;
 use crate::payments::reversal::{ReversalReport, known_as};
-use crate::payments::state::{State, Write, begin};
-use crate::payments::topup::{Credited, MAX_REVERSALS, Shift, TopUp};
+use crate::payments::state::{PaymentState, PaymentWrite, begin};
+use crate::payments::topup::{AllotmentChange, Credited, MAX_REVERSALS, TopUp};
 use crate::rejection::Rejection;
 use crate::wallet::refund::returned;
 
@@ -30,16 +30,16 @@ const MAX_SHIFTS: usize = 10;
 /// Applies a report to the credit that it is about.
 pub(super) fn apply(
     topup: &TopUp,
-    report: &ReversalReport,
-    state: &State,
+    reported: &ReversalReport,
+    state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
-    let id = known_as(&topup.reversals, &report.id);
-    if report.currency != topup.currency {
+    let id = known_as(&topup.reversals, &reported.id);
+    if reported.currency != topup.currency {
         return Ok(Verdict::quarantined(reasons::OTHER_AMOUNT));
     }
     let room = match topup.reversals.get(&id) {
-        Some(known) => known.has_room_for(report),
+        Some(known) => known.has_room_for(reported),
         None => topup.reversals.len() < MAX_REVERSALS,
     };
     if !room {
@@ -52,7 +52,7 @@ pub(super) fn apply(
     }
     let was = topup.version;
     let mut topup = topup.clone();
-    topup.reversals.entry(id).or_default().report(report);
+    topup.reversals.entry(id).or_default().report(reported);
     let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
     let mut work = Work { posting, topup, credited, state, context };
     let shifts = work.topup.allot(MAX_SHIFTS);
@@ -80,9 +80,9 @@ pub(super) fn apply(
     topup.note(verdict.transactions.iter().cloned());
     topup.version += 1;
     if moved {
-        verdict.writes.extend(written(posting)?);
+        verdict.writes.extend(settled_writes(posting)?);
     }
-    verdict.writes.push(Write::TopUp { topup, was });
+    verdict.writes.push(PaymentWrite::TopUp { topup, was });
     // What is left is decided anew, with the report told again, once this is written.
     Ok(if more { Verdict::first(verdict.writes) } else { verdict })
 }
@@ -103,7 +103,7 @@ impl From<Rejection> for Trouble {
 
 /// What changes of what is owed.
 #[derive(Clone, Copy, Default)]
-struct Owing {
+struct OwedDelta {
     raised: Money,
     cancelled: Money,
     forgiven: Option<Forgiven>,
@@ -114,14 +114,14 @@ struct Work<'a> {
     posting: Posting,
     topup: TopUp,
     credited: Credited,
-    state: &'a State,
+    state: &'a PaymentState,
     context: &'a Context,
 }
 
 impl Work<'_> {
     /// Takes more for a reversal: from the credit's own lot, then from others; what is missing is owed, but for
     /// what had expired.
-    fn take(&mut self, shift: &Shift) -> Result<(), Trouble> {
+    fn take(&mut self, shift: &AllotmentChange) -> Result<(), Trouble> {
         let wanted = shift.to.saturating_sub(shift.from);
         // What has expired meanwhile is not there to take; it expires next.
         let today = self.posting.today();
@@ -148,7 +148,7 @@ impl Work<'_> {
         let (class, date) = (self.credited.class, self.credited.expires_on);
         let forgiven =
             date.filter(|_| !forgiven.is_zero()).map(|date| Forgiven { date, class, amount: forgiven });
-        self.owe(&shift.id, Owing { raised: owed, forgiven, ..Owing::default() })
+        self.owe(&shift.id, OwedDelta { raised: owed, forgiven, ..OwedDelta::default() })
     }
 
     /// How much of the credit's date has expired without having been forgiven yet.
@@ -163,11 +163,11 @@ impl Work<'_> {
     }
 
     /// Gives back: what is owed no longer is, then what was taken returns to its lots.
-    fn give_back(&mut self, shift: &Shift) -> Result<(), Trouble> {
+    fn give_back(&mut self, shift: &AllotmentChange) -> Result<(), Trouble> {
         let lowered = shift.from.saturating_sub(shift.to);
         let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
         if !cancelled.is_zero() {
-            self.owe(&shift.id, Owing { cancelled, ..Owing::default() })?;
+            self.owe(&shift.id, OwedDelta { cancelled, ..OwedDelta::default() })?;
         }
         // What has just been collected for it is taken too: an earlier give-back may have paid for it.
         let taken = net(self.state.moved.iter().chain(&self.posting.entries), &shift.id);
@@ -182,7 +182,7 @@ impl Work<'_> {
         let (class, date) = (self.credited.class, self.credited.expires_on);
         if let Some(date) = date.filter(|_| !missing.is_zero()) {
             let restored = Some(Forgiven { date, class, amount: missing });
-            self.owe(&shift.id, Owing { restored, ..Owing::default() })?;
+            self.owe(&shift.id, OwedDelta { restored, ..OwedDelta::default() })?;
         }
         if back.is_empty() {
             return Ok(());
@@ -198,14 +198,14 @@ impl Work<'_> {
         let mut draft = Draft::of_clock(Cause::reversal(id, reversal.steps), kind, lots);
         draft.by = self.context.actor.signature();
         draft.request = Some(self.context.request.clone());
-        draft.source = Some(Source::Topup);
+        draft.source = Some(CreditSource::Topup);
         draft.after.reversal = Some(Reversed { id: id.clone(), payment: PaymentRef::topup(&self.topup.id) });
         self.posting.post(draft)?;
         Ok(())
     }
 
-    fn owe(&mut self, id: &ReversalId, owing: Owing) -> Result<(), Trouble> {
-        let Owing { raised, cancelled, forgiven, restored } = owing;
+    fn owe(&mut self, id: &ReversalId, owing: OwedDelta) -> Result<(), Trouble> {
+        let OwedDelta { raised, cancelled, forgiven, restored } = owing;
         let now = self.posting.now;
         let change = OwedChange {
             reversal: id.clone(),

@@ -11,19 +11,19 @@ mod reversal;
 
 use crate::alert::{Alert, AlertListing};
 use crate::context::Context;
-use crate::ids::{EventId, Handle, TopUpId, TransactionId};
-use crate::ledger::command::{Command, Key};
+use crate::ids::{EventId, GatewayKey, TopUpId, TransactionId};
+use crate::ledger::command::{CauseKey, Command};
 use crate::ledger::decision::{Decided, Decision};
-use crate::payments::gateway_report::{Fact, Told};
-use crate::payments::initiate::{led, waiting};
-use crate::payments::state::{Listing, Needs, ReportOutcome, State, Write};
+use crate::payments::gateway_report::{GatewayReport, PaymentFact};
+use crate::payments::initiate::{put_ref, waiting};
+use crate::payments::state::{Listing, PaymentNeeds, PaymentState, PaymentWrite, ReportOutcome};
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{Event, EventStatus, LeadTo, MAX_WAITING, reasons};
+use crate::payments::webhook_event::{Event, EventStatus, MAX_WAITING, RefTarget, reasons};
 use crate::time::Timestamp;
 
 /// Take a report.
 #[derive(Clone, Debug)]
-pub struct TakeReport {
+pub struct ProcessReport {
     /// Which.
     pub id: EventId,
     /// The gateway's word for its type.
@@ -31,11 +31,11 @@ pub struct TakeReport {
     /// Its body, sealed.
     pub body: Vec<u8>,
     /// What it says; none if a field that its type must have cannot be read.
-    pub told: Option<Told>,
+    pub report: Option<GatewayReport>,
     /// The top-up that it names, or that what it names leads to.
     pub topup: Option<TopUpId>,
     /// Whether it is kept only if something is wrong with it: what we asked a gateway for needs no record.
-    pub only_trouble: bool,
+    pub record_only_failures: bool,
 }
 
 /// What becomes of a report.
@@ -43,16 +43,16 @@ pub(super) struct Verdict {
     status: EventStatus,
     detail: Option<&'static str>,
     /// What it waits under.
-    under: Option<Handle>,
+    under: Option<GatewayKey>,
     transactions: Vec<TransactionId>,
     /// Its effect.
-    writes: Vec<Write>,
+    writes: Vec<PaymentWrite>,
     /// Reports that had waited for it.
     follow: Vec<EventId>,
     /// Quarantined reports that it ends, and what becomes of them.
     ends: Vec<(Event, EventStatus, &'static str)>,
     /// What comes first: all of its effect is more than one transaction carries.
-    first: Option<Vec<Write>>,
+    first: Option<Vec<PaymentWrite>>,
     /// It is about another top-up than was loaded.
     elsewhere: Option<TopUpId>,
 }
@@ -88,46 +88,46 @@ impl Verdict {
         Self { elsewhere: Some(topup), ..Self::ignored(reasons::NO_MONEY) }
     }
 
-    fn first(writes: Vec<Write>) -> Self {
+    fn first(writes: Vec<PaymentWrite>) -> Self {
         Self { first: Some(writes), ..Self::ignored(reasons::NO_MONEY) }
     }
 }
 
-impl Command for TakeReport {
-    type State = State;
+impl Command for ProcessReport {
+    type State = PaymentState;
     type Outcome = ReportOutcome;
-    type Write = Write;
+    type Write = PaymentWrite;
 
-    fn needs(&self) -> Needs {
-        let mut leads = self.told.as_ref().map(Told::handles).unwrap_or_default();
-        leads.extend(self.topup.as_ref().map(Handle::topup));
-        let reversal = self.told.as_ref().and_then(reversal::reported).map(|report| report.id);
-        Needs {
+    fn needs(&self) -> PaymentNeeds {
+        let mut refs = self.report.as_ref().map(GatewayReport::keys).unwrap_or_default();
+        refs.extend(self.topup.as_ref().map(GatewayKey::topup));
+        let reversal = self.report.as_ref().and_then(reversal::reversal_of).map(|report| report.id);
+        PaymentNeeds {
             customer: self.topup.as_ref().map(|topup| topup.customer().clone()),
             topup: self.topup.clone(),
-            leads,
+            refs,
             event: Some(self.id.clone()),
             reversal,
         }
     }
 
     /// The event's own key, the payment's lead and the versions of top-up and wallet are the guards.
-    fn key(&self, _: &State) -> Option<Key> {
+    fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
 
-    fn decide(&self, state: &State, context: &Context) -> Decided<ReportOutcome, Write> {
+    fn decide(&self, state: &PaymentState, context: &Context) -> Decided<ReportOutcome, PaymentWrite> {
         if let Some(known) = state.event.as_ref().filter(|known| known.status.is_final()) {
             return Ok(Decision::Already(ReportOutcome::Kept(Box::new(known.clone()), vec![])));
         }
-        let verdict = match &self.told {
+        let verdict = match &self.report {
             None => Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)),
-            Some(told) => match &told.fact {
-                Fact::Nothing => Verdict::ignored(reasons::NO_MONEY),
-                Fact::Failed => self.failed(state),
-                Fact::Captured { .. } => capture::captured(self, told, state, context)?,
-                Fact::Reversed { .. } | Fact::Refund { .. } => {
-                    reversal::reversed(self, told, state, context)?
+            Some(report) => match &report.fact {
+                PaymentFact::Nothing => Verdict::ignored(reasons::NO_MONEY),
+                PaymentFact::Failed => self.failed(state),
+                PaymentFact::Captured { .. } => capture::captured(self, report, state, context)?,
+                PaymentFact::Reversed { .. } | PaymentFact::Refund { .. } => {
+                    reversal::reversed(self, report, state, context)?
                 }
             },
         };
@@ -141,13 +141,13 @@ impl Command for TakeReport {
     }
 }
 
-impl TakeReport {
+impl ProcessReport {
     /// A payment that failed: the top-up shows it, unless one has succeeded.
-    fn failed(&self, state: &State) -> Verdict {
+    fn failed(&self, state: &PaymentState) -> Verdict {
         let Some(topup) = state.topup.clone() else {
             return match &self.topup {
-                Some(named) => self.park(state, &Handle::topup(named), reasons::NO_TOPUP),
-                None => match leading(self, state) {
+                Some(named) => self.park(state, &GatewayKey::topup(named), reasons::NO_TOPUP),
+                None => match resolve_ref(self, state) {
                     Some(topup) => Verdict::elsewhere(topup),
                     None => Verdict::ignored(reasons::NO_MONEY),
                 },
@@ -161,16 +161,17 @@ impl TakeReport {
     }
 
     /// It waits under a handle for what it lacks; for too long, and someone is told.
-    fn park(&self, state: &State, under: &Handle, why: &'static str) -> Verdict {
+    fn park(&self, state: &PaymentState, under: &GatewayKey, why: &'static str) -> Verdict {
         self.wait(state, under, Verdict::new(EventStatus::Parked, Some(why)))
     }
 
     /// The report stands under a handle, so that whatever comes to be known there finds it.
-    fn wait(&self, state: &State, under: &Handle, verdict: Verdict) -> Verdict {
-        let lead = state.leads.get(under);
-        let mut events = lead.map(waiting).unwrap_or_default();
+    fn wait(&self, state: &PaymentState, under: &GatewayKey, verdict: Verdict) -> Verdict {
+        let gateway_ref = state.refs.get(under);
+        let mut events = gateway_ref.map(waiting).unwrap_or_default();
         let mut verdict = Verdict { under: Some(under.clone()), ..verdict };
-        let leads_somewhere = lead.is_some_and(|lead| !matches!(lead.to, LeadTo::Waiting(_)));
+        let leads_somewhere =
+            gateway_ref.is_some_and(|gateway_ref| !matches!(gateway_ref.to, RefTarget::Waiting(_)));
         if events.contains(&self.id) || leads_somewhere {
             return verdict;
         }
@@ -178,12 +179,17 @@ impl TakeReport {
             return Verdict::quarantined(reasons::TOO_MANY);
         }
         events.push(self.id.clone());
-        verdict.writes.push(led(lead, under, LeadTo::Waiting(events)));
+        verdict.writes.push(put_ref(gateway_ref, under, RefTarget::Waiting(events)));
         verdict
     }
 
     /// Writes down what became of the report, with its effect.
-    fn conclude(&self, verdict: Verdict, state: &State, context: &Context) -> Decision<ReportOutcome, Write> {
+    fn conclude(
+        &self,
+        verdict: Verdict,
+        state: &PaymentState,
+        context: &Context,
+    ) -> Decision<ReportOutcome, PaymentWrite> {
         let now = context.now;
         let was = state.event.clone();
         let mut verdict = verdict;
@@ -204,20 +210,20 @@ impl TakeReport {
             kind: self.kind.clone(),
             status: verdict.status,
             detail: verdict.detail,
-            told: self.told.clone(),
+            report: self.report.clone(),
             topup: state.topup.as_ref().map(|topup| topup.id.clone()),
             transactions: verdict.transactions,
             under: verdict.under,
             received_at: was.as_ref().map_or(now, |was| was.received_at),
             updated_at: now,
             alerted_at: alerted(was.as_ref(), verdict.status, now),
-            visit: None,
+            next_check_at: None,
             request: context.request.clone(),
             version: was.as_ref().map_or(1, |was| was.version + 1),
         };
-        event.visit = event.next_visit(now);
+        event.next_check_at = event.next_check(now);
         let mut writes = verdict.writes;
-        if !self.only_trouble || trouble || was.is_some() {
+        if !self.record_only_failures || trouble || was.is_some() {
             name_at_topup(&mut writes, &event, state.topup.as_ref());
             writes.extend(moved(was.as_ref(), &event, self.body.clone(), now));
         }
@@ -226,7 +232,7 @@ impl TakeReport {
                 status,
                 detail: Some(detail),
                 under: None,
-                visit: None,
+                next_check_at: None,
                 updated_at: now,
                 alerted_at: None,
                 version: ended.version + 1,
@@ -244,7 +250,7 @@ impl TakeReport {
 
 /// An alert that is open stays as old as it is.
 fn alerted(was: Option<&Event>, status: EventStatus, now: Timestamp) -> Option<Timestamp> {
-    status.needs_someone().then(|| was.and_then(|was| was.alerted_at).unwrap_or(now))
+    status.needs_attention().then(|| was.and_then(|was| was.alerted_at).unwrap_or(now))
 }
 
 fn overdue(since: Timestamp, now: Timestamp) -> bool {
@@ -252,61 +258,61 @@ fn overdue(since: Timestamp, now: Timestamp) -> bool {
 }
 
 /// The top-up names the report if that changes it, or if someone must look at it.
-fn name_at_topup(writes: &mut Vec<Write>, event: &Event, topup: Option<&TopUp>) {
+fn name_at_topup(writes: &mut Vec<PaymentWrite>, event: &Event, topup: Option<&TopUp>) {
     let changed = writes
         .iter_mut()
-        .find_map(|write| if let Write::TopUp { topup, .. } = write { Some(topup) } else { None });
+        .find_map(|write| if let PaymentWrite::TopUp { topup, .. } = write { Some(topup) } else { None });
     match (changed, topup) {
-        (Some(changed), _) => changed.note_event(&event.id),
-        (None, Some(topup)) if event.status.needs_someone() && !topup.events.contains(&event.id) => {
-            writes.push(self::changed(topup.clone(), |topup| topup.note_event(&event.id)));
+        (Some(changed), _) => changed.record_event(&event.id),
+        (None, Some(topup)) if event.status.needs_attention() && !topup.events.contains(&event.id) => {
+            writes.push(self::changed(topup.clone(), |topup| topup.record_event(&event.id)));
         }
         (None, Some(_) | None) => {}
     }
 }
 
 /// The writes of an event that changes: itself, its place in the lists, its alert.
-fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> Vec<Write> {
+fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> Vec<PaymentWrite> {
     let version = was.map_or(0, |was| was.version);
-    let mut writes = vec![Write::Event { event: event.clone(), body, was: version }];
+    let mut writes = vec![PaymentWrite::Event { event: event.clone(), body, was: version }];
     let place =
         |event: &Event| Listing::Event { id: event.id.clone(), status: event.status, at: event.received_at };
     if was.map(|was| was.status) != Some(event.status) {
-        writes.extend(was.map(|was| Write::Unlist(place(was))));
-        writes.push(Write::List(place(event)));
+        writes.extend(was.map(|was| PaymentWrite::Unlist(place(was))));
+        writes.push(PaymentWrite::List(place(event)));
     }
-    let before = was.filter(|was| was.status.needs_someone());
+    let before = was.filter(|was| was.status.needs_attention());
     let listed = |alert: &Alert, open| {
         Listing::Alert(AlertListing { id: alert.id.clone(), open, at: alert.opened_at })
     };
-    if event.status.needs_someone() {
+    if event.status.needs_attention() {
         let alert = Alert::about(event);
-        writes.push(Write::Alert(alert.clone()));
+        writes.push(PaymentWrite::Alert(alert.clone()));
         if before.is_none() {
-            writes.push(Write::List(listed(&alert, true)));
+            writes.push(PaymentWrite::List(listed(&alert, true)));
         }
     } else if let Some(was) = before {
         let alert = Alert { closed_at: Some(now), updated_at: now, ..Alert::about(was) };
-        writes.push(Write::Unlist(listed(&alert, true)));
-        writes.push(Write::List(listed(&alert, false)));
-        writes.push(Write::Alert(alert));
+        writes.push(PaymentWrite::Unlist(listed(&alert, true)));
+        writes.push(PaymentWrite::List(listed(&alert, false)));
+        writes.push(PaymentWrite::Alert(alert));
     }
     writes
 }
 
 /// The top-up that what the report names leads to.
-fn leading(command: &TakeReport, state: &State) -> Option<TopUpId> {
-    let handles = command.told.as_ref().map(Told::handles).unwrap_or_default();
-    handles.iter().filter_map(|handle| state.leads.get(handle)).find_map(|lead| match &lead.to {
-        LeadTo::TopUp(topup) => Some(topup.clone()),
-        LeadTo::Waiting(_) | LeadTo::Stray(_) => None,
+fn resolve_ref(command: &ProcessReport, state: &PaymentState) -> Option<TopUpId> {
+    let keys = command.report.as_ref().map(GatewayReport::keys).unwrap_or_default();
+    keys.iter().filter_map(|key| state.refs.get(key)).find_map(|gateway_ref| match &gateway_ref.to {
+        RefTarget::TopUp(topup) => Some(topup.clone()),
+        RefTarget::Waiting(_) | RefTarget::UnmatchedPayment(_) => None,
     })
 }
 
 /// The write of a top-up that changes.
-fn changed(mut topup: TopUp, change: impl FnOnce(&mut TopUp)) -> Write {
+fn changed(mut topup: TopUp, change: impl FnOnce(&mut TopUp)) -> PaymentWrite {
     let was = topup.version;
     change(&mut topup);
     topup.version += 1;
-    Write::TopUp { topup, was }
+    PaymentWrite::TopUp { topup, was }
 }

@@ -2,70 +2,72 @@
 //!
 //! **Invariant:** a refund or dispute touches the credit of its own payment and no other.
 
-use super::{TakeReport, Verdict, clawback, leading};
+use super::{ProcessReport, Verdict, clawback, resolve_ref};
 use crate::context::Context;
-use crate::ids::Handle;
+use crate::ids::GatewayKey;
 use crate::ledger::decision::NoDecision;
-use crate::payments::gateway_report::{Fact, Told};
-use crate::payments::initiate::led;
+use crate::payments::gateway_report::{GatewayReport, PaymentFact};
+use crate::payments::initiate::put_ref;
 use crate::payments::reversal::{ReversalReport, ReversalStep, known_as};
-use crate::payments::state::State;
+use crate::payments::state::PaymentState;
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{EventStatus, LeadTo, Stray, reasons};
+use crate::payments::webhook_event::{EventStatus, RefTarget, UnmatchedPayment, reasons};
 use crate::rejection::Rejection;
 
 /// What a report says of a refund or dispute, if that is what it is about.
-pub(super) fn reported(told: &Told) -> Option<ReversalReport> {
-    let (id, step, amount, currency) = match &told.fact {
-        Fact::Reversed { id, phase, amount, currency } => {
+pub(super) fn reversal_of(report: &GatewayReport) -> Option<ReversalReport> {
+    let (id, step, amount, currency) = match &report.fact {
+        PaymentFact::Reversed { id, phase, amount, currency } => {
             (id, ReversalStep::Whole(*phase), *amount, *currency)
         }
-        Fact::Refund { of, refund, failed, amount, currency } => {
+        PaymentFact::Refund { of, refund, failed, amount, currency } => {
             (of, ReversalStep::Refund { refund: refund.clone(), failed: *failed }, *amount, *currency)
         }
-        Fact::Captured { .. } | Fact::Failed | Fact::Nothing => return None,
+        PaymentFact::Captured { .. } | PaymentFact::Failed | PaymentFact::Nothing => return None,
     };
-    Some(ReversalReport { id: id.clone(), step, amount, currency, at: told.at })
+    Some(ReversalReport { id: id.clone(), step, amount, currency, at: report.at })
 }
 
 /// What becomes of a refund or dispute.
 pub(super) fn reversed(
-    command: &TakeReport,
-    told: &Told,
-    state: &State,
+    command: &ProcessReport,
+    report: &GatewayReport,
+    state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
-    let report = reported(told).ok_or(Rejection::Inconsistent("a reversal without an id"))?;
-    let handle = told.paid_by().or_else(|| told.handles().into_iter().next());
-    let lead = handle.as_ref().and_then(|handle| state.leads.get(handle));
-    if let (Some(handle), Some(LeadTo::Stray(stray))) = (&handle, lead.map(|lead| &lead.to)) {
-        return Ok(of_stray(command, state, (handle, stray), &report));
+    let reported = reversal_of(report).ok_or(Rejection::Inconsistent("a reversal without an id"))?;
+    let key = report.payment_key().or_else(|| report.keys().into_iter().next());
+    let gateway_ref = key.as_ref().and_then(|key| state.refs.get(key));
+    if let (Some(key), Some(RefTarget::UnmatchedPayment(unmatched))) =
+        (&key, gateway_ref.map(|gateway_ref| &gateway_ref.to))
+    {
+        return Ok(of_unmatched(command, state, (key, unmatched), &reported));
     }
     let Some(named) = &command.topup else {
-        return Ok(match (leading(command, state), handle) {
+        return Ok(match (resolve_ref(command, state), key) {
             (Some(topup), _) => Verdict::elsewhere(topup),
             // Someone is told; but should its payment turn out to be ours, it has its effect all the same.
-            (None, Some(handle)) => command.wait(state, &handle, Verdict::quarantined(reasons::NOT_OURS)),
+            (None, Some(key)) => command.wait(state, &key, Verdict::quarantined(reasons::NOT_OURS)),
             (None, None) => Verdict::quarantined(reasons::NOT_OURS),
         });
     };
     let Some(topup) = &state.topup else {
-        return Ok(command.park(state, &Handle::topup(named), reasons::NO_TOPUP));
+        return Ok(command.park(state, &GatewayKey::topup(named), reasons::NO_TOPUP));
     };
-    match (is_of(topup, told), handle) {
-        (true, _) => clawback::apply(topup, &report, state, context),
-        (false, Some(handle)) => Ok(command.park(state, &handle, reasons::NO_CAPTURE)),
+    match (is_of(topup, report), key) {
+        (true, _) => clawback::apply(topup, &reported, state, context),
+        (false, Some(key)) => Ok(command.park(state, &key, reasons::NO_CAPTURE)),
         (false, None) => Ok(Verdict::quarantined(reasons::NOT_OURS)),
     }
 }
 
 /// True if the report is about the payment that the top-up was credited for.
-fn is_of(topup: &TopUp, told: &Told) -> bool {
+fn is_of(topup: &TopUp, report: &GatewayReport) -> bool {
     let Some(credited) = &topup.credited else { return false };
-    if topup.gateway != told.gateway {
+    if topup.gateway != report.gateway {
         return false;
     }
-    match (&told.payment, &told.charge) {
+    match (&report.payment, &report.charge) {
         (Some(payment), _) => *payment == credited.payment,
         (None, Some(charge)) => credited.charge.as_ref() == Some(charge),
         (None, None) => true,
@@ -73,27 +75,27 @@ fn is_of(topup: &TopUp, told: &Told) -> bool {
 }
 
 /// Of a quarantined payment: when all of it has gone back, the quarantine is over; no credit is touched.
-fn of_stray(
-    command: &TakeReport,
-    state: &State,
-    (handle, stray): (&Handle, &Stray),
-    report: &ReversalReport,
+fn of_unmatched(
+    command: &ProcessReport,
+    state: &PaymentState,
+    (key, unmatched): (&GatewayKey, &UnmatchedPayment),
+    reported: &ReversalReport,
 ) -> Verdict {
     let mut verdict = Verdict { detail: Some(reasons::OF_QUARANTINED), ..Verdict::processed(vec![]) };
-    if report.currency != stray.currency {
+    if reported.currency != unmatched.currency {
         return Verdict::quarantined(reasons::OTHER_AMOUNT);
     }
-    let mut stray = stray.clone();
-    let before = stray.gone();
-    let id = known_as(&stray.reversed, &report.id);
-    let reversal = stray.reversed.entry(id).or_default();
-    if !reversal.has_room_for(report) {
+    let mut unmatched = unmatched.clone();
+    let before = unmatched.gone();
+    let id = known_as(&unmatched.reversed, &reported.id);
+    let reversal = unmatched.reversed.entry(id).or_default();
+    if !reversal.has_room_for(reported) {
         return Verdict::quarantined(reasons::TOO_MANY);
     }
-    reversal.report(report);
-    let gone = stray.gone();
-    if gone == stray.amount
-        && let Some(event) = state.quarantined.get(&stray.event)
+    reversal.report(reported);
+    let gone = unmatched.gone();
+    if gone == unmatched.amount
+        && let Some(event) = state.quarantined.get(&unmatched.event)
         && event.status == EventStatus::Quarantined
         && event.id != command.id
     {
@@ -101,10 +103,10 @@ fn of_stray(
     }
     // Told again, it is still so; the report takes the place of the one that had been ended.
     let told_so = state.event.as_ref().is_some_and(|event| event.detail == Some(reasons::CAME_BACK));
-    if gone < stray.amount && (before == stray.amount || told_so) {
+    if gone < unmatched.amount && (before == unmatched.amount || told_so) {
         verdict = Verdict::quarantined(reasons::CAME_BACK);
-        stray.event = command.id.clone();
+        unmatched.event = command.id.clone();
     }
-    verdict.writes.push(led(state.leads.get(handle), handle, LeadTo::Stray(stray)));
+    verdict.writes.push(put_ref(state.refs.get(key), key, RefTarget::UnmatchedPayment(unmatched)));
     verdict
 }

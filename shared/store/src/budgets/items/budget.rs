@@ -2,11 +2,11 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::visit;
+use crate::engine::item::next_check_at;
 use crate::keys;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::slice::{Flow, Flows, Reserved, Slice, Stop};
-use domain::budget::{Account, Mode, Opened, Status};
+use domain::budget::{BudgetAccount, BudgetOpening, BudgetStatus, Mode};
 use domain::cause::Cause;
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
@@ -17,7 +17,7 @@ use domain::text::FreeText;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of an account, without its slice and version.
-pub(crate) fn facts(account: &Account) -> Attributes {
+pub(crate) fn facts(account: &BudgetAccount) -> Attributes {
     let brands = account.brands.as_ref().map(|brands| brands.iter().map(text).collect());
     let set = Attributes::default()
         .text("name", account.name.as_str())
@@ -41,7 +41,7 @@ pub(crate) fn facts(account: &Account) -> Attributes {
 }
 
 /// What a new account is stored as.
-pub(crate) fn to_item(account: &Account) -> Item {
+pub(crate) fn to_item(account: &BudgetAccount) -> Item {
     let opened = Attributes::default()
         .text("fp", account.opened.fingerprint.as_str())
         .text("request", &account.opened.request)
@@ -57,7 +57,7 @@ pub(crate) fn to_item(account: &Account) -> Item {
         Some(threshold) => opened.number("low_credit_threshold", threshold),
         None => opened,
     };
-    let above = account.above.iter().map(text).collect();
+    let above = account.ancestors.iter().map(text).collect();
     let mut item = facts(account)
         .text("account_id", &account.id)
         .maybe("parent_id", account.parent.as_ref())
@@ -65,7 +65,7 @@ pub(crate) fn to_item(account: &Account) -> Item {
         .text("currency", account.currency)
         .text("created_at", account.created_at)
         .map(opened, "opened")
-        .number("copied", account.copied)
+        .number("copied", account.copied_status_version)
         .0;
     item.extend(slice_to_item(&account.id, &account.first));
     item
@@ -158,11 +158,11 @@ pub(crate) fn slice_from_item(item: &Item, slice: u8) -> Result<Slice, StoreErro
         pending: attempts("pending")?,
         waiting: attempts("waiting")?,
         flows,
-        status: reader.parse("status", Status::parse)?,
+        status: reader.parse("status", BudgetStatus::parse)?,
         status_version: reader.count("status_version")?,
         stops: stops.collect::<Result<_, StoreError>>()?,
         stops_version: reader.count("stops_version")?,
-        visit: visit(&reader)?,
+        next_check_at: next_check_at(&reader)?,
     })
 }
 
@@ -181,7 +181,7 @@ fn brands(reader: &Reader<'_>) -> Result<Option<BTreeSet<BrandId>>, StoreError> 
 }
 
 /// Reads an account.
-pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
+pub(crate) fn from_item(item: &Item) -> Result<BudgetAccount, StoreError> {
     let reader = Reader::new(item, "budget account");
     let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;
     let above = reader.texts("above")?.into_iter().map(AccountId::parse);
@@ -192,10 +192,10 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
     } else {
         shared(&reader)? || shared(&opened)?
     };
-    Ok(Account {
+    Ok(BudgetAccount {
         id: reader.parse("account_id", AccountId::parse)?,
         parent: reader.maybe("parent_id", AccountId::parse)?,
-        above: above.collect::<Result<_, _>>().map_err(|_| reader.corrupt("above"))?,
+        ancestors: above.collect::<Result<_, _>>().map_err(|_| reader.corrupt("above"))?,
         name: reader.parse("name", FreeText::parse_stored)?,
         currency: reader.parse("currency", Currency::parse)?,
         mode: reader.parse("mode", Mode::parse)?,
@@ -206,7 +206,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         card_price: maybe_money(&reader, "card_price")?,
         created_at: reader.instant("created_at")?,
         updated_at: reader.instant("updated_at")?,
-        opened: Opened {
+        opened: BudgetOpening {
             fingerprint: Fingerprint::stored(opened.text("fp")?),
             request: RequestId::new(opened.text("request")?),
             name: opened.parse("name", FreeText::parse_stored)?,
@@ -217,7 +217,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
             available: opened.money("available")?,
         },
         version: reader.count("version")?,
-        copied: reader.count("copied")?,
+        copied_status_version: reader.count("copied")?,
         first: slice_from_item(item, 0)?,
     })
 }

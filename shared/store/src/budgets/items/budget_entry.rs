@@ -4,13 +4,13 @@ use crate::budgets::items::budget::{parts_from_map, parts_to_map};
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
 use crate::keys;
-use domain::actor::{Role, Signature};
+use domain::actor::{PerformedBy, Role};
 use domain::budget::entry::{BudgetEntry, MoveType, Other, Paid};
 use domain::budget::key::KeyState;
 use domain::cause::Cause;
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
-use domain::giftcard::Source;
+use domain::giftcard::CardSource;
 use domain::hash::Hash;
 use domain::ids::RequestId;
 use domain::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
@@ -105,7 +105,7 @@ pub(crate) fn from_item(item: &Item) -> Result<BudgetEntry, StoreError> {
             redemption,
             brand: reader.parse("brand_id", BrandId::parse)?,
             denomination: reader.money("denomination")?,
-            source: reader.parse("source", Source::stored)?,
+            source: reader.parse("source", CardSource::stored)?,
             cost: reader.money("cost")?,
         }),
         None => None,
@@ -125,7 +125,7 @@ pub(crate) fn from_item(item: &Item) -> Result<BudgetEntry, StoreError> {
         puts: parts_from_map(&reader, "puts")?,
         balance_after: reader.money("balance_after")?,
         at: reader.instant("created_at")?,
-        by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
+        by: PerformedBy { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         request: RequestId::new(reader.text("request")?),
         fingerprint: reader.maybe_text("fp")?.map(Fingerprint::stored),
         notes: reader.maybe("notes", FreeText::parse_stored)?,

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{Card, FreeCard, Part};
-use domain::giftcard::{Brand, Pool, Sealed, Source, Supplier};
+use domain::giftcard::{Brand, CardSource, Pool, Sealed, Supplier};
 use domain::ids::RequestId;
 use domain::ids::budget::{BrandId, CardId, PoolId};
 use domain::money::Money;
@@ -91,7 +91,7 @@ pub(crate) fn pool_from_item(item: &Item) -> Result<Pool, StoreError> {
         id: reader.parse("pool_id", PoolId::parse)?,
         brand: reader.parse("brand_id", BrandId::parse)?,
         denomination: reader.money("denomination")?,
-        source: reader.parse("pool_type", Source::pool)?,
+        source: reader.parse("pool_type", CardSource::pool)?,
         cost_per_card: reader.money("cost_per_card")?,
         low_stock_threshold: u32::try_from(threshold).map_err(|_| reader.corrupt("low_stock_threshold"))?,
         shards: u8::try_from(reader.count("shards")?).map_err(|_| reader.corrupt("shards"))?,
@@ -134,7 +134,7 @@ pub(crate) fn card_from_item(item: &Item) -> Result<Card, StoreError> {
         brand: reader.parse("brand_id", BrandId::parse)?,
         denomination: reader.money("denomination")?,
         pool: reader.maybe("pool_id", PoolId::parse)?,
-        source: reader.parse("source", Source::stored)?,
+        source: reader.parse("source", CardSource::stored)?,
         parts,
         expires_on: reader.date("expires_on")?,
         created_at: reader.instant("created_at")?,

@@ -3,13 +3,13 @@
 use crate::budgets::items::budget::{parts_from_map, parts_to_map};
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, visit};
+use crate::engine::item::{due, next_check_at};
 use crate::giftcards::items::giftcard;
 use crate::keys;
-use domain::actor::{Role, Signature};
+use domain::actor::{PerformedBy, Role};
 use domain::currency::Currency;
-use domain::giftcard::redemption::{Asked, Delivery, Method, Redemption, RedemptionStatus};
-use domain::giftcard::{Sealed, Source, Supplier};
+use domain::giftcard::redemption::{CardDelivery, Method, Redemption, RedemptionStatus, SupplierOrder};
+use domain::giftcard::{CardSource, Sealed, Supplier};
 use domain::ids::budget::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use domain::ids::{RecipientId, RequestId};
 use domain::time::Timestamp;
@@ -24,7 +24,7 @@ pub(crate) fn to_item(redemption: &Redemption) -> Item {
         .number("denomination", redemption.denomination)
         .text("currency", redemption.currency)
         .text("status", redemption.status.as_str())
-        .maybe("source", redemption.source.map(Source::as_str))
+        .maybe("source", redemption.source.map(CardSource::as_str))
         .number("amount", redemption.amount)
         .number("credit_remaining", redemption.credit_remaining)
         .maybe("recipient_id", redemption.recipient.as_ref())
@@ -58,8 +58,8 @@ pub(crate) fn to_item(redemption: &Redemption) -> Item {
         set = set.map(map, "asked");
     }
     let key = keys::redemption(&redemption.id);
-    if let Some(visit) = redemption.visit {
-        set = due(set, keys::DueKind::Budgets, visit, &key.pk);
+    if let Some(next_check_at) = redemption.next_check_at {
+        set = due(set, keys::DueKind::Budgets, next_check_at, &key.pk);
     }
     let mut item = set.0;
     item.extend(key.attributes());
@@ -70,7 +70,7 @@ pub(crate) fn to_item(redemption: &Redemption) -> Item {
 pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
     let reader = Reader::new(item, "redemption");
     let delivery = match reader.map("delivery")? {
-        Some(map) => Some(Delivery {
+        Some(map) => Some(CardDelivery {
             method: map.parse("method", Method::parse)?.ok_or_else(|| reader.corrupt("delivery"))?,
             shown: map.text("shown")?.to_owned(),
             address: Sealed(map.bytes("address")?.unwrap_or_default()),
@@ -78,7 +78,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
         None => None,
     };
     let asked = match reader.map("asked")? {
-        Some(map) => Some(Asked {
+        Some(map) => Some(SupplierOrder {
             supplier: map.parse("supplier", Supplier::parse)?,
             product: map.text("product")?.to_owned(),
             at: map.instant("at")?,
@@ -94,7 +94,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
         denomination: reader.money("denomination")?,
         currency: reader.parse("currency", Currency::parse)?,
         status: reader.parse("status", RedemptionStatus::parse)?,
-        source: reader.maybe("source", Source::stored)?,
+        source: reader.maybe("source", CardSource::stored)?,
         cost: if reader.has("cost") { Some(reader.money("cost")?) } else { None },
         amount: reader.money("amount")?,
         credit_remaining: reader.money("credit_remaining")?,
@@ -105,12 +105,12 @@ pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
         takes: parts_from_map(&reader, "takes")?,
         asked,
         failure: reader.maybe_text("failure")?.map(str::to_owned),
-        by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
+        by: PerformedBy { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         request: RequestId::new(reader.text("request")?),
         ip: reader.maybe_text("ip")?.map(str::to_owned),
         user_agent: reader.maybe_text("user_agent")?.map(str::to_owned),
         created_at: reader.instant("created_at")?,
         issued_at: reader.maybe("issued_at", Timestamp::parse)?,
-        visit: visit(&reader)?,
+        next_check_at: next_check_at(&reader)?,
     })
 }

@@ -2,17 +2,17 @@
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, update, visit};
+use crate::engine::item::{due, next_check_at, update};
 use crate::engine::read::key_of;
 use crate::keys;
 use crate::ledger::items::{lot, owed};
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
-use domain::actor::{Role, Signature};
+use domain::actor::{PerformedBy, Role};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
 use domain::hash::Hash;
 use domain::ids::{HoldId, RequestId};
-use domain::ledger::account::{Account, OpenHold, Opening, Status, Totals};
+use domain::ledger::account::{Account, AccountStatus, OpenHold, Opening, Totals};
 use domain::ledger::lot::Lots;
 use domain::time::Timestamp;
 use domain::unit::Unit;
@@ -72,9 +72,9 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
             None => remove.push(name),
         }
     }
-    match account.visit {
-        Some(visit) => {
-            set = due(set, keys::DueKind::Wallets, visit, &keys::account_partition(&account.id));
+    match account.next_check_at {
+        Some(next_check_at) => {
+            set = due(set, keys::DueKind::Wallets, next_check_at, &keys::account_partition(&account.id));
         }
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
@@ -93,7 +93,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
     let account = Account {
         id: key_of(item).and_then(|key| keys::account_of(&key.pk)).ok_or_else(|| reader.corrupt(keys::PK))?,
         unit: reader.parse("currency", Unit::parse)?,
-        status: reader.parse("status", Status::parse)?,
+        status: reader.parse("status", AccountStatus::parse)?,
         lots: Lots::new(lot::from_list(&reader, "lots")?).ok_or_else(|| reader.corrupt("lots"))?,
         holds: holds.collect::<Result<_, StoreError>>()?,
         owed: owed::from_lists(&reader)?,
@@ -114,9 +114,12 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
             fingerprint: Fingerprint::stored(opened.text("fp")?),
             request: RequestId::new(opened.text("request")?),
             initial: opened.money("initial")?,
-            by: Signature { role: opened.parse("role", Role::stored)?, sub: opened.text("sub")?.to_owned() },
+            by: PerformedBy {
+                role: opened.parse("role", Role::stored)?,
+                sub: opened.text("sub")?.to_owned(),
+            },
         },
-        visit: visit(&reader)?,
+        next_check_at: next_check_at(&reader)?,
     };
     // The sums stand beside the lots for people who look into the table; they must not contradict them.
     let sums = (reader.money("available")?, reader.money("held")?, reader.money("owed")?);

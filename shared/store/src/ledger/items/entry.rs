@@ -4,13 +4,13 @@ use crate::engine::attr::{Attributes, Item, Reader, pairs};
 use crate::engine::error::StoreError;
 use crate::keys;
 use crate::ledger::items::{hold, lot, order_view};
-use domain::actor::{Role, Signature};
+use domain::actor::{PerformedBy, Role};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
 use domain::hash::Hash;
 use domain::ids::{AccountRef, CustomerId, HoldId, OrderId, PaymentRef, RequestId, ReversalId};
 use domain::ledger::entry::{After, Counterpart, Entry, EntryType, Reversed};
-use domain::ledger::lot::Source;
+use domain::ledger::lot::CreditSource;
 use domain::text::{FreeText, Metadata};
 use domain::unit::Unit;
 
@@ -28,7 +28,7 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
         .maybe("request", entry.request.as_ref())
         .maybe("fp", entry.fingerprint.as_ref().map(Fingerprint::as_str))
         .maybe("reason", entry.reason.as_ref().map(FreeText::as_str))
-        .maybe("source", entry.source.map(Source::as_str))
+        .maybe("source", entry.source.map(CreditSource::as_str))
         .maybe("order_id", entry.order_id.as_ref())
         .maybe("hold_id", entry.hold_id.as_ref())
         .maybe("expires_on", entry.expires_on)
@@ -93,11 +93,11 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
         unit: reader.parse("currency", Unit::parse)?,
         balance_after: reader.money("balance_after")?,
         at: reader.instant("created_at")?,
-        by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
+        by: PerformedBy { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         request: reader.maybe_text("request")?.map(RequestId::new),
         fingerprint: reader.maybe_text("fp")?.map(Fingerprint::stored),
         reason: reader.maybe("reason", FreeText::parse_stored)?,
-        source: reader.maybe("source", Source::parse)?,
+        source: reader.maybe("source", CreditSource::parse)?,
         order_id: reader.maybe("order_id", OrderId::parse)?,
         hold_id: reader.maybe("hold_id", HoldId::parse_stored)?,
         expires_on: reader.date("expires_on")?,

@@ -3,7 +3,7 @@
 use crate::engine::attr::{Attributes, Reader};
 use crate::engine::error::StoreError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ledger::lot::{Lot, LotClass, Source};
+use domain::ledger::lot::{CreditSource, Lot, LotClass};
 
 pub(crate) fn to_list<'a>(lots: impl Iterator<Item = &'a Lot>) -> AttributeValue {
     let map = |lot: &Lot| {
@@ -22,7 +22,7 @@ pub(crate) fn from_list(reader: &Reader<'_>, name: &str) -> Result<Vec<Lot>, Sto
         Ok(Lot {
             expires_on: map.date("d")?,
             class: map.parse("c", LotClass::parse)?,
-            source: map.parse("s", Source::parse)?,
+            source: map.parse("s", CreditSource::parse)?,
             amount: map.money("a")?,
         })
     };

@@ -3,9 +3,9 @@
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
 use crate::keys;
-use domain::actor::{Role, Signature};
+use domain::actor::{PerformedBy, Role};
 use domain::ids::AccountRef;
-use domain::ledger::account::{Status, StatusChange};
+use domain::ledger::account::{AccountStatus, StatusChange};
 use domain::text::FreeText;
 
 /// What a change that made this version is stored as.
@@ -27,10 +27,10 @@ pub(crate) fn to_item(account: &AccountRef, version: u64, change: &StatusChange)
 pub(crate) fn from_item(item: &Item) -> Result<(u64, StatusChange), StoreError> {
     let reader = Reader::new(item, "change of status");
     let change = StatusChange {
-        from: reader.parse("from", Status::parse)?,
-        to: reader.parse("to", Status::parse)?,
+        from: reader.parse("from", AccountStatus::parse)?,
+        to: reader.parse("to", AccountStatus::parse)?,
         reason: reader.parse("reason", FreeText::parse_stored)?,
-        by: Signature { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
+        by: PerformedBy { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         at: reader.instant("at")?,
     };
     Ok((reader.count("version")?, change))

@@ -2,7 +2,7 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, update, visit};
+use crate::engine::item::{due, next_check_at, update};
 use crate::engine::read::key_of;
 use crate::keys;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
@@ -11,8 +11,8 @@ use domain::fingerprint::Fingerprint;
 use domain::ids::{EventId, Gateway, GatewayId, RequestId, ReversalId, TopUpId, TransactionId};
 use domain::ledger::lot::LotClass;
 use domain::money::Money;
-use domain::payments::reversal::{Refund, Reversal};
-use domain::payments::topup::{Credited, Placed, TopUp};
+use domain::payments::reversal::{Reversal, SingleRefund};
+use domain::payments::topup::{Credited, GatewayOrder, TopUp};
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
     if !topup.reversals.is_empty() {
         set = set.with("reversals", reversals_to_map(&topup.reversals));
     }
-    match topup.visit {
+    match topup.next_check_at {
         Some(at) => set = due(set, keys::DueKind::Payments, at, &keys::topup(&topup.id).pk),
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
@@ -80,7 +80,7 @@ fn with_refunds(mut map: Attributes, reversal: &Reversal) -> Attributes {
         map = map.with("sums", AttributeValue::M(sums.collect()));
     }
     if !reversal.refunds.is_empty() {
-        let refund = |refund: &Refund| {
+        let refund = |refund: &SingleRefund| {
             let map = Attributes::default().number("amount", refund.amount);
             AttributeValue::M(map.maybe("failed_at", refund.failed_at).0)
         };
@@ -130,11 +130,11 @@ fn reversal(map: &Reader<'_>) -> Result<Reversal, StoreError> {
     })
 }
 
-fn refunds(map: &Reader<'_>) -> Result<BTreeMap<GatewayId, Refund>, StoreError> {
+fn refunds(map: &Reader<'_>) -> Result<BTreeMap<GatewayId, SingleRefund>, StoreError> {
     let refund = |(id, known): &(&str, Reader<'_>)| {
         let failed_at = known.maybe("failed_at", Timestamp::parse)?;
         let id = GatewayId::parse(id).map_err(|_| map.corrupt("refunds"))?;
-        Ok((id, Refund { amount: known.money("amount")?, failed_at }))
+        Ok((id, SingleRefund { amount: known.money("amount")?, failed_at }))
     };
     map.maps("refunds")?.iter().map(refund).collect()
 }
@@ -158,7 +158,7 @@ pub(crate) fn reversals_from_map(
 pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
     let reader = Reader::new(item, "top-up");
     let placed = |map: Reader<'_>| {
-        Ok::<_, StoreError>(Placed {
+        Ok::<_, StoreError>(GatewayOrder {
             order: map.parse("order", GatewayId::parse)?,
             checkout: map.text("checkout")?.to_owned(),
             checkout_url: map.maybe_text("checkout_url")?.map(str::to_owned),
@@ -192,7 +192,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         reversals: reversals_from_map(&reader, "reversals")?,
         created_at: reader.instant("created_at")?,
         expires_at: reader.instant("expires_at")?,
-        visit: visit(&reader)?,
+        next_check_at: next_check_at(&reader)?,
         seq: reader.count("seq")?,
         wallet_version: reader.count("wallet_version")?,
         version: reader.count("version")?,

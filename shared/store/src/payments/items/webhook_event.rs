@@ -2,12 +2,12 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, update, visit};
+use crate::engine::item::{due, next_check_at, update};
 use crate::keys;
 use crate::payments::items::gateway_report;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
-use domain::ids::{EventId, Handle, RequestId, TopUpId, TransactionId};
+use domain::ids::{EventId, GatewayKey, RequestId, TopUpId, TransactionId};
 use domain::payments::webhook_event::{Event, EventStatus, reasons};
 
 /// The attributes that change, and those to remove.
@@ -32,11 +32,11 @@ fn changing(event: &Event) -> (Attributes, Vec<&'static str>) {
         }
         set = set.maybe(name, value);
     }
-    match &event.told {
+    match &event.report {
         Some(says) => set = set.map(gateway_report::to_map(says), "told"),
         None => remove.push("told"),
     }
-    match event.visit {
+    match event.next_check_at {
         Some(at) => set = due(set, keys::DueKind::Payments, at, &keys::event(&event.id).pk),
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
@@ -74,14 +74,14 @@ pub(crate) fn from_item(item: &Item) -> Result<Event, StoreError> {
         kind: reader.text("kind")?.to_owned(),
         status: reader.parse("status", EventStatus::parse)?,
         detail,
-        told: reader.map("told")?.map(|map| gateway_report::from_map(&map)).transpose()?,
+        report: reader.map("told")?.map(|map| gateway_report::from_map(&map)).transpose()?,
         topup: reader.maybe("topup_id", TopUpId::parse)?,
         transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
-        under: reader.maybe_text("under")?.map(Handle::stored),
+        under: reader.maybe_text("under")?.map(GatewayKey::stored),
         received_at: reader.instant("received_at")?,
         updated_at: reader.instant("updated_at")?,
         alerted_at: reader.maybe("alerted_at", domain::time::Timestamp::parse)?,
-        visit: visit(&reader)?,
+        next_check_at: next_check_at(&reader)?,
         request: RequestId::new(reader.text("request")?),
         version: reader.count("version")?,
     })
