@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 /// An account.
 #[derive(Serialize, ToSchema)]
+#[schema(as = BudgetAccount)]
 pub struct AccountBody {
     pub account_id: String,
     /// platform, agency, client or campaign

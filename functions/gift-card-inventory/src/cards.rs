@@ -99,7 +99,8 @@ struct Taking {
 impl Taking {
     fn add(&mut self, services: &Services, number: u64, plain: &PlainCard) -> Result<(), Problem> {
         let (pool, now) = (&self.pool, services.app.clock.now());
-        let sealed = services.vault.seal_card(plain, (&pool.brand, pool.denomination), pool.source, now);
+        let sealed =
+            services.tools.vault.seal_card(plain, (&pool.brand, pool.denomination), pool.source, now);
         let mut card = sealed.ok_or_else(Problem::internal)?;
         card.pool = Some(pool.id.clone());
         if self.at.contains_key(&card.id) {

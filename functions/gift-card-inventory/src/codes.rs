@@ -151,12 +151,12 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
     let (mut codes, mut registered) = (Vec::new(), Vec::new());
     for n in 0..count {
         let code = if key.is_some() {
-            services.vault.mint_code_for(&campaign, &cause, n)
+            services.tools.vault.mint_code_for(&campaign, &cause, n)
         } else {
-            services.vault.mint_code()
+            services.tools.vault.mint_code()
         };
         let code = code.ok_or_else(Problem::internal)?;
-        let id = RedemptionCode::parse(&code).ok().and_then(|code| services.vault.code_id(&code));
+        let id = RedemptionCode::parse(&code).ok().and_then(|code| services.tools.vault.code_id(&code));
         let id = id.ok_or_else(Problem::internal)?;
         codes.push(code);
         registered.push(Registered {
@@ -269,7 +269,7 @@ async fn from_file(
             reports.push(invalid(number, "denomination is not one that a brand of ours has".to_owned()));
             continue;
         };
-        let id = services.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
+        let id = services.tools.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
         if numbers.contains_key(&id) {
             reports.push(duplicate(number, "stands in this file before"));
             continue;

@@ -12,29 +12,23 @@ mod profit;
 mod stock;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::routing::{get, post};
 use domain::budget::permit::BudgetAction;
 use edge::budget::permit_any;
 use edge::routes::complete;
-use edge::{ApiRequest, App, Problem};
+use edge::{ApiRequest, Problem};
 use utoipa::OpenApi;
 use vault::Vault;
 
-/// What this function is given.
+/// What this function works with beside its app.
 #[derive(Clone)]
-pub struct Services {
-    /// The table, the clock, the rules.
-    pub app: App,
+pub struct InventoryTools {
     /// What seals cards.
     pub vault: Vault,
 }
 
-impl FromRef<Services> for App {
-    fn from_ref(services: &Services) -> Self {
-        services.app.clone()
-    }
-}
+/// What this function is given.
+pub type Services = edge::Services<InventoryTools>;
 
 /// The routes of this function.
 pub fn router(services: Services) -> Router {

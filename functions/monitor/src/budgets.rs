@@ -37,7 +37,7 @@ pub(crate) async fn run(
             }
         }
     }
-    let watched = services.issuing().watch(context, REFILLS_RUN_BUDGET).await;
+    let watched = services.tools.issuer.watch(context, REFILLS_RUN_BUDGET).await;
     let breakdown = &mut summary.breakdown;
     breakdown.csv_pools = watched.csv_pools;
     breakdown.campaigns = watched.campaigns;
@@ -72,7 +72,7 @@ async fn one(
         DueBudget::Redemption(id) => {
             summary.breakdown.supplier_orders += 1;
             if let Some(pending) = store.gift_cards().redemption(id).await? {
-                services.issuing().ask(&pending, context).await?;
+                services.tools.issuer.ask(&pending, context).await?;
             }
         }
     }

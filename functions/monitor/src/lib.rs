@@ -15,14 +15,13 @@ use domain::payments::webhook_event::EventStatus;
 use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
 use edge::sweep::{Bounds, Sweep};
-use edge::{App, telemetry};
-use gateways::suppliers::Suppliers;
+use edge::telemetry;
 use gateways::{GatewayError, Gateways};
+use issuing::Issuer;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::{DuePayment, DueWork, StoreError};
-use vault::Vault;
 
 /// How far apart runs are.
 const RUN_INTERVAL: Duration = Duration::from_mins(5);
@@ -36,30 +35,19 @@ const POSTPONE_SECONDS: u32 = 900;
 /// How long after it expired a top-up's gateway is still asked, if it does not answer: three days.
 const GIVE_UP_SECONDS: u32 = 3 * 86_400;
 
-/// What this function is given.
+/// What this function works with beside its app.
 #[derive(Clone)]
-pub struct Services {
-    /// The table, the clock, the rules.
-    pub app: App,
+pub struct MonitorTools {
     /// The gateways.
     pub gateways: Gateways,
     /// What seals reports.
     pub seal: SealKeys,
-    /// What opens and seals cards.
-    pub vault: Vault,
-    /// Who delivers cards on demand.
-    pub suppliers: Suppliers,
+    /// What issues cards.
+    pub issuer: Issuer,
 }
 
-impl Services {
-    fn issuing(&self) -> issuing::Issuer {
-        issuing::Issuer {
-            store: self.app.store.clone(),
-            vault: self.vault.clone(),
-            suppliers: self.suppliers.clone(),
-        }
-    }
-}
+/// What this function is given.
+pub type Services = edge::Services<MonitorTools>;
 
 /// What the schedule sends.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -229,7 +217,7 @@ async fn poll_before_expiry(
     let store = &services.app.store;
     let Some(topup) = store.payments().topup(id).await? else { return Ok(()) };
     if topup.credited.is_none() {
-        let answers = match services.gateways.poll(&topup).await {
+        let answers = match services.tools.gateways.poll(&topup).await {
             Ok(answers) => answers,
             Err(error) => {
                 let until = topup.expires_at.plus_seconds(GIVE_UP_SECONDS).unwrap_or(context.now);
@@ -241,7 +229,7 @@ async fn poll_before_expiry(
             }
         };
         for answered in answers {
-            let sealed = answered.report(&topup, |name, body| services.seal.seal(name, body));
+            let sealed = answered.report(&topup, |name, body| services.tools.seal.seal(name, body));
             let Some(report) = sealed else { continue };
             let event = report.id.clone();
             let taken = store.payments().process_report(report, context).await?.outcome;

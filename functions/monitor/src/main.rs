@@ -3,8 +3,9 @@
 use edge::{telemetry, wiring};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
+use issuing::Issuer;
 use lambda_runtime::service_fn;
-use monitor::Services;
+use monitor::{MonitorTools, Services};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -12,6 +13,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
     let (vault, suppliers) = (wiring::vault_if_set().await?, Suppliers::configure(&wiring::optional)?);
-    let services = Services { app, gateways, seal, vault, suppliers };
+    let issuer = Issuer { store: app.store.clone(), vault, suppliers };
+    let services = Services { app, tools: MonitorTools { gateways, seal, issuer } };
     lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&services, event)))).await
 }

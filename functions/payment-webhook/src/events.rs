@@ -105,8 +105,8 @@ pub(crate) async fn replay(
     // What could not be understood before may be now: its body is read again.
     let endpoint = Endpoint::of(&id).ok_or_else(unknown)?;
     let read_again = || {
-        let body = services.seal.open(id.as_str(), &sealed)?;
-        services.gateways.read(endpoint, &event.kind, &body)
+        let body = services.tools.seal.open(id.as_str(), &sealed)?;
+        services.tools.gateways.read(endpoint, &event.kind, &body)
     };
     let report = if event.report.is_some() { event.report.clone() } else { read_again() };
     let (kind, body) = (event.kind, sealed);

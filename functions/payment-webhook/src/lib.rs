@@ -7,7 +7,7 @@ mod events;
 mod views;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::actor::Actor;
@@ -18,27 +18,22 @@ use domain::payments::process::ProcessReport;
 use edge::raw::RawRequest;
 use edge::routes::complete;
 use edge::seal::SealKeys;
-use edge::{App, Problem, reply};
+use edge::{Problem, reply};
 use gateways::{Endpoint, Gateways, VerifyError, WebhookDelivery};
 use http::StatusCode;
 use utoipa::OpenApi;
 
-/// What this function is given.
+/// What this function works with beside its app.
 #[derive(Clone)]
-pub struct Services {
-    /// The table, the clock, the rules.
-    pub app: App,
+pub struct WebhookTools {
     /// The gateways.
     pub gateways: Gateways,
     /// What seals reports.
     pub seal: SealKeys,
 }
 
-impl FromRef<Services> for App {
-    fn from_ref(services: &Services) -> Self {
-        services.app.clone()
-    }
-}
+/// What this function is given.
+pub type Services = edge::Services<WebhookTools>;
 
 /// The routes of this function.
 pub fn router(services: Services) -> Router {
@@ -91,13 +86,17 @@ pub(crate) async fn google_pay(
 async fn take(services: &Services, endpoint: Endpoint, raw: &RawRequest) -> Result<Response, Problem> {
     let now = services.app.clock.now();
     let delivery = WebhookDelivery { headers: &raw.headers, body: &raw.body, now };
-    let webhook =
-        services.gateways.verify(endpoint, &delivery).await.map_err(|error| refused(endpoint, &error))?;
+    let webhook = services
+        .tools
+        .gateways
+        .verify(endpoint, &delivery)
+        .await
+        .map_err(|error| refused(endpoint, &error))?;
     let context = context(services, endpoint.as_str(), raw.request.clone())?;
     if let (true, Some(report)) = (webhook.approved, &webhook.report) {
         capture(services, report, &context).await?;
     }
-    let body = services.seal.seal(webhook.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
+    let body = services.tools.seal.seal(webhook.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
     let (id, kind, report) = (webhook.id, webhook.kind, webhook.report);
     let report = ProcessReport { id, kind, body, report, topup: None, record_only_failures: false };
     let event = services.app.store.payments().process_report(report, &context).await?.outcome;
@@ -131,12 +130,12 @@ async fn capture(services: &Services, report: &GatewayReport, context: &Context)
     if !ours {
         return Ok(());
     }
-    let answers = services.gateways.capture(&topup).await.map_err(|error| {
+    let answers = services.tools.gateways.capture(&topup).await.map_err(|error| {
         tracing::warn!(topup = %topup.id, %error, "an approved order cannot be captured");
         Problem::gateway_unavailable()
     })?;
     for answered in answers {
-        if let Some(report) = answered.report(&topup, |name, body| services.seal.seal(name, body)) {
+        if let Some(report) = answered.report(&topup, |name, body| services.tools.seal.seal(name, body)) {
             store.payments().process_report(report, context).await?;
         }
     }

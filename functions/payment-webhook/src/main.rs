@@ -2,12 +2,12 @@
 
 use edge::{lambda, telemetry, wiring};
 use gateways::Gateways;
-use payment_webhook::Services;
+use payment_webhook::{Services, WebhookTools};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("payment-webhook");
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
-    lambda::run(payment_webhook::router(Services { app, gateways, seal })).await
+    lambda::run(payment_webhook::router(Services { app, tools: WebhookTools { gateways, seal } })).await
 }

@@ -10,7 +10,7 @@ mod webhooks;
 mod wire;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::budget::permit::{BudgetAction, sees_costs};
@@ -18,26 +18,24 @@ use domain::context::Context;
 use edge::budget::{permit_any, permitted};
 use edge::reply::ReplyMeta;
 use edge::routes::complete;
-use edge::{ApiRequest, App, Problem, reply};
+use edge::{ApiRequest, Problem, reply};
 use gateways::suppliers::Suppliers;
 use http::StatusCode;
-use issuing::Issued;
+use issuing::{Issued, Issuer};
 use std::time::Duration;
 use utoipa::OpenApi;
-use vault::Vault;
 
-/// What this function is given.
+/// What this function works with beside its app.
 #[derive(Clone)]
-pub struct Services {
-    /// The table, the clock, the rules.
-    pub app: App,
-    /// What opens and seals cards.
-    pub vault: Vault,
-    /// Who delivers on demand.
-    pub suppliers: Suppliers,
+pub struct ProvisionTools {
+    /// What issues cards.
+    pub issuer: Issuer,
     /// How often the open door is opened.
     pub limits: Limits,
 }
+
+/// What this function is given.
+pub type Services = edge::Services<ProvisionTools>;
 
 /// How often the open door is opened.
 #[derive(Clone, Copy, Debug)]
@@ -69,23 +67,6 @@ impl Limits {
     }
 }
 
-impl FromRef<Services> for App {
-    fn from_ref(services: &Services) -> Self {
-        services.app.clone()
-    }
-}
-
-impl Services {
-    /// What issues.
-    pub(crate) fn issuing(&self) -> issuing::Issuer {
-        issuing::Issuer {
-            store: self.app.store.clone(),
-            vault: self.vault.clone(),
-            suppliers: self.suppliers.clone(),
-        }
-    }
-}
-
 /// The routes of this function.
 pub fn router(services: Services) -> Router {
     let routes = Router::new()
@@ -108,14 +89,14 @@ pub(crate) async fn provision(
     State(services): State<Services>,
     request: ApiRequest,
 ) -> Result<Response, Problem> {
-    let wish = wire::provision(&request, &services.vault)?;
+    let wish = wire::provision(&request, &services.tools.issuer.vault)?;
     permit_any(&request, BudgetAction::Provision)?;
     // Backends reach every campaign: for them, nothing need be read.
     if edge::budget::is_within(&request)? {
         permitted(&services.app, &request, &wish.campaign, BudgetAction::Provision).await?;
     }
     let context = request.context(&services.app)?;
-    let issued = services.issuing().provision(&wish, &context).await?;
+    let issued = services.tools.issuer.provision(&wish, &context).await?;
     record_reveal(&services, &request, &issued, &context).await?;
     answer(&issued, &views::provisioned(&issued, sees_costs(request.actor()?)))
 }

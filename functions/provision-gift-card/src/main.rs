@@ -2,7 +2,8 @@
 
 use edge::{lambda, telemetry, wiring};
 use gateways::suppliers::Suppliers;
-use provision_gift_card::{Limits, Services};
+use issuing::Issuer;
+use provision_gift_card::{Limits, ProvisionTools, Services};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -17,5 +18,6 @@ async fn main() -> Result<(), lambda_http::Error> {
         per_campaign: campaign.map_or(standard.per_campaign, u64::from),
         ..standard
     };
-    lambda::run(provision_gift_card::router(Services { app, vault, suppliers, limits })).await
+    let issuer = Issuer { store: app.store.clone(), vault, suppliers };
+    lambda::run(provision_gift_card::router(Services { app, tools: ProvisionTools { issuer, limits } })).await
 }

@@ -65,6 +65,6 @@ pub(crate) async fn reveal(
     let origin = request.origin();
     let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
     services.app.store.gift_cards().record_reveal(&found.id, from, &request.context(&services.app)?).await?;
-    let card = services.issuing().card_of(&found).await?.ok_or_else(Problem::internal)?;
+    let card = services.tools.issuer.card_of(&found).await?.ok_or_else(Problem::internal)?;
     reply::ok(&views::card(&found, &card))
 }

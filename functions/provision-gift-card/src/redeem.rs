@@ -35,14 +35,14 @@ pub(crate) async fn redeem(
     let wanted = wire::redeem(&request)?;
     let context = request.anonymous_context(&services.app)?;
     let address = request.origin().ip.clone().unwrap_or_default();
-    let digest = services.vault.address_id(&address).ok_or_else(Problem::internal)?;
+    let digest = services.tools.issuer.vault.address_id(&address).ok_or_else(Problem::internal)?;
     let tries = format!("ip:{digest}:{}", period(context.now, ADDRESS_SECONDS));
     let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
-    let limits = (services.limits.wrong_per_address, services.limits.open_per_address);
+    let limits = (services.tools.limits.wrong_per_address, services.tools.limits.open_per_address);
     let admitted = if services.app.store.gift_cards().begin_try(&tries, limits, until).await? {
         let found = admit(&services, &request, wanted, &context).await;
         let wrong = services.app.store.gift_cards().end_try(&tries, matches!(found, Ok(None))).await?;
-        if wrong >= services.limits.wrong_per_address {
+        if wrong >= services.tools.limits.wrong_per_address {
             // The address itself is personal: what is told is how it is known again.
             let detail = format!("{wrong} wrong codes from one address in ten minutes");
             let (kind, subject) = ("code_guessing", format!("address {digest}"));
@@ -63,11 +63,11 @@ pub(crate) async fn redeem(
             answer(&issued, &views::redeemed(&issued))
         }
         Ok(None) => {
-            not_before(started, services.limits.refusal).await;
+            not_before(started, services.tools.limits.refusal).await;
             Err(Problem::code_not_found())
         }
         Err(problem) => {
-            not_before(started, services.limits.refusal).await;
+            not_before(started, services.tools.limits.refusal).await;
             Err(problem)
         }
     }
@@ -93,24 +93,25 @@ async fn admit(
     // A text that cannot be a code is looked up all the same.
     let is_code = wanted.code.is_some();
     let code = wanted.code.or_else(|| RedemptionCode::parse("no code").ok()).ok_or_else(Problem::internal)?;
-    let id = services.vault.code_id(&code).ok_or_else(Problem::internal)?;
+    let id = services.tools.issuer.vault.code_id(&code).ok_or_else(Problem::internal)?;
     let found = store.gift_cards().registered(&id).await?.filter(|_| is_code);
     let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(None) };
-    let redemption = services.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
+    let redemption =
+        services.tools.issuer.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
     // Who comes again for what they have does not count.
     if store.gift_cards().redemption(&redemption).await?.is_none() {
         let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
         let until = context.now.plus_seconds(600).unwrap_or(context.now);
-        if !store.gift_cards().count_redemption(&counted, services.limits.per_campaign, until).await? {
+        if !store.gift_cards().count_redemption(&counted, services.tools.limits.per_campaign, until).await? {
             return Err(Problem::rate_limited(left(context.now, CAMPAIGN_SECONDS)));
         }
     }
     let origin = (request.origin().ip.clone(), request.origin().user_agent.clone());
     let denomination = Amount::parse(&denomination.to_string()).map_err(|_| Problem::internal())?;
     let (delivery, recipient) = (wanted.delivery, None);
-    let wait = Some(services.limits.supplier_wait);
+    let wait = Some(services.tools.limits.supplier_wait);
     let wish = IssueRequest { campaign, brand, denomination, redemption, recipient, delivery, origin, wait };
-    match services.issuing().provision(&wish, context).await {
+    match services.tools.issuer.provision(&wish, context).await {
         Ok(issued) => Ok(Some(issued)),
         Err(StoreError::Rejected(rejection)) => {
             tracing::info!(%rejection, "a registered code is not redeemed");

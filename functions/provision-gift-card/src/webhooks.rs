@@ -46,7 +46,7 @@ async fn take(services: &Services, supplier: Supplier, raw: &RawRequest) -> Resu
     let now = services.app.clock.now();
     let name = supplier.as_str();
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "not_found", "this supplier is not configured here");
-    let verifier = services.suppliers.get(supplier).ok_or_else(unknown)?;
+    let verifier = services.tools.issuer.suppliers.get(supplier).ok_or_else(unknown)?;
     let reference =
         verifier.webhook_reference(&raw.headers, &raw.body, now).await.map_err(|error| match error {
             VerifyError::Forged(why) => {
@@ -67,7 +67,7 @@ async fn take(services: &Services, supplier: Supplier, raw: &RawRequest) -> Resu
     let (actor, policy) = (Actor::system(name), services.app.policy.clone());
     let context = Context { now, actor, request: raw.request.clone(), policy };
     let ours = match reference {
-        Some(reference) => services.issuing().look_up_reported(&reference, &context).await?,
+        Some(reference) => services.tools.issuer.look_up_reported(&reference, &context).await?,
         None => false,
     };
     reply::ok(&SupplierTaken { status: if ours { "processed" } else { "ignored" } })

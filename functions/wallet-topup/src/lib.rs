@@ -9,7 +9,7 @@ mod views;
 mod wire;
 
 use axum::Router;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::actor::Denial;
@@ -23,27 +23,22 @@ use edge::paths::TopUpPath;
 use edge::routes::complete;
 use edge::seal::SealKeys;
 use edge::topup::TopUpBody;
-use edge::{ApiRequest, App, Problem, reply};
+use edge::{ApiRequest, Problem, reply};
 use gateways::{GatewayError, Gateways};
 use store::Done;
 use utoipa::OpenApi;
 
-/// What this function is given.
+/// What this function works with beside its app.
 #[derive(Clone)]
-pub struct Services {
-    /// The table, the clock, the rules.
-    pub app: App,
+pub struct TopUpTools {
     /// The gateways.
     pub gateways: Gateways,
     /// What seals reports.
     pub seal: SealKeys,
 }
 
-impl FromRef<Services> for App {
-    fn from_ref(services: &Services) -> Self {
-        services.app.clone()
-    }
-}
+/// What this function is given.
+pub type Services = edge::Services<TopUpTools>;
 
 /// The routes of this function.
 pub fn router(services: Services) -> Router {
@@ -63,7 +58,7 @@ pub(crate) async fn initiate(
     State(services): State<Services>,
     request: ApiRequest,
 ) -> Result<Response, Problem> {
-    let command = wire::initiate(&request, &services.gateways)?;
+    let command = wire::initiate(&request, &services.tools.gateways)?;
     request.permit(WalletAction::TopUp, &command.customer)?;
     let context = request.context(&services.app)?;
     let begun = services.app.store.payments().execute(&command, &context).await?;
@@ -78,16 +73,16 @@ pub(crate) async fn initiate(
     let done = placed?;
     let TopUpOutcome { topup, waiting } = &done.outcome;
     process_waiting(&services, waiting.clone(), &context).await;
-    reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &services.seal)?)
+    reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &services.tools.seal)?)
 }
 
 /// Has the gateway make its order, and keeps it; what a client needs to pay may be a secret, and is sealed.
 async fn place(services: &Services, topup: &TopUp, context: &Context) -> Result<Done<TopUpOutcome>, Problem> {
-    let mut placed = match services.gateways.place(topup).await {
+    let mut placed = match services.tools.gateways.place(topup).await {
         Ok(placed) => placed,
         Err(error) => return refused(services, topup, &error, context).await,
     };
-    placed.checkout = views::seal(&services.seal, topup, &placed.checkout)?;
+    placed.checkout = views::seal(&services.tools.seal, topup, &placed.checkout)?;
     let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
     Ok(services.app.store.payments().execute(&place, context).await?)
 }

@@ -2,12 +2,12 @@
 
 use edge::{lambda, telemetry, wiring};
 use gateways::Gateways;
-use wallet_topup::Services;
+use wallet_topup::{Services, TopUpTools};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init_lambda("wallet-topup");
     let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
     let gateways = Gateways::configure(&wiring::optional)?;
-    lambda::run(wallet_topup::router(Services { app, gateways, seal })).await
+    lambda::run(wallet_topup::router(Services { app, tools: TopUpTools { gateways, seal } })).await
 }

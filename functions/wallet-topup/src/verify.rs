@@ -32,7 +32,7 @@ pub(crate) async fn verify(
     let credited = topup.credited.as_ref().is_some_and(|credited| credited.payment == word.payment);
     if !credited {
         let context = request.context(&services.app)?;
-        let answers = services.gateways.poll_payment(&topup, &word.payment).await;
+        let answers = services.tools.gateways.poll_payment(&topup, &word.payment).await;
         let answers = answers.map_err(|error| failed(&topup, &error))?;
         // PayPal is asked about the order: one that its customer has not approved has no payment yet.
         if answers.is_empty() && topup.gateway != Gateway::PayPal {
@@ -58,7 +58,7 @@ fn check_signature(services: &Services, topup: &TopUp, word: &wire::Word) -> Res
     let wrong = || Problem::field("/signature", "is not that of this payment for the order of this top-up");
     let signature = word.signature.as_ref().ok_or_else(|| Problem::field("/signature", "is required"))?;
     let placed = topup.placed.as_ref().ok_or_else(wrong)?;
-    services.gateways.checkout_signature(&placed.order, &word.payment, signature).map_err(|_| wrong())
+    services.tools.gateways.checkout_signature(&placed.order, &word.payment, signature).map_err(|_| wrong())
 }
 
 /// Takes what the gateway answered as it takes a webhook; it is kept only if something is wrong with it.
@@ -80,7 +80,7 @@ async fn take(
     if !named && !by_order && !of_credited {
         return Err(Problem::field("/gateway_payment_id", "is not a payment of this top-up"));
     }
-    if let Some(report) = answered.report(topup, |name, body| services.seal.seal(name, body)) {
+    if let Some(report) = answered.report(topup, |name, body| services.tools.seal.seal(name, body)) {
         services.app.store.payments().process_report(report, context).await?;
     }
     Ok(())

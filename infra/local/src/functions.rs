@@ -51,12 +51,21 @@ impl LocalServices {
     /// Every HTTP function; where two serve a path, the first counts.
     pub fn functions(&self) -> Vec<Function> {
         let Self { app, gateways, seal, vault, suppliers } = self.clone();
-        let topup =
-            wallet_topup::Services { app: app.clone(), gateways: gateways.clone(), seal: seal.clone() };
-        let webhook = payment_webhook::Services { app: app.clone(), gateways, seal };
-        let stock = gift_card_inventory::Services { app: app.clone(), vault: vault.clone() };
+        let topup = edge::Services {
+            app: app.clone(),
+            tools: wallet_topup::TopUpTools { gateways: gateways.clone(), seal: seal.clone() },
+        };
+        let webhook =
+            edge::Services { app: app.clone(), tools: payment_webhook::WebhookTools { gateways, seal } };
+        let stock = edge::Services {
+            app: app.clone(),
+            tools: gift_card_inventory::InventoryTools { vault: vault.clone() },
+        };
         let limits = provision_gift_card::Limits::usual(&suppliers);
-        let cards = provision_gift_card::Services { app: app.clone(), vault, suppliers, limits };
+        let cards = edge::Services {
+            app: app.clone(),
+            tools: provision_gift_card::ProvisionTools { issuer: self.issuer(), limits },
+        };
         vec![
             Function {
                 name: "allocate-credit",
@@ -111,10 +120,15 @@ impl LocalServices {
         ]
     }
 
+    fn issuer(&self) -> issuing::Issuer {
+        let Self { app, vault, suppliers, .. } = self.clone();
+        issuing::Issuer { store: app.store, vault, suppliers }
+    }
+
     /// The monitor's part.
     pub fn monitor(&self) -> monitor::Services {
-        let Self { app, gateways, seal, vault, suppliers } = self.clone();
-        monitor::Services { app, gateways, seal, vault, suppliers }
+        let Self { app, gateways, seal, .. } = self.clone();
+        monitor::Services { app, tools: monitor::MonitorTools { gateways, seal, issuer: self.issuer() } }
     }
 }
 

@@ -41,7 +41,7 @@ struct Line {
 }
 
 /// Some lines of a file, with its first line before them.
-struct LocalServices {
+struct FileParts {
     file: BufReader<File>,
     header: Vec<u8>,
     /// How many lines have been read.
@@ -50,7 +50,7 @@ struct LocalServices {
     bytes: u64,
 }
 
-impl LocalServices {
+impl FileParts {
     fn open(path: &Path) -> Result<Self, Failure> {
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let (mut file, mut header) = (BufReader::new(file), Vec::new());
@@ -173,11 +173,11 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let pool = domain::ids::budget::PoolId::parse(pool).map_err(|error| format!("--pool {error}"))?;
     let keys = Keys::open(data)?;
-    let mut services = LocalServices::open(file)?;
+    let mut parts = FileParts::open(file)?;
     let (started, size) = (Instant::now(), std::fs::metadata(file).map_or(0, |meta| meta.len()));
     let url = format!("{}/api/gift-cards/pools/{pool}/cards", running.api);
     let (mut report, mut taken) = (Report::begin(report, file)?, Taken::default());
-    let sent = send_all(&mut services, (&url, &keys, size), &mut report, &mut taken).await;
+    let sent = send_all(&mut parts, (&url, &keys, size), &mut report, &mut taken).await;
     eprintln!();
     let Taken { accepted, duplicates, invalid } = taken;
     if let Err(stopped) = sent {
@@ -185,7 +185,7 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
         let next = if stopped.is_final { "" } else { "; run it again to go on" };
         return Err(format!("{}\n{accepted} cards were taken{next}", stopped.why).into());
     }
-    if services.read <= 1 {
+    if parts.read <= 1 {
         report.end()?;
         return Err(format!("{} has no line after its first", file.display()).into());
     }
@@ -195,13 +195,13 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
 }
 
 async fn send_all(
-    services: &mut LocalServices,
+    parts: &mut FileParts,
     (url, keys, size): (&str, &Keys, u64),
     report: &mut Report<'_>,
     taken: &mut Taken,
 ) -> Result<(), Stopped> {
     let client = gateways::client()?;
-    while let Some((part, before)) = services.next()? {
+    while let Some((part, before)) = parts.next()? {
         let grant = Grant {
             role: "admin".into(),
             sub: None,
@@ -228,11 +228,11 @@ async fn send_all(
             // The part's own first line is the file's.
             report.line((line.line + before).saturating_sub(1), line)?;
         }
-        let share = services.bytes.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);
+        let share = parts.bytes.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);
         let Taken { accepted, duplicates, invalid } = taken;
         eprint!(
             "\r{share:>3} %  line {}  accepted {accepted}  duplicates {duplicates}  invalid {invalid} ",
-            services.read
+            parts.read
         );
         std::io::stderr().flush()?;
     }

@@ -4,6 +4,7 @@
 
 use crate::claims::ClaimNames;
 use crate::cursor::CursorKey;
+use axum::extract::FromRef;
 use domain::policy::Policy;
 use domain::time::Timestamp;
 use std::sync::Arc;
@@ -30,6 +31,21 @@ pub struct App {
     pub claims: Arc<ClaimNames>,
     /// How long the list of past expiries reaches back; `None` for good.
     pub expiry_history_days: Option<u32>,
+}
+
+/// What a function is given beside its app: gateways, what seals cards, and the like.
+#[derive(Clone)]
+pub struct Services<T> {
+    /// The table, the clock, the rules.
+    pub app: App,
+    /// What this function works with beside.
+    pub tools: T,
+}
+
+impl<T> FromRef<Services<T>> for App {
+    fn from_ref(services: &Services<T>) -> Self {
+        services.app.clone()
+    }
 }
 
 /// The version that `/health` tells.

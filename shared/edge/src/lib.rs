@@ -37,5 +37,5 @@ pub mod topup;
 pub mod wiring;
 
 pub use api_request::ApiRequest;
-pub use app::{App, Clock};
+pub use app::{App, Clock, Services};
 pub use problem::Problem;

@@ -9,7 +9,6 @@ use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
-use crate::giftcard::CardSource;
 use crate::hash::Hash;
 use crate::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
 use crate::ids::{RequestId, TransactionId};
@@ -19,6 +18,42 @@ use crate::text::FreeText;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// Where a card comes from, in the order in which they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CardSource {
+    /// A pool that was filled from files.
+    Csv,
+    /// A pool that is filled from a supplier ahead of need.
+    Buffer,
+    /// A supplier, asked for this redemption.
+    Api,
+}
+
+impl CardSource {
+    /// Every source, in order.
+    pub const ALL: [Self; 3] = [Self::Csv, Self::Buffer, Self::Api];
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Buffer => "buffer",
+            Self::Api => "api",
+        }
+    }
+
+    /// Reads a stored word.
+    pub fn stored(text: &str) -> Result<Self, ParseError> {
+        Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(ParseError("is not a source"))
+    }
+
+    /// Reads the kind of a pool.
+    pub fn pool(text: &str) -> Result<Self, ParseError> {
+        let known = Self::stored(text).ok().filter(|source| *source != Self::Api);
+        known.ok_or(ParseError("must be csv or buffer"))
+    }
+}
 
 /// What a movement is; the type tells its direction, amounts are positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

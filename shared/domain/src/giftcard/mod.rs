@@ -7,6 +7,8 @@ pub mod code;
 pub mod provision;
 pub mod redemption;
 
+pub use crate::budget::entry::CardSource;
+
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::ids::RequestId;
@@ -17,42 +19,6 @@ use crate::text::FreeText;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// Where a card comes from, in the order in which they are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CardSource {
-    /// A pool that was filled from files.
-    Csv,
-    /// A pool that is filled from a supplier ahead of need.
-    Buffer,
-    /// A supplier, asked for this redemption.
-    Api,
-}
-
-impl CardSource {
-    /// Every source, in order.
-    pub const ALL: [Self; 3] = [Self::Csv, Self::Buffer, Self::Api];
-
-    /// The contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Buffer => "buffer",
-            Self::Api => "api",
-        }
-    }
-
-    /// Reads a stored word.
-    pub fn stored(text: &str) -> Result<Self, ParseError> {
-        Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(ParseError("is not a source"))
-    }
-
-    /// Reads the kind of a pool.
-    pub fn pool(text: &str) -> Result<Self, ParseError> {
-        let known = Self::stored(text).ok().filter(|source| *source != Self::Api);
-        known.ok_or(ParseError("must be csv or buffer"))
-    }
-}
 
 /// Who delivers cards of a brand on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,6 +129,17 @@ impl Lot {
         (self.expires_on.is_none(), self.expires_on, self.class)
     }
 
+    /// The lot that value comes back to: its own, or once in its life, when its date has passed, a refund lot that can be
+    /// spent until `graced` (`None`: for ever).
+    #[must_use]
+    pub fn returned(self, today: Date, graced: Option<Date>) -> Self {
+        if !self.is_expired(today) || self.class == LotClass::Refund {
+            return self;
+        }
+        let source = CreditSource::Refund;
+        Self { expires_on: graced, class: LotClass::Refund, source, amount: self.amount }
+    }
+
     /// The same credit with another amount.
     pub fn with_amount(&self, amount: Money) -> Self {
         Self { amount, ..self.clone() }

@@ -10,12 +10,10 @@ use crate::ids::{CustomerId, OrderId};
 use crate::ledger::command::{CauseKey, Command, draft, exact, finish};
 use crate::ledger::decision::Decided;
 use crate::ledger::entry::{After, Entry, EntryType};
-use crate::ledger::lot::{CreditSource, Lot, LotClass};
+use crate::ledger::lot::{CreditSource, Lot};
 use crate::money::Amount;
-use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
-use crate::time::Date;
 use crate::wallet::order_payment::order_write;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
@@ -62,7 +60,8 @@ impl Command for RefundOrder {
             return Err(Rejection::CurrencyMismatch.into());
         }
         let today = posting.today();
-        let lots = order.refund(amount)?.into_iter().map(|lot| returned(lot, today, &context.policy));
+        let grace = context.policy.refund_expiry(today);
+        let lots = order.refund(amount)?.into_iter().map(|lot| lot.returned(today, grace));
         let lots: Vec<Lot> = lots.collect();
         let expires_on = lots.iter().filter_map(|lot| lot.expires_on).min();
         let key = self.key(state).ok_or(Rejection::Inconsistent("a refund has no cause"))?;
@@ -76,13 +75,4 @@ impl Command for RefundOrder {
         let order = order_write(order, entry.seq);
         finish(posting, entry, vec![order])
     }
-}
-
-/// The lot that value comes back to: its own, or once in its life, when its date has passed, a refund lot.
-pub(crate) fn returned(lot: Lot, today: Date, policy: &Policy) -> Lot {
-    if !lot.is_expired(today) || lot.class == LotClass::Refund {
-        return lot;
-    }
-    let expires_on = policy.refund_expiry(today);
-    Lot { expires_on, class: LotClass::Refund, source: CreditSource::Refund, amount: lot.amount }
 }

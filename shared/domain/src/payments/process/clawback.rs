@@ -20,7 +20,6 @@ use crate::payments::reversal::{ReversalReport, known_as};
 use crate::payments::state::{PaymentState, PaymentWrite, begin};
 use crate::payments::topup::{AllotmentChange, Credited, MAX_REVERSALS, TopUp};
 use crate::rejection::Rejection;
-use crate::wallet::refund::returned;
 
 const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
 
@@ -188,7 +187,8 @@ impl Work<'_> {
             return Ok(());
         }
         let today = self.posting.today();
-        let lots = back.into_iter().map(|lot| returned(lot, today, &self.context.policy)).collect();
+        let graced = self.context.policy.refund_expiry(today);
+        let lots = back.into_iter().map(|lot| lot.returned(today, graced)).collect();
         self.post(&shift.id, EntryType::Adjustment, lots)
     }
 
