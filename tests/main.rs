@@ -83,4 +83,5 @@ mod running {
     mod payments;
     mod platform;
 }
+mod layout;
 mod tidy;

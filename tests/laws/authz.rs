@@ -1,8 +1,9 @@
 //! The whole "who" column of the contract, cell by cell.
 
-use domain::actor::{Actor, Denial, Role};
+use domain::actor::{Actor, Role};
 use domain::ids::CustomerId;
-use domain::wallet::permit::{WalletAction, permit};
+use domain::permit::{Denial, permit};
+use domain::wallet::permit::WalletAction;
 
 const SCOPES: [(WalletAction, Option<&str>); 13] = [
     (WalletAction::Create, Some("wallet:create")),

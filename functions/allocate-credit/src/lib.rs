@@ -13,7 +13,7 @@ use domain::budget::allocate::{BudgetTransfer, Direction};
 use domain::budget::permit::BudgetAction;
 use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
-use edge::budget::{BudgetTransaction, location, permit_any, permitted, transaction};
+use edge::budget::{BudgetTransaction, location, permitted, permitted_by, transaction};
 use edge::json::Number;
 use edge::reply::ReplyMeta;
 use edge::routes::complete;
@@ -56,11 +56,11 @@ pub(crate) async fn allocate(State(app): State<App>, request: ApiRequest) -> Res
     request_body = wire::ReclaimRequest, responses((status = 201, body = Allocation)))]
 pub(crate) async fn reclaim(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let wanted = wire::reclaim(&request)?;
-    permit_any(&request, BudgetAction::Allocate)?;
+    let permission = request.permission(BudgetAction::Allocate)?;
     // Who reaches the parent reaches the child; who reaches the child alone is not told of the parent.
-    let child = permitted(&app, &request, &wanted.account, BudgetAction::Allocate).await?;
+    let child = permitted_by(&permission, &app, &request, &wanted.account).await?;
     let parent = child.parent.clone().ok_or_else(|| Problem::field("/account_id", "has no parent"))?;
-    permitted(&app, &request, &parent, BudgetAction::Allocate).await?;
+    permitted_by(&permission, &app, &request, &parent).await?;
     let transfer = BudgetTransfer {
         direction: Direction::Up,
         from: wanted.account,

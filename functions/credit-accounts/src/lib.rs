@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::budget::permit::BudgetAction;
-use edge::budget::{check, permit_any, permitted};
+use edge::budget::permitted;
 use edge::paths::ChildAccountPath;
 use edge::reply::ReplyMeta;
 use edge::routes::complete;
@@ -39,10 +39,9 @@ pub fn router(app: App) -> Router {
     request_body = wire::OpenAccountRequest, responses((status = 201, body = views::AccountBody)))]
 pub(crate) async fn open(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let command = wire::open(&request, app.policy.currency())?;
-    permit_any(&request, BudgetAction::Open(command.kind))?;
     let parent = permitted(&app, &request, &command.parent, BudgetAction::Open(command.kind)).await?;
     if command.brands.is_some() {
-        check(&request, BudgetAction::GrantBrands, &parent)?;
+        request.permit_or(BudgetAction::GrantBrands, &*parent, Problem::account_not_found)?;
     }
     wire::known_brands(&app, command.brands.as_ref()).await?;
     let (account, replayed) = app.store.budgets().open_account(&command, &request.context(&app)?).await?;
@@ -61,7 +60,7 @@ pub(crate) async fn change(State(app): State<App>, request: ApiRequest) -> Resul
     let command = wire::change(&request, app.policy.currency())?;
     let account = permitted(&app, &request, &id, BudgetAction::Change).await?;
     if command.brands.is_some() {
-        check(&request, BudgetAction::GrantBrands, &account)?;
+        request.permit_or(BudgetAction::GrantBrands, &*account, Problem::account_not_found)?;
     }
     wire::known_brands(&app, command.brands.iter().flatten().next()).await?;
     app.store.budgets().change_account(&id, &command, &request.context(&app)?).await?;

@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::budget::allocate::SlicedAccount;
 use domain::budget::permit::BudgetAction;
-use domain::ids::budget::{AccountId, BudgetKind};
+use domain::budget::tree::TreeWalk;
+use domain::ids::budget::AccountId;
 use edge::budget::permitted;
 use edge::paths::AccountPath;
 use edge::{ApiRequest, App, Problem, reply};
@@ -39,15 +40,10 @@ pub(crate) async fn tree(State(app): State<App>, request: ApiRequest) -> Result<
     permitted(&app, &request, &id, BudgetAction::Read).await?;
     let root = app.store.budgets().load_sliced(&id).await?.ok_or_else(Problem::account_not_found)?;
     let mut below: BTreeMap<AccountId, (Vec<SlicedAccount>, bool)> = BTreeMap::new();
-    let mut left = MAX_TREE_ACCOUNTS;
-    let mut next = vec![id.clone()];
-    while let Some(parent) = next.pop() {
+    let mut walk = TreeWalk::below(id.clone(), MAX_TREE_ACCOUNTS);
+    while let Some(parent) = walk.next_parent() {
         let mut children = app.store.budgets().children(&parent).await?;
-        let truncated = children.len() > left;
-        children.truncate(left);
-        left -= children.len();
-        let deeper = children.iter().filter(|child| child.kind() != BudgetKind::Campaign);
-        next.extend(deeper.map(|child| child.id.clone()));
+        let truncated = walk.meet_accounts(&mut children);
         let order: Vec<AccountId> = children.iter().map(|child| child.id.clone()).collect();
         let mut sliced_accounts = app.store.budgets().sliced_accounts(children).await?;
         let sliced_accounts = order.iter().filter_map(|id| sliced_accounts.remove(id)).collect();

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::alert::{Alert, AlertStatus};
 use domain::budget::permit::BudgetAction;
-use edge::budget::permit_any;
 use edge::params::WindowQuery;
 use edge::paths::AlertPath;
 use edge::{ApiRequest, Problem, query, reply};
@@ -87,7 +86,7 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
     let AlertsQuery { status } = AlertsQuery::take(&mut params);
     let window = params.window();
     params.finish()?;
-    permit_any(&request, BudgetAction::Alerts)?;
+    request.permission(BudgetAction::Alerts)?;
     let query = format!("alerts|{}", status.map_or("", AlertStatus::as_str));
     let before = match &window.cursor {
         Some(cursor) => Some(services.app.cursors.open_text(&query, cursor)?),
@@ -114,7 +113,7 @@ pub(crate) async fn acknowledge(
     let id = request.segment::<AlertPath>()?;
     request.fields()?.finish()?;
     request.key()?;
-    permit_any(&request, BudgetAction::Alerts)?;
+    request.permission(BudgetAction::Alerts)?;
     let who = request.actor()?.sub.clone();
     let alert = services.app.store.alerts().acknowledge_alert(&id, &who, services.app.clock.now()).await?;
     reply::ok(&shown(&alert))

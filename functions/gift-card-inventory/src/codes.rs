@@ -15,6 +15,7 @@ use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::giftcard::code::RedemptionCode;
+use domain::giftcard::guessing::{MAX_FOREIGN_CODES_PER_DAY, SUSPICIOUS_FOREIGN_CODES_PER_DAY};
 use domain::ids::budget::{AccountId, BrandId, BudgetKind, CodeId};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
@@ -33,12 +34,6 @@ use utoipa::ToSchema;
 
 /// How many codes of a file are registered before those of others are counted.
 const CODES_PER_BATCH: usize = 100;
-
-/// So many codes of other clients in a day are more than chance.
-const SUSPICIOUS_FOREIGN_CODES_PER_DAY: u64 = 10;
-
-/// After so many codes of other clients in a day, a client registers no more from files: they could be guesses.
-const MAX_FOREIGN_CODES_PER_DAY: u64 = 100;
 
 request! {
     /// Mint redemption codes.

@@ -14,7 +14,6 @@ mod stock;
 use axum::Router;
 use axum::routing::{get, post};
 use domain::budget::permit::BudgetAction;
-use edge::budget::permit_any;
 use edge::routes::complete;
 use edge::{ApiRequest, Problem};
 use utoipa::OpenApi;
@@ -47,7 +46,7 @@ pub fn router(services: Services) -> Router {
 
 /// Permits what admins do with the catalogue.
 pub(crate) fn permit_catalogue(request: &ApiRequest) -> Result<(), Problem> {
-    permit_any(request, BudgetAction::Catalogue)
+    request.permission(BudgetAction::Catalogue).map(|_| ())
 }
 
 #[derive(OpenApi)]

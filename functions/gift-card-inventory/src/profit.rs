@@ -6,14 +6,15 @@ use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
 use domain::budget::BudgetAccount;
-use domain::budget::entry::{BudgetEntry, MoveType};
-use domain::giftcard::CardSource;
-use domain::ids::budget::{AccountId, BudgetKind};
-use domain::money::Money;
+use domain::budget::entry::CardSource;
+use domain::budget::tree::TreeWalk;
+use domain::currency::Currency;
+use domain::giftcard::profit::{ProfitGrouping, ProfitReport, ProfitSums};
+use domain::ids::budget::AccountId;
 use domain::parse::ParseError;
 use edge::input::{From, Text, Until};
 use edge::json::Number;
-use edge::{ApiRequest, Problem, query, reply, schema};
+use edge::{ApiRequest, App, Problem, query, reply, schema};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,35 +23,16 @@ use utoipa::ToSchema;
 /// How far back the report goes, if nothing is said: thirty days.
 const DEFAULT_PERIOD_DAYS: u32 = 30;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GroupBy {
-    Brand,
-    Campaign,
-    Client,
-    Agency,
-}
+/// What earnings are grouped by, as callers ask for it.
+pub(crate) struct GroupBy(ProfitGrouping);
 
 impl Text for GroupBy {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        let found = Self::ALL.into_iter().find(|group| group.as_str() == text);
-        found.ok_or(ParseError("must be one of brand, campaign, client, agency"))
+        ProfitGrouping::parse(text).map(Self)
     }
 
     fn schema() -> Value {
-        schema::words(Self::ALL.map(Self::as_str))
-    }
-}
-
-impl GroupBy {
-    const ALL: [Self; 4] = [Self::Brand, Self::Campaign, Self::Client, Self::Agency];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Brand => "brand",
-            Self::Campaign => "campaign",
-            Self::Client => "client",
-            Self::Agency => "agency",
-        }
+        schema::words(ProfitGrouping::ALL.map(ProfitGrouping::as_str))
     }
 }
 
@@ -86,23 +68,6 @@ pub struct ProfitBody {
     total: ProfitGroup,
 }
 
-#[derive(Default)]
-struct Sum {
-    count: u64,
-    revenue: Money,
-    cost: Money,
-    by_source: BTreeMap<CardSource, u64>,
-}
-
-impl Sum {
-    fn add(&mut self, entry: &BudgetEntry, cost: Money, source: CardSource) {
-        self.count += 1;
-        self.revenue = [self.revenue, entry.amount].into_iter().sum();
-        self.cost = [self.cost, cost].into_iter().sum();
-        *self.by_source.entry(source).or_default() += 1;
-    }
-}
-
 query! {
     /// Which period is wanted, and how it is grouped.
     pub(crate) struct ProfitQuery {
@@ -128,40 +93,17 @@ pub(crate) async fn profit(
     params.finish()?;
     permit_catalogue(&request)?;
     let now = services.app.clock.now();
-    let group_by = group_by.unwrap_or(GroupBy::Brand);
+    let grouping = group_by.map_or(ProfitGrouping::Brand, |group_by| group_by.0);
     let to = to.map(|to| to.at).or_else(|| now.plus_seconds(1)).unwrap_or(now);
     let from = from.map_or_else(|| to.minus_minutes(DEFAULT_PERIOD_DAYS * 24 * 60), |from| from.0);
     // A period that ends before it begins is empty.
     let to = to.max(from);
-    let (store, currency) = (&services.app.store, services.app.policy.currency());
-    let mut accounts: BTreeMap<AccountId, BudgetAccount> = BTreeMap::new();
-    let mut above = vec![AccountId::platform()];
-    while let Some(parent) = above.pop() {
-        for child in store.budgets().children(&parent).await? {
-            if child.kind() != BudgetKind::Campaign {
-                above.push(child.id.clone());
-            }
-            accounts.insert(child.id.clone(), child);
-        }
-    }
-    let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
-    let mut total = Sum::default();
+    let accounts = all_accounts(&services.app).await?;
+    let mut report = ProfitReport::new(grouping, &accounts);
+    let store = &services.app.store;
     for account in accounts.values().filter(|account| account.kind().is_spent_from()) {
         for entry in store.budgets().budget_period(&account.id, (from, to)).await? {
-            let (MoveType::Redemption, Some(paid)) = (entry.kind, &entry.paid) else { continue };
-            let campaign = accounts.get(&paid.campaign);
-            let group = match group_by {
-                GroupBy::Brand => paid.brand.to_string(),
-                GroupBy::Campaign => paid.campaign.to_string(),
-                GroupBy::Client => {
-                    campaign.and_then(|c| c.parent.clone()).map_or_else(String::new, |id| id.to_string())
-                }
-                GroupBy::Agency => {
-                    campaign.and_then(|c| c.agency()).map_or_else(String::new, ToString::to_string)
-                }
-            };
-            sums.entry(group).or_default().add(&entry, paid.cost, paid.source);
-            total.add(&entry, paid.cost, paid.source);
+            report.add(&entry);
         }
     }
     let mut names: BTreeMap<String, String> =
@@ -169,24 +111,39 @@ pub(crate) async fn profit(
     for brand in store.gift_cards().brands().await? {
         names.insert(brand.id.to_string(), brand.name.as_str().to_owned());
     }
-    let shown = |(id, sum): (String, Sum)| ProfitGroup {
-        name: names.get(&id).cloned(),
-        id,
-        redemptions: sum.count,
-        revenue: Number::money(sum.revenue, currency),
-        cost: Number::money(sum.cost, currency),
-        profit: Number::difference(sum.revenue.value() - sum.cost.value(), currency),
-        by_source: CardSource::ALL
-            .into_iter()
-            .map(|source| (source.as_str(), sum.by_source.get(&source).copied().unwrap_or(0)))
-            .collect(),
-    };
+    let currency = services.app.policy.currency();
+    let shown = |(id, sums): (String, ProfitSums)| group(id, &names, &sums, currency);
     reply::ok(&ProfitBody {
         from: from.to_string(),
         to: to.to_string(),
-        group_by: group_by.as_str(),
+        group_by: grouping.as_str(),
         currency: currency.code(),
-        groups: sums.into_iter().map(shown).collect(),
-        total: shown(("total".to_owned(), total)),
+        groups: report.groups.into_iter().map(shown).collect(),
+        total: shown(("total".to_owned(), report.total)),
     })
+}
+
+/// Every account below the platform, by id.
+async fn all_accounts(app: &App) -> Result<BTreeMap<AccountId, BudgetAccount>, Problem> {
+    let mut accounts = BTreeMap::new();
+    let mut walk = TreeWalk::below(AccountId::platform(), usize::MAX);
+    while let Some(parent) = walk.next_parent() {
+        let mut children = app.store.budgets().children(&parent).await?;
+        walk.meet_accounts(&mut children);
+        accounts.extend(children.into_iter().map(|child| (child.id.clone(), child)));
+    }
+    Ok(accounts)
+}
+
+fn group(id: String, names: &BTreeMap<String, String>, sums: &ProfitSums, currency: Currency) -> ProfitGroup {
+    let count = |source: CardSource| sums.by_source.get(&source).copied().unwrap_or(0);
+    ProfitGroup {
+        name: names.get(&id).cloned(),
+        id,
+        redemptions: sums.count,
+        revenue: Number::money(sums.revenue, currency),
+        cost: Number::money(sums.cost, currency),
+        profit: Number::difference(sums.revenue.value() - sums.cost.value(), currency),
+        by_source: CardSource::ALL.into_iter().map(|source| (source.as_str(), count(source))).collect(),
+    }
 }

@@ -11,9 +11,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::actor::Denial;
 use domain::rejection::Rejection;
-use domain::wallet::permit::{WalletAction, permit, reach};
+use domain::wallet::permit::WalletAction;
 use edge::order::{OrderBody, OrderMovement, order, order_movement};
 use edge::paths::OrderPath;
 use edge::routes::{self, complete};
@@ -64,13 +63,10 @@ pub(crate) async fn pay(State(app): State<App>, request: ApiRequest) -> Result<R
 pub(crate) async fn read(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let id = request.segment::<OrderPath>()?;
     request.params().finish()?;
-    reach(request.actor()?, WalletAction::ReadOrder)?;
+    let permission = request.permission(WalletAction::ReadOrder)?;
     let unknown = || Problem::from(Rejection::OrderNotFound);
     let found = app.store.wallets().order(&id).await?.ok_or_else(unknown)?;
-    permit(request.actor()?, WalletAction::ReadOrder, &found.customer).map_err(|denial| match denial {
-        Denial::Unknown => unknown(),
-        Denial::Forbidden => Problem::forbidden(),
-    })?;
+    permission.on(&found.customer).map_err(|denial| Problem::denied(denial, unknown))?;
     reply::ok(&order(&found))
 }
 

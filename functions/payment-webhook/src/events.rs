@@ -9,7 +9,7 @@ use axum::response::Response;
 use domain::parse::ParseError;
 use domain::payments::process::ProcessReport;
 use domain::payments::webhook_event::EventStatus;
-use domain::wallet::permit::{WalletAction, reach};
+use domain::wallet::permit::WalletAction;
 use edge::event::{EventBody, event as event_body};
 use edge::input::Text;
 use edge::params::WindowQuery;
@@ -61,7 +61,7 @@ edge::query! {
     params(EventsQuery, WindowQuery),
     responses((status = 200, body = WebhookEvents)))]
 pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
-    reach(request.actor()?, WalletAction::Reports)?;
+    request.permission(WalletAction::Reports)?;
     let mut params = request.params();
     let status = EventsQuery::take(&mut params).status.map(|status| status.0);
     let window = params.window();
@@ -96,7 +96,7 @@ pub(crate) async fn replay(
     let id = request.segment::<EventPath>()?;
     request.fields()?.finish()?;
     request.key()?;
-    reach(request.actor()?, WalletAction::Reports)?;
+    request.permission(WalletAction::Reports)?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "event_not_found", "there is no such event");
     let (event, sealed) = services.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
     if event.status.is_final() {

@@ -15,7 +15,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::budget::permit::{BudgetAction, sees_costs};
 use domain::context::Context;
-use edge::budget::{permit_any, permitted};
+use domain::permit::Reach;
+use edge::budget::permitted_by;
 use edge::reply::ReplyMeta;
 use edge::routes::complete;
 use edge::{ApiRequest, Problem, reply};
@@ -90,10 +91,10 @@ pub(crate) async fn provision(
     request: ApiRequest,
 ) -> Result<Response, Problem> {
     let wish = wire::provision(&request, &services.tools.issuer.vault)?;
-    permit_any(&request, BudgetAction::Provision)?;
+    let permission = request.permission(BudgetAction::Provision)?;
     // Backends reach every campaign: for them, nothing need be read.
-    if edge::budget::is_within(&request)? {
-        permitted(&services.app, &request, &wish.campaign, BudgetAction::Provision).await?;
+    if permission.reach == Reach::Own {
+        permitted_by(&permission, &services.app, &request, &wish.campaign).await?;
     }
     let context = request.context(&services.app)?;
     let issued = services.tools.issuer.provision(&wish, &context).await?;

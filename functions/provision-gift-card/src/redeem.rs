@@ -10,18 +10,12 @@ use domain::alert::NewAlert;
 use domain::context::Context;
 use domain::giftcard::card::Registered;
 use domain::giftcard::code::RedemptionCode;
+use domain::giftcard::guessing::{ADDRESS_WINDOW, CAMPAIGN_WINDOW};
 use domain::money::Amount;
-use domain::time::Timestamp;
 use edge::{ApiRequest, Problem};
 use issuing::{IssueRequest, Issued};
 use store::{StoreError, not_before};
 use tokio::time::Instant;
-
-/// Over how long wrong codes of an address are counted.
-const ADDRESS_SECONDS: i64 = 600;
-
-/// Over how long redemptions of a campaign are counted.
-const CAMPAIGN_SECONDS: i64 = 60;
 
 /// Redeems a registered code: the card, once and the same each time.
 #[utoipa::path(post, path = "/api/gift-cards/redeem", tag = "gift cards", security(()),
@@ -36,8 +30,8 @@ pub(crate) async fn redeem(
     let context = request.anonymous_context(&services.app)?;
     let address = request.origin().ip.clone().unwrap_or_default();
     let digest = services.tools.issuer.vault.address_id(&address).ok_or_else(Problem::internal)?;
-    let tries = format!("ip:{digest}:{}", period(context.now, ADDRESS_SECONDS));
-    let until = context.now.plus_seconds(2 * 600).unwrap_or(context.now);
+    let tries = format!("ip:{digest}:{}", ADDRESS_WINDOW.number(context.now));
+    let until = context.now.plus_seconds(2 * ADDRESS_WINDOW.seconds).unwrap_or(context.now);
     let limits = (services.tools.limits.wrong_per_address, services.tools.limits.open_per_address);
     let admitted = if services.app.store.gift_cards().begin_try(&tries, limits, until).await? {
         let found = admit(&services, &request, wanted, &context).await;
@@ -55,7 +49,7 @@ pub(crate) async fn redeem(
         }
         found
     } else {
-        Err(Problem::rate_limited(left(context.now, ADDRESS_SECONDS)))
+        Err(Problem::rate_limited(ADDRESS_WINDOW.seconds_left(context.now)))
     };
     match admitted {
         Ok(Some(issued)) => {
@@ -71,15 +65,6 @@ pub(crate) async fn redeem(
             Err(problem)
         }
     }
-}
-
-fn period(now: Timestamp, seconds: i64) -> i64 {
-    now.millis() / 1_000 / seconds
-}
-
-/// How many seconds are left of a period.
-fn left(now: Timestamp, seconds: i64) -> u32 {
-    u32::try_from(seconds - now.millis() / 1_000 % seconds).unwrap_or(60)
 }
 
 /// What the code comes to; none if it comes to nothing, whatever the reason.
@@ -100,10 +85,10 @@ async fn admit(
         services.tools.issuer.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
     // Who comes again for what they have does not count.
     if store.gift_cards().redemption(&redemption).await?.is_none() {
-        let counted = format!("campaign:{campaign}:{}", period(context.now, CAMPAIGN_SECONDS));
-        let until = context.now.plus_seconds(600).unwrap_or(context.now);
+        let counted = format!("campaign:{campaign}:{}", CAMPAIGN_WINDOW.number(context.now));
+        let until = context.now.plus_seconds(10 * CAMPAIGN_WINDOW.seconds).unwrap_or(context.now);
         if !store.gift_cards().count_redemption(&counted, services.tools.limits.per_campaign, until).await? {
-            return Err(Problem::rate_limited(left(context.now, CAMPAIGN_SECONDS)));
+            return Err(Problem::rate_limited(CAMPAIGN_WINDOW.seconds_left(context.now)));
         }
     }
     let origin = (request.origin().ip.clone(), request.origin().user_agent.clone());

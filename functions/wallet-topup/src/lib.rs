@@ -12,13 +12,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::actor::Denial;
 use domain::context::Context;
 use domain::ids::TopUpId;
 use domain::payments::initiate::{AbandonTopUp, PlaceTopUp};
 use domain::payments::state::{Abandoned, TopUpOutcome};
 use domain::payments::topup::TopUp;
-use domain::wallet::permit::{WalletAction, permit};
+use domain::wallet::permit::WalletAction;
 use edge::paths::TopUpPath;
 use edge::routes::complete;
 use edge::seal::SealKeys;
@@ -120,10 +119,7 @@ pub(crate) async fn read(State(services): State<Services>, request: ApiRequest) 
 
 /// Who may not know of the wallet may not know of the top-up either.
 fn permitted(request: &ApiRequest, action: WalletAction, topup: &TopUpId) -> Result<(), Problem> {
-    permit(request.actor()?, action, topup.customer()).map_err(|denial| match denial {
-        Denial::Unknown => Problem::topup_not_found(),
-        Denial::Forbidden => Problem::forbidden(),
-    })
+    request.permit_or(action, topup.customer(), Problem::topup_not_found)
 }
 
 fn location(topup: &TopUpId) -> String {

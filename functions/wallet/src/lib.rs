@@ -18,12 +18,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::actor::Denial;
 use domain::ids::{CustomerId, HoldId};
 use domain::ledger::account::AccountStatus;
 use domain::ledger::command::Command;
 use domain::ledger::entry::Entry;
-use domain::wallet::permit::{WalletAction, permit};
+use domain::wallet::permit::WalletAction;
 use domain::wallet::state;
 use edge::paths::{CustomerPath, HoldPath};
 use edge::routes::complete;
@@ -221,8 +220,5 @@ where
 
 /// Who may not know of the wallet may not know of the hold either.
 pub(crate) fn permit_hold(request: &ApiRequest, hold: &HoldId) -> Result<(), Problem> {
-    permit(request.actor()?, WalletAction::Hold, hold.customer()).map_err(|denial| match denial {
-        Denial::Unknown => Problem::hold_not_found(),
-        Denial::Forbidden => Problem::forbidden(),
-    })
+    request.permit_or(WalletAction::Hold, hold.customer(), Problem::hold_not_found)
 }

@@ -118,12 +118,3 @@ impl Actor {
         PerformedBy { role: self.role, sub: self.sub.clone() }
     }
 }
-
-/// Why a caller may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The role or scope is too small for the action, whatever the wallet.
-    Forbidden,
-    /// The caller may not know whether the wallet exists.
-    Unknown,
-}

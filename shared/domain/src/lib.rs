@@ -14,6 +14,7 @@ pub mod giftcard;
 pub mod ids;
 pub mod ledger;
 pub mod payments;
+pub mod permit;
 pub mod policy;
 pub mod primitives;
 pub mod rejection;

@@ -16,7 +16,8 @@ use domain::actor::Actor;
 use domain::context::Context;
 use domain::ids::{CustomerId, IdempotencyKey, RequestId};
 use domain::parse::ParseError;
-use domain::wallet::permit::{WalletAction, permit};
+use domain::permit::{Action, Permission};
+use domain::wallet::permit::WalletAction;
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
@@ -73,9 +74,24 @@ impl ApiRequest {
         self.actor.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
+    /// Permits the action, whatever it is done to, or says why not.
+    pub fn permission<A: Action>(&self, action: A) -> Result<Permission<'_, A>, Problem> {
+        Permission::of(self.actor()?, action).map_err(|_| Problem::forbidden())
+    }
+
     /// Permits the action on the wallet, or says why not.
     pub fn permit(&self, action: WalletAction, customer: &CustomerId) -> Result<(), Problem> {
-        Ok(permit(self.actor()?, action, customer)?)
+        self.permit_or(action, customer, Problem::wallet_not_found)
+    }
+
+    /// Permits the action, or says why not; of what the caller may not know, it says that it is not there.
+    pub fn permit_or<A: Action>(
+        &self,
+        action: A,
+        resource: &A::Resource,
+        not_found: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        self.permission(action)?.on(resource).map_err(|denial| Problem::denied(denial, not_found))
     }
 
     /// What a decision of this request knows.

@@ -7,11 +7,11 @@ use crate::app::App;
 use crate::json::Number;
 use crate::movement::ActorView;
 use crate::problem::Problem;
-use domain::actor::{Denial, Role};
 use domain::budget::BudgetAccount;
 use domain::budget::entry::BudgetEntry;
-use domain::budget::permit::{BudgetAction, permit, scope};
+use domain::budget::permit::BudgetAction;
 use domain::ids::budget::AccountId;
+use domain::permit::Permission;
 use domain::text::FreeText;
 use serde::Serialize;
 use std::sync::Arc;
@@ -76,11 +76,6 @@ pub fn location(entry: &BudgetEntry) -> String {
     format!("/api/credit/accounts/{}/transactions/{}", entry.account, entry.id())
 }
 
-/// Permits what is not about one account.
-pub fn permit_any(request: &ApiRequest, action: BudgetAction) -> Result<(), Problem> {
-    scope(request.actor()?, action).map(|_| ()).map_err(|_| Problem::forbidden())
-}
-
 /// An account that the caller may do this with, as this process knows it: what is permitted rests on its kind and on
 /// what it is below, which never change.
 pub async fn permitted(
@@ -89,25 +84,22 @@ pub async fn permitted(
     id: &AccountId,
     action: BudgetAction,
 ) -> Result<Arc<BudgetAccount>, Problem> {
-    permit_any(request, action)?;
+    permitted_by(&request.permission(action)?, app, request, id).await
+}
+
+/// An account that this permission covers.
+pub async fn permitted_by(
+    permission: &Permission<'_, BudgetAction>,
+    app: &App,
+    request: &ApiRequest,
+    id: &AccountId,
+) -> Result<Arc<BudgetAccount>, Problem> {
     let mut known = app.store.budgets().cached_account(id).await?;
     if known.is_none() && *id == AccountId::platform() {
         known = Some(Arc::new(app.store.budgets().platform(&request.context(app)?).await?));
     }
     let account = known.ok_or_else(Problem::account_not_found)?;
-    check(request, action, &account)?;
+    let denied = |denial| Problem::denied(denial, Problem::account_not_found);
+    permission.on(&account).map_err(denied)?;
     Ok(account)
-}
-
-/// Permits an action on an account that was read, or says why not.
-pub fn check(request: &ApiRequest, action: BudgetAction, account: &BudgetAccount) -> Result<(), Problem> {
-    permit(request.actor()?, action, account).map_err(|denial| match denial {
-        Denial::Forbidden => Problem::forbidden(),
-        Denial::Unknown => Problem::account_not_found(),
-    })
-}
-
-/// True if the caller reaches only their own account and what is below it.
-pub fn is_within(request: &ApiRequest) -> Result<bool, Problem> {
-    Ok(matches!(request.actor()?.role, Role::Agency | Role::Client))
 }

@@ -4,8 +4,8 @@
 //! **Invariant:** inner causes are logged here, once, and never sent.
 
 use axum::response::{IntoResponse, Response};
-use domain::actor::Denial;
 use domain::money::Money;
+use domain::permit::Denial;
 use domain::rejection::Rejection;
 use domain::unit::Unit;
 use http::{HeaderValue, StatusCode, header};
@@ -236,11 +236,12 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<Denial> for Problem {
-    fn from(denial: Denial) -> Self {
+impl Problem {
+    /// Why a caller may not; of what they may not know, that it is not there.
+    pub fn denied(denial: Denial, not_found: fn() -> Self) -> Self {
         match denial {
             Denial::Forbidden => Self::forbidden(),
-            Denial::Unknown => Self::wallet_not_found(),
+            Denial::Unknown => not_found(),
         }
     }
 }

@@ -5,6 +5,7 @@
 use crate::{Issuer, alerts};
 use domain::alert::{Alert, AlertStatus, NewAlert};
 use domain::budget::allocate::SlicedAccount;
+use domain::budget::tree::TreeWalk;
 use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::context::Context;
 use domain::giftcard::{CardSource, Pool, StockHealth};
@@ -123,8 +124,9 @@ impl Issuer {
 
     async fn watch_accounts(&self, context: &Context, watched: &mut WatchSummary) -> Result<(), StoreError> {
         let platform = self.store.budgets().load_sliced(&AccountId::platform()).await?;
-        let mut above: Vec<SlicedAccount> = platform.into_iter().collect();
-        while let Some(parent) = above.pop() {
+        let Some(platform) = platform else { return Ok(()) };
+        let mut walk = TreeWalk::below(platform, usize::MAX);
+        while let Some(parent) = walk.next_parent() {
             let children = match self.store.budgets().children(&parent.account.id).await {
                 Ok(children) => children,
                 Err(error) => {
@@ -141,9 +143,7 @@ impl Issuer {
                 for (id, whole) in sliced_accounts {
                     let looked = self.watch_account(&whole, &parent, context, watched).await;
                     failed(looked, id.as_str(), watched);
-                    if whole.account.kind() != BudgetKind::Campaign {
-                        above.push(whole);
-                    }
+                    walk.descend(whole.account.kind(), whole);
                 }
             }
         }

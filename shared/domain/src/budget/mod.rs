@@ -13,6 +13,7 @@ pub mod key;
 pub mod permit;
 pub mod slice;
 pub mod spend;
+pub mod tree;
 
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;

@@ -1,11 +1,11 @@
-//! Who may do what with budgets and gift cards, as one pure function.
+//! Who may do what with budgets and gift cards.
 //!
-//! **Invariant:** what is not granted here is refused; who may do such things, but not to this account, learns only
-//! that there is no such account.
+//! **Invariant:** an agency or client reaches its own account and what is below it; who reaches none reads nothing.
 
 use super::BudgetAccount;
-use crate::actor::{Actor, Denial, Role};
+use crate::actor::{Actor, Role};
 use crate::ids::budget::{AccountId, BudgetKind};
+use crate::permit::{Action, Denial, Reach};
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +34,36 @@ pub enum BudgetAction {
     Alerts,
 }
 
-/// How far a role reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// To every account.
-    All,
-    /// To the caller's own account and what is below it.
-    Within,
+impl Action for BudgetAction {
+    type Resource = BudgetAccount;
+
+    fn reach(self, actor: &Actor) -> Result<Reach, Denial> {
+        reach(actor, self)
+    }
+
+    fn permit_own(self, actor: &Actor, account: &BudgetAccount) -> Result<(), Denial> {
+        let own = own(actor).filter(|own| account.is_within(own)).ok_or(Denial::Unknown)?;
+        match self {
+            // An agency opens clients, a client campaigns, each below itself.
+            Self::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
+                Err(Denial::Forbidden)
+            }
+            Self::Open(_)
+            | Self::Read
+            | Self::Change
+            | Self::Allocate
+            | Self::GrantBrands
+            | Self::Register
+            | Self::Provision
+            | Self::ReadRedemption
+            | Self::Reveal
+            | Self::Catalogue
+            | Self::Alerts => Ok(()),
+        }
+    }
 }
 
-/// How far the caller may go, whatever the account.
-pub fn scope(actor: &Actor, action: BudgetAction) -> Result<Scope, Denial> {
+fn reach(actor: &Actor, action: BudgetAction) -> Result<Reach, Denial> {
     let within = match action {
         BudgetAction::Open(_)
         | BudgetAction::Read
@@ -60,9 +79,9 @@ pub fn scope(actor: &Actor, action: BudgetAction) -> Result<Scope, Denial> {
         matches!(action, BudgetAction::Provision | BudgetAction::ReadRedemption | BudgetAction::Reveal);
     let staff = matches!(action, BudgetAction::Read | BudgetAction::ReadRedemption | BudgetAction::Alerts);
     match actor.role {
-        Role::Admin => Ok(Scope::All),
-        Role::Staff if staff => Ok(Scope::All),
-        Role::Service if service && actor.scopes.contains("giftcard:provision") => Ok(Scope::All),
+        Role::Admin => Ok(Reach::All),
+        Role::Staff if staff => Ok(Reach::All),
+        Role::Service if service && actor.scopes.contains("giftcard:provision") => Ok(Reach::All),
         // An agency opens clients, a client campaigns; nobody else but admins opens anything.
         Role::Agency if within => opens(action, BudgetKind::Client),
         Role::Client if within => opens(action, BudgetKind::Campaign),
@@ -72,9 +91,9 @@ pub fn scope(actor: &Actor, action: BudgetAction) -> Result<Scope, Denial> {
     }
 }
 
-fn opens(action: BudgetAction, allowed: BudgetKind) -> Result<Scope, Denial> {
+fn opens(action: BudgetAction, allowed: BudgetKind) -> Result<Reach, Denial> {
     let other = matches!(action, BudgetAction::Open(kind) if kind != allowed);
-    if other { Err(Denial::Forbidden) } else { Ok(Scope::Within) }
+    if other { Err(Denial::Forbidden) } else { Ok(Reach::Own) }
 }
 
 /// The account that an agency or client acts for; a token for another kind of account acts for none.
@@ -85,31 +104,6 @@ fn own(actor: &Actor) -> Option<&AccountId> {
         Role::Customer | Role::Staff | Role::Admin | Role::Service | Role::System => return None,
     };
     actor.account.as_ref().filter(|account| account.kind() == kind)
-}
-
-/// Permits, or says why not.
-pub fn permit(actor: &Actor, action: BudgetAction, account: &BudgetAccount) -> Result<(), Denial> {
-    if scope(actor, action)? == Scope::All {
-        return Ok(());
-    }
-    let own = own(actor).filter(|own| account.is_within(own)).ok_or(Denial::Unknown)?;
-    match action {
-        // An agency opens clients, a client campaigns, each below itself.
-        BudgetAction::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
-            Err(Denial::Forbidden)
-        }
-        BudgetAction::Open(_)
-        | BudgetAction::Read
-        | BudgetAction::Change
-        | BudgetAction::Allocate
-        | BudgetAction::GrantBrands
-        | BudgetAction::Register
-        | BudgetAction::Provision
-        | BudgetAction::ReadRedemption
-        | BudgetAction::Reveal
-        | BudgetAction::Catalogue
-        | BudgetAction::Alerts => Ok(()),
-    }
 }
 
 /// True if the caller may see what cards cost, and what is earned.

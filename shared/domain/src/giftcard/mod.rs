@@ -4,6 +4,8 @@
 
 pub mod card;
 pub mod code;
+pub mod guessing;
+pub mod profit;
 pub mod provision;
 pub mod redemption;
 

@@ -1,10 +1,10 @@
-//! Who may do what, as one pure function.
+//! Who may do what with wallets, orders and payments.
 //!
-//! **Invariant:** what is not granted here is refused; a caller who may do such things, but not to this
-//! wallet, learns only that there is no such wallet.
+//! **Invariant:** what is not granted here is refused; a customer reaches their own wallet alone.
 
-use crate::actor::{Actor, Denial, Role};
+use crate::actor::{Actor, Role};
 use crate::ids::CustomerId;
+use crate::permit::{Action, Denial, Reach};
 
 /// What can be done to a wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,17 +39,19 @@ pub enum WalletAction {
     Reports,
 }
 
-/// How far a caller's role and scopes reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// To every wallet.
-    All,
-    /// To the caller's own.
-    Own,
+impl Action for WalletAction {
+    type Resource = CustomerId;
+
+    fn reach(self, actor: &Actor) -> Result<Reach, Denial> {
+        reach(actor, self)
+    }
+
+    fn permit_own(self, actor: &Actor, customer: &CustomerId) -> Result<(), Denial> {
+        if actor.owns(customer) { Ok(()) } else { Err(Denial::Unknown) }
+    }
 }
 
-/// How far the caller may go with an action, whatever the wallet.
-pub fn reach(actor: &Actor, action: WalletAction) -> Result<Reach, Denial> {
+fn reach(actor: &Actor, action: WalletAction) -> Result<Reach, Denial> {
     let owner = match action {
         WalletAction::Read
         | WalletAction::ReadBalance
@@ -93,12 +95,4 @@ pub fn reach(actor: &Actor, action: WalletAction) -> Result<Reach, Denial> {
         Role::Customer | Role::Agency | Role::Client | Role::System => false,
     };
     if all { Ok(Reach::All) } else { Err(Denial::Forbidden) }
-}
-
-/// Permits, or says why not.
-pub fn permit(actor: &Actor, action: WalletAction, customer: &CustomerId) -> Result<(), Denial> {
-    match reach(actor, action)? {
-        Reach::Own if !actor.owns(customer) => Err(Denial::Unknown),
-        Reach::Own | Reach::All => Ok(()),
-    }
 }
