@@ -17,10 +17,17 @@ const DOMAIN: Areas = &[
     ("alert", &["ids", "primitives"]),
     ("rejection", &["ids", "primitives"]),
     ("context", &["actor", "ids", "policy", "primitives"]),
+    ("permit", &["actor"]),
     ("ledger", &["actor", "context", "ids", "policy", "primitives", "rejection"]),
-    ("wallet", &["actor", "alert", "context", "ids", "ledger", "policy", "primitives", "rejection"]),
+    (
+        "wallet",
+        &["actor", "alert", "context", "ids", "ledger", "permit", "policy", "primitives", "rejection"],
+    ),
     ("payments", &["actor", "alert", "context", "ids", "ledger", "policy", "primitives", "rejection"]),
-    ("budget", &["actor", "alert", "context", "ids", "ledger", "policy", "primitives", "rejection"]),
+    (
+        "budget",
+        &["actor", "alert", "context", "ids", "ledger", "permit", "policy", "primitives", "rejection"],
+    ),
     (
         "giftcard",
         &["actor", "alert", "budget", "context", "ids", "ledger", "policy", "primitives", "rejection"],

@@ -7,10 +7,9 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
-use domain::fingerprint::Fingerprint;
+use domain::giftcard::catalogue::AddBrand;
 use domain::giftcard::{Brand, Supplier};
 use domain::ids::SupplierProductId;
-use domain::ids::budget::BrandId;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
 use edge::input::{Input, Said};
@@ -182,45 +181,23 @@ fn no_such_denomination() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "denomination_not_found", detail).at("/price")
 }
 
-fn read(services: &Services, request: &ApiRequest) -> Result<Brand, Problem> {
-    let currency = services.app.policy.currency();
+fn read(request: &ApiRequest, currency: Currency) -> Result<AddBrand, Problem> {
     let AddBrandRequest { name: Said(name), denominations, price, supplier, supplier_product_id } =
         AddBrandRequest::read(request.fields()?, currency)?;
     let product = supplier_product_id.map(|id| id.to_string());
     let asked = price.map_or_else(Vec::new, |price| price.0);
     let prices = prices(&denominations.0, &asked, currency)?;
-    let list = |prices: &BTreeMap<Money, Money>| {
-        prices
-            .iter()
-            .map(|(denomination, price)| format!("{denomination}:{price}"))
-            .collect::<Vec<_>>()
-            .join(",")
-    };
-    let fingerprint = Fingerprint::of(&[
-        ("name", Some(name.as_str().to_owned())),
-        ("prices", Some(list(&prices))),
-        ("supplier", supplier.map(|supplier| supplier.as_str().to_owned())),
-        ("product", product.clone()),
-    ]);
     let cause = Cause::of_request(Operation::AddBrand, request.key()?.as_ref(), request.id());
-    Ok(Brand {
-        id: BrandId::mint(&cause),
-        name,
-        currency,
-        prices,
-        supplier: supplier.zip(product),
-        created_at: services.app.clock.now(),
-        fingerprint,
-        request: request.id().clone(),
-    })
+    Ok(AddBrand { name, prices, supplier, product, cause })
 }
 
 /// Adds a brand.
 #[utoipa::path(post, path = "/api/gift-cards/brands", tag = "gift cards",
     request_body = AddBrandRequest, responses((status = 201, body = BrandBody)))]
 pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
-    let brand = read(&services, &request)?;
+    let command = read(&request, services.app.policy.currency())?;
     permit_catalogue(&request)?;
+    let brand = command.decide(&request.context(&services.app)?);
     let (brand, replayed) = services.app.store.gift_cards().add_brand(brand).await?;
     let location = Some("/api/gift-cards/brands".to_owned());
     reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &shown(&brand))

@@ -12,8 +12,8 @@ use domain::budget::BudgetAccount;
 use domain::budget::permit::BudgetAction;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
-use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
+use domain::giftcard::catalogue::MintCodes;
 use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::guessing::{MAX_FOREIGN_CODES_PER_DAY, SUSPICIOUS_FOREIGN_CODES_PER_DAY};
 use domain::ids::budget::{AccountId, BrandId, BudgetKind, CodeId};
@@ -136,13 +136,15 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
     let at = services.app.clock.now();
     // With a key, the same request mints the same codes: whose answer was lost can have them again.
     let cause = Cause::of_request(Operation::MintCodes, key.as_ref(), request.id());
-    let asked = Fingerprint::of(&[
-        ("count", Some(count.to_string())),
-        ("brand", Some(brand.to_string())),
-        ("denomination", Some(denomination.to_string())),
-    ]);
+    let minting = MintCodes { count, brand, denomination };
+    let fingerprint = minting.fingerprint();
     let replayed = key.is_some()
-        && services.app.store.gift_cards().record_minting((&campaign, &cause), &asked, request.id()).await?;
+        && services
+            .app
+            .store
+            .gift_cards()
+            .record_minting((&campaign, &cause), &fingerprint, request.id())
+            .await?;
     let (mut codes, mut registered) = (Vec::new(), Vec::new());
     for n in 0..count {
         let code = if key.is_some() {
@@ -157,7 +159,7 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
         registered.push(Registered {
             id,
             campaign: campaign.clone(),
-            brand: brand.clone(),
+            brand: minting.brand.clone(),
             denomination,
             at,
         });
@@ -165,7 +167,7 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
     services.app.store.gift_cards().register(&registered).await?;
     services.app.store.budgets().record_card_price(&campaign, price).await?;
     let how = ReplyMeta { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
-    let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: brand.to_string(), codes };
+    let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: minting.brand.to_string(), codes };
     reply::answer(StatusCode::CREATED, how, &body)
 }
 

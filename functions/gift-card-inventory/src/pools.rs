@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
-use domain::fingerprint::Fingerprint;
+use domain::giftcard::catalogue::AddPool;
 use domain::giftcard::{CardSource, Pool, StockHealth};
-use domain::ids::budget::{BrandId, PoolId};
+use domain::ids::budget::BrandId;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
@@ -98,33 +98,19 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     let currency = services.app.policy.currency();
     let AddPoolRequest { brand_id: brand, denomination, pool_type, cost_per_card, low_stock_threshold } =
         AddPoolRequest::read(request.fields()?, currency)?;
-    let (PoolType(source), Number(CardCount(threshold))) = (pool_type, low_stock_threshold);
+    let (PoolType(source), Number(CardCount(low_stock_threshold))) = (pool_type, low_stock_threshold);
     let key = request.key()?;
     permit_catalogue(&request)?;
     let known = services.app.store.gift_cards().brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
-    let exact = denomination.in_currency(currency).filter(|amount| known.price(*amount).is_some());
-    let denomination = exact.ok_or(Rejection::NoSuchDenomination)?;
-    let cost = cost_per_card.in_currency(currency).ok_or_else(Problem::internal)?;
-    let cause = Cause::of_request(Operation::AddPool, key.as_ref(), request.id());
-    let pool = Pool {
-        id: PoolId::mint(&cause),
+    let command = AddPool {
         brand,
-        denomination,
+        denomination: denomination.in_currency(currency).ok_or(Rejection::NoSuchDenomination)?,
         source,
-        cost_per_card: cost,
-        low_stock_threshold: threshold,
-        shards: 1,
-        stocked: 0,
-        created_at: services.app.clock.now(),
-        fingerprint: Fingerprint::of(&[
-            ("brand", Some(known.id.to_string())),
-            ("denomination", Some(denomination.to_string())),
-            ("source", Some(source.as_str().to_owned())),
-            ("cost", Some(cost.to_string())),
-            ("threshold", Some(threshold.to_string())),
-        ]),
-        request: request.id().clone(),
+        cost_per_card: cost_per_card.in_currency(currency).ok_or_else(Problem::internal)?,
+        low_stock_threshold,
+        cause: Cause::of_request(Operation::AddPool, key.as_ref(), request.id()),
     };
+    let pool = command.decide(&known, &request.context(&services.app)?)?;
     let (pool, replayed) = services.app.store.gift_cards().add_pool(pool).await?;
     let location = Some("/api/gift-cards/pools".to_owned());
     // As it was when it was added: empty.

@@ -10,7 +10,7 @@ use super::spend::first_slice;
 use super::{BudgetAccount, BudgetStatus};
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::hash::Hash;
 use crate::ids::budget::{AccountId, AttemptId, BudgetKind};
 use crate::money::{Amount, Money};
@@ -30,21 +30,23 @@ pub enum Direction {
     Closing,
 }
 
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct BudgetTransfer {
-    /// Which way.
-    pub direction: Direction,
-    /// Where it comes from.
-    pub from: AccountId,
-    /// Where it goes.
-    pub to: AccountId,
-    /// How much; all that is available, if it is not said.
-    pub amount: Option<Amount>,
-    /// Why, in the caller's words.
-    pub notes: Option<FreeText>,
-    /// What makes it happen once; of the account acted on.
-    pub cause: Cause,
+keyed_request! {
+    /// What is asked for.
+    #[derive(Clone, Debug)]
+    pub struct BudgetTransfer {
+        /// Which way.
+        pub direction: Direction => _,
+        /// Where it comes from.
+        pub from: AccountId => "from",
+        /// Where it goes.
+        pub to: AccountId => "to",
+        /// How much; all that is available, if it is not said.
+        pub amount: Option<Amount> => "amount",
+        /// Why, in the caller's words.
+        pub notes: Option<FreeText> => "notes",
+        /// What makes it happen once; of the account acted on.
+        pub cause: Cause => _,
+    }
 }
 
 /// An account with all its slices.
@@ -87,16 +89,6 @@ pub struct Transferred {
 }
 
 impl BudgetTransfer {
-    /// What tells this request from another with the same key.
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&[
-            ("from", Some(self.from.to_string())),
-            ("to", Some(self.to.to_string())),
-            ("amount", self.amount.map(|amount| amount.to_string())),
-            ("notes", self.notes.as_ref().map(|notes| notes.as_str().to_owned())),
-        ])
-    }
-
     /// The account acted on, in which the cause makes it happen once.
     pub fn acted_on(&self) -> &AccountId {
         &self.from

@@ -9,7 +9,7 @@ use super::slice::{Slice, Stop};
 use super::{BudgetAccount, BudgetOpening, BudgetStatus, MAX_SLICES, Mode};
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::budget::{AccountId, BrandId, BudgetKind};
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
@@ -23,46 +23,33 @@ const LIFTED_SECONDS: u32 = 3_600;
 /// How long one that holds does: longer than any process lives that was frozen when it held something else in memory.
 const HOLDING_SECONDS: u32 = 7 * 86_400;
 
-/// Open an account.
-#[derive(Clone, Debug)]
-pub struct OpenAccount {
-    /// What it stands for.
-    pub kind: BudgetKind,
-    /// Where its credit comes from.
-    pub parent: AccountId,
-    /// What people call it.
-    pub name: FreeText,
-    /// Below this, someone is told.
-    pub low_credit_threshold: Option<Amount>,
-    /// Whose credit a campaign spends.
-    pub mode: Option<Mode>,
-    /// How many slices it has.
-    pub slices: u8,
-    /// The brands that an agency may use.
-    pub brands: Option<BTreeSet<BrandId>>,
-    /// What makes it happen once.
-    pub cause: Cause,
+keyed_request! {
+    /// Open an account.
+    #[derive(Clone, Debug)]
+    pub struct OpenAccount {
+        /// What it stands for.
+        pub kind: BudgetKind => "kind",
+        /// Where its credit comes from.
+        pub parent: AccountId => "parent",
+        /// What people call it.
+        pub name: FreeText => "name",
+        /// Below this, someone is told.
+        pub low_credit_threshold: Option<Amount> => "threshold",
+        /// Whose credit a campaign spends.
+        pub mode: Option<Mode> => "mode",
+        /// How many slices it has.
+        pub slices: u8 => "slices",
+        /// The brands that an agency may use.
+        pub brands: Option<BTreeSet<BrandId>> => "brands",
+        /// What makes it happen once.
+        pub cause: Cause => _,
+    }
 }
 
 impl OpenAccount {
     /// The account that this makes.
     pub fn id(&self) -> AccountId {
         AccountId::mint(self.kind, &self.parent, &self.cause)
-    }
-
-    /// What tells this request from another with the same key.
-    pub fn fingerprint(&self) -> Fingerprint {
-        let brands =
-            |brands: &BTreeSet<BrandId>| brands.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        Fingerprint::of(&[
-            ("kind", Some(self.kind.as_str().to_owned())),
-            ("parent", Some(self.parent.to_string())),
-            ("name", Some(self.name.as_str().to_owned())),
-            ("threshold", self.low_credit_threshold.map(|amount| amount.to_string())),
-            ("mode", self.mode.map(|mode| mode.as_str().to_owned())),
-            ("slices", Some(self.slices.to_string())),
-            ("brands", self.brands.as_ref().map(brands)),
-        ])
     }
 
     /// The decision.

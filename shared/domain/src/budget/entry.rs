@@ -8,7 +8,7 @@ use super::slice::Flow;
 use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::currency::Currency;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, as_worded};
 use crate::hash::Hash;
 use crate::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
 use crate::ids::{RequestId, TransactionId};
@@ -233,3 +233,5 @@ impl BudgetEntry {
         Hash::of(text)
     }
 }
+
+as_worded!(CardSource);

@@ -16,7 +16,7 @@ pub mod spend;
 pub mod tree;
 
 use crate::currency::Currency;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, as_worded};
 use crate::ids::RequestId;
 use crate::ids::budget::{AccountId, BrandId, BudgetKind};
 use crate::money::Money;
@@ -223,3 +223,5 @@ impl BudgetAccount {
         })
     }
 }
+
+as_worded!(Mode);

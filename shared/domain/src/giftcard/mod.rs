@@ -3,6 +3,7 @@
 //! **Invariant:** what is secret about a card is only ever held sealed here; nothing that prints shows it.
 
 pub mod card;
+pub mod catalogue;
 pub mod code;
 pub mod guessing;
 pub mod profit;
@@ -12,7 +13,7 @@ pub mod redemption;
 pub use crate::budget::entry::CardSource;
 
 use crate::currency::Currency;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, as_worded};
 use crate::ids::RequestId;
 use crate::ids::budget::{BrandId, PoolId};
 use crate::money::Money;
@@ -157,3 +158,5 @@ impl fmt::Debug for Sealed {
         f.write_str("Sealed(…)")
     }
 }
+
+as_worded!(Supplier);

@@ -6,8 +6,10 @@
 
 use super::cause::Cause;
 use super::text::text_id;
+use crate::fingerprint::{Fingerprinted, as_printed, as_worded};
 use crate::hash::Hash;
 use crate::parse::ParseError;
+use std::collections::BTreeSet;
 
 /// What an account stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,5 +196,14 @@ impl CodeId {
     /// The code with this keyed digest.
     pub fn of(digest: impl Into<String>) -> Self {
         Self(digest.into())
+    }
+}
+
+as_printed!(AccountId, BrandId);
+as_worded!(BudgetKind);
+
+impl Fingerprinted for BTreeSet<BrandId> {
+    fn fingerprint_text(&self) -> Option<String> {
+        Some(self.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
     }
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** what is read here can stand in a key, a path and a log line as it is.
 
 use super::text::{RESERVED_CUSTOMER_IDS, caller_id, text_id};
+use crate::fingerprint::as_printed;
 use crate::parse::ParseError;
 
 text_id! {
@@ -83,3 +84,5 @@ impl IdempotencyKey {
         Ok(Self(bare.to_owned()))
     }
 }
+
+as_printed!(CustomerId, OrderId);

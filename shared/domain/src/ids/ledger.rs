@@ -6,6 +6,7 @@ use super::account::{AccountKind, AccountRef};
 use super::caller::CustomerId;
 use super::cause::Cause;
 use super::text::text_id;
+use crate::fingerprint::as_printed;
 use crate::hash::Hash;
 use crate::parse::ParseError;
 use base64::Engine;
@@ -117,3 +118,5 @@ impl fmt::Debug for HoldId {
         f.write_str(&self.text)
     }
 }
+
+as_printed!(HoldId);

@@ -6,6 +6,7 @@
 use super::caller::CustomerId;
 use super::cause::Cause;
 use super::text::{DOT_SEGMENTS, gateway_id, text_id};
+use crate::fingerprint::as_worded;
 use crate::hash::Hash;
 use crate::parse::ParseError;
 use std::fmt;
@@ -246,3 +247,5 @@ impl PaymentRef {
         Self(text.into())
     }
 }
+
+as_worded!(Gateway);

@@ -3,6 +3,7 @@
 //! **Invariant:** lots are in burn order (soonest date first, never-expiring last; within a date promotional
 //! before refund before paid), no two share date and class, none is empty, and there are at most 100.
 
+use crate::fingerprint::as_worded;
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::{Date, days_until};
@@ -271,3 +272,5 @@ pub fn without_front(lots: &[Lot], amount: Money) -> Vec<Lot> {
     }
     rest
 }
+
+as_worded!(CreditSource);

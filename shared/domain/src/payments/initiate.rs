@@ -5,7 +5,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::{CustomerId, EventId, Gateway, GatewayKey, TopUpId};
 use crate::ledger::command::{CauseKey, Command, exact};
 use crate::ledger::decision::{Decided, Decision};
@@ -18,34 +18,27 @@ use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// Begin a top-up.
-#[derive(Clone, Debug)]
-pub struct InitiateTopUp {
-    /// Into whose wallet.
-    pub customer: CustomerId,
-    /// How much.
-    pub amount: Amount,
-    /// Through which gateway.
-    pub gateway: Gateway,
-    /// Where the customer goes afterwards.
-    pub return_url: Option<String>,
-    /// Why.
-    pub cause: Cause,
+keyed_request! {
+    /// Begin a top-up.
+    #[derive(Clone, Debug)]
+    pub struct InitiateTopUp ("topup") {
+        /// Into whose wallet.
+        pub customer: CustomerId => _,
+        /// How much.
+        pub amount: Amount => "amount",
+        /// Through which gateway.
+        pub gateway: Gateway => "gateway",
+        /// Where the customer goes afterwards.
+        pub return_url: Option<String> => "return_url",
+        /// Why.
+        pub cause: Cause => _,
+    }
 }
 
 impl InitiateTopUp {
     /// The top-up that this request makes, or made.
     pub fn id(&self) -> TopUpId {
         TopUpId::mint(&self.customer, &self.cause)
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&[
-            ("op", Some("topup".to_owned())),
-            ("amount", Some(self.amount.to_string())),
-            ("gateway", Some(self.gateway.as_str().to_owned())),
-            ("return_url", self.return_url.clone()),
-        ])
     }
 }
 

@@ -3,6 +3,7 @@
 //! **Invariant:** a [`Currency`] always has a number of minor digits; units that ISO lists without one
 //! (gold, special drawing rights) cannot be constructed.
 
+use crate::fingerprint::as_printed;
 use crate::parse::ParseError;
 use std::fmt;
 
@@ -57,3 +58,5 @@ impl fmt::Debug for Currency {
         f.write_str(self.code())
     }
 }
+
+as_printed!(Currency);

@@ -4,6 +4,7 @@
 //! checked, so an amount cannot wrap, and cannot fall below zero without the caller having asked.
 
 use crate::currency::Currency;
+use crate::fingerprint::as_printed;
 use crate::parse::ParseError;
 use rust_decimal::Decimal;
 use std::fmt;
@@ -153,3 +154,5 @@ impl fmt::Display for Amount {
         write!(f, "{}", self.0.normalize())
     }
 }
+
+as_printed!(Money, Amount);

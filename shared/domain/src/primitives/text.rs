@@ -3,6 +3,7 @@
 //! **Invariant:** free text has at most 500 characters and no control characters; metadata has at most
 //! 20 pairs and 2 KB. Neither is ever interpreted: it is stored and shown as text.
 
+use crate::fingerprint::{Fingerprinted, as_worded};
 use crate::parse::ParseError;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -92,5 +93,13 @@ impl Metadata {
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+as_worded!(FreeText);
+
+impl Fingerprinted for Metadata {
+    fn fingerprint_text(&self) -> Option<String> {
+        Some(self.canonical())
     }
 }

@@ -6,7 +6,7 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::currency::Currency;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::{AccountRef, CustomerId, ReferralCode};
 use crate::ledger;
 use crate::ledger::account::{Account, NewAccount, Opening};
@@ -22,29 +22,20 @@ use crate::unit::Unit;
 use crate::wallet::profile::{LoadedWallet, Profile, Wallet};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
-/// Open a wallet.
-#[derive(Clone, Debug)]
-pub struct CreateWallet {
-    /// For whom.
-    pub customer: CustomerId,
-    /// The first credit.
-    pub initial_balance: Option<Amount>,
-    /// What it will hold.
-    pub currency: Currency,
-    /// The caller's pairs.
-    pub metadata: Metadata,
-    /// Why.
-    pub cause: Cause,
-}
-
-impl CreateWallet {
-    fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&[
-            ("op", Some("create".to_owned())),
-            ("initial", self.initial_balance.map(|amount| amount.to_string())),
-            ("currency", Some(self.currency.code().to_owned())),
-            ("metadata", Some(self.metadata.canonical())),
-        ])
+keyed_request! {
+    /// Open a wallet.
+    #[derive(Clone, Debug)]
+    pub struct CreateWallet ("create") {
+        /// For whom.
+        pub customer: CustomerId => _,
+        /// The first credit.
+        pub initial_balance: Option<Amount> => "initial",
+        /// What it will hold.
+        pub currency: Currency => "currency",
+        /// The caller's pairs.
+        pub metadata: Metadata => "metadata",
+        /// Why.
+        pub cause: Cause => _,
     }
 }
 

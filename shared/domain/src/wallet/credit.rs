@@ -5,7 +5,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprinted, keyed_request};
 use crate::ids::{CustomerId, OrderId};
 use crate::ledger::command::{CauseKey, Command, draft, exact, finish, may_receive};
 use crate::ledger::decision::Decided;
@@ -28,25 +28,37 @@ pub enum Expiry {
     On(Date),
 }
 
-/// Add credits.
-#[derive(Clone, Debug)]
-pub struct AddCredits {
-    /// To whose wallet.
-    pub customer: CustomerId,
-    /// How much.
-    pub amount: Amount,
-    /// Why, in words.
-    pub reason: Option<FreeText>,
-    /// Where it comes from.
-    pub source: CreditSource,
-    /// How long it lives.
-    pub expiry: Expiry,
-    /// The order it is about; a note, no rules.
-    pub order_id: Option<OrderId>,
-    /// The caller's pairs.
-    pub metadata: Metadata,
-    /// Why.
-    pub cause: Cause,
+impl Fingerprinted for Expiry {
+    fn fingerprint_text(&self) -> Option<String> {
+        match self {
+            Self::ByTier => None,
+            Self::Days(days) => Some(format!("days {days}")),
+            Self::On(date) => Some(format!("on {date}")),
+        }
+    }
+}
+
+keyed_request! {
+    /// Add credits.
+    #[derive(Clone, Debug)]
+    pub struct AddCredits ("add-credits") {
+        /// To whose wallet.
+        pub customer: CustomerId => _,
+        /// How much.
+        pub amount: Amount => "amount",
+        /// Why, in words.
+        pub reason: Option<FreeText> => "reason",
+        /// Where it comes from.
+        pub source: CreditSource => "source",
+        /// How long it lives.
+        pub expiry: Expiry => "expiry",
+        /// The order it is about; a note, no rules.
+        pub order_id: Option<OrderId> => "order",
+        /// The caller's pairs.
+        pub metadata: Metadata => "metadata",
+        /// Why.
+        pub cause: Cause => _,
+    }
 }
 
 impl Command for AddCredits {
@@ -59,21 +71,7 @@ impl Command for AddCredits {
     }
 
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
-        let expiry = match self.expiry {
-            Expiry::ByTier => None,
-            Expiry::Days(days) => Some(format!("days {days}")),
-            Expiry::On(date) => Some(format!("on {date}")),
-        };
-        let fingerprint = Fingerprint::of(&[
-            ("op", Some("add-credits".to_owned())),
-            ("amount", Some(self.amount.to_string())),
-            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
-            ("source", Some(self.source.as_str().to_owned())),
-            ("expiry", expiry),
-            ("order", self.order_id.as_ref().map(ToString::to_string)),
-            ("metadata", Some(self.metadata.canonical())),
-        ]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {

@@ -4,7 +4,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::{CustomerId, OrderId};
 use crate::ledger::command::{CauseKey, Command, burn, draft, exact, finish, may_spend};
 use crate::ledger::decision::Decided;
@@ -15,24 +15,29 @@ use crate::text::FreeText;
 use crate::wallet::order_payment::{OrderPayment, order_write, payable};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
-/// Deduct credits.
-#[derive(Clone, Debug)]
-pub struct DeductCredits {
-    /// From whose wallet.
-    pub customer: CustomerId,
-    /// How much.
-    pub amount: Amount,
-    /// Why, in words.
-    pub reason: Option<FreeText>,
-    /// The order it pays.
-    pub order_id: Option<OrderId>,
-    /// The caller's key made this cause; without one and with an order, the order itself is the cause.
-    pub cause: Cause,
+keyed_request! {
+    /// Deduct credits.
+    #[derive(Clone, Debug)]
+    pub struct DeductCredits ("deduct-credits") {
+        /// From whose wallet.
+        pub customer: CustomerId => _,
+        /// How much.
+        pub amount: Amount => "amount",
+        /// Why, in words.
+        pub reason: Option<FreeText> => "reason",
+        /// The order it pays.
+        pub order_id: Option<OrderId> => "order",
+        /// The caller's key made this cause; without one and with an order, the order itself is the cause.
+        pub cause: Cause => _,
+    }
 }
 
-/// *The* payment of an order is known by its amount alone: the party is the account.
-pub(crate) fn payment_fingerprint(amount: &impl ToString) -> Fingerprint {
-    Fingerprint::of(&[("op", Some("order-payment".to_owned())), ("amount", Some(amount.to_string()))])
+keyed_request! {
+    /// *The* payment of an order: it is known by its amount alone, and the party is the account.
+    pub(crate) struct NaturalPayment ("order-payment") {
+        /// How much.
+        pub(crate) amount: String => "amount",
+    }
 }
 
 impl Command for DeductCredits {
@@ -46,16 +51,10 @@ impl Command for DeductCredits {
 
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
         if let (Some(order), false) = (&self.order_id, self.cause.is_keyed()) {
-            let fingerprint = payment_fingerprint(&self.amount);
+            let fingerprint = NaturalPayment { amount: self.amount.to_string() }.fingerprint();
             return Some(CauseKey::new(Cause::order_payment(order), fingerprint));
         }
-        let fingerprint = Fingerprint::of(&[
-            ("op", Some("deduct-credits".to_owned())),
-            ("amount", Some(self.amount.to_string())),
-            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
-            ("order", self.order_id.as_ref().map(ToString::to_string)),
-        ]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {

@@ -4,7 +4,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::{CustomerId, HoldId, OrderId};
 use crate::ledger::command::{CaptureOf, CauseKey, Command, burn, exact, finish, may_spend};
 use crate::ledger::decision::Decided;
@@ -15,25 +15,27 @@ use crate::ledger::order::Order;
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
-use crate::wallet::debit::payment_fingerprint;
+use crate::wallet::debit::NaturalPayment;
 use crate::wallet::order_payment::{OrderPayment, order_write, payable};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
-/// Place a hold.
-#[derive(Clone, Debug)]
-pub struct PlaceHold {
-    /// On whose wallet.
-    pub customer: CustomerId,
-    /// How much.
-    pub amount: Amount,
-    /// Why, in words.
-    pub reason: Option<FreeText>,
-    /// The order it is for.
-    pub order_id: Option<OrderId>,
-    /// How long it lasts by itself.
-    pub ttl_seconds: u32,
-    /// Why.
-    pub cause: Cause,
+keyed_request! {
+    /// Place a hold.
+    #[derive(Clone, Debug)]
+    pub struct PlaceHold ("hold") {
+        /// On whose wallet.
+        pub customer: CustomerId => _,
+        /// How much.
+        pub amount: Amount => "amount",
+        /// Why, in words.
+        pub reason: Option<FreeText> => "reason",
+        /// The order it is for.
+        pub order_id: Option<OrderId> => "order",
+        /// How long it lasts by itself.
+        pub ttl_seconds: u32 => "ttl",
+        /// Why.
+        pub cause: Cause => _,
+    }
 }
 
 impl Command for PlaceHold {
@@ -46,14 +48,7 @@ impl Command for PlaceHold {
     }
 
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
-        let fingerprint = Fingerprint::of(&[
-            ("op", Some("hold".to_owned())),
-            ("amount", Some(self.amount.to_string())),
-            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
-            ("order", self.order_id.as_ref().map(ToString::to_string)),
-            ("ttl", Some(self.ttl_seconds.to_string())),
-        ]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
@@ -90,17 +85,19 @@ impl Command for PlaceHold {
     }
 }
 
-/// Capture a hold, in part or whole.
-#[derive(Clone, Debug)]
-pub struct CaptureHold {
-    /// Which.
-    pub hold: HoldId,
-    /// How much; all that remains if not said.
-    pub amount: Option<Amount>,
-    /// Whether the rest goes back.
-    pub is_final: bool,
-    /// The caller's key made this cause; without one, a hold for an order has the order as its cause.
-    pub cause: Cause,
+keyed_request! {
+    /// Capture a hold, in part or whole.
+    #[derive(Clone, Debug)]
+    pub struct CaptureHold ("capture") {
+        /// Which.
+        pub hold: HoldId => "hold",
+        /// How much; all that remains if not said.
+        pub amount: Option<Amount> => "amount",
+        /// Whether the rest goes back.
+        pub is_final: bool => "final",
+        /// The caller's key made this cause; without one, a hold for an order has the order as its cause.
+        pub cause: Cause => _,
+    }
 }
 
 impl Command for CaptureHold {
@@ -119,16 +116,10 @@ impl Command for CaptureHold {
             let remains = state.hold.as_ref().map(|hold| hold.view.remaining().to_string());
             let amount = self.amount.map(|a| a.to_string());
             let capture = Some(CaptureOf { hold: self.hold.clone(), whole: amount.is_none() });
-            let fingerprint = payment_fingerprint(&amount.or(remains).unwrap_or_default());
+            let fingerprint = NaturalPayment { amount: amount.or(remains).unwrap_or_default() }.fingerprint();
             return Some(CauseKey { capture, ..CauseKey::new(Cause::order_payment(order), fingerprint) });
         }
-        let fingerprint = Fingerprint::of(&[
-            ("op", Some("capture".to_owned())),
-            ("hold", Some(self.hold.to_string())),
-            ("amount", self.amount.map(|amount| amount.to_string())),
-            ("final", Some(self.is_final.to_string())),
-        ]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
@@ -162,13 +153,15 @@ impl Command for CaptureHold {
     }
 }
 
-/// Release a hold: all that remains goes back to its lots.
-#[derive(Clone, Debug)]
-pub struct ReleaseHold {
-    /// Which.
-    pub hold: HoldId,
-    /// Why.
-    pub cause: Cause,
+keyed_request! {
+    /// Release a hold: all that remains goes back to its lots.
+    #[derive(Clone, Debug)]
+    pub struct ReleaseHold ("release") {
+        /// Which.
+        pub hold: HoldId => "hold",
+        /// Why.
+        pub cause: Cause => _,
+    }
 }
 
 impl Command for ReleaseHold {
@@ -181,9 +174,7 @@ impl Command for ReleaseHold {
     }
 
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
-        let fingerprint =
-            Fingerprint::of(&[("op", Some("release".to_owned())), ("hold", Some(self.hold.to_string()))]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {

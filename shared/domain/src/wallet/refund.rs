@@ -5,7 +5,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::{CustomerId, OrderId};
 use crate::ledger::command::{CauseKey, Command, draft, exact, finish};
 use crate::ledger::decision::Decided;
@@ -17,19 +17,21 @@ use crate::text::FreeText;
 use crate::wallet::order_payment::order_write;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
-/// Refund an order to the wallet that paid it.
-#[derive(Clone, Debug)]
-pub struct RefundOrder {
-    /// To whose wallet.
-    pub customer: CustomerId,
-    /// How much.
-    pub amount: Amount,
-    /// Of which order.
-    pub order_id: OrderId,
-    /// Why, in words.
-    pub reason: Option<FreeText>,
-    /// Why.
-    pub cause: Cause,
+keyed_request! {
+    /// Refund an order to the wallet that paid it.
+    #[derive(Clone, Debug)]
+    pub struct RefundOrder ("refund") {
+        /// To whose wallet.
+        pub customer: CustomerId => _,
+        /// How much.
+        pub amount: Amount => "amount",
+        /// Of which order.
+        pub order_id: OrderId => "order",
+        /// Why, in words.
+        pub reason: Option<FreeText> => "reason",
+        /// Why.
+        pub cause: Cause => _,
+    }
 }
 
 impl Command for RefundOrder {
@@ -42,13 +44,7 @@ impl Command for RefundOrder {
     }
 
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
-        let fingerprint = Fingerprint::of(&[
-            ("op", Some("refund".to_owned())),
-            ("amount", Some(self.amount.to_string())),
-            ("order", Some(self.order_id.to_string())),
-            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
-        ]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {

@@ -5,7 +5,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::keyed_request;
 use crate::ids::CustomerId;
 use crate::ledger::command::{CauseKey, Command, burn, draft, exact, finish, may_receive, may_spend};
 use crate::ledger::decision::{Decided, NoDecision};
@@ -17,14 +17,16 @@ use crate::text::FreeText;
 use crate::time::Timestamp;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
-/// Transfer credits.
-#[derive(Clone, Debug)]
-pub struct TransferCredits {
-    from: CustomerId,
-    to: CustomerId,
-    amount: Amount,
-    reason: Option<FreeText>,
-    cause: Cause,
+keyed_request! {
+    /// Transfer credits.
+    #[derive(Clone, Debug)]
+    pub struct TransferCredits ("transfer") {
+        from: CustomerId => _,
+        to: CustomerId => "to",
+        amount: Amount => "amount",
+        reason: Option<FreeText> => "reason",
+        cause: Cause => _,
+    }
 }
 
 impl TransferCredits {
@@ -50,13 +52,7 @@ impl Command for TransferCredits {
     }
 
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
-        let fingerprint = Fingerprint::of(&[
-            ("op", Some("transfer".to_owned())),
-            ("to", Some(self.to.to_string())),
-            ("amount", Some(self.amount.to_string())),
-            ("reason", self.reason.as_ref().map(|r| r.as_str().to_owned())),
-        ]);
-        Some(CauseKey::new(self.cause.clone(), fingerprint))
+        Some(CauseKey::new(self.cause.clone(), self.fingerprint()))
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
