@@ -58,8 +58,8 @@ async fn provision(slices: u8, count: u64) {
                         return took;
                     }
                     let started = Instant::now();
-                    let wish = agency.wish(&format!("CODE-{at}"));
-                    agency.world().post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+                    let provision = agency.provision_body(&format!("CODE-{at}"));
+                    agency.world().post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
                     took.push(started.elapsed());
                 }
             })

@@ -172,8 +172,8 @@ async fn a_mode_changes_only_with_nothing_available_or_reserved() {
     );
     world.clock.advance(std::time::Duration::from_secs(1));
     agency.provision("CODE-1").await.expect(201);
-    assert_eq!(agency.stands(&agency.client).await, ["75.00", "0.00", "25.00"]);
-    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.client).await, ["75.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
     let history = world.get(&admin(), &format!("{path}/transactions")).await.expect(200);
     assert_eq!(history.text("/transactions/0/type"), "REDEMPTION");
     assert_eq!(history.text("/transactions/0/campaign_id"), agency.campaign);

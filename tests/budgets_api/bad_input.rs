@@ -58,15 +58,15 @@ async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
         let answer = world.post(&admin(), path, body).await.expect_problem(400, "invalid_request");
         assert_eq!(answer.offending(), offending, "{body}");
     }
-    let wish = agency.wish("CODE-1");
+    let provision = agency.provision_body("CODE-1");
     let path = "/api/gift-cards/provision";
-    let none = wish.replace(&agency.brand, "brand_00000000000000000000");
+    let none = provision.replace(&agency.brand, "brand_00000000000000000000");
     world.post(&issuer(), path, &none).await.expect_problem(404, "brand_not_found");
-    let none = wish.replace(&agency.campaign, "acct_m00000000000000000000");
+    let none = provision.replace(&agency.campaign, "acct_m00000000000000000000");
     world.post(&issuer(), path, &none).await.expect_problem(404, "account_not_found");
-    let client = wish.replace(&agency.campaign, &agency.client);
+    let client = provision.replace(&agency.campaign, &agency.client);
     world.post(&issuer(), path, &client).await.expect_problem(404, "account_not_found");
-    let none = wish.replace("\"denomination\":25", "\"denomination\":30");
+    let none = provision.replace("\"denomination\":25", "\"denomination\":30");
     let answer = world.post(&issuer(), path, &none).await.expect_problem(404, "denomination_not_found");
     assert_eq!(answer.offending(), ["/denomination"]);
     let priced = r#"{"name":"n","denominations":[25],"price":{"50":1}}"#;
@@ -110,12 +110,12 @@ async fn whoever_may_not_learns_nothing() {
     let agency = Agency::new("100", 1).await;
     let world = agency.world();
     let path = "/api/gift-cards/provision";
-    let wish = agency.wish("CODE-1");
-    world.post(&customer("c"), path, &wish).await.expect_problem(403, "forbidden");
-    world.post(&service("wallet:debit"), path, &wish).await.expect_problem(403, "forbidden");
+    let provision = agency.provision_body("CODE-1");
+    world.post(&customer("c"), path, &provision).await.expect_problem(403, "forbidden");
+    world.post(&service("wallet:debit"), path, &provision).await.expect_problem(403, "forbidden");
     let rival = tests::agency::open(world, "agency", "platform", "").await;
-    world.post(&acts_for("agency", &rival), path, &wish).await.expect_problem(404, "account_not_found");
-    world.post(&acts_for("client", &agency.client), path, &wish).await.expect(201);
+    world.post(&acts_for("agency", &rival), path, &provision).await.expect_problem(404, "account_not_found");
+    world.post(&acts_for("client", &agency.client), path, &provision).await.expect(201);
     for (path, body) in [
         ("/api/gift-cards/brands", r#"{"name":"n","denominations":[25]}"#.to_owned()),
         (

@@ -38,20 +38,21 @@ async fn a_process_that_remembers_the_old_mode_charges_whom_the_new_one_names() 
     let agency = Agency::with("100", 6, ("", ""), Default::default()).await;
     let world = agency.world();
     let other = world.another_machine(world.clock.clone());
-    let there =
-        async |code: &str| other.post(&issuer(), "/api/gift-cards/provision", &agency.wish(code)).await;
+    let there = async |code: &str| {
+        other.post(&issuer(), "/api/gift-cards/provision", &agency.provision_body(code)).await
+    };
     there("SHARED-1").await.expect(201);
     patch(world, &agency.campaign, r#"{"budget_mode":"isolated"}"#).await.expect(200);
     there("NOT-YET").await.expect_problem(402, "insufficient_funds");
-    assert_eq!(agency.stands(&agency.client).await, ["75.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.client).await, ["75.00", "0.00", "25.00"]);
     give(world, &agency.client, &agency.campaign, 25).await.expect(201);
     let own = there("OWN-1").await.expect(201);
     assert_eq!(own.text("/redemption/account_charged"), agency.campaign);
-    assert_eq!(agency.stands(&agency.client).await, ["50.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.client).await, ["50.00", "0.00", "25.00"]);
     patch(world, &agency.campaign, r#"{"budget_mode":"shared"}"#).await.expect(200);
     let shared = there("SHARED-2").await.expect(201);
     assert_eq!(shared.text("/redemption/account_charged"), agency.client);
-    assert_eq!(agency.stands(&agency.client).await, ["25.00", "0.00", "50.00"]);
+    assert_eq!(agency.figures(&agency.client).await, ["25.00", "0.00", "50.00"]);
     world.prove().await;
 }
 
@@ -86,8 +87,8 @@ async fn credit_that_arrives_while_a_campaign_becomes_shared_is_not_lost() {
         assert_eq!(other.faults.fired(), 1);
         // One of the two is refused, and the other holds.
         match (given.status, changed.status) {
-            (201, 409) => assert_eq!(agency.stands(&agency.campaign).await, ["40.00", "0.00", "0.00"]),
-            (400, 200) => assert_eq!(agency.stands(&agency.client).await, ["100.00", "0.00", "0.00"]),
+            (201, 409) => assert_eq!(agency.figures(&agency.campaign).await, ["40.00", "0.00", "0.00"]),
+            (400, 200) => assert_eq!(agency.figures(&agency.client).await, ["100.00", "0.00", "0.00"]),
             both => panic!("{first} first: {both:?}"),
         }
         world.prove().await;
@@ -125,7 +126,7 @@ async fn a_closing_waits_for_what_is_undecided_on_any_slice_and_then_hands_over_
         monitor(&agency).await;
         let closed = agency.account(&agency.campaign).await;
         assert_eq!((closed.text("/status"), closed.raw("reserved")), ("closed".into(), "0.00".into()));
-        assert_eq!(agency.stands(&agency.client).await, ["100.00", "0.00", "0.00"]);
+        assert_eq!(agency.figures(&agency.client).await, ["100.00", "0.00", "0.00"]);
         agency.provision("AFTER").await.expect_problem(409, "budget_paused");
         world.prove().await;
     }
@@ -158,11 +159,12 @@ async fn no_account_is_opened_below_one_that_was_closed_meanwhile() {
 async fn what_is_to_be_sent_is_in_the_outbox_once_with_its_address_sealed() {
     let agency = Agency::new("100", 3).await;
     let world = agency.world();
-    let wish =
-        agency.wish("CODE-1").replace('}', r#","delivery_method":"sms","delivery_address":"+919876543210"}"#);
+    let provision = agency
+        .provision_body("CODE-1")
+        .replace('}', r#","delivery_method":"sms","delivery_address":"+919876543210"}"#);
     let path = "/api/gift-cards/provision";
-    let made = world.post(&issuer(), path, &wish).await.expect(201);
-    assert!(world.post(&issuer(), path, &wish).await.expect(201).is_replay());
+    let made = world.post(&issuer(), path, &provision).await.expect(201);
+    assert!(world.post(&issuer(), path, &provision).await.expect(201).is_replay());
     agency.provision("CODE-2").await.expect(201);
     let scan = world.raw().scan().table_name(world.app.store.table()).send().await.unwrap();
     let text = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
@@ -191,7 +193,7 @@ async fn a_card_that_comes_late_goes_to_its_own_worth_although_the_code_was_trie
     agency.provision("CODE").await.expect_problem(409, "supplier_rejected");
     fakes.supply("reloadly", Switch::Well);
     let reference = fakes.issued("reloadly").first().unwrap().clone();
-    let fifty = agency.wish("CODE").replace("\"denomination\":25", "\"denomination\":50");
+    let fifty = agency.provision_body("CODE").replace("\"denomination\":25", "\"denomination\":50");
     world.post(&issuer(), "/api/gift-cards/provision", &fifty).await.expect(201);
     agency.webhook("reloadly", &reference, false).await.expect(200);
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
@@ -219,14 +221,14 @@ async fn a_card_that_a_supplier_does_not_show_stays_pending_until_it_does() {
     .await;
     agency.shop.fakes.supply("reloadly", Switch::Withheld);
     agency.provision("CODE").await.expect(202);
-    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
     monitor(&agency).await;
-    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
     agency.shop.fakes.supply("reloadly", Switch::Well);
     agency.world().clock.advance(Duration::from_secs(900));
     monitor(&agency).await;
     assert_eq!(agency.provision("CODE").await.expect(201).text("/source"), "api");
-    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
     assert_eq!(agency.shop.fakes.issued("reloadly").len(), 1);
     agency.world().prove().await;
 }
@@ -238,8 +240,8 @@ async fn what_a_shared_campaign_has_spent_is_not_folded_from_the_beginning_each_
     let second = open(world, "campaign", &agency.client, "").await;
     let spend = async |campaign: &str, from: usize, until: usize| {
         for n in from..until {
-            let wish = agency.wish(&format!("CODE-{n}")).replace(&agency.campaign, campaign);
-            world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+            let provision = agency.provision_body(&format!("CODE-{n}")).replace(&agency.campaign, campaign);
+            world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
             world.clock.advance(Duration::from_secs(1));
         }
     };

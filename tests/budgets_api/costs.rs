@@ -55,7 +55,7 @@ async fn a_card_from_a_pool_costs_at_most_eleven_write_units_in_two_round_trips_
     assert_eq!(sorted(second), ["GetItem", "TransactWriteItems"]);
     assert_eq!(found.round_trips, 5);
     // A repetition reads, and takes nothing.
-    world.post(&issuer(), "/api/gift-cards/provision", &agency.wish("CODE-1")).await.expect(201);
+    world.post(&issuer(), "/api/gift-cards/provision", &agency.provision_body("CODE-1")).await.expect(201);
     world.prove().await;
 }
 

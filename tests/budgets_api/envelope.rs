@@ -46,7 +46,7 @@ async fn kms() -> (Kms, Asked) {
     let app = axum::Router::new().route("/", post(answer));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let credentials = Credentials::new("AKIAX", "secret", None, None, "test");
-    (vault::connect(("eu-central-1".to_owned(), Some(url)), credentials, https()), asked)
+    (vault::connect("eu-central-1".to_owned(), Some(url), credentials, https()), asked)
 }
 
 fn wrapped(text: &str) -> String {
@@ -62,7 +62,7 @@ fn seal(vault: &Vault) -> domain::giftcard::card::Card {
     let brand = BrandId::mint(&Cause::stored("brand"));
     let worth = Money::try_new(25.into()).unwrap();
     let now = Timestamp::parse("2026-01-15T10:00:00Z").unwrap();
-    vault.seal_card(&plain(), (&brand, worth), CardSource::Csv, now).unwrap()
+    vault.seal_card(&plain(), &brand, worth, CardSource::Csv, now).unwrap()
 }
 
 #[tokio::test]
@@ -122,6 +122,6 @@ fn a_closed_vault_seals_opens_and_knows_nothing() {
     let brand = BrandId::mint(&Cause::stored("brand"));
     let (worth, now) =
         (Money::try_new(25.into()).unwrap(), Timestamp::parse("2026-01-15T10:00:00Z").unwrap());
-    assert!(closed.seal_card(&plain(), (&brand, worth), CardSource::Csv, now).is_none());
+    assert!(closed.seal_card(&plain(), &brand, worth, CardSource::Csv, now).is_none());
     assert!(closed.open_card(&seal(&open)).is_none());
 }

@@ -12,12 +12,12 @@ const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODU
 
 /// Little patience: what does not go away is answered soon.
 async fn agency(cards: usize, brand: &str) -> Arc<Agency> {
-    let patience = RetryPolicy {
+    let retry_policy = RetryPolicy {
         budget: Duration::from_millis(400),
         base: Duration::from_millis(2),
         cap: Duration::from_millis(20),
     };
-    Arc::new(Agency::with("100", cards, (r#""budget_mode":"isolated""#, brand), patience).await)
+    Arc::new(Agency::with("100", cards, (r#""budget_mode":"isolated""#, brand), retry_policy).await)
 }
 
 fn as_it_is() -> Fault {
@@ -52,7 +52,7 @@ async fn later(agency: &Agency) {
 }
 
 async fn expect(agency: &Agency, available: &str, reserved: &str, spent: &str) {
-    assert_eq!(agency.stands(&agency.campaign).await, [available, reserved, spent]);
+    assert_eq!(agency.figures(&agency.campaign).await, [available, reserved, spent]);
 }
 
 #[tokio::test]
@@ -131,9 +131,9 @@ async fn a_commit_that_meets_its_own_first_send_half_applied_is_not_taken_for_an
         let agency = agency(5, "").await;
         let faults = &agency.world().faults;
         faults.plan("TransactWriteItems", 1, Fault::LostReply);
-        let told = hidden.clone();
+        let answer = hidden.clone();
         let mixed = move |mut body: serde_json::Value| {
-            for at in &told {
+            for at in &answer {
                 body["CancellationReasons"][at] = serde_json::json!({"Code": "TransactionConflict"});
             }
             body
@@ -226,7 +226,7 @@ async fn crashes_around_a_supplier_order_end_in_one_card_or_full_credit() {
             let supplier = if brand == RELOADLY { "reloadly" } else { "tremendous" };
             assert_eq!(fakes.issued(supplier).len(), issued, "{passed} {supplier}");
             let spent = if issued == 1 { ["75.00", "0.00", "25.00"] } else { ["100.00", "0.00", "0.00"] };
-            assert_eq!(agency.stands(&agency.campaign).await, spent);
+            assert_eq!(agency.figures(&agency.campaign).await, spent);
             assert_eq!(ask(&agency).await.expect(201).is_replay(), issued == 1);
             assert_eq!(fakes.issued(supplier).len(), 1, "one card at most");
             expect(&agency, "75.00", "0.00", "25.00").await;
@@ -327,8 +327,8 @@ async fn a_card_that_comes_for_a_failed_order_goes_into_stock_and_is_sold_to_the
     fakes.supply("reloadly", Switch::Well);
     let reference = fakes.issued("reloadly").first().unwrap().clone();
     for _ in 0..2 {
-        let told = agency.webhook("reloadly", &reference, false).await.expect(200);
-        assert_eq!(told.text("/status"), "processed");
+        let answer = agency.webhook("reloadly", &reference, false).await.expect(200);
+        assert_eq!(answer.text("/status"), "processed");
     }
     expect(&agency, "100.00", "0.00", "0.00").await;
     let next = agency.provision("NEXT").await.expect(201);

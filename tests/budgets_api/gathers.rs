@@ -84,7 +84,7 @@ async fn it_is_taken_while_a_hundred_spend_and_nothing_is_below_zero() {
     }
     let left = 800 - 25 * spent - 150 * cut;
     assert!(cut >= 1 && left < 150, "{spent} spends, {cut} cuts");
-    assert_eq!(agency.stands(&agency.client).await[0], format!("{left}.00"));
+    assert_eq!(agency.figures(&agency.client).await[0], format!("{left}.00"));
     assert_eq!(agency.account(&agency.agency).await.raw("available"), format!("{}.00", 150 * cut));
     world.prove().await;
 }
@@ -158,8 +158,8 @@ async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may()
     // Each process leaves one committed attempt behind, on the one slice that has credit.
     for n in 0..64 {
         let process = world.another_machine(world.clock.clone());
-        let wish = agency.wish(&format!("CODE-{n}"));
-        process.post(&tests::agency::issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+        let provision = agency.provision_body(&format!("CODE-{n}"));
+        process.post(&tests::agency::issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
     }
     allocate(world, "platform", &agency.agency, "80").await;
     allocate(world, &agency.agency, &agency.client, "80").await;
@@ -172,7 +172,7 @@ async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may()
     assert_eq!(some.raw("from_account_balance"), "5.00");
     let all = reclaim(world, &agency.campaign, "", "all").await.expect(201);
     assert_eq!(all.raw("from_account_balance"), "0.00");
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "1600.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "1600.00"]);
     world.prove().await;
 }
 

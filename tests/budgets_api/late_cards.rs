@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::RetryPolicy;
 use tests::agency::{a_pool, issuer, open};
-use tests::{Agency, Fault, Trouble, admin};
+use tests::{Agency, Fault, Outage, admin};
 use tokio::sync::Notify;
 
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
@@ -74,12 +74,12 @@ async fn a_repetition_that_is_refused_does_not_end_an_order_that_may_be_on_its_w
         agency.shop.fakes.supply(supplier, Switch::ReplyLost);
         agency.provision("CODE").await.expect(202);
         // It was taken. Now something between us and the supplier refuses whatever we ask.
-        agency.shop.trouble(Trouble::Refusing);
+        agency.shop.outage(Outage::Refusing);
         for _ in 0..3 {
             monitor(&agency).await;
-            assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
+            assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "25.00", "0.00"]);
         }
-        agency.shop.trouble(Trouble::None);
+        agency.shop.outage(Outage::None);
         agency.shop.fakes.supply(supplier, Switch::Well);
         agency.world().clock.advance(Duration::from_secs(900));
         monitor(&agency).await;
@@ -152,7 +152,7 @@ async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
     a_pool(world, &agency.brand, "buffer").await;
     let path = format!("/api/credit/accounts/{}", agency.client);
     world.patch(&admin(), &path, r#"{"low_credit_threshold":100}"#).await.expect(200);
-    agency.shop.trouble(Trouble::Down);
+    agency.shop.outage(Outage::Down);
     agency.shop.asked();
     let looked = agency.shop.monitor().await;
     assert_eq!(looked["breakdown"]["clients"], 1, "{looked}");
@@ -160,7 +160,7 @@ async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
     assert!(asked.len() <= 3, "one order, or none: {asked:?}");
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
     assert_eq!(inventory.field("/api/open_refills"), 1);
-    agency.shop.trouble(Trouble::None);
+    agency.shop.outage(Outage::None);
     monitor(&agency).await;
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
     assert_eq!(
@@ -182,20 +182,20 @@ async fn alerts_stay_as_long_as_what_they_are_about_and_tell_when_it_is_worse() 
         kinds.sort();
         kinds
     };
-    let told = |kind: &str, severity: &str| (kind.to_owned(), severity.to_owned());
+    let alert = |kind: &str, severity: &str| (kind.to_owned(), severity.to_owned());
     agency.provision("CODE-1").await.expect(201);
     agency.provision("CODE-2").await.expect_problem(402, "insufficient_funds");
     // 10 are left, and a card is 25: whoever looks again sees no reason to close it.
     for _ in 0..3 {
         monitor(&agency).await;
-        assert_eq!(kinds().await, [told("budget_depleted", "critical"), told("low_stock", "warning")]);
+        assert_eq!(kinds().await, [alert("budget_depleted", "critical"), alert("low_stock", "warning")]);
     }
     agency.fund("100").await;
     for code in ["CODE-2", "CODE-3"] {
         agency.provision(code).await.expect(201);
     }
     monitor(&agency).await;
-    assert_eq!(kinds().await, [told("low_stock", "critical")], "the pool is empty now");
+    assert_eq!(kinds().await, [alert("low_stock", "critical")], "the pool is empty now");
     world.prove().await;
 }
 
@@ -205,10 +205,10 @@ async fn closed_alerts_are_listed_page_by_page_and_counted() {
     let world = agency.world();
     for n in 0..5 {
         let campaign = open(world, "campaign", &agency.client, r#""budget_mode":"isolated""#).await;
-        let wish = agency.wish(&format!("CODE-{n}")).replace(&agency.campaign, &campaign);
+        let provision = agency.provision_body(&format!("CODE-{n}")).replace(&agency.campaign, &campaign);
         world.clock.advance(Duration::from_secs(1));
         world
-            .post(&issuer(), "/api/gift-cards/provision", &wish)
+            .post(&issuer(), "/api/gift-cards/provision", &provision)
             .await
             .expect_problem(402, "insufficient_funds");
     }
@@ -251,7 +251,7 @@ async fn as_many_orders_wait_for_suppliers_as_may_and_pools_go_on_meanwhile() {
     agency.provision("ONE-TOO-MANY").await.expect_problem(503, "contention");
     let reserves = world.faults.take_log().iter().filter(|(name, _)| name == "UpdateItem").count();
     assert!(reserves <= 8, "trying again at once would not help: {reserves}");
-    assert_eq!(agency.stands(&agency.campaign).await, ["200.00", "800.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["200.00", "800.00", "0.00"]);
     let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
     assert!(alerts.body.contains("too many orders wait"), "{}", alerts.body);
     agency.stock("c", 1).await;
@@ -347,11 +347,11 @@ async fn an_order_that_was_refused_when_its_process_stopped_makes_way_without_a_
     arrived.notified().await;
     process.abort();
     assert!(process.await.unwrap_err().is_cancelled());
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     fakes.supply("reloadly", Switch::Well);
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(agency.provision("NEXT").await.expect(201).text("/source"), "api");
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
     world.prove().await;
 }
 
@@ -366,7 +366,7 @@ async fn an_attempt_that_was_fenced_before_its_order_is_tried_again_and_not_refu
     let slow = tokio::spawn(async move { machine.provision("SLOW").await });
     reached.notified().await;
     monitor(&agency).await;
-    assert_eq!(agency.stands(&agency.campaign).await, ["25.00", "0.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["25.00", "0.00", "0.00"]);
     go.notify_one();
     assert_eq!(slow.await.unwrap().expect(201).text("/source"), "api");
     assert_eq!(agency.shop.fakes.issued("reloadly").len(), 1);

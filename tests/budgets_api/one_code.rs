@@ -29,10 +29,10 @@ async fn redeem(agency: &Agency, code: &str) -> Answer {
 }
 
 async fn provision(agency: &Agency, code: &str) -> Answer {
-    let wish = serde_json::json!({
+    let provision = serde_json::json!({
         "campaign_id": agency.campaign, "brand_id": agency.brand, "denomination": 25, "redemption_code": code,
     });
-    agency.world().post(&issuer(), "/api/gift-cards/provision", &wish.to_string()).await
+    agency.world().post(&issuer(), "/api/gift-cards/provision", &provision.to_string()).await
 }
 
 /// Faults 25 and 30.
@@ -57,7 +57,7 @@ async fn a_minted_and_a_registered_code_come_to_one_card_each_in_every_spelling_
             assert_eq!(*first.get_or_insert(found.clone()), found, "{spelling:?}");
             assert_eq!(answer.is_replay(), n > 0);
         }
-        assert_eq!(agency.stands(&agency.campaign).await[2], format!("{spent}.00"));
+        assert_eq!(agency.figures(&agency.campaign).await[2], format!("{spent}.00"));
     }
     world.prove().await;
 }

@@ -11,10 +11,10 @@ async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
     assert_eq!((first.text("/source"), first.raw("credit_remaining")), ("csv".into(), "75.00".into()));
     assert!(first.text("/card/card_code").starts_with("c-0000"));
     assert_eq!(first.text("/redemption/status"), "ISSUED");
-    assert_eq!(agency.stands(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
     let again = agency.provision("ABC-123-XYZ").await.expect(201);
     assert!(again.is_replay() && again.body == first.body);
-    let other = agency.wish("ABC-123-XYZ").replace("\"denomination\":25", "\"denomination\":50");
+    let other = agency.provision_body("ABC-123-XYZ").replace("\"denomination\":25", "\"denomination\":50");
     let path = "/api/gift-cards/provision";
     agency.world().post(&issuer(), path, &other).await.expect_problem(409, "already_redeemed");
     for code in ["CODE-2", "CODE-3", "CODE-4"] {
@@ -33,11 +33,11 @@ async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
 async fn a_redemption_is_read_and_revealed_by_whom_it_concerns_and_each_look_is_written_down() {
     let agency = Agency::new("100", 3).await;
     let world = agency.world();
-    let wish = agency.wish("CODE-1").replace(
+    let provision = agency.provision_body("CODE-1").replace(
         '}',
         r#","recipient_id":"cust_9","delivery_method":"email","delivery_address":"asha@example.com"}"#,
     );
-    let made = world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+    let made = world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
     assert_eq!(made.text("/redemption/delivery/address"), "a***@example.com");
     let path = format!("/api/gift-cards/redemptions/{}", made.text("/redemption/redemption_id"));
     let seen = world.get(&admin(), &path).await.expect(200);

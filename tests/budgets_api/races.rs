@@ -67,7 +67,7 @@ async fn of_two_hundred_callers_exactly_the_seventy_that_can_be_afforded_get_a_c
         let sold: BTreeSet<String> =
             answers.iter().filter(|a| a.status == 201).map(|a| a.text("/card/card_code")).collect();
         assert_eq!(sold.len(), 70, "no card goes out twice");
-        assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "1750.00"]);
+        assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "1750.00"]);
         assert_eq!(agency.account(&agency.campaign).await.text("/status"), "auto_paused");
         let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
         assert!(alerts.body.contains("budget_depleted"));
@@ -97,7 +97,7 @@ async fn a_hundred_requests_for_one_code_come_to_one_card_and_all_get_it() {
         .resolve(&id(&agency.campaign), agency.world().app.clock.now())
         .await
         .unwrap();
-    assert_eq!(agency.stands(&agency.campaign).await, ["975.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["975.00", "0.00", "25.00"]);
     assert_eq!(agency.world().prove().await.budgets.cards, (50, 49, 1));
 }
 
@@ -111,7 +111,7 @@ async fn the_last_cards_are_sold_once_and_the_others_go_to_the_supplier_or_get_t
     let answers = at_once(&agency, codes("CODE", 20)).await;
     assert_eq!(by_status(&answers), BTreeMap::from([(201, 3), (409, 17)]));
     assert!(answers.iter().filter(|a| a.status == 409).all(|a| a.text("/code") == "out_of_stock"));
-    assert_eq!(agency.stands(&agency.campaign).await, ["925.00", "0.00", "75.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["925.00", "0.00", "75.00"]);
     agency.world().prove().await;
     let supplied = r#""supplier":"reloadly","supplier_product_id":"4711""#;
     let agency = crowd("500", 3, r#""budget_mode":"isolated""#, supplied).await;
@@ -121,7 +121,7 @@ async fn the_last_cards_are_sold_once_and_the_others_go_to_the_supplier_or_get_t
         |source: &str| answers.iter().filter(|a| a.status == 201 && a.text("/source") == source).count();
     assert_eq!((from("csv"), from("api")), (3, 17));
     assert_eq!(agency.shop.fakes.issued("reloadly").len(), 17);
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "500.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "500.00"]);
     agency.world().prove().await;
 }
 
@@ -144,7 +144,7 @@ async fn what_is_taken_back_and_what_is_spent_never_exceed_what_there_was() {
         let spent = spent.get(&201).copied().unwrap_or(0) * 25;
         let taken = taken.get(&201).copied().unwrap_or(0) * 90;
         assert!(cuts.iter().all(|cut| matches!(cut.status, 201 | 402)), "{cuts:?}");
-        let [available, reserved, shown] = agency.stands(&agency.campaign).await;
+        let [available, reserved, shown] = agency.figures(&agency.campaign).await;
         assert_eq!((reserved, shown), ("0.00".to_owned(), format!("{spent}.00")));
         assert_eq!(available, format!("{}.00", 1000 - spent - taken));
         agency.world().prove().await;
@@ -160,7 +160,10 @@ async fn after_a_stop_is_acknowledged_nothing_more_is_issued_until_it_is_lifted(
         let machine = Arc::new(world.another_machine(world.clock.clone()));
         let path = format!("/api/credit/accounts/{}", agency.campaign);
         // Another machine has learnt that the campaign is active.
-        machine.post(&issuer(), "/api/gift-cards/provision", &agency.wish("WARM-1")).await.expect(201);
+        machine
+            .post(&issuer(), "/api/gift-cards/provision", &agency.provision_body("WARM-1"))
+            .await
+            .expect(201);
         for round in 0..3 {
             let (prefix, someone) = (format!("R{round}"), admin());
             let running = at_once(&agency, codes(&prefix, 10));
@@ -168,18 +171,18 @@ async fn after_a_stop_is_acknowledged_nothing_more_is_issued_until_it_is_lifted(
             let (running, paused) = tokio::join!(running, pause);
             paused.expect(200);
             assert!(running.iter().all(|a| matches!(a.status, 201 | 409)), "{running:?}");
-            let spent = agency.stands(&agency.client).await;
+            let spent = agency.figures(&agency.client).await;
             for who in [world, &*machine] {
-                let wish = agency.wish(&format!("LATE-{round}"));
-                who.post(&issuer(), "/api/gift-cards/provision", &wish)
+                let provision = agency.provision_body(&format!("LATE-{round}"));
+                who.post(&issuer(), "/api/gift-cards/provision", &provision)
                     .await
                     .expect_problem(409, "budget_paused");
             }
-            assert_eq!(agency.stands(&agency.client).await, spent);
+            assert_eq!(agency.figures(&agency.client).await, spent);
             world.patch(&admin(), &path, r#"{"status":"active"}"#).await.expect(200);
             for (n, who) in [world, &*machine].into_iter().enumerate() {
-                let wish = agency.wish(&format!("AGAIN-{round}-{n}"));
-                who.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+                let provision = agency.provision_body(&format!("AGAIN-{round}-{n}"));
+                who.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
             }
         }
         world.prove().await;
@@ -200,7 +203,7 @@ async fn slices_are_added_while_credit_is_spent_and_stops_reach_them() {
     agency.fund("100").await;
     let answers = at_once(&agency, codes("MORE", 15)).await;
     assert_eq!(by_status(&answers), BTreeMap::from([(201, 14), (402, 1)]));
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "1100.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "1100.00"]);
     agency.world().prove().await;
 }
 
@@ -212,7 +215,7 @@ async fn an_outage_of_a_supplier_stops_no_pool_and_all_its_orders_end_in_a_card_
     let answers = at_once(&agency, codes("SLOW", 10)).await;
     assert_eq!(by_status(&answers), BTreeMap::from([(202, 10)]));
     assert!(answers.iter().all(|a| a.field("/card").is_null() && a.text("/redemption/status") == "PENDING"));
-    assert_eq!(agency.stands(&agency.campaign).await, ["1750.00", "250.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["1750.00", "250.00", "0.00"]);
     agency.stock("c", 5).await;
     let answers = at_once(&agency, codes("POOL", 5)).await;
     assert_eq!(by_status(&answers), BTreeMap::from([(201, 5)]));
@@ -220,7 +223,7 @@ async fn an_outage_of_a_supplier_stops_no_pool_and_all_its_orders_end_in_a_card_
         agency.world().clock.advance(Duration::from_secs(1_000));
         agency.shop.monitor().await;
     }
-    assert_eq!(agency.stands(&agency.campaign).await, ["1625.00", "0.00", "375.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["1625.00", "0.00", "375.00"]);
     let done = agency.provision("SLOW-0003").await.expect(201);
     assert!(done.is_replay() && done.text("/card/card_url").starts_with("https://reward.example.com/"));
     assert_eq!(agency.shop.fakes.issued("tremendous").len(), 10);
@@ -238,7 +241,7 @@ async fn uneven_slices_are_evened_out_and_the_books_still_prove_each_of_them() {
     let whole = world.app.store.budgets().load_sliced(&id(&agency.campaign)).await.unwrap().unwrap();
     let least = whole.slices().map(|slice| slice.available).min().unwrap();
     assert!(least.value() >= 24.into(), "each has at least a quarter of the mean: {least}");
-    assert_eq!(agency.stands(&agency.campaign).await, ["775.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["775.00", "0.00", "25.00"]);
     let history =
         world.get(&admin(), &format!("/api/credit/accounts/{}/transactions", agency.campaign)).await;
     assert!(!history.expect(200).body.contains("REBALANCE"), "it is no news to people");

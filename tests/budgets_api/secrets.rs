@@ -87,7 +87,7 @@ async fn records(world: &World) -> String {
     let streams = ask_json("ListStreams", json!({"TableName": world.app.store.table()})).await;
     let arn = &streams["Streams"][0]["StreamArn"];
     let shards = ask_json("DescribeStream", json!({"StreamArn": arn})).await;
-    let mut told = String::new();
+    let mut printed = String::new();
     for shard in shards["StreamDescription"]["Shards"].as_array().unwrap() {
         let from =
             json!({"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"});
@@ -95,14 +95,14 @@ async fn records(world: &World) -> String {
         loop {
             let page = ask("GetRecords", json!({"ShardIterator": at})).await;
             let read: Value = serde_json::from_str(&page).unwrap();
-            told.push_str(&page);
+            printed.push_str(&page);
             if read["Records"].as_array().is_none_or(Vec::is_empty) {
                 break;
             }
             at = read["NextShardIterator"].clone();
         }
     }
-    told
+    printed
 }
 
 #[tokio::test]
@@ -128,19 +128,19 @@ async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_err
     let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
     let line = format!("code,brand_id,denomination\nREGISTERED-77,{},25\n", agency.brand);
     answers.push(world.post_csv(&acts_for("client", &agency.client), &codes, &line).await.expect(200));
-    let wish = agency.wish("PROVISION-88").replace(
+    let provision = agency.provision_body("PROVISION-88").replace(
         '}',
         r#","delivery_method":"email","delivery_address":"asha.secret@example.com","recipient_id":"cust_1"}"#,
     );
-    let made = world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+    let made = world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
     let body = json!({"redemption_code": "REGISTERED-77"}).to_string();
     let request =
         tests::world::request(http::Method::POST, "/api/gift-cards/redeem", &body, Default::default());
     let redeemed = world.send(None, request).await.expect(201);
     let supplied = agency.provision("SUPPLIED-99").await.expect(201);
-    let bad = wish.replace("PROVISION-88", "PROVISION\u{7}88");
+    let bad = provision.replace("PROVISION-88", "PROVISION\u{7}88");
     answers.push(world.post(&issuer(), "/api/gift-cards/provision", &bad).await.expect(400));
-    let other = wish.replace("\"denomination\":25", "\"denomination\":50");
+    let other = provision.replace("\"denomination\":25", "\"denomination\":50");
     answers.push(world.post(&issuer(), "/api/gift-cards/provision", &other).await.expect(409));
     let id = made.text("/redemption/redemption_id");
     answers.push(world.get(&admin(), &format!("/api/gift-cards/redemptions/{id}")).await.expect(200));

@@ -17,14 +17,14 @@ async fn the_same_file_again_adds_nothing_and_every_line_that_was_not_taken_is_t
                 AAAA-1,,,\r\nCCCC-3,,,2025-01-01\r\nDD,,,\r\nEEEE-5,,,,,,\r\nFFFF-6,,,tomorrow\r\nGG\u{2028}GG-é\r\n \"AAAA-1\" ,\r\n";
     let first = world.post_csv(&admin(), &path, body).await.expect(200);
     assert_eq!(["accepted", "duplicates", "invalid"].map(|name| first.raw(name)), ["3", "2", "5"]);
-    let told =
+    let report =
         |n: usize| (first.field(&format!("/lines/{n}/line")), first.text(&format!("/lines/{n}/detail")));
-    assert_eq!(told(0), (json!(4), "code begins as a formula".into()));
-    assert_eq!(told(1), (json!(5), "stands in this file before".into()));
-    assert_eq!(told(2), (json!(6), "expires_on has passed".into()));
-    assert_eq!(told(3), (json!(7), "code must be 4 to 500 characters".into()));
-    assert_eq!(told(4), (json!(9), "expires_on must be a date such as 2026-01-28".into()));
-    assert_eq!(told(5), (json!(10), "code must be printable ASCII".into()));
+    assert_eq!(report(0), (json!(4), "code begins as a formula".into()));
+    assert_eq!(report(1), (json!(5), "stands in this file before".into()));
+    assert_eq!(report(2), (json!(6), "expires_on has passed".into()));
+    assert_eq!(report(3), (json!(7), "code must be 4 to 500 characters".into()));
+    assert_eq!(report(4), (json!(9), "expires_on must be a date such as 2026-01-28".into()));
+    assert_eq!(report(5), (json!(10), "code must be printable ASCII".into()));
     let again = world.post_csv(&admin(), &path, body).await.expect(200);
     assert_eq!(["accepted", "duplicates", "invalid"].map(|name| again.raw(name)), ["0", "5", "5"]);
     // Known anywhere is known: another pool does not take it either.

@@ -13,12 +13,12 @@ async fn patch(world: &World, account: &str, body: &str) -> Answer {
 
 /// Little patience: what does not go away is answered soon.
 async fn impatient(budget: &str, cards: usize, campaign: &str) -> Agency {
-    let patience = RetryPolicy {
+    let retry_policy = RetryPolicy {
         budget: Duration::from_millis(400),
         base: Duration::from_millis(2),
         cap: Duration::from_millis(20),
     };
-    Agency::with(budget, cards, (campaign, ""), patience).await
+    Agency::with(budget, cards, (campaign, ""), retry_policy).await
 }
 
 /// The stops that stand on a client's first slice.
@@ -43,7 +43,7 @@ async fn a_mode_that_cannot_change_leaves_nothing_of_its_request() {
     arrived.notified().await;
     process.abort();
     assert!(process.await.unwrap_err().is_cancelled());
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     world.clock.advance(Duration::from_secs(61));
     let all = r#"{"budget_mode":"shared","status":"closing","name":"Another"}"#;
     patch(world, &agency.campaign, all).await.expect_problem(409, "account_not_empty");
@@ -53,7 +53,7 @@ async fn a_mode_that_cannot_change_leaves_nothing_of_its_request() {
         ["budget_mode", "status", "name"].map(|field| after.text(&format!("/{field}"))),
         ["isolated", "active", "The campaign"]
     );
-    assert_eq!(agency.stands(&agency.campaign).await, ["25.00", "0.00", "0.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["25.00", "0.00", "0.00"]);
     world.prove().await;
 }
 
@@ -70,7 +70,7 @@ async fn a_mode_and_slices_whose_reply_is_lost_are_changed_once_and_strand_nothi
         assert_eq!(world.faults.fired(), 1);
         assert_eq!((changed.text("/budget_mode"), changed.raw("slices")), ("shared".into(), "8".into()));
         agency.provision("CODE").await.expect(201);
-        assert_eq!(agency.stands(&agency.client).await, ["75.00", "0.00", "25.00"]);
+        assert_eq!(agency.figures(&agency.client).await, ["75.00", "0.00", "25.00"]);
         world.prove().await;
     }
 }
@@ -141,7 +141,7 @@ async fn what_was_spent_still_counts_after_the_change_of_whose_credit_is_spent()
     allocate(world, &agency.client, &agency.campaign, "25").await;
     agency.provision("OWN-1").await.expect(201);
     // While it spends its own credit, its figures are of that alone, and add up.
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
     patch(world, &agency.campaign, r#"{"budget_mode":"shared"}"#).await.expect(200);
     let shared = agency.account(&agency.campaign).await;
     let figures = ["available", "received", "spent"].map(|name| shared.raw(name));
@@ -164,9 +164,9 @@ async fn few_spends_among_many_of_others_are_found_page_by_page() {
     let world = agency.world();
     let second = open(world, "campaign", &agency.client, "").await;
     for n in 0..80 {
-        let wish = agency.wish(&format!("CODE-{n}"));
-        let wish = if n % 40 == 0 { wish.replace(&agency.campaign, &second) } else { wish };
-        world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+        let provision = agency.provision_body(&format!("CODE-{n}"));
+        let provision = if n % 40 == 0 { provision.replace(&agency.campaign, &second) } else { provision };
+        world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
         world.clock.advance(Duration::from_secs(1));
     }
     // Every page that is gone through for them ends after its first entry.
@@ -246,7 +246,7 @@ async fn after_a_lost_reply_nobody_says_that_nothing_was_applied() {
         let again = ask().await.expect(if is_new { 201 } else { 200 });
         assert!(!is_new || again.is_replay(), "{what}: {}", again.body);
         if what == "allocate" {
-            assert_eq!(agency.stands(&agency.agency).await, ["70.00", "0.00", "0.00"]);
+            assert_eq!(agency.figures(&agency.agency).await, ["70.00", "0.00", "0.00"]);
         }
         world.prove().await;
     }
@@ -286,8 +286,8 @@ async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
         world.post_keyed(&admin(), &format!("whole-{n}"), "/api/credit/allocate", &body).await.expect(201);
     }
     for n in 1..=2 {
-        let wish = agency.wish(&format!("SISTER-{n}")).replace(&agency.campaign, &sister);
-        let issued = world.post(&issuer(), "/api/gift-cards/provision", &wish).await.expect(201);
+        let provision = agency.provision_body(&format!("SISTER-{n}")).replace(&agency.campaign, &sister);
+        let issued = world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
         assert_eq!(issued.raw("credit_remaining"), format!("{}.00", 800 - 25 * n));
     }
     let path = format!("/api/credit/accounts/{}/transactions?limit=1", agency.campaign);
@@ -308,13 +308,13 @@ async fn what_a_killed_process_left_behind_makes_way_for_who_comes_again_without
         arrived.notified().await;
         process.abort();
         assert!(process.await.unwrap_err().is_cancelled());
-        assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
+        assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     };
     cut_short("CODE-1").await;
     world.clock.advance(Duration::from_secs(15));
     // The same code: nobody else is at it any more.
     assert!(!agency.provision("CODE-1").await.expect(201).is_replay());
-    assert_eq!(agency.stands(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
+    assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
     world.prove().await;
 }
 

@@ -168,7 +168,7 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
 
 #[test]
 fn an_item_that_was_put_back_to_an_earlier_state_is_named() {
-    is_found(|b| b.ledger.reached = 2, "stands at entry 2, but entry 3 is there: it was put back");
+    is_found(|b| b.ledger.account_seq = 2, "stands at entry 2, but entry 3 is there: it was put back");
     is_found(|b| b.ledger.orders[0].seq = 1, "the order is older than its entries: it was put back");
     is_found(|b| b.ledger.holds[0].seq = 2, "the hold is older than its entries: it was put back");
 }

@@ -201,8 +201,10 @@ async fn play(ops: Vec<Op>) {
                 if model.accounts[at].kind != 3 {
                     continue;
                 }
-                let wish = base.wish(&format!("CODE-{code}")).replace(&base.campaign, &model.accounts[at].id);
-                let answer = world.post(&issuer(), "/api/gift-cards/provision", &wish).await;
+                let provision = base
+                    .provision_body(&format!("CODE-{code}"))
+                    .replace(&base.campaign, &model.accounts[at].id);
+                let answer = world.post(&issuer(), "/api/gift-cards/provision", &provision).await;
                 assert_eq!(answer.status, model.provision(at, code), "{}", answer.body);
             }
             Op::Pause(at) => state(&base, &mut model, at % count, "paused").await,
@@ -272,7 +274,7 @@ fn units(amount: Money) -> u64 {
 
 /// One who sets credit aside, with what they wish for.
 struct Wisher {
-    wish: u64,
+    provision: u64,
     cause: Cause,
     spend: Spend,
 }
@@ -287,9 +289,9 @@ struct Counter {
 impl Counter {
     fn new(slices: &[u64], wishes: &[u64]) -> Self {
         let count = u8::try_from(slices.len()).unwrap();
-        let running = wishes.iter().enumerate().map(|(n, wish)| {
+        let running = wishes.iter().enumerate().map(|(n, provision)| {
             let cause = Cause::stored(format!("redemption:{n}"));
-            Wisher { wish: *wish, spend: Spend::new(money(*wish), &cause, count), cause }
+            Wisher { provision: *provision, spend: Spend::new(money(*provision), &cause, count), cause }
         });
         Self { available: slices.to_vec(), running: running.collect(), spent: 0 }
     }
@@ -328,7 +330,7 @@ impl Counter {
     /// One step of one of them; who has ended leaves.
     fn turn(&mut self, at: usize) -> Result<(), TestCaseError> {
         let undecided = self.held_by_others(at);
-        let wish = self.running[at].wish;
+        let provision = self.running[at].provision;
         match self.running[at].spend.next().clone() {
             SpendStep::Reserve { slice, amount } => {
                 let there = &mut self.available[usize::from(slice)];
@@ -345,21 +347,21 @@ impl Counter {
             }
             SpendStep::Covered => {
                 let held: Money = self.running[at].spend.held().values().copied().sum();
-                prop_assert_eq!(held, money(wish));
-                self.spent += wish;
+                prop_assert_eq!(held, money(provision));
+                self.spent += provision;
                 self.running.remove(at);
             }
             SpendStep::Wait => {
                 self.give_back(at);
                 let count = u8::try_from(self.available.len()).unwrap();
                 let wisher = &mut self.running[at];
-                wisher.spend = Spend::new(money(wish), &wisher.cause, count);
+                wisher.spend = Spend::new(money(provision), &wisher.cause, count);
             }
             SpendStep::Short { .. } => {
                 self.give_back(at);
                 // Nobody else held what would have sufficed.
                 let reach = self.available.iter().sum::<u64>() + undecided.iter().sum::<u64>();
-                prop_assert!(reach < wish, "{} < {}", reach, wish);
+                prop_assert!(reach < provision, "{} < {}", reach, provision);
                 self.running.remove(at);
             }
         }

@@ -200,8 +200,13 @@ impl Machine {
             }
             Op::Hold { .. } | Op::Capture { .. } | Op::Release(_) => return self.apply_to_hold(op),
             Op::Transfer { from, to, paise } => {
-                let ends = (customer(from), customer(to));
-                let command = TransferCredits::new(ends, amount(paise), None, keyed(Operation::Transfer));
+                let command = TransferCredits {
+                    from: customer(from),
+                    to: customer(to),
+                    amount: amount(paise),
+                    reason: None,
+                    cause: keyed(Operation::Transfer),
+                };
                 (Box::new(command), self.model.transfer(from, to, paise))
             }
             Op::AccountStatus { wallet, status } => {

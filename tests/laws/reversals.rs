@@ -70,7 +70,7 @@ proptest! {
         order in any::<u64>(),
         again in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let (mut reports, stands) = reports(&happenings);
+        let (mut reports, sum) = reports(&happenings);
         prop_assume!(!reports.is_empty());
         let copies: Vec<_> = again.iter().map(|index| index.get(&reports).clone()).collect();
         reports.extend(copies);
@@ -83,7 +83,7 @@ proptest! {
         for report in &reports {
             reversal.report(report);
         }
-        prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(stands));
+        prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(sum));
         // No more sums are kept than are needed: each later one is smaller.
         let sums: Vec<_> = reversal.sums.values().collect();
         prop_assert!(sums.windows(2).all(|pair| pair[0] > pair[1]), "{:?}", sums);
@@ -99,7 +99,7 @@ proptest! {
                 reversal.report(&report(ReversalStep::Refund { refund, failed: true }, *amount, 9));
             }
         }
-        let stands: i64 = amounts.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
-        prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(stands));
+        let sum: i64 = amounts.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
+        prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(sum));
     }
 }

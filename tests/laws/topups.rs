@@ -9,7 +9,7 @@ use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState
 use domain::payments::webhook_event::EventStatus;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use tests::counter::{Counter, Naming, Step, comes_to, customer, id, money, play, steps, story};
+use tests::counter::{Counter, Naming, Step, customer, effective_amounts, id, money, play, steps, story};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
@@ -35,11 +35,11 @@ proptest! {
         for at in order {
             play(&mut counter, &stories, &all[at]);
         }
-        let net: i64 = stories.iter().map(|story| story.rupees - comes_to(story)).sum();
-        prop_assert_eq!(counter.stands(), (money(net + spent + 1), Money::ZERO));
+        let net: i64 = stories.iter().map(|story| story.rupees - effective_amounts(story)).sum();
+        prop_assert_eq!(counter.balances(), (money(net + spent + 1), Money::ZERO));
         for (at, story) in stories.iter().enumerate() {
             let topup = counter.memory.topups.values().find(|t| t.placed.as_ref().unwrap().order == id(format!("order_{at}"))).unwrap();
-            prop_assert_eq!(topup.reversed(), money(comes_to(story)));
+            prop_assert_eq!(topup.reversed(), money(effective_amounts(story)));
             let pay = Cause::topup(Gateway::Razorpay, &id(format!("pay_{at}")));
             prop_assert!(counter.memory.entries.contains_key(&(AccountRef::wallet(&customer()), pay)));
         }
@@ -64,7 +64,7 @@ proptest! {
                 3 => counter.credit(rupees),
                 _ => play(&mut counter, &stories, index.get(&all)),
             }
-            counter.stands();
+            counter.balances();
             for topup in counter.memory.topups.values() {
                 prop_assert!(topup.reversed() <= topup.amount);
             }
@@ -131,7 +131,7 @@ proptest! {
         for (at, debit, credit) in all {
             let report = counter.report(0, "p", Naming::Order, facts[at].clone());
             counter.deliver(&format!("e{at}-{spent}-{came}"), report);
-            if debit > 0 && counter.stands().0 >= money(debit) {
+            if debit > 0 && counter.balances().0 >= money(debit) {
                 counter.debit(debit);
                 spent += debit;
             }
@@ -140,7 +140,7 @@ proptest! {
                 came += credit;
             }
         }
-        let (available, owed) = counter.stands();
+        let (available, owed) = counter.balances();
         let expected = rust_decimal::Decimal::from(100 + came - spent - nets(&facts));
         prop_assert_eq!(available.value() - owed.value(), expected);
         counter.memory.prove();
@@ -155,11 +155,11 @@ fn what_cannot_be_taken_is_owed_and_collected_from_whatever_comes_in() {
     counter.debit(70);
     let refund = Counter::taken_back("r1", ReversalState::Taken, 100);
     counter.deliver("ref", counter.report(0, "p", Naming::Order, refund));
-    assert_eq!(counter.stands(), (money(0), money(70)));
+    assert_eq!(counter.balances(), (money(0), money(70)));
     counter.credit(50);
-    assert_eq!(counter.stands(), (money(0), money(20)));
+    assert_eq!(counter.balances(), (money(0), money(20)));
     counter.credit(50);
-    assert_eq!(counter.stands(), (money(30), money(0)));
+    assert_eq!(counter.balances(), (money(30), money(0)));
     counter.memory.prove();
 }
 
@@ -172,14 +172,14 @@ fn a_dispute_that_is_won_cancels_what_is_owed_then_gives_back_what_was_taken() {
     let dispute = |phase| Counter::taken_back("d1", phase, 100);
     counter.deliver("withdrawn", counter.report(0, "p", Naming::Order, dispute(ReversalState::Taken)));
     counter.credit(50);
-    assert_eq!(counter.stands(), (money(0), money(20)));
+    assert_eq!(counter.balances(), (money(0), money(20)));
     let won = counter.report(0, "p", Naming::Order, dispute(ReversalState::Returned));
     counter.deliver("won", won.clone());
     // 30 were taken and 50 collected; 20 were owed and no longer are.
-    assert_eq!(counter.stands(), (money(80), money(0)));
+    assert_eq!(counter.balances(), (money(80), money(0)));
     counter.deliver("won-again", won);
     counter.deliver("withdrawn-again", counter.report(0, "p", Naming::Order, dispute(ReversalState::Taken)));
-    assert_eq!(counter.stands(), (money(80), money(0)));
+    assert_eq!(counter.balances(), (money(80), money(0)));
     counter.memory.prove();
 }
 
@@ -200,7 +200,7 @@ fn credit_that_has_expired_is_not_owed_and_is_not_forgiven_twice() {
         counter.deliver(&format!("ref{at}"), counter.report(at, &format!("p{at}"), Naming::Order, refund));
     }
     // Of 200, 70 were spent and 130 expired.
-    assert_eq!(counter.stands(), (money(0), money(70)));
+    assert_eq!(counter.balances(), (money(0), money(70)));
     counter.memory.prove();
 }
 
@@ -226,7 +226,7 @@ fn a_second_payment_is_quarantined_and_its_refund_ends_that_without_touching_cre
     assert_eq!(refund(60, "b", &mut counter), EventStatus::Processed);
     assert!(counter.memory.alerts.is_empty());
     assert_eq!(counter.memory.events[&EventId::of("razorpay", "two")].status, EventStatus::Ignored);
-    assert_eq!(counter.stands(), (money(100), money(0)));
+    assert_eq!(counter.balances(), (money(100), money(0)));
     counter.memory.prove();
 }
 
@@ -246,11 +246,11 @@ fn another_amount_currency_order_or_gateway_is_quarantined_and_credits_nothing()
     for (event, report) in wrong {
         assert_eq!(counter.deliver(event, report), EventStatus::Quarantined, "{event}");
     }
-    assert_eq!((counter.memory.alerts.len(), counter.stands().0), (count, money(0)));
+    assert_eq!((counter.memory.alerts.len(), counter.balances().0), (count, money(0)));
     // The right one is credited all the same.
     let right = counter.report(0, "p4", Naming::Order, Counter::captured(100));
     assert_eq!(counter.deliver("right", right), EventStatus::Processed);
-    assert_eq!(counter.stands().0, money(100));
+    assert_eq!(counter.balances().0, money(100));
     counter.memory.prove();
 }
 
@@ -267,7 +267,7 @@ fn a_report_of_a_top_up_that_never_appears_is_parked_for_a_day_and_then_quaranti
     assert_eq!(counter.memory.alerts.len(), 1);
     // A day late, it appears after all.
     counter.initiate(7, 100);
-    assert_eq!(counter.stands().0, money(100));
+    assert_eq!(counter.balances().0, money(100));
     assert!(counter.memory.alerts.is_empty());
     assert!(counter.memory.refs.contains_key(&GatewayKey::of(Gateway::Razorpay, &id("p"))));
     counter.memory.prove();
@@ -286,14 +286,14 @@ fn credit_that_is_to_pay_very_many_debts_pays_them_before_it_expires() {
         let report = Counter::taken_back(&format!("r{at}"), ReversalState::Taken, 1);
         counter.deliver(&format!("r{at}"), counter.report(at, &format!("p{at}"), Naming::Order, report));
     }
-    assert_eq!(counter.stands(), (money(0), money(60)));
+    assert_eq!(counter.balances(), (money(0), money(60)));
     // It lives five days; nobody touches the wallet until it is over.
     counter.credit(100);
-    assert_eq!(counter.stands(), (money(40), money(0)));
+    assert_eq!(counter.balances(), (money(40), money(0)));
     counter.wait(24 * 30);
-    assert_eq!(counter.stands(), (money(0), money(0)));
+    assert_eq!(counter.balances(), (money(0), money(0)));
     counter.credit(1);
-    assert_eq!(counter.stands(), (money(1), money(0)), "nothing is owed any more");
+    assert_eq!(counter.balances(), (money(1), money(0)), "nothing is owed any more");
     counter.memory.prove();
 }
 
@@ -321,6 +321,6 @@ fn a_stray_payment_that_comes_back_stays_told_until_it_goes_for_good() {
     let refund = ReversalId::refund(Gateway::PayPal, &id("X"));
     assert_eq!(say(&mut counter, "refund", reversed(refund, ReversalState::Taken)), EventStatus::Processed);
     assert!(counter.memory.alerts.is_empty());
-    assert_eq!(counter.stands(), (money(100), money(0)));
+    assert_eq!(counter.balances(), (money(100), money(0)));
     counter.memory.prove();
 }

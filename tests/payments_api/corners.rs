@@ -3,16 +3,16 @@
 use super::webhooks::{alerts, shop};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::payments::gateway_report::ReversalState;
-use scrip::fakes::book::{Order, Payment};
+use scrip::fakes::state::{FakeOrder, FakePayment};
 use serde_json::json;
 use tests::counter::{Counter, Naming, money};
-use tests::{Shop, Trouble, customer, staff};
+use tests::{Outage, Shop, customer, staff};
 
 const INITIATE: &str = "/api/integration/wallet/topup/initiate";
 
 /// A payment at the gateway for something else than a top-up of ours.
-fn bought_elsewhere(shop: &Shop, gateway: &str, prefix: &str) -> Payment {
-    let order = Order {
+fn bought_elsewhere(shop: &Shop, gateway: &str, prefix: &str) -> FakePayment {
+    let order = FakeOrder {
         gateway: gateway.to_owned(),
         id: String::new(),
         units: 10_000,
@@ -22,7 +22,7 @@ fn bought_elsewhere(shop: &Shop, gateway: &str, prefix: &str) -> Payment {
         return_url: None,
         status: "created".to_owned(),
     };
-    let order = shop.fakes.change(|book| book.order(prefix, order));
+    let order = shop.fakes.change(|state| state.order(prefix, order));
     shop.pay(&order.id, "captured")
 }
 
@@ -34,11 +34,11 @@ async fn a_purchase_of_something_else_cannot_be_verified_as_a_top_up() {
             let shoes = bought_elsewhere(&shop, gateway, prefix);
             let body = format!(r#"{{"customer_id":"a","amount":100,"gateway":"{gateway}"}}"#);
             if begun_in_vain {
-                shop.trouble(Trouble::Down);
+                shop.outage(Outage::Down);
             }
             let begun = shop.world.post_keyed(&customer("a"), "k", INITIATE, &body).await;
             assert_eq!(begun.status, if begun_in_vain { 503 } else { 201 });
-            shop.trouble(Trouble::None);
+            shop.outage(Outage::None);
             let list = shop.world.app.store.payments().newest_topups(&"a".parse_customer(), 5).await.unwrap();
             let topup = list[0].id.to_string();
             let signature = shop.fakes.checkout_signature(&shoes.order, &shoes.id);
@@ -65,23 +65,23 @@ impl Named for str {
 async fn a_payment_of_another_order_that_names_a_top_up_in_its_notes_is_not_credited() {
     let shop = shop().await;
     let shoes = bought_elsewhere(&shop, "razorpay", "order_");
-    shop.trouble(Trouble::Down);
+    shop.outage(Outage::Down);
     let body = r#"{"customer_id":"a","amount":100}"#;
     shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(503);
     let topup = shop.world.app.store.payments().newest_topups(&"a".parse_customer(), 5).await.unwrap()[0]
         .id
         .to_string();
     // While the top-up has no order, the payment waits; once it has another, someone is told.
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &shoes, "sly"), "parked").await;
-    let mut bare = shop.about(&topup, &shoes, "bare");
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &shoes, "sly"), "parked").await;
+    let mut bare = shop.values(&topup, &shoes, "bare");
     (bare.order, bare.payment) = (String::new(), "pay_bare".to_owned());
     shop.expect("razorpay.payment_captured", &bare, "quarantined").await;
-    shop.trouble(Trouble::None);
+    shop.outage(Outage::None);
     shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
-    let mut without_order = shop.about(&topup, &shoes, "slyer");
+    let mut without_order = shop.values(&topup, &shoes, "slyer");
     (without_order.order, without_order.payment) = (String::new(), "pay_without_order".to_owned());
     shop.expect("razorpay.payment_captured", &without_order, "quarantined").await;
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &shoes, "sly"), "quarantined").await;
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &shoes, "sly"), "quarantined").await;
     shop.world.expect_available("a", "0.00").await;
     shop.world.prove().await;
 }
@@ -105,7 +105,7 @@ fn what_was_forgiven_can_be_forgiven_again_when_its_dispute_is_won() {
         let refund =
             counter.report(0, "p", Naming::Order, Counter::taken_back("r1", ReversalState::Taken, 100));
         counter.deliver("r", refund);
-        assert_eq!(counter.stands(), (money(0), money(0)), "all of it had expired");
+        assert_eq!(counter.balances(), (money(0), money(0)), "all of it had expired");
         counter.memory.prove();
     }
 }
@@ -126,7 +126,7 @@ fn a_refund_of_a_stray_payment_that_fails_leaves_it_a_stray_in_any_order() {
             counter.deliver(&format!("r{at}"), report);
         }
         assert_eq!(counter.memory.alerts.len(), 1, "the money is ours again, and someone is told");
-        assert_eq!(counter.stands(), (money(100), money(0)));
+        assert_eq!(counter.balances(), (money(100), money(0)));
         counter.memory.prove();
     }
 }
@@ -136,7 +136,7 @@ async fn asking_the_gateway_finds_refunds_that_nobody_told_of() {
     for gateway in ["razorpay", "stripe", "paypal"] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", gateway).await;
-        shop.fakes.change(|book| book.refund("rfnd_untold", &payment.id, 10_000));
+        shop.fakes.change(|state| state.refund("rfnd_untold", &payment.id, 10_000));
         shop.world.clock.advance_days(1);
         assert_eq!(shop.monitor().await["success"], true);
         assert_eq!(shop.status(&topup).await, "REVERSED", "{gateway}");
@@ -150,8 +150,8 @@ async fn asking_the_gateway_finds_refunds_that_nobody_told_of() {
 async fn a_dispute_need_not_name_its_currency() {
     let shop = shop().await;
     let (topup, payment) = shop.paid("a", "100", "razorpay").await;
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e1"), "processed").await;
-    let body = Shop::body("razorpay.payment_dispute_lost", &shop.about(&topup, &payment, "e2"));
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "e1"), "processed").await;
+    let body = Shop::body("razorpay.payment_dispute_lost", &shop.values(&topup, &payment, "e2"));
     let mut dispute: serde_json::Value = serde_json::from_str(&body).unwrap();
     dispute["payload"]["dispute"]["entity"].as_object_mut().unwrap().remove("currency");
     let answer = shop.send("razorpay", "e2", &dispute.to_string(), false).await.expect(200);
@@ -164,16 +164,16 @@ async fn a_dispute_need_not_name_its_currency() {
 async fn a_dispute_that_names_its_charge_alone_finds_the_credit_that_its_session_made() {
     let shop = shop().await;
     let (topup, payment) = shop.paid("a", "100", "stripe").await;
-    let about = shop.about(&topup, &payment, "evt_1");
-    shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+    let values = shop.values(&topup, &payment, "evt_1");
+    shop.expect("stripe.checkout_session_completed", &values, "processed").await;
     let mut dispute: serde_json::Value =
-        serde_json::from_str(&Shop::body("stripe.charge_dispute_funds_withdrawn", &about)).unwrap();
+        serde_json::from_str(&Shop::body("stripe.charge_dispute_funds_withdrawn", &values)).unwrap();
     dispute["data"]["object"]["payment_intent"] = json!(null);
     dispute["id"] = json!("evt_2");
     let early = shop.send("stripe", "evt_2", &dispute.to_string(), false).await.expect(200);
     assert_eq!(early.text("/status"), "quarantined", "no charge is known yet");
     // The intent tells the charge.
-    let mut intent = about;
+    let mut intent = values;
     intent.event = "evt_3".to_owned();
     shop.expect("stripe.payment_intent_succeeded", &intent, "processed").await;
     shop.world.expect_available("a", "0.00").await;
@@ -185,20 +185,20 @@ async fn a_dispute_that_names_its_charge_alone_finds_the_credit_that_its_session
 async fn a_crash_between_a_capture_and_what_had_waited_for_it_is_made_up_for_by_the_monitor() {
     let shop = shop().await;
     let (topup, payment) = shop.paid("a", "100", "stripe").await;
-    let mut dispute = shop.about(&topup, &payment, "evt_d");
+    let mut dispute = shop.values(&topup, &payment, "evt_d");
     (dispute.topup, dispute.order) = (String::new(), String::new());
     shop.expect("stripe.charge_dispute_funds_withdrawn", &dispute, "quarantined").await;
     // The credit is committed; the process stops before it looks at what had waited.
     let stopped = std::sync::Arc::new(tokio::sync::Notify::new());
     shop.world.faults.plan("TransactWriteItems", 1, tests::Fault::StopAfter(stopped.clone()));
-    let about = shop.about(&topup, &payment, "evt_c");
-    let delivered = shop.deliver("stripe.checkout_session_completed", &about);
+    let values = shop.values(&topup, &payment, "evt_c");
+    let delivered = shop.deliver("stripe.checkout_session_completed", &values);
     tokio::select! {
         _ = delivered => panic!("it did not stop"),
         () = stopped.notified() => {}
     }
     shop.world.expect_available("a", "100.00").await;
-    shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+    shop.expect("stripe.checkout_session_completed", &values, "processed").await;
     shop.world.clock.advance(std::time::Duration::from_secs(6 * 3_600));
     assert_eq!(shop.monitor().await["breakdown"]["reports"], 1);
     shop.world.expect_available("a", "0.00").await;
@@ -214,7 +214,7 @@ async fn a_report_cannot_come_to_wait_for_a_top_up_that_has_appeared_meanwhile()
     let begun = elsewhere.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
     let payment = elsewhere.pay(&begun.text("/gateway_order_id"), "captured");
     let shop = shop().await;
-    let about = shop.about(&begun.text("/topup_id"), &payment, "early");
+    let values = shop.values(&begun.text("/topup_id"), &payment, "early");
     let (arrived, sign) =
         (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));
     shop.world.faults.plan("TransactWriteItems", 1, tests::Fault::Wait(arrived.clone(), sign.clone()));
@@ -223,7 +223,7 @@ async fn a_report_cannot_come_to_wait_for_a_top_up_that_has_appeared_meanwhile()
         shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
         sign.notify_one();
     };
-    let (answer, ()) = tokio::join!(shop.deliver("razorpay.payment_captured", &about), initiated);
+    let (answer, ()) = tokio::join!(shop.deliver("razorpay.payment_captured", &values), initiated);
     assert_eq!(answer.expect(200).text("/status"), "processed");
     shop.world.expect_available("a", "500.00").await;
     shop.world.prove().await;
@@ -258,10 +258,10 @@ async fn tampering_with_top_ups_debts_and_leads_is_found() {
     for (pk, sk, change) in changes {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", "stripe").await;
-        let about = shop.about(&topup, &payment, "evt_1");
-        shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+        let values = shop.values(&topup, &payment, "evt_1");
+        shop.expect("stripe.checkout_session_completed", &values, "processed").await;
         shop.world.post(&staff(), "/api/wallet/a/deduct-credits", r#"{"amount":30}"#).await.expect(201);
-        shop.expect("stripe.charge_refunded", &shop.about(&topup, &payment, "evt_2"), "processed").await;
+        shop.expect("stripe.charge_refunded", &shop.values(&topup, &payment, "evt_2"), "processed").await;
         shop.world.prove().await;
         let (raw, table) = (shop.world.raw(), shop.world.app.store.table());
         let scan = raw.scan().table_name(table).send().await.unwrap();

@@ -11,7 +11,7 @@ async fn a_forged_delivery_is_refused_and_nothing_of_it_is_stored() {
         let shop = shop().await;
         let keeper = if gateway == "google-pay" { "razorpay" } else { gateway };
         let (topup, payment) = shop.paid("a", "500", keeper).await;
-        let body = Shop::body(payment_key(gateway), &shop.about(&topup, &payment, "ev1"));
+        let body = Shop::body(payment_key(gateway), &shop.values(&topup, &payment, "ev1"));
         let before = items(&shop).await;
         let forged = shop.send(gateway, "ev1", &body, true).await;
         forged.expect_problem(401, "unauthenticated");
@@ -67,7 +67,7 @@ async fn a_secret_that_is_rotated_in_is_accepted_and_one_rotated_out_is_not() {
         shop.world.a_wallet("a", "").await;
         let (topup, payment) = shop.paid("a", "5", "razorpay").await;
         // The fakes sign with the first.
-        shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e"), "processed").await;
+        shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "e"), "processed").await;
     }
     let shop = Shop::configured(&[("SCRIP_STRIPE_WEBHOOK_SECRETS", "whsec_new")], Default::default()).await;
     let headers = [("stripe-signature".to_owned(), "t=1768471200,v1=00".to_owned())];
@@ -81,21 +81,21 @@ async fn what_does_not_match_its_intent_is_quarantined_with_an_alert_and_not_cre
     shop.world.a_wallet("b", "").await;
     let (topup, payment) = shop.paid("a", "500", "razorpay").await;
     let (other, _) = shop.paid("b", "500", "razorpay").await;
-    let right = shop.about(&topup, &payment, "right");
+    let right = shop.values(&topup, &payment, "right");
     let with = |event: &str, change: &dyn Fn(&mut scrip::fakes::fixture::SampleValues)| {
-        let mut about = right.clone();
-        (about.event, about.payment) = (event.to_owned(), format!("pay_{event}"));
-        change(&mut about);
-        about
+        let mut values = right.clone();
+        (values.event, values.payment) = (event.to_owned(), format!("pay_{event}"));
+        change(&mut values);
+        values
     };
     let wrong = [
-        with("amount", &|about| about.units = 50_001),
-        with("currency", &|about| about.currency = "USD".to_owned()),
-        with("customer", &|about| about.topup = other.clone()),
-        with("order", &|about| (about.topup, about.order) = (String::new(), "order_unknown".to_owned())),
+        with("amount", &|values| values.units = 50_001),
+        with("currency", &|values| values.currency = "USD".to_owned()),
+        with("customer", &|values| values.topup = other.clone()),
+        with("order", &|values| (values.topup, values.order) = (String::new(), "order_unknown".to_owned())),
     ];
-    for about in &wrong {
-        shop.expect("razorpay.payment_captured", about, "quarantined").await;
+    for values in &wrong {
+        shop.expect("razorpay.payment_captured", values, "quarantined").await;
     }
     shop.world.expect_available("a", "0.00").await;
     shop.world.expect_available("b", "0.00").await;

@@ -1,7 +1,7 @@
 //! The monitor: gateways asked once more, and reports that wait.
 
 use serde_json::{Value, json};
-use tests::{Shop, Trouble, admin};
+use tests::{Outage, Shop, admin};
 
 async fn shop() -> Shop {
     let shop = Shop::new().await;
@@ -47,16 +47,16 @@ async fn a_gateway_that_is_down_is_asked_again_later_and_given_up_after_three_da
     let shop = shop().await;
     let (topup, _) = shop.paid("a", "75", "razorpay").await;
     shop.world.clock.advance_days(1);
-    shop.trouble(Trouble::Down);
+    shop.outage(Outage::Down);
     let looked = shop.monitor().await;
     assert_eq!((&looked["breakdown"]["failed"], &looked["success"]), (&json!(1), &json!(false)));
     assert_eq!(shop.monitor().await["breakdown"]["topups"], 0, "it is left alone for a while");
-    shop.trouble(Trouble::None);
+    shop.outage(Outage::None);
     shop.world.clock.advance(std::time::Duration::from_secs(900));
     assert_eq!(payments(&shop.monitor().await), [1, 0, 0]);
     assert_eq!(shop.status(&topup).await, "CREDITED");
     let lost = shop.initiate("a", "5", "razorpay").await.expect(201).text("/topup_id");
-    shop.trouble(Trouble::Down);
+    shop.outage(Outage::Down);
     shop.world.clock.advance_days(5);
     assert_eq!(shop.monitor().await["breakdown"]["failed"], 0);
     assert_eq!(shop.status(&lost).await, "EXPIRED");
@@ -70,8 +70,8 @@ async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
     let topup = begun.text("/topup_id");
     // The gateway itself does not know yet that it is captured.
     let payment = shop.pay(&begun.text("/gateway_order_id"), "authorized");
-    let mut about = shop.about(&topup, &payment, "back");
-    shop.expect("razorpay.refund_processed", &about, "parked").await;
+    let mut values = shop.values(&topup, &payment, "back");
+    shop.expect("razorpay.refund_processed", &values, "parked").await;
     shop.world.clock.advance(std::time::Duration::from_secs(86_399));
     let looked = shop.monitor().await;
     assert_eq!(
@@ -81,7 +81,7 @@ async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
     );
     assert_eq!(shop.events("parked").await, ["razorpay:back"]);
     shop.world.clock.advance(std::time::Duration::from_secs(1));
-    shop.trouble(Trouble::Down);
+    shop.outage(Outage::Down);
     let looked = shop.monitor().await;
     assert_eq!(
         (&looked["alerts_generated"], &looked["alerts"]),
@@ -90,8 +90,8 @@ async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
     );
     assert_eq!(shop.events("quarantined").await, ["razorpay:back"]);
     // A day late, the capture comes after all: both have their effect, and nobody need look any more.
-    about.event = "late".to_owned();
-    shop.expect("razorpay.payment_captured", &about, "processed").await;
+    values.event = "late".to_owned();
+    shop.expect("razorpay.payment_captured", &values, "processed").await;
     assert_eq!(shop.status(&topup).await, "REVERSED");
     assert!(shop.events("quarantined").await.is_empty());
     shop.world.prove().await;
@@ -102,9 +102,9 @@ async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_
     let shop = shop().await;
     // A payment that names nothing of ours: its order was made, but its place was never stored.
     let (topup, payment) = shop.paid("a", "75", "razorpay").await;
-    let mut about = shop.about(&topup, &payment, "lost");
-    (about.topup, about.order) = (String::new(), "order_by_hand".to_owned());
-    shop.expect("razorpay.payment_captured", &about, "quarantined").await;
+    let mut values = shop.values(&topup, &payment, "lost");
+    (values.topup, values.order) = (String::new(), "order_by_hand".to_owned());
+    shop.expect("razorpay.payment_captured", &values, "quarantined").await;
     let path = "/api/integration/webhook/events/razorpay:lost/replay";
     assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "quarantined");
     shop.world.expect_available("a", "0.00").await;
@@ -122,7 +122,7 @@ async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_
     put.item("version", aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned())).send().await.unwrap();
     let fixed = shop.world.post(&admin(), path, "").await.expect(200);
     assert_eq!(fixed.text("/status"), "quarantined", "it names another order than the top-up's");
-    shop.deliver("razorpay.order_paid", &shop.about(&topup, &payment, "right")).await.expect(200);
+    shop.deliver("razorpay.order_paid", &shop.values(&topup, &payment, "right")).await.expect(200);
     shop.world.expect_available("a", "75.00").await;
     assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "processed");
     for _ in 0..3 {

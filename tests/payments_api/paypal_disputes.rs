@@ -3,21 +3,21 @@
 use super::webhooks::{payment_key, shop};
 use domain::ids::{Gateway, GatewayId, ReversalId};
 use domain::payments::gateway_report::{PaymentFact, ReversalState};
-use scrip::fakes::book::Payment;
+use scrip::fakes::state::FakePayment;
 use tests::Shop;
 use tests::counter::{Counter, Naming, money};
 
 #[tokio::test]
 async fn paypals_reversal_and_its_dispute_are_one_and_a_second_dispute_is_another() {
-    let taken = |shop: &Shop, topup: &str, payment: &Payment, event: &str, reversal: &str, units| {
-        let mut about = shop.about(topup, payment, event);
-        (about.reversal, about.reversed) = (reversal.to_owned(), units);
-        about
+    let taken = |shop: &Shop, topup: &str, payment: &FakePayment, event: &str, reversal: &str, units| {
+        let mut values = shop.values(topup, payment, event);
+        (values.reversal, values.reversed) = (reversal.to_owned(), units);
+        values
     };
     for order in [["reversed", "resolved"], ["resolved", "reversed"]] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", "paypal").await;
-        shop.expect(payment_key("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
+        shop.expect(payment_key("paypal"), &shop.values(&topup, &payment, "WH-1"), "processed").await;
         for what in order {
             let (sample, id) = match what {
                 "reversed" => ("paypal.payment_capture_reversed", "REV1"),
@@ -42,16 +42,16 @@ async fn a_dispute_with_paypal_that_is_won_gives_back_what_was_reversed_for_it()
     for order in [["reversed", "won"], ["won", "reversed"]] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", "paypal").await;
-        shop.expect(payment_key("paypal"), &shop.about(&topup, &payment, "WH-1"), "processed").await;
+        shop.expect(payment_key("paypal"), &shop.values(&topup, &payment, "WH-1"), "processed").await;
         for what in order {
-            let mut about = shop.about(&topup, &payment, what);
-            about.reversal = format!("id-{what}");
+            let mut values = shop.values(&topup, &payment, what);
+            values.reversal = format!("id-{what}");
             let sample = if what == "won" {
                 "paypal.customer_dispute_resolved"
             } else {
                 "paypal.payment_capture_reversed"
             };
-            let body = Shop::body(sample, &about).replace("RESOLVED_BUYER_FAVOUR", "RESOLVED_SELLER_FAVOUR");
+            let body = Shop::body(sample, &values).replace("RESOLVED_BUYER_FAVOUR", "RESOLVED_SELLER_FAVOUR");
             shop.send("paypal", what, &body, false).await.expect(200);
         }
         shop.world.expect_available("a", "100.00").await;
@@ -88,7 +88,7 @@ fn a_dispute_that_covers_two_reversals_of_a_spent_payment_gives_back_all_of_both
         let report = counter.report(0, "p", Naming::Order, fact);
         counter.deliver(&format!("e{at}"), report);
     }
-    assert_eq!(counter.stands(), (money(31), money(0)));
+    assert_eq!(counter.balances(), (money(31), money(0)));
     counter.memory.prove();
 }
 
@@ -122,7 +122,7 @@ fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the
             counter.deliver(&format!("e{at}"), report);
         }
         // One more was credited than the debits took.
-        let (available, owed) = counter.stands();
+        let (available, owed) = counter.balances();
         let net = available.value() - owed.value();
         assert_eq!(net, rust_decimal::Decimal::from(50 - spent + 1), "{order:?} {spent}");
         counter.memory.prove();

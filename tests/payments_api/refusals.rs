@@ -9,7 +9,7 @@ use domain::payments::topup::TopUp;
 use edge::Clock;
 use scrip::fakes::fixture::SampleValues;
 use serde_json::Value;
-use tests::{Fault, Shop, Trouble, admin, customer, staff};
+use tests::{Fault, Outage, Shop, admin, customer, staff};
 
 const INITIATE: &str = "/api/integration/wallet/topup/initiate";
 
@@ -30,7 +30,7 @@ fn body(amount: &str, gateway: &str) -> String {
 async fn a_gateways_definite_refusal_is_a_409_with_its_reason_and_leaves_nothing_behind() {
     for gateway in ["razorpay", "stripe", "paypal"] {
         let shop = shop().await;
-        shop.trouble(Trouble::Rejecting);
+        shop.outage(Outage::Rejecting);
         let refused = shop.world.post_keyed(&customer("a"), "k", INITIATE, &body("2000000", gateway)).await;
         let refused = refused.expect_problem(409, "gateway_rejected");
         assert!(refused.header("retry-after").is_none());
@@ -55,20 +55,20 @@ async fn a_gateways_definite_refusal_is_a_409_with_its_reason_and_leaves_nothing
                     .iter()
                     .any(|prefix| item["pk"].as_s().unwrap().starts_with(prefix)))
         );
-        shop.trouble(Trouble::None);
+        shop.outage(Outage::None);
         // The key is free, for another amount too.
         let begun =
             shop.world.post_keyed(&customer("a"), "k", INITIATE, &body("500", gateway)).await.expect(201);
         assert!(!begun.is_replay());
         let payment = shop.pay(&begun.text("/gateway_order_id"), "captured");
         assert_eq!(payment.units, 50_000);
-        let about = shop.about(&begun.text("/topup_id"), &payment, "paid");
+        let values = shop.values(&begun.text("/topup_id"), &payment, "paid");
         let sample = match gateway {
             "razorpay" => "razorpay.payment_captured",
             "stripe" => "stripe.checkout_session_completed",
             _ => "paypal.payment_capture_completed",
         };
-        shop.expect(sample, &about, "processed").await;
+        shop.expect(sample, &values, "processed").await;
         shop.world.expect_available("a", "500.00").await;
         let again =
             shop.world.post_keyed(&customer("a"), "k", INITIATE, &body("500", gateway)).await.expect(201);
@@ -80,7 +80,7 @@ async fn a_gateways_definite_refusal_is_a_409_with_its_reason_and_leaves_nothing
 #[tokio::test]
 async fn a_refusal_is_answered_though_replies_of_the_table_are_lost() {
     let shop = shop().await;
-    shop.trouble(Trouble::Rejecting);
+    shop.outage(Outage::Rejecting);
     for n in 1..=2 {
         shop.world.faults.plan("TransactWriteItems", n, Fault::LostReply);
         let refused = shop.world.post_keyed(&customer("a"), "k", INITIATE, &body("5", "stripe")).await;
@@ -135,11 +135,11 @@ async fn amounts_that_a_gateway_is_known_not_to_take_are_a_400_before_it_is_aske
 async fn captured(shop: &Shop, said: impl Fn(&mut Value), sample: &str) -> (SampleValues, String) {
     let begun = shop.initiate("a", "500", "razorpay").await.expect(201);
     let payment = shop.pay(&begun.text("/gateway_order_id"), "captured");
-    let about = shop.about(&begun.text("/topup_id"), &payment, &payment.id);
-    let mut body: Value = serde_json::from_str(&Shop::body(sample, &about)).unwrap();
+    let values = shop.values(&begun.text("/topup_id"), &payment, &payment.id);
+    let mut body: Value = serde_json::from_str(&Shop::body(sample, &values)).unwrap();
     said(&mut body["payload"]["payment"]["entity"]);
     let answer = shop.send("razorpay", &payment.id, &body.to_string(), false).await.expect(200);
-    (about, answer.text("/status"))
+    (values, answer.text("/status"))
 }
 
 /// Fault 35.
@@ -153,17 +153,17 @@ async fn a_fee_that_the_customer_bears_is_not_credited_and_quarantines_nothing()
             entity["tax"] = 180.into();
             entity["fee_bearer"] = "customer".into();
         };
-        let (about, became) = captured(&shop, borne, sample).await;
+        let (values, became) = captured(&shop, borne, sample).await;
         assert_eq!(became, "processed");
         shop.world.expect_available("a", "500.00").await;
-        assert_eq!(shop.status(&about.topup).await, "CREDITED");
+        assert_eq!(shop.status(&values.topup).await, "CREDITED");
         let list = shop.world.get(&staff(), "/api/wallet/a/transactions").await.expect(200);
         assert_eq!(list.text("/transactions/0/metadata/customer_fee"), "11.80");
         // All of it refunded takes back what was credited, and no more.
-        let about = SampleValues { event: "back".to_owned(), reversed: 51_180, ..about };
-        shop.expect("razorpay.refund_processed", &about, "processed").await;
+        let values = SampleValues { event: "back".to_owned(), reversed: 51_180, ..values };
+        shop.expect("razorpay.refund_processed", &values, "processed").await;
         shop.world.expect_available("a", "0.00").await;
-        assert_eq!(shop.status(&about.topup).await, "REVERSED");
+        assert_eq!(shop.status(&values.topup).await, "REVERSED");
         shop.world.prove().await;
     }
 }
@@ -205,7 +205,7 @@ async fn a_refusal_takes_nothing_back_that_the_gateway_has_taken_meanwhile() {
     let signature = shop.fakes.checkout_signature(&begun.text("/gateway_order_id"), &paid.id);
     shop.verify(&customer("a"), &begun.text("/topup_id"), &paid.id, &signature).await.expect(200);
     assert!(abandoned(&id, false).await.unwrap().credited.is_some(), "it has been paid");
-    shop.trouble(Trouble::Down);
+    shop.outage(Outage::Down);
     shop.initiate("a", "50", "stripe").await.expect_problem(503, "unavailable");
     let status = shop.world.get(&staff(), "/api/integration/status/a").await.expect(200);
     let ids = [0, 1].map(|at| TopUpId::parse(&status.text(&format!("/topups/{at}/topup_id"))).unwrap());

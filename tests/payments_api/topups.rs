@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 use store::RetryPolicy;
-use tests::{Fault, Shop, Trouble, admin, customer, service, staff};
+use tests::{Fault, Outage, Shop, admin, customer, service, staff};
 
 const INITIATE: &str = "/api/integration/wallet/topup/initiate";
 
@@ -26,14 +26,14 @@ async fn a_top_up_is_begun_with_what_a_client_needs_and_credited_by_the_webhook(
     assert!(begun.text("/checkout_url").contains(&order));
     assert_eq!(shop.status(&topup).await, "PENDING");
     let payment = shop.pay(&order, "captured");
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "ev1"), "processed").await;
-    let stands =
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "ev1"), "processed").await;
+    let topup_body =
         shop.world.get(&customer("a"), &format!("/api/integration/wallet/topup/{topup}")).await.expect(200);
     assert_eq!(
-        (stands.text("/status"), stands.text("/gateway_payment_id")),
+        (topup_body.text("/status"), topup_body.text("/gateway_payment_id")),
         ("CREDITED".into(), payment.id.clone())
     );
-    let transaction = stands.text("/transactions/0");
+    let transaction = topup_body.text("/transactions/0");
     let path = format!("/api/wallet/a/transactions/{transaction}");
     let credit = shop.world.get(&staff(), &path).await.expect(200);
     assert_eq!(credit.text("/reference"), format!("topup:razorpay:{}", payment.id));
@@ -49,7 +49,7 @@ async fn however_many_events_verify_calls_and_replays_name_it_a_payment_is_credi
     for gateway in ["razorpay", "stripe", "paypal"] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "250.50", gateway).await;
-        let about = |event: &str| shop.about(&topup, &payment, event);
+        let values = |event: &str| shop.values(&topup, &payment, event);
         let samples: &[&str] = match gateway {
             "razorpay" => &["razorpay.payment_captured", "razorpay.order_paid", "razorpay.payment_failed"],
             "stripe" => &["stripe.checkout_session_completed", "stripe.payment_intent_succeeded"],
@@ -59,7 +59,7 @@ async fn however_many_events_verify_calls_and_replays_name_it_a_payment_is_credi
         shop.verify(&customer("a"), &topup, &payment.id, &signature).await.expect(200);
         for sample in samples {
             for event in ["ev1", "ev1", "ev2"] {
-                let answer = shop.deliver(sample, &about(&format!("{event}{sample}"))).await.expect(200);
+                let answer = shop.deliver(sample, &values(&format!("{event}{sample}"))).await.expect(200);
                 assert!(matches!(answer.text("/status").as_str(), "processed" | "ignored"), "{sample}");
             }
         }
@@ -88,8 +88,8 @@ async fn the_same_key_gives_the_same_order_byte_for_byte_and_another_request_is_
     refused.expect_problem(422, "idempotency_key_reused");
     // Paid meanwhile, the first answer stays what it was.
     let payment = shop.pay(&first.text("/gateway_order_id"), "captured");
-    let about = shop.about(&first.text("/topup_id"), &payment, "evt_1");
-    shop.expect("stripe.checkout_session_completed", &about, "processed").await;
+    let values = shop.values(&first.text("/topup_id"), &payment, "evt_1");
+    shop.expect("stripe.checkout_session_completed", &values, "processed").await;
     let again = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
     assert_eq!(again.body, first.body);
     // Without a key each is new.
@@ -115,31 +115,31 @@ async fn thirty_identical_requests_at_once_make_one_gateway_order() {
         bodies.insert(one.await.unwrap().body);
     }
     assert_eq!(bodies.len(), 1);
-    assert_eq!(shop.fakes.change(|book| book.orders.len()), 1);
+    assert_eq!(shop.fakes.change(|state| state.orders.len()), 1);
 }
 
 /// Fault 27, as it concerns gateways.
 #[tokio::test]
 async fn a_gateway_that_is_down_or_silent_is_a_503_and_the_same_key_resumes_with_the_same_order() {
-    for trouble in [Trouble::Down, Trouble::Silent, Trouble::Refusing] {
+    for outage in [Outage::Down, Outage::Silent, Outage::Refusing] {
         let shop = shop().await;
         let body = r#"{"customer_id":"a","amount":100}"#;
-        shop.trouble(trouble);
+        shop.outage(outage);
         let failed = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await;
         let failed = failed.expect_problem(503, "unavailable");
         assert!(failed.header("retry-after").is_some());
-        let made = shop.fakes.change(|book| book.orders.keys().next().cloned());
-        assert_eq!(made.is_some(), trouble == Trouble::Silent, "it was done, though nobody said so");
-        shop.trouble(Trouble::None);
+        let made = shop.fakes.change(|state| state.orders.keys().next().cloned());
+        assert_eq!(made.is_some(), outage == Outage::Silent, "it was done, though nobody said so");
+        shop.outage(Outage::None);
         let resumed = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
         assert!(!resumed.is_replay(), "nobody was answered before");
         if let Some(made) = made {
             assert_eq!(resumed.text("/gateway_order_id"), made);
         }
-        assert_eq!(shop.fakes.change(|book| book.orders.len()), 1, "{trouble:?}");
+        assert_eq!(shop.fakes.change(|state| state.orders.len()), 1, "{outage:?}");
         let payment = shop.pay(&resumed.text("/gateway_order_id"), "captured");
-        let about = shop.about(&resumed.text("/topup_id"), &payment, "ev");
-        shop.expect("razorpay.order_paid", &about, "processed").await;
+        let values = shop.values(&resumed.text("/topup_id"), &payment, "ev");
+        shop.expect("razorpay.order_paid", &values, "processed").await;
         shop.world.expect_available("a", "100.00").await;
         shop.world.prove().await;
     }
@@ -154,10 +154,10 @@ async fn lost_replies_of_the_table_leave_one_intent_one_order_and_one_credit() {
         shop.world.faults.plan("TransactWriteItems", 2, fault.clone());
         let begun = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
         let payment = shop.pay(&begun.text("/gateway_order_id"), "captured");
-        let about = shop.about(&begun.text("/topup_id"), &payment, "ev");
+        let values = shop.values(&begun.text("/topup_id"), &payment, "ev");
         shop.world.faults.plan("TransactWriteItems", 1, fault);
-        shop.expect("razorpay.payment_captured", &about, "processed").await;
-        shop.expect("razorpay.payment_captured", &about, "processed").await;
+        shop.expect("razorpay.payment_captured", &values, "processed").await;
+        shop.expect("razorpay.payment_captured", &values, "processed").await;
         assert_eq!(shop.world.faults.fired(), 3);
         assert_eq!(shop.world.types("a").await, ["CREDIT"]);
         shop.world.prove().await;
@@ -170,12 +170,12 @@ async fn when_the_table_is_away_a_webhook_is_a_503_and_the_next_delivery_is_cred
     let shop = Shop::configured(&[], short).await;
     shop.world.a_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", "razorpay").await;
-    let about = shop.about(&topup, &payment, "ev");
+    let values = shop.values(&topup, &payment, "ev");
     shop.world.faults.always("*", Fault::Unreachable);
-    let answer = shop.deliver("razorpay.payment_captured", &about).await.expect_problem(503, "unavailable");
+    let answer = shop.deliver("razorpay.payment_captured", &values).await.expect_problem(503, "unavailable");
     assert!(answer.header("retry-after").is_some());
     shop.world.faults.clear();
-    shop.expect("razorpay.payment_captured", &about, "processed").await;
+    shop.expect("razorpay.payment_captured", &values, "processed").await;
     shop.world.expect_available("a", "100.00").await;
     shop.world.prove().await;
 }
@@ -207,9 +207,9 @@ async fn a_clients_word_credits_nothing_but_what_the_gateway_says_is_captured() 
         .expect_problem(404, "payment_not_found");
     let no_payment = shop.verify(&customer("a"), &topup, "pi_3SpTopUpSample00001", "00").await;
     no_payment.expect_problem(404, "payment_not_found");
-    shop.trouble(Trouble::Down);
+    shop.outage(Outage::Down);
     shop.verify(&customer("a"), &topup, &tried.id, &signature).await.expect_problem(503, "unavailable");
-    shop.trouble(Trouble::None);
+    shop.outage(Outage::None);
     let paid = shop.pay(&order, "captured");
     let signature = shop.fakes.checkout_signature(&order, &paid.id);
     let credited = shop.verify(&customer("a"), &topup, &paid.id, &signature).await.expect(200);
@@ -227,9 +227,9 @@ async fn an_approved_paypal_order_is_captured_and_credited_by_webhook_or_by_veri
         let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
         let early = shop.verify(&customer("a"), &topup, &order, "").await.expect(200);
         assert_eq!(early.text("/status"), "PENDING", "nobody has approved it");
-        shop.fakes.change(|book| book.orders.get_mut(&order).unwrap().status = "approved".to_owned());
+        shop.fakes.change(|state| state.orders.get_mut(&order).unwrap().status = "approved".to_owned());
         if by_webhook {
-            let payment = scrip::fakes::book::Payment {
+            let payment = scrip::fakes::state::FakePayment {
                 id: String::new(),
                 charge: String::new(),
                 order: order.clone(),
@@ -238,7 +238,7 @@ async fn an_approved_paypal_order_is_captured_and_credited_by_webhook_or_by_veri
                 refunded: 0,
                 number: 0,
             };
-            shop.deliver("paypal.checkout_order_approved", &shop.about(&topup, &payment, "WH-1"))
+            shop.deliver("paypal.checkout_order_approved", &shop.values(&topup, &payment, "WH-1"))
                 .await
                 .expect(200);
         } else {
@@ -247,8 +247,8 @@ async fn an_approved_paypal_order_is_captured_and_credited_by_webhook_or_by_veri
         assert_eq!(shop.status(&topup).await, "CREDITED");
         // The webhook of the capture itself says the same again.
         let payment = shop.pay(&order, "captured");
-        let about = shop.about(&topup, &payment, &format!("WH-2{by_webhook}"));
-        shop.expect("paypal.payment_capture_completed", &about, "processed").await;
+        let values = shop.values(&topup, &payment, &format!("WH-2{by_webhook}"));
+        shop.expect("paypal.payment_capture_completed", &values, "processed").await;
     }
     shop.world.expect_available("a", "60.00").await;
     assert_eq!(shop.world.types("a").await, ["CREDIT", "CREDIT"]);
@@ -299,7 +299,7 @@ async fn every_offending_field_of_an_initiation_is_told() {
     let small = shop.initiate("a", "0.99", "razorpay").await.expect_problem(400, "invalid_request");
     assert_eq!(small.offending(), ["/amount"]);
     shop.initiate("a", "1.001", "stripe").await.expect_problem(400, "invalid_request");
-    assert_eq!(shop.fakes.change(|book| book.orders.len()), 0);
+    assert_eq!(shop.fakes.change(|state| state.orders.len()), 0);
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn captured_top_ups_land_in_frozen_and_suspended_wallets() {
         shop.world.post(&admin(), &format!("/api/wallet/a/{word}"), r#"{"reason":"r"}"#).await.expect(200);
         let sample =
             if gateway == "stripe" { "stripe.payment_intent_succeeded" } else { "razorpay.payment_captured" };
-        shop.expect(sample, &shop.about(&topup, &payment, "e"), "processed").await;
+        shop.expect(sample, &shop.values(&topup, &payment, "e"), "processed").await;
     }
     shop.world.expect_available("a", "20.00").await;
     shop.world.prove().await;
@@ -322,11 +322,11 @@ async fn a_payment_that_fails_first_or_is_captured_late_is_credited_all_the_same
     let begun = shop.initiate("a", "40", "razorpay").await.expect(201);
     let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
     let failed = shop.pay(&order, "failed");
-    shop.expect("razorpay.payment_failed", &shop.about(&topup, &failed, "e1"), "processed").await;
+    shop.expect("razorpay.payment_failed", &shop.values(&topup, &failed, "e1"), "processed").await;
     assert_eq!(shop.status(&topup).await, "FAILED");
     shop.world.clock.advance_days(2);
     let payment = shop.pay(&order, "captured");
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "e2"), "processed").await;
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "e2"), "processed").await;
     assert_eq!(shop.status(&topup).await, "CREDITED");
     let begun = shop.initiate("a", "2", "razorpay").await.expect(201);
     shop.world.clock.advance_days(2);
@@ -334,7 +334,7 @@ async fn a_payment_that_fails_first_or_is_captured_late_is_credited_all_the_same
     let payment = shop.pay(&begun.text("/gateway_order_id"), "captured");
     shop.expect(
         "razorpay.payment_captured",
-        &shop.about(&begun.text("/topup_id"), &payment, "e3"),
+        &shop.values(&begun.text("/topup_id"), &payment, "e3"),
         "processed",
     )
     .await;

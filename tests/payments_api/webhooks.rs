@@ -76,12 +76,12 @@ async fn every_sample_of_every_gateway_has_its_effect_once() {
         let endpoint = sample.split('.').next().unwrap();
         let gateway = if endpoint == "google-pay" { "razorpay" } else { endpoint };
         let (topup, payment) = shop.paid("a", "500", gateway).await;
-        let mut about = shop.about(&topup, &payment, "paid");
-        shop.expect(payment_key(endpoint), &about, "processed").await;
-        about.reversed = 20_000;
+        let mut values = shop.values(&topup, &payment, "paid");
+        shop.expect(payment_key(endpoint), &values, "processed").await;
+        values.reversed = 20_000;
         for event in ["again1", "again1", "again2"] {
-            about.event = event.to_owned();
-            let answer = shop.deliver(sample, &about).await.expect(200);
+            values.event = event.to_owned();
+            let answer = shop.deliver(sample, &values).await.expect(200);
             assert!(
                 matches!(answer.text("/status").as_str(), "processed" | "ignored"),
                 "{sample} {}",
@@ -110,7 +110,7 @@ async fn every_sample_that_is_money_credits_and_no_other_does() {
         let endpoint = sample.split('.').next().unwrap();
         let gateway = if endpoint == "google-pay" { "razorpay" } else { endpoint };
         let (topup, payment) = shop.paid("a", "500", gateway).await;
-        shop.deliver(sample, &shop.about(&topup, &payment, "first")).await.expect(200);
+        shop.deliver(sample, &shop.values(&topup, &payment, "first")).await.expect(200);
         // An approved order is captured at once: the fake has it paid already.
         let credits = money.contains(&sample) || sample == "paypal.checkout_order_approved";
         shop.world.expect_available("a", if credits { "500.00" } else { "0.00" }).await;
@@ -126,10 +126,10 @@ async fn every_sample_that_is_money_credits_and_no_other_does() {
 async fn the_status_of_a_customer_shows_top_ups_and_what_was_reported_of_them() {
     let shop = shop().await;
     let (topup, payment) = shop.paid("a", "500", "razorpay").await;
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "one"), "processed").await;
-    let second = scrip::fakes::book::Payment { id: "pay_second".to_owned(), ..payment.clone() };
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "one"), "processed").await;
+    let second = scrip::fakes::state::FakePayment { id: "pay_second".to_owned(), ..payment.clone() };
     shop.world.clock.advance_days(1);
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &second, "two"), "quarantined").await;
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &second, "two"), "quarantined").await;
     let shown = shop.world.get(&customer("a"), "/api/integration/status/a").await.expect(200);
     assert_eq!(shown.text("/topups/0/status"), "CREDITED");
     assert_eq!(
@@ -152,15 +152,15 @@ pub async fn alerts(shop: &Shop, state: &str) -> usize {
 async fn a_second_payment_of_one_top_up_is_quarantined_until_its_refund_and_touches_no_credit() {
     let shop = shop().await;
     let (topup, first) = shop.paid("a", "500", "razorpay").await;
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &first, "one"), "processed").await;
-    let second = scrip::fakes::book::Payment { id: "pay_second".to_owned(), ..first.clone() };
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &second, "two"), "quarantined").await;
-    shop.expect("razorpay.order_paid", &shop.about(&topup, &second, "two-again"), "ignored").await;
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &first, "one"), "processed").await;
+    let second = scrip::fakes::state::FakePayment { id: "pay_second".to_owned(), ..first.clone() };
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &second, "two"), "quarantined").await;
+    shop.expect("razorpay.order_paid", &shop.values(&topup, &second, "two-again"), "ignored").await;
     assert_eq!(
         (shop.events("quarantined").await, alerts(&shop, "open").await),
         (vec!["razorpay:two".to_owned()], 1)
     );
-    shop.expect("razorpay.refund_processed", &shop.about(&topup, &second, "back"), "processed").await;
+    shop.expect("razorpay.refund_processed", &shop.values(&topup, &second, "back"), "processed").await;
     assert!(shop.events("quarantined").await.is_empty());
     assert_eq!((alerts(&shop, "open").await, alerts(&shop, "closed").await), (0, 1));
     assert_eq!(shop.status(&topup).await, "CREDITED");
@@ -184,12 +184,12 @@ async fn a_refund_before_its_capture_waits_for_it_however_it_names_it() {
     ] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "500", gateway).await;
-        let mut about = shop.about(&topup, &payment, "back");
-        about.reversed = 20_000;
+        let mut values = shop.values(&topup, &payment, "back");
+        values.reversed = 20_000;
         if !named {
-            (about.topup, about.order) = (String::new(), String::new());
+            (values.topup, values.order) = (String::new(), String::new());
         }
-        let early = shop.deliver(refund, &about).await.expect(200).text("/status");
+        let early = shop.deliver(refund, &values).await.expect(200).text("/status");
         let by_disputes = refund.contains("dispute") || !named;
         assert_eq!(
             early,
@@ -197,12 +197,12 @@ async fn a_refund_before_its_capture_waits_for_it_however_it_names_it() {
             "{refund}"
         );
         shop.world.expect_available("a", "0.00").await;
-        shop.expect(payment_key(gateway), &shop.about(&topup, &payment, "paid"), "processed").await;
+        shop.expect(payment_key(gateway), &shop.values(&topup, &payment, "paid"), "processed").await;
         shop.world.expect_available("a", "300.00").await;
         let left =
             (shop.events("parked").await, shop.events("quarantined").await, alerts(&shop, "open").await);
         assert_eq!(left, (vec![], vec![], 0), "{refund}");
-        shop.expect(refund, &about, "processed").await;
+        shop.expect(refund, &values, "processed").await;
         shop.world.expect_available("a", "300.00").await;
         shop.world.prove().await;
     }
@@ -219,10 +219,10 @@ async fn a_report_of_a_top_up_that_is_not_stored_yet_is_applied_when_it_appears(
     let begun = elsewhere.world.post_keyed(&customer("a"), "k", initiate, body).await.expect(201);
     let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
     let payment = elsewhere.pay(&order, "captured");
-    let about = shop.about(&topup, &payment, "early");
-    shop.expect("razorpay.payment_captured", &about, "parked").await;
-    shop.expect("razorpay.payment_captured", &about, "parked").await;
-    let mut back = shop.about(&topup, &payment, "back");
+    let values = shop.values(&topup, &payment, "early");
+    shop.expect("razorpay.payment_captured", &values, "parked").await;
+    shop.expect("razorpay.payment_captured", &values, "parked").await;
+    let mut back = shop.values(&topup, &payment, "back");
     back.reversed = 10_000;
     shop.expect("razorpay.refund_processed", &back, "parked").await;
     assert_eq!(shop.events("parked").await.len(), 2);
@@ -296,15 +296,15 @@ async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transactio
     for gateway in ["razorpay", "stripe", "paypal"] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "500", gateway).await;
-        let about = shop.about(&topup, &payment, "ev");
+        let values = shop.values(&topup, &payment, "ev");
         if gateway == "paypal" {
             // The certificate is fetched with the first delivery of all.
-            shop.expect("paypal.payment_capture_pending", &shop.about(&topup, &payment, "first"), "ignored")
+            shop.expect("paypal.payment_capture_pending", &shop.values(&topup, &payment, "first"), "ignored")
                 .await;
         }
         shop.world.faults.take_log();
         shop.world.meter.take();
-        shop.expect(payment_key(gateway), &about, "processed").await;
+        shop.expect(payment_key(gateway), &values, "processed").await;
         let asked: Vec<String> =
             shop.world.faults.take_log().into_iter().map(|(operation, _)| operation).collect();
         assert_eq!(asked, ["BatchGetItem", "TransactWriteItems"], "{gateway}");
@@ -318,7 +318,7 @@ async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transactio
 async fn what_is_kept_of_a_report_is_sealed_and_lists_of_it_are_for_admins() {
     let shop = shop().await;
     let (topup, payment) = shop.paid("a", "500", "razorpay").await;
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "ev"), "processed").await;
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "ev"), "processed").await;
     let scan = shop.world.raw().scan().table_name(shop.world.app.store.table()).send().await.unwrap();
     let stored = format!("{:?}", scan.items());
     for word in ["asha@example.com", "+919800000000", "acc_BFQ7uQEaa7j2z7"] {
@@ -362,7 +362,7 @@ async fn events_are_listed_newest_first_page_by_page() {
         shop.world.clock.advance(std::time::Duration::from_secs(1));
     }
     let (topup, payment) = shop.paid("a", "500", "razorpay").await;
-    shop.expect("razorpay.payment_captured", &shop.about(&topup, &payment, "paid"), "processed").await;
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "paid"), "processed").await;
     let events = "/api/integration/webhook/events";
     let ids = |answer: &tests::Answer| -> Vec<String> {
         let list = answer.json()["events"].as_array().unwrap().clone();

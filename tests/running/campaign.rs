@@ -178,9 +178,9 @@ async fn a_hundred_callers_get_a_card_each_until_the_budget_is_zero_although_the
     let cards: BTreeSet<&str> = issued.iter().map(|answer| word(answer, "/card/card_code")).collect();
     assert!(cards.len() == 90 && cards.iter().all(|card| card.starts_with("GIFT-25-")), "{cards:?}");
     let path = format!("/api/credit/accounts/{campaign}");
-    let stands = scene.get(&path).await;
+    let account = scene.get(&path).await;
     assert_eq!(
-        (word(&stands, "/status"), stands["available"].to_string(), stands["reserved"].to_string()),
+        (word(&account, "/status"), account["available"].to_string(), account["reserved"].to_string()),
         ("auto_paused", "0.0".to_owned(), "0.0".to_owned())
     );
     let alerts = scene.get("/api/alerts?status=open").await;
@@ -198,8 +198,8 @@ async fn a_hundred_callers_get_a_card_each_until_the_budget_is_zero_although_the
     scene.command(&["supplier", "reloadly", "slow"]);
     let (status, pending) = scene.redeem(&codes[10]).await.unwrap();
     assert_eq!((status, pending["card"].is_null()), (202, true));
-    let told = scene.command(&["supplier", "reloadly", "--deliver"]);
-    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["delivered"], json!([200]), "{told}");
+    let printed = scene.command(&["supplier", "reloadly", "--deliver"]);
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["delivered"], json!([200]), "{printed}");
     let path = format!("/api/gift-cards/redemptions/{}", word(&pending, "/redemption/redemption_id"));
     assert_eq!(word(&scene.get(&path).await, "/status"), "ISSUED");
     let proof = scene.command(&["audit"]);

@@ -57,11 +57,11 @@ fn every_sample_can_be_triggered_and_the_books_are_proved() {
     let _platform = Platform::start(&scratch.0);
     for (at, sample) in scrip::fakes::fixture::names().enumerate() {
         let customer = format!("c{at}");
-        let (code, told) =
+        let (code, printed) =
             scrip(&["trigger", sample, "--customer", &customer, "--amount", "25", "--data", data]);
-        assert_eq!(code, 0, "{sample} {told}");
-        let happened: Value = serde_json::from_str(&told).unwrap();
-        assert_eq!(happened["status"], 200, "{sample} {told}");
+        assert_eq!(code, 0, "{sample} {printed}");
+        let happened: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(happened["status"], 200, "{sample} {printed}");
     }
     let forged = scrip(&[
         "trigger",

@@ -95,9 +95,9 @@ async fn every_event_of_a_payment_is_answered_through_the_adapter_and_a_signed_o
     }
     shop.world.expect_available("cust_123", "800.00").await;
     // API Gateway may hand a webhook on as base64: the signature is over the bytes.
-    let order = shop.fakes.change(|book| book.orders.keys().next().unwrap().clone());
-    let about = shop.about(&topup, &shop.pay(&order, "captured"), "signed");
-    let body = Shop::body("razorpay.payment_captured", &about);
+    let order = shop.fakes.change(|state| state.orders.keys().next().unwrap().clone());
+    let values = shop.values(&topup, &shop.pay(&order, "captured"), "signed");
+    let body = Shop::body("razorpay.payment_captured", &values);
     let mut signed: Value = serde_json::from_str(&event("webhook-forged")).unwrap();
     signed["body"] = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &body).into();
     for (name, value) in shop.fakes.headers("razorpay", "signed", &body, false) {

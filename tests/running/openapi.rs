@@ -99,10 +99,10 @@ async fn the_fields_it_describes_are_the_fields_that_are_read() {
         let request =
             tests::world::request(Method::POST, &path, &Value::Object(body).to_string(), HeaderMap::new());
         let answer = world.send(Some(&admin()), request).await.expect_problem(400, "invalid_request");
-        let mut told = answer.offending();
-        told.sort();
-        told.dedup();
-        assert_eq!(told, fields.iter().map(|name| format!("/{name}")).collect::<Vec<_>>(), "{path}");
+        let mut reported = answer.offending();
+        reported.sort();
+        reported.dedup();
+        assert_eq!(reported, fields.iter().map(|name| format!("/{name}")).collect::<Vec<_>>(), "{path}");
         assert!(!answer.body.contains("is not a field"), "{path} {}", answer.body);
         checked += 1;
     }

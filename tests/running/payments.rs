@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rust_decimal::Decimal;
 use scrip::data::DataDir;
-use scrip::fakes::Fakes;
 use scrip::fakes::fixture::{self, SampleValues};
+use scrip::fakes::{FakeUrls, Fakes};
 use scrip::payments::PaymentSetup;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ struct Story {
     /// How much was withdrawn, and whether it was won in the end.
     dispute: Option<(u64, bool)>,
     /// Whether any webhook of it is ever sent: if not, the monitor finds it.
-    told: bool,
+    delivered: bool,
 }
 
 fn story() -> impl Strategy<Value = Story> {
@@ -32,14 +32,20 @@ fn story() -> impl Strategy<Value = Story> {
         let gateway = prop_oneof![Just("razorpay"), Just("stripe")];
         let dispute = prop::option::of((1..=rupees, any::<bool>()));
         (Just(rupees), gateway, prop::option::of(1..=rupees), dispute, prop::bool::weighted(0.8)).prop_map(
-            |(rupees, gateway, refund, dispute, told)| Story { rupees, gateway, refund, dispute, told },
+            |(rupees, gateway, refund, dispute, delivered)| Story {
+                rupees,
+                gateway,
+                refund,
+                dispute,
+                delivered,
+            },
         )
     })
 }
 
 impl Story {
     fn net(&self) -> u64 {
-        if !self.told {
+        if !self.delivered {
             return self.rupees;
         }
         let lost = self.dispute.filter(|(_, won)| !won).map_or(0, |(rupees, _)| rupees);
@@ -47,7 +53,7 @@ impl Story {
     }
 
     /// The webhooks that tell it: sample, and what it is about.
-    fn webhooks(&self, at: usize, about: &SampleValues) -> Vec<(&'static str, SampleValues)> {
+    fn webhooks(&self, at: usize, values: &SampleValues) -> Vec<(&'static str, SampleValues)> {
         let stripe = self.gateway == "stripe";
         let mut all: Vec<(&'static str, SampleValues)> = vec![];
         let mut raise = |razorpay: &'static str, other: &'static str, reversal: &str, reversed: u64| {
@@ -59,7 +65,7 @@ impl Story {
                 all.len()
             );
             let reversal = format!("{reversal}{at}");
-            all.push((sample, SampleValues { event, reversal, reversed: reversed * 100, ..about.clone() }));
+            all.push((sample, SampleValues { event, reversal, reversed: reversed * 100, ..values.clone() }));
         };
         raise("razorpay.payment_captured", "stripe.payment_intent_succeeded", "", 0);
         raise("razorpay.order_paid", "stripe.checkout_session_completed", "", 0);
@@ -77,14 +83,14 @@ impl Story {
                 );
             }
         }
-        if self.told { all } else { vec![] }
+        if self.delivered { all } else { vec![] }
     }
 }
 
 /// What is to be delivered, until it is acknowledged.
 #[derive(Clone)]
 enum Delivery {
-    Webhook { sample: &'static str, about: SampleValues },
+    Webhook { sample: &'static str, values: SampleValues },
     Verify { topup: String, payment: String, order: String },
 }
 
@@ -146,13 +152,13 @@ impl Scene {
     /// True if it was acknowledged.
     async fn deliver(&self, delivery: &Delivery) -> bool {
         match delivery {
-            Delivery::Webhook { sample, about } => {
+            Delivery::Webhook { sample, values } => {
                 let endpoint = sample.split('.').next().unwrap();
-                let body = fixture::render(sample, about).unwrap();
+                let body = fixture::render(sample, values).unwrap();
                 let signer = self.signer.lock().unwrap().clone();
                 let url = format!("{}/api/integration/webhook/{endpoint}", self.api());
                 let mut request = self.http.post(url).body(body.clone());
-                for (name, value) in signer.headers(endpoint, &about.event, &body, false) {
+                for (name, value) in signer.headers(endpoint, &values.event, &body, false) {
                     request = request.header(name, value);
                 }
                 request.send().await.is_ok_and(|reply| reply.status().is_success())
@@ -169,7 +175,13 @@ impl Scene {
 
 fn signer(scratch: &Scratch, api: &str) -> Arc<Fakes> {
     let payments = PaymentSetup::open(&DataDir::open(&scratch.0).unwrap(), api).unwrap();
-    Fakes::open((api.to_owned(), api.to_owned()), payments.agreed, Arc::new(SystemClock), None).unwrap()
+    Fakes::open(
+        FakeUrls { own: api.to_owned(), api: api.to_owned() },
+        payments.secrets,
+        Arc::new(SystemClock),
+        None,
+    )
+    .unwrap()
 }
 
 /// Begins a top-up and pays it at the fake gateway, which lives and dies with the process.
@@ -204,13 +216,13 @@ async fn play(number: u32, stories: Vec<Story>, shuffle: Vec<prop::sample::Index
     scene.surely("/api/wallet/create", "w", &json!({"customer_id": "c"})).await;
     let mut deliveries: Vec<Delivery> = vec![];
     for (at, story) in stories.iter().enumerate() {
-        let about = paid(&scene, at, story).await;
-        for (sample, about) in story.webhooks(at, &about) {
+        let values = paid(&scene, at, story).await;
+        for (sample, values) in story.webhooks(at, &values) {
             let copies = 1 + at % 2;
-            deliveries.extend((0..copies).map(|_| Delivery::Webhook { sample, about: about.clone() }));
+            deliveries.extend((0..copies).map(|_| Delivery::Webhook { sample, values: values.clone() }));
         }
         if at % 3 == 0 {
-            let SampleValues { topup, payment, order, .. } = about;
+            let SampleValues { topup, payment, order, .. } = values;
             deliveries.push(Delivery::Verify { topup, payment, order });
         }
     }

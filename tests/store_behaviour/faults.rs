@@ -13,12 +13,12 @@ const TEN: &str = r#"{"amount":10}"#;
 
 /// Little patience: what does not go away is answered soon.
 async fn world() -> Arc<World> {
-    let patience = RetryPolicy {
+    let retry_policy = RetryPolicy {
         budget: Duration::from_millis(400),
         base: Duration::from_millis(2),
         cap: Duration::from_millis(20),
     };
-    let world = World::with_retry_policy(patience).await;
+    let world = World::with_retry_policy(retry_policy).await;
     world.a_wallet("a", "100").await;
     world.a_wallet("b", "100").await;
     Arc::new(world)

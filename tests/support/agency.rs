@@ -39,9 +39,9 @@ impl Agency {
         budget: &str,
         cards: usize,
         (campaign_fields, brand_fields): (&str, &str),
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
     ) -> Self {
-        let shop = Shop::configured(&[], patience).await;
+        let shop = Shop::configured(&[], retry_policy).await;
         let world = &shop.world;
         let agency = open(world, "agency", "platform", "").await;
         let client = open(world, "client", &agency, "").await;
@@ -86,7 +86,7 @@ impl Agency {
     }
 
     /// What a backend sends to have a card of 25 issued.
-    pub fn wish(&self, code: &str) -> String {
+    pub fn provision_body(&self, code: &str) -> String {
         let (campaign, brand) = (&self.campaign, &self.brand);
         format!(
             r#"{{"campaign_id":"{campaign}","brand_id":"{brand}","denomination":25,"redemption_code":"{code}"}}"#
@@ -95,7 +95,7 @@ impl Agency {
 
     /// Has a card of 25 issued.
     pub async fn provision(&self, code: &str) -> Answer {
-        self.world().post(&issuer(), "/api/gift-cards/provision", &self.wish(code)).await
+        self.world().post(&issuer(), "/api/gift-cards/provision", &self.provision_body(code)).await
     }
 
     /// A supplier's webhook about a reference.
@@ -120,7 +120,7 @@ impl Agency {
     }
 
     /// Available, reserved and spent of an account.
-    pub async fn stands(&self, id: &str) -> [String; 3] {
+    pub async fn figures(&self, id: &str) -> [String; 3] {
         let account = self.account(id).await;
         [account.raw("available"), account.raw("reserved"), account.raw("spent")]
     }

@@ -216,7 +216,7 @@ impl Counter {
     }
 
     /// Available and owed.
-    pub fn stands(&self) -> (Money, Money) {
+    pub fn balances(&self) -> (Money, Money) {
         let account = self.memory.settled(&AccountRef::wallet(&customer()), self.now).unwrap();
         assert!(account.owed.total().is_zero() || account.available().is_zero(), "owes, yet has");
         (account.available(), account.owed.total())
@@ -321,7 +321,7 @@ pub fn steps(stories: &[Story]) -> Vec<Step> {
     steps
 }
 
-pub fn comes_to(story: &Story) -> i64 {
+pub fn effective_amounts(story: &Story) -> i64 {
     let dispute = story.dispute.filter(|(_, won)| !won).map_or(0, |(rupees, _)| rupees);
     (story.refunds.iter().sum::<i64>() + dispute).min(story.rupees)
 }

@@ -22,5 +22,5 @@ pub use agency::Agency;
 pub use answer::Answer;
 pub use caller::{Caller, acts_for, admin, customer, service, staff};
 pub use faults::{Fault, Faults};
-pub use shop::{Shop, Trouble};
+pub use shop::{Outage, Shop};
 pub use world::{ManualClock, World};

@@ -20,7 +20,7 @@ use domain::payments;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::state::Listing;
 use domain::payments::topup::TopUp;
-use domain::payments::webhook_event::{Event, GatewayRef, RefTarget};
+use domain::payments::webhook_event::{GatewayRef, RefTarget, WebhookEvent};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use domain::wallet;
@@ -46,7 +46,7 @@ pub struct Memory {
     /// By what they are known under.
     pub refs: BTreeMap<GatewayKey, GatewayRef>,
     /// By id.
-    pub events: BTreeMap<EventId, Event>,
+    pub events: BTreeMap<EventId, WebhookEvent>,
     /// The open alerts.
     pub alerts: BTreeMap<AlertId, Alert>,
     /// The places in lists.
@@ -169,7 +169,7 @@ impl Memory {
             account: self.accounts.get(id).cloned(),
             statuses: self.statuses.get(id).cloned().unwrap_or_default(),
             seen: last,
-            reached: last,
+            account_seq: last,
             holds: self.holds.values().filter(|hold| hold.id.account() == id).cloned().collect(),
             orders: self.orders.values().filter(own).cloned().collect(),
             owed: self.owed.get(id).cloned().unwrap_or_default(),

@@ -11,10 +11,10 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
-use scrip::fakes::Fakes;
-use scrip::fakes::book::Payment;
 use scrip::fakes::fixture::{self, SampleValues};
 use scrip::fakes::paypal::PayPalKeys;
+use scrip::fakes::state::FakePayment;
+use scrip::fakes::{FakeUrls, Fakes};
 use scrip::functions::LocalServices;
 use scrip::payments::PaymentSetup;
 use serde_json::Value;
@@ -24,7 +24,7 @@ use store::RetryPolicy;
 
 /// What is wrong with the gateways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Outage {
     /// Nothing.
     #[default]
     None,
@@ -44,7 +44,7 @@ pub struct Shop {
     pub world: World,
     /// The gateways.
     pub fakes: Arc<Fakes>,
-    trouble: Arc<Mutex<Trouble>>,
+    outage: Arc<Mutex<Outage>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -68,7 +68,7 @@ pub fn nobody() -> PaymentSetup {
     static NOBODY: OnceLock<gateways::Gateways> = OnceLock::new();
     let gateways = NOBODY.get_or_init(|| payments("http://127.0.0.1:9", &[]).gateways).clone();
     let seal = edge::seal::SealKeys::parse(SEAL).unwrap();
-    let agreed = scrip::fakes::SharedSecrets {
+    let secrets = scrip::fakes::SharedSecrets {
         razorpay_key: Default::default(),
         razorpay_webhook: String::new(),
         stripe_webhook: String::new(),
@@ -78,25 +78,25 @@ pub fn nobody() -> PaymentSetup {
         paypal: keys(),
     };
     let PaymentSetup { vault, suppliers, .. } = payments("http://127.0.0.1:9", &[]);
-    PaymentSetup { gateways, seal, vault, suppliers, agreed }
+    PaymentSetup { gateways, seal, vault, suppliers, secrets }
 }
 
 /// How Stripe refuses an amount.
 pub const REJECTION: &str = r#"{"error":{"code":"amount_too_large","message":"Amount must be no more than ₹999,999.99","type":"invalid_request_error"}}"#;
 
-type Switch = (Arc<Mutex<Trouble>>, Arc<Mutex<Vec<String>>>);
+type Switch = (Arc<Mutex<Outage>>, Arc<Mutex<Vec<String>>>);
 
-async fn troubled(State((trouble, asked)): State<Switch>, request: Request, next: Next) -> Response {
+async fn with_outage(State((outage, asked)): State<Switch>, request: Request, next: Next) -> Response {
     asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
-    let now = *trouble.lock().unwrap();
+    let now = *outage.lock().unwrap();
     let for_a_token = request.uri().path().ends_with("/oauth2/token");
     match now {
-        Trouble::Rejecting if !for_a_token => (StatusCode::BAD_REQUEST, REJECTION).into_response(),
-        Trouble::Rejecting => next.run(request).await,
-        Trouble::None => next.run(request).await,
-        Trouble::Down => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Trouble::Refusing => (StatusCode::BAD_REQUEST, "{}").into_response(),
-        Trouble::Silent => {
+        Outage::Rejecting if !for_a_token => (StatusCode::BAD_REQUEST, REJECTION).into_response(),
+        Outage::Rejecting => next.run(request).await,
+        Outage::None => next.run(request).await,
+        Outage::Down => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Outage::Refusing => (StatusCode::BAD_REQUEST, "{}").into_response(),
+        Outage::Silent => {
             next.run(request).await;
             std::future::pending().await
         }
@@ -110,23 +110,24 @@ impl Shop {
     }
 
     /// The same, with other configuration.
-    pub async fn configured(environment: &[(&str, &str)], patience: RetryPolicy) -> Self {
+    pub async fn configured(environment: &[(&str, &str)], retry_policy: RetryPolicy) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = ManualClock::at(START);
-        let PaymentSetup { gateways, seal, vault, suppliers, agreed } = payments(&url, environment);
-        let fakes = Fakes::open((url.clone(), url), agreed, clock.clone(), None).unwrap();
+        let PaymentSetup { gateways, seal, vault, suppliers, secrets } = payments(&url, environment);
+        let fakes =
+            Fakes::open(FakeUrls { own: url.clone(), api: url }, secrets, clock.clone(), None).unwrap();
         let switch: Switch = Default::default();
-        let layer = middleware::from_fn_with_state(switch.clone(), troubled);
+        let layer = middleware::from_fn_with_state(switch.clone(), with_outage);
         let routes = fakes.router().layer(layer);
         tokio::spawn(async { axum::serve(listener, routes).await });
-        let world = World::with_payments(patience, clock, (gateways, seal, vault, suppliers)).await;
-        Self { world, fakes, trouble: switch.0, asked: switch.1 }
+        let world = World::with_payments(retry_policy, clock, (gateways, seal, vault, suppliers)).await;
+        Self { world, fakes, outage: switch.0, asked: switch.1 }
     }
 
     /// What is wrong with the gateways from now on.
-    pub fn trouble(&self, trouble: Trouble) {
-        *self.trouble.lock().unwrap() = trouble;
+    pub fn outage(&self, outage: Outage) {
+        *self.outage.lock().unwrap() = outage;
     }
 
     /// What the gateways were asked since the last call.
@@ -147,19 +148,19 @@ impl Shop {
     }
 
     /// Begins a top-up and pays it at the gateway; nobody has told us yet. Gives the top-up and the payment.
-    pub async fn paid(&self, customer: &str, amount: &str, gateway: &str) -> (String, Payment) {
+    pub async fn paid(&self, customer: &str, amount: &str, gateway: &str) -> (String, FakePayment) {
         let begun = self.initiate(customer, amount, gateway).await.expect(201);
         let order = begun.text("/gateway_order_id");
         (begun.text("/topup_id"), self.pay(&order, "captured"))
     }
 
     /// Pays an order at the gateway, or tries in vain.
-    pub fn pay(&self, order: &str, status: &str) -> Payment {
-        self.fakes.change(|book| book.pay(order, status).unwrap())
+    pub fn pay(&self, order: &str, status: &str) -> FakePayment {
+        self.fakes.change(|state| state.pay(order, status).unwrap())
     }
 
     /// What a webhook about a payment tells.
-    pub fn about(&self, topup: &str, payment: &Payment, event: &str) -> SampleValues {
+    pub fn values(&self, topup: &str, payment: &FakePayment, event: &str) -> SampleValues {
         SampleValues {
             event: event.to_owned(),
             topup: topup.to_owned(),
@@ -175,19 +176,19 @@ impl Shop {
     }
 
     /// A webhook's body.
-    pub fn body(name: &str, about: &SampleValues) -> String {
-        fixture::render(name, about).unwrap_or_else(|| panic!("no sample {name}"))
+    pub fn body(name: &str, values: &SampleValues) -> String {
+        fixture::render(name, values).unwrap_or_else(|| panic!("no sample {name}"))
     }
 
     /// Delivers a sample about this; gives the answer.
-    pub async fn deliver(&self, name: &str, about: &SampleValues) -> Answer {
-        self.send(name.split('.').next().unwrap(), &about.event, &Self::body(name, about), false).await
+    pub async fn deliver(&self, name: &str, values: &SampleValues) -> Answer {
+        self.send(name.split('.').next().unwrap(), &values.event, &Self::body(name, values), false).await
     }
 
     /// Delivers a sample, and expects what becomes of it.
-    pub async fn expect(&self, name: &str, about: &SampleValues, status: &str) {
-        let answer = self.deliver(name, about).await.expect(200);
-        assert_eq!(answer.text("/status"), status, "{name} {about:?}");
+    pub async fn expect(&self, name: &str, values: &SampleValues, status: &str) {
+        let answer = self.deliver(name, values).await.expect(200);
+        assert_eq!(answer.text("/status"), status, "{name} {values:?}");
     }
 
     /// Delivers a body, signed.

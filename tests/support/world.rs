@@ -98,10 +98,10 @@ impl World {
     }
 
     /// A new table, with this much patience.
-    pub async fn with_retry_policy(patience: RetryPolicy) -> Self {
+    pub async fn with_retry_policy(retry_policy: RetryPolicy) -> Self {
         let nobody = crate::shop::nobody();
         Self::with_payments(
-            patience,
+            retry_policy,
             ManualClock::at(START),
             (nobody.gateways, nobody.seal, nobody.vault, nobody.suppliers),
         )
@@ -109,7 +109,11 @@ impl World {
     }
 
     /// A new table, with gateways.
-    pub async fn with_payments(patience: RetryPolicy, clock: Arc<ManualClock>, payments: Outside) -> Self {
+    pub async fn with_payments(
+        retry_policy: RetryPolicy,
+        clock: Arc<ManualClock>,
+        payments: Outside,
+    ) -> Self {
         let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
             Some(endpoint) => (endpoint, None),
             None => {
@@ -118,7 +122,7 @@ impl World {
             }
         };
         let name = format!("scrip_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::SeqCst));
-        let world = Self::over((endpoint, database), name, clock, patience, payments);
+        let world = Self::over((endpoint, database), name, clock, retry_policy, payments);
         schema::create(world.app.store.client(), world.app.store.table()).await.unwrap();
         world.faults.take_log();
         world
@@ -137,13 +141,13 @@ impl World {
         (endpoint, database): (String, Option<Arc<Embedded>>),
         table: String,
         clock: Arc<ManualClock>,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
         (gateways, seal, vault, suppliers): Outside,
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let meter = Arc::new(Meter::default());
         let client = connect(settings(&endpoint), faults.over(https()));
-        let store = Store::new(client, table).with_retry_policy(patience).with_meter(meter.clone());
+        let store = Store::new(client, table).with_retry_policy(retry_policy).with_meter(meter.clone());
         let app = App {
             store,
             clock: clock.clone(),
@@ -191,7 +195,9 @@ impl World {
         let path = lambda::decode_path(request.uri().path())?;
         let function = serving(&self.functions, &path).unwrap_or_else(|| panic!("nothing serves {path}"));
         let claims = caller.map(|caller| caller.0.clone());
-        let event = gateway::event((id, "203.0.113.7"), path, claims, request).await?;
+        let event =
+            gateway::event(gateway::ClientRequest { id, address: "203.0.113.7" }, path, claims, request)
+                .await?;
         let request = lambda::request(event)?;
         Ok(function.router.clone().oneshot(request).await.unwrap())
     }

@@ -80,11 +80,11 @@ async fn asking_for_the_status_it_has_changes_nothing_and_every_change_is_record
         .expression_attribute_values(":pk", aws_sdk_dynamodb::types::AttributeValue::S("A#w:a".into()))
         .expression_attribute_values(":s", aws_sdk_dynamodb::types::AttributeValue::S("S#".into()));
     let records = records.send().await.unwrap().items.unwrap();
-    let told: Vec<String> = records
+    let changes: Vec<String> = records
         .iter()
         .map(|r| ["from", "to", "reason", "sub"].map(|name| r[name].as_s().unwrap().as_str()).join(" "))
         .collect();
-    assert_eq!(told, ["ACTIVE FROZEN chargeback admin-1", "FROZEN ACTIVE chargeback admin-1"]);
+    assert_eq!(changes, ["ACTIVE FROZEN chargeback admin-1", "FROZEN ACTIVE chargeback admin-1"]);
     world.prove().await;
 }
 

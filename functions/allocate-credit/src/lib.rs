@@ -82,12 +82,12 @@ async fn carry_out(app: &App, request: &ApiRequest, transfer: &BudgetTransfer) -
             Problem::from(error)
         }
     })?;
-    let how =
+    let meta =
         ReplyMeta { location: Some(location(&moved.out)), replayed: moved.replayed, retries: moved.retries };
-    reply::answer(StatusCode::CREATED, how, &shown(&moved))
+    reply::answer(StatusCode::CREATED, meta, &view(&moved))
 }
 
-fn shown(moved: &TransferReceipt) -> Allocation {
+fn view(moved: &TransferReceipt) -> Allocation {
     let balance = |account: &AccountId, amount| {
         (*account != AccountId::platform()).then(|| Number::money(amount, moved.out.currency))
     };

@@ -14,7 +14,7 @@ use domain::ids::budget::AccountId;
 use domain::money::Money;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use domain::time::Timestamp;
+use domain::time::{Period, Timestamp};
 use edge::budget::{BudgetTransaction, permitted, transaction as shown_transaction};
 use edge::params::WindowQuery;
 use edge::paths::{AccountPath, TransactionPath};
@@ -33,10 +33,10 @@ const CONCURRENT_COUNTS: usize = 16;
 type Shared = (Money, Undecided);
 
 /// Counts an account: one that spends its client's credit, with what it can spend of that, and ever spent of it.
-async fn count(app: &App, whole: &SlicedAccount, client: Option<&Shared>) -> Result<Counted, StoreError> {
+async fn count(app: &App, sliced: &SlicedAccount, client: Option<&Shared>) -> Result<Counted, StoreError> {
     let store = &app.store;
-    let account = &whole.account;
-    let own = counted(whole, &store.budgets().undecided(&account.id, whole).await?);
+    let account = &sliced.account;
+    let own = counted(sliced, &store.budgets().undecided(&account.id, sliced).await?);
     let Some((available, undecided)) = client else { return Ok(own) };
     let spent =
         [own.spent, store.budgets().spent_of_client(account, app.clock.now()).await?].into_iter().sum();
@@ -54,27 +54,27 @@ pub(crate) async fn count_all(
     let mut reads = Vec::new();
     for id in shared {
         reads.push(async move {
-            let whole = store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
-            let undecided = store.budgets().undecided(id, &whole).await?;
-            Ok::<_, StoreError>((id.clone(), (whole.available(), undecided)))
+            let sliced = store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
+            let undecided = store.budgets().undecided(id, &sliced).await?;
+            Ok::<_, StoreError>((id.clone(), (sliced.available(), undecided)))
         });
     }
     let clients: BTreeMap<AccountId, Shared> =
         stream::iter(reads).buffered(CONCURRENT_COUNTS).try_collect().await?;
     let mut counts = Vec::new();
-    for whole in sliced_accounts {
-        let client = clients.get(whole.account.charged()).filter(|_| whole.account.is_shared());
-        counts.push(count(app, whole, client));
+    for sliced in sliced_accounts {
+        let client = clients.get(sliced.account.charged()).filter(|_| sliced.account.is_shared());
+        counts.push(count(app, sliced, client));
     }
     stream::iter(counts).buffered(CONCURRENT_COUNTS).try_collect().await
 }
 
 /// An account as it is now.
 pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<AccountBody, StoreError> {
-    let whole = app.store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
-    let counts = count_all(app, std::slice::from_ref(&whole)).await?;
+    let sliced = app.store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
+    let counts = count_all(app, std::slice::from_ref(&sliced)).await?;
     let counted = counts.into_iter().next().unwrap_or_default();
-    Ok(views::account(&whole.account, &counted))
+    Ok(views::account(&sliced.account, &counted))
 }
 
 /// Reads an account.
@@ -125,7 +125,7 @@ pub(crate) async fn children(State(app): State<App>, request: ApiRequest) -> Res
         page.iter().filter_map(|account| sliced_accounts.remove(&account.id)).collect();
     let counts = count_all(&app, &sliced_accounts).await?;
     let children =
-        sliced_accounts.iter().zip(&counts).map(|(whole, counted)| views::account(&whole.account, counted));
+        sliced_accounts.iter().zip(&counts).map(|(sliced, counted)| views::account(&sliced.account, counted));
     let children = children.collect();
     reply::ok(&Children {
         children,
@@ -162,8 +162,7 @@ pub(crate) async fn transactions(State(app): State<App>, request: ApiRequest) ->
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let part = (window.skip, window.limit);
-    let page = app.store.budgets().budget_history(&account, before.as_deref(), part).await?;
+    let page = app.store.budgets().budget_history(&account, before.as_deref(), window.range()).await?;
     reply::ok(&BudgetTransactions {
         transactions: page.entries.iter().map(shown_transaction).collect(),
         total: None,
@@ -194,9 +193,10 @@ pub(crate) async fn transaction(State(app): State<App>, request: ApiRequest) -> 
     let (wanted, at) = request.path("transaction_id", movement_id).map_err(|_| unknown())?;
     let account = permitted(&app, &request, &id, BudgetAction::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;
-    let mut entries = app.store.budgets().budget_period(&account.id, (at, later)).await?;
+    let period = Period { from: at, until: later };
+    let mut entries = app.store.budgets().budget_period(&account.id, period).await?;
     if let Some(client) = account.parent.as_ref().filter(|_| account.was_shared) {
-        entries.extend(app.store.budgets().budget_period(client, (at, later)).await?);
+        entries.extend(app.store.budgets().budget_period(client, period).await?);
     }
     let own = |entry: &&BudgetEntry| {
         let of = entry.paid.as_ref().is_some_and(|paid| paid.campaign == account.id);

@@ -55,7 +55,7 @@ pub(crate) async fn tree(State(app): State<App>, request: ApiRequest) -> Result<
     let mut accounts: BTreeMap<AccountId, AccountBody> = sliced_accounts
         .iter()
         .zip(&counts)
-        .map(|(whole, counted)| (whole.account.id.clone(), views::account(&whole.account, counted)))
+        .map(|(sliced, counted)| (sliced.account.id.clone(), views::account(&sliced.account, counted)))
         .collect();
     let tree = node(&id, &mut accounts, &mut below).ok_or_else(Problem::account_not_found)?;
     reply::ok(&tree)

@@ -70,23 +70,23 @@ pub(crate) struct Counted {
     pub(crate) spent: Money,
 }
 
-fn net(whole: &SlicedAccount, up: Flow, down: Flow) -> Money {
-    let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
+fn net(sliced: &SlicedAccount, up: Flow, down: Flow) -> Money {
+    let sum = |flow| sliced.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
     sum(up).saturating_sub(sum(down))
 }
 
 /// Counts an account by its own slices.
-pub(crate) fn counted(whole: &SlicedAccount, undecided: &Undecided) -> Counted {
-    let used: Money = whole.slices().filter_map(domain::budget::slice::Slice::used).sum();
+pub(crate) fn counted(sliced: &SlicedAccount, undecided: &Undecided) -> Counted {
+    let used: Money = sliced.slices().filter_map(domain::budget::slice::Slice::used).sum();
     let reserved = undecided.total(None);
-    let limited = whole.account.kind() != BudgetKind::Platform;
+    let limited = sliced.account.kind() != BudgetKind::Platform;
     let (given, taken) = (undecided.uncounted(Flow::Allocated), undecided.uncounted(Flow::Reclaimed));
     let spent = used.saturating_sub([reserved, given, taken].into_iter().sum());
     Counted {
-        available: whole.available(),
+        available: sliced.available(),
         reserved,
-        allocated: [net(whole, Flow::Allocated, Flow::Returned), given].into_iter().sum(),
-        received: net(whole, Flow::Received, Flow::Reclaimed).saturating_sub(taken),
+        allocated: [net(sliced, Flow::Allocated, Flow::Returned), given].into_iter().sum(),
+        received: net(sliced, Flow::Received, Flow::Reclaimed).saturating_sub(taken),
         spent: if limited { spent } else { Money::ZERO },
     }
 }

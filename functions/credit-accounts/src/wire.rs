@@ -10,7 +10,7 @@ use domain::ids::budget::{BrandId, BudgetKind};
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use edge::input::{List, Number, RelatedAccountId, Said, Slices, Text};
+use edge::input::{List, NumberInput, RelatedAccountId, Said, Slices, Text};
 use edge::request::Clearable;
 use edge::{ApiRequest, App, Problem, request, schema};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ request! {
         /// Of a campaign: shared (default) spends its client's credit, isolated its own.
         budget_mode: Option<Mode>,
         /// Over how many items the credit is spread: more take more spends at once. 1, if left out.
-        slices: Option<Number<Slices>>,
+        slices: Option<NumberInput<Slices>>,
         /// Of an agency: the brands it may use; all, if left out. For admins.
         brands: Option<Brands>,
     }
@@ -96,7 +96,7 @@ request! {
         /// Of a campaign, while it has nothing available or reserved.
         budget_mode: Option<Mode>,
         /// No fewer than before.
-        slices: Option<Number<Slices>>,
+        slices: Option<NumberInput<Slices>>,
         /// Of an agency: null lets it use all brands again. For admins.
         brands: Clearable<Brands>,
     }
@@ -115,7 +115,7 @@ pub(crate) fn open(request: &ApiRequest, currency: Currency) -> Result<OpenAccou
         name: sent.name.0,
         low_credit_threshold: sent.low_credit_threshold,
         mode: sent.budget_mode,
-        slices: sent.slices.map_or(1, |Number(slices)| slices.0),
+        slices: sent.slices.map_or(1, |NumberInput(slices)| slices.0),
         brands: sent.brands.map(|brands| BTreeSet::from_iter(brands.0)),
         cause: Cause::of_request(Operation::OpenAccount, request.key()?.as_ref(), request.id()),
     })
@@ -129,7 +129,7 @@ pub(crate) fn change(request: &ApiRequest, currency: Currency) -> Result<ChangeA
         low_credit_threshold: sent.low_credit_threshold.0,
         status: sent.status.map(|status| status.0),
         mode: sent.budget_mode,
-        slices: sent.slices.map(|Number(slices)| slices.0),
+        slices: sent.slices.map(|NumberInput(slices)| slices.0),
         brands: sent.brands.0.map(|brands| brands.map(|brands| BTreeSet::from_iter(brands.0))),
     })
 }

@@ -42,7 +42,7 @@ pub struct AlertBody {
     count: u64,
 }
 
-fn shown(alert: &Alert) -> AlertBody {
+fn view(alert: &Alert) -> AlertBody {
     AlertBody {
         alert_id: alert.id.to_string(),
         kind: alert.kind.clone(),
@@ -92,10 +92,9 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
         Some(cursor) => Some(services.app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let page =
-        services.app.store.alerts().alerts(status, before.as_deref(), (window.skip, window.limit)).await?;
+    let page = services.app.store.alerts().alerts(status, before.as_deref(), window.range()).await?;
     reply::ok(&AlertList {
-        alerts: page.alerts.iter().map(shown).collect(),
+        alerts: page.alerts.iter().map(view).collect(),
         total: page.total,
         limit: window.limit,
         skip: window.skip,
@@ -116,5 +115,5 @@ pub(crate) async fn acknowledge(
     request.permission(BudgetAction::Alerts)?;
     let who = request.actor()?.sub.clone();
     let alert = services.app.store.alerts().acknowledge_alert(&id, &who, services.app.clock.now()).await?;
-    reply::ok(&shown(&alert))
+    reply::ok(&view(&alert))
 }

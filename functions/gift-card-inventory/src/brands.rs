@@ -136,7 +136,7 @@ pub struct BrandBody {
     created_at: String,
 }
 
-pub(crate) fn shown(brand: &Brand) -> BrandBody {
+pub(crate) fn view(brand: &Brand) -> BrandBody {
     let money = |amount: Money| Number::money(amount, brand.currency);
     let price = |(denomination, price): (&Money, &Money)| (denomination.to_string(), money(*price));
     BrandBody {
@@ -145,8 +145,8 @@ pub(crate) fn shown(brand: &Brand) -> BrandBody {
         currency: brand.currency.code(),
         denominations: brand.prices.keys().map(|amount| money(*amount)).collect(),
         price: brand.prices.iter().map(price).collect(),
-        supplier: brand.supplier.as_ref().map(|(supplier, _)| supplier.as_str()),
-        supplier_product_id: brand.supplier.as_ref().map(|(_, product)| product.clone()),
+        supplier: brand.supplier.as_ref().map(|product| product.supplier.as_str()),
+        supplier_product_id: brand.supplier.as_ref().map(|product| product.product.clone()),
         created_at: brand.created_at.to_string(),
     }
 }
@@ -200,7 +200,7 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     let brand = command.decide(&request.context(&services.app)?);
     let (brand, replayed) = services.app.store.gift_cards().add_brand(brand).await?;
     let location = Some("/api/gift-cards/brands".to_owned());
-    reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &shown(&brand))
+    reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &view(&brand))
 }
 
 /// All brands.
@@ -226,7 +226,7 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
     let place = |brand: &Brand| format!("{}#{}", brand.created_at, brand.id);
     let page = edge::page::of(&services.app, "brands", &window, all, place)?;
     reply::ok(&Brands {
-        brands: page.items.iter().map(shown).collect(),
+        brands: page.items.iter().map(view).collect(),
         total: page.total,
         limit: window.limit,
         skip: window.skip,

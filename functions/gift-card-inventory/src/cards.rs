@@ -69,7 +69,7 @@ pub(crate) async fn import(
         let read = line.and_then(|line| {
             let number = line.number;
             let plain =
-                read_card(|name| line.cell(name), now.date()).map_err(|error| refused(number, error))?;
+                read_card(|name| line.cell(name), now.date()).map_err(|error| refused(number, &error))?;
             Ok((number, plain))
         });
         match read {
@@ -99,8 +99,7 @@ struct Taking {
 impl Taking {
     fn add(&mut self, services: &Services, number: u64, plain: &PlainCard) -> Result<(), Problem> {
         let (pool, now) = (&self.pool, services.app.clock.now());
-        let sealed =
-            services.tools.vault.seal_card(plain, (&pool.brand, pool.denomination), pool.source, now);
+        let sealed = services.tools.vault.seal_card(plain, &pool.brand, pool.denomination, pool.source, now);
         let mut card = sealed.ok_or_else(Problem::internal)?;
         card.pool = Some(pool.id.clone());
         if self.at.contains_key(&card.id) {

@@ -22,7 +22,7 @@ use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use edge::budget::permitted;
 use edge::csv::{File, LineReport, invalid, refused};
-use edge::input::{CodeCount, Number};
+use edge::input::{CodeCount, NumberInput};
 use edge::paths::CampaignPath;
 use edge::reply::ReplyMeta;
 use edge::{ApiRequest, Problem, csv_file, reply, request};
@@ -39,7 +39,7 @@ request! {
     /// Mint redemption codes.
     pub(crate) struct MintCodesRequest {
         /// How many.
-        count: Number<CodeCount>,
+        count: NumberInput<CodeCount>,
         /// For cards of which brand.
         brand_id: BrandId,
         /// One of the brand's.
@@ -83,7 +83,7 @@ pub(crate) async fn register(
     }
 }
 
-async fn reached(
+async fn open_campaign(
     services: &Services,
     request: &ApiRequest,
     campaign: &AccountId,
@@ -120,10 +120,10 @@ async fn priced(
 }
 
 async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) -> Result<Response, Problem> {
-    let MintCodesRequest { count: Number(CodeCount(count)), brand_id: brand, denomination } =
+    let MintCodesRequest { count: NumberInput(CodeCount(count)), brand_id: brand, denomination } =
         MintCodesRequest::read(request.fields()?, services.app.policy.currency())?;
     let key = request.key()?;
-    let account = reached(services, request, &campaign).await?;
+    let account = open_campaign(services, request, &campaign).await?;
     if allowed(services, &account).await?.is_some_and(|brands| !brands.contains(&brand)) {
         return Err(Rejection::BrandNotAllowed.into());
     }
@@ -143,7 +143,7 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
             .app
             .store
             .gift_cards()
-            .record_minting((&campaign, &cause), &fingerprint, request.id())
+            .record_minting(&campaign, &cause, &fingerprint, request.id())
             .await?;
     let (mut codes, mut registered) = (Vec::new(), Vec::new());
     for n in 0..count {
@@ -166,9 +166,9 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
     }
     services.app.store.gift_cards().register(&registered).await?;
     services.app.store.budgets().record_card_price(&campaign, price).await?;
-    let how = ReplyMeta { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
+    let meta = ReplyMeta { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
     let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: minting.brand.to_string(), codes };
-    reply::answer(StatusCode::CREATED, how, &body)
+    reply::answer(StatusCode::CREATED, meta, &body)
 }
 
 /// A code, and the number of its line.
@@ -180,7 +180,8 @@ fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> 
     let mut file = File::open(body, CodesFile::COLUMNS)?;
     while let Some(line) = file.next_line() {
         let read = line.and_then(|line| {
-            let code = read_code_line(|name| line.cell(name)).map_err(|error| refused(line.number, error))?;
+            let code =
+                read_code_line(|name| line.cell(name)).map_err(|error| refused(line.number, &error))?;
             Ok((line.number, code))
         });
         match read {
@@ -230,8 +231,8 @@ impl<'a> Foreign<'a> {
             let detail =
                 format!("{} codes of its files today are others': someone may be guessing codes", self.count);
             let subject = self.client.to_string();
-            let telling = NewAlert { kind: "code_guessing", severity: "critical", subject, detail };
-            store.alerts().raise(&telling, self.at).await;
+            let new_alert = NewAlert { kind: "code_guessing", severity: "critical", subject, detail };
+            store.alerts().raise(&new_alert, self.at).await;
         }
         Ok(())
     }
@@ -244,7 +245,7 @@ async fn from_file(
 ) -> Result<Response, Problem> {
     let body = request.csv()?;
     request.key()?;
-    let account = reached(services, request, &campaign).await?;
+    let account = open_campaign(services, request, &campaign).await?;
     let mut foreign = Foreign::of(services, &account).await?;
     let brands = allowed(services, &account).await?;
     let (wanted, mut reports) = read_lines(body)?;

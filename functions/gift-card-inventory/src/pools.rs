@@ -13,7 +13,7 @@ use domain::ids::budget::BrandId;
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use edge::input::{CardCount, Number, Text};
+use edge::input::{CardCount, NumberInput, Text};
 use edge::json;
 use edge::params::WindowQuery;
 use edge::reply::ReplyMeta;
@@ -48,7 +48,7 @@ request! {
         /// What a card of it had cost.
         cost_per_card: Amount,
         /// Below this, an alert is raised, and a buffer is refilled.
-        low_stock_threshold: Number<CardCount>,
+        low_stock_threshold: NumberInput<CardCount>,
     }
     check(fields, currency: Currency) {
         if cost_per_card.is_ok_and(|cost| cost.in_currency(currency).is_none()) {
@@ -77,7 +77,7 @@ pub struct PoolBody {
     created_at: String,
 }
 
-pub(crate) fn shown(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
+pub(crate) fn view(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
     PoolBody {
         pool_id: pool.id.to_string(),
         brand_id: pool.brand.to_string(),
@@ -98,7 +98,7 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     let currency = services.app.policy.currency();
     let AddPoolRequest { brand_id: brand, denomination, pool_type, cost_per_card, low_stock_threshold } =
         AddPoolRequest::read(request.fields()?, currency)?;
-    let (PoolType(source), Number(CardCount(low_stock_threshold))) = (pool_type, low_stock_threshold);
+    let (PoolType(source), NumberInput(CardCount(low_stock_threshold))) = (pool_type, low_stock_threshold);
     let key = request.key()?;
     permit_catalogue(&request)?;
     let known = services.app.store.gift_cards().brand(&brand).await?.ok_or(Rejection::BrandNotFound)?;
@@ -117,7 +117,7 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     reply::answer(
         StatusCode::CREATED,
         ReplyMeta { location, replayed, retries: 0 },
-        &shown(&pool, 0, currency),
+        &view(&pool, 0, currency),
     )
 }
 
@@ -147,7 +147,7 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
     for pool in &page.items {
         let free =
             services.app.store.gift_cards().free_cards(pool, services.app.clock.now().date(), None).await?;
-        pools.push(shown(pool, free, services.app.policy.currency()));
+        pools.push(view(pool, free, services.app.policy.currency()));
     }
     let (limit, skip) = (window.limit, window.skip);
     reply::ok(&Pools { pools, total: page.total, limit, skip, next_cursor: page.next_cursor })

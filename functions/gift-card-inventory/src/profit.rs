@@ -12,6 +12,7 @@ use domain::currency::Currency;
 use domain::giftcard::profit::{ProfitGrouping, ProfitReport, ProfitSums};
 use domain::ids::budget::AccountId;
 use domain::parse::ParseError;
+use domain::time::Period;
 use edge::input::{From, Text, Until};
 use edge::json::Number;
 use edge::{ApiRequest, App, Problem, query, reply, schema};
@@ -102,7 +103,7 @@ pub(crate) async fn profit(
     let mut report = ProfitReport::new(grouping, &accounts);
     let store = &services.app.store;
     for account in accounts.values().filter(|account| account.kind().is_spent_from()) {
-        for entry in store.budgets().budget_period(&account.id, (from, to)).await? {
+        for entry in store.budgets().budget_period(&account.id, Period { from, until: to }).await? {
             report.add(&entry);
         }
     }

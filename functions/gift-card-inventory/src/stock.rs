@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** stock is counted where it lies.
 
-use crate::pools::{PoolBody, shown};
+use crate::pools::{PoolBody, view};
 use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
@@ -87,7 +87,7 @@ pub(crate) async fn inventory(
         }
     };
     reply::ok(&InventoryBody {
-        pools: counted.iter().map(|(pool, free)| shown(pool, *free, currency)).collect(),
+        pools: counted.iter().map(|(pool, free)| view(pool, *free, currency)).collect(),
         csv: of(CardSource::Csv),
         buffer: of(CardSource::Buffer),
         api: OnDemand { brands: u64::try_from(with_supplier).unwrap_or(0), open_refills },

@@ -72,7 +72,7 @@ async fn one(
         DueBudget::Redemption(id) => {
             summary.breakdown.supplier_orders += 1;
             if let Some(pending) = store.gift_cards().redemption(id).await? {
-                services.tools.issuer.ask(&pending, context).await?;
+                services.tools.issuer.settle_order(&pending, context).await?;
             }
         }
     }

@@ -121,7 +121,7 @@ pub async fn handle(
 
 /// Why something could not be dealt with.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum DueError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -170,7 +170,7 @@ async fn payments(
     let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
     let mut sweep = Sweep::new(services.app.store.payments(), bounds);
     while let Some((due, place)) = sweep.next().await? {
-        if let Err(error) = one(services, (&due, &place), context, summary).await {
+        if let Err(error) = one(services, &due, &place, context, summary).await {
             tracing::warn!(?due, %error, "cannot be dealt with now");
             summary.breakdown.failed += 1;
             let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
@@ -182,10 +182,11 @@ async fn payments(
 
 async fn one(
     services: &Services,
-    (due, place): (&DuePayment, &str),
+    due: &DuePayment,
+    place: &str,
     context: &Context,
     summary: &mut MonitorSummary,
-) -> Result<(), Trouble> {
+) -> Result<(), DueError> {
     match due {
         DuePayment::TopUp(id) => {
             summary.breakdown.topups += 1;
@@ -213,7 +214,7 @@ async fn poll_before_expiry(
     id: &TopUpId,
     context: &Context,
     summary: &mut MonitorSummary,
-) -> Result<(), Trouble> {
+) -> Result<(), DueError> {
     let store = &services.app.store;
     let Some(topup) = store.payments().topup(id).await? else { return Ok(()) };
     if topup.credited.is_none() {

@@ -70,7 +70,7 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
     let query = format!("events|{status:?}");
     let before = window.cursor.as_ref().map(|cursor| cursors.open_text(&query, cursor)).transpose()?;
     let statuses = status.map_or_else(|| EventStatus::ALL.to_vec(), |status| vec![status]);
-    let page = store.payments().events(&statuses, before.as_deref(), (window.skip, window.limit)).await?;
+    let page = store.payments().events(&statuses, before.as_deref(), window.range()).await?;
     let mut total = Some(0);
     for one in &statuses {
         let limit = status.map(|_| MAX_COUNTED);

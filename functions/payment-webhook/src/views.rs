@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a gateway learns what became of its report and nothing else.
 
-use domain::payments::webhook_event::Event;
+use domain::payments::webhook_event::WebhookEvent;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,6 +15,6 @@ pub(crate) struct Taken {
 }
 
 /// What a gateway is answered.
-pub(crate) fn taken(event: &Event) -> Taken {
+pub(crate) fn taken(event: &WebhookEvent) -> Taken {
     Taken { event_id: event.id.to_string(), status: event.status.as_str() }
 }

@@ -24,6 +24,7 @@ use gateways::suppliers::Suppliers;
 use http::StatusCode;
 use issuing::{Issued, Issuer};
 use std::time::Duration;
+use store::Viewer;
 use utoipa::OpenApi;
 
 /// What this function works with beside its app.
@@ -90,14 +91,14 @@ pub(crate) async fn provision(
     State(services): State<Services>,
     request: ApiRequest,
 ) -> Result<Response, Problem> {
-    let wish = wire::provision(&request, &services.tools.issuer.vault)?;
+    let issue = wire::provision(&request, &services.tools.issuer.vault)?;
     let permission = request.permission(BudgetAction::Provision)?;
     // Backends reach every campaign: for them, nothing need be read.
     if permission.reach == Reach::Own {
-        permitted_by(&permission, &services.app, &request, &wish.campaign).await?;
+        permitted_by(&permission, &services.app, &request, &issue.campaign).await?;
     }
     let context = request.context(&services.app)?;
-    let issued = services.tools.issuer.provision(&wish, &context).await?;
+    let issued = services.tools.issuer.provision(&issue, &context).await?;
     record_reveal(&services, &request, &issued, &context).await?;
     answer(&issued, &views::provisioned(&issued, sees_costs(request.actor()?)))
 }
@@ -111,8 +112,8 @@ pub(crate) async fn record_reveal(
 ) -> Result<(), Problem> {
     if issued.replayed && issued.card.is_some() {
         let origin = request.origin();
-        let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
-        services.app.store.gift_cards().record_reveal(&issued.redemption.id, from, context).await?;
+        let viewer = Viewer { ip: origin.ip.as_deref(), user_agent: origin.user_agent.as_deref() };
+        services.app.store.gift_cards().record_reveal(&issued.redemption.id, viewer, context).await?;
     }
     Ok(())
 }

@@ -12,9 +12,10 @@ use domain::rejection::Rejection;
 use edge::paths::RedemptionPath;
 use edge::{ApiRequest, Problem, reply};
 use http::StatusCode;
+use store::Viewer;
 
 /// A redemption that the caller may read or see the card of: reach, a backend, or the recipient (support may read).
-async fn reached(
+async fn permitted_redemption(
     services: &Services,
     request: &ApiRequest,
     action: BudgetAction,
@@ -43,7 +44,7 @@ pub(crate) async fn redemption(
     request: ApiRequest,
 ) -> Result<Response, Problem> {
     request.params().finish()?;
-    let found = reached(&services, &request, BudgetAction::ReadRedemption).await?;
+    let found = permitted_redemption(&services, &request, BudgetAction::ReadRedemption).await?;
     reply::ok(&views::redemption(&found, sees_costs(request.actor()?)))
 }
 
@@ -56,14 +57,19 @@ pub(crate) async fn reveal(
 ) -> Result<Response, Problem> {
     request.fields()?.finish()?;
     request.key()?;
-    let found = reached(&services, &request, BudgetAction::Reveal).await?;
+    let found = permitted_redemption(&services, &request, BudgetAction::Reveal).await?;
     if found.card.is_none() {
         let detail = "there is no card: the supplier has not delivered it";
         return Err(Problem::new(StatusCode::CONFLICT, "card_not_issued", detail));
     }
     let origin = request.origin();
-    let from = (origin.ip.as_deref(), origin.user_agent.as_deref());
-    services.app.store.gift_cards().record_reveal(&found.id, from, &request.context(&services.app)?).await?;
+    let viewer = Viewer { ip: origin.ip.as_deref(), user_agent: origin.user_agent.as_deref() };
+    services
+        .app
+        .store
+        .gift_cards()
+        .record_reveal(&found.id, viewer, &request.context(&services.app)?)
+        .await?;
     let card = services.tools.issuer.card_of(&found).await?.ok_or_else(Problem::internal)?;
     reply::ok(&views::card(&found, &card))
 }

@@ -14,7 +14,7 @@ use domain::giftcard::guessing::{ADDRESS_WINDOW, CAMPAIGN_WINDOW};
 use domain::money::Amount;
 use edge::{ApiRequest, Problem};
 use issuing::{IssueRequest, Issued};
-use store::{StoreError, not_before};
+use store::{StoreError, TryLimits, not_before};
 use tokio::time::Instant;
 
 /// Redeems a registered code: the card, once and the same each time.
@@ -32,7 +32,10 @@ pub(crate) async fn redeem(
     let digest = services.tools.issuer.vault.address_id(&address).ok_or_else(Problem::internal)?;
     let tries = format!("ip:{digest}:{}", ADDRESS_WINDOW.number(context.now));
     let until = context.now.plus_seconds(2 * ADDRESS_WINDOW.seconds).unwrap_or(context.now);
-    let limits = (services.tools.limits.wrong_per_address, services.tools.limits.open_per_address);
+    let limits = TryLimits {
+        wrong: services.tools.limits.wrong_per_address,
+        open: services.tools.limits.open_per_address,
+    };
     let admitted = if services.app.store.gift_cards().begin_try(&tries, limits, until).await? {
         let found = admit(&services, &request, wanted, &context).await;
         let wrong = services.app.store.gift_cards().end_try(&tries, matches!(found, Ok(None))).await?;
@@ -95,8 +98,8 @@ async fn admit(
     let denomination = Amount::parse(&denomination.to_string()).map_err(|_| Problem::internal())?;
     let (delivery, recipient) = (wanted.delivery, None);
     let wait = Some(services.tools.limits.supplier_wait);
-    let wish = IssueRequest { campaign, brand, denomination, redemption, recipient, delivery, origin, wait };
-    match services.tools.issuer.provision(&wish, context).await {
+    let issue = IssueRequest { campaign, brand, denomination, redemption, recipient, delivery, origin, wait };
+    match services.tools.issuer.provision(&issue, context).await {
         Ok(issued) => Ok(Some(issued)),
         Err(StoreError::Rejected(rejection)) => {
             tracing::info!(%rejection, "a registered code is not redeemed");

@@ -166,7 +166,8 @@ struct Found {
 async fn find(
     app: &App,
     account: &Account,
-    (query, filter): (String, &Filter),
+    query: String,
+    filter: &Filter,
     window: &Window,
 ) -> Result<Found, Problem> {
     let below = match &window.cursor {
@@ -180,7 +181,7 @@ async fn find(
         let more = page.entries.last().is_some_and(|last| last.seq > 1);
         (page.entries, Some(account.seq), more)
     } else {
-        filtered(app, account, filter, (below, window)).await?
+        filtered(app, account, filter, below, window).await?
     };
     let place = entries.last().filter(|_| more).map(|entry| entry.seq);
     Ok(Found { next_cursor: place.and_then(|place| app.cursors.seal(&query, place)), entries, total })
@@ -191,7 +192,8 @@ async fn filtered(
     app: &App,
     account: &Account,
     filter: &Filter,
-    (below, window): (u64, &Window),
+    below: u64,
+    window: &Window,
 ) -> Result<(Vec<Entry>, Option<u64>, bool), Problem> {
     let (mut kept, mut counted, mut passed, mut more) = (Vec::new(), 0_u64, 0_u16, false);
     let mut before = account.seq + 1;
@@ -245,7 +247,7 @@ pub(crate) async fn transactions(State(app): State<App>, request: ApiRequest) ->
     let window = params.window();
     params.finish()?;
     let account = settled_account(&app, &request).await?;
-    let found = find(&app, &account, (filter.bind(&account), &filter), &window).await?;
+    let found = find(&app, &account, filter.bind(&account), &filter, &window).await?;
     reply::ok(&Transactions {
         transactions: found.entries.iter().map(views::transaction).collect(),
         total: found.total,
@@ -309,7 +311,7 @@ pub(crate) async fn expiries(State(app): State<App>, request: ApiRequest) -> Res
     let filter = Filter { kind: Some(EntryType::Expiry), from, ..Filter::default() };
     // The retention moves with the clock, so a cursor is not bound to it.
     let query = format!("expiries|{}", account.id.customer());
-    let found = find(&app, &account, (query, &filter), &window).await?;
+    let found = find(&app, &account, query, &filter, &window).await?;
     let view = |entry: &Entry| Expiry {
         transaction_id: entry.id().to_string(),
         amount: Number::money(entry.amount, entry.unit),

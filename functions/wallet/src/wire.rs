@@ -17,7 +17,7 @@ use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
 use domain::wallet::refund::RefundOrder;
 use domain::wallet::status::SetStatus;
 use domain::wallet::transfer::TransferCredits;
-use edge::input::{CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, Number, Said, Text};
+use edge::input::{CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, NumberInput, Said, Text};
 use edge::paths::HoldPath;
 use edge::{ApiRequest, App, Problem, request, schema};
 use serde_json::{Value, json};
@@ -95,7 +95,7 @@ request! {
         /// manual, if left out.
         source: Option<CallersSource>,
         /// How many days it lives, counted in UTC dates.
-        expiry_days: Option<Number<ExpiryDays>>,
+        expiry_days: Option<NumberInput<ExpiryDays>>,
         /// The last date it can be spent on, later than today; not together with `expiry_days`.
         expires_on: Option<ExpiryDate>,
         /// The order it is about.
@@ -157,7 +157,7 @@ request! {
         /// The order it is for.
         order_id: Option<OrderId>,
         /// How long it lasts; seven days if left out.
-        expires_in_seconds: Option<Number<HoldSeconds>>,
+        expires_in_seconds: Option<NumberInput<HoldSeconds>>,
     }
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn add_credits(request: &ApiRequest) -> Result<AddCredits, Problem> {
     let customer = request.customer()?;
     let sent = AddCreditsRequest::read(request.fields()?)?;
     let expiry = match (sent.expiry_days, sent.expires_on) {
-        (Some(Number(days)), _) => Expiry::Days(days.0),
+        (Some(NumberInput(days)), _) => Expiry::Days(days.0),
         (None, Some(date)) => Expiry::On(date.0),
         (None, None) => Expiry::ByTier,
     };
@@ -232,8 +232,9 @@ pub(crate) fn transfer(request: &ApiRequest) -> Result<(CustomerId, TransferCred
     let from = request.customer()?;
     let sent = TransferRequest::read(request.fields()?)?;
     let cause = cause(request, Operation::Transfer)?;
+    let to = sent.to_customer_id.0;
     let transfer =
-        TransferCredits::new((from.clone(), sent.to_customer_id.0), sent.amount, sent.reason, cause);
+        TransferCredits { from: from.clone(), to, amount: sent.amount, reason: sent.reason, cause };
     Ok((from, transfer))
 }
 
@@ -245,7 +246,7 @@ pub(crate) fn place_hold(request: &ApiRequest) -> Result<PlaceHold, Problem> {
         amount: sent.amount,
         reason: sent.reason,
         order_id: sent.order_id,
-        ttl_seconds: sent.expires_in_seconds.map_or(HOLD_TTL_SECONDS, |Number(seconds)| seconds.0),
+        ttl_seconds: sent.expires_in_seconds.map_or(HOLD_TTL_SECONDS, |NumberInput(seconds)| seconds.0),
         cause: cause(request, Operation::Hold)?,
     })
 }

@@ -215,14 +215,14 @@ impl Command {
                 println!("{}", Box::pin(invoke::run(&data, &invoke.function, &event)).await?);
             }
             Self::Trigger(Trigger { wanted, at }) => {
-                println!("{}", trigger::ask(&DataDir::of_platform(&at.data)?, &wanted).await?);
+                println!("{}", trigger::send(&DataDir::of_platform(&at.data)?, &wanted).await?);
             }
             Self::Supplier(Supplier { asked, at }) => {
                 println!("{}", trigger::supplier(&DataDir::of_platform(&at.data)?, &asked).await?);
             }
             Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
             Self::Import(Import { file, pool, report, at }) => {
-                import::run(&DataDir::of_platform(&at.data)?, (&file, &pool), &report).await?;
+                import::run(&DataDir::of_platform(&at.data)?, &file, &pool, &report).await?;
             }
             Self::Sample(wanted) => {
                 sample::run(&DataDir::of_platform(&wanted.at.data)?, &wanted.file).await?;

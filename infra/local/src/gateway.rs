@@ -64,30 +64,40 @@ async fn answer(gateway: &LocalGateway, id: &str, request: Request) -> Result<Re
     if claims.is_none() && !OPEN.contains(&path.as_str()) {
         return Err(Problem::unauthenticated());
     }
-    let request = lambda::request(event((id, "127.0.0.1"), path, claims, request).await?)?;
+    let request =
+        lambda::request(event(ClientRequest { id, address: "127.0.0.1" }, path, claims, request).await?)?;
     match function.router.clone().oneshot(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
 }
 
-/// The event that API Gateway makes of a request with this id from this address: the path decoded, the query and the headers
+/// What API Gateway says of a request itself.
+pub struct ClientRequest<'a> {
+    /// The request's id.
+    pub id: &'a str,
+    /// The client's address.
+    pub address: &'a str,
+}
+
+/// The event that API Gateway makes of a request: the path decoded, the query and the headers
 /// as they came.
 pub async fn event(
-    (id, address): (&str, &str),
+    caller: ClientRequest<'_>,
     path: String,
     claims: Option<impl IntoIterator<Item = (String, String)>>,
     request: Request,
 ) -> Result<ApiGatewayV2httpRequest, Problem> {
-    let (services, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let body = read_body(body, MAX_BODY).await?;
     let mut event = ApiGatewayV2httpRequest::default();
-    let mut context = context(id.to_owned(), address.to_owned(), claims.map(HashMap::from_iter));
-    context.http.method = services.method;
+    let mut context =
+        context(caller.id.to_owned(), caller.address.to_owned(), claims.map(HashMap::from_iter));
+    context.http.method = parts.method;
     event.request_context = context;
     event.raw_path = Some(path);
-    event.raw_query_string = services.uri.query().map(str::to_owned);
-    event.headers = services.headers;
+    event.raw_query_string = parts.uri.query().map(str::to_owned);
+    event.headers = parts.headers;
     match String::from_utf8(body) {
         Ok(text) => event.body = Some(text),
         Err(bytes) => {

@@ -169,7 +169,7 @@ impl<E: Into<Failure>> From<E> for Stopped {
 }
 
 /// Puts the cards of a file into a pool; what is not taken is written to `report`.
-pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> Result<(), Failure> {
+pub async fn run(data: &DataDir, file: &Path, pool: &str, report: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let pool = domain::ids::budget::PoolId::parse(pool).map_err(|error| format!("--pool {error}"))?;
     let keys = Keys::open(data)?;
@@ -177,7 +177,7 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
     let (started, size) = (Instant::now(), std::fs::metadata(file).map_or(0, |meta| meta.len()));
     let url = format!("{}/api/gift-cards/pools/{pool}/cards", running.api);
     let (mut report, mut taken) = (Report::begin(report, file)?, Taken::default());
-    let sent = send_all(&mut parts, (&url, &keys, size), &mut report, &mut taken).await;
+    let sent = send_all(&mut parts, &url, &keys, size, &mut report, &mut taken).await;
     eprintln!();
     let Taken { accepted, duplicates, invalid } = taken;
     if let Err(stopped) = sent {
@@ -196,7 +196,9 @@ pub async fn run(data: &DataDir, (file, pool): (&Path, &str), report: &Path) -> 
 
 async fn send_all(
     parts: &mut FileParts,
-    (url, keys, size): (&str, &Keys, u64),
+    url: &str,
+    keys: &Keys,
+    size: u64,
     report: &mut Report<'_>,
     taken: &mut Taken,
 ) -> Result<(), Stopped> {

@@ -26,7 +26,7 @@ pub struct PaymentSetup {
     /// Who delivers gift cards on demand.
     pub suppliers: Suppliers,
     /// What the fakes agree on with it.
-    pub agreed: SharedSecrets,
+    pub secrets: SharedSecrets,
 }
 
 /// The defaults, by the name of the variable.
@@ -91,7 +91,7 @@ impl PaymentSetup {
                 look("SCRIP_CODE_KEY").unwrap_or_default(),
             ),
             suppliers: Suppliers::configure(&look)?,
-            agreed: SharedSecrets {
+            secrets: SharedSecrets {
                 razorpay_key: (text("SCRIP_RAZORPAY_KEY_ID"), text("SCRIP_RAZORPAY_KEY_SECRET")),
                 razorpay_webhook: text("SCRIP_RAZORPAY_WEBHOOK_SECRETS"),
                 stripe_webhook: text("SCRIP_STRIPE_WEBHOOK_SECRETS"),

@@ -7,7 +7,7 @@ use crate::connection::{Options, TableConnection, embedded};
 use crate::control::Control;
 use crate::data::{DataDir, Running};
 use crate::database::Embedded;
-use crate::fakes::Fakes;
+use crate::fakes::{FakeUrls, Fakes};
 use crate::functions::{LocalServices, SCHEDULED};
 use crate::gateway::LocalGateway;
 use crate::keys::Keys;
@@ -62,9 +62,10 @@ impl Platform {
         app.store.ping().await?;
         let url = format!("http://{address}");
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let PaymentSetup { gateways, seal, vault, suppliers, agreed } = PaymentSetup::open(&data, &url)?;
-        let book = (!options.memory).then(|| data.file("gateways.json"));
-        let fakes = Fakes::open((url.clone(), url.clone()), agreed, clock.clone(), book)?;
+        let PaymentSetup { gateways, seal, vault, suppliers, secrets } = PaymentSetup::open(&data, &url)?;
+        let state = (!options.memory).then(|| data.file("gateways.json"));
+        let fakes =
+            Fakes::open(FakeUrls { own: url.clone(), api: url.clone() }, secrets, clock.clone(), state)?;
         let services = LocalServices { app, gateways, seal, vault, suppliers };
         let schedule = tokio::spawn(schedules(services.clone()));
         let routes = routes(services, clock, &fakes, &keys)?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 const AMOUNT: &str = "500";
 
 /// Makes it happen on the platform in this directory, which must be running; gives what happened, as JSON.
-pub async fn ask(data: &DataDir, wanted: &TriggerRequest) -> Result<String, Failure> {
+pub async fn send(data: &DataDir, wanted: &TriggerRequest) -> Result<String, Failure> {
     handle(data, "trigger", &serde_json::to_string(wanted)?).await
 }
 
@@ -47,7 +47,7 @@ pub async fn run(fakes: &Fakes, keys: &Keys, wanted: TriggerRequest) -> Result<T
         let gateway = gateway_of(&wanted.fixture).ok_or("there is no such gateway")?;
         let reversal = needs_payment(&wanted.fixture);
         let amount = wanted.amount.clone().filter(|_| !reversal);
-        let order = begin(fakes, keys, (&wanted, gateway), amount.as_deref().unwrap_or(AMOUNT)).await?;
+        let order = begin(fakes, keys, &wanted, gateway, amount.as_deref().unwrap_or(AMOUNT)).await?;
         if reversal {
             let fixture = match gateway {
                 "stripe" => "stripe.checkout_session_completed",
@@ -72,7 +72,8 @@ pub async fn run(fakes: &Fakes, keys: &Keys, wanted: TriggerRequest) -> Result<T
 async fn begin(
     fakes: &Fakes,
     keys: &Keys,
-    (wanted, gateway): (&TriggerRequest, &str),
+    wanted: &TriggerRequest,
+    gateway: &str,
     amount: &str,
 ) -> Result<String, Failure> {
     let grant = Grant {

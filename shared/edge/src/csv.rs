@@ -8,8 +8,8 @@
 
 use crate::problem::Problem;
 use crate::schema;
+use domain::giftcard::card::CellError;
 use domain::giftcard::code::plain;
-use domain::parse::ParseError;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -59,8 +59,8 @@ pub fn invalid(line: u64, detail: String) -> LineReport {
 }
 
 /// What is told of a column of a line that cannot be taken.
-pub fn refused(line: u64, (column, error): (&'static str, ParseError)) -> LineReport {
-    invalid(line, format!("{column} {error}"))
+pub fn refused(line: u64, error: &CellError) -> LineReport {
+    invalid(line, error.to_string())
 }
 
 /// Copies a line whose quoted cells begin and end with their quotes: spaces before and behind are no part of them, and would

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** its body is never shown.
 
-use domain::payments::webhook_event::Event;
+use domain::payments::webhook_event::WebhookEvent;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ pub struct EventBody {
 }
 
 /// A report as admins see it.
-pub fn event(event: &Event) -> EventBody {
+pub fn event(event: &WebhookEvent) -> EventBody {
     let gateway = event.id.as_str().split(':').next().unwrap_or_default();
     EventBody {
         event_id: event.id.to_string(),

@@ -320,9 +320,9 @@ whole_numbers! {
 
 /// A whole number as a JSON number.
 #[derive(Clone, Copy, Debug)]
-pub struct Number<T>(pub T);
+pub struct NumberInput<T>(pub T);
 
-impl<T: Text> Input for Number<T> {
+impl<T: Text> Input for NumberInput<T> {
     fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
         // 25.0 is a whole number of JSON, too.
         let text = raw.get();

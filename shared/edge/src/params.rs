@@ -7,6 +7,7 @@ use crate::problem::{FieldError, Problem};
 use domain::parse::ParseError;
 use form_urlencoded::parse;
 use serde_json::{Value, json};
+use store::PageRange;
 
 /// The parameters of one request.
 pub struct Params {
@@ -24,6 +25,13 @@ pub struct Window {
     pub skip: u16,
     /// Where to go on; sealed.
     pub cursor: Option<String>,
+}
+
+impl Window {
+    /// The part of the list behind the cursor.
+    pub fn range(&self) -> PageRange {
+        PageRange { skip: self.skip, limit: self.limit }
+    }
 }
 
 impl Params {

@@ -41,17 +41,17 @@ pub struct ReplyMeta {
 }
 
 /// An answer with this status.
-pub fn answer(status: StatusCode, how: ReplyMeta, body: &impl Serialize) -> Result<Response, Problem> {
+pub fn answer(status: StatusCode, meta: ReplyMeta, body: &impl Serialize) -> Result<Response, Problem> {
     let mut response = json(status, body)?;
     let headers = response.headers_mut();
-    if let Some(location) = how.location {
+    if let Some(location) = meta.location {
         let location = utf8_percent_encode(&location, NOT_IN_PATHS).to_string();
         headers.insert(header::LOCATION, HeaderValue::try_from(location).map_err(|_| Problem::internal())?);
     }
-    if how.replayed {
+    if meta.replayed {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    response.extensions_mut().insert(Retries(how.retries));
+    response.extensions_mut().insert(Retries(meta.retries));
     Ok(response)
 }
 

@@ -149,8 +149,8 @@ pub async fn vault() -> Result<Vault, ConfigError> {
     let (keys, digests) = (required("SCRIP_CARD_KEYS")?, required("SCRIP_CODE_KEY")?);
     let wrapped = [&keys, &digests].iter().any(|key| key.contains("kms:"));
     let kms = if wrapped {
-        let place = (required("AWS_REGION")?, optional("AWS_ENDPOINT_URL_KMS"));
-        Some(vault::connect(place, credentials()?, https()))
+        let (region, endpoint) = (required("AWS_REGION")?, optional("AWS_ENDPOINT_URL_KMS"));
+        Some(vault::connect(region, endpoint, credentials()?, https()))
     } else {
         None
     };

@@ -54,16 +54,16 @@ pub enum SetupError {
     Http(#[from] GatewayError),
 }
 
-type Look<'a> = &'a dyn Fn(&str) -> Option<String>;
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Gateways {
     /// Reads the configuration by name.
-    pub fn configure(look: Look<'_>) -> Result<Self, SetupError> {
+    pub fn configure(environment: Environment<'_>) -> Result<Self, SetupError> {
         let http = client()?;
-        let psp = look("SCRIP_GOOGLE_PAY_PSP").unwrap_or_else(|| "razorpay".to_owned());
+        let psp = environment("SCRIP_GOOGLE_PAY_PSP").unwrap_or_else(|| "razorpay".to_owned());
         let psp = Gateway::parse(&psp).ok().filter(|psp| *psp != Gateway::PayPal);
-        let recipient = look("SCRIP_GOOGLE_PAY_RECIPIENT_ID");
-        let keys = look("SCRIP_GOOGLE_PAY_ROOT_KEYS");
+        let recipient = environment("SCRIP_GOOGLE_PAY_RECIPIENT_ID");
+        let keys = environment("SCRIP_GOOGLE_PAY_ROOT_KEYS");
         let google_pay = match (recipient, keys) {
             (Some(recipient), Some(keys)) => {
                 let malformed = SetupError::Malformed("SCRIP_GOOGLE_PAY_ROOT_KEYS");
@@ -74,63 +74,63 @@ impl Gateways {
             (None, Some(_)) => return Err(SetupError::Missing("SCRIP_GOOGLE_PAY_RECIPIENT_ID")),
         };
         Ok(Self {
-            razorpay: razorpay(look, &http)?,
-            stripe: stripe(look, &http)?,
-            paypal: paypal(look, &http)?,
+            razorpay: razorpay(environment, &http)?,
+            stripe: stripe(environment, &http)?,
+            paypal: paypal(environment, &http)?,
             google_pay,
             psp: psp.ok_or(SetupError::Malformed("SCRIP_GOOGLE_PAY_PSP"))?,
         })
     }
 }
 
-fn required(look: Look<'_>, name: &'static str) -> Result<String, SetupError> {
-    look(name).ok_or(SetupError::Missing(name))
+fn required(environment: Environment<'_>, name: &'static str) -> Result<String, SetupError> {
+    environment(name).ok_or(SetupError::Missing(name))
 }
 
-fn base_url(look: Look<'_>, name: &str, default: &str) -> String {
-    look(name).unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
+fn base_url(environment: Environment<'_>, name: &str, default: &str) -> String {
+    environment(name).unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
 }
 
-fn secrets(look: Look<'_>, name: &'static str) -> Result<Vec<SecretString>, SetupError> {
-    let list = required(look, name)?;
+fn secrets(environment: Environment<'_>, name: &'static str) -> Result<Vec<SecretString>, SetupError> {
+    let list = required(environment, name)?;
     let secrets = list.split(',').map(str::trim).filter(|secret| !secret.is_empty());
     let secrets: Vec<SecretString> = secrets.map(SecretString::from).collect();
     if secrets.is_empty() { Err(SetupError::Malformed(name)) } else { Ok(secrets) }
 }
 
-fn razorpay(look: Look<'_>, http: &reqwest::Client) -> Result<Option<Razorpay>, SetupError> {
-    let Some(key_id) = look("SCRIP_RAZORPAY_KEY_ID") else { return Ok(None) };
+fn razorpay(environment: Environment<'_>, http: &reqwest::Client) -> Result<Option<Razorpay>, SetupError> {
+    let Some(key_id) = environment("SCRIP_RAZORPAY_KEY_ID") else { return Ok(None) };
     Ok(Some(Razorpay {
         http: http.clone(),
-        base_url: base_url(look, "SCRIP_RAZORPAY_BASE_URL", "https://api.razorpay.com"),
+        base_url: base_url(environment, "SCRIP_RAZORPAY_BASE_URL", "https://api.razorpay.com"),
         key_id,
-        key_secret: required(look, "SCRIP_RAZORPAY_KEY_SECRET")?.into(),
-        webhook_secrets: secrets(look, "SCRIP_RAZORPAY_WEBHOOK_SECRETS")?,
-        checkout_page: look("SCRIP_CHECKOUT_PAGE"),
+        key_secret: required(environment, "SCRIP_RAZORPAY_KEY_SECRET")?.into(),
+        webhook_secrets: secrets(environment, "SCRIP_RAZORPAY_WEBHOOK_SECRETS")?,
+        checkout_page: environment("SCRIP_CHECKOUT_PAGE"),
     }))
 }
 
-fn stripe(look: Look<'_>, http: &reqwest::Client) -> Result<Option<Stripe>, SetupError> {
-    let Some(secret_key) = look("SCRIP_STRIPE_SECRET_KEY") else { return Ok(None) };
+fn stripe(environment: Environment<'_>, http: &reqwest::Client) -> Result<Option<Stripe>, SetupError> {
+    let Some(secret_key) = environment("SCRIP_STRIPE_SECRET_KEY") else { return Ok(None) };
     Ok(Some(Stripe {
         http: http.clone(),
-        base_url: base_url(look, "SCRIP_STRIPE_BASE_URL", "https://api.stripe.com"),
+        base_url: base_url(environment, "SCRIP_STRIPE_BASE_URL", "https://api.stripe.com"),
         secret_key: secret_key.into(),
-        webhook_secrets: secrets(look, "SCRIP_STRIPE_WEBHOOK_SECRETS")?,
+        webhook_secrets: secrets(environment, "SCRIP_STRIPE_WEBHOOK_SECRETS")?,
     }))
 }
 
-fn paypal(look: Look<'_>, http: &reqwest::Client) -> Result<Option<PayPal>, SetupError> {
-    let Some(client_id) = look("SCRIP_PAYPAL_CLIENT_ID") else { return Ok(None) };
-    let base_url = base_url(look, "SCRIP_PAYPAL_BASE_URL", "https://api-m.paypal.com");
-    let roots = look("SCRIP_PAYPAL_ROOTS");
+fn paypal(environment: Environment<'_>, http: &reqwest::Client) -> Result<Option<PayPal>, SetupError> {
+    let Some(client_id) = environment("SCRIP_PAYPAL_CLIENT_ID") else { return Ok(None) };
+    let base_url = base_url(environment, "SCRIP_PAYPAL_BASE_URL", "https://api-m.paypal.com");
+    let roots = environment("SCRIP_PAYPAL_ROOTS");
     Ok(Some(PayPal {
         http: http.clone(),
         certificates: Arc::new(Certificates::new(&base_url, roots.as_deref())),
         base_url,
         client_id,
-        client_secret: required(look, "SCRIP_PAYPAL_CLIENT_SECRET")?.into(),
-        webhook_id: required(look, "SCRIP_PAYPAL_WEBHOOK_ID")?,
+        client_secret: required(environment, "SCRIP_PAYPAL_CLIENT_SECRET")?.into(),
+        webhook_id: required(environment, "SCRIP_PAYPAL_WEBHOOK_ID")?,
         token: Arc::new(Mutex::new(None)),
     }))
 }

@@ -45,7 +45,7 @@ impl PolledReport {
         topup: &TopUp,
         seal: impl Fn(&str, &[u8]) -> Option<Vec<u8>>,
     ) -> Option<ProcessReport> {
-        let about = match &self.report.fact {
+        let fact_key = match &self.report.fact {
             PaymentFact::Nothing => return None,
             PaymentFact::Reversed { id, .. } => id.as_str().replace(':', "-"),
             PaymentFact::Refund { refund, failed, .. } => {
@@ -54,7 +54,7 @@ impl PolledReport {
             PaymentFact::Captured { .. } => self.report.payment.as_ref()?.to_string(),
             PaymentFact::Failed => format!("{}-failed", self.report.payment.as_ref()?),
         };
-        let id = EventId::of(topup.gateway.as_str(), &format!("asked-{about}"));
+        let id = EventId::of(topup.gateway.as_str(), &format!("asked-{fact_key}"));
         let body = seal(id.as_str(), self.body.as_bytes())?;
         let report = Some(GatewayReport { topup: Some(topup.id.clone()), ..self.report });
         Some(ProcessReport {

@@ -227,7 +227,7 @@ fn report(kind: &str, payload: Doc<'_>) -> Option<GatewayReport> {
 fn refunded(payload: Doc<'_>, phase: ReversalState) -> Option<GatewayReport> {
     let refund = payload.at("/refund/entity");
     let id = ReversalId::refund(Gateway::Razorpay, &refund.id("/id")?);
-    reversed(payload, refund, "/amount", (id, phase))
+    reversed(payload, refund, "/amount", id, phase)
 }
 
 fn disputed(kind: &str, payload: Doc<'_>, nothing: GatewayReport) -> Option<GatewayReport> {
@@ -239,10 +239,10 @@ fn disputed(kind: &str, payload: Doc<'_>, nothing: GatewayReport) -> Option<Gate
         other => other.trim_start_matches("payment.dispute."),
     };
     match (ended, deducted) {
-        ("won", _) => reversed(payload, dispute, "/amount", (id, ReversalState::Returned)),
+        ("won", _) => reversed(payload, dispute, "/amount", id, ReversalState::Returned),
         // What was deducted is what was withdrawn, whenever that is said.
-        (_, true) => reversed(payload, dispute, "/amount_deducted", (id, ReversalState::Taken)),
-        ("lost", false) => reversed(payload, dispute, "/amount", (id, ReversalState::Lost)),
+        (_, true) => reversed(payload, dispute, "/amount_deducted", id, ReversalState::Taken),
+        ("lost", false) => reversed(payload, dispute, "/amount", id, ReversalState::Lost),
         (_, false) => Some(nothing),
     }
 }
@@ -252,13 +252,13 @@ fn reversed(
     payload: Doc<'_>,
     entity: Doc<'_>,
     amount: &str,
-    what: (ReversalId, ReversalState),
+    id: ReversalId,
+    phase: ReversalState,
 ) -> Option<GatewayReport> {
     let payment = payload.at("/payment/entity");
     // A dispute need not name its currency: it is the payment's.
     let currency = entity.currency("/currency").or_else(|| payment.currency("/currency"))?;
     let amount = from_units(Gateway::Razorpay, entity.units(amount)?, currency)?;
-    let (id, phase) = what;
     Some(GatewayReport {
         gateway: Gateway::Razorpay,
         topup: payment.topup("/notes/topup_id").or_else(|| entity.topup("/notes/topup_id")),

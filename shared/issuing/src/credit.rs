@@ -30,16 +30,16 @@ impl IssueAttempt<'_> {
         retry: &mut Retry,
     ) -> Result<Option<TryOutcome>, StoreError> {
         let (store, job, what) = (&self.issuer.store, self.job, self.reservation());
-        let first = !self.looked;
-        self.looked = true;
-        let look = async {
+        let first = !self.looked_up;
+        self.looked_up = true;
+        let look_up = async {
             match pool {
                 Some(pool) => store.gift_cards().free_card(pool, job.context.now.date()).await.map(Some),
                 None => Ok(None),
             }
         };
         let before = async {
-            if first { store.gift_cards().redemption(&job.wish.redemption).await } else { Ok(None) }
+            if first { store.gift_cards().redemption(&job.issue.redemption).await } else { Ok(None) }
         };
         let elsewhere = async {
             if first {
@@ -48,8 +48,8 @@ impl IssueAttempt<'_> {
                 Ok(Money::ZERO)
             }
         };
-        let (reserved, looked, before, elsewhere) =
-            tokio::join!(store.budgets().reserve(&what, slice, amount), look, before, elsewhere);
+        let (reserved, looked_up, before, elsewhere) =
+            tokio::join!(store.budgets().reserve(&what, slice, amount), look_up, before, elsewhere);
         match self.or_release(reserved).await? {
             Reserve::Held(left) => {
                 self.machine.spend.reserved(slice, amount);
@@ -77,13 +77,13 @@ impl IssueAttempt<'_> {
         let found = self.or_release(before).await?;
         if let Some(found) = found.filter(|found| found.status != RedemptionStatus::Failed) {
             self.release().await?;
-            let answer = self.issuer.answer(job.wish, found, job.context, self.tries).await?;
+            let answer = self.issuer.answer(job.issue, found, job.context, self.tries).await?;
             return Ok(Some(TryOutcome::Done(Box::new(answer))));
         }
         if first {
             self.elsewhere = self.or_release(elsewhere).await?;
         }
-        if let (Some(pool), Some(found)) = (pool, self.or_release(looked).await?) {
+        if let (Some(pool), Some(found)) = (pool, self.or_release(looked_up).await?) {
             self.machine.found(pool, found);
         }
         Ok(None)
@@ -105,8 +105,8 @@ impl IssueAttempt<'_> {
         let next = self.issuer.store.budgets().attempt(self.job.context);
         let abandoned = std::mem::replace(&mut self.attempt, next);
         // It may be there by now, and then nobody need wait for it.
-        let whole = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
-        for slice in whole.iter().flat_map(|whole| whole.slices().collect::<Vec<_>>()) {
+        let sliced = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
+        for slice in sliced.iter().flat_map(|sliced| sliced.slices().collect::<Vec<_>>()) {
             if let Some(held) = slice.pending.get(&abandoned) {
                 let held = BTreeMap::from([(slice.number, held.amount)]);
                 self.issuer.store.budgets().release_reservation(&self.job.charged, &held, &abandoned).await?;
@@ -135,8 +135,8 @@ impl IssueAttempt<'_> {
     async fn load_consistent_account(&self) -> Result<Option<SlicedAccount>, StoreError> {
         let mut read = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
         for _ in 0..MAX_TORN_READS {
-            let even = |whole: &SlicedAccount| {
-                let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
+            let even = |sliced: &SlicedAccount| {
+                let sum = |flow| sliced.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
                 sum(Flow::MovedIn) == sum(Flow::MovedOut)
             };
             if read.as_ref().is_none_or(even) {
@@ -151,29 +151,29 @@ impl IssueAttempt<'_> {
     pub(crate) async fn survey(&mut self) -> Result<Option<TryOutcome>, StoreError> {
         let (store, account) = (&self.issuer.store, &self.job.charged);
         let read = async {
-            let mut whole = self.load_consistent_account().await?;
+            let mut sliced = self.load_consistent_account().await?;
             let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
-            if let Some(seen) = whole.as_ref().filter(|whole| whole.slices().any(|slice| full(&slice))) {
+            if let Some(seen) = sliced.as_ref().filter(|sliced| sliced.slices().any(|slice| full(&slice))) {
                 store
                     .budgets()
                     .resolve_slices(account, seen.slices().filter(full), self.job.context.now)
                     .await?;
-                whole = self.load_consistent_account().await?;
+                sliced = self.load_consistent_account().await?;
             }
-            let Some(whole) = whole else { return Err(Rejection::AccountNotFound.into()) };
-            let undecided = store.budgets().undecided(account, &whole).await?;
-            Ok((whole, undecided))
+            let Some(sliced) = sliced else { return Err(Rejection::AccountNotFound.into()) };
+            let undecided = store.budgets().undecided(account, &sliced).await?;
+            Ok((sliced, undecided))
         };
         let read = read.await;
-        let (whole, undecided) = self.or_release(read).await?;
+        let (sliced, undecided) = self.or_release(read).await?;
         let own: Vec<&AttemptId> = self.abandoned.iter().chain([&self.attempt]).collect();
-        let seen = undecided.seen(&whole, &own);
-        self.left = Some(whole.available().saturating_sub(self.machine.spend.missing()));
+        let seen = undecided.seen(&sliced, &own);
+        self.left = Some(sliced.available().saturating_sub(self.machine.spend.missing()));
         self.machine.spend.surveyed(&seen);
         if *self.machine.spend.next() == SpendStep::Wait {
             let made = store
                 .budgets()
-                .fence_stale(account, &whole, (&self.job.cause, &own), self.job.context.now)
+                .fence_stale(account, &sliced, &self.job.cause, &own, self.job.context.now)
                 .await;
             self.or_release(made).await?;
         }

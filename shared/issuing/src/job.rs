@@ -9,7 +9,7 @@ use domain::context::Context;
 use domain::currency::Currency;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::{Method, Redemption};
-use domain::giftcard::{Brand, CardSource, Supplier};
+use domain::giftcard::{Brand, CardSource};
 use domain::hash::Hash;
 use domain::ids::RecipientId;
 use domain::ids::budget::{AccountId, BrandId, RedemptionId};
@@ -55,7 +55,7 @@ pub struct Issued {
 
 /// All that a provision is done by.
 pub(crate) struct IssueContext<'a> {
-    pub(crate) wish: &'a IssueRequest,
+    pub(crate) issue: &'a IssueRequest,
     pub(crate) context: &'a Context,
     pub(crate) campaign: Arc<BudgetAccount>,
     pub(crate) charged: AccountId,
@@ -76,13 +76,11 @@ pub(crate) enum TryOutcome {
     Again(String),
 }
 
-/// A supplier and what it calls a product.
-pub(crate) type Product = (Supplier, String);
-
 /// The entry of a redemption.
 pub(crate) fn entry_of(
     redemption: &Redemption,
-    (source, cost): (CardSource, Money),
+    source: CardSource,
+    cost: Money,
     cause: Cause,
     context: &Context,
 ) -> BudgetEntry {

@@ -4,18 +4,18 @@
 //! ends it.
 //! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
 
-use crate::job::{Issued, Product, entry_of};
+use crate::job::{Issued, entry_of};
 use crate::{Issuer, alerts};
 use domain::budget::BudgetAccount;
 use domain::context::Context;
-use domain::giftcard::CardSource;
 use domain::giftcard::card::PlainCard;
 use domain::giftcard::redemption::{self, Redemption, RedemptionStatus};
+use domain::giftcard::{CardSource, SupplierProduct};
 use domain::ids::budget::PoolId;
 use domain::money::Money;
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
-use gateways::suppliers::{CardOrder, Refusal, SupplierReply};
+use gateways::suppliers::{CardOrder, OrderIntent, Refusal, SupplierReply};
 use std::time::Duration;
 use store::{Committed, StoreError};
 
@@ -44,10 +44,11 @@ impl Issuer {
     pub(crate) async fn first_ask(
         &self,
         pending: Redemption,
-        (context, wait): (&Context, Option<Duration>),
+        context: &Context,
+        wait: Option<Duration>,
         retries: u32,
     ) -> Result<Result<Issued, Rejection>, StoreError> {
-        let asking = self.ask(&pending, context);
+        let asking = self.settle_order(&pending, context);
         let asked = match wait {
             Some(wait) => tokio::time::timeout(wait, asking).await.unwrap_or(Ok(OrderOutcome::Pending)),
             None => asking.await,
@@ -73,7 +74,11 @@ impl Issuer {
     }
 
     /// Asks the supplier of a pending redemption, and does what its answer says.
-    pub async fn ask(&self, pending: &Redemption, context: &Context) -> Result<OrderOutcome, StoreError> {
+    pub async fn settle_order(
+        &self,
+        pending: &Redemption,
+        context: &Context,
+    ) -> Result<OrderOutcome, StoreError> {
         let Some(asked) = pending.asked.as_ref().filter(|_| pending.status == RedemptionStatus::Pending)
         else {
             return Ok(OrderOutcome::Ended);
@@ -90,7 +95,8 @@ impl Issuer {
         };
         let late = asked.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
         // That it was asked is written down before: a call whose answer is lost was one.
-        if asked.tries > 0 || context.now > asked.at {
+        let sent_before = asked.tries > 0 || context.now > asked.at;
+        if sent_before {
             self.store.gift_cards().record_asked(pending, next).await?;
         }
         let order = CardOrder {
@@ -98,12 +104,10 @@ impl Issuer {
             product: asked.product.clone(),
             amount: pending.denomination,
             currency: pending.currency,
-            again: asked.tries > 0 || context.now > asked.at,
-            late,
-            look_only: false,
+            intent: OrderIntent::of(sent_before, late),
         };
         match supplier.order(&order).await {
-            SupplierReply::Delivered(card, cost) => self.deliver(pending, (card, cost), context).await,
+            SupplierReply::Delivered(card, cost) => self.deliver(pending, card, cost, context).await,
             SupplierReply::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
             SupplierReply::Unresolved(why) => {
                 tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
@@ -146,15 +150,12 @@ impl Issuer {
     async fn deliver(
         &self,
         pending: &Redemption,
-        (plain, cost): (PlainCard, Option<Money>),
+        plain: PlainCard,
+        cost: Option<Money>,
         context: &Context,
     ) -> Result<OrderOutcome, StoreError> {
-        let sealed = self.vault.seal_card(
-            &plain,
-            (&pending.brand, pending.denomination),
-            CardSource::Api,
-            context.now,
-        );
+        let sealed =
+            self.vault.seal_card(&plain, &pending.brand, pending.denomination, CardSource::Api, context.now);
         let card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         let cost = cost.unwrap_or(pending.denomination);
         let issued = Redemption {
@@ -166,8 +167,8 @@ impl Issuer {
             next_check_at: None,
             ..pending.clone()
         };
-        let entry = entry_of(&issued, (CardSource::Api, cost), pending.id.cause(), context);
-        match self.store.gift_cards().commit_delivered((&entry, &issued), &card).await? {
+        let entry = entry_of(&issued, CardSource::Api, cost, pending.id.cause(), context);
+        match self.store.gift_cards().commit_delivered(&entry, &issued, &card).await? {
             Committed::Done => {
                 // It is issued: what follows is made up for by whoever resolves the slices.
                 let slices = pending.takes.keys().copied();
@@ -218,7 +219,7 @@ impl Issuer {
     ) -> Result<(), StoreError> {
         let pool = self.fallback_pool(ended, context).await?;
         let sealed =
-            self.vault.seal_card(plain, (&ended.brand, ended.denomination), CardSource::Buffer, context.now);
+            self.vault.seal_card(plain, &ended.brand, ended.denomination, CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         if self.store.gift_cards().stock_one(&pool, &card).await? {
@@ -240,7 +241,7 @@ impl Issuer {
         let Some(order) = self.store.gift_cards().card_order(&id, &attempt).await? else { return Ok(false) };
         let Some(found) = self.store.gift_cards().redemption(&id).await? else { return Ok(false) };
         if found.attempt == attempt && found.status == RedemptionStatus::Pending {
-            self.ask(&found, context).await?;
+            self.settle_order(&found, context).await?;
             return Ok(true);
         }
         if found.attempt == attempt && found.status != RedemptionStatus::Failed {
@@ -249,16 +250,14 @@ impl Issuer {
         // An order that had failed: has its card come after all?
         let Some(asked) = &order.asked else { return Ok(true) };
         let Some(supplier) = self.suppliers.get(asked.supplier) else { return Ok(true) };
-        let look = CardOrder {
+        let lookup = CardOrder {
             reference: reference.to_owned(),
             product: asked.product.clone(),
             amount: order.denomination,
             currency: order.currency,
-            again: true,
-            late: true,
-            look_only: true,
+            intent: OrderIntent::LookUp,
         };
-        match supplier.order(&look).await {
+        match supplier.order(&lookup).await {
             SupplierReply::Delivered(card, _) => self.restock(&order, &card, context).await.map(|()| true),
             SupplierReply::Rejected(_) => Ok(true),
             // Nobody looks again by himself: the supplier is to tell once more.
@@ -273,8 +272,13 @@ impl Issuer {
 }
 
 /// A redemption whose supplier is about to be asked.
-pub(crate) fn asking(redemption: Redemption, (supplier, product): Product, context: &Context) -> Redemption {
-    let asked = redemption::SupplierOrder { supplier, product, at: context.now, tries: 0 };
+pub(crate) fn asking(redemption: Redemption, product: SupplierProduct, context: &Context) -> Redemption {
+    let asked = redemption::SupplierOrder {
+        supplier: product.supplier,
+        product: product.product,
+        at: context.now,
+        tries: 0,
+    };
     // Whoever asks first may never come back: the monitor asks after that.
     let next_check_at = context.now.plus_seconds(60);
     Redemption { asked: Some(asked), next_check_at, ..redemption }

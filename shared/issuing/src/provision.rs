@@ -19,50 +19,50 @@ use store::{Retry, StoreError};
 
 impl Issuer {
     /// Has a card issued for a code, exactly once.
-    pub async fn provision(&self, wish: &IssueRequest, context: &Context) -> Result<Issued, StoreError> {
+    pub async fn provision(&self, issue: &IssueRequest, context: &Context) -> Result<Issued, StoreError> {
         let mut retry = self.store.retry();
         let mut doubted = false;
         loop {
-            let trouble = match Box::pin(self.attempt(wish, context, &mut retry)).await? {
+            let last_error = match Box::pin(self.attempt(issue, context, &mut retry)).await? {
                 TryOutcome::Done(issued) => return Ok(*issued),
                 TryOutcome::Again(why) => why,
                 TryOutcome::Refused(rejection) => {
-                    return match self.replay(wish, context, retry.tries()).await? {
+                    return match self.replay(issue, context, retry.tries()).await? {
                         Some(found) => Ok(found),
                         None => Err(rejection.into()),
                     };
                 }
                 TryOutcome::Rejected(rejection) => {
-                    if let Some(found) = self.replay(wish, context, retry.tries()).await? {
+                    if let Some(found) = self.replay(issue, context, retry.tries()).await? {
                         return Ok(found);
                     }
                     // What was known may have been old: everything is read anew before it is refused.
                     if doubted || !rests_on_memory(&rejection) {
-                        self.raise(wish, &rejection, context).await;
+                        self.raise(issue, &rejection, context).await;
                         return Err(rejection.into());
                     }
                     doubted = true;
-                    self.forget(wish).await?;
+                    self.forget(issue).await?;
                     continue;
                 }
             };
             if !retry.backoff().await {
-                return match self.replay(wish, context, retry.tries()).await? {
+                return match self.replay(issue, context, retry.tries()).await? {
                     Some(found) => Ok(found),
-                    None => Err(StoreError::Contention(trouble)),
+                    None => Err(StoreError::Contention(last_error)),
                 };
             }
         }
     }
 
     /// Forgets what this process knew of all that a wish names.
-    async fn forget(&self, wish: &IssueRequest) -> Result<(), StoreError> {
-        if let Some(campaign) = self.store.budgets().account(&wish.campaign).await? {
+    async fn forget(&self, issue: &IssueRequest) -> Result<(), StoreError> {
+        if let Some(campaign) = self.store.budgets().account(&issue.campaign).await? {
             for above in &campaign.ancestors {
                 self.store.budgets().invalidate_account(above);
             }
-            if let Some(denomination) = wish.denomination.in_currency(campaign.currency) {
-                self.store.gift_cards().invalidate_pools(&wish.brand, denomination);
+            if let Some(denomination) = issue.denomination.in_currency(campaign.currency) {
+                self.store.gift_cards().invalidate_pools(&issue.brand, denomination);
             }
         }
         Ok(())
@@ -71,13 +71,13 @@ impl Issuer {
     /// What the code has come to before, if it has.
     async fn replay(
         &self,
-        wish: &IssueRequest,
+        issue: &IssueRequest,
         context: &Context,
         retries: u32,
     ) -> Result<Option<Issued>, StoreError> {
-        let found = self.store.gift_cards().certain_redemption(&wish.redemption).await?;
+        let found = self.store.gift_cards().certain_redemption(&issue.redemption).await?;
         match found.filter(|found| found.status != RedemptionStatus::Failed) {
-            Some(found) => self.answer(wish, found, context, retries).await.map(Some),
+            Some(found) => self.answer(issue, found, context, retries).await.map(Some),
             None => Ok(None),
         }
     }
@@ -85,13 +85,13 @@ impl Issuer {
     /// Answers from a redemption that is there: it must be of what was wished for.
     pub(crate) async fn answer(
         &self,
-        wish: &IssueRequest,
+        issue: &IssueRequest,
         found: Redemption,
         context: &Context,
         retries: u32,
     ) -> Result<Issued, StoreError> {
-        let same = found.brand == wish.brand
-            && wish.denomination.in_currency(found.currency) == Some(found.denomination);
+        let same = found.brand == issue.brand
+            && issue.denomination.in_currency(found.currency) == Some(found.denomination);
         if !same {
             return Err(Rejection::AlreadyRedeemed.into());
         }
@@ -113,18 +113,18 @@ impl Issuer {
 
     async fn job<'a>(
         &self,
-        wish: &'a IssueRequest,
+        issue: &'a IssueRequest,
         context: &'a Context,
     ) -> Result<Result<IssueContext<'a>, Rejection>, StoreError> {
-        let campaign = self.store.budgets().cached_account(&wish.campaign).await?;
+        let campaign = self.store.budgets().cached_account(&issue.campaign).await?;
         let Some(campaign) = campaign.filter(|account| account.kind() == BudgetKind::Campaign) else {
             return Ok(Err(Rejection::AccountNotFound));
         };
-        let Some(brand) = self.store.gift_cards().brand(&wish.brand).await? else {
+        let Some(brand) = self.store.gift_cards().brand(&issue.brand).await? else {
             return Ok(Err(Rejection::BrandNotFound));
         };
         let currency = brand.currency;
-        let Some(denomination) = wish.denomination.in_currency(currency) else {
+        let Some(denomination) = issue.denomination.in_currency(currency) else {
             return Ok(Err(Rejection::NoSuchDenomination));
         };
         let Some(price) = brand.price(denomination) else { return Ok(Err(Rejection::NoSuchDenomination)) };
@@ -134,7 +134,7 @@ impl Issuer {
         if let Some(agency) = campaign.agency() {
             let agency = self.store.budgets().cached_account(agency).await?;
             let brands = agency.as_ref().and_then(|agency| agency.brands.as_ref());
-            if brands.is_some_and(|brands| !brands.contains(&wish.brand)) {
+            if brands.is_some_and(|brands| !brands.contains(&issue.brand)) {
                 return Ok(Err(Rejection::BrandNotAllowed));
             }
         }
@@ -142,36 +142,47 @@ impl Issuer {
             return Ok(Err(Rejection::BudgetPaused));
         }
         let charged = campaign.charged().clone();
-        let cause = wish.redemption.cause();
-        Ok(Ok(IssueContext { wish, context, campaign, charged, brand, denomination, price, currency, cause }))
+        let cause = issue.redemption.cause();
+        Ok(Ok(IssueContext {
+            issue,
+            context,
+            campaign,
+            charged,
+            brand,
+            denomination,
+            price,
+            currency,
+            cause,
+        }))
     }
 
     async fn attempt(
         &self,
-        wish: &IssueRequest,
+        issue: &IssueRequest,
         context: &Context,
         retry: &mut Retry,
     ) -> Result<TryOutcome, StoreError> {
-        let job = match self.job(wish, context).await? {
+        let job = match self.job(issue, context).await? {
             Ok(job) => job,
             Err(rejection) => return Ok(TryOutcome::Rejected(rejection)),
         };
         let charged = self.store.budgets().cached_account(&job.charged).await?;
         let Some(charged) = charged else { return Ok(TryOutcome::Rejected(Rejection::AccountNotFound)) };
         let pools = self.store.gift_cards().pools_of(&job.brand.id, job.denomination).await?;
-        let supplier = job.brand.supplier.as_ref().filter(|(who, _)| self.suppliers.get(*who).is_some());
+        let supplier =
+            job.brand.supplier.as_ref().filter(|product| self.suppliers.get(product.supplier).is_some());
         let spend = Spend::new(job.price, &job.cause, charged.slices);
         let machine = Provision::new(spend, &pools, supplier.is_some());
-        let mut run = IssueAttempt::new(self, &job, (&charged, machine), retry.tries());
-        let tried = Box::pin(run.run_to_end(retry)).await?;
-        if matches!(tried, TryOutcome::Rejected(Rejection::BudgetShort { .. })) {
+        let mut run = IssueAttempt::new(self, &job, &charged, machine, retry.tries());
+        let outcome = Box::pin(run.run_to_end(retry)).await?;
+        if matches!(outcome, TryOutcome::Rejected(Rejection::BudgetShort { .. })) {
             // It was short of whose credit it was thought to spend; read now, the campaign is remembered as it is.
-            let fresh = self.store.budgets().account(&wish.campaign).await?;
+            let fresh = self.store.budgets().account(&issue.campaign).await?;
             if fresh.is_none_or(|fresh| *fresh.charged() != job.charged) {
                 return Ok(TryOutcome::Again("the campaign spends another's credit by now".to_owned()));
             }
         }
-        Ok(tried)
+        Ok(outcome)
     }
 }
 
@@ -212,7 +223,7 @@ impl Issuer {
     }
 
     /// What is told when a card could not be issued.
-    async fn raise(&self, wish: &IssueRequest, rejection: &Rejection, context: &Context) {
+    async fn raise(&self, issue: &IssueRequest, rejection: &Rejection, context: &Context) {
         let stops = [
             Rejection::BudgetPaused,
             Rejection::BrandNotAllowed,
@@ -221,9 +232,9 @@ impl Issuer {
             Rejection::SuppliersBusy,
         ];
         let new_alert = if let Rejection::BudgetShort { available, currency, .. } = rejection {
-            alerts::depleted(&wish.campaign, *available, *currency)
+            alerts::depleted(&issue.campaign, *available, *currency)
         } else if stops.contains(rejection) {
-            alerts::failed(&wish.campaign, &wish.brand, &rejection.to_string())
+            alerts::failed(&issue.campaign, &issue.brand, &rejection.to_string())
         } else {
             return;
         };

@@ -12,7 +12,7 @@ use domain::giftcard::redemption::Redemption;
 use domain::giftcard::{Brand, CardSource, Pool};
 use domain::ids::budget::PoolId;
 use domain::money::Money;
-use gateways::suppliers::{CardOrder, Refusal, SupplierReply};
+use gateways::suppliers::{CardOrder, OrderIntent, Refusal, SupplierReply};
 use std::time::Instant;
 use store::{Refill, StoreError};
 
@@ -41,13 +41,17 @@ impl Issuer {
         &self,
         pool: &Pool,
         free: u64,
-        (context, until): (&Context, Instant),
+        context: &Context,
+        until: Instant,
     ) -> Result<RefillSummary, StoreError> {
-        let mut refilled = self.ask_refills(pool, (context, until)).await?;
+        let mut refilled = self.ask_refills(pool, context, until).await?;
         let threshold = u64::from(pool.low_stock_threshold);
         let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(refilled) };
-        let Some((supplier, product)) = brand.supplier.clone() else { return Ok(refilled) };
-        if free >= threshold || pool.source != CardSource::Buffer || self.suppliers.get(supplier).is_none() {
+        let Some(product) = brand.supplier.clone() else { return Ok(refilled) };
+        if free >= threshold
+            || pool.source != CardSource::Buffer
+            || self.suppliers.get(product.supplier).is_none()
+        {
             return Ok(refilled);
         }
         let coming = free + u64::from(refilled.delivered) + u64::from(refilled.open);
@@ -58,9 +62,9 @@ impl Issuer {
             if refilled.rejected > 0 || refilled.open > unresolved || Instant::now() >= until {
                 break;
             }
-            let opened = self.store.gift_cards().open_refill(pool, (supplier, &product), context.now).await?;
+            let opened = self.store.gift_cards().open_refill(pool, &product, context.now).await?;
             let Some(refill) = opened else { break };
-            self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
+            self.ask_refill(&refill, pool, &brand, context, &mut refilled).await?;
         }
         Ok(refilled)
     }
@@ -77,26 +81,24 @@ impl Issuer {
         let Some(supplier) = self.suppliers.get(refill.supplier) else { return Ok(true) };
         let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(true) };
         if refill.open {
-            self.ask_refill(&refill, (&pool, &brand), context, &mut RefillSummary::default()).await?;
+            self.ask_refill(&refill, &pool, &brand, context, &mut RefillSummary::default()).await?;
             return Ok(true);
         }
-        let look = CardOrder {
+        let lookup = CardOrder {
             reference: refill.reference(),
             product: refill.product.clone(),
             amount: pool.denomination,
             currency: brand.currency,
-            again: true,
-            late: true,
-            look_only: true,
+            intent: OrderIntent::LookUp,
         };
-        let plain = match supplier.order(&look).await {
+        let plain = match supplier.order(&lookup).await {
             SupplierReply::Delivered(plain, _) => plain,
             SupplierReply::Rejected(_) => return Ok(true),
             // Nobody looks again by himself: the supplier is to tell once more.
             SupplierReply::Unresolved(why) => return Err(StoreError::Unavailable(why)),
         };
-        let kind = (&pool.brand, pool.denomination);
-        let sealed = self.vault.seal_card(&plain, kind, CardSource::Buffer, context.now);
+        let sealed =
+            self.vault.seal_card(&plain, &pool.brand, pool.denomination, CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         if self.store.gift_cards().stock_one(&pool, &card).await? {
@@ -110,7 +112,8 @@ impl Issuer {
     async fn ask_refills(
         &self,
         pool: &Pool,
-        (context, until): (&Context, Instant),
+        context: &Context,
+        until: Instant,
     ) -> Result<RefillSummary, StoreError> {
         let mut refilled = RefillSummary::default();
         let Some(brand) = self.store.gift_cards().brand(&pool.brand).await? else { return Ok(refilled) };
@@ -119,7 +122,7 @@ impl Issuer {
                 refilled.open += 1;
                 continue;
             }
-            self.ask_refill(&refill, (pool, &brand), context, &mut refilled).await?;
+            self.ask_refill(&refill, pool, &brand, context, &mut refilled).await?;
         }
         Ok(refilled)
     }
@@ -127,7 +130,8 @@ impl Issuer {
     async fn ask_refill(
         &self,
         refill: &Refill,
-        (pool, brand): (&Pool, &Brand),
+        pool: &Pool,
+        brand: &Brand,
         context: &Context,
         refilled: &mut RefillSummary,
     ) -> Result<(), StoreError> {
@@ -142,13 +146,11 @@ impl Issuer {
             product: refill.product.clone(),
             amount: pool.denomination,
             currency: brand.currency,
-            again: refill.tries > 0 || context.now > refill.at,
-            late,
-            look_only: false,
+            intent: OrderIntent::of(refill.tries > 0 || context.now > refill.at, late),
         };
         match supplier.order(&order).await {
             SupplierReply::Delivered(card, cost) => {
-                if self.shelve_refill(refill, pool, (&card, cost), context).await? {
+                if self.shelve_refill(refill, pool, &card, cost, context).await? {
                     refilled.delivered += 1;
                 } else {
                     let who = refill.supplier.as_str();
@@ -180,11 +182,12 @@ impl Issuer {
         &self,
         refill: &Refill,
         pool: &Pool,
-        (plain, cost): (&PlainCard, Option<Money>),
+        plain: &PlainCard,
+        cost: Option<Money>,
         context: &Context,
     ) -> Result<bool, StoreError> {
         let sealed =
-            self.vault.seal_card(plain, (&pool.brand, pool.denomination), CardSource::Buffer, context.now);
+            self.vault.seal_card(plain, &pool.brand, pool.denomination, CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         // What the supplier says it had cost counts more than what the pool expects.

@@ -31,7 +31,7 @@ pub(crate) struct IssueAttempt<'a> {
     /// Attempts of ours that may stand on a slice and are never committed.
     pub(crate) abandoned: Vec<AttemptId>,
     /// True if it was looked whether the code has come to something before.
-    pub(crate) looked: bool,
+    pub(crate) looked_up: bool,
     pub(crate) tries: u32,
 }
 
@@ -40,7 +40,8 @@ impl<'a> IssueAttempt<'a> {
     pub(crate) fn new(
         issuer: &'a Issuer,
         job: &'a IssueContext<'a>,
-        (charged, machine): (&'a BudgetAccount, Provision),
+        charged: &'a BudgetAccount,
+        machine: Provision,
         tries: u32,
     ) -> Self {
         let attempt = issuer.store.budgets().attempt(job.context);
@@ -55,7 +56,7 @@ impl<'a> IssueAttempt<'a> {
             elsewhere,
             left,
             abandoned,
-            looked: false,
+            looked_up: false,
             tries,
         }
     }
@@ -115,10 +116,10 @@ impl<'a> IssueAttempt<'a> {
     }
 
     fn redemption(&self, status: RedemptionStatus) -> Result<Redemption, StoreError> {
-        let (job, wish, context) = (self.job, self.job.wish, self.job.context);
-        let delivery = match &wish.delivery {
+        let (job, issue, context) = (self.job, self.job.issue, self.job.context);
+        let delivery = match &issue.delivery {
             Some((method, address)) => {
-                let sealed = self.issuer.vault.seal_address(&wish.redemption, address);
+                let sealed = self.issuer.vault.seal_address(&issue.redemption, address);
                 let address_shown = method.masked(address);
                 let sealed =
                     sealed.ok_or_else(|| StoreError::Corrupt("an address cannot be sealed".to_owned()))?;
@@ -127,7 +128,7 @@ impl<'a> IssueAttempt<'a> {
             None => None,
         };
         Ok(Redemption {
-            id: wish.redemption.clone(),
+            id: issue.redemption.clone(),
             campaign: job.campaign.id.clone(),
             charged: job.charged.clone(),
             brand: job.brand.id.clone(),
@@ -138,7 +139,7 @@ impl<'a> IssueAttempt<'a> {
             cost: None,
             amount: job.price,
             credit_remaining: self.left.unwrap_or_else(|| [self.on_slice, self.elsewhere].into_iter().sum()),
-            recipient: wish.recipient.clone(),
+            recipient: issue.recipient.clone(),
             delivery,
             card: None,
             attempt: self.attempt.clone(),
@@ -147,8 +148,8 @@ impl<'a> IssueAttempt<'a> {
             failure: None,
             by: context.actor.signature(),
             request: context.request.clone(),
-            ip: wish.origin.0.clone(),
-            user_agent: wish.origin.1.clone(),
+            ip: issue.origin.0.clone(),
+            user_agent: issue.origin.1.clone(),
             created_at: context.now,
             issued_at: None,
             next_check_at: None,
@@ -164,11 +165,11 @@ impl<'a> IssueAttempt<'a> {
             issued_at: Some(self.job.context.now),
             ..self.redemption(RedemptionStatus::Issued)?
         };
-        let (job, costs) = (self.job, (card.source, card.cost));
-        let entry = entry_of(&redemption, costs, job.cause.clone(), job.context);
+        let job = self.job;
+        let entry = entry_of(&redemption, card.source, card.cost, job.cause.clone(), job.context);
         let store = &self.issuer.store;
         let (committed, plain) = tokio::join!(
-            store.gift_cards().commit_card((&entry, &redemption), card),
+            store.gift_cards().commit_card(&entry, &redemption, card),
             store.gift_cards().card(&card.card)
         );
         match committed {
@@ -214,17 +215,17 @@ impl<'a> IssueAttempt<'a> {
         if found.status == RedemptionStatus::Failed {
             return Ok(TryOutcome::Again("the code is being tried by another".to_owned()));
         }
-        let answer = self.issuer.answer(self.job.wish, found, self.job.context, self.tries).await?;
+        let answer = self.issuer.answer(self.job.issue, found, self.job.context, self.tries).await?;
         Ok(TryOutcome::Done(Box::new(answer)))
     }
 
     /// The supplier is asked, once the table knows of it.
     async fn order(&mut self) -> Result<Option<TryOutcome>, StoreError> {
-        let Some((supplier, product)) = self.job.brand.supplier.clone() else {
+        let Some(product) = self.job.brand.supplier.clone() else {
             return Ok(Some(TryOutcome::Rejected(Rejection::OutOfStock)));
         };
         let pending = self.redemption(RedemptionStatus::Pending)?;
-        let pending = asking(pending, (supplier, product), self.job.context);
+        let pending = asking(pending, product, self.job.context);
         match self.issuer.store.gift_cards().open_order(&pending).await {
             Ok(Ordered::Open) => {}
             Ok(Ordered::Another(found)) => return self.another(*found).await.map(Some),
@@ -243,8 +244,8 @@ impl<'a> IssueAttempt<'a> {
         }
         // From here on the order's own outcome says what becomes of the credit.
         self.machine.spend.take_held();
-        self.issuer.first_ask(pending, (self.job.context, self.job.wish.wait), self.tries).await.map(
-            |tried| match tried {
+        self.issuer.first_ask(pending, self.job.context, self.job.issue.wait, self.tries).await.map(
+            |outcome| match outcome {
                 Ok(issued) => Some(TryOutcome::Done(Box::new(issued))),
                 Err(rejection) => Some(TryOutcome::Refused(rejection)),
             },

@@ -13,7 +13,7 @@ use domain::ids::AlertId;
 use domain::ids::budget::{AccountId, BudgetKind};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use store::{Refill, StoreError};
+use store::{PageRange, Refill, StoreError};
 
 /// For how long something that has happened is told after the last time.
 const ALERT_TTL_SECONDS: u32 = 86_400;
@@ -46,25 +46,25 @@ pub struct WatchSummary {
 }
 
 /// Counts what could not be looked at; the rest goes on.
-fn failed(looked: Result<(), StoreError>, what: &str, watched: &mut WatchSummary) {
-    if let Err(error) = looked {
+fn failed(result: Result<(), StoreError>, what: &str, summary: &mut WatchSummary) {
+    if let Err(error) = result {
         tracing::warn!(what, %error, "cannot be looked at now");
-        watched.failed += 1;
+        summary.failed += 1;
     }
 }
 
 impl Issuer {
     /// Looks at every account and pool; pools are refilled for so long.
     pub async fn watch(&self, context: &Context, refills: Duration) -> WatchSummary {
-        let mut watched = WatchSummary::default();
+        let mut summary = WatchSummary::default();
         // Those that ask nobody come first.
-        let accounts = self.watch_accounts(context, &mut watched).await;
-        failed(accounts, "accounts", &mut watched);
-        let closed = self.close_stale_alerts(context, &mut watched).await;
-        failed(closed, "closing stale alerts", &mut watched);
-        let pools = self.watch_pools((context, Instant::now() + refills), &mut watched).await;
-        failed(pools, "pools", &mut watched);
-        watched
+        let accounts = self.watch_accounts(context, &mut summary).await;
+        failed(accounts, "accounts", &mut summary);
+        let closed = self.close_stale_alerts(context, &mut summary).await;
+        failed(closed, "closing stale alerts", &mut summary);
+        let pools = self.watch_pools(context, Instant::now() + refills, &mut summary).await;
+        failed(pools, "pools", &mut summary);
+        summary
     }
 
     /// Tells what is low, or that it has become worse, and closes what has recovered.
@@ -73,7 +73,7 @@ impl Issuer {
         is_low: bool,
         new_alert: &NewAlert,
         context: &Context,
-        watched: &mut WatchSummary,
+        summary: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         if !is_low {
             self.store.alerts().close_alert(&new_alert.id(), context.now).await?;
@@ -82,19 +82,20 @@ impl Issuer {
         let known = self.store.alerts().alert(&new_alert.id()).await?;
         let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == new_alert.severity;
         if !known.as_ref().is_some_and(same) && self.store.alerts().raise(new_alert, context.now).await {
-            watched.opened.push(new_alert.id());
+            summary.opened.push(new_alert.id());
         }
         Ok(())
     }
 
     async fn watch_pools(
         &self,
-        (context, until): (&Context, Instant),
-        watched: &mut WatchSummary,
+        context: &Context,
+        until: Instant,
+        summary: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         for pool in self.store.gift_cards().pools().await? {
-            let looked = self.watch_pool(&pool, (context, until), watched).await;
-            failed(looked, pool.id.as_str(), watched);
+            let result = self.watch_pool(&pool, context, until, summary).await;
+            failed(result, pool.id.as_str(), summary);
         }
         Ok(())
     }
@@ -102,14 +103,15 @@ impl Issuer {
     async fn watch_pool(
         &self,
         pool: &Pool,
-        (context, until): (&Context, Instant),
-        watched: &mut WatchSummary,
+        context: &Context,
+        until: Instant,
+        summary: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         let enough = u64::from(pool.low_stock_threshold);
         let mut free = self.store.gift_cards().free_cards(pool, context.now.date(), Some(enough)).await?;
         if pool.source == CardSource::Buffer {
-            let refilled = self.refill(pool, free, (context, until)).await?;
-            watched.refilled += refilled.delivered;
+            let refilled = self.refill(pool, free, context, until).await?;
+            summary.refilled += refilled.delivered;
             free += u64::from(refilled.delivered);
             if refilled.rejected == 0 && (refilled.delivered > 0 || free >= enough) {
                 self.store.alerts().close_alert(&alerts::refill_failed(pool, "").id(), context.now).await?;
@@ -118,11 +120,11 @@ impl Issuer {
         // A pool that nobody wants to hear of has no threshold.
         let low = pool.low_stock_threshold > 0
             && StockHealth::of(free, pool.low_stock_threshold) != StockHealth::Green;
-        watched.csv_pools += u32::from(low);
-        self.note(low, &alerts::low_stock(pool, free), context, watched).await
+        summary.csv_pools += u32::from(low);
+        self.note(low, &alerts::low_stock(pool, free), context, summary).await
     }
 
-    async fn watch_accounts(&self, context: &Context, watched: &mut WatchSummary) -> Result<(), StoreError> {
+    async fn watch_accounts(&self, context: &Context, summary: &mut WatchSummary) -> Result<(), StoreError> {
         let platform = self.store.budgets().load_sliced(&AccountId::platform()).await?;
         let Some(platform) = platform else { return Ok(()) };
         let mut walk = TreeWalk::below(platform, usize::MAX);
@@ -130,7 +132,7 @@ impl Issuer {
             let children = match self.store.budgets().children(&parent.account.id).await {
                 Ok(children) => children,
                 Err(error) => {
-                    failed(Err(error), parent.account.id.as_str(), watched);
+                    failed(Err(error), parent.account.id.as_str(), summary);
                     continue;
                 }
             };
@@ -138,12 +140,12 @@ impl Issuer {
                 // One that cannot be read keeps nobody else from being looked at.
                 let sliced_accounts = match self.store.budgets().sliced_accounts(some.to_vec()).await {
                     Ok(sliced_accounts) => sliced_accounts,
-                    Err(_) => self.one_by_one(some, watched).await,
+                    Err(_) => self.one_by_one(some, summary).await,
                 };
-                for (id, whole) in sliced_accounts {
-                    let looked = self.watch_account(&whole, &parent, context, watched).await;
-                    failed(looked, id.as_str(), watched);
-                    walk.descend(whole.account.kind(), whole);
+                for (id, sliced) in sliced_accounts {
+                    let result = self.watch_account(&sliced, &parent, context, summary).await;
+                    failed(result, id.as_str(), summary);
+                    walk.descend(sliced.account.kind(), sliced);
                 }
             }
         }
@@ -153,13 +155,13 @@ impl Issuer {
     async fn one_by_one(
         &self,
         accounts: &[BudgetAccount],
-        watched: &mut WatchSummary,
+        summary: &mut WatchSummary,
     ) -> BTreeMap<AccountId, SlicedAccount> {
         let mut sliced_accounts = BTreeMap::new();
         for account in accounts {
             match self.store.budgets().sliced_accounts(vec![account.clone()]).await {
-                Ok(whole) => sliced_accounts.extend(whole),
-                Err(error) => failed(Err(error), account.id.as_str(), watched),
+                Ok(sliced) => sliced_accounts.extend(sliced),
+                Err(error) => failed(Err(error), account.id.as_str(), summary),
             }
         }
         sliced_accounts
@@ -167,31 +169,31 @@ impl Issuer {
 
     async fn watch_account(
         &self,
-        whole: &SlicedAccount,
+        sliced: &SlicedAccount,
         parent: &SlicedAccount,
         context: &Context,
-        watched: &mut WatchSummary,
+        summary: &mut WatchSummary,
     ) -> Result<(), StoreError> {
-        let account: &BudgetAccount = &whole.account;
+        let account: &BudgetAccount = &sliced.account;
         let open = account.status().is_open();
         // What it can spend: of a campaign that shares its client's credit, that.
-        let left = if account.is_shared() { parent.available() } else { whole.available() };
+        let left = if account.is_shared() { parent.available() } else { sliced.available() };
         if let Some(threshold) = account.low_credit_threshold {
             let low = open && left < threshold;
             match account.kind() {
-                BudgetKind::Agency => watched.agencies += u32::from(low),
-                BudgetKind::Client => watched.clients += u32::from(low),
+                BudgetKind::Agency => summary.agencies += u32::from(low),
+                BudgetKind::Client => summary.clients += u32::from(low),
                 BudgetKind::Campaign | BudgetKind::Platform => {}
             }
-            self.note(low, &alerts::low_credit(account, left), context, watched).await?;
+            self.note(low, &alerts::low_credit(account, left), context, summary).await?;
         }
         if account.kind() == BudgetKind::Campaign {
             // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
             let short = account.card_price.is_some_and(|price| left.is_zero() || left < price);
             let depleted = account.status() == BudgetStatus::Active && short;
-            watched.campaigns += u32::from(depleted);
+            summary.campaigns += u32::from(depleted);
             let new_alert = alerts::depleted(&account.id, left, account.currency);
-            self.note(depleted, &new_alert, context, watched).await?;
+            self.note(depleted, &new_alert, context, summary).await?;
         }
         Ok(())
     }
@@ -200,10 +202,14 @@ impl Issuer {
     async fn close_stale_alerts(
         &self,
         context: &Context,
-        watched: &mut WatchSummary,
+        summary: &mut WatchSummary,
     ) -> Result<(), StoreError> {
         for status in [AlertStatus::Open, AlertStatus::Acknowledged] {
-            let page = self.store.alerts().alerts(Some(status), None, (0, MAX_ALERTS)).await?;
+            let page = self
+                .store
+                .alerts()
+                .alerts(Some(status), None, PageRange { skip: 0, limit: MAX_ALERTS })
+                .await?;
             for alert in &page.alerts {
                 let old = alert
                     .updated_at
@@ -218,7 +224,7 @@ impl Issuer {
                 if over {
                     self.store.alerts().close_alert(&alert.id, context.now).await?;
                 } else if alert.kind == "provision_failed" {
-                    watched.provisioning_failures += 1;
+                    summary.provisioning_failures += 1;
                 }
             }
         }

@@ -23,7 +23,8 @@ impl fmt::Debug for Kms {
 
 /// A client for KMS; `endpoint` is another than AWS's own.
 pub fn connect(
-    (region, endpoint): (String, Option<String>),
+    region: String,
+    endpoint: Option<String>,
     credentials: Credentials,
     http: SharedHttpClient,
 ) -> Kms {

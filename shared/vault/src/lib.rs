@@ -123,7 +123,8 @@ impl Vault {
     pub fn seal_card(
         &self,
         plain: &PlainCard,
-        (brand, denomination): (&BrandId, Money),
+        brand: &BrandId,
+        denomination: Money,
         source: CardSource,
         now: Timestamp,
     ) -> Option<Card> {

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** only the page itself can pay: a form that another site sends is refused.
 
-use super::book::Order;
 use super::send::Deliver;
+use super::state::FakeOrder;
 use super::trigger::TriggerRequest;
 use super::{Fakes, PREFIX};
 use axum::Router;
@@ -30,19 +30,19 @@ async fn named(State(fakes): State<Arc<Fakes>>, request: Request) -> Result<Resp
     let query = request.uri().query().unwrap_or_default();
     let order = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "order_id");
     let order = order.map(|(_, id)| id.into_owned()).ok_or_else(missing)?;
-    let book = fakes.read();
-    let order = book.orders.get(&order).ok_or_else(missing)?;
-    Ok(Html(shown(order)).into_response())
+    let state = fakes.read();
+    let order = state.orders.get(&order).ok_or_else(missing)?;
+    Ok(Html(view(order)).into_response())
 }
 
 async fn page(State(fakes): State<Arc<Fakes>>, Path(order): Path<String>) -> Result<Response, Problem> {
-    let book = fakes.read();
-    let order = book.orders.get(&order).ok_or_else(missing)?;
-    Ok(Html(shown(order)).into_response())
+    let state = fakes.read();
+    let order = state.orders.get(&order).ok_or_else(missing)?;
+    Ok(Html(view(order)).into_response())
 }
 
 /// Ids, digits and codes alone: nothing on the page comes from a customer.
-fn shown(order: &Order) -> String {
+fn view(order: &FakeOrder) -> String {
     let amount = super::paypal::value(order.units, &order.currency);
     let (gateway, currency, status) = (&order.gateway, &order.currency, &order.status);
     let mut html = format!(

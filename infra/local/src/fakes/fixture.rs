@@ -98,46 +98,46 @@ const REVERSALS: [&str; 6] = [
 const EVENTS: [&str; 2] = ["evt_1SpTopUpSample00001", "WH-58D329510W468432D-8HN650336L201105X"];
 
 /// A sample, told of the payment at hand.
-pub fn render(name: &str, about: &SampleValues) -> Option<String> {
+pub fn render(name: &str, values: &SampleValues) -> Option<String> {
     let (_, text) = FIXTURES.iter().find(|(known, _)| *known == name)?;
     let sample: Value = serde_json::from_str(text).ok()?;
-    Some(replace(sample, about).to_string())
+    Some(replace(sample, values).to_string())
 }
 
-fn replace(value: Value, about: &SampleValues) -> Value {
+fn replace(value: Value, values: &SampleValues) -> Value {
     match value {
-        Value::String(text) => Value::String(said(&text, about)),
+        Value::String(text) => Value::String(said(&text, values)),
         Value::Number(number) => match number.as_i64() {
-            Some(50_000) => about.units.into(),
-            Some(20_000) => about.reversed.into(),
-            Some(SAMPLE_TIME) => about.at.into(),
+            Some(50_000) => values.units.into(),
+            Some(20_000) => values.reversed.into(),
+            Some(SAMPLE_TIME) => values.at.into(),
             Some(_) | None => Value::Number(number),
         },
-        Value::Array(list) => Value::Array(list.into_iter().map(|value| replace(value, about)).collect()),
+        Value::Array(list) => Value::Array(list.into_iter().map(|value| replace(value, values)).collect()),
         Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(name, value)| (name, replace(value, about)));
+            let fields = fields.into_iter().map(|(name, value)| (name, replace(value, values)));
             Value::Object(fields.collect::<Map<_, _>>())
         }
         other @ (Value::Null | Value::Bool(_)) => other,
     }
 }
 
-fn said(text: &str, about: &SampleValues) -> String {
+fn said(text: &str, values: &SampleValues) -> String {
     match text {
-        SAMPLE_TOPUP => return about.topup.clone(),
-        CHARGE => return about.charge.clone(),
-        "INR" => return about.currency.clone(),
-        "inr" => return about.currency.to_ascii_lowercase(),
-        "500.00" => return value(about.units, &about.currency),
-        "200.00" => return value(about.reversed, &about.currency),
-        "cust_123" => return about.topup.split_once('.').map_or("", |(_, customer)| customer).to_owned(),
+        SAMPLE_TOPUP => return values.topup.clone(),
+        CHARGE => return values.charge.clone(),
+        "INR" => return values.currency.clone(),
+        "inr" => return values.currency.to_ascii_lowercase(),
+        "500.00" => return value(values.units, &values.currency),
+        "200.00" => return value(values.reversed, &values.currency),
+        "cust_123" => return values.topup.split_once('.').map_or("", |(_, customer)| customer).to_owned(),
         _ => {}
     }
     let whole = [
-        (&EVENTS[..], &about.event),
-        (&ORDERS, &about.order),
-        (&PAYMENTS, &about.payment),
-        (&REVERSALS, &about.reversal),
+        (&EVENTS[..], &values.event),
+        (&ORDERS, &values.order),
+        (&PAYMENTS, &values.payment),
+        (&REVERSALS, &values.reversal),
     ];
     for (samples, actual) in whole {
         for sample in samples {

@@ -4,12 +4,12 @@
 //! **Invariant:** ids are a function of what they stand for and of a counter, so a repetition of a call gives what the
 //! first one gave.
 
-pub mod book;
 mod checkout;
 pub mod fixture;
 pub mod paypal;
 mod razorpay;
 pub mod send;
+pub mod state;
 mod stripe;
 mod suppliers;
 pub mod supply;
@@ -18,12 +18,12 @@ pub mod trigger;
 use crate::Failure;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use book::GatewayState;
 use edge::Clock;
 use http::{StatusCode, header};
 use paypal::PayPalKeys;
-use send::Held;
+use send::Outgoing;
 use serde_json::Value;
+use state::GatewayState;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,29 +55,38 @@ pub struct Fakes {
     pub url: String,
     /// Where our API is.
     pub api: String,
-    pub(crate) agreed: SharedSecrets,
+    pub(crate) secrets: SharedSecrets,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: reqwest::Client,
-    book: Mutex<GatewayState>,
-    held: Mutex<Vec<Held>>,
+    state: Mutex<GatewayState>,
+    held: Mutex<Vec<Outgoing>>,
     /// What the suppliers do with orders from now on.
     pub(crate) supply: Mutex<supply::Switches>,
     file: Option<PathBuf>,
 }
 
+/// Where the fakes are served, and where they send webhooks.
+#[derive(Clone, Debug)]
+pub struct FakeUrls {
+    /// The fakes' own base URL.
+    pub own: String,
+    /// The API's base URL.
+    pub api: String,
+}
+
 impl Fakes {
     /// Fakes that remember what is in the file, if there is one.
     pub fn open(
-        (url, api): (String, String),
-        agreed: SharedSecrets,
+        urls: FakeUrls,
+        secrets: SharedSecrets,
         clock: Arc<dyn Clock>,
         file: Option<PathBuf>,
     ) -> Result<Arc<Self>, Failure> {
         let stored = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-        let book = stored.map_or_else(|| Ok(GatewayState::default()), |text| serde_json::from_str(&text))?;
+        let state = stored.map_or_else(|| Ok(GatewayState::default()), |text| serde_json::from_str(&text))?;
         let http = gateways::client()?;
-        let (book, held, supply) = (Mutex::new(book), Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { url, api, agreed, clock, http, book, held, supply, file }))
+        let (state, held, supply) = (Mutex::new(state), Mutex::default(), Mutex::default());
+        Ok(Arc::new(Self { url: urls.own, api: urls.api, secrets, clock, http, state, held, supply, file }))
     }
 
     /// Their routes.
@@ -98,16 +107,16 @@ impl Fakes {
     }
 
     fn read(&self) -> MutexGuard<'_, GatewayState> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the book and keeps it.
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut GatewayState) -> T) -> T {
-        let mut book = self.read();
-        let done = change(&mut book);
+        let mut state = self.read();
+        let done = change(&mut state);
         if let Some(file) = &self.file {
             let next = file.with_extension("next");
-            let text = serde_json::to_string(&*book).unwrap_or_default();
+            let text = serde_json::to_string(&*state).unwrap_or_default();
             if std::fs::write(&next, text).and_then(|()| std::fs::rename(&next, file)).is_err() {
                 tracing::error!("the fake gateways cannot keep their book");
             }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an order is captured once, and only when its customer has approved it.
 
-use super::book::{Order, Payment, Refund};
+use super::state::{FakeOrder, FakePayment, FakeRefund};
 use super::{Fakes, PREFIX, answer};
 use crate::Failure;
 use crate::data::DataDir;
@@ -117,7 +117,7 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
         text("/purchase_units/0/amount/value").unwrap_or_default().parse().unwrap_or_default();
     let units = value * Decimal::from(10_u64.pow(digits));
     let key = headers.get("paypal-request-id").and_then(|key| key.to_str().ok()).unwrap_or_default();
-    let order = Order {
+    let order = FakeOrder {
         gateway: "paypal".to_owned(),
         id: String::new(),
         units: units.try_into().unwrap_or(0),
@@ -127,13 +127,13 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
         return_url: text("/application_context/return_url"),
         status: "created".to_owned(),
     };
-    let order = fakes.write(|book| book.order("PP", order));
+    let order = fakes.write(|state| state.order("PP", order));
     let page = format!("{}{PREFIX}/checkout/{}", fakes.url, order.id);
     let links = json!([{"href": page, "rel": "approve", "method": "GET"}]);
     answer(StatusCode::CREATED, &json!({"id": order.id, "status": "CREATED", "links": links}))
 }
 
-fn body(order: &Order, paid: Option<&Payment>, refunds: &[Refund]) -> Value {
+fn body(order: &FakeOrder, paid: Option<&FakePayment>, refunds: &[FakeRefund]) -> Value {
     let refunds: Vec<Value> = refunds
         .iter()
         .filter(|refund| paid.is_some_and(|paid| paid.id == refund.payment))
@@ -163,21 +163,21 @@ fn body(order: &Order, paid: Option<&Payment>, refunds: &[Refund]) -> Value {
 }
 
 async fn read(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
-    let book = fakes.read();
-    let Some(order) = book.orders.get(&id) else {
+    let state = fakes.read();
+    let Some(order) = state.orders.get(&id) else {
         return answer(StatusCode::NOT_FOUND, &json!({"name": "RESOURCE_NOT_FOUND"}));
     };
-    let paid = book.payments.values().find(|payment| payment.order == id && payment.status == "captured");
-    answer(StatusCode::OK, &body(order, paid, &book.refunds))
+    let paid = state.payments.values().find(|payment| payment.order == id && payment.status == "captured");
+    answer(StatusCode::OK, &body(order, paid, &state.refunds))
 }
 
 async fn capture(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
     let status = fakes.read().orders.get(&id).map(|order| order.status.clone());
     match status.as_deref() {
         Some("approved" | "paid") => {
-            let paid = fakes.write(|book| book.pay(&id, "captured"));
-            let book = fakes.read();
-            let order = book.orders.get(&id).map(|order| body(order, paid.as_ref(), &book.refunds));
+            let paid = fakes.write(|state| state.pay(&id, "captured"));
+            let state = fakes.read();
+            let order = state.orders.get(&id).map(|order| body(order, paid.as_ref(), &state.refunds));
             answer(StatusCode::CREATED, &order.unwrap_or_default())
         }
         Some(_) => {
@@ -192,5 +192,5 @@ async fn capture(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Res
 }
 
 async fn certificate(State(fakes): State<Arc<Fakes>>) -> Response {
-    fakes.agreed.paypal.certificate.clone().into_response()
+    fakes.secrets.paypal.certificate.clone().into_response()
 }

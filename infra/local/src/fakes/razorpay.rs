@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an order with a receipt that is known is the order that was made with it (`unique_receipt`).
 
-use super::book::{Order, Payment};
+use super::state::{FakeOrder, FakePayment};
 use super::{Fakes, answer, refusal};
 use axum::Router;
 use axum::body::Bytes;
@@ -25,7 +25,7 @@ pub(super) fn router() -> Router<Arc<Fakes>> {
 }
 
 fn known(fakes: &Fakes, headers: &HeaderMap) -> bool {
-    let (id, secret) = &fakes.agreed.razorpay_key;
+    let (id, secret) = &fakes.secrets.razorpay_key;
     let expected = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
     headers.get("authorization").is_some_and(|value| value.as_bytes() == expected.as_bytes())
 }
@@ -49,7 +49,7 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
             "Order amount less than minimum amount allowed",
         );
     }
-    let order = Order {
+    let order = FakeOrder {
         gateway: "razorpay".to_owned(),
         id: String::new(),
         units,
@@ -59,7 +59,7 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
         return_url: None,
         status: "created".to_owned(),
     };
-    let order = fakes.write(|book| book.order("order_", order));
+    let order = fakes.write(|state| state.order("order_", order));
     let notes = asked.get("notes").cloned().unwrap_or(json!([]));
     answer(
         StatusCode::OK,
@@ -71,7 +71,7 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
     )
 }
 
-fn entity(payment: &Payment, order: &Order) -> Value {
+fn entity(payment: &FakePayment, order: &FakeOrder) -> Value {
     let captured = payment.status == "captured";
     json!({
         "id": payment.id, "entity": "payment", "amount": payment.units, "currency": order.currency,
@@ -85,8 +85,9 @@ async fn payment(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, Path(id): 
     if !known(&fakes, &headers) {
         return stranger();
     }
-    let book = fakes.read();
-    let found = book.payments.get(&id).and_then(|payment| Some((payment, book.orders.get(&payment.order)?)));
+    let state = fakes.read();
+    let found =
+        state.payments.get(&id).and_then(|payment| Some((payment, state.orders.get(&payment.order)?)));
     match found {
         Some((payment, order)) => answer(StatusCode::OK, &entity(payment, order)),
         None => refusal(StatusCode::BAD_REQUEST, "BAD_REQUEST_ERROR", "The id provided does not exist"),
@@ -97,11 +98,11 @@ async fn payments(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, Path(id):
     if !known(&fakes, &headers) {
         return stranger();
     }
-    let book = fakes.read();
-    let Some(order) = book.orders.get(&id) else {
+    let state = fakes.read();
+    let Some(order) = state.orders.get(&id) else {
         return refusal(StatusCode::BAD_REQUEST, "BAD_REQUEST_ERROR", "The id provided does not exist");
     };
-    let mine = book.payments.values().filter(|payment| payment.order == id);
+    let mine = state.payments.values().filter(|payment| payment.order == id);
     let items: Vec<Value> = mine.map(|payment| entity(payment, order)).collect();
     answer(StatusCode::OK, &json!({"entity": "collection", "count": items.len(), "items": items}))
 }
@@ -110,9 +111,9 @@ async fn refunds(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, Path(id): 
     if !known(&fakes, &headers) {
         return stranger();
     }
-    let book = fakes.read();
-    let order = book.payments.get(&id).and_then(|payment| book.orders.get(&payment.order));
-    let refunds = book.refunds.iter().filter(|refund| refund.payment == id).map(|refund| {
+    let state = fakes.read();
+    let order = state.payments.get(&id).and_then(|payment| state.orders.get(&payment.order));
+    let refunds = state.refunds.iter().filter(|refund| refund.payment == id).map(|refund| {
         json!({
             "id": refund.id, "entity": "refund", "amount": refund.units,
             "currency": order.map(|order| &order.currency), "payment_id": id, "status": "processed", "notes": [],

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a session or payment intent with an idempotency key that is known is the one that was made with it.
 
-use super::book::{Order, Payment};
+use super::state::{FakeOrder, FakePayment};
 use super::{Fakes, PREFIX, answer, refusal};
 use axum::Router;
 use axum::body::Bytes;
@@ -38,9 +38,9 @@ fn make(
     form: &BTreeMap<String, String>,
     names: [&str; 2],
     prefix: &str,
-) -> Order {
+) -> FakeOrder {
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
-    let order = Order {
+    let order = FakeOrder {
         gateway: "stripe".to_owned(),
         id: String::new(),
         units: field(names[0]).parse().unwrap_or(0),
@@ -50,7 +50,7 @@ fn make(
         return_url: form.get("success_url").cloned(),
         status: "created".to_owned(),
     };
-    fakes.write(|book| book.order(prefix, order))
+    fakes.write(|state| state.order(prefix, order))
 }
 
 async fn session(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -65,19 +65,19 @@ async fn intent(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
     answer(StatusCode::OK, &intent_body(&order, None))
 }
 
-fn session_body(fakes: &Fakes, order: &Order, paid: Option<&Payment>) -> Value {
+fn session_body(fakes: &Fakes, order: &FakeOrder, paid: Option<&FakePayment>) -> Value {
     json!({
         "id": order.id, "object": "checkout.session", "amount_total": order.units,
         "currency": order.currency.to_ascii_lowercase(), "client_reference_id": order.topup,
         "metadata": {"topup_id": order.topup}, "mode": "payment",
-        "payment_intent": paid.map(|payment| intent_body(&Order { id: payment.id.clone(), ..order.clone() }, paid)),
+        "payment_intent": paid.map(|payment| intent_body(&FakeOrder { id: payment.id.clone(), ..order.clone() }, paid)),
         "payment_status": if paid.is_some() { "paid" } else { "unpaid" },
         "status": if paid.is_some() { "complete" } else { "open" },
         "url": format!("{}{PREFIX}/checkout/{}", fakes.url, order.id),
     })
 }
 
-fn intent_body(order: &Order, paid: Option<&Payment>) -> Value {
+fn intent_body(order: &FakeOrder, paid: Option<&FakePayment>) -> Value {
     json!({
         "id": order.id, "object": "payment_intent", "amount": order.units,
         "amount_received": paid.map_or(0, |payment| payment.units),
@@ -92,19 +92,19 @@ fn intent_body(order: &Order, paid: Option<&Payment>) -> Value {
 }
 
 async fn read_session(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
-    let book = fakes.read();
-    let Some(order) = book.orders.get(&id) else { return missing() };
-    let paid = book.payments.values().find(|payment| payment.order == id && payment.status == "captured");
+    let state = fakes.read();
+    let Some(order) = state.orders.get(&id) else { return missing() };
+    let paid = state.payments.values().find(|payment| payment.order == id && payment.status == "captured");
     answer(StatusCode::OK, &session_body(&fakes, order, paid))
 }
 
 async fn read(State(fakes): State<Arc<Fakes>>, Path((_, id)): Path<(String, String)>) -> Response {
-    let book = fakes.read();
-    let paid = book.payments.get(&id).filter(|payment| payment.status == "captured");
+    let state = fakes.read();
+    let paid = state.payments.get(&id).filter(|payment| payment.status == "captured");
     let order = paid.map_or(&id, |payment| &payment.order);
-    let Some(order) = book.orders.get(order) else { return missing() };
+    let Some(order) = state.orders.get(order) else { return missing() };
     // A session's intent has its own id.
-    answer(StatusCode::OK, &intent_body(&Order { id, ..order.clone() }, paid))
+    answer(StatusCode::OK, &intent_body(&FakeOrder { id, ..order.clone() }, paid))
 }
 
 fn missing() -> Response {

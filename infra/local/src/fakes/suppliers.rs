@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** one card for each of our references, however often it is ordered: the reference makes the card.
 
-use super::book::{CardOrder, GatewayState};
+use super::state::{FakeCardOrder, GatewayState};
 use super::supply::Switch;
 use super::{Fakes, answer};
 use axum::Router;
@@ -19,19 +19,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Takes an order, or gives the one that was taken under this reference.
-fn take(book: &mut GatewayState, supplier: &str, order: CardOrder) -> CardOrder {
+fn take(state: &mut GatewayState, supplier: &str, order: FakeCardOrder) -> FakeCardOrder {
     let key = format!("{supplier}|{}", order.reference);
-    if let Some(known) = book.cards.get(&key) {
+    if let Some(known) = state.cards.get(&key) {
         return known.clone();
     }
-    let order = CardOrder { number: book.number(), ..order };
-    book.cards.insert(key, order.clone());
+    let order = FakeCardOrder { number: state.number(), ..order };
+    state.cards.insert(key, order.clone());
     order
 }
 
 /// Asked about again: what is slow comes nearer.
-fn nearer(book: &mut GatewayState, supplier: &str, reference: &str) -> Option<CardOrder> {
-    let order = book.cards.get_mut(&format!("{supplier}|{reference}"))?;
+fn nearer(state: &mut GatewayState, supplier: &str, reference: &str) -> Option<FakeCardOrder> {
+    let order = state.cards.get_mut(&format!("{supplier}|{reference}"))?;
     order.status = match order.status.as_str() {
         "pending" => "pending again",
         "pending again" => "done",
@@ -52,7 +52,7 @@ pub(super) fn reloadly() -> Router<Arc<Fakes>> {
 async fn token(State(fakes): State<Arc<Fakes>>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let secret = body.get("client_secret").and_then(Value::as_str);
-    if secret != Some(fakes.agreed.reloadly.0.as_str()) {
+    if secret != Some(fakes.secrets.reloadly.0.as_str()) {
         return answer(StatusCode::UNAUTHORIZED, &json!({"errorCode": "INVALID_CREDENTIALS"}));
     }
     answer(
@@ -117,7 +117,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     }
     let status = taken_as(switch);
     let (product, amount) = (wanted.product_id.to_string(), wanted.unit_price.get().to_owned());
-    let order = CardOrder {
+    let order = FakeCardOrder {
         number: 0,
         reference: wanted.custom_identifier.clone(),
         product,
@@ -127,10 +127,10 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     };
     if switch == Switch::LateDelivery {
         // It is found by those who look later, not now.
-        fakes.write(|book| take(book, "reloadly", order));
+        fakes.write(|state| take(state, "reloadly", order));
         return refused("COULD_NOT_PROCESS");
     }
-    let order = fakes.write(|book| take(book, "reloadly", order));
+    let order = fakes.write(|state| take(state, "reloadly", order));
     if switch == Switch::ReplyLost {
         return std::future::pending().await;
     }
@@ -143,7 +143,7 @@ fn raw(text: &str) -> Response {
     (StatusCode::OK, [(http::header::CONTENT_TYPE, "application/json")], text.to_owned()).into_response()
 }
 
-fn transaction(order: &CardOrder) -> String {
+fn transaction(order: &FakeCardOrder) -> String {
     let status = if order.status == "done" { "SUCCESSFUL" } else { "PENDING" };
     format!(
         r#"{{"transactionId":{},"amount":{},"currencyCode":"{}","customIdentifier":"{}","status":"{status}","product":{{"productId":{}}}}}"#,
@@ -160,12 +160,12 @@ struct Sought {
 
 async fn report(State(fakes): State<Arc<Fakes>>, Query(sought): Query<Sought>) -> Response {
     let revealed = fakes.switch("reloadly") != Switch::LateDelivery;
-    let found = fakes.write(|book| {
+    let found = fakes.write(|state| {
         let key = format!("reloadly|{}", sought.custom_identifier);
-        if let Some(order) = book.cards.get_mut(&key).filter(|order| order.status == "hidden" && revealed) {
+        if let Some(order) = state.cards.get_mut(&key).filter(|order| order.status == "hidden" && revealed) {
             "done".clone_into(&mut order.status);
         }
-        nearer(book, "reloadly", &sought.custom_identifier)
+        nearer(state, "reloadly", &sought.custom_identifier)
     });
     let found = found.filter(|order| order.status != "hidden");
     raw(&format!(r#"{{"content":[{}]}}"#, found.map_or_else(String::new, |order| transaction(&order))))
@@ -191,7 +191,7 @@ pub(super) fn tremendous() -> Router<Arc<Fakes>> {
 }
 
 async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
-    if !allowed(&headers, &fakes.agreed.tremendous.0) {
+    if !allowed(&headers, &fakes.secrets.tremendous.0) {
         return answer(StatusCode::UNAUTHORIZED, &json!({"errors": {"message": "Unauthorized"}}));
     }
     let text = String::from_utf8_lossy(&body).into_owned();
@@ -200,10 +200,10 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
     let switch = fakes.switch("tremendous");
     let key = format!("tremendous|{reference}");
     if fakes.read().cards.contains_key(&key) {
-        let order = fakes.write(|book| nearer(book, "tremendous", &reference));
+        let order = fakes.write(|state| nearer(state, "tremendous", &reference));
         match order {
             Some(order) if switch != Switch::Silent && order.status != "hidden" => {
-                return shown(&fakes, StatusCode::CREATED, &order, true);
+                return view(&fakes, StatusCode::CREATED, &order, true);
             }
             Some(_) | None => {}
         }
@@ -228,7 +228,7 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
     let amount = text.split(r#""denomination":"#).nth(1).unwrap_or_default();
     let amount: String = amount.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let word = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let order = CardOrder {
+    let order = FakeCardOrder {
         number: 0,
         reference,
         product: word("/rewards/0/products/0"),
@@ -236,7 +236,7 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
         currency: word("/rewards/0/value/currency_code"),
         status: taken_as(switch),
     };
-    let order = fakes.write(|book| take(book, "tremendous", order));
+    let order = fakes.write(|state| take(state, "tremendous", order));
     if switch == Switch::ReplyLost {
         return std::future::pending().await;
     }
@@ -245,20 +245,20 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
         let code = refusal(switch).unwrap_or_default();
         return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"errorCode": code}));
     }
-    shown(&fakes, StatusCode::CREATED, &order, true)
+    view(&fakes, StatusCode::CREATED, &order, true)
 }
 
 /// The reward of an order: the same for all, if that is what goes wrong.
-fn reward(fakes: &Fakes, order: &CardOrder) -> String {
+fn reward(fakes: &Fakes, order: &FakeCardOrder) -> String {
     format!("R{}", fakes.code_of("tremendous", &order.reference))
 }
 
-fn link(fakes: &Fakes, order: &CardOrder) -> String {
+fn link(fakes: &Fakes, order: &FakeCardOrder) -> String {
     format!("https://reward.example.com/{}", fakes.code_of("tremendous", &order.reference))
 }
 
 /// An order as it is shown; its link stands in the answer to the order itself alone.
-fn order_text(fakes: &Fakes, order: &CardOrder, with_link: bool) -> String {
+fn order_text(fakes: &Fakes, order: &FakeCardOrder, with_link: bool) -> String {
     let done = order.status == "done";
     let status = if done { "EXECUTED" } else { "PENDING APPROVAL" };
     let shows = with_link && done && fakes.switch("tremendous") != Switch::Withheld;
@@ -273,7 +273,7 @@ fn order_text(fakes: &Fakes, order: &CardOrder, with_link: bool) -> String {
     )
 }
 
-fn shown(fakes: &Fakes, status: StatusCode, order: &CardOrder, with_link: bool) -> Response {
+fn view(fakes: &Fakes, status: StatusCode, order: &FakeCardOrder, with_link: bool) -> Response {
     let mut response = raw(&format!(r#"{{"order":{}}}"#, order_text(fakes, order, with_link)));
     *response.status_mut() = status;
     response
@@ -282,8 +282,8 @@ fn shown(fakes: &Fakes, status: StatusCode, order: &CardOrder, with_link: bool) 
 async fn find(State(fakes): State<Arc<Fakes>>, Query(sought): Query<BTreeMap<String, String>>) -> Response {
     let reference = sought.get("external_id").cloned().unwrap_or_default();
     let revealed = fakes.switch("tremendous") != Switch::LateDelivery;
-    let order = fakes.write(|book| {
-        let order = book.cards.get_mut(&format!("tremendous|{reference}"))?;
+    let order = fakes.write(|state| {
+        let order = state.cards.get_mut(&format!("tremendous|{reference}"))?;
         if order.status == "hidden" && revealed {
             "done".clone_into(&mut order.status);
         }
@@ -297,13 +297,13 @@ async fn find(State(fakes): State<Arc<Fakes>>, Query(sought): Query<BTreeMap<Str
 async fn read(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
     let order = fakes.read().cards.values().find(|order| format!("T{}", order.number) == id).cloned();
     match order {
-        Some(order) => shown(&fakes, StatusCode::OK, &order, false),
+        Some(order) => view(&fakes, StatusCode::OK, &order, false),
         None => answer(StatusCode::NOT_FOUND, &json!({"errors": {"message": "not found"}})),
     }
 }
 
 async fn generate_link(State(fakes): State<Arc<Fakes>>, Path(id): Path<String>) -> Response {
-    let orders: Vec<CardOrder> = fakes.read().cards.values().cloned().collect();
+    let orders: Vec<FakeCardOrder> = fakes.read().cards.values().cloned().collect();
     let order = orders.iter().find(|order| reward(&fakes, order) == id && order.status == "done");
     match order.filter(|_| fakes.switch("tremendous") != Switch::Withheld) {
         Some(order) => answer(

@@ -3,7 +3,7 @@
 //! **Invariant:** a webhook is signed as its supplier signs, and says no more than the supplier's would.
 
 use super::Fakes;
-use super::book::{CardOrder, id};
+use super::state::{FakeCardOrder, id};
 use crate::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -88,7 +88,8 @@ impl Fakes {
                 "data": {"transactionId": number, "customIdentifier": reference, "status": "SUCCESSFUL"}})
             .to_string();
             let at = self.now_seconds().to_string();
-            let tag = super::send::hmac_hex(&self.agreed.reloadly.1, &[body.as_bytes(), b":", at.as_bytes()]);
+            let tag =
+                super::send::hmac_hex(&self.secrets.reloadly.1, &[body.as_bytes(), b":", at.as_bytes()]);
             let headers = vec![
                 ("x-reloadly-signature".to_owned(), tag),
                 ("x-reloadly-request-timestamp".to_owned(), at),
@@ -97,7 +98,7 @@ impl Fakes {
         }
         let body = json!({"event": "ORDERS.UPDATED", "payload": {"resource": {"id": format!("T{number}"), "type": "orders"}}})
             .to_string();
-        let tag = super::send::hmac_hex(&self.agreed.tremendous.1, &[body.as_bytes()]);
+        let tag = super::send::hmac_hex(&self.secrets.tremendous.1, &[body.as_bytes()]);
         (path, vec![("tremendous-webhook-signature".to_owned(), format!("sha256={tag}"))], body)
     }
 }
@@ -120,7 +121,7 @@ pub struct SupplyCommand {
 
 /// What came of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct SupplierReply {
+pub struct SupplyAnswer {
     supplier: String,
     does: Switch,
     /// How the webhooks were answered, one for each order that was delivered.
@@ -129,7 +130,7 @@ pub struct SupplierReply {
 
 impl Fakes {
     /// Does what is asked.
-    pub async fn supply_as(&self, asked: &SupplyCommand) -> Result<SupplierReply, Failure> {
+    pub async fn supply_as(&self, asked: &SupplyCommand) -> Result<SupplyAnswer, Failure> {
         if !SUPPLIERS.contains(&asked.supplier.as_str()) {
             return Err(format!("suppliers: {}", SUPPLIERS.join(", ")).into());
         }
@@ -146,16 +147,18 @@ impl Fakes {
             delivered.push(signed.send().await?.status().as_u16());
         }
         let does = self.switch(&asked.supplier);
-        Ok(SupplierReply { supplier: asked.supplier.clone(), does, delivered })
+        Ok(SupplyAnswer { supplier: asked.supplier.clone(), does, delivered })
     }
 
     /// Delivers every order of a supplier that was taken and not delivered; gives their references.
     fn finish(&self, supplier: &str) -> Vec<String> {
         let ours = format!("{supplier}|");
-        self.write(|book| {
-            let open =
-                book.cards.iter_mut().filter(|(key, order)| key.starts_with(&ours) && order.status != "done");
-            let finish = |(_, order): (&String, &mut CardOrder)| {
+        self.write(|state| {
+            let open = state
+                .cards
+                .iter_mut()
+                .filter(|(key, order)| key.starts_with(&ours) && order.status != "done");
+            let finish = |(_, order): (&String, &mut FakeCardOrder)| {
                 "done".clone_into(&mut order.status);
                 order.reference.clone()
             };

@@ -3,9 +3,9 @@
 //! **Invariant:** what is reported has happened in the fake's book first: a payment is paid there, a refund adds up.
 
 use super::Fakes;
-use super::book::{Order, Payment, id};
 use super::fixture::{self, SampleValues};
-use super::send::{Deliver, Delivered};
+use super::send::{Deliver, Delivered, Outgoing};
+use super::state::{FakeOrder, FakePayment, id};
 use crate::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -123,22 +123,24 @@ impl Fakes {
             return Err(format!("there is no {}; there are: {}", wanted.fixture, names.join(" ")).into());
         }
         let (order, payment) = self.settle(wanted)?;
-        let about = self.about(wanted, &order, &payment)?;
-        let mut report = about.clone();
+        let values = self.values(wanted, &order, &payment)?;
+        let mut report = values.clone();
         if wanted.deliver == Deliver::WrongAmount {
-            (report.units, report.reversed) = (about.units + 100, about.reversed + 100);
+            (report.units, report.reversed) = (values.units + 100, values.reversed + 100);
         }
         let body = fixture::render(&wanted.fixture, &report).ok_or("the sample cannot be read")?;
         let endpoint = wanted.fixture.split('.').next().unwrap_or_default();
-        let sent = self.deliver(endpoint, (&about.event, &body), wanted.deliver).await?;
+        let webhook =
+            Outgoing { gateway: endpoint.to_owned(), event: values.event.clone(), body: body.clone() };
+        let sent = self.deliver(webhook, wanted.deliver).await?;
         let Delivered { status, answer, times } = sent;
         Ok(Triggered {
             fixture: wanted.fixture.clone(),
-            event_id: about.event,
-            topup_id: about.topup,
-            order: about.order,
-            payment: about.payment,
-            reversal: (kind_of(&wanted.fixture) == BudgetKind::Reversed).then_some(about.reversal),
+            event_id: values.event,
+            topup_id: values.topup,
+            order: values.order,
+            payment: values.payment,
+            reversal: (kind_of(&wanted.fixture) == BudgetKind::Reversed).then_some(values.reversal),
             delivered: times,
             status,
             answer,
@@ -146,31 +148,31 @@ impl Fakes {
     }
 
     /// The fake's book says that it has happened.
-    fn settle(&self, wanted: &TriggerRequest) -> Result<(Order, Payment), Failure> {
+    fn settle(&self, wanted: &TriggerRequest) -> Result<(FakeOrder, FakePayment), Failure> {
         let gateway = gateway_of(&wanted.fixture).ok_or("no such gateway")?;
         let order_of = |id: &str| self.read().orders.get(id).cloned();
         match kind_of(&wanted.fixture) {
             BudgetKind::Reversed => {
-                let book = self.read();
+                let state = self.read();
                 let payment = match &wanted.payment {
-                    Some(id) => book.payments.get(id),
-                    None => book.payment_key(gateway, &wanted.customer),
+                    Some(id) => state.payments.get(id),
+                    None => state.payment_key(gateway, &wanted.customer),
                 };
                 let payment = payment.cloned().ok_or("the customer has paid nothing with this gateway")?;
-                drop(book);
+                drop(state);
                 let order = order_of(&payment.order).ok_or("the payment's order is not known")?;
                 Ok((order, payment))
             }
             BudgetKind::Approved => {
                 let id = wanted.order.clone().ok_or("an order is needed")?;
-                let approve = |order: &mut Order| {
+                let approve = |order: &mut FakeOrder| {
                     if order.status == "created" {
                         "approved".clone_into(&mut order.status);
                     }
                 };
-                self.write(|book| book.orders.get_mut(&id).map(approve));
+                self.write(|state| state.orders.get_mut(&id).map(approve));
                 let order = order_of(&id).ok_or("the order is not known")?;
-                let none = Payment {
+                let none = FakePayment {
                     id: String::new(),
                     charge: String::new(),
                     order: id,
@@ -184,26 +186,26 @@ impl Fakes {
             kind @ (BudgetKind::Paid | BudgetKind::Tried(_)) => {
                 let id = wanted.order.clone().ok_or("an order is needed")?;
                 let status = if let BudgetKind::Tried(status) = kind { status } else { "captured" };
-                let payment = self.write(|book| book.pay(&id, status)).ok_or("the order is not known")?;
+                let payment = self.write(|state| state.pay(&id, status)).ok_or("the order is not known")?;
                 Ok((order_of(&id).ok_or("the order is not known")?, payment))
             }
         }
     }
 
-    fn about(
+    fn values(
         &self,
         wanted: &TriggerRequest,
-        order: &Order,
-        payment: &Payment,
+        order: &FakeOrder,
+        payment: &FakePayment,
     ) -> Result<SampleValues, Failure> {
-        let number = self.write(super::book::GatewayState::number);
+        let number = self.write(super::state::GatewayState::number);
         let gateway = gateway_of(&wanted.fixture).unwrap_or_default();
         let prefix = match gateway {
             "stripe" => "evt_",
             "paypal" => "WH-",
             _ => "",
         };
-        let mut about = SampleValues {
+        let mut values = SampleValues {
             event: id(prefix, &format!("{}|{number}|{}", payment.id, self.now_seconds())),
             topup: order.topup.clone().unwrap_or_default(),
             order: order.id.clone(),
@@ -216,21 +218,21 @@ impl Fakes {
             at: self.now_seconds(),
         };
         if kind_of(&wanted.fixture) == BudgetKind::Reversed {
-            self.reversal(wanted, payment, number, &mut about)?;
+            self.reversal(wanted, payment, number, &mut values)?;
         }
-        Ok(about)
+        Ok(values)
     }
 
     /// What a refund or dispute is called, and how much it comes to.
     fn reversal(
         &self,
         wanted: &TriggerRequest,
-        payment: &Payment,
+        payment: &FakePayment,
         number: u64,
-        about: &mut SampleValues,
+        values: &mut SampleValues,
     ) -> Result<(), Failure> {
         let units = match &wanted.amount {
-            Some(text) => units(text, &about.currency).ok_or("the amount is not one")?,
+            Some(text) => units(text, &values.currency).ok_or("the amount is not one")?,
             None => payment.units,
         };
         let is_dispute = wanted.fixture.contains("dispute");
@@ -242,8 +244,8 @@ impl Fakes {
             (_, true) => id("disp_", &payment.id),
             (_, false) => id("rfnd_", &format!("{}|{number}", payment.id)),
         };
-        about.reversal = wanted.id.clone().unwrap_or(name);
-        about.reversed = units;
+        values.reversal = wanted.id.clone().unwrap_or(name);
+        values.reversed = units;
         let is_refund = matches!(
             wanted.fixture.as_str(),
             "razorpay.refund_processed" | "stripe.charge_refunded" | "paypal.payment_capture_refunded"
@@ -251,13 +253,13 @@ impl Fakes {
         // A refund of Stripe's that fails is no part of the charge's sum any more.
         let fails = ["stripe.charge_refund_updated", "stripe.refund_failed", "stripe.refund_updated"];
         if fails.contains(&wanted.fixture.as_str()) {
-            self.write(|book| book.refund_fails(&payment.id, units));
+            self.write(|state| state.refund_fails(&payment.id, units));
         }
         if is_refund {
-            let refunded = self.write(|book| book.refund(&about.reversal, &payment.id, units));
+            let refunded = self.write(|state| state.refund(&values.reversal, &payment.id, units));
             if wanted.fixture == "stripe.charge_refunded" {
                 // Stripe tells how much of the charge has been refunded in all.
-                about.reversed = refunded;
+                values.reversed = refunded;
             }
         }
         Ok(())

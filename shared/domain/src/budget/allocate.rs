@@ -79,6 +79,15 @@ impl SlicedAccount {
     }
 }
 
+/// The accounts of a transfer as they were read.
+#[derive(Clone, Copy, Debug)]
+pub struct TransferAccounts<'a> {
+    /// The account that credit leaves.
+    pub from: &'a SlicedAccount,
+    /// The account that it is added to.
+    pub to: &'a SlicedAccount,
+}
+
 /// A decision: both entries, in the order out, in.
 #[derive(Clone, Debug)]
 pub struct Transferred {
@@ -102,7 +111,8 @@ impl BudgetTransfer {
     }
 
     /// May it be, and how much is it?
-    pub fn check(&self, from: &SlicedAccount, to: &SlicedAccount) -> Result<Money, Rejection> {
+    pub fn check(&self, accounts: TransferAccounts<'_>) -> Result<Money, Rejection> {
+        let TransferAccounts { from, to } = accounts;
         let (parent, child) = match self.direction {
             Direction::Down => (&from.account, &to.account),
             Direction::Up | Direction::Closing => (&to.account, &from.account),
@@ -144,17 +154,18 @@ impl BudgetTransfer {
     /// The decision.
     pub fn decide(
         &self,
-        (from, to): (&SlicedAccount, &SlicedAccount),
+        accounts: TransferAccounts<'_>,
         attempt: &AttemptId,
         context: &Context,
     ) -> Result<Transferred, Rejection> {
-        let amount = self.check(from, to)?;
+        let TransferAccounts { from, .. } = accounts;
+        let amount = self.check(accounts)?;
         let takes = if from.account.kind() == BudgetKind::Platform {
             BTreeMap::from([(first_slice(&self.cause, from.account.slices), amount)])
         } else {
             takes(from, &self.cause, amount)
         };
-        Ok(self.entries((from, to), takes, attempt, context))
+        Ok(self.entries(accounts, takes, attempt, context))
     }
 
     /// True if what is to be taken must be set aside first, slice by slice: others spend from all of them meanwhile, and a
@@ -168,19 +179,20 @@ impl BudgetTransfer {
     /// Both entries of what is taken from these slices.
     pub fn entries(
         &self,
-        (from, to): (&SlicedAccount, &SlicedAccount),
+        accounts: TransferAccounts<'_>,
         takes: BTreeMap<u8, Money>,
         attempt: &AttemptId,
         context: &Context,
     ) -> Transferred {
+        let TransferAccounts { from, to } = accounts;
         let amount: Money = takes.values().copied().sum();
         let puts = BTreeMap::from([(first_slice(&self.cause, to.account.slices), amount)]);
         let currency = from.account.currency;
         let mirrored = Cause::counterpart("budget", self.from.as_str(), &self.cause);
         // The platform shows what it has issued: that rises with what leaves.
-        let shown = |whole: &SlicedAccount, leaves: bool| {
-            let before = whole.balance();
-            if leaves == (whole.account.kind() == BudgetKind::Platform) {
+        let shown = |sliced: &SlicedAccount, leaves: bool| {
+            let before = sliced.balance();
+            if leaves == (sliced.account.kind() == BudgetKind::Platform) {
                 [before, amount].into_iter().sum()
             } else {
                 before.saturating_sub(amount)
@@ -239,14 +251,14 @@ fn takes(from: &SlicedAccount, cause: &Cause, amount: Money) -> BTreeMap<u8, Mon
 /// Evens out the slices of an account: from the fullest to the emptiest, so that both have the same.
 ///
 /// `None` if they are even enough (the emptiest has at least a quarter of the mean), or credit may not move.
-pub fn rebalance(whole: &SlicedAccount, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
-    let (account, currency) = (&whole.account, whole.account.currency);
+pub fn rebalance(sliced: &SlicedAccount, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
+    let (account, currency) = (&sliced.account, sliced.account.currency);
     if account.kind() == BudgetKind::Platform || !account.status().is_open() {
         return None;
     }
-    let fullest = whole.slices().max_by_key(|slice| slice.available)?;
-    let emptiest = whole.slices().min_by_key(|slice| slice.available)?;
-    let quarter = whole.available().mean(u64::from(account.slices), currency).mean(4, currency);
+    let fullest = sliced.slices().max_by_key(|slice| slice.available)?;
+    let emptiest = sliced.slices().min_by_key(|slice| slice.available)?;
+    let quarter = sliced.available().mean(u64::from(account.slices), currency).mean(4, currency);
     let half = fullest.available.checked_sub(emptiest.available)?.mean(2, currency);
     let uneven = fullest.number != emptiest.number && emptiest.available < quarter && !half.is_zero();
     uneven.then(|| {
@@ -259,7 +271,7 @@ pub fn rebalance(whole: &SlicedAccount, attempt: &AttemptId, context: &Context) 
             currency,
             takes: BTreeMap::from([(fullest.number, half)]),
             puts: BTreeMap::from([(emptiest.number, half)]),
-            balance_after: whole.available(),
+            balance_after: sliced.available(),
             at: context.now,
             by: context.actor.signature(),
             request: context.request.clone(),

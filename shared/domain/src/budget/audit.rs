@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug)]
 pub struct BudgetBooks {
     /// What is known of it, and its slices.
-    pub whole: SlicedAccount,
+    pub sliced: SlicedAccount,
     /// The same slices, read again after the entries.
     pub again: SlicedAccount,
     /// Its entries.
@@ -103,19 +103,19 @@ fn oddities(entry: &BudgetEntry, books: &BudgetBooks) -> Vec<&'static str> {
     if entry.digest() != entry.hash {
         odd.push("was changed: its hash is not that of its content");
     }
-    if entry.currency != books.whole.account.currency {
+    if entry.currency != books.sliced.account.currency {
         odd.push("is in another currency than its account");
     }
     let sum = |part: &BTreeMap<u8, Money>| part.values().copied().sum::<Money>();
     let (took, put) = (sum(&entry.takes), sum(&entry.puts));
-    let whole = match entry.kind {
+    let sliced = match entry.kind {
         MoveType::AllocationIn | MoveType::ReclaimIn => took.is_zero() && put == entry.amount,
         MoveType::Rebalance => took == entry.amount && put == entry.amount,
         MoveType::AllocationOut | MoveType::ReclaimOut | MoveType::Redemption => {
             put.is_zero() && took == entry.amount
         }
     };
-    if !whole {
+    if !sliced {
         odd.push("names slices that do not sum to its amount");
     }
     odd
@@ -144,7 +144,7 @@ fn slice_differences(slice: &Slice, folded: &Folded, limited: bool) -> Vec<Strin
 
 /// Recomputes one account. While it is being written, only what both readings agree on is compared.
 pub fn prove(books: &BudgetBooks) -> BudgetProof {
-    let account = &books.whole.account;
+    let account = &books.sliced.account;
     let limited = account.kind() != BudgetKind::Platform;
     let mut differences = Vec::new();
     let mut differ = |at: String, detail: String| {
@@ -157,11 +157,11 @@ pub fn prove(books: &BudgetBooks) -> BudgetProof {
         }
         folded.add(entry);
     }
-    let known: BTreeSet<u8> = books.whole.slices().map(|slice| slice.number).collect();
+    let known: BTreeSet<u8> = books.sliced.slices().map(|slice| slice.number).collect();
     for number in folded.slices().difference(&known) {
         differ(format!("slice {number}"), "is named by entries and is not there".to_owned());
     }
-    for (slice, again) in books.whole.slices().zip(books.again.slices()) {
+    for (slice, again) in books.sliced.slices().zip(books.again.slices()) {
         if slice == again {
             for detail in slice_differences(slice, &folded, limited) {
                 differ(format!("slice {}", slice.number), detail);
@@ -169,8 +169,8 @@ pub fn prove(books: &BudgetBooks) -> BudgetProof {
         }
     }
     BudgetProof {
-        available: if limited { books.whole.available() } else { Money::ZERO },
-        reserved: books.whole.slices().map(|slice| folded.open(slice)).sum(),
+        available: if limited { books.sliced.available() } else { Money::ZERO },
+        reserved: books.sliced.slices().map(|slice| folded.open(slice)).sum(),
         spent: folded.spent.values().copied().sum(),
         below: (folded.all(Flow::Allocated), folded.all(Flow::Returned)),
         above: (folded.all(Flow::Received), folded.all(Flow::Reclaimed)),

@@ -137,11 +137,11 @@ impl ChangeAccount {
     /// The account as it is to be known; its slices and version follow.
     pub fn decide(
         &self,
-        whole: &SlicedAccount,
-        around: ChangePreconditions,
+        sliced: &SlicedAccount,
+        preconditions: ChangePreconditions,
         now: Timestamp,
     ) -> Result<BudgetAccount, Rejection> {
-        let mut account = whole.account.clone();
+        let mut account = sliced.account.clone();
         if let Some(name) = &self.name {
             account.name = name.clone();
         }
@@ -164,7 +164,7 @@ impl ChangeAccount {
             account.slices = slices;
         }
         if let Some(mode) = self.mode.filter(|mode| *mode != account.mode) {
-            if !whole.available().is_zero() || around.reserved {
+            if !sliced.available().is_zero() || preconditions.reserved {
                 return Err(Rejection::AccountNotEmpty);
             }
             account.mode = mode;
@@ -174,7 +174,7 @@ impl ChangeAccount {
             account.first.status_version += 1;
         }
         if let Some(status) = self.status {
-            restate(&mut account, status, around)?;
+            restate(&mut account, status, preconditions)?;
         }
         account.updated_at = now.max(account.updated_at);
         account.version += 1;
@@ -208,7 +208,7 @@ pub fn added(account: &BudgetAccount, number: u8) -> Slice {
 fn restate(
     account: &mut BudgetAccount,
     to: BudgetStatus,
-    around: ChangePreconditions,
+    preconditions: ChangePreconditions,
 ) -> Result<(), Rejection> {
     let from = account.status();
     if from == to || from == BudgetStatus::Closed && to == BudgetStatus::Closing {
@@ -217,7 +217,7 @@ fn restate(
     if account.kind() == BudgetKind::Platform || !from.is_open() {
         return Err(Rejection::BudgetPaused);
     }
-    if to == BudgetStatus::Closing && around.children {
+    if to == BudgetStatus::Closing && preconditions.children {
         return Err(Rejection::AccountNotEmpty);
     }
     account.first.status = to;

@@ -128,8 +128,8 @@ impl Spend {
             .filter(|seen| !seen.full && !seen.available.is_zero() && !self.held.contains_key(&seen.slice))
             .collect();
         usable.sort_by_key(|seen| order(seen.slice));
-        if let Some(whole) = usable.iter().find(|seen| seen.available >= missing) {
-            self.plan = vec![(whole.slice, missing)];
+        if let Some(sliced) = usable.iter().find(|seen| seen.available >= missing) {
+            self.plan = vec![(sliced.slice, missing)];
         } else {
             // The fullest first, so that few slices are touched.
             usable.sort_by_key(|seen| Reverse(seen.available));

@@ -135,32 +135,43 @@ fn part(text: &str, least: usize) -> Result<String, ParseError> {
     Ok(text)
 }
 
+/// Why a line of a file cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{column} {error}")]
+pub struct CellError {
+    /// The name of the column.
+    pub column: &'static str,
+    /// What its text must be.
+    pub error: ParseError,
+}
+
+fn in_column(column: &'static str) -> impl Fn(ParseError) -> CellError {
+    move |error| CellError { column, error }
+}
+
 /// Reads a line of a file of cards; `cell` gives the text of a column.
-pub fn read_card(
-    cell: impl Fn(&'static str) -> Option<String>,
-    today: Date,
-) -> Result<PlainCard, (&'static str, ParseError)> {
+pub fn read_card(cell: impl Fn(&'static str) -> Option<String>, today: Date) -> Result<PlainCard, CellError> {
     let mut parts = BTreeMap::new();
     let code = cell("code").unwrap_or_default();
     if plain(&code).is_empty() {
-        return Err(("code", ParseError("is required")));
+        return Err(CellError { column: "code", error: ParseError("is required") });
     }
-    parts.insert(Part::Code, part(&code, 4).map_err(|error| ("code", error))?);
+    parts.insert(Part::Code, part(&code, 4).map_err(in_column("code"))?);
     for which in [Part::Number, Part::Pin, Part::Url] {
         let name = which.as_str();
         let Some(text) = cell(name).filter(|text| !plain(text).is_empty()) else { continue };
-        let text = part(&text, 1).map_err(|error| (name, error))?;
+        let text = part(&text, 1).map_err(in_column(name))?;
         if which == Part::Url && !text.starts_with("https://") {
-            return Err((name, ParseError("must be an https address")));
+            return Err(CellError { column: name, error: ParseError("must be an https address") });
         }
         parts.insert(which, text);
     }
     let expires_on = match cell("expires_on").map(|text| plain(&text)).filter(|text| !text.is_empty()) {
-        Some(text) => Some(parse_date(&text).map_err(|error| ("expires_on", error))?),
+        Some(text) => Some(parse_date(&text).map_err(in_column("expires_on"))?),
         None => None,
     };
     if expires_on.is_some_and(|date| date < today) {
-        return Err(("expires_on", ParseError("has passed")));
+        return Err(CellError { column: "expires_on", error: ParseError("has passed") });
     }
     Ok(PlainCard { parts, expires_on })
 }
@@ -206,21 +217,19 @@ pub struct Registered {
 }
 
 /// Reads a line of a file of redemption codes.
-pub fn read_code_line(
-    cell: impl Fn(&'static str) -> Option<String>,
-) -> Result<PlainCode, (&'static str, ParseError)> {
+pub fn read_code_line(cell: impl Fn(&'static str) -> Option<String>) -> Result<PlainCode, CellError> {
     let text = |name| cell(name).map(|text: String| plain(&text)).unwrap_or_default();
     let code = text("code");
     // A dash at the beginning is no part of a code.
     if is_formula(code.trim_start_matches(['-', ' '])) {
-        return Err(("code", ParseError("begins as a formula")));
+        return Err(CellError { column: "code", error: ParseError("begins as a formula") });
     }
     if is_error_value(&code) {
-        return Err(("code", NO_VALUE));
+        return Err(CellError { column: "code", error: NO_VALUE });
     }
     Ok(PlainCode {
-        code: RedemptionCode::parse(&code).map_err(|error| ("code", error))?,
-        brand: BrandId::parse(&text("brand_id")).map_err(|error| ("brand_id", error))?,
-        denomination: Amount::parse(&text("denomination")).map_err(|error| ("denomination", error))?,
+        code: RedemptionCode::parse(&code).map_err(in_column("code"))?,
+        brand: BrandId::parse(&text("brand_id")).map_err(in_column("brand_id"))?,
+        denomination: Amount::parse(&text("denomination")).map_err(in_column("denomination"))?,
     })
 }

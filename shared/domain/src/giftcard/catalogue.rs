@@ -3,7 +3,7 @@
 //! **Invariant:** what is added carries the fingerprint of the request that added it: another request with the same key is
 //! told from a repetition.
 
-use super::{Brand, CardSource, Pool, Supplier};
+use super::{Brand, CardSource, Pool, Supplier, SupplierProduct};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::{Fingerprinted, keyed_request};
@@ -45,7 +45,10 @@ impl AddBrand {
             name: self.name,
             currency: context.policy.currency(),
             prices: self.prices,
-            supplier: self.supplier.zip(self.product),
+            supplier: self
+                .supplier
+                .zip(self.product)
+                .map(|(supplier, product)| SupplierProduct { supplier, product }),
             created_at: context.now,
             request: context.request.clone(),
         }

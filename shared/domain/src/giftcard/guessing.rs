@@ -5,10 +5,10 @@
 use crate::time::Timestamp;
 
 /// Over how long wrong codes of an address are counted: ten minutes.
-pub const ADDRESS_WINDOW: Window = Window { seconds: 600 };
+pub const ADDRESS_WINDOW: AttemptWindow = AttemptWindow { seconds: 600 };
 
 /// Over how long redemptions of a campaign are counted: a minute.
-pub const CAMPAIGN_WINDOW: Window = Window { seconds: 60 };
+pub const CAMPAIGN_WINDOW: AttemptWindow = AttemptWindow { seconds: 60 };
 
 /// More codes of other clients than this, named by a client's files in a day, are more than chance: an alert.
 pub const SUSPICIOUS_FOREIGN_CODES_PER_DAY: u64 = 10;
@@ -18,12 +18,12 @@ pub const MAX_FOREIGN_CODES_PER_DAY: u64 = 100;
 
 /// A span of time over which something is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct AttemptWindow {
     /// Its length.
     pub seconds: u32,
 }
 
-impl Window {
+impl AttemptWindow {
     /// The number of the window that an instant falls in.
     pub fn number(self, at: Timestamp) -> i64 {
         at.millis() / 1_000 / i64::from(self.seconds)

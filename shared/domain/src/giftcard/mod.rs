@@ -51,6 +51,15 @@ impl Supplier {
     }
 }
 
+/// A product of a supplier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupplierProduct {
+    /// Who delivers it.
+    pub supplier: Supplier,
+    /// The supplier's id of it.
+    pub product: String,
+}
+
 /// A brand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brand {
@@ -63,7 +72,7 @@ pub struct Brand {
     /// Its denominations, and what a budget pays for a card of each.
     pub prices: BTreeMap<Money, Money>,
     /// Who delivers on demand, and what they call the product.
-    pub supplier: Option<(Supplier, String)>,
+    pub supplier: Option<SupplierProduct>,
     /// When it was added.
     pub created_at: Timestamp,
     /// What was asked for when it was added.

@@ -53,7 +53,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
         };
     };
     let payment = PaymentRef::topup(&topup.id);
-    let about =
+    let concerns =
         |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.payment == payment);
     let cause = Cause::topup(topup.gateway, &credited.payment);
     let is_credit = |entry: &Entry| entry.cause == cause;
@@ -69,7 +69,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
     if credits.len() != 1 || !credits.first().is_some_and(same) {
         found.push("was credited, but there is no such movement");
     }
-    let newest = |entry: &Entry| about(entry) && entry.kind != EntryType::OwedCollected;
+    let newest = |entry: &Entry| concerns(entry) && entry.kind != EntryType::OwedCollected;
     if audit.picked(audit.books.seen, newest).last().is_some_and(|last| last.seq > topup.seq) {
         found.push("the top-up is older than its movements: it was put back");
     }
@@ -88,7 +88,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
     let Some(account) = audit.folded.as_ref().filter(|_| topup.wallet_version <= version) else {
         return found;
     };
-    let named = audit.picked(account.seq, about);
+    let named = audit.picked(account.seq, concerns);
     let named = named.iter().filter_map(|entry| entry.after.reversal.as_ref()).map(|reversed| &reversed.id);
     let owed = account.owed.debts().iter().filter(|debt| debt.payment == payment).map(|debt| &debt.reversal);
     if named.chain(owed).any(|id| !topup.reversals.contains_key(id)) {

@@ -10,7 +10,7 @@ use crate::ledger::decision::{Conditional, FailedCondition, NoDecision, Outcome,
 use crate::ledger::entry::Entry;
 use crate::ledger::posting::{LoadedAccount, Posting};
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{Event, EventStatus, GatewayRef};
+use crate::payments::webhook_event::{EventStatus, GatewayRef, WebhookEvent};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -40,9 +40,9 @@ pub struct PaymentState {
     /// What is known under gateways' ids.
     pub refs: BTreeMap<GatewayKey, GatewayRef>,
     /// The report as it is kept.
-    pub event: Option<Event>,
+    pub event: Option<WebhookEvent>,
     /// Quarantined reports that leads lead to.
-    pub quarantined: BTreeMap<EventId, Event>,
+    pub quarantined: BTreeMap<EventId, WebhookEvent>,
     /// The movements of the refund or dispute, oldest first.
     pub moved: Vec<Entry>,
     /// The expiries of the date and class of the top-up's credit.
@@ -95,7 +95,7 @@ pub enum PaymentWrite {
     /// A report; it must still have version `was` (zero: be new).
     Event {
         /// The report and what became of it.
-        event: Event,
+        event: WebhookEvent,
         /// Its body, sealed; only with a new one.
         body: Vec<u8>,
         /// Its version before.
@@ -207,7 +207,7 @@ impl Outcome for Abandoned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportOutcome {
     /// It is kept, with what became of it; these had waited for it.
-    Kept(Box<Event>, Vec<EventId>),
+    Kept(Box<WebhookEvent>, Vec<EventId>),
     /// It is about this top-up: decide again with it loaded.
     OtherTopUp(TopUpId),
 }

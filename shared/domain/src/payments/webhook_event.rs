@@ -75,7 +75,7 @@ impl EventStatus {
 
 /// A report, kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct WebhookEvent {
     /// Which endpoint, and the gateway's id.
     pub id: EventId,
     /// The gateway's word for its type.
@@ -91,7 +91,7 @@ pub struct Event {
     /// The movements that it caused, or that had been caused by one that says the same.
     pub transactions: Vec<TransactionId>,
     /// What it waits under.
-    pub under: Option<GatewayKey>,
+    pub waiting_on: Option<GatewayKey>,
     /// When it came.
     pub received_at: Timestamp,
     /// When its status last changed.
@@ -106,12 +106,12 @@ pub struct Event {
     pub version: u64,
 }
 
-impl Event {
+impl WebhookEvent {
     /// When it is looked at next if nothing comes of it: while it waits for something that may still arrive.
     pub fn next_check(&self, now: Timestamp) -> Option<Timestamp> {
-        let waits = self.under.is_some() && !self.status.is_final();
+        let is_waiting = self.waiting_on.is_some() && !self.status.is_final();
         let late = self.received_at.plus_seconds(LOOK_SECONDS).is_none_or(|until| now >= until);
-        if !waits || late {
+        if !is_waiting || late {
             return None;
         }
         let seconds = if self.status == EventStatus::Parked { 900 } else { 21_600 };
@@ -128,7 +128,7 @@ impl Event {
 
 impl Alert {
     /// The alert about an event that is quarantined or failed.
-    pub fn about(event: &Event) -> Self {
+    pub fn for_event(event: &WebhookEvent) -> Self {
         let kind = if event.status == EventStatus::Failed { "webhook_failed" } else { "payment_quarantined" };
         let opened_at = event.alerted_at.unwrap_or(event.updated_at);
         Self {

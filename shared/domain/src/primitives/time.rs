@@ -15,6 +15,15 @@ pub type Date = NaiveDate;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
+/// A period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The instant at which it has ended.
+    pub until: Timestamp,
+}
+
 impl Timestamp {
     /// Takes milliseconds since 1970; `None` outside the years 1970 to 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {

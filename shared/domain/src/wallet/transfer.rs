@@ -21,23 +21,16 @@ keyed_request! {
     /// Transfer credits.
     #[derive(Clone, Debug)]
     pub struct TransferCredits ("transfer") {
-        from: CustomerId => _,
-        to: CustomerId => "to",
-        amount: Amount => "amount",
-        reason: Option<FreeText> => "reason",
-        cause: Cause => _,
-    }
-}
-
-impl TransferCredits {
-    /// A transfer between two wallets; that they are two is said when it is decided.
-    pub fn new(
-        (from, to): (CustomerId, CustomerId),
-        amount: Amount,
-        reason: Option<FreeText>,
-        cause: Cause,
-    ) -> Self {
-        Self { from, to, amount, reason, cause }
+        /// The sender.
+        pub from: CustomerId => _,
+        /// The recipient; a transfer to the sender is rejected when it is decided.
+        pub to: CustomerId => "to",
+        /// More than zero, in the currency of both wallets.
+        pub amount: Amount => "amount",
+        /// Shown in both wallets' histories.
+        pub reason: Option<FreeText> => "reason",
+        /// The idempotency cause, in the sender's wallet.
+        pub cause: Cause => _,
     }
 }
 

@@ -45,12 +45,29 @@ pub struct CardOrder {
     pub amount: Money,
     /// In which currency.
     pub currency: Currency,
-    /// True if it may have been sent before.
-    pub again: bool,
-    /// True if it was first sent so long ago that it can no longer be on its way.
-    pub late: bool,
-    /// Only look what became of it; nothing is ordered.
-    pub look_only: bool,
+    /// Whether it may have been sent before.
+    pub intent: OrderIntent,
+}
+
+/// Whether an order may have been sent before, and whether one may be placed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderIntent {
+    /// The first time: place it.
+    Place,
+    /// It may have been sent before: find it, or place it.
+    Retry {
+        /// True if it was first sent so long ago that it can no longer be in flight.
+        late: bool,
+    },
+    /// Find it; nothing is placed.
+    LookUp,
+}
+
+impl OrderIntent {
+    /// To place an order, again if it may have been sent before.
+    pub fn of(sent_before: bool, late: bool) -> Self {
+        if sent_before { Self::Retry { late } } else { Self::Place }
+    }
 }
 
 /// Why there will be no card.
@@ -102,20 +119,20 @@ impl std::fmt::Debug for Suppliers {
     }
 }
 
-type Look<'a> = &'a dyn Fn(&str) -> Option<String>;
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Suppliers {
     /// Reads the configuration by name.
-    pub fn configure(look: Look<'_>) -> Result<Self, SetupError> {
+    pub fn configure(environment: Environment<'_>) -> Result<Self, SetupError> {
         let http = client()?;
         let base = |name: &str, default: &str| {
-            look(name).unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
+            environment(name).unwrap_or_else(|| default.to_owned()).trim_end_matches('/').to_owned()
         };
-        let reloadly: Option<Arc<dyn Supply>> = match look("SCRIP_RELOADLY_CLIENT_ID") {
+        let reloadly: Option<Arc<dyn Supply>> = match environment("SCRIP_RELOADLY_CLIENT_ID") {
             None => None,
             Some(client_id) => {
                 let missing = SetupError::Missing("SCRIP_RELOADLY_CLIENT_SECRET");
-                let secret = look("SCRIP_RELOADLY_CLIENT_SECRET").ok_or(missing)?;
+                let secret = environment("SCRIP_RELOADLY_CLIENT_SECRET").ok_or(missing)?;
                 Some(Arc::new(Reloadly {
                     http: http.clone(),
                     orders: once()?,
@@ -123,21 +140,21 @@ impl Suppliers {
                     auth_url: base("SCRIP_RELOADLY_AUTH_URL", "https://auth.reloadly.com"),
                     client_id,
                     client_secret: secret.into(),
-                    webhook_secrets: secrets(look("SCRIP_RELOADLY_WEBHOOK_SECRETS")),
-                    sender: look("SCRIP_RELOADLY_SENDER").unwrap_or_else(|| "Scrip".to_owned()),
+                    webhook_secrets: secrets(environment("SCRIP_RELOADLY_WEBHOOK_SECRETS")),
+                    sender: environment("SCRIP_RELOADLY_SENDER").unwrap_or_else(|| "Scrip".to_owned()),
                     token: tokio::sync::Mutex::default(),
                 }))
             }
         };
         let orders = once()?;
-        let tremendous: Option<Arc<dyn Supply>> = look("SCRIP_TREMENDOUS_API_KEY").map(|key| {
-            let funding = look("SCRIP_TREMENDOUS_FUNDING_SOURCE");
+        let tremendous: Option<Arc<dyn Supply>> = environment("SCRIP_TREMENDOUS_API_KEY").map(|key| {
+            let funding = environment("SCRIP_TREMENDOUS_FUNDING_SOURCE");
             let supply: Arc<dyn Supply> = Arc::new(Tremendous {
                 http,
                 orders,
                 base_url: base("SCRIP_TREMENDOUS_BASE_URL", "https://api.tremendous.com/api/v2"),
                 api_key: key.into(),
-                webhook_secrets: secrets(look("SCRIP_TREMENDOUS_WEBHOOK_SECRETS")),
+                webhook_secrets: secrets(environment("SCRIP_TREMENDOUS_WEBHOOK_SECRETS")),
                 funding_source: funding.unwrap_or_else(|| "BALANCE".to_owned()),
             });
             supply

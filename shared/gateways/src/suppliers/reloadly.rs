@@ -8,7 +8,7 @@
 //! **Invariant:** a refusal of an order that may have been sent before is believed only when it is late and no
 //! transaction has its identifier.
 
-use super::{CardOrder, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
+use super::{CardOrder, OrderIntent, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -192,18 +192,18 @@ impl Reloadly {
         Ok(SupplierReply::Delivered(card, paid.and_then(|paid| cost(&paid, currency))))
     }
 
-    async fn ask(&self, order: &CardOrder) -> Result<SupplierReply, GatewayError> {
-        if order.again || order.look_only {
+    async fn place_or_find(&self, order: &CardOrder) -> Result<SupplierReply, GatewayError> {
+        if order.intent != OrderIntent::Place {
             if let Some(found) = self.find(&order.reference).await? {
                 return self.outcome(&found, order.currency).await;
             }
-            if order.look_only {
+            if order.intent == OrderIntent::LookUp {
                 return Ok(SupplierReply::Unresolved("no transaction has this identifier".to_owned()));
             }
         }
         match self.place(order).await {
             Ok(found) => self.outcome(&found, order.currency).await,
-            Err(GatewayError::Refused { status: 401 | 403, .. }) if !order.again => {
+            Err(GatewayError::Refused { status: 401 | 403, .. }) if order.intent == OrderIntent::Place => {
                 Ok(SupplierReply::Rejected(Refusal::Other("unauthorized".to_owned())))
             }
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
@@ -214,7 +214,7 @@ impl Reloadly {
                 }
                 let is_known =
                     ["IDENTIFIER", "DUPLICATE"].iter().any(|word| code.to_uppercase().contains(word));
-                if is_known || order.again && !order.late {
+                if is_known || order.intent == (OrderIntent::Retry { late: false }) {
                     return Ok(SupplierReply::Unresolved(format!("refused: {code}")));
                 }
                 Ok(SupplierReply::Rejected(refusal(&code)))
@@ -255,7 +255,7 @@ fn refusal(code: &str) -> Refusal {
 
 impl Supply for Reloadly {
     fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, SupplierReply> {
-        Box::pin(async move { self.ask(order).await.unwrap_or_else(|error| unresolved(&error)) })
+        Box::pin(async move { self.place_or_find(order).await.unwrap_or_else(|error| unresolved(&error)) })
     }
 
     fn webhook_reference<'a>(

@@ -9,7 +9,7 @@
 //! **Invariant:** every question is the same order again, so none buys a second card; a refusal of one that was sent
 //! before is only believed when no order has the reference.
 
-use super::{CardOrder, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
+use super::{CardOrder, OrderIntent, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
@@ -125,8 +125,8 @@ impl Tremendous {
         Ok(answer.order)
     }
 
-    async fn ask(&self, order: &CardOrder) -> Result<SupplierReply, GatewayError> {
-        if order.look_only {
+    async fn place_or_find(&self, order: &CardOrder) -> Result<SupplierReply, GatewayError> {
+        if order.intent == OrderIntent::LookUp {
             return match self.find(&order.reference).await? {
                 Some(found) => self.outcome(&found, order.currency).await,
                 None => Ok(SupplierReply::Unresolved("no order has this reference".to_owned())),
@@ -135,15 +135,19 @@ impl Tremendous {
         match self.place(order).await {
             Ok(found) => self.outcome(&found, order.currency).await,
             // With a wrong key nothing was made now; whether something was before, it does not say.
-            Err(error @ GatewayError::Refused { status: 401 | 403, .. }) if order.again => Err(error),
+            Err(error @ GatewayError::Refused { status: 401 | 403, .. })
+                if order.intent != OrderIntent::Place =>
+            {
+                Err(error)
+            }
             Err(GatewayError::Refused { status, code, .. }) if is_definite(status) => {
                 // A repetition is answered with the first order, and so with no refusal; one that is refused all the same
                 // does not say what became of the first.
-                if order.again {
+                if let OrderIntent::Retry { late } = order.intent {
                     if let Some(found) = self.find(&order.reference).await? {
                         return self.outcome(&found, order.currency).await;
                     }
-                    if !order.late {
+                    if !late {
                         return Ok(SupplierReply::Unresolved(format!("refused: {code}")));
                     }
                 }
@@ -203,7 +207,7 @@ fn is_plain(id: &str) -> bool {
 
 impl Supply for Tremendous {
     fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, SupplierReply> {
-        Box::pin(async move { self.ask(order).await.unwrap_or_else(|error| unresolved(&error)) })
+        Box::pin(async move { self.place_or_find(order).await.unwrap_or_else(|error| unresolved(&error)) })
     }
 
     fn webhook_reference<'a>(

@@ -10,7 +10,7 @@ use crate::alerts::items::alert;
 use crate::engine::attr::{Item, text};
 use crate::engine::cache::TtlCache;
 use crate::engine::error::StoreError;
-use crate::engine::read::read_error;
+use crate::engine::read::{PageRange, read_error};
 use crate::engine::sent::Sent;
 use crate::engine::table::Table;
 use crate::keys::{self, Key};
@@ -142,12 +142,12 @@ impl Alerts {
         &self,
         status: Option<AlertStatus>,
         before: Option<&str>,
-        (skip, limit): (u16, u16),
+        page: PageRange,
     ) -> Result<AlertPage, StoreError> {
         // Open ones are few, and told apart by whether someone looks after them; closed ones stay for good.
         let (open, closed) =
             (status != Some(AlertStatus::Closed), matches!(status, None | Some(AlertStatus::Closed)));
-        let wanted = usize::from(skip) + usize::from(limit) + 1;
+        let wanted = usize::from(page.skip) + usize::from(page.limit) + 1;
         let mut places = Vec::new();
         if open {
             let items = self.table.partition(OPEN, "").await?;
@@ -169,9 +169,9 @@ impl Alerts {
         alerts.sort_by_key(|alert| std::cmp::Reverse(place(alert)));
         // One that was closed meanwhile stands in both lists.
         alerts.dedup_by_key(|alert| alert.id.clone());
-        let mut alerts = alerts.split_off(usize::from(skip).min(alerts.len()));
-        let more = alerts.len() > usize::from(limit);
-        alerts.truncate(usize::from(limit));
+        let mut alerts = alerts.split_off(usize::from(page.skip).min(alerts.len()));
+        let more = alerts.len() > usize::from(page.limit);
+        alerts.truncate(usize::from(page.limit));
         let next = alerts.last().filter(|_| more).map(place);
         Ok(AlertPage { alerts, next, total })
     }

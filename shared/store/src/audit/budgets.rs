@@ -71,8 +71,8 @@ impl Audit {
         let mut differ = |at: Option<String>, detail: String| {
             bad.push(Difference { account: format!("b:{account}"), at, detail });
         };
-        let whole = match self.budgets.load_sliced(account).await {
-            Ok(Some(whole)) => whole,
+        let sliced = match self.budgets.load_sliced(account).await {
+            Ok(Some(sliced)) => sliced,
             Ok(None) => {
                 differ(None, "has entries, but no account".to_owned());
                 return Ok((None, bad));
@@ -97,7 +97,7 @@ impl Audit {
         }
         let again = self.budgets.load_sliced(account).await?;
         let Some(again) = again else { return Ok((None, bad)) };
-        Ok((Some(BudgetBooks { whole, again, entries }), bad))
+        Ok((Some(BudgetBooks { sliced, again, entries }), bad))
     }
 }
 

@@ -127,7 +127,7 @@ impl Audit {
             account: first.account,
             statuses: first.statuses,
             seen,
-            reached: again.account.map_or(0, |account| account.seq),
+            account_seq: again.account.map_or(0, |account| account.seq),
             holds: again.holds,
             orders,
             owed: first.owed,

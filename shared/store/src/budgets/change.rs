@@ -54,19 +54,23 @@ impl Budgets {
     ) -> Result<BudgetAccount, StoreError> {
         let mut retry = self.table.retry();
         // A change says how something is to be: decided again on what it had led to, it leads there again.
-        let mut unsure = false;
+        let mut outcome_unknown = false;
         loop {
             let why = match self.change_once(id, change, context).await {
                 Ok(Rewritten::Done) => break,
                 Ok(Rewritten::Not) => "the account is being changed by others".to_owned(),
                 Ok(Rewritten::Unknown(why)) => {
-                    unsure = true;
+                    outcome_unknown = true;
                     why
                 }
-                Err(error) => return Err(if unsure { error.after_effect() } else { error }),
+                Err(error) => return Err(if outcome_unknown { error.after_effect() } else { error }),
             };
             if !retry.backoff().await {
-                return Err(if unsure { StoreError::Unavailable(why) } else { StoreError::Contention(why) });
+                return Err(if outcome_unknown {
+                    StoreError::Unavailable(why)
+                } else {
+                    StoreError::Contention(why)
+                });
             }
         }
         self.invalidate_account(id);
@@ -91,27 +95,27 @@ impl Budgets {
             self.resolve(account.charged(), context.now).await?;
             account = self.account(id).await?.ok_or(Rejection::AccountNotFound)?;
         }
-        let whole = self.with_slices(vec![account]).await?.remove(id).ok_or(Rejection::AccountNotFound)?;
-        let around = self.around(&whole, change).await?;
-        let account = change.decide(&whole, around, context.now)?;
-        self.rewrite(&whole.account, &account).await
+        let sliced = self.with_slices(vec![account]).await?.remove(id).ok_or(Rejection::AccountNotFound)?;
+        let preconditions = self.preconditions(&sliced, change).await?;
+        let account = change.decide(&sliced, preconditions, context.now)?;
+        self.rewrite(&sliced.account, &account).await
     }
 
-    async fn around(
+    async fn preconditions(
         &self,
-        whole: &SlicedAccount,
+        sliced: &SlicedAccount,
         change: &ChangeAccount,
     ) -> Result<ChangePreconditions, StoreError> {
-        let account = &whole.account;
-        let mut around = ChangePreconditions { reserved: false, children: false };
+        let account = &sliced.account;
+        let mut preconditions = ChangePreconditions { reserved: false, children: false };
         if change.mode.is_some_and(|mode| mode != account.mode) {
-            around.reserved = self.is_reserved(account).await?;
+            preconditions.reserved = self.is_reserved(account).await?;
         }
         if change.status == Some(BudgetStatus::Closing) {
             let children = self.children(&account.id).await?;
-            around.children = children.iter().any(|child| child.status() != BudgetStatus::Closed);
+            preconditions.children = children.iter().any(|child| child.status() != BudgetStatus::Closed);
         }
-        Ok(around)
+        Ok(preconditions)
     }
 
     /// Writes what is known of an account, with its status, if nothing has changed meanwhile. Slices that it gains are

@@ -31,8 +31,8 @@ impl Budgets {
             let later = context.now.plus_seconds(LIMIT_SECONDS).unwrap_or(context.now);
             return self.schedule_check(id, later).await;
         }
-        let whole = self.load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
-        if let (false, Some(parent)) = (whole.available().is_zero(), &account.parent) {
+        let sliced = self.load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
+        if let (false, Some(parent)) = (sliced.available().is_zero(), &account.parent) {
             let cause = Cause::closing(account.first.status_version);
             let transfer = BudgetTransfer {
                 direction: Direction::Closing,

@@ -31,8 +31,10 @@ impl Budgets {
     /// A slice is changed by a flow; there must be cover, and its status one of these.
     pub(crate) fn flow_update(
         &self,
-        (account, slice): (&AccountId, u8),
-        (flow, amount): (Flow, Money),
+        account: &AccountId,
+        slice: u8,
+        flow: Flow,
+        amount: Money,
         statuses: &[&str],
     ) -> Result<TransactWriteItem, StoreError> {
         let limited = account.kind() != BudgetKind::Platform;

@@ -8,7 +8,7 @@ use super::Budgets;
 use super::reserve::{Reservation, Reserve};
 use super::transfer::{TransferTry, moved};
 use crate::engine::error::StoreError;
-use domain::budget::allocate::{BudgetTransfer, SlicedAccount};
+use domain::budget::allocate::{BudgetTransfer, SlicedAccount, TransferAccounts};
 use domain::budget::slice::{MAX_PENDING, Slice};
 use domain::budget::spend::{Spend, SpendStep};
 use domain::context::Context;
@@ -28,7 +28,7 @@ impl Budgets {
     pub(super) async fn gather_and_move(
         &self,
         transfer: &BudgetTransfer,
-        (from, to): (&SlicedAccount, &SlicedAccount),
+        accounts: TransferAccounts<'_>,
         attempt: &AttemptId,
         context: &Context,
     ) -> Result<TransferTry, StoreError> {
@@ -39,15 +39,15 @@ impl Budgets {
             attempt: attempt.clone(),
             at: context.now,
         };
-        let amount = match transfer.check(from, to) {
+        let amount = match transfer.check(accounts) {
             Ok(amount) => transfer.amount.map(|_| amount),
             Err(rejection) => return Ok(TransferTry::Rejected(rejection)),
         };
-        let held = match self.gather(&what, from, amount).await? {
+        let held = match self.gather(&what, accounts.from, amount).await? {
             Ok(held) => held,
             Err(why) => return Ok(TransferTry::Again(why)),
         };
-        let decided = transfer.entries((from, to), held.clone(), attempt, context);
+        let decided = transfer.entries(accounts, held.clone(), attempt, context);
         let flow = decided.out.kind.flows().0;
         let once =
             moved(decided.clone(), self.table.transact(self.both_entries(transfer, &decided)?).await?)?;
@@ -56,7 +56,7 @@ impl Budgets {
             TransferTry::Done(_) => {
                 for (slice, amount) in held {
                     let Some(flow) = flow else { continue };
-                    let counted = self.count_flow((&transfer.from, slice), attempt, (flow, amount)).await;
+                    let counted = self.count_flow(&transfer.from, slice, attempt, flow, amount).await;
                     if let Err(error) = counted {
                         tracing::warn!(%error, "a movement is counted in its flow another time");
                     }
@@ -100,8 +100,8 @@ impl Budgets {
     /// Gives back whatever an attempt has set aside, known or not: it is never moved. What is still on its way is found by
     /// whoever resolves.
     async fn abandon(&self, what: &Reservation) -> Result<(), StoreError> {
-        let whole = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
-        let held = whole.slices().filter_map(|slice| {
+        let sliced = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+        let held = sliced.slices().filter_map(|slice| {
             let held = slice.attempts().find(|(id, _)| **id == what.attempt);
             held.map(|(_, held)| (slice.number, held.amount))
         });
@@ -110,12 +110,12 @@ impl Budgets {
 
     /// The account as it is now; slices that bear as many attempts as they may are relieved of those that are done.
     async fn load_resolved(&self, what: &Reservation) -> Result<SlicedAccount, StoreError> {
-        let whole = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
+        let sliced = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
         let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
-        if !whole.slices().any(|slice| full(&slice)) {
-            return Ok(whole);
+        if !sliced.slices().any(|slice| full(&slice)) {
+            return Ok(sliced);
         }
-        self.resolve_slices(&what.account, whole.slices().filter(full), what.at).await?;
+        self.resolve_slices(&what.account, sliced.slices().filter(full), what.at).await?;
         self.load_sliced(&what.account).await?.ok_or_else(|| Rejection::AccountNotFound.into())
     }
 
@@ -125,10 +125,10 @@ impl Budgets {
         from: &SlicedAccount,
         held: &mut BTreeMap<u8, Money>,
     ) -> Result<Result<(), String>, StoreError> {
-        let mut whole = from.clone();
+        let mut sliced = from.clone();
         for look in 0..=MAX_REREADS {
             let mut short = false;
-            for slice in whole.slices() {
+            for slice in sliced.slices() {
                 if slice.available.is_zero() || held.contains_key(&slice.number) {
                     continue;
                 }
@@ -139,7 +139,7 @@ impl Budgets {
                     // Someone has spent from it since it was read, or it bears too many attempts: it is read again.
                     Reserve::Short => short = true,
                     stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
-                        return Ok(Err(trouble(stuck)));
+                        return Ok(Err(describe(stuck)));
                     }
                 }
             }
@@ -149,7 +149,7 @@ impl Budgets {
             if look == MAX_REREADS {
                 return Ok(Err("others are spending from it".to_owned()));
             }
-            whole = self.load_resolved(what).await?;
+            sliced = self.load_resolved(what).await?;
         }
         Ok(if held.is_empty() { Err("others have spent all of it".to_owned()) } else { Ok(()) })
     }
@@ -171,13 +171,13 @@ impl Budgets {
                     }
                     Reserve::Short => spend.refused(),
                     stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
-                        return Ok(Err(trouble(stuck)));
+                        return Ok(Err(describe(stuck)));
                     }
                 },
                 SpendStep::Survey => {
-                    let whole = self.load_resolved(what).await?;
-                    let undecided = self.undecided(&what.account, &whole).await?;
-                    spend.surveyed(&undecided.seen(&whole, &[&what.attempt]));
+                    let sliced = self.load_resolved(what).await?;
+                    let undecided = self.undecided(&what.account, &sliced).await?;
+                    spend.surveyed(&undecided.seen(&sliced, &[&what.attempt]));
                 }
                 SpendStep::Covered => return Ok(Ok(())),
                 SpendStep::Wait | SpendStep::Short { .. } => {
@@ -189,7 +189,7 @@ impl Budgets {
 }
 
 /// Why credit was not set aside; where that is not known, its attempt is never moved.
-fn trouble(reserve: Reserve) -> String {
+fn describe(reserve: Reserve) -> String {
     match reserve {
         Reserve::Stopped => "it is being stopped".to_owned(),
         Reserve::Busy(why) | Reserve::Unknown(why) => why,

@@ -7,13 +7,13 @@ use super::shared_spend::SETTLED_MINUTES;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::{Reader, text};
 use crate::engine::error::StoreError;
-use crate::engine::read::read_error;
+use crate::engine::read::{PageRange, read_error};
 use crate::keys;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::budget::BudgetAccount;
 use domain::budget::entry::BudgetEntry;
 use domain::ids::budget::AccountId;
-use domain::time::Timestamp;
+use domain::time::Period;
 
 /// How many pages of a client's partition are gone through for what one of its campaigns has spent.
 const MAX_PAGES: usize = 4;
@@ -43,9 +43,9 @@ impl Budgets {
         &self,
         account: &BudgetAccount,
         before: Option<&str>,
-        (skip, limit): (u16, u16),
+        page: PageRange,
     ) -> Result<BudgetPage, StoreError> {
-        let wanted = usize::from(skip) + usize::from(limit);
+        let wanted = usize::from(page.skip) + usize::from(page.limit);
         let own = keys::budget_partitions(&account.id).into_iter().map(|partition| (partition, None));
         let client = account.parent.as_ref().filter(|_| account.was_shared);
         let shared = client.map(|client| {
@@ -63,7 +63,7 @@ impl Budgets {
         found.truncate(wanted);
         let last = found.last().map(|(place, _)| place.clone());
         let next = if more { last } else { upto };
-        let entries = found.into_iter().skip(usize::from(skip)).map(|(_, entry)| entry).collect();
+        let entries = found.into_iter().skip(usize::from(page.skip)).map(|(_, entry)| entry).collect();
         Ok(BudgetPage { entries, next })
     }
 
@@ -71,7 +71,7 @@ impl Budgets {
     pub async fn budget_period(
         &self,
         account: &AccountId,
-        (from, until): (Timestamp, Timestamp),
+        period: Period,
     ) -> Result<Vec<BudgetEntry>, StoreError> {
         let reads = keys::budget_partitions(account).into_iter().map(|partition| async move {
             let (mut entries, mut start) = (Vec::new(), None);
@@ -80,7 +80,7 @@ impl Budgets {
                 let output = self
                     .table
                     .with_retry(|| async {
-                        let query = self.by_account(&partition, &from, &until);
+                        let query = self.by_account(&partition, &period.from, &period.until);
                         let query = query.set_exclusive_start_key(at.clone());
                         query.send().await.map_err(|error| read_error(&error))
                     })

@@ -193,9 +193,11 @@ impl Budgets {
     /// Takes a committed attempt of a movement off a slice, and counts it in its flow.
     pub(super) async fn count_flow(
         &self,
-        (account, slice): (&AccountId, u8),
+        account: &AccountId,
+        slice: u8,
         attempt: &AttemptId,
-        (flow, amount): (Flow, Money),
+        flow: Flow,
+        amount: Money,
     ) -> Result<(), StoreError> {
         self.table
             .until_sent(&keys::slice(account, slice), |update| {
@@ -230,7 +232,7 @@ impl Budgets {
         amount: Option<Money>,
     ) -> Result<(), StoreError> {
         for place in ["pending", "waiting"] {
-            let after = self.clear_attempt_in(place, (account, slice), attempt, amount).await?;
+            let after = self.clear_attempt_in(place, account, slice, attempt, amount).await?;
             let after = after.map(|item| budget::slice_from_item(&item, slice)).transpose()?;
             if after.is_none_or(|slice| !slice.waiting.contains_key(attempt)) {
                 break;
@@ -242,7 +244,8 @@ impl Budgets {
     async fn clear_attempt_in(
         &self,
         place: &str,
-        (account, slice): (&AccountId, u8),
+        account: &AccountId,
+        slice: u8,
         attempt: &AttemptId,
         amount: Option<Money>,
     ) -> Result<Option<Item>, StoreError> {

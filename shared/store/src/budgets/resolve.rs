@@ -46,7 +46,7 @@ impl Undecided {
 
     /// The slices as they were read, without what these attempts of one's own hold, and what waits for suppliers: that
     /// will not come free for whoever waits.
-    pub fn seen(&self, whole: &SlicedAccount, own: &[&AttemptId]) -> Vec<SliceView> {
+    pub fn seen(&self, sliced: &SlicedAccount, own: &[&AttemptId]) -> Vec<SliceView> {
         let others = |slice: u8| {
             let not = |id: &AttemptId| own.contains(&id) || self.at_suppliers.contains(id);
             let here = self.attempts.iter().filter(move |(id, at, _)| *at == slice && !not(id));
@@ -58,7 +58,7 @@ impl Undecided {
             undecided: others(slice.number),
             full: slice.pending.len() >= MAX_PENDING,
         };
-        whole.slices().map(seen).collect()
+        sliced.slices().map(seen).collect()
     }
 
     /// How much of a movement's flow is not counted yet.
@@ -94,9 +94,9 @@ impl Budgets {
     pub async fn undecided(
         &self,
         account: &AccountId,
-        whole: &SlicedAccount,
+        sliced: &SlicedAccount,
     ) -> Result<Undecided, StoreError> {
-        let standing: Vec<(AttemptId, u8, Reserved)> = whole
+        let standing: Vec<(AttemptId, u8, Reserved)> = sliced
             .slices()
             .flat_map(|slice| slice.attempts().map(|(id, held)| (id.clone(), slice.number, held.clone())))
             .collect();
@@ -123,7 +123,7 @@ impl Budgets {
     /// Settles and gives back whatever can be, on every slice of an account.
     pub async fn resolve(&self, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         match self.load_sliced(account).await? {
-            Some(whole) => self.resolve_slices(account, whole.slices(), now).await,
+            Some(sliced) => self.resolve_slices(account, sliced.slices(), now).await,
             None => Ok(()),
         }
     }
@@ -217,7 +217,7 @@ impl Budgets {
         match (judged, flow_of(state)) {
             (Verdict::Settle, None) => self.settle(account, [slice], attempt).await,
             (Verdict::Settle, Some(flow)) => {
-                self.count_flow((account, slice), attempt, (flow, held.amount)).await
+                self.count_flow(account, slice, attempt, flow, held.amount).await
             }
             (Verdict::GiveBack, _) => {
                 self.release_reservation(account, &BTreeMap::from([(slice, held.amount)]), attempt).await
@@ -231,12 +231,13 @@ impl Budgets {
     pub async fn fence_stale(
         &self,
         account: &AccountId,
-        whole: &SlicedAccount,
-        (cause, own): (&Cause, &[&AttemptId]),
+        sliced: &SlicedAccount,
+        cause: &Cause,
+        own: &[&AttemptId],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let late = |held: &Reserved, seconds| held.at.plus_seconds(seconds).is_some_and(|until| now >= until);
-        for slice in whole.slices() {
+        for slice in sliced.slices() {
             let left = slice.attempts().filter(|(id, held)| {
                 held.cause == *cause && !own.contains(id) && late(held, LEFT_BEHIND_SECONDS)
             });
@@ -246,7 +247,8 @@ impl Budgets {
                 self.carry_out(judged, (account, slice.number), (attempt, held), &state).await?;
             }
         }
-        let late = whole.slices().filter(|slice| slice.attempts().any(|(_, held)| late(held, LIMIT_SECONDS)));
+        let late =
+            sliced.slices().filter(|slice| slice.attempts().any(|(_, held)| late(held, LIMIT_SECONDS)));
         self.resolve_slices(account, late, now).await
     }
 }

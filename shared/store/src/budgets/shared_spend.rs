@@ -14,7 +14,7 @@ use crate::keys;
 use domain::budget::BudgetAccount;
 use domain::ids::budget::AccountId;
 use domain::money::Money;
-use domain::time::Timestamp;
+use domain::time::{Period, Timestamp};
 
 /// An entry is dated when its request began; with clocks five minutes apart, none is dated longer ago than this.
 pub(super) const SETTLED_MINUTES: u32 = 15;
@@ -54,7 +54,7 @@ impl Budgets {
         let until = now.plus_seconds(AHEAD_SECONDS).unwrap_or(now);
         loop {
             let partitions = keys::budget_partitions(client).into_iter();
-            let read = |partition| self.spends_in(partition, &campaign.id, (from, until));
+            let read = |partition| self.spends_in(partition, &campaign.id, Period { from, until });
             let parts: Vec<Part> = futures::future::try_join_all(partitions.map(read)).await?;
             // What every partition has been read up to.
             let upto = parts.iter().filter_map(|part| part.upto).min();
@@ -86,7 +86,7 @@ impl Budgets {
         &self,
         partition: String,
         campaign: &AccountId,
-        (from, until): (Timestamp, Timestamp),
+        period: Period,
     ) -> Result<Part, StoreError> {
         let (mut part, mut start) = (Part::default(), None);
         for _ in 0..MAX_PAGES {
@@ -95,7 +95,7 @@ impl Budgets {
                 .table
                 .with_retry(|| async {
                     let query = self
-                        .by_account(&partition, &from, &until)
+                        .by_account(&partition, &period.from, &period.until)
                         .filter_expression("campaign_id = :campaign")
                         .projection_expression("amount, created_at")
                         .expression_attribute_values(":campaign", text(campaign))

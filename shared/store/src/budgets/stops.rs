@@ -67,9 +67,9 @@ impl Budgets {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let stop = stop_of(campaign, now);
-        let first = self.put_stop(client, 0, (&campaign.id, &stop)).await?;
+        let first = self.put_stop(client, 0, &campaign.id, &stop).await?;
         for slice in 1..first.map_or(1, |account| account.slices) {
-            self.put_stop(client, slice, (&campaign.id, &stop)).await?;
+            self.put_stop(client, slice, &campaign.id, &stop).await?;
         }
         self.invalidate_account(client);
         Ok(())
@@ -80,7 +80,8 @@ impl Budgets {
         &self,
         account: &AccountId,
         slice: u8,
-        (campaign, stop): (&AccountId, &Stop),
+        campaign: &AccountId,
+        stop: &Stop,
     ) -> Result<Option<BudgetAccount>, StoreError> {
         let key = keys::slice(account, slice);
         let until = dropped_at(stop);

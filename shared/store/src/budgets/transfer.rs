@@ -11,7 +11,9 @@ use crate::engine::sent::Sent;
 use crate::engine::write::Refusals;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
-use domain::budget::allocate::{BudgetTransfer, Direction, SlicedAccount, Transferred, rebalance};
+use domain::budget::allocate::{
+    BudgetTransfer, Direction, SlicedAccount, TransferAccounts, Transferred, rebalance,
+};
 use domain::budget::entry::BudgetEntry;
 use domain::budget::key::KeyState;
 use domain::budget::slice::Flow;
@@ -71,10 +73,10 @@ impl Budgets {
             return Err(Rejection::NotAChild.into());
         }
         let mut retry = self.table.retry();
-        let mut unsure: Vec<AttemptId> = vec![];
+        let mut unknown_attempts: Vec<AttemptId> = vec![];
         loop {
             let attempt = self.attempt(context);
-            let (trouble, silent) = match self.transfer_once(transfer, &attempt, context).await {
+            let (last_error, outcome_unknown) = match self.transfer_once(transfer, &attempt, context).await {
                 Ok(TransferTry::Done(done)) => {
                     let Transferred { out, arrival } = *done;
                     return Ok(TransferReceipt { out, arrival, replayed: false, retries: retry.tries() });
@@ -84,9 +86,10 @@ impl Budgets {
                 }
                 Ok(TransferTry::Rejected(rejection)) => {
                     // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
-                    let known = self.certain(transfer, &unsure, context).await;
-                    let known = known
-                        .map_err(|error| if unsure.is_empty() { error } else { error.after_effect() })?;
+                    let known = self.confirmed(transfer, &unknown_attempts, context).await;
+                    let known = known.map_err(|error| {
+                        if unknown_attempts.is_empty() { error } else { error.after_effect() }
+                    })?;
                     if let Some(entry) = known {
                         return self.replay(transfer, entry, context, retry.tries()).await;
                     }
@@ -97,7 +100,7 @@ impl Budgets {
                 }
                 Ok(TransferTry::Unknown(why)) => {
                     tracing::warn!(why, "outcome of an allocation is unknown");
-                    unsure.push(attempt);
+                    unknown_attempts.push(attempt);
                     (why, true)
                 }
                 Ok(TransferTry::Again(why)) | Err(StoreError::Contention(why)) => (why, false),
@@ -105,13 +108,13 @@ impl Budgets {
                 Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) => return Err(error),
             };
             if !retry.backoff().await {
-                if silent {
-                    return Err(StoreError::Unavailable(trouble));
+                if outcome_unknown {
+                    return Err(StoreError::Unavailable(last_error));
                 }
-                return match self.certain(transfer, &unsure, context).await {
+                return match self.confirmed(transfer, &unknown_attempts, context).await {
                     Ok(Some(entry)) => self.replay(transfer, entry, context, retry.tries()).await,
-                    Ok(None) => Err(StoreError::Contention(trouble)),
-                    Err(_) => Err(StoreError::Unavailable(trouble)),
+                    Ok(None) => Err(StoreError::Contention(last_error)),
+                    Err(_) => Err(StoreError::Unavailable(last_error)),
                 };
             }
         }
@@ -120,13 +123,13 @@ impl Budgets {
     /// Evens out the slices of an account, from the fullest to the emptiest; gives how often it moved credit.
     pub async fn rebalance(&self, id: &AccountId, context: &Context) -> Result<u32, StoreError> {
         for moved in 0..u32::from(MAX_SLICES) {
-            let Some(whole) = self.load_sliced(id).await? else { return Ok(moved) };
+            let Some(sliced) = self.load_sliced(id).await? else { return Ok(moved) };
             let attempt = self.attempt(context);
-            let Some(entry) = rebalance(&whole, &attempt, context) else { return Ok(moved) };
+            let Some(entry) = rebalance(&sliced, &attempt, context) else { return Ok(moved) };
             let mut writes = vec![self.entry_put(&entry)?];
             for (parts, flow) in [(&entry.takes, Flow::MovedOut), (&entry.puts, Flow::MovedIn)] {
                 for (slice, amount) in parts {
-                    writes.push(self.flow_update((id, *slice), (flow, *amount), &["active", "paused"])?);
+                    writes.push(self.flow_update(id, *slice, flow, *amount, &["active", "paused"])?);
                 }
             }
             // Whoever spends goes first: what does not succeed now is done another time.
@@ -152,12 +155,13 @@ impl Budgets {
         let (Some(from), Some(to)) = (from, to) else {
             return Ok(TransferTry::Rejected(Rejection::AccountNotFound));
         };
-        let decided = match transfer.decide((&from, &to), attempt, context) {
+        let accounts = TransferAccounts { from: &from, to: &to };
+        let decided = match transfer.decide(accounts, attempt, context) {
             Ok(decided) => decided,
             Err(rejection) => return Ok(TransferTry::Rejected(rejection)),
         };
         if BudgetTransfer::is_gathered(&from, &decided) {
-            return Box::pin(self.gather_and_move(transfer, (&from, &to), attempt, context)).await;
+            return Box::pin(self.gather_and_move(transfer, accounts, attempt, context)).await;
         }
         let leaving: &[&str] = match transfer.direction {
             Direction::Down => &["active"],
@@ -167,7 +171,7 @@ impl Budgets {
         let mut writes = self.both_entries(transfer, &decided)?;
         for (slice, amount) in &decided.out.takes {
             let Some(flow) = decided.out.kind.flows().0 else { continue };
-            writes.push(self.flow_update((&transfer.from, *slice), (flow, *amount), leaving)?);
+            writes.push(self.flow_update(&transfer.from, *slice, flow, *amount, leaving)?);
         }
         moved(decided, self.table.transact(writes).await?)
     }
@@ -186,7 +190,7 @@ impl Budgets {
         let mut writes = vec![self.entry_put(out)?, self.table.new_put(budget_entry::to_item(arrival))?];
         for (slice, amount) in &arrival.puts {
             let Some(flow) = arrival.kind.flows().1 else { continue };
-            writes.push(self.flow_update((&transfer.to, *slice), (flow, *amount), arriving)?);
+            writes.push(self.flow_update(&transfer.to, *slice, flow, *amount, arriving)?);
         }
         if transfer.direction == Direction::Down && transfer.to.kind() == BudgetKind::Campaign {
             writes.extend(self.isolated_check(&transfer.to, arrival)?);
@@ -225,20 +229,20 @@ impl Budgets {
     }
 
     /// Makes sure that none of these attempts can still be applied; gives the entry if one was.
-    async fn certain(
+    async fn confirmed(
         &self,
         transfer: &BudgetTransfer,
-        unsure: &[AttemptId],
+        unknown_attempts: &[AttemptId],
         context: &Context,
     ) -> Result<Option<BudgetEntry>, StoreError> {
         let (account, cause) = (transfer.acted_on(), &transfer.cause);
-        for attempt in unsure {
+        for attempt in unknown_attempts {
             if let KeyState::Entry(entry) = self.fence(account, cause, attempt).await? {
                 return Ok(Some(*entry));
             }
         }
         // What they had set aside comes back, now that they are fenced.
-        if !unsure.is_empty() && account.kind().is_spent_from() {
+        if !unknown_attempts.is_empty() && account.kind().is_spent_from() {
             Box::pin(self.resolve(account, context.now)).await?;
         }
         // Read so, it is not half of a transaction: a plain read could miss what is just being applied.
@@ -263,20 +267,20 @@ impl Budgets {
         context: &Context,
     ) -> Result<bool, StoreError> {
         let Rejection::BudgetShort { required, .. } = rejection else { return Ok(false) };
-        let Some(whole) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
-        let sum = |flow| whole.slices().map(|slice| slice.flows.of(flow)).sum::<domain::money::Money>();
+        let Some(sliced) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
+        let sum = |flow| sliced.slices().map(|slice| slice.flows.of(flow)).sum::<domain::money::Money>();
         // Read while slices were being evened out: what has left one has not arrived in another.
         if sum(Flow::MovedIn) != sum(Flow::MovedOut) {
             return Ok(true);
         }
-        if whole.slices().all(|slice| slice.pending.is_empty() && slice.waiting.is_empty()) {
-            return Ok(whole.available() >= *required && !required.is_zero());
+        if sliced.slices().all(|slice| slice.pending.is_empty() && slice.waiting.is_empty()) {
+            return Ok(sliced.available() >= *required && !required.is_zero());
         }
         self.resolve(&transfer.from, context.now).await?;
-        let Some(whole) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
-        let undecided = self.undecided(&transfer.from, &whole).await?.soon();
-        let reach: domain::money::Money = [whole.available(), undecided].into_iter().sum();
-        Ok(whole.account.status() != BudgetStatus::Closed && !required.is_zero() && reach >= *required)
+        let Some(sliced) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
+        let undecided = self.undecided(&transfer.from, &sliced).await?.soon();
+        let reach: domain::money::Money = [sliced.available(), undecided].into_iter().sum();
+        Ok(sliced.account.status() != BudgetStatus::Closed && !required.is_zero() && reach >= *required)
     }
 
     /// The answer of an entry that was found: it must be of the same request.

@@ -21,11 +21,18 @@ pub(crate) fn next_check_at(reader: &Reader<'_>) -> Result<Option<Timestamp>, St
     Ok(due.and_then(|(at, _)| Timestamp::parse(at).ok()))
 }
 
-/// Sets these attributes of an existing item if `guard` still has this value; removes those named.
+#[derive(Clone, Copy)]
+/// The attribute by which an item is known to be as it was read, and its value then.
+pub(crate) struct Guard {
+    pub(crate) attribute: &'static str,
+    pub(crate) value: u64,
+}
+
+/// Sets these attributes of an existing item, if the guard still holds, and removes those named.
 pub(crate) fn update(
     table: &str,
     key: &keys::Key,
-    (guard, expected): (&str, u64),
+    guard: Guard,
     set: Item,
     remove: &[&str],
 ) -> Result<Update, StoreError> {
@@ -49,8 +56,8 @@ pub(crate) fn update(
     builder
         .update_expression(expression)
         .condition_expression("#guard = :guard")
-        .expression_attribute_names("#guard", guard)
-        .expression_attribute_values(":guard", AttributeValue::N(expected.to_string()))
+        .expression_attribute_names("#guard", guard.attribute)
+        .expression_attribute_values(":guard", AttributeValue::N(guard.value.to_string()))
         .build()
         .map_err(StoreError::built)
 }

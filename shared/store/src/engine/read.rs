@@ -13,6 +13,15 @@ use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGe
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::collections::HashMap;
 
+/// The part of a list that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct PageRange {
+    /// How many items to pass over first.
+    pub skip: u16,
+    /// The most items to give.
+    pub limit: u16,
+}
+
 /// A read that was not answered.
 pub(crate) fn read_error<E>(error: &SdkError<E, HttpResponse>) -> StoreError
 where

@@ -98,14 +98,17 @@ impl GiftCards {
                     return Ok(import);
                 }
                 Certain::Refused(refused) => {
-                    let unsure = retry.may_be_applied();
+                    let outcome_unknown = retry.may_be_applied();
                     let mut gone = Vec::new();
                     for (at, item) in refused {
                         let Some(card) = left.get(at / 2) else { continue };
                         gone.push(card.id.clone());
                         let found = item.map(|item| giftcard::card_from_item(&item)).transpose()?;
                         let same = found.as_ref().is_some_and(|found| found.created_at == card.created_at);
-                        if unsure && same && found.as_ref().is_some_and(|found| found.pool == card.pool) {
+                        if outcome_unknown
+                            && same
+                            && found.as_ref().is_some_and(|found| found.pool == card.pool)
+                        {
                             import.accepted += 1;
                         } else {
                             import.known.push((card.id.clone(), found.and_then(|found| found.pool)));
@@ -151,7 +154,7 @@ impl GiftCards {
             };
             // Then whatever there is.
             for ((from, limit), consistent) in [(quick, false), ((today.clone(), MORE), true)] {
-                let cards = self.some_free(pool, shard, (&from, limit, consistent)).await?;
+                let cards = self.some_free(pool, shard, &from, limit, consistent).await?;
                 let Some(nearest) = cards.first() else { continue };
                 let date = keys::free_card(nearest).sk.split('#').next().unwrap_or_default().to_owned();
                 if from == today {
@@ -173,7 +176,9 @@ impl GiftCards {
         &self,
         pool: &Pool,
         shard: u8,
-        (from, limit, consistent): (&str, i32, bool),
+        from: &str,
+        limit: i32,
+        consistent: bool,
     ) -> Result<Vec<FreeCard>, StoreError> {
         let report =
             self.table.meter.as_ref().map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total);

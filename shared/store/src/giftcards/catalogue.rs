@@ -32,8 +32,9 @@ impl GiftCards {
             None => Ok((brand, false)),
             Some(item) => {
                 let first = giftcard::brand_from_item(&item)?;
-                let same = (&first.fingerprint, &first.request);
-                let replayed = is_replay(same, (&brand.fingerprint, &brand.request))?;
+                let sent = AddedBy { fingerprint: &brand.fingerprint, request: &brand.request };
+                let replayed =
+                    sent.replays(AddedBy { fingerprint: &first.fingerprint, request: &first.request })?;
                 Ok((first, replayed))
             }
         }
@@ -58,8 +59,9 @@ impl GiftCards {
             }
             Some(item) => {
                 let first = giftcard::pool_from_item(&item)?;
-                let same = (&first.fingerprint, &first.request);
-                let replayed = is_replay(same, (&pool.fingerprint, &pool.request))?;
+                let sent = AddedBy { fingerprint: &pool.fingerprint, request: &pool.request };
+                let replayed =
+                    sent.replays(AddedBy { fingerprint: &first.fingerprint, request: &first.request })?;
                 Ok((first, replayed))
             }
         }
@@ -248,10 +250,20 @@ fn place(key: &Key, name: &str, id: &str) -> Item {
     item
 }
 
-/// Whether what is there was asked for alike; another request with the same key is refused.
-fn is_replay(
-    (first, by): (&Fingerprint, &RequestId),
-    (asked, request): (&Fingerprint, &RequestId),
-) -> Result<bool, Rejection> {
-    if first == asked { Ok(by != request) } else { Err(Rejection::KeyReused) }
+/// The request that adds or added something.
+#[derive(Clone, Copy)]
+struct AddedBy<'a> {
+    fingerprint: &'a Fingerprint,
+    request: &'a RequestId,
+}
+
+impl AddedBy<'_> {
+    /// Whether this is a repetition of the request that added what is there; another with the same key is rejected.
+    fn replays(self, first: AddedBy<'_>) -> Result<bool, Rejection> {
+        if first.fingerprint == self.fingerprint {
+            Ok(first.request != self.request)
+        } else {
+            Err(Rejection::KeyReused)
+        }
+    }
 }

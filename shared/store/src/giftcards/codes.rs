@@ -22,6 +22,15 @@ const CODES_PER_TRANSACTION: usize = 100;
 /// Over how many items a campaign's count is spread.
 const SHARDS: u8 = 8;
 
+/// How often one address may try codes in one window.
+#[derive(Clone, Copy, Debug)]
+pub struct TryLimits {
+    /// Wrong codes.
+    pub wrong: u64,
+    /// Tries under way at once.
+    pub open: u64,
+}
+
 impl GiftCards {
     /// Registers codes; gives those that are registered already, with the campaign that has them.
     pub async fn register(&self, codes: &[Registered]) -> Result<Vec<(CodeId, AccountId)>, StoreError> {
@@ -37,13 +46,13 @@ impl GiftCards {
                     None => {}
                     Some(Certain::Done(_)) => break,
                     Some(Certain::Refused(refused)) => {
-                        let unsure = retry.may_be_applied();
+                        let outcome_unknown = retry.may_be_applied();
                         let mut gone = Vec::new();
                         for (at, item) in refused {
                             let (Some(code), Some(item)) = (left.get(at), item) else { continue };
                             gone.push(code.id.clone());
                             let found = from_item(&item)?;
-                            if !(unsure && found.at == code.at && found.campaign == code.campaign) {
+                            if !(outcome_unknown && found.at == code.at && found.campaign == code.campaign) {
                                 known.push((code.id.clone(), found.campaign));
                             }
                         }
@@ -58,7 +67,8 @@ impl GiftCards {
     /// Notes a request that mints codes; true if it was noted before. Another request with the same key is refused.
     pub async fn record_minting(
         &self,
-        (campaign, cause): (&AccountId, &Cause),
+        campaign: &AccountId,
+        cause: &Cause,
         fingerprint: &Fingerprint,
         request: &RequestId,
     ) -> Result<bool, StoreError> {
@@ -108,11 +118,11 @@ impl GiftCards {
         Reader::new(&item.unwrap_or_default(), "count of tries").count("n")
     }
 
-    /// Lets an address try a code: false if it has tried `wrong` wrong ones, or has `open` tries under way.
+    /// Lets an address try a code: false if one of the limits is reached.
     pub async fn begin_try(
         &self,
         tries: &str,
-        (wrong, open): (u64, u64),
+        limits: TryLimits,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut retry = self.table.retry();
@@ -129,8 +139,8 @@ impl GiftCards {
                         .expression_attribute_values(":until", number(until.millis() / 1_000))
                         .expression_attribute_values(":none", number(0))
                         .expression_attribute_values(":one", number(1))
-                        .expression_attribute_values(":wrong", number(wrong))
-                        .expression_attribute_values(":open", number(open))
+                        .expression_attribute_values(":wrong", number(limits.wrong))
+                        .expression_attribute_values(":open", number(limits.open))
                 })
                 .await?;
             let Some(sent) = retry.settled(sent).await? else { continue };

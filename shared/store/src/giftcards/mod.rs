@@ -7,12 +7,12 @@
 mod caches;
 mod cards;
 mod catalogue;
-mod codes;
+pub(crate) mod codes;
 mod conditions;
 pub(crate) mod due;
 pub(crate) mod items;
 mod orders;
-mod redemptions;
+pub(crate) mod redemptions;
 mod refills;
 
 pub use cards::Import;

@@ -33,6 +33,15 @@ pub enum Committed {
     Fenced,
 }
 
+/// Where a card is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewer<'a> {
+    /// The caller's address, if it is known.
+    pub ip: Option<&'a str>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<&'a str>,
+}
+
 impl GiftCards {
     /// A redemption.
     pub async fn redemption(&self, id: &RedemptionId) -> Result<Option<Redemption>, StoreError> {
@@ -43,19 +52,21 @@ impl GiftCards {
     /// Commits a redemption with a card from a pool. When this fails, the outcome may be unknown.
     pub async fn commit_card(
         &self,
-        (entry, redemption): (&BudgetEntry, &Redemption),
+        entry: &BudgetEntry,
+        redemption: &Redemption,
         card: &FreeCard,
     ) -> Result<Committed, StoreError> {
         let mut writes =
             vec![self.budgets.entry_put(entry)?, self.redemption_put(redemption)?, self.card_delete(card)?];
         writes.extend(self.to_send(redemption)?);
-        self.commit(writes, (entry, redemption)).await
+        self.commit(writes, entry, redemption).await
     }
 
     /// Commits a redemption with a card that a supplier delivered; the card becomes known with it.
     pub async fn commit_delivered(
         &self,
-        (entry, redemption): (&BudgetEntry, &Redemption),
+        entry: &BudgetEntry,
+        redemption: &Redemption,
         card: &Card,
     ) -> Result<Committed, StoreError> {
         let mut writes = vec![
@@ -64,13 +75,14 @@ impl GiftCards {
             self.table.new_put(giftcard::card_to_item(card))?,
         ];
         writes.extend(self.to_send(redemption)?);
-        self.commit(writes, (entry, redemption)).await
+        self.commit(writes, entry, redemption).await
     }
 
     async fn commit(
         &self,
         writes: Vec<TransactWriteItem>,
-        (entry, wanted): (&BudgetEntry, &Redemption),
+        entry: &BudgetEntry,
+        wanted: &Redemption,
     ) -> Result<Committed, StoreError> {
         let mut retry = self.table.retry();
         loop {
@@ -80,10 +92,10 @@ impl GiftCards {
                 None => {}
                 Some(Certain::Done(_)) => return Ok(Committed::Done),
                 Some(Certain::Refused(refused)) if retry.may_be_applied() => {
-                    let committed = self.certain_commit(&refused, (entry, wanted)).await;
+                    let committed = self.certain_commit(&refused, entry, wanted).await;
                     return committed.map_err(StoreError::after_effect);
                 }
-                Some(Certain::Refused(refused)) => return self.met(&refused, (entry, wanted)).await,
+                Some(Certain::Refused(refused)) => return self.met(&refused, entry, wanted).await,
             }
         }
     }
@@ -94,7 +106,8 @@ impl GiftCards {
     async fn certain_commit(
         &self,
         refused: &Refusals,
-        (entry, wanted): (&BudgetEntry, &Redemption),
+        entry: &BudgetEntry,
+        wanted: &Redemption,
     ) -> Result<Committed, StoreError> {
         match self.budgets.fence(&entry.account, &entry.cause, &entry.attempt).await? {
             KeyState::Entry(found) if found.attempt == entry.attempt => Ok(Committed::Done),
@@ -113,7 +126,8 @@ impl GiftCards {
     async fn met(
         &self,
         refused: &Refusals,
-        (entry, wanted): (&BudgetEntry, &Redemption),
+        entry: &BudgetEntry,
+        wanted: &Redemption,
     ) -> Result<Committed, StoreError> {
         let at = |wanted: usize| refused.iter().find(|(at, _)| *at == wanted);
         if let Some((_, item)) = at(0) {
@@ -156,7 +170,7 @@ impl GiftCards {
     pub async fn record_reveal(
         &self,
         id: &RedemptionId,
-        (ip, user_agent): (Option<&str>, Option<&str>),
+        viewer: Viewer<'_>,
         context: &Context,
     ) -> Result<(), StoreError> {
         let mut item = Attributes::default()
@@ -164,8 +178,8 @@ impl GiftCards {
             .text("sub", &context.actor.sub)
             .text("at", context.now)
             .text("request", &context.request)
-            .maybe("ip", ip)
-            .maybe("user_agent", user_agent)
+            .maybe("ip", viewer.ip)
+            .maybe("user_agent", viewer.user_agent)
             .0;
         item.extend(keys::reveal(id, context.now, &context.request).attributes());
         let mut retry = self.table.retry();

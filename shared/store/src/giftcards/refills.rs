@@ -15,7 +15,7 @@ use crate::giftcards::items::giftcard;
 use crate::keys::{self, Key};
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::giftcard::card::Card;
-use domain::giftcard::{Pool, Supplier};
+use domain::giftcard::{Pool, Supplier, SupplierProduct};
 use domain::ids::budget::{BrandId, PoolId};
 use domain::time::Timestamp;
 
@@ -67,15 +67,15 @@ impl GiftCards {
     pub async fn open_refill(
         &self,
         pool: &Pool,
-        (supplier, product): (Supplier, &str),
+        product: &SupplierProduct,
         now: Timestamp,
     ) -> Result<Option<Refill>, StoreError> {
         let number = self.last_refill(&pool.id).await?.saturating_add(1);
         let refill = Refill {
             pool: pool.id.clone(),
             number,
-            supplier,
-            product: product.to_owned(),
+            supplier: product.supplier,
+            product: product.product.clone(),
             at: now,
             tries: 0,
             open: true,

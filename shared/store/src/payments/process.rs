@@ -13,7 +13,7 @@ use domain::payments::gateway_report::GatewayReport;
 use domain::payments::process::ProcessReport;
 use domain::payments::state::ReportOutcome;
 use domain::payments::topup::TopUp;
-use domain::payments::webhook_event::{Event, RefTarget};
+use domain::payments::webhook_event::{RefTarget, WebhookEvent};
 
 /// How many reports that had waited are taken with the one they waited for.
 const MAX_FOLLOWED: usize = 500;
@@ -24,7 +24,7 @@ impl Payments {
         &self,
         report: ProcessReport,
         context: &Context,
-    ) -> Result<Done<Event>, StoreError> {
+    ) -> Result<Done<WebhookEvent>, StoreError> {
         let (done, waiting) = self.process_one(report, context).await?;
         self.process_waiting(waiting, context).await;
         Ok(done)
@@ -53,7 +53,7 @@ impl Payments {
         &self,
         id: &EventId,
         context: &Context,
-    ) -> Result<(Option<Done<Event>>, Vec<EventId>), StoreError> {
+    ) -> Result<(Option<Done<WebhookEvent>>, Vec<EventId>), StoreError> {
         let Some((event, _)) = self.event(id).await? else { return Ok((None, vec![])) };
         let report = ProcessReport {
             id: event.id,
@@ -71,9 +71,9 @@ impl Payments {
         &self,
         mut report: ProcessReport,
         context: &Context,
-    ) -> Result<(Done<Event>, Vec<EventId>), StoreError> {
+    ) -> Result<(Done<WebhookEvent>, Vec<EventId>), StoreError> {
         report.topup = match report.report.as_ref() {
-            Some(report) => self.about(report).await?,
+            Some(report) => self.topup_of(report).await?,
             None => None,
         };
         loop {
@@ -86,7 +86,7 @@ impl Payments {
     }
 
     /// The top-up that a report names, or that what it names leads to.
-    async fn about(&self, report: &GatewayReport) -> Result<Option<TopUpId>, StoreError> {
+    async fn topup_of(&self, report: &GatewayReport) -> Result<Option<TopUpId>, StoreError> {
         if report.topup.is_some() {
             return Ok(report.topup.clone());
         }
@@ -110,7 +110,7 @@ impl Payments {
     }
 
     /// A report and its sealed body.
-    pub async fn event(&self, id: &EventId) -> Result<Option<(Event, Vec<u8>)>, StoreError> {
+    pub async fn event(&self, id: &EventId) -> Result<Option<(WebhookEvent, Vec<u8>)>, StoreError> {
         let Some(item) = self.table.with_retry(|| self.table.get(keys::event(id))).await? else {
             return Ok(None);
         };

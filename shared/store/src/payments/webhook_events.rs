@@ -5,20 +5,20 @@
 use super::Payments;
 use crate::engine::attr::{Item, text};
 use crate::engine::error::StoreError;
-use crate::engine::read::read_error;
+use crate::engine::read::{PageRange, read_error};
 use crate::keys::{self, Key};
 use crate::payments::items::webhook_event;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use domain::ids::EventId;
 use domain::payments::topup::TopUp;
-use domain::payments::webhook_event::{Event, EventStatus};
+use domain::payments::webhook_event::{EventStatus, WebhookEvent};
 use std::collections::HashMap;
 
 /// Some reports, and where to go on.
 #[derive(Debug)]
 pub struct EventPage {
     /// Newest first.
-    pub events: Vec<Event>,
+    pub events: Vec<WebhookEvent>,
     /// The place of the last, if there may be older ones.
     pub next: Option<String>,
 }
@@ -29,9 +29,9 @@ impl Payments {
         &self,
         statuses: &[EventStatus],
         before: Option<&str>,
-        (skip, limit): (u16, u16),
+        page: PageRange,
     ) -> Result<EventPage, StoreError> {
-        let wanted = usize::from(skip) + usize::from(limit);
+        let wanted = usize::from(page.skip) + usize::from(page.limit);
         let mut places = Vec::new();
         for status in statuses {
             for list in keys::event_lists(*status) {
@@ -45,7 +45,7 @@ impl Payments {
         let more = places.len() > wanted;
         places.truncate(wanted);
         let next = places.last().filter(|_| more).cloned();
-        let shown = places.iter().skip(usize::from(skip));
+        let shown = places.iter().skip(usize::from(page.skip));
         let ids = shown.filter_map(|place| EventId::parse_stored(place.split_once('#')?.1).ok());
         let keys: Vec<Key> = ids.map(|id| keys::event(&id)).collect();
         let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
@@ -54,7 +54,7 @@ impl Payments {
     }
 
     /// The reports that these top-ups name.
-    pub async fn events_of(&self, topups: &[TopUp]) -> Result<Vec<Event>, StoreError> {
+    pub async fn events_of(&self, topups: &[TopUp]) -> Result<Vec<WebhookEvent>, StoreError> {
         let keys: Vec<Key> = topups.iter().flat_map(|topup| &topup.events).map(keys::event).collect();
         let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         found.values().map(webhook_event::from_item).collect()

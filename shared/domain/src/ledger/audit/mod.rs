@@ -35,7 +35,7 @@ pub struct Books {
     /// The number of the last entry that had been read when the rest was read.
     pub seen: u64,
     /// The number that the account had reached by then.
-    pub reached: u64,
+    pub account_seq: u64,
     /// Its hold items.
     pub holds: Vec<Hold>,
     /// The customer's order items.
@@ -141,11 +141,11 @@ impl<'a> AccountAudit<'a> {
             }
             return;
         };
-        if self.books.seen > self.books.reached {
-            let (seen, reached) = (self.books.seen, self.books.reached);
+        if self.books.seen > self.books.account_seq {
+            let (seen, account_seq) = (self.books.seen, self.books.account_seq);
             self.differ(
                 None,
-                format!("stands at entry {reached}, but entry {seen} is there: it was put back"),
+                format!("stands at entry {account_seq}, but entry {seen} is there: it was put back"),
             );
         }
         let mut account = stored.at_opening();

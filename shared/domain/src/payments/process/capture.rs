@@ -35,7 +35,7 @@ pub(super) fn captured(
     let Some(payment) = &report.payment else {
         return Ok(Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)));
     };
-    let unmatched = |why| quarantine(command, report, state, (amount, currency), why);
+    let unmatched = |why| quarantine(command, report, state, amount, currency, why);
     let Some(named) = &command.topup else {
         return Ok(match resolve_ref(command, state) {
             Some(topup) => Verdict::elsewhere(topup),
@@ -57,9 +57,9 @@ pub(super) fn captured(
     if let (None, Some(order)) = (&topup.placed, &report.order) {
         return Ok(command.park(state, &GatewayKey::order(report.gateway, order), reasons::NO_ORDER));
     }
-    match mismatch(topup, report, (amount, currency), state) {
+    match mismatch(topup, report, amount, currency, state) {
         Some(why) => Ok(unmatched(why)),
-        None => credit(command, report, (topup, payment), state, context),
+        None => credit(command, report, topup, payment, state, context),
     }
 }
 
@@ -67,7 +67,8 @@ pub(super) fn captured(
 fn mismatch(
     topup: &TopUp,
     report: &GatewayReport,
-    (amount, currency): (Money, Currency),
+    amount: Money,
+    currency: Currency,
     state: &PaymentState,
 ) -> Option<&'static str> {
     if topup.gateway != report.gateway {
@@ -114,7 +115,8 @@ fn again(command: &ProcessReport, report: &GatewayReport, topup: &TopUp, state: 
 fn credit(
     command: &ProcessReport,
     report: &GatewayReport,
-    (topup, payment): (&TopUp, &GatewayId),
+    topup: &TopUp,
+    payment: &GatewayId,
     state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
@@ -223,7 +225,8 @@ fn quarantine(
     command: &ProcessReport,
     report: &GatewayReport,
     state: &PaymentState,
-    (amount, currency): (Money, Currency),
+    amount: Money,
+    currency: Currency,
     why: &'static str,
 ) -> Verdict {
     let mut verdict = Verdict::quarantined(why);

@@ -53,18 +53,18 @@ pub(super) fn apply(
     let mut topup = topup.clone();
     topup.reversals.entry(id).or_default().report(reported);
     let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
-    let mut work = Work { posting, topup, credited, state, context };
+    let mut work = ReversalPosting { posting, topup, credited, state, context };
     let shifts = work.topup.allot(MAX_SHIFTS);
     let more = shifts.len() == MAX_SHIFTS;
     for shift in shifts {
         let done = if shift.to < shift.from { work.give_back(&shift) } else { work.take(&shift) };
         match done {
             Ok(()) => {}
-            Err(Trouble::TooMany) => return Ok(Verdict::quarantined(reasons::TOO_MANY)),
-            Err(Trouble::Rejected(rejection)) => return Err(rejection.into()),
+            Err(NotPosted::TooMany) => return Ok(Verdict::quarantined(reasons::TOO_MANY)),
+            Err(NotPosted::Rejected(rejection)) => return Err(rejection.into()),
         }
     }
-    let Work { posting, mut topup, .. } = work;
+    let ReversalPosting { posting, mut topup, .. } = work;
     let payment = PaymentRef::topup(&topup.id);
     let mine = posting
         .entries
@@ -87,14 +87,14 @@ pub(super) fn apply(
 }
 
 /// Why a report cannot be applied now.
-enum Trouble {
+enum NotPosted {
     /// Too many debts are open.
     TooMany,
     /// The state is not as it must be.
     Rejected(Rejection),
 }
 
-impl From<Rejection> for Trouble {
+impl From<Rejection> for NotPosted {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
     }
@@ -109,7 +109,7 @@ struct OwedDelta {
     restored: Option<Forgiven>,
 }
 
-struct Work<'a> {
+struct ReversalPosting<'a> {
     posting: Posting,
     topup: TopUp,
     credited: Credited,
@@ -117,10 +117,10 @@ struct Work<'a> {
     context: &'a Context,
 }
 
-impl Work<'_> {
+impl ReversalPosting<'_> {
     /// Takes more for a reversal: from the credit's own lot, then from others; what is missing is owed, but for
     /// what had expired.
-    fn take(&mut self, shift: &AllotmentChange) -> Result<(), Trouble> {
+    fn take(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
         let wanted = shift.to.saturating_sub(shift.from);
         // What has expired meanwhile is not there to take; it expires next.
         let today = self.posting.today();
@@ -139,7 +139,7 @@ impl Work<'_> {
         let forgiven = self.forgivable()?.min(missing);
         let owed = missing.saturating_sub(forgiven);
         if !owed.is_zero() && !self.posting.account.owed.has_room_for(&shift.id) {
-            return Err(Trouble::TooMany);
+            return Err(NotPosted::TooMany);
         }
         if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
             reversal.forgiven = reversal.forgiven.checked_add(forgiven).ok_or(OVERFLOW)?;
@@ -162,7 +162,7 @@ impl Work<'_> {
     }
 
     /// Gives back: what is owed no longer is, then what was taken returns to its lots.
-    fn give_back(&mut self, shift: &AllotmentChange) -> Result<(), Trouble> {
+    fn give_back(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
         let lowered = shift.from.saturating_sub(shift.to);
         let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
         if !cancelled.is_zero() {
@@ -192,7 +192,7 @@ impl Work<'_> {
         self.post(&shift.id, EntryType::Adjustment, lots)
     }
 
-    fn post(&mut self, id: &ReversalId, kind: EntryType, lots: Vec<Lot>) -> Result<(), Trouble> {
+    fn post(&mut self, id: &ReversalId, kind: EntryType, lots: Vec<Lot>) -> Result<(), NotPosted> {
         let reversal = self.topup.reversals.get_mut(id).ok_or(OVERFLOW)?;
         reversal.steps += 1;
         let mut draft = Draft::of_clock(Cause::reversal(id, reversal.steps), kind, lots);
@@ -204,7 +204,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn owe(&mut self, id: &ReversalId, owing: OwedDelta) -> Result<(), Trouble> {
+    fn owe(&mut self, id: &ReversalId, owing: OwedDelta) -> Result<(), NotPosted> {
         let OwedDelta { raised, cancelled, forgiven, restored } = owing;
         let now = self.posting.now;
         let change = OwedChange {

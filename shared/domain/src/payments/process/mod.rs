@@ -18,7 +18,7 @@ use crate::payments::gateway_report::{GatewayReport, PaymentFact};
 use crate::payments::initiate::{put_ref, waiting};
 use crate::payments::state::{Listing, PaymentNeeds, PaymentState, PaymentWrite, ReportOutcome};
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{Event, EventStatus, MAX_WAITING, RefTarget, reasons};
+use crate::payments::webhook_event::{EventStatus, MAX_WAITING, RefTarget, WebhookEvent, reasons};
 use crate::time::Timestamp;
 
 /// Take a report.
@@ -43,14 +43,14 @@ pub(super) struct Verdict {
     status: EventStatus,
     detail: Option<&'static str>,
     /// What it waits under.
-    under: Option<GatewayKey>,
+    waiting_on: Option<GatewayKey>,
     transactions: Vec<TransactionId>,
     /// Its effect.
     writes: Vec<PaymentWrite>,
     /// Reports that had waited for it.
     follow: Vec<EventId>,
     /// Quarantined reports that it ends, and what becomes of them.
-    ends: Vec<(Event, EventStatus, &'static str)>,
+    ends: Vec<(WebhookEvent, EventStatus, &'static str)>,
     /// What comes first: all of its effect is more than one transaction carries.
     first: Option<Vec<PaymentWrite>>,
     /// It is about another top-up than was loaded.
@@ -62,7 +62,7 @@ impl Verdict {
         Self {
             status,
             detail,
-            under: None,
+            waiting_on: None,
             transactions: vec![],
             writes: vec![],
             follow: vec![],
@@ -161,15 +161,15 @@ impl ProcessReport {
     }
 
     /// It waits under a handle for what it lacks; for too long, and someone is told.
-    fn park(&self, state: &PaymentState, under: &GatewayKey, why: &'static str) -> Verdict {
-        self.wait(state, under, Verdict::new(EventStatus::Parked, Some(why)))
+    fn park(&self, state: &PaymentState, waiting_on: &GatewayKey, why: &'static str) -> Verdict {
+        self.wait(state, waiting_on, Verdict::new(EventStatus::Parked, Some(why)))
     }
 
     /// The report stands under a handle, so that whatever comes to be known there finds it.
-    fn wait(&self, state: &PaymentState, under: &GatewayKey, verdict: Verdict) -> Verdict {
-        let gateway_ref = state.refs.get(under);
+    fn wait(&self, state: &PaymentState, waiting_on: &GatewayKey, verdict: Verdict) -> Verdict {
+        let gateway_ref = state.refs.get(waiting_on);
         let mut events = gateway_ref.map(waiting).unwrap_or_default();
-        let mut verdict = Verdict { under: Some(under.clone()), ..verdict };
+        let mut verdict = Verdict { waiting_on: Some(waiting_on.clone()), ..verdict };
         let leads_somewhere =
             gateway_ref.is_some_and(|gateway_ref| !matches!(gateway_ref.to, RefTarget::Waiting(_)));
         if events.contains(&self.id) || leads_somewhere {
@@ -179,7 +179,7 @@ impl ProcessReport {
             return Verdict::quarantined(reasons::TOO_MANY);
         }
         events.push(self.id.clone());
-        verdict.writes.push(put_ref(gateway_ref, under, RefTarget::Waiting(events)));
+        verdict.writes.push(put_ref(gateway_ref, waiting_on, RefTarget::Waiting(events)));
         verdict
     }
 
@@ -193,19 +193,19 @@ impl ProcessReport {
         let now = context.now;
         let was = state.event.clone();
         let mut verdict = verdict;
-        let waits = was.as_ref().map_or(now, |was| was.received_at);
-        if verdict.status == EventStatus::Parked && overdue(waits, now) {
+        let is_waiting = was.as_ref().map_or(now, |was| was.received_at);
+        if verdict.status == EventStatus::Parked && overdue(is_waiting, now) {
             verdict.status = EventStatus::Quarantined;
             verdict.detail = Some(reasons::WAITED);
         }
-        let trouble = !verdict.status.is_final();
+        let unfinished = !verdict.status.is_final();
         if let Some(was) = was.as_ref().filter(|was| {
-            (was.status, was.detail, &was.under) == (verdict.status, verdict.detail, &verdict.under)
+            (was.status, was.detail, &was.waiting_on) == (verdict.status, verdict.detail, &verdict.waiting_on)
                 && verdict.writes.is_empty()
         }) {
             return Decision::Already(ReportOutcome::Kept(Box::new(was.clone()), vec![]));
         }
-        let mut event = Event {
+        let mut event = WebhookEvent {
             id: self.id.clone(),
             kind: self.kind.clone(),
             status: verdict.status,
@@ -213,7 +213,7 @@ impl ProcessReport {
             report: self.report.clone(),
             topup: state.topup.as_ref().map(|topup| topup.id.clone()),
             transactions: verdict.transactions,
-            under: verdict.under,
+            waiting_on: verdict.waiting_on,
             received_at: was.as_ref().map_or(now, |was| was.received_at),
             updated_at: now,
             alerted_at: alerted(was.as_ref(), verdict.status, now),
@@ -223,15 +223,15 @@ impl ProcessReport {
         };
         event.next_check_at = event.next_check(now);
         let mut writes = verdict.writes;
-        if !self.record_only_failures || trouble || was.is_some() {
+        if !self.record_only_failures || unfinished || was.is_some() {
             name_at_topup(&mut writes, &event, state.topup.as_ref());
             writes.extend(moved(was.as_ref(), &event, self.body.clone(), now));
         }
         for (ended, status, detail) in verdict.ends {
-            let after = Event {
+            let after = WebhookEvent {
                 status,
                 detail: Some(detail),
-                under: None,
+                waiting_on: None,
                 next_check_at: None,
                 updated_at: now,
                 alerted_at: None,
@@ -249,7 +249,7 @@ impl ProcessReport {
 }
 
 /// An alert that is open stays as old as it is.
-fn alerted(was: Option<&Event>, status: EventStatus, now: Timestamp) -> Option<Timestamp> {
+fn alerted(was: Option<&WebhookEvent>, status: EventStatus, now: Timestamp) -> Option<Timestamp> {
     status.needs_attention().then(|| was.and_then(|was| was.alerted_at).unwrap_or(now))
 }
 
@@ -258,7 +258,7 @@ fn overdue(since: Timestamp, now: Timestamp) -> bool {
 }
 
 /// The top-up names the report if that changes it, or if someone must look at it.
-fn name_at_topup(writes: &mut Vec<PaymentWrite>, event: &Event, topup: Option<&TopUp>) {
+fn name_at_topup(writes: &mut Vec<PaymentWrite>, event: &WebhookEvent, topup: Option<&TopUp>) {
     let changed = writes
         .iter_mut()
         .find_map(|write| if let PaymentWrite::TopUp { topup, .. } = write { Some(topup) } else { None });
@@ -272,11 +272,19 @@ fn name_at_topup(writes: &mut Vec<PaymentWrite>, event: &Event, topup: Option<&T
 }
 
 /// The writes of an event that changes: itself, its place in the lists, its alert.
-fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> Vec<PaymentWrite> {
+fn moved(
+    was: Option<&WebhookEvent>,
+    event: &WebhookEvent,
+    body: Vec<u8>,
+    now: Timestamp,
+) -> Vec<PaymentWrite> {
     let version = was.map_or(0, |was| was.version);
     let mut writes = vec![PaymentWrite::Event { event: event.clone(), body, was: version }];
-    let place =
-        |event: &Event| Listing::Event { id: event.id.clone(), status: event.status, at: event.received_at };
+    let place = |event: &WebhookEvent| Listing::Event {
+        id: event.id.clone(),
+        status: event.status,
+        at: event.received_at,
+    };
     if was.map(|was| was.status) != Some(event.status) {
         writes.extend(was.map(|was| PaymentWrite::Unlist(place(was))));
         writes.push(PaymentWrite::List(place(event)));
@@ -286,13 +294,13 @@ fn moved(was: Option<&Event>, event: &Event, body: Vec<u8>, now: Timestamp) -> V
         Listing::Alert(AlertListing { id: alert.id.clone(), open, at: alert.opened_at })
     };
     if event.status.needs_attention() {
-        let alert = Alert::about(event);
+        let alert = Alert::for_event(event);
         writes.push(PaymentWrite::Alert(alert.clone()));
         if before.is_none() {
             writes.push(PaymentWrite::List(listed(&alert, true)));
         }
     } else if let Some(was) = before {
-        let alert = Alert { closed_at: Some(now), updated_at: now, ..Alert::about(was) };
+        let alert = Alert { closed_at: Some(now), updated_at: now, ..Alert::for_event(was) };
         writes.push(PaymentWrite::Unlist(listed(&alert, true)));
         writes.push(PaymentWrite::List(listed(&alert, false)));
         writes.push(PaymentWrite::Alert(alert));

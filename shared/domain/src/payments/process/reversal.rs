@@ -41,7 +41,7 @@ pub(super) fn reversed(
     if let (Some(key), Some(RefTarget::UnmatchedPayment(unmatched))) =
         (&key, gateway_ref.map(|gateway_ref| &gateway_ref.to))
     {
-        return Ok(of_unmatched(command, state, (key, unmatched), &reported));
+        return Ok(of_unmatched(command, state, key, unmatched, &reported));
     }
     let Some(named) = &command.topup else {
         return Ok(match (resolve_ref(command, state), key) {
@@ -78,7 +78,8 @@ fn is_of(topup: &TopUp, report: &GatewayReport) -> bool {
 fn of_unmatched(
     command: &ProcessReport,
     state: &PaymentState,
-    (key, unmatched): (&GatewayKey, &UnmatchedPayment),
+    key: &GatewayKey,
+    unmatched: &UnmatchedPayment,
     reported: &ReversalReport,
 ) -> Verdict {
     let mut verdict = Verdict { detail: Some(reasons::OF_QUARANTINED), ..Verdict::processed(vec![]) };

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
 use domain::giftcard::card::{Card, FreeCard, Part};
-use domain::giftcard::{Brand, CardSource, Pool, Sealed, Supplier};
+use domain::giftcard::{Brand, CardSource, Pool, Sealed, Supplier, SupplierProduct};
 use domain::ids::RequestId;
 use domain::ids::budget::{BrandId, CardId, PoolId};
 use domain::money::Money;
@@ -31,7 +31,7 @@ pub(crate) fn brand_to_item(brand: &Brand) -> Item {
         .text("created_at", brand.created_at)
         .text("fp", brand.fingerprint.as_str())
         .text("request", &brand.request);
-    if let Some((supplier, product)) = &brand.supplier {
+    if let Some(SupplierProduct { supplier, product }) = &brand.supplier {
         set = set.text("supplier", supplier.as_str()).text("supplier_product_id", product);
     }
     let mut item = set.0;
@@ -48,7 +48,10 @@ pub(crate) fn brand_from_item(item: &Item) -> Result<Brand, StoreError> {
         Ok((denomination.ok_or_else(|| reader.corrupt("prices"))?, map.money(name)?))
     };
     let supplier = match reader.maybe("supplier", Supplier::parse)? {
-        Some(supplier) => Some((supplier, reader.text("supplier_product_id")?.to_owned())),
+        Some(supplier) => {
+            let product = reader.text("supplier_product_id")?.to_owned();
+            Some(SupplierProduct { supplier, product })
+        }
         None => None,
     };
     Ok(Brand {

@@ -2,7 +2,7 @@
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, next_check_at, update};
+use crate::engine::item::{Guard, due, next_check_at, update};
 use crate::engine::read::key_of;
 use crate::keys;
 use crate::ledger::items::{lot, owed};
@@ -39,7 +39,7 @@ pub(crate) fn to_attributes(account: &Account) -> Attributes {
 /// The update of an account that had version `was`.
 pub(crate) fn to_update(table: &str, account: &Account, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(account);
-    update(table, &keys::account(&account.id), ("version", was), set, &remove)
+    update(table, &keys::account(&account.id), Guard { attribute: "version", value: was }, set, &remove)
 }
 
 /// The attributes that change, and those to remove.

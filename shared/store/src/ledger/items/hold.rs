@@ -2,7 +2,7 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::update;
+use crate::engine::item::{Guard, update};
 use crate::engine::read::key_of;
 use crate::keys;
 use crate::ledger::items::lot;
@@ -56,7 +56,7 @@ pub(crate) fn to_item(hold: &Hold) -> Item {
 
 /// The update of a hold that entry `was` had changed last.
 pub(crate) fn to_update(table: &str, hold: &Hold, was: u64) -> Result<Update, StoreError> {
-    update(table, &keys::hold(&hold.id), ("seq", was), changing(hold).0, &[])
+    update(table, &keys::hold(&hold.id), Guard { attribute: "seq", value: was }, changing(hold).0, &[])
 }
 
 /// Reads a hold item.

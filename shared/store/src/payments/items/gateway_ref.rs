@@ -2,7 +2,7 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::update;
+use crate::engine::item::{Guard, update};
 use crate::keys;
 use crate::payments::items::topup;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
@@ -41,7 +41,13 @@ pub(crate) fn to_item(gateway_ref: &GatewayRef) -> Item {
 /// The update of a lead that had version `was`.
 pub(crate) fn to_update(table: &str, gateway_ref: &GatewayRef, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(gateway_ref);
-    update(table, &keys::gateway_ref(&gateway_ref.key), ("version", was), set.0, &remove)
+    update(
+        table,
+        &keys::gateway_ref(&gateway_ref.key),
+        Guard { attribute: "version", value: was },
+        set.0,
+        &remove,
+    )
 }
 
 /// Reads a lead.

@@ -2,7 +2,7 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, next_check_at, update};
+use crate::engine::item::{Guard, due, next_check_at, update};
 use crate::engine::read::key_of;
 use crate::keys;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
@@ -112,7 +112,7 @@ pub(crate) fn to_item(topup: &TopUp) -> Item {
 /// The update of a top-up that had version `was`.
 pub(crate) fn to_update(table: &str, topup: &TopUp, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(topup);
-    update(table, &keys::topup(&topup.id), ("version", was), set.0, &remove)
+    update(table, &keys::topup(&topup.id), Guard { attribute: "version", value: was }, set.0, &remove)
 }
 
 fn reversal(map: &Reader<'_>) -> Result<Reversal, StoreError> {

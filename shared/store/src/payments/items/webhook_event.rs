@@ -2,16 +2,16 @@
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
-use crate::engine::item::{due, next_check_at, update};
+use crate::engine::item::{Guard, due, next_check_at, update};
 use crate::keys;
 use crate::payments::items::gateway_report;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::ids::{EventId, GatewayKey, RequestId, TopUpId, TransactionId};
-use domain::payments::webhook_event::{Event, EventStatus, reasons};
+use domain::payments::webhook_event::{EventStatus, WebhookEvent, reasons};
 
 /// The attributes that change, and those to remove.
-fn changing(event: &Event) -> (Attributes, Vec<&'static str>) {
+fn changing(event: &WebhookEvent) -> (Attributes, Vec<&'static str>) {
     let mut remove = vec![];
     let transactions = event.transactions.iter().map(text).collect();
     let mut set = Attributes::default()
@@ -23,7 +23,7 @@ fn changing(event: &Event) -> (Attributes, Vec<&'static str>) {
     let texts = [
         ("detail", event.detail.map(str::to_owned)),
         ("topup_id", event.topup.as_ref().map(ToString::to_string)),
-        ("under", event.under.as_ref().map(ToString::to_string)),
+        ("under", event.waiting_on.as_ref().map(ToString::to_string)),
         ("alerted_at", event.alerted_at.map(|at| at.to_string())),
     ];
     for (name, value) in texts {
@@ -44,7 +44,7 @@ fn changing(event: &Event) -> (Attributes, Vec<&'static str>) {
 }
 
 /// What a new report is stored as.
-pub(crate) fn to_item(event: &Event, body: &[u8]) -> Item {
+pub(crate) fn to_item(event: &WebhookEvent, body: &[u8]) -> Item {
     let (set, _) = changing(event);
     let mut item = set
         .text("event_id", &event.id)
@@ -57,19 +57,19 @@ pub(crate) fn to_item(event: &Event, body: &[u8]) -> Item {
 }
 
 /// The update of a report that had version `was`.
-pub(crate) fn to_update(table: &str, event: &Event, was: u64) -> Result<Update, StoreError> {
+pub(crate) fn to_update(table: &str, event: &WebhookEvent, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(event);
-    update(table, &keys::event(&event.id), ("version", was), set.0, &remove)
+    update(table, &keys::event(&event.id), Guard { attribute: "version", value: was }, set.0, &remove)
 }
 
 /// Reads a report.
-pub(crate) fn from_item(item: &Item) -> Result<Event, StoreError> {
+pub(crate) fn from_item(item: &Item) -> Result<WebhookEvent, StoreError> {
     let reader = Reader::new(item, "report");
     let detail = match reader.maybe_text("detail")? {
         Some(text) => Some(reasons::known(text).unwrap_or("for a reason of another version")),
         None => None,
     };
-    Ok(Event {
+    Ok(WebhookEvent {
         id: reader.parse("event_id", EventId::parse_stored)?,
         kind: reader.text("kind")?.to_owned(),
         status: reader.parse("status", EventStatus::parse)?,
@@ -77,7 +77,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Event, StoreError> {
         report: reader.map("told")?.map(|map| gateway_report::from_map(&map)).transpose()?,
         topup: reader.maybe("topup_id", TopUpId::parse)?,
         transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
-        under: reader.maybe_text("under")?.map(GatewayKey::stored),
+        waiting_on: reader.maybe_text("under")?.map(GatewayKey::stored),
         received_at: reader.instant("received_at")?,
         updated_at: reader.instant("updated_at")?,
         alerted_at: reader.maybe("alerted_at", domain::time::Timestamp::parse)?,

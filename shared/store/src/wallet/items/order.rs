@@ -2,7 +2,7 @@
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
-use crate::engine::item::update;
+use crate::engine::item::{Guard, update};
 use crate::engine::read::key_of;
 use crate::keys;
 use crate::ledger::items::lot;
@@ -35,7 +35,7 @@ pub(crate) fn to_item(order: &Order) -> Item {
 
 /// The update of an order that had version `was`.
 pub(crate) fn to_update(table: &str, order: &Order, was: u64) -> Result<Update, StoreError> {
-    update(table, &keys::order(&order.id), ("version", was), changing(order).0, &[])
+    update(table, &keys::order(&order.id), Guard { attribute: "version", value: was }, changing(order).0, &[])
 }
 
 /// Reads an order item.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// An order, checkout session or payment intent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Order {
+pub struct FakeOrder {
     /// razorpay, stripe or paypal
     pub gateway: String,
     /// Its id.
@@ -29,7 +29,7 @@ pub struct Order {
 
 /// A payment of an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Payment {
+pub struct FakePayment {
     /// Its id.
     pub id: String,
     /// The charge, where that is another thing.
@@ -48,7 +48,7 @@ pub struct Payment {
 
 /// A refund of a payment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Refund {
+pub struct FakeRefund {
     /// Its id.
     pub id: String,
     /// Of which payment.
@@ -59,7 +59,7 @@ pub struct Refund {
 
 /// An order of a gift card.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CardOrder {
+pub struct FakeCardOrder {
     /// The supplier's own number of it.
     pub number: u64,
     /// Our reference.
@@ -78,15 +78,15 @@ pub struct CardOrder {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GatewayState {
     /// By id.
-    pub orders: BTreeMap<String, Order>,
+    pub orders: BTreeMap<String, FakeOrder>,
     /// By id.
-    pub payments: BTreeMap<String, Payment>,
+    pub payments: BTreeMap<String, FakePayment>,
     /// In the order made.
     #[serde(default)]
-    pub refunds: Vec<Refund>,
+    pub refunds: Vec<FakeRefund>,
     /// Orders of gift cards, by `supplier|our reference`.
     #[serde(default)]
-    pub cards: BTreeMap<String, CardOrder>,
+    pub cards: BTreeMap<String, FakeCardOrder>,
     count: u64,
 }
 
@@ -98,13 +98,13 @@ pub fn id(prefix: &str, of: &str) -> String {
 
 impl GatewayState {
     /// Makes an order, or gives the one that was made with this key.
-    pub fn order(&mut self, prefix: &str, order: Order) -> Order {
-        let same = |known: &&Order| known.gateway == order.gateway && known.key == order.key;
+    pub fn order(&mut self, prefix: &str, order: FakeOrder) -> FakeOrder {
+        let same = |known: &&FakeOrder| known.gateway == order.gateway && known.key == order.key;
         if let Some(known) = self.orders.values().find(same) {
             return known.clone();
         }
         let id = id(prefix, &format!("{}|{}", order.gateway, order.key));
-        let order = Order { id: id.clone(), ..order };
+        let order = FakeOrder { id: id.clone(), ..order };
         self.orders.insert(id, order.clone());
         order
     }
@@ -116,9 +116,9 @@ impl GatewayState {
     }
 
     /// Pays an order, or tries in vain; the payment that was made.
-    pub fn pay(&mut self, order: &str, status: &str) -> Option<Payment> {
+    pub fn pay(&mut self, order: &str, status: &str) -> Option<FakePayment> {
         let (gateway, units) = self.orders.get(order).map(|order| (order.gateway.clone(), order.units))?;
-        let earlier = |payment: &&Payment| payment.order == order && payment.status == status;
+        let earlier = |payment: &&FakePayment| payment.order == order && payment.status == status;
         if let (true, Some(paid)) = (status == "captured", self.payments.values().find(earlier)) {
             return Some(paid.clone());
         }
@@ -135,7 +135,7 @@ impl GatewayState {
             "paypal" => id("", &name).to_ascii_uppercase(),
             _ => id(prefix, &name),
         };
-        let payment = Payment {
+        let payment = FakePayment {
             id: id.clone(),
             charge,
             order: order.to_owned(),
@@ -157,7 +157,7 @@ impl GatewayState {
         let units = units.min(paid.units.saturating_sub(paid.refunded));
         paid.refunded += units;
         let refunded = paid.refunded;
-        self.refunds.push(Refund { id: id.to_owned(), payment: payment.to_owned(), units });
+        self.refunds.push(FakeRefund { id: id.to_owned(), payment: payment.to_owned(), units });
         refunded
     }
 
@@ -169,8 +169,8 @@ impl GatewayState {
     }
 
     /// The newest captured payment of a customer with this gateway.
-    pub fn payment_key(&self, gateway: &str, customer: &str) -> Option<&Payment> {
-        let theirs = |order: &Order| {
+    pub fn payment_key(&self, gateway: &str, customer: &str) -> Option<&FakePayment> {
+        let theirs = |order: &FakeOrder| {
             order.gateway == gateway
                 && order
                     .topup
