@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::faults::Faults;
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::Body;
 use axum::response::Response;
 use domain::currency::Currency;
@@ -18,7 +19,7 @@ use http_body_util::BodyExt;
 use scrip::database::Embedded;
 use scrip::functions::{Function, LocalServices, serving};
 use scrip::gateway;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -170,6 +171,15 @@ impl World {
     /// A client without faults, for looking and tampering.
     pub fn raw(&self) -> aws_sdk_dynamodb::Client {
         connect(settings(&self.endpoint), https())
+    }
+
+    /// The items of a partition whose sort key begins with this.
+    pub async fn partition(&self, pk: &str, prefix: &str) -> Vec<HashMap<String, AttributeValue>> {
+        let query = self.raw().query().table_name(self.app.store.table()).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+        let query = query.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+        query.send().await.unwrap().items.unwrap_or_default()
     }
 
     /// Sends a request as the gateway would hand it on: as an event, through the Lambda adapter.

@@ -2,16 +2,16 @@
 //!
 //! **Invariant:** what is reserved and what was spent is told apart by the entries, at the moment of reading.
 
-use crate::views::{self, AccountBody, Counted, counted};
+use crate::views::{self, AccountBody};
 use axum::extract::State;
 use axum::response::Response;
 use domain::budget::BudgetAccount;
 use domain::budget::allocate::SlicedAccount;
 use domain::budget::entry::BudgetEntry;
+use domain::budget::figures::{AccountFigures, SharedCredit};
 use domain::budget::permit::BudgetAction;
 use domain::ids::TransactionId;
 use domain::ids::budget::AccountId;
-use domain::money::Money;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
 use domain::time::{Period, Timestamp};
@@ -23,31 +23,31 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{StoreError, Undecided};
+use store::StoreError;
 use utoipa::ToSchema;
 
 /// How many accounts are counted at the same time.
 const CONCURRENT_COUNTS: usize = 16;
 
-/// What a client has available, and what of it is undecided.
-type Shared = (Money, Undecided);
-
-/// Counts an account: one that spends its client's credit, with what it can spend of that, and ever spent of it.
-async fn count(app: &App, sliced: &SlicedAccount, client: Option<&Shared>) -> Result<Counted, StoreError> {
+/// The figures of an account; of one that spends its client's credit, with what it can spend and has spent of that.
+async fn figures(
+    app: &App,
+    sliced: &SlicedAccount,
+    client: Option<&SharedCredit>,
+) -> Result<AccountFigures, StoreError> {
     let store = &app.store;
     let account = &sliced.account;
-    let own = counted(sliced, &store.budgets().undecided(&account.id, sliced).await?);
-    let Some((available, undecided)) = client else { return Ok(own) };
-    let spent =
-        [own.spent, store.budgets().spent_of_client(account, app.clock.now()).await?].into_iter().sum();
-    Ok(Counted { available: *available, reserved: undecided.total(Some(&account.id)), spent, ..own })
+    let own = AccountFigures::of(sliced, &store.budgets().undecided(&account.id, sliced).await?);
+    let Some(client) = client else { return Ok(own) };
+    let spent = store.budgets().spent_of_client(account, app.clock.now()).await?;
+    Ok(own.sharing(&account.id, client, spent))
 }
 
 /// Counts accounts, in their order; what several share is read once.
 pub(crate) async fn count_all(
     app: &App,
     sliced_accounts: &[SlicedAccount],
-) -> Result<Vec<Counted>, StoreError> {
+) -> Result<Vec<AccountFigures>, StoreError> {
     let store = &app.store;
     let shared: BTreeSet<&AccountId> =
         sliced_accounts.iter().filter(|w| w.account.is_shared()).map(|w| w.account.charged()).collect();
@@ -56,15 +56,15 @@ pub(crate) async fn count_all(
         reads.push(async move {
             let sliced = store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
             let undecided = store.budgets().undecided(id, &sliced).await?;
-            Ok::<_, StoreError>((id.clone(), (sliced.available(), undecided)))
+            Ok::<_, StoreError>((id.clone(), SharedCredit { available: sliced.available(), undecided }))
         });
     }
-    let clients: BTreeMap<AccountId, Shared> =
+    let clients: BTreeMap<AccountId, SharedCredit> =
         stream::iter(reads).buffered(CONCURRENT_COUNTS).try_collect().await?;
     let mut counts = Vec::new();
     for sliced in sliced_accounts {
         let client = clients.get(sliced.account.charged()).filter(|_| sliced.account.is_shared());
-        counts.push(count(app, sliced, client));
+        counts.push(figures(app, sliced, client));
     }
     stream::iter(counts).buffered(CONCURRENT_COUNTS).try_collect().await
 }

@@ -1,16 +1,12 @@
 //! What callers see of an account.
 //!
-//! **Invariant:** received = available + reserved + allocated + spent, of every account but the platform and campaigns
-//! that spend their client's credit.
+//! **Invariant:** what is shown is what was read: nothing is decided here.
 
-use domain::budget::allocate::SlicedAccount;
-use domain::budget::slice::Flow;
+use domain::budget::figures::AccountFigures;
 use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::ids::budget::BudgetKind;
-use domain::money::Money;
 use edge::json::Number;
 use serde::Serialize;
-use store::Undecided;
 use utoipa::ToSchema;
 
 /// An account.
@@ -60,68 +56,33 @@ pub struct AccountBody {
     pub updated_at: String,
 }
 
-/// What is counted of an account.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counted {
-    pub(crate) available: Money,
-    pub(crate) reserved: Money,
-    pub(crate) allocated: Money,
-    pub(crate) received: Money,
-    pub(crate) spent: Money,
-}
-
-fn net(sliced: &SlicedAccount, up: Flow, down: Flow) -> Money {
-    let sum = |flow| sliced.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
-    sum(up).saturating_sub(sum(down))
-}
-
-/// Counts an account by its own slices.
-pub(crate) fn counted(sliced: &SlicedAccount, undecided: &Undecided) -> Counted {
-    let used: Money = sliced.slices().filter_map(domain::budget::slice::Slice::used).sum();
-    let reserved = undecided.total(None);
-    let limited = sliced.account.kind() != BudgetKind::Platform;
-    let (given, taken) = (undecided.uncounted(Flow::Allocated), undecided.uncounted(Flow::Reclaimed));
-    let spent = used.saturating_sub([reserved, given, taken].into_iter().sum());
-    Counted {
-        available: sliced.available(),
-        reserved,
-        allocated: [net(sliced, Flow::Allocated, Flow::Returned), given].into_iter().sum(),
-        received: net(sliced, Flow::Received, Flow::Reclaimed).saturating_sub(taken),
-        spent: if limited { spent } else { Money::ZERO },
-    }
-}
-
-/// An account with what was counted of it.
-pub(crate) fn account(account: &BudgetAccount, counted: &Counted) -> AccountBody {
+/// An account with its figures.
+pub(crate) fn account(account: &BudgetAccount, figures: &AccountFigures) -> AccountBody {
     let money = |amount| Number::money(amount, account.currency);
     let kind = account.kind();
     let campaign = kind == BudgetKind::Campaign;
-    let empty = campaign && counted.available.is_zero() && account.status() == BudgetStatus::Active;
+    let empty = campaign && figures.available.is_zero() && account.status() == BudgetStatus::Active;
     let status = if empty { "auto_paused" } else { account.status().as_str() };
     let price = account.card_price.filter(|price| campaign && !price.is_zero());
-    let lasts = price.and_then(|price| {
-        let cards = counted.available.value().checked_div(price.value())?.trunc();
-        u64::try_from(cards).ok()
-    });
     AccountBody {
         account_id: account.id.to_string(),
         kind: kind.as_str(),
         parent_id: account.parent.as_ref().map(ToString::to_string),
         name: account.name.as_str().to_owned(),
         currency: account.currency.code(),
-        available: (kind != BudgetKind::Platform).then(|| money(counted.available)),
-        reserved: money(counted.reserved),
-        allocated: money(counted.allocated),
-        received: money(counted.received),
-        spent: money(counted.spent),
+        available: (kind != BudgetKind::Platform).then(|| money(figures.available)),
+        reserved: money(figures.reserved),
+        allocated: money(figures.allocated),
+        received: money(figures.received),
+        spent: money(figures.spent),
         status,
         budget_mode: campaign.then(|| account.mode.as_str()),
         funded_by: account.is_shared().then(|| account.charged().to_string()),
         low_credit_threshold: account.low_credit_threshold.map(money),
         slices: account.slices,
         brands: account.brands.as_ref().map(|brands| brands.iter().map(ToString::to_string).collect()),
-        issued: (kind == BudgetKind::Platform).then(|| money(counted.allocated)),
-        estimated_redemptions_remaining: lasts,
+        issued: (kind == BudgetKind::Platform).then(|| money(figures.allocated)),
+        estimated_redemptions_remaining: figures.cards_remaining(price),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     }
@@ -139,8 +100,10 @@ pub(crate) fn opened(account: &BudgetAccount) -> AccountBody {
     first.brands = account.opened.brands.clone();
     first.first.status = BudgetStatus::Active;
     // Nothing has been put in yet: that is no reason to call it paused.
-    let mut shown =
-        self::account(&first, &Counted { available: account.opened.available, ..Counted::default() });
+    let mut shown = self::account(
+        &first,
+        &AccountFigures { available: account.opened.available, ..AccountFigures::default() },
+    );
     shown.status = BudgetStatus::Active.as_str();
     shown
 }

@@ -27,7 +27,7 @@ pub struct InventoryTools {
 }
 
 /// What this function is given.
-pub type Services = edge::Services<InventoryTools>;
+pub(crate) type Services = edge::Services<InventoryTools>;
 
 /// The routes of this function.
 pub fn router(services: Services) -> Router {

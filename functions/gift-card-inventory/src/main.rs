@@ -1,7 +1,7 @@
 //! Wiring: the gift-card-inventory function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
-use gift_card_inventory::{InventoryTools, Services};
+use edge::{Services, lambda, telemetry, wiring};
+use gift_card_inventory::InventoryTools;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -6,8 +6,8 @@ use crate::pools::{PoolBody, view};
 use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
-use domain::giftcard::{CardSource, StockHealth};
-use domain::money::Money;
+use domain::giftcard::CardSource;
+use domain::giftcard::stock::StockSummary;
 use edge::json::Number;
 use edge::{ApiRequest, Problem, reply};
 use serde::Serialize;
@@ -68,23 +68,8 @@ pub(crate) async fn inventory(
     let brands = store.gift_cards().brands().await?;
     let with_supplier = brands.iter().filter(|brand| brand.supplier.is_some()).count();
     let of = |source: CardSource| {
-        let here = || counted.iter().filter(move |(pool, _)| pool.source == source);
-        let healthy = |health: StockHealth| {
-            let of = here().filter(|(pool, free)| StockHealth::of(*free, pool.low_stock_threshold) == health);
-            u64::try_from(of.count()).unwrap_or(0)
-        };
-        let worth = here().map(|(pool, free)| {
-            let value = pool.denomination.value().checked_mul((*free).into());
-            value.and_then(|value| Money::try_new(value).ok()).unwrap_or_default()
-        });
-        PoolsInStock {
-            pools: u64::try_from(here().count()).unwrap_or(0),
-            available: here().map(|(_, free)| free).sum(),
-            value: Number::money(worth.sum(), currency),
-            green: healthy(StockHealth::Green),
-            yellow: healthy(StockHealth::Yellow),
-            red: healthy(StockHealth::Red),
-        }
+        let StockSummary { pools, available, value, green, yellow, red } = StockSummary::of(source, &counted);
+        PoolsInStock { pools, available, value: Number::money(value, currency), green, yellow, red }
     };
     reply::ok(&InventoryBody {
         pools: counted.iter().map(|(pool, free)| view(pool, *free, currency)).collect(),

@@ -47,7 +47,7 @@ pub struct MonitorTools {
 }
 
 /// What this function is given.
-pub type Services = edge::Services<MonitorTools>;
+pub(crate) type Services = edge::Services<MonitorTools>;
 
 /// What the schedule sends.
 #[derive(Clone, Copy, Debug, Deserialize)]

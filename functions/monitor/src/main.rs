@@ -1,11 +1,11 @@
 //! Wiring: the monitor in Lambda, called by EventBridge Scheduler every 5 minutes.
 
-use edge::{telemetry, wiring};
+use edge::{Services, telemetry, wiring};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use issuing::Issuer;
 use lambda_runtime::service_fn;
-use monitor::{MonitorTools, Services};
+use monitor::MonitorTools;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -33,7 +33,7 @@ pub struct WebhookTools {
 }
 
 /// What this function is given.
-pub type Services = edge::Services<WebhookTools>;
+pub(crate) type Services = edge::Services<WebhookTools>;
 
 /// The routes of this function.
 pub fn router(services: Services) -> Router {

@@ -1,8 +1,8 @@
 //! Wiring: the payment-webhook function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::{Services, lambda, telemetry, wiring};
 use gateways::Gateways;
-use payment_webhook::{Services, WebhookTools};
+use payment_webhook::WebhookTools;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -37,7 +37,7 @@ pub struct ProvisionTools {
 }
 
 /// What this function is given.
-pub type Services = edge::Services<ProvisionTools>;
+pub(crate) type Services = edge::Services<ProvisionTools>;
 
 /// How often the open door is opened.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 //! Wiring: the provision-gift-card function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::{Services, lambda, telemetry, wiring};
 use gateways::suppliers::Suppliers;
 use issuing::Issuer;
-use provision_gift_card::{Limits, ProvisionTools, Services};
+use provision_gift_card::{Limits, ProvisionTools};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {

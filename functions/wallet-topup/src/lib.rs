@@ -37,7 +37,7 @@ pub struct TopUpTools {
 }
 
 /// What this function is given.
-pub type Services = edge::Services<TopUpTools>;
+pub(crate) type Services = edge::Services<TopUpTools>;
 
 /// The routes of this function.
 pub fn router(services: Services) -> Router {

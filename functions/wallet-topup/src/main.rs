@@ -1,8 +1,8 @@
 //! Wiring: the wallet-topup function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::{Services, lambda, telemetry, wiring};
 use gateways::Gateways;
-use wallet_topup::{Services, TopUpTools};
+use wallet_topup::TopUpTools;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -114,11 +114,6 @@ pub(crate) async fn statistics(State(app): State<App>, request: ApiRequest) -> R
     let report = report(&app, &account).await?;
     let currency = account.currency()?;
     let money = |amount: Money| Number::money(amount, currency);
-    let (debits, captures) = (report.of(EntryType::Debit), report.of(EntryType::Capture));
-    let spends = Tally {
-        count: debits.count + captures.count,
-        amount: [debits.amount, captures.amount].into_iter().sum(),
-    };
     let month = |(month, tallies): (&String, &BTreeMap<EntryType, Tally>)| Month {
         month: month.clone(),
         by_type: tallies.iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
@@ -135,7 +130,7 @@ pub(crate) async fn statistics(State(app): State<App>, request: ApiRequest) -> R
         total_expired: money(account.totals.expired),
         total_transactions: report.count(),
         average_credit: money(report.of(EntryType::Credit).mean(currency)),
-        average_spend: money(spends.mean(currency)),
+        average_spend: money(report.spends().mean(currency)),
         first_transaction_date: report.first.map(|at| at.to_string()),
         last_transaction_date: report.last.map(|at| at.to_string()),
         by_month: report.by_month.iter().map(month).collect(),

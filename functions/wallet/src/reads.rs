@@ -7,7 +7,6 @@ use crate::{permit_hold, wire};
 use axum::extract::State;
 use axum::response::Response;
 use domain::ledger::lot::Lot;
-use domain::money::Money;
 use domain::time::{days_until, plus_days};
 use domain::wallet::permit::WalletAction;
 use edge::input::DaysAhead;
@@ -67,16 +66,15 @@ pub(crate) async fn balance(State(app): State<App>, request: ApiRequest) -> Resu
     request.params().finish()?;
     let account = settled(&app, &request, WalletAction::ReadBalance).await?.account;
     let money = |amount| Number::money(amount, account.unit);
-    let next = account.lots.first().and_then(|lot| lot.expires_on);
-    let sum = |date| -> Money {
-        account.lots.iter().filter(|lot| lot.expires_on == Some(date)).map(|lot| lot.amount).sum()
-    };
     reply::ok(&Balance {
         balance: money(account.balance()),
         available: money(account.available()),
         held: money(account.held()),
         currency: account.unit.code(),
-        next_expiry: next.map(|date| NextExpiry { amount: money(sum(date)), date: date.to_string() }),
+        next_expiry: account
+            .lots
+            .next_expiry()
+            .map(|(date, amount)| NextExpiry { amount: money(amount), date: date.to_string() }),
     })
 }
 

@@ -126,9 +126,9 @@ impl LocalServices {
     }
 
     /// The monitor's part.
-    pub fn monitor(&self) -> monitor::Services {
+    pub fn monitor(&self) -> edge::Services<monitor::MonitorTools> {
         let Self { app, gateways, seal, .. } = self.clone();
-        monitor::Services { app, tools: monitor::MonitorTools { gateways, seal, issuer: self.issuer() } }
+        edge::Services { app, tools: monitor::MonitorTools { gateways, seal, issuer: self.issuer() } }
     }
 }
 

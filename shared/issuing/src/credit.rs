@@ -167,7 +167,7 @@ impl IssueAttempt<'_> {
         let read = read.await;
         let (sliced, undecided) = self.or_release(read).await?;
         let own: Vec<&AttemptId> = self.abandoned.iter().chain([&self.attempt]).collect();
-        let seen = undecided.seen(&sliced, &own);
+        let seen = undecided.slice_views(&sliced, &own);
         self.left = Some(sliced.available().saturating_sub(self.machine.spend.missing()));
         self.machine.spend.surveyed(&seen);
         if *self.machine.spend.next() == SpendStep::Wait {

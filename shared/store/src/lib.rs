@@ -21,9 +21,7 @@ mod wallet;
 
 pub use alerts::{AlertPage, Alerts};
 pub use audit::{AccountList, Audit, BudgetList, Named};
-pub use budgets::{
-    BudgetPage, Budgets, Reservation, Reserve, ResolveSummary, TransferReceipt, Undecided, Waiting,
-};
+pub use budgets::{BudgetPage, Budgets, Reservation, Reserve, ResolveSummary, TransferReceipt, Waiting};
 pub use engine::client::{Credentials, HttpClient, Settings, connect, https};
 pub use engine::due::{DuePage, DueWork, Place};
 pub use engine::error::StoreError;

@@ -160,11 +160,6 @@ impl Vault {
         self.keys.seal(&format!("delivery|{redemption}"), address.as_bytes()).map(Sealed)
     }
 
-    /// Opens where a redemption is sent.
-    pub fn open_address(&self, redemption: &RedemptionId, sealed: &Sealed) -> Option<String> {
-        String::from_utf8(self.keys.open(&format!("delivery|{redemption}"), &sealed.0)?).ok()
-    }
-
     /// A new redemption code: `XXXX-XXXX-XXXX-XXXX`, 80 random bits.
     pub fn mint_code(&self) -> Option<String> {
         let mut bytes = [0_u8; CODE_LETTERS];

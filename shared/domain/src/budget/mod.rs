@@ -9,6 +9,7 @@ pub mod audit;
 mod causes;
 pub mod change;
 pub mod entry;
+pub mod figures;
 pub mod key;
 pub mod permit;
 pub mod slice;

@@ -9,6 +9,7 @@ pub mod guessing;
 pub mod profit;
 pub mod provision;
 pub mod redemption;
+pub mod stock;
 
 pub use crate::budget::entry::CardSource;
 

@@ -7,7 +7,6 @@ use super::CardSource;
 use super::card::FreeCard;
 use crate::budget::spend::{self, Spend};
 use crate::ids::budget::PoolId;
-use crate::money::Money;
 use std::collections::VecDeque;
 
 /// What to do next. Setting credit aside and looking for a card go side by side.
@@ -73,10 +72,5 @@ impl Provision {
     /// Another was quicker with the card: look again, in the same pool.
     pub fn card_is_gone(&mut self) {
         self.card = None;
-    }
-
-    /// What the budget has left, by what is set aside of what was seen.
-    pub fn total_held(&self) -> Money {
-        self.spend.held().values().copied().sum()
     }
 }

@@ -161,6 +161,13 @@ impl Lots {
         Some(all)
     }
 
+    /// The date that credit expires on next, and how much does.
+    pub fn next_expiry(&self) -> Option<(Date, Money)> {
+        let date = self.0.first()?.expires_on?;
+        let expiring = self.0.iter().filter(|lot| lot.expires_on == Some(date));
+        Some((date, expiring.map(|lot| lot.amount).sum()))
+    }
+
     /// The lots in burn order.
     pub fn iter(&self) -> impl Iterator<Item = &Lot> {
         self.0.iter()

@@ -65,6 +65,15 @@ impl EntryStatistics {
         self.by_type.get(&kind).copied().unwrap_or_default()
     }
 
+    /// What was spent: debits and captures.
+    pub fn spends(&self) -> Tally {
+        let (debits, captures) = (self.of(EntryType::Debit), self.of(EntryType::Capture));
+        Tally {
+            count: debits.count + captures.count,
+            amount: [debits.amount, captures.amount].into_iter().sum(),
+        }
+    }
+
     /// How many entries were counted.
     pub fn count(&self) -> u64 {
         self.by_type.values().map(|tally| tally.count).sum()

@@ -177,7 +177,7 @@ impl Budgets {
                 SpendStep::Survey => {
                     let sliced = self.load_resolved(what).await?;
                     let undecided = self.undecided(&what.account, &sliced).await?;
-                    spend.surveyed(&undecided.seen(&sliced, &[&what.attempt]));
+                    spend.surveyed(&undecided.slice_views(&sliced, &[&what.attempt]));
                 }
                 SpendStep::Covered => return Ok(Ok(())),
                 SpendStep::Wait | SpendStep::Short { .. } => {

@@ -22,7 +22,7 @@ mod transfer;
 
 pub use history::BudgetPage;
 pub use reserve::{Reservation, Reserve, Waiting};
-pub use resolve::{ResolveSummary, Undecided};
+pub use resolve::ResolveSummary;
 pub use transfer::TransferReceipt;
 
 use crate::engine::cache::TtlCache;

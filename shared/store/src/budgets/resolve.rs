@@ -9,69 +9,16 @@ use crate::keys;
 use domain::budget::BudgetStatus;
 use domain::budget::allocate::SlicedAccount;
 use domain::budget::change::dropped_at;
+use domain::budget::figures::{OpenAttempt, Undecided};
 use domain::budget::key::{KeyState, LIMIT_SECONDS, Verdict, verdict};
-use domain::budget::slice::{Flow, MAX_PENDING, Reserved, Slice};
-use domain::budget::spend::SliceView;
+use domain::budget::slice::{Flow, Reserved, Slice};
 use domain::cause::Cause;
 use domain::ids::budget::{AccountId, AttemptId};
-use domain::money::Money;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// After so long, a request is not under way any more: longer than tries go on and a supplier is waited for.
 const LEFT_BEHIND_SECONDS: u32 = 15;
-
-/// What still stands on slices after they were resolved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Undecided {
-    /// By attempt: the slice, and what is set aside there.
-    pub attempts: Vec<(AttemptId, u8, Reserved)>,
-    /// Those of them that a supplier was asked for.
-    pub at_suppliers: Vec<AttemptId>,
-    /// What has its entry, of a movement, and is not counted in its slice's flow yet.
-    pub uncounted: Vec<(Flow, Money)>,
-}
-
-impl Undecided {
-    /// How much of a slice is undecided.
-    pub fn of(&self, slice: u8) -> Money {
-        self.attempts.iter().filter(|(_, number, _)| *number == slice).map(|(_, _, held)| held.amount).sum()
-    }
-
-    /// What may come free soon: what is undecided and waits for no supplier.
-    pub fn soon(&self) -> Money {
-        let soon = self.attempts.iter().filter(|(id, ..)| !self.at_suppliers.contains(id));
-        soon.map(|(_, _, held)| held.amount).sum()
-    }
-
-    /// The slices as they were read, without what these attempts of one's own hold, and what waits for suppliers: that
-    /// will not come free for whoever waits.
-    pub fn seen(&self, sliced: &SlicedAccount, own: &[&AttemptId]) -> Vec<SliceView> {
-        let others = |slice: u8| {
-            let not = |id: &AttemptId| own.contains(&id) || self.at_suppliers.contains(id);
-            let here = self.attempts.iter().filter(move |(id, at, _)| *at == slice && !not(id));
-            here.map(|(_, _, held)| held.amount).sum()
-        };
-        let seen = |slice: &Slice| SliceView {
-            slice: slice.number,
-            available: slice.available,
-            undecided: others(slice.number),
-            full: slice.pending.len() >= MAX_PENDING,
-        };
-        sliced.slices().map(seen).collect()
-    }
-
-    /// How much of a movement's flow is not counted yet.
-    pub fn uncounted(&self, flow: Flow) -> Money {
-        self.uncounted.iter().filter(|(of, _)| *of == flow).map(|(_, amount)| *amount).sum()
-    }
-
-    /// How much is undecided in all; of one campaign, if one is named.
-    pub fn total(&self, campaign: Option<&AccountId>) -> Money {
-        let of = |held: &Reserved| campaign.is_none_or(|campaign| held.campaign == *campaign);
-        self.attempts.iter().filter(|(_, _, held)| of(held)).map(|(_, _, held)| held.amount).sum()
-    }
-}
 
 /// What a look at an account's slices came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,25 +43,31 @@ impl Budgets {
         account: &AccountId,
         sliced: &SlicedAccount,
     ) -> Result<Undecided, StoreError> {
-        let standing: Vec<(AttemptId, u8, Reserved)> = sliced
+        let held: Vec<OpenAttempt> = sliced
             .slices()
-            .flat_map(|slice| slice.attempts().map(|(id, held)| (id.clone(), slice.number, held.clone())))
+            .flat_map(|slice| {
+                let attempt = |(id, held): (&AttemptId, &Reserved)| OpenAttempt {
+                    id: id.clone(),
+                    slice: slice.number,
+                    held: held.clone(),
+                    at_supplier: false,
+                };
+                slice.attempts().map(attempt).collect::<Vec<_>>()
+            })
             .collect();
-        let causes: Vec<Cause> = standing.iter().map(|(_, _, held)| held.cause.clone()).collect();
+        let causes: Vec<Cause> = held.iter().map(|attempt| attempt.held.cause.clone()).collect();
         let states = self.key_states(account, &causes).await?;
         let mut undecided = Undecided::default();
-        for ((attempt, slice, held), state) in standing.into_iter().zip(states) {
-            match verdict(&attempt, held.at, held.at, &state) {
+        for (mut attempt, state) in held.into_iter().zip(states) {
+            match verdict(&attempt.id, attempt.held.at, attempt.held.at, &state) {
                 Verdict::Settle => {
-                    undecided.uncounted.extend(flow_of(&state).map(|flow| (flow, held.amount)));
+                    undecided.uncounted.extend(flow_of(&state).map(|flow| (flow, attempt.held.amount)));
                 }
                 Verdict::AskSupplier => {
-                    undecided.at_suppliers.push(attempt.clone());
-                    undecided.attempts.push((attempt, slice, held));
+                    attempt.at_supplier = true;
+                    undecided.attempts.push(attempt);
                 }
-                Verdict::GiveBack | Verdict::Fence | Verdict::Leave => {
-                    undecided.attempts.push((attempt, slice, held));
-                }
+                Verdict::GiveBack | Verdict::Fence | Verdict::Leave => undecided.attempts.push(attempt),
             }
         }
         Ok(undecided)
@@ -196,7 +149,7 @@ impl Budgets {
                 state = self.fence(account, &held.cause, attempt).await?;
             }
             let judged = verdict(attempt, held.at, now, &state);
-            self.carry_out(judged, (account, slice.number), (attempt, held), &state).await?;
+            self.carry_out(judged, account, slice.number, attempt, held, &state).await?;
             match judged {
                 Verdict::Settle => resolved.settled += 1,
                 Verdict::GiveBack => resolved.given_back += 1,
@@ -210,8 +163,10 @@ impl Budgets {
     async fn carry_out(
         &self,
         judged: Verdict,
-        (account, slice): (&AccountId, u8),
-        (attempt, held): (&AttemptId, &Reserved),
+        account: &AccountId,
+        slice: u8,
+        attempt: &AttemptId,
+        held: &Reserved,
         state: &KeyState,
     ) -> Result<(), StoreError> {
         match (judged, flow_of(state)) {
@@ -244,7 +199,7 @@ impl Budgets {
             for (attempt, held) in left {
                 let state = self.fence(account, cause, attempt).await?;
                 let judged = verdict(attempt, held.at, now, &state);
-                self.carry_out(judged, (account, slice.number), (attempt, held), &state).await?;
+                self.carry_out(judged, account, slice.number, attempt, held, &state).await?;
             }
         }
         let late =

@@ -154,11 +154,4 @@ impl GiftCards {
             Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }
-
-    /// The redemption of a reference that a supplier names, if it is of that attempt.
-    pub async fn ordered(&self, reference: &str) -> Result<Option<Redemption>, StoreError> {
-        let Some((id, _)) = Redemption::of_reference(reference) else { return Ok(None) };
-        let item = self.table.with_retry(|| self.table.get(keys::redemption(&id))).await?;
-        item.map(|item| redemption::from_item(&item)).transpose()
-    }
 }

@@ -18,7 +18,6 @@ use domain::context::Context;
 use domain::giftcard::card::{Card, FreeCard};
 use domain::giftcard::redemption::Redemption;
 use domain::ids::budget::RedemptionId;
-use std::collections::BTreeMap;
 
 /// What became of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,17 +189,6 @@ impl GiftCards {
                 Certain::Done(_) | Certain::Refused(_) => return Ok(()),
             }
         }
-    }
-
-    /// Who has seen a redemption's card: when, in which role, as whom; oldest first.
-    pub async fn reveals(&self, id: &RedemptionId) -> Result<Vec<BTreeMap<String, String>>, StoreError> {
-        let items = self.table.partition(&keys::redemption(id).pk, "R#").await?;
-        let text = |item: &crate::engine::attr::Item| {
-            let pairs =
-                item.iter().filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())));
-            pairs.filter(|(name, _)| name != keys::PK && name != keys::SK).collect()
-        };
-        Ok(items.iter().map(text).collect())
     }
 
     /// A redemption and what stands at its entry's key, of one instant.
