@@ -14,6 +14,7 @@ mod laws {
     mod money;
     mod precedence;
     mod reversals;
+    mod sweeps;
     mod throughput;
     mod topups;
 }

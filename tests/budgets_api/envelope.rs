@@ -23,8 +23,8 @@ type Asked = Arc<Mutex<Vec<Value>>>;
 
 /// A KMS that unwraps `wrapped <text>` to 32 bytes made of the text's first letter, for this product alone.
 async fn kms() -> (Kms, Asked) {
-    let asked = Asked::default();
-    let seen = asked.clone();
+    let requests = Asked::default();
+    let seen = requests.clone();
     let answer = move |headers: HeaderMap, body: String| async move {
         let body: Value = serde_json::from_str(&body).unwrap();
         seen.lock().unwrap().push(body.clone());
@@ -46,7 +46,7 @@ async fn kms() -> (Kms, Asked) {
     let app = axum::Router::new().route("/", post(answer));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let credentials = Credentials::new("AKIAX", "secret", None, None, "test");
-    (vault::connect("eu-central-1".to_owned(), Some(url), credentials, https()), asked)
+    (vault::connect("eu-central-1".to_owned(), Some(url), credentials, https()), requests)
 }
 
 fn wrapped(text: &str) -> String {
@@ -67,10 +67,10 @@ fn seal(vault: &Vault) -> domain::giftcard::card::Card {
 
 #[tokio::test]
 async fn keys_that_kms_has_wrapped_seal_and_open_and_can_be_rotated() {
-    let (kms, asked) = kms().await;
+    let (kms, requests) = kms().await;
     let codes = wrapped("codes");
     let old = Vault::open(&format!("k1:{}", wrapped("one")), &codes, Some(&kms)).await.unwrap();
-    assert_eq!(asked.lock().unwrap().len(), 2, "each key is unwrapped once, at start");
+    assert_eq!(requests.lock().unwrap().len(), 2, "each key is unwrapped once, at start");
     let card = seal(&old);
     for sealed in card.parts.values() {
         assert!(sealed.0.starts_with(b"k1:"), "an item tells which key opens it");

@@ -132,15 +132,15 @@ async fn cards_that_expire_soonest_go_first_and_expired_ones_stand_in_nobodys_wa
     world.clock.set("2026-01-16T00:00:00Z");
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
     assert_eq!(inventory.field("/csv/available"), 1, "{}", inventory.body);
-    let asked = async |code: &str| {
+    let requests = async |code: &str| {
         world.faults.take_log();
         let issued = agency.provision(code).await.expect(201);
         let queries = world.faults.take_log().iter().filter(|(operation, _)| operation == "Query").count();
         (issued.text("/source"), queries)
     };
-    let (source, queries) = asked("LAST").await;
+    let (source, queries) = requests("LAST").await;
     assert!(source == "csv" && queries <= 4, "{source} {queries}");
-    let (source, queries) = asked("NONE").await;
+    let (source, queries) = requests("NONE").await;
     assert!(source == "api" && queries <= 4, "{source} {queries}");
     world.prove().await;
 }
@@ -153,11 +153,11 @@ async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
     let path = format!("/api/credit/accounts/{}", agency.client);
     world.patch(&admin(), &path, r#"{"low_credit_threshold":100}"#).await.expect(200);
     agency.shop.outage(Outage::Down);
-    agency.shop.asked();
+    agency.shop.requests();
     let looked = agency.shop.monitor().await;
     assert_eq!(looked["breakdown"]["clients"], 1, "{looked}");
-    let asked = agency.shop.asked();
-    assert!(asked.len() <= 3, "one order, or none: {asked:?}");
+    let requests = agency.shop.requests();
+    assert!(requests.len() <= 3, "one order, or none: {requests:?}");
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
     assert_eq!(inventory.field("/api/open_refills"), 1);
     agency.shop.outage(Outage::None);
@@ -307,8 +307,8 @@ async fn what_waits_for_a_supplier_is_nothing_to_wait_for() {
     let request =
         tests::world::request(http::Method::POST, "/api/gift-cards/redeem", &redeem, Default::default());
     world.send(None, request).await.expect_problem(404, "code_not_found");
-    let asked = world.faults.take_log().len();
-    assert!(asked < 60, "nobody tries again and again: {asked}");
+    let requests = world.faults.take_log().len();
+    assert!(requests < 60, "nobody tries again and again: {requests}");
     let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
     assert!(alerts.body.contains("budget_depleted"), "{}", alerts.body);
     agency.shop.fakes.supply("reloadly", Switch::Rejects);

@@ -22,7 +22,7 @@ async fn a_payment_that_nobody_told_of_is_found_when_its_top_up_expires() {
         let idle = shop.initiate("a", "5", gateway).await.expect(201).text("/topup_id");
         assert_eq!(payments(&shop.monitor().await), [0, 0, 0]);
         shop.world.clock.advance_days(1);
-        shop.asked();
+        shop.requests();
         let looked = shop.monitor().await;
         assert_eq!(
             (&looked["breakdown"]["topups"], &looked["success"]),
@@ -35,9 +35,9 @@ async fn a_payment_that_nobody_told_of_is_found_when_its_top_up_expires() {
         );
         shop.world.expect_available("a", "75.00").await;
         // Once: it is not asked again.
-        shop.asked();
+        shop.requests();
         assert_eq!(shop.monitor().await["breakdown"]["topups"], 0);
-        assert!(shop.asked().is_empty());
+        assert!(shop.requests().is_empty());
         shop.world.prove().await;
     }
 }

@@ -28,7 +28,7 @@ struct Host {
     certificates: Arc<Mutex<String>>,
     status: Arc<Mutex<u16>>,
     verdict: Arc<Mutex<&'static str>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Host {
@@ -36,7 +36,7 @@ impl Host {
         *self.status.lock().unwrap() = 200;
         *self.verdict.lock().unwrap() = "FAILURE";
         let file = async |State(host): State<Host>| {
-            host.asked.lock().unwrap().push("certificate".to_owned());
+            host.requests.lock().unwrap().push("certificate".to_owned());
             let status = StatusCode::from_u16(*host.status.lock().unwrap()).unwrap();
             let to = [("location", "http://127.0.0.1:1/elsewhere")];
             (status, to, host.certificates.lock().unwrap().clone()).into_response()
@@ -44,7 +44,7 @@ impl Host {
         let token =
             async || axum::response::Json(json!({"access_token": "t", "expires_in": 900})).into_response();
         let verdict = async |State(host): State<Host>, body: String| {
-            host.asked.lock().unwrap().push(body);
+            host.requests.lock().unwrap().push(body);
             axum::response::Json(json!({"verification_status": *host.verdict.lock().unwrap()}))
                 .into_response()
         };
@@ -59,8 +59,8 @@ impl Host {
         url
     }
 
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
+    fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.requests.lock().unwrap())
     }
 }
 
@@ -148,7 +148,7 @@ async fn paypals_signature_is_that_of_other_tools_and_its_certificate_is_fetched
     for _ in 0..3 {
         scene.sent().verify(&scene.ours, NOW).await.unwrap();
     }
-    assert_eq!(scene.host.asked(), ["certificate"], "kept by its address");
+    assert_eq!(scene.host.requests(), ["certificate"], "kept by its address");
     for apart in [300, -300] {
         assert!(scene.sent().verify(&scene.ours, NOW + apart).await.is_ok(), "{apart}");
     }
@@ -198,7 +198,7 @@ async fn an_expired_untrusted_or_otherwise_named_certificate_is_refused() {
         let scene = Scene::new().await;
         *scene.host.certificates.lock().unwrap() = text(&scene.vector, name).to_owned();
         assert_eq!(scene.sent().verify(&scene.ours, NOW).await, forged(why), "{name}");
-        assert_eq!(scene.host.asked(), ["certificate"], "{name}: nobody else is asked");
+        assert_eq!(scene.host.requests(), ["certificate"], "{name}: nobody else is asked");
     }
     // Of the trusted root's name, but signed by another key: PayPal is asked at most, and says FAILURE.
     let scene = Scene::new().await;
@@ -215,8 +215,11 @@ async fn of_a_certificate_whose_root_is_unknown_paypal_itself_is_asked_with_the_
     let others = paypal(&scene.url, text(&scene.vector, "webhook_id"), "");
     let found = scene.sent().verify(&others, NOW).await;
     assert_eq!(found, forged(Forged::Certificate), "PayPal says FAILURE");
-    let asked = scene.host.asked();
-    assert!(asked[1].contains(&format!(r#""webhook_event":{}}}"#, text(&scene.vector, "body"))), "{asked:?}");
+    let requests = scene.host.requests();
+    assert!(
+        requests[1].contains(&format!(r#""webhook_event":{}}}"#, text(&scene.vector, "body"))),
+        "{requests:?}"
+    );
     *scene.host.verdict.lock().unwrap() = "SUCCESS";
     assert!(scene.sent().verify(&others, NOW).await.is_ok());
 }

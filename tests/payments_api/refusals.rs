@@ -106,7 +106,7 @@ async fn amounts_that_a_gateway_is_known_not_to_take_are_a_400_before_it_is_aske
         let body = format!(r#"{{"customer_id":"{customer}","currency":"{currency}"}}"#);
         shop.world.post(&admin(), "/api/wallet/create", &body).await.expect(201);
     }
-    shop.asked();
+    shop.requests();
     for (customer, gateway, amount, good) in [
         ("a", "razorpay", "0.99", "1"),
         ("a", "stripe", "0.49", "0.5"),
@@ -124,9 +124,9 @@ async fn amounts_that_a_gateway_is_known_not_to_take_are_a_400_before_it_is_aske
         let refused = shop.world.post_keyed(&admin(), &key, INITIATE, &body(amount)).await;
         let refused = refused.expect_problem(400, "invalid_request");
         assert_eq!(refused.offending(), ["/amount"], "{customer} {gateway} {amount}");
-        assert!(shop.asked().is_empty());
+        assert!(shop.requests().is_empty());
         shop.world.post_keyed(&admin(), &key, INITIATE, &body(good)).await.expect(201);
-        assert!(!shop.asked().is_empty());
+        assert!(!shop.requests().is_empty());
     }
     shop.world.prove().await;
 }

@@ -78,11 +78,11 @@ async fn the_same_key_gives_the_same_order_byte_for_byte_and_another_request_is_
         r#"{"customer_id":"a","amount":100,"gateway":"stripe","return_url":"https://shop.example.com/x"}"#;
     let first = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
     assert!(!first.is_replay());
-    assert_eq!(shop.asked().len(), 1);
+    assert_eq!(shop.requests().len(), 1);
     let same = body.replace("100", "\"100.00\"");
     let again = shop.world.post_keyed(&service("wallet:topup"), "k", INITIATE, &same).await.expect(201);
     assert!(again.is_replay() && again.body == first.body);
-    assert!(shop.asked().is_empty(), "the gateway is not asked again");
+    assert!(shop.requests().is_empty(), "the gateway is not asked again");
     let other = body.replace("100", "101");
     let refused = shop.world.post_keyed(&customer("a"), "k", INITIATE, &other).await;
     refused.expect_problem(422, "idempotency_key_reused");

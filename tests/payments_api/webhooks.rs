@@ -305,9 +305,9 @@ async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transactio
         shop.world.faults.take_log();
         shop.world.meter.take();
         shop.expect(payment_key(gateway), &values, "processed").await;
-        let asked: Vec<String> =
+        let requests: Vec<String> =
             shop.world.faults.take_log().into_iter().map(|(operation, _)| operation).collect();
-        assert_eq!(asked, ["BatchGetItem", "TransactWriteItems"], "{gateway}");
+        assert_eq!(requests, ["BatchGetItem", "TransactWriteItems"], "{gateway}");
         let cost = shop.world.meter.take();
         assert!(cost.write_units <= Decimal::from(25), "{cost:?}");
         shop.world.prove().await;

@@ -45,7 +45,7 @@ pub struct Shop {
     /// The gateways.
     pub fakes: Arc<Fakes>,
     outage: Arc<Mutex<Outage>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 /// Keys that are made once.
@@ -86,8 +86,8 @@ pub const REJECTION: &str = r#"{"error":{"code":"amount_too_large","message":"Am
 
 type Switch = (Arc<Mutex<Outage>>, Arc<Mutex<Vec<String>>>);
 
-async fn with_outage(State((outage, asked)): State<Switch>, request: Request, next: Next) -> Response {
-    asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+async fn with_outage(State((outage, requests)): State<Switch>, request: Request, next: Next) -> Response {
+    requests.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
     let now = *outage.lock().unwrap();
     let for_a_token = request.uri().path().ends_with("/oauth2/token");
     match now {
@@ -122,7 +122,7 @@ impl Shop {
         let routes = fakes.router().layer(layer);
         tokio::spawn(async { axum::serve(listener, routes).await });
         let world = World::with_payments(retry_policy, clock, (gateways, seal, vault, suppliers)).await;
-        Self { world, fakes, outage: switch.0, asked: switch.1 }
+        Self { world, fakes, outage: switch.0, requests: switch.1 }
     }
 
     /// What is wrong with the gateways from now on.
@@ -131,8 +131,8 @@ impl Shop {
     }
 
     /// What the gateways were asked since the last call.
-    pub fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.requests.lock().unwrap())
     }
 
     /// What functions are given.

@@ -154,7 +154,7 @@ pub(crate) fn view(brand: &Brand) -> BrandBody {
 /// The price of each denomination, its own amount if none is asked.
 fn prices(
     denominations: &[Amount],
-    asked: &[(Amount, Amount)],
+    sent: &[(Amount, Amount)],
     currency: Currency,
 ) -> Result<BTreeMap<Money, Money>, Problem> {
     let exact = |amount: Amount| amount.in_currency(currency).ok_or_else(Problem::internal);
@@ -164,7 +164,7 @@ fn prices(
         prices.insert(denomination, denomination);
     }
     let mut named = BTreeSet::new();
-    for (denomination, price) in asked {
+    for (denomination, price) in sent {
         let denomination = exact(*denomination)?;
         if !named.insert(denomination) {
             return Err(Problem::field("/price", "names a denomination twice"));
@@ -185,8 +185,8 @@ fn read(request: &ApiRequest, currency: Currency) -> Result<AddBrand, Problem> {
     let AddBrandRequest { name: Said(name), denominations, price, supplier, supplier_product_id } =
         AddBrandRequest::read(request.fields()?, currency)?;
     let product = supplier_product_id.map(|id| id.to_string());
-    let asked = price.map_or_else(Vec::new, |price| price.0);
-    let prices = prices(&denominations.0, &asked, currency)?;
+    let sent = price.map_or_else(Vec::new, |price| price.0);
+    let prices = prices(&denominations.0, &sent, currency)?;
     let cause = Cause::of_request(Operation::AddBrand, request.key()?.as_ref(), request.id());
     Ok(AddBrand { name, prices, supplier, product, cause })
 }

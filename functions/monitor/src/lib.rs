@@ -202,7 +202,7 @@ async fn one(
                 Some(later) => services.app.store.payments().postpone(due, later).await?,
                 None => services.app.store.payments().remove_due(due, place).await?,
             }
-            note(summary, id, before, after.status);
+            record_event(summary, id, before, after.status);
             Ok(())
         }
     }
@@ -234,14 +234,14 @@ async fn poll_before_expiry(
             let Some(report) = sealed else { continue };
             let event = report.id.clone();
             let taken = store.payments().process_report(report, context).await?.outcome;
-            note(summary, &event, None, taken.status);
+            record_event(summary, &event, None, taken.status);
         }
     }
     store.payments().execute(&CloseTopUp { topup: id.clone() }, context).await?;
     Ok(())
 }
 
-fn note(summary: &mut MonitorSummary, id: &EventId, before: Option<EventStatus>, after: EventStatus) {
+fn record_event(summary: &mut MonitorSummary, id: &EventId, before: Option<EventStatus>, after: EventStatus) {
     if after.needs_attention() && before != Some(after) {
         summary.alerts_generated += 1;
         summary.alerts.push(id.to_string());

@@ -138,7 +138,7 @@ struct Trigger {
 #[derive(Args)]
 struct Supplier {
     #[command(flatten)]
-    asked: SupplyCommand,
+    command: SupplyCommand,
     #[command(flatten)]
     at: At,
 }
@@ -217,8 +217,8 @@ impl Command {
             Self::Trigger(Trigger { wanted, at }) => {
                 println!("{}", trigger::send(&DataDir::of_platform(&at.data)?, &wanted).await?);
             }
-            Self::Supplier(Supplier { asked, at }) => {
-                println!("{}", trigger::supplier(&DataDir::of_platform(&at.data)?, &asked).await?);
+            Self::Supplier(Supplier { command, at }) => {
+                println!("{}", trigger::supplier(&DataDir::of_platform(&at.data)?, &command).await?);
             }
             Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
             Self::Import(Import { file, pool, report, at }) => {

@@ -113,8 +113,8 @@ async fn deliver(State(control): State<Control>) -> Result<Response, Problem> {
 
 /// Tells a fake supplier what to do with orders, or to deliver them: what is asked is the body.
 async fn supply(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
-    let asked: SupplyCommand = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
-    let supplied = control.fakes.supply_as(&asked).await.map_err(|error| failed(&error))?;
+    let command: SupplyCommand = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+    let supplied = control.fakes.supply_as(&command).await.map_err(|error| failed(&error))?;
     Ok(answer(&serde_json::to_value(&supplied).map_err(|error| failed(&error.into()))?))
 }
 

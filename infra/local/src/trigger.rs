@@ -22,8 +22,8 @@ pub async fn send(data: &DataDir, wanted: &TriggerRequest) -> Result<String, Fai
 }
 
 /// Tells a fake supplier of the platform in this directory what to do; gives what came of it, as JSON.
-pub async fn supplier(data: &DataDir, asked: &SupplyCommand) -> Result<String, Failure> {
-    handle(data, "supplier", &serde_json::to_string(asked)?).await
+pub async fn supplier(data: &DataDir, command: &SupplyCommand) -> Result<String, Failure> {
+    handle(data, "supplier", &serde_json::to_string(command)?).await
 }
 
 async fn handle(data: &DataDir, handle: &str, body: &str) -> Result<String, Failure> {

@@ -9,7 +9,7 @@ use domain::parse::ParseError;
 /// The fields of one object.
 pub struct Fields<'a> {
     members: Vec<(String, RawJson<'a>)>,
-    asked: Vec<&'static str>,
+    looked_up: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Fields<'a> {
             let object = serde_json::from_str::<Members<'a>>(text);
             object.map_err(|_| Problem::invalid("the body is not a JSON object"))?.0
         };
-        Ok(Self { members, asked: vec![], errors: vec![] })
+        Ok(Self { members, looked_up: vec![], errors: vec![] })
     }
 
     /// Notes that a field is not as it must be.
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
         name: &'static str,
         read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
     ) -> Option<T> {
-        self.asked.push(name);
+        self.looked_up.push(name);
         let (_, raw) = self.members.iter().find(|(member, _)| member == name)?;
         if raw.get() == "null" {
             return None;
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
     pub fn finish(mut self) -> Result<(), Problem> {
         let names: Vec<String> = self.members.iter().map(|(name, _)| name.clone()).collect();
         for (at, name) in names.iter().enumerate() {
-            if !self.asked.contains(&name.as_str()) {
+            if !self.looked_up.contains(&name.as_str()) {
                 self.offend(name, "is not a field of this request");
             } else if names.iter().take(at).any(|earlier| earlier == name) {
                 self.offend(name, "is sent twice");

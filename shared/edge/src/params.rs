@@ -12,7 +12,7 @@ use store::PageRange;
 /// The parameters of one request.
 pub struct Params {
     pairs: Vec<(String, String)>,
-    asked: Vec<&'static str>,
+    looked_up: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
 
@@ -38,7 +38,7 @@ impl Params {
     /// Reads a query string.
     pub fn new(query: Option<&str>) -> Self {
         let pairs = parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        Self { pairs, asked: vec![], errors: vec![] }
+        Self { pairs, looked_up: vec![], errors: vec![] }
     }
 
     /// A parameter that may be left out.
@@ -47,7 +47,7 @@ impl Params {
         name: &'static str,
         read: impl Fn(&str) -> Result<T, ParseError>,
     ) -> Option<T> {
-        self.asked.push(name);
+        self.looked_up.push(name);
         let (_, text) = self.pairs.iter().find(|(pair, _)| pair == name)?;
         let value = read(text);
         value.map_err(|error| self.offend(name, error.0)).ok()
@@ -69,7 +69,7 @@ impl Params {
     pub fn finish(mut self) -> Result<(), Problem> {
         let names: Vec<String> = self.pairs.iter().map(|(name, _)| name.clone()).collect();
         for (at, name) in names.iter().enumerate() {
-            if !self.asked.contains(&name.as_str()) {
+            if !self.looked_up.contains(&name.as_str()) {
                 self.offend(name, "is not a parameter of this request");
             } else if names.iter().take(at).any(|earlier| earlier == name) {
                 self.offend(name, "is sent twice");

@@ -32,8 +32,8 @@ use domain::payments::topup::{GatewayOrder, TopUp};
 /// What makes the gateway's order of an intent the same whenever it is asked for. An intent that was refused may be followed by
 /// another of the same cause: what is asked for is part of it.
 pub(crate) fn request_id(topup: &TopUp) -> String {
-    let asked = topup.fingerprint.as_str();
-    format!("{}-{}", topup.id.short(), asked.get(..12).unwrap_or(asked))
+    let fingerprint = topup.fingerprint.as_str();
+    format!("{}-{}", topup.id.short(), fingerprint.get(..12).unwrap_or(fingerprint))
 }
 
 impl PolledReport {

@@ -123,8 +123,8 @@ impl PayPal {
     /// Captures the order if its customer has approved it; gives its payments.
     pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let url = format!("{}/v2/checkout/orders/{order}", self.base_url);
-        let asked = call(self.authorized(self.http.get(&url)).await?).await;
-        let (mut text, approved) = match asked {
+        let reply = call(self.authorized(self.http.get(&url)).await?).await;
+        let (mut text, approved) = match reply {
             Ok(text) => {
                 let approved = Doc(&json(&text)?).text("/status") == Some("APPROVED");
                 (text, approved)
@@ -181,14 +181,14 @@ impl PayPal {
             return Ok(request.bearer_auth(token.expose_secret()));
         }
         let url = format!("{}/v1/oauth2/token", self.base_url);
-        let asked = self
+        let reply = self
             .http
             .post(url)
             .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
         // Who is refused a token has the wrong keys: that says nothing of what is to be paid.
-        let reply = json(&call(asked).await.map_err(GatewayError::of_keys)?)?;
+        let reply = json(&call(reply).await.map_err(GatewayError::of_keys)?)?;
         let token = Doc(&reply).text("/access_token").ok_or(GatewayError::Unreadable("no access token"))?;
         let seconds = Doc(&reply).units("/expires_in").unwrap_or(0).saturating_sub(60);
         let until = Instant::now() + Duration::from_secs(seconds.min(86_400));

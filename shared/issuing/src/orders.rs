@@ -49,11 +49,11 @@ impl Issuer {
         retries: u32,
     ) -> Result<Result<Issued, Rejection>, StoreError> {
         let asking = self.settle_order(&pending, context);
-        let asked = match wait {
+        let supplier_order = match wait {
             Some(wait) => tokio::time::timeout(wait, asking).await.unwrap_or(Ok(OrderOutcome::Pending)),
             None => asking.await,
         };
-        Ok(match asked.map_err(StoreError::after_effect)? {
+        Ok(match supplier_order.map_err(StoreError::after_effect)? {
             OrderOutcome::Issued(redemption, card) => {
                 Ok(Issued { redemption: *redemption, card: Some(card), replayed: false, retries })
             }
@@ -79,29 +79,30 @@ impl Issuer {
         pending: &Redemption,
         context: &Context,
     ) -> Result<OrderOutcome, StoreError> {
-        let Some(asked) = pending.asked.as_ref().filter(|_| pending.status == RedemptionStatus::Pending)
+        let Some(supplier_order) =
+            pending.order.as_ref().filter(|_| pending.status == RedemptionStatus::Pending)
         else {
             return Ok(OrderOutcome::Ended);
         };
-        let next = next_check(asked.tries, context.now);
-        if asked.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
-            let new_alert = alerts::unresolved(pending.id.as_str(), asked.supplier.as_str());
+        let next = next_check(supplier_order.tries, context.now);
+        if supplier_order.at.plus_seconds(SILENT_SECONDS).is_some_and(|until| context.now >= until) {
+            let new_alert = alerts::unresolved(pending.id.as_str(), supplier_order.supplier.as_str());
             self.store.alerts().raise(&new_alert, context.now).await;
         }
-        let Some(supplier) = self.suppliers.get(asked.supplier) else {
+        let Some(supplier) = self.suppliers.get(supplier_order.supplier) else {
             tracing::error!(redemption = %pending.id, "its supplier is not configured any more");
             self.store.gift_cards().record_asked(pending, next).await?;
             return Ok(OrderOutcome::Pending);
         };
-        let late = asked.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
+        let late = supplier_order.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
         // That it was asked is written down before: a call whose answer is lost was one.
-        let sent_before = asked.tries > 0 || context.now > asked.at;
+        let sent_before = supplier_order.tries > 0 || context.now > supplier_order.at;
         if sent_before {
             self.store.gift_cards().record_asked(pending, next).await?;
         }
         let order = CardOrder {
             reference: pending.reference(),
-            product: asked.product.clone(),
+            product: supplier_order.product.clone(),
             amount: pending.denomination,
             currency: pending.currency,
             intent: OrderIntent::of(sent_before, late),
@@ -111,7 +112,7 @@ impl Issuer {
             SupplierReply::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
             SupplierReply::Unresolved(why) => {
                 tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
-                if asked.tries == 0 && context.now == asked.at {
+                if supplier_order.tries == 0 && context.now == supplier_order.at {
                     self.store.gift_cards().record_asked(pending, next).await?;
                 }
                 Ok(OrderOutcome::Pending)
@@ -189,7 +190,8 @@ impl Issuer {
                 if found.is_some_and(|found| found.card.as_ref() == Some(&card.id)) {
                     return Ok(OrderOutcome::Ended);
                 }
-                let supplier = pending.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
+                let supplier =
+                    pending.order.as_ref().map_or("", |supplier_order| supplier_order.supplier.as_str());
                 self.store
                     .alerts()
                     .raise(&alerts::known_card(&pending.reference(), supplier), context.now)
@@ -223,7 +225,7 @@ impl Issuer {
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
         if self.store.gift_cards().stock_one(&pool, &card).await? {
-            let supplier = ended.asked.as_ref().map_or("", |asked| asked.supplier.as_str());
+            let supplier = ended.order.as_ref().map_or("", |supplier_order| supplier_order.supplier.as_str());
             self.store.alerts().raise(&alerts::unclaimed(&ended.reference(), supplier), context.now).await;
         }
         Ok(())
@@ -248,11 +250,11 @@ impl Issuer {
             return Ok(true);
         }
         // An order that had failed: has its card come after all?
-        let Some(asked) = &order.asked else { return Ok(true) };
-        let Some(supplier) = self.suppliers.get(asked.supplier) else { return Ok(true) };
+        let Some(supplier_order) = &order.order else { return Ok(true) };
+        let Some(supplier) = self.suppliers.get(supplier_order.supplier) else { return Ok(true) };
         let lookup = CardOrder {
             reference: reference.to_owned(),
-            product: asked.product.clone(),
+            product: supplier_order.product.clone(),
             amount: order.denomination,
             currency: order.currency,
             intent: OrderIntent::LookUp,
@@ -273,7 +275,7 @@ impl Issuer {
 
 /// A redemption whose supplier is about to be asked.
 pub(crate) fn asking(redemption: Redemption, product: SupplierProduct, context: &Context) -> Redemption {
-    let asked = redemption::SupplierOrder {
+    let supplier_order = redemption::SupplierOrder {
         supplier: product.supplier,
         product: product.product,
         at: context.now,
@@ -281,7 +283,7 @@ pub(crate) fn asking(redemption: Redemption, product: SupplierProduct, context: 
     };
     // Whoever asks first may never come back: the monitor asks after that.
     let next_check_at = context.now.plus_seconds(60);
-    Redemption { asked: Some(asked), next_check_at, ..redemption }
+    Redemption { order: Some(supplier_order), next_check_at, ..redemption }
 }
 
 /// Later each time, up to fifteen minutes.

@@ -144,7 +144,7 @@ impl<'a> IssueAttempt<'a> {
             card: None,
             attempt: self.attempt.clone(),
             takes: self.machine.spend.held().clone(),
-            asked: None,
+            order: None,
             failure: None,
             by: context.actor.signature(),
             request: context.request.clone(),

@@ -68,7 +68,7 @@ impl Issuer {
     }
 
     /// Tells what is low, or that it has become worse, and closes what has recovered.
-    async fn note(
+    async fn record_state(
         &self,
         is_low: bool,
         new_alert: &NewAlert,
@@ -121,7 +121,7 @@ impl Issuer {
         let low = pool.low_stock_threshold > 0
             && StockHealth::of(free, pool.low_stock_threshold) != StockHealth::Green;
         summary.csv_pools += u32::from(low);
-        self.note(low, &alerts::low_stock(pool, free), context, summary).await
+        self.record_state(low, &alerts::low_stock(pool, free), context, summary).await
     }
 
     async fn watch_accounts(&self, context: &Context, summary: &mut WatchSummary) -> Result<(), StoreError> {
@@ -185,7 +185,7 @@ impl Issuer {
                 BudgetKind::Client => summary.clients += u32::from(low),
                 BudgetKind::Campaign | BudgetKind::Platform => {}
             }
-            self.note(low, &alerts::low_credit(account, left), context, summary).await?;
+            self.record_state(low, &alerts::low_credit(account, left), context, summary).await?;
         }
         if account.kind() == BudgetKind::Campaign {
             // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
@@ -193,7 +193,7 @@ impl Issuer {
             let depleted = account.status() == BudgetStatus::Active && short;
             summary.campaigns += u32::from(depleted);
             let new_alert = alerts::depleted(&account.id, left, account.currency);
-            self.note(depleted, &new_alert, context, summary).await?;
+            self.record_state(depleted, &new_alert, context, summary).await?;
         }
         Ok(())
     }

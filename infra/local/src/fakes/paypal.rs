@@ -109,8 +109,8 @@ pub(crate) fn value(units: u64, currency: &str) -> String {
 }
 
 async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes) -> Response {
-    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let text = |pointer: &str| asked.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let currency = text("/purchase_units/0/amount/currency_code").unwrap_or_default();
     let digits = Currency::parse(&currency).map_or(2, Currency::digits);
     let value: Decimal =

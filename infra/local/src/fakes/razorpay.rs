@@ -38,9 +38,9 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
     if !known(&fakes, &headers) {
         return stranger();
     }
-    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let text = |name: &str| asked.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let units = asked.get("amount").and_then(Value::as_u64).unwrap_or(0);
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let units = request.get("amount").and_then(Value::as_u64).unwrap_or(0);
     let (receipt, currency) = (text("receipt"), text("currency"));
     if units < 100 || receipt.len() > 40 {
         return refusal(
@@ -54,13 +54,13 @@ async fn create(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes
         id: String::new(),
         units,
         currency,
-        topup: asked.pointer("/notes/topup_id").and_then(Value::as_str).map(str::to_owned),
+        topup: request.pointer("/notes/topup_id").and_then(Value::as_str).map(str::to_owned),
         key: receipt.clone(),
         return_url: None,
         status: "created".to_owned(),
     };
     let order = fakes.write(|state| state.order("order_", order));
-    let notes = asked.get("notes").cloned().unwrap_or(json!([]));
+    let notes = request.get("notes").cloned().unwrap_or(json!([]));
     answer(
         StatusCode::OK,
         &json!({

@@ -130,24 +130,24 @@ pub struct SupplyAnswer {
 
 impl Fakes {
     /// Does what is asked.
-    pub async fn supply_as(&self, asked: &SupplyCommand) -> Result<SupplyAnswer, Failure> {
-        if !SUPPLIERS.contains(&asked.supplier.as_str()) {
+    pub async fn supply_as(&self, command: &SupplyCommand) -> Result<SupplyAnswer, Failure> {
+        if !SUPPLIERS.contains(&command.supplier.as_str()) {
             return Err(format!("suppliers: {}", SUPPLIERS.join(", ")).into());
         }
-        if let Some(does) = asked.does {
-            self.supply(&asked.supplier, does);
+        if let Some(does) = command.does {
+            self.supply(&command.supplier, does);
         }
         let mut delivered = Vec::new();
-        for reference in if asked.deliver { self.finish(&asked.supplier) } else { vec![] } {
-            let (path, headers, body) = self.supplier_webhook(&asked.supplier, &reference);
+        for reference in if command.deliver { self.finish(&command.supplier) } else { vec![] } {
+            let (path, headers, body) = self.supplier_webhook(&command.supplier, &reference);
             let request = self.http.post(format!("{}{path}", self.api)).body(body);
             let request = request.header("content-type", "application/json");
             let signed =
                 headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
             delivered.push(signed.send().await?.status().as_u16());
         }
-        let does = self.switch(&asked.supplier);
-        Ok(SupplyAnswer { supplier: asked.supplier.clone(), does, delivered })
+        let does = self.switch(&command.supplier);
+        Ok(SupplyAnswer { supplier: command.supplier.clone(), does, delivered })
     }
 
     /// Delivers every order of a supplier that was taken and not delivered; gives their references.

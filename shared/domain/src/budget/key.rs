@@ -22,7 +22,7 @@ pub enum KeyState {
     /// A supplier has been asked for an attempt.
     Pending {
         /// For which.
-        asked: AttemptId,
+        ordered: AttemptId,
         /// Those that can no longer commit, whatever becomes of it.
         fenced: BTreeSet<AttemptId>,
     },
@@ -52,7 +52,7 @@ pub fn verdict(attempt: &AttemptId, made: Timestamp, now: Timestamp, key: &KeySt
         KeyState::Entry(entry) if entry.attempt == *attempt => Verdict::Settle,
         KeyState::Entry(_) => Verdict::GiveBack,
         KeyState::Void(fenced) if fenced.contains(attempt) => Verdict::GiveBack,
-        KeyState::Pending { asked, .. } if asked == attempt => Verdict::AskSupplier,
+        KeyState::Pending { ordered, .. } if ordered == attempt => Verdict::AskSupplier,
         KeyState::Pending { fenced, .. } if fenced.contains(attempt) => Verdict::GiveBack,
         KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } if late => Verdict::Fence,
         KeyState::Free | KeyState::Void(_) | KeyState::Pending { .. } => Verdict::Leave,

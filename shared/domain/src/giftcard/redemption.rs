@@ -175,7 +175,7 @@ pub struct Redemption {
     /// What that attempt has set aside, by slice.
     pub takes: BTreeMap<u8, Money>,
     /// The order at a supplier.
-    pub asked: Option<SupplierOrder>,
+    pub order: Option<SupplierOrder>,
     /// Why it failed.
     pub failure: Option<String>,
     /// Who asked for it.

@@ -42,9 +42,9 @@ impl Command for RegisterOrder {
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Order, WalletWrite> {
-        let asked = (&self.customer, self.total, self.currency);
+        let wanted = (&self.customer, self.total, self.currency);
         if let Some(known) = &state.order {
-            if (&known.customer, known.totals.total, known.currency) != asked {
+            if (&known.customer, known.totals.total, known.currency) != wanted {
                 return Err(Rejection::OrderExists.into());
             }
             let first =

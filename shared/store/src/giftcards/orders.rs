@@ -63,7 +63,7 @@ impl GiftCards {
             match sent {
                 Certain::Done(_) => return Ok(Ordered::Open),
                 Certain::Refused(_) => {
-                    let is_ours = |state: &KeyState| matches!(state, KeyState::Pending { asked, .. } if *asked == wanted.attempt);
+                    let is_ours = |state: &KeyState| matches!(state, KeyState::Pending { ordered, .. } if *ordered == wanted.attempt);
                     // A send that may still arrive must find itself fenced before the credit is given back.
                     if retry.may_be_applied() {
                         let fenced = self.budgets.fence(&wanted.charged, &cause, &wanted.attempt).await;

@@ -112,7 +112,7 @@ impl GiftCards {
             KeyState::Entry(found) if found.attempt == entry.attempt => Ok(Committed::Done),
             KeyState::Free | KeyState::Void(_) => Ok(Committed::Fenced),
             // An order of our own is not fenced; it stays open, and so nothing of it was committed.
-            KeyState::Pending { asked, .. } if asked == entry.attempt => {
+            KeyState::Pending { ordered, .. } if ordered == entry.attempt => {
                 let known = refused.iter().any(|(at, _)| *at == 2);
                 let other = || StoreError::Contention("what a commit met has moved".to_owned());
                 if known { Ok(Committed::CardGone) } else { Err(other()) }

@@ -53,18 +53,22 @@ pub(super) fn apply(
     let mut topup = topup.clone();
     topup.reversals.entry(id).or_default().report(reported);
     let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
-    let mut work = ReversalPosting { posting, topup, credited, state, context };
-    let shifts = work.topup.allot(MAX_SHIFTS);
+    let mut reversal_posting = ReversalPosting { posting, topup, credited, state, context };
+    let shifts = reversal_posting.topup.allot(MAX_SHIFTS);
     let more = shifts.len() == MAX_SHIFTS;
     for shift in shifts {
-        let done = if shift.to < shift.from { work.give_back(&shift) } else { work.take(&shift) };
+        let done = if shift.to < shift.from {
+            reversal_posting.restore(&shift)
+        } else {
+            reversal_posting.take(&shift)
+        };
         match done {
             Ok(()) => {}
             Err(NotPosted::TooMany) => return Ok(Verdict::quarantined(reasons::TOO_MANY)),
             Err(NotPosted::Rejected(rejection)) => return Err(rejection.into()),
         }
     }
-    let ReversalPosting { posting, mut topup, .. } = work;
+    let ReversalPosting { posting, mut topup, .. } = reversal_posting;
     let payment = PaymentRef::topup(&topup.id);
     let mine = posting
         .entries
@@ -162,7 +166,7 @@ impl ReversalPosting<'_> {
     }
 
     /// Gives back: what is owed no longer is, then what was taken returns to its lots.
-    fn give_back(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
+    fn restore(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
         let lowered = shift.from.saturating_sub(shift.to);
         let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
         if !cancelled.is_zero() {

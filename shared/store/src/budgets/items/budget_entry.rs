@@ -73,7 +73,7 @@ pub(crate) fn state_of(item: Option<&Item>) -> Result<KeyState, StoreError> {
     match reader.maybe_text(STATE)? {
         None => Ok(KeyState::Entry(Box::new(from_item(item)?))),
         Some("PENDING") => Ok(KeyState::Pending {
-            asked: AttemptId::stored(reader.text("attempt")?),
+            ordered: AttemptId::stored(reader.text("attempt")?),
             fenced: fenced(&reader)?,
         }),
         Some("VOID") => Ok(KeyState::Void(fenced(&reader)?)),

@@ -49,12 +49,12 @@ pub(crate) fn to_item(redemption: &Redemption) -> Item {
             .with("address", giftcard::sealed(&delivery.address));
         set = set.map(map, "delivery");
     }
-    if let Some(asked) = &redemption.asked {
+    if let Some(order) = &redemption.order {
         let map = Attributes::default()
-            .text("supplier", asked.supplier.as_str())
-            .text("product", &asked.product)
-            .text("at", asked.at)
-            .number("tries", asked.tries);
+            .text("supplier", order.supplier.as_str())
+            .text("product", &order.product)
+            .text("at", order.at)
+            .number("tries", order.tries);
         set = set.map(map, "asked");
     }
     let key = keys::redemption(&redemption.id);
@@ -77,7 +77,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
         }),
         None => None,
     };
-    let asked = match reader.map("asked")? {
+    let order = match reader.map("asked")? {
         Some(map) => Some(SupplierOrder {
             supplier: map.parse("supplier", Supplier::parse)?,
             product: map.text("product")?.to_owned(),
@@ -103,7 +103,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
         card: reader.maybe_text("card_id")?.map(CardId::of),
         attempt: AttemptId::stored(reader.text("attempt")?),
         takes: parts_from_map(&reader, "takes")?,
-        asked,
+        order,
         failure: reader.maybe_text("failure")?.map(str::to_owned),
         by: PerformedBy { role: reader.parse("role", Role::stored)?, sub: reader.text("sub")?.to_owned() },
         request: RequestId::new(reader.text("request")?),
