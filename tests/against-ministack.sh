@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds another DynamoDB-compatible server (ministack, from PyPI) against the store and end-to-end tests.
+# Runs the store and end-to-end tests against another DynamoDB-compatible server (ministack, from PyPI).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 home=$(mktemp -d)

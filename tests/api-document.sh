@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Holds the running platform against its own API document with Schemathesis (from PyPI): a request that satisfies the
-# document is refused for the state of things alone, and no request makes a server error.
+# Tests the running platform against its own API document with Schemathesis (from PyPI): a request that satisfies the
+# document is refused only because of the platform's state, and no request causes a server error.
 #
-#   tests/api-document.sh [EXAMPLES [SEED]]     examples per operation (50), and the seed (a new one each time)
+#   tests/api-document.sh [EXAMPLES [SEED]]     examples per operation (default 50); seed (default: random)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 examples=${1:-50}
@@ -22,7 +22,7 @@ for _ in $(seq 200); do
   kill -0 "$server"
   read -rt 0.2 <> <(:) || true
 done
-# A cursor is sealed by the server: none that a generator makes up is one, so it is not asked to make one up.
+# Cursors are sealed by the server, so a generated cursor is never valid: the parameter is removed from the document.
 python3 - "$home/served.json" "$home/openapi.json" <<'PY'
 import json, sys
 document = json.load(open(sys.argv[1]))
@@ -36,7 +36,7 @@ cat >"$home/schemathesis.toml" <<'TOML'
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "402", "403", "404", "409", "422", "429", "503"]
 TOML
-run() { # role, checks, more arguments for the token
+run() { # arguments: role, checks, further options for the token command
   local role=$1 checks=$2 token
   shift 2
   token=$("$scrip" token --data "$home/data" --role "$role" "$@")

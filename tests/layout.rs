@@ -1,4 +1,4 @@
-//! The layout that a machine can keep: which area knows which, and that no files import each other in a circle.
+//! Checks of the crates' layout: which area may import which, and that no files import each other in a cycle.
 
 use crate::tidy::files;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,8 @@ use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 use tests::process::root;
 
-/// What a crate's areas (its top folders and files) may name of one another, in the order of their floors.
+/// A crate's areas (its top-level folders and files), lowest layer first, each with the areas that it may
+/// import.
 type Areas = &'static [(&'static str, &'static [&'static str])];
 
 const DOMAIN: Areas = &[
@@ -47,12 +48,14 @@ const STORE: Areas = &[
     ("audit", &["budgets", "engine", "giftcards", "keys", "ledger", "payments", "wallet"]),
 ];
 
-/// The crate's own items that a source names as `crate::…`, in `use` lines and spelled out alike; comments and texts aside.
+/// Returns the areas that a source file names as `crate::…`, in `use` items and in paths that are written
+/// out. Comments are ignored.
 fn named_areas(source: &str) -> Vec<String> {
     paths(source).into_iter().map(|path| path.into_iter().next().unwrap()).collect()
 }
 
-/// The paths that a source names from its crate's root, in `use` lines and spelled out alike, up to where they branch.
+/// Returns the paths that a source file names from its crate's root, in `use` items and written out. A `use`
+/// group yields one path for each of its items.
 fn paths(source: &str) -> Vec<Vec<String>> {
     let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap()).collect();
     let code = code.join("\n");
@@ -66,7 +69,7 @@ fn paths(source: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Reads `a::{b, c::d}` into its paths; gives what follows.
+/// Reads `a::{b, c::d}` into its paths and returns the text after it.
 fn walk<'a>(text: &'a str, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
     if let Some(mut rest) = text.strip_prefix('{') {
         loop {
@@ -99,7 +102,7 @@ fn walk<'a>(text: &'a str, path: &mut Vec<String>, found: &mut Vec<Vec<String>>)
     }
 }
 
-/// `domain` hands these on at its root; the store's own types stand on its face.
+/// Returns the area of a name at a crate's root; `domain` re-exports modules of some areas there.
 fn area_of(name: &str) -> &str {
     match name {
         "currency" | "fingerprint" | "hash" | "money" | "parse" | "text" | "time" | "unit" => "primitives",
@@ -109,7 +112,7 @@ fn area_of(name: &str) -> &str {
 }
 
 #[test]
-fn areas_of_the_domain_and_the_store_know_only_what_they_stand_on() {
+fn areas_of_the_domain_and_the_store_import_only_the_areas_below_them() {
     for (root_of, areas) in [("shared/domain/src", DOMAIN), ("shared/store/src", STORE)] {
         let mut found = vec![];
         files(&root().join(root_of), ".rs", &mut found);
@@ -120,10 +123,10 @@ fn areas_of_the_domain_and_the_store_know_only_what_they_stand_on() {
                 continue;
             }
             let allowed = areas.iter().find(|(area, _)| *area == own);
-            let (_, allowed) = allowed.unwrap_or_else(|| panic!("{root_of}: {own} has no floor yet"));
+            let (_, allowed) = allowed.unwrap_or_else(|| panic!("{root_of}: {own} is not listed"));
             for name in named_areas(&read_to_string(&file).unwrap()) {
                 let area = area_of(&name);
-                assert!(area == own || allowed.contains(&area), "{root_of}/{place} names {name}");
+                assert!(area == own || allowed.contains(&area), "{root_of}/{place} imports {name}");
             }
         }
     }
@@ -138,7 +141,7 @@ fn a_path_that_is_spelled_out_is_seen() {
     assert_eq!(found, ["a::b::c", "a::b::d", "a::e"]);
 }
 
-/// Every file of a crate by its module path: `ledger::audit` is `ledger/audit/mod.rs`.
+/// Returns every file of a crate by its module path: `ledger::audit` is `ledger/audit/mod.rs`.
 fn modules(crate_root: &Path) -> BTreeMap<Vec<String>, String> {
     let mut found = vec![];
     files(crate_root, ".rs", &mut found);
@@ -154,7 +157,8 @@ fn modules(crate_root: &Path) -> BTreeMap<Vec<String>, String> {
     found.iter().filter(|file| !file.ends_with("main.rs")).map(|file| module(file)).collect()
 }
 
-/// Which files of a crate each of its files names. A face (a file that hands on what others define) is looked through.
+/// Returns, for each file of a crate, the files of the same crate that it names. A path resolves to the
+/// deepest module in it.
 fn imports(crate_root: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let modules = modules(crate_root);
     let source = |path: &Vec<String>| {
@@ -169,7 +173,7 @@ fn imports(crate_root: &Path) -> BTreeMap<String, BTreeSet<String>> {
         let named = edges.entry(place.clone()).or_default();
         for path in paths(&text) {
             let deepest = (0..=path.len()).rev().find_map(|end| modules.get(&path[..end]));
-            // The root of the crate only declares its modules and hands things on.
+            // The crate root only declares and re-exports modules.
             named.extend(deepest.filter(|other| *other != place && *other != "lib").cloned());
         }
     }
@@ -187,10 +191,10 @@ fn no_files_import_each_other_in_a_circle() {
     for crate_root in roots {
         let edges = imports(&crate_root);
         for start in edges.keys() {
-            // Whatever a file reaches must not lead back to it.
+            // No file that this one imports, directly or not, may import it.
             let (mut seen, mut next) = (BTreeSet::new(), edges[start].iter().collect::<Vec<_>>());
             while let Some(file) = next.pop() {
-                assert_ne!(file, start, "{}: {start} is imported by what it imports", crate_root.display());
+                assert_ne!(file, start, "{}: {start} is part of an import cycle", crate_root.display());
                 if seen.insert(file) {
                     next.extend(&edges[file]);
                 }

@@ -1,6 +1,7 @@
-//! Every test of the workspace, in one binary.
+//! All tests of the workspace, in one binary.
 //!
-//! `SCRIP_TEST_DYNAMODB_ENDPOINT` runs those that need a table against another DynamoDB-compatible server.
+//! Set `SCRIP_TEST_DYNAMODB_ENDPOINT` to run the tests that need a table against another DynamoDB-compatible
+//! server.
 
 mod laws {
     mod audit;
@@ -86,3 +87,4 @@ mod running {
 }
 mod layout;
 mod tidy;
+mod wording;

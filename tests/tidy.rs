@@ -1,4 +1,5 @@
-//! The house rules that a machine can keep: arrows, sizes, and that every function is declared and described.
+//! Checks of the repository's own rules: dependency directions, file and function sizes, and that every
+//! Lambda function is declared and documented.
 
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
@@ -24,7 +25,7 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// The functions of the workspace, by directory.
+/// Returns the names of the Lambda functions, sorted; each has a directory under `functions/`.
 fn functions() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("functions")).unwrap();
     let mut names: Vec<String> = folders.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
@@ -32,7 +33,7 @@ fn functions() -> Vec<String> {
     names
 }
 
-/// What a member depends on of ours, tests aside.
+/// Returns the workspace crates that a manifest lists after `[dependencies]`.
 fn ours(manifest: &Path) -> Vec<String> {
     let text = read_to_string(manifest).unwrap();
     let (_, dependencies) = text.split_once("[dependencies]").unwrap();
@@ -44,7 +45,7 @@ fn ours(manifest: &Path) -> Vec<String> {
 }
 
 #[test]
-fn arrows_point_from_functions_to_shared_to_domain_and_never_between_functions() {
+fn dependencies_point_from_functions_to_shared_to_domain_and_never_between_functions() {
     let allowed = BTreeMap::from([
         ("domain", vec![]),
         ("store", vec!["domain"]),
@@ -68,12 +69,12 @@ fn arrows_point_from_functions_to_shared_to_domain_and_never_between_functions()
     }
 }
 
-/// The line without what stands in quotes.
+/// Returns the line without its string literals.
 fn without_texts(line: &str) -> String {
     line.split('"').step_by(2).collect()
 }
 
-/// True if the line names a path that begins so: `use what…` or `what::…`.
+/// Returns true if the line names a path that begins with `what`, in a `use` item or written out (`what::…`).
 fn names(line: &str, what: &str) -> bool {
     let bare = what.trim_end_matches("::");
     line.match_indices(bare).any(|(at, _)| {
@@ -88,11 +89,11 @@ fn names(line: &str, what: &str) -> bool {
 }
 
 #[test]
-fn walls_stand_where_the_design_puts_them() {
+fn crates_use_only_the_libraries_that_the_design_allows() {
     for file in sources() {
         let place = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         let text = read_to_string(&file).unwrap();
-        // In `use` lines and in paths that are spelled out; comments and texts aside.
+        // Covers `use` items and paths that are written out; comments and string literals are ignored.
         let code: Vec<String> =
             text.lines().map(|line| without_texts(line.split("//").next().unwrap())).collect();
         let uses = |what: &str| code.iter().any(|line| names(line, what));
@@ -105,10 +106,10 @@ fn walls_stand_where_the_design_puts_them() {
             assert!(!text.contains("async fn"), "{place}");
         }
         if place.starts_with("shared/store/") {
-            assert!(!uses("http::") && !uses("axum"), "{place} knows HTTP");
+            assert!(!uses("http::") && !uses("axum"), "{place} uses HTTP");
         }
         for name in ["utils.rs", "common.rs", "helpers.rs"] {
-            assert!(!place.ends_with(name), "{place} says nothing");
+            assert!(!place.ends_with(name), "{place}: the name does not say what the file contains");
         }
     }
 }
@@ -210,7 +211,7 @@ fn nothing_is_left_for_later_and_nothing_sleeps() {
             (concat!("to", "do!("), ""),
             (concat!("unimple", "mented!("), ""),
             (concat!("#[ig", "nore"), ""),
-            // The one wait of the product: between two tries.
+            // The only wait in the product: the backoff between two attempts.
             (concat!("sle", "ep("), "shared/store/src/engine/retry.rs"),
             (concat!("FIX", "ME"), ""),
         ] {

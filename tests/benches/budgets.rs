@@ -1,14 +1,16 @@
-//! What budgets and gift cards cost in time and capacity, and how many spends a budget would bear on DynamoDB.
+//! Time and capacity of operations on budgets and gift cards, and the spends per second that a budget would
+//! sustain on DynamoDB.
 //!
-//! `cargo bench` prints two tables: operations against the embedded DynamoDB on this machine, and spends on a simulated
-//! DynamoDB in virtual time, beside the naive spend that puts the balance into its transaction. The books are proved.
+//! `cargo bench` prints two tables: operations against the embedded DynamoDB on this machine, and spends on a
+//! simulated DynamoDB in virtual time, compared with the naive spend that puts the balance into its
+//! transaction. The books are proved.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tests::agency::{allocate, file, issuer};
 use tests::plan::Plan;
-use tests::simulation::{Setting, Simulation, Way};
+use tests::simulation::{Setting, Simulation, SpendMethod};
 use tests::{Agency, admin};
 
 const WORKERS: u64 = 8;
@@ -29,7 +31,7 @@ fn print(name: &str, mut took: Vec<Duration>, elapsed: Duration, agency: &Agency
     );
 }
 
-/// Issues `count` cards from several tasks at once.
+/// Provisions `count` cards from several tasks at once.
 async fn provision(slices: u8, count: u64) {
     let fields = format!(r#""budget_mode":"isolated","slices":{slices}"#);
     let agency =
@@ -115,12 +117,13 @@ async fn main() {
     }
     import(20_000).await;
     println!("books proved after each\n");
-    let plan = Plan::of_a_real_spend().await;
+    let plan = Plan::from_measured_spend().await;
     println!(
         "{:<34} {:>8} {:>8} {:>8} {:>10} {:>10}",
         "simulated DynamoDB, virtual time", "spends/s", "p50 ms", "p99 ms", "rejected", "WCU wasted"
     );
-    for (way, name) in [(Way::Reserved, "set aside"), (Way::OneTransaction, "one transaction")] {
+    for (way, name) in [(SpendMethod::Reserved, "reserved"), (SpendMethod::OneTransaction, "one transaction")]
+    {
         for (slices, callers) in [(1, 16), (4, 60), (16, 200), (64, 400)] {
             let found = Simulation::new(Setting { slices, callers, seconds: 10, way }, plan).run();
             let percent = |per_mille: u64| format!("{}.{} %", per_mille / 10, per_mille % 10);

@@ -1,7 +1,7 @@
-//! What the wallet costs in time and capacity, beside the bare SDK calls on the same emulator as the limit.
+//! Time and capacity of wallet operations, compared with the bare SDK calls on the same emulator.
 //!
-//! `cargo bench` prints a table; the ratio in the last column is our overhead. `SCRIP_TEST_DYNAMODB_ENDPOINT`
-//! measures another server.
+//! `cargo bench` prints a table; the last column is the rate as a percentage of the bare SDK's rate. Set
+//! `SCRIP_TEST_DYNAMODB_ENDPOINT` to measure another server.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -15,7 +15,7 @@ use tests::{World, customer, service, staff};
 const WALLETS: u64 = 1_000;
 const WORKERS: u64 = 8;
 
-/// What one series of operations took.
+/// Durations and cost of one series of operations.
 struct Series {
     name: &'static str,
     took: Vec<Duration>,
@@ -96,7 +96,7 @@ fn key(pk: String, sk: &str) -> HashMap<String, AttributeValue> {
     HashMap::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
 
-/// The least that a debit can be: read the account, then change it and write an entry together.
+/// The minimum of a debit: read the account, then change it and write an entry in one transaction.
 async fn bare_debit(client: &Client, table: &str, series: u64, at: u64) {
     let wallet = at % series;
     let account = key(format!("B#{wallet}"), "A");
@@ -144,9 +144,9 @@ async fn main() {
         return;
     }
     let world = Arc::new(World::new().await);
-    world.a_wallet("one", "1000000").await;
+    world.open_wallet("one", "1000000").await;
     for n in 0..WALLETS {
-        world.a_wallet(&format!("w{n}"), "1000").await;
+        world.open_wallet(&format!("w{n}"), "1000").await;
     }
     println!(
         "{:<28} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>10} {:>8}",

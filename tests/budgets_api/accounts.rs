@@ -1,4 +1,4 @@
-//! Accounts: opened, funded, read, stopped, closed.
+//! Accounts: opened, funded, read, paused and closed.
 
 use serde_json::json;
 use tests::agency::{allocate, open};
@@ -61,7 +61,7 @@ async fn an_allocation_is_served_once_and_needs_cover_and_a_child() {
     let body = format!(r#"{{"from_account_id":"{agency}","to_account_id":"{client}","amount":100}}"#);
     let first = world.post_keyed(&admin(), "k", "/api/credit/allocate", &body).await.expect(201);
     assert!(first.header("location").is_some());
-    // The money is gone by now: a replay beats every rule, and 100.00 is 100.
+    // The credit is spent by now: a replay takes precedence over every rule, and 100.00 equals 100.
     let same = body.replace("100}", "\"100.00\"}");
     let again = world.post_keyed(&admin(), "k", "/api/credit/allocate", &same).await.expect(201);
     assert!(again.is_replay() && again.body == first.body);
@@ -115,7 +115,7 @@ async fn everyone_reaches_their_own_and_what_is_below_and_nothing_else() {
         .post(&admin(), "/api/credit/accounts", &open("campaign", &agency.agency))
         .await
         .expect_problem(400, "invalid_request");
-    // A client gives to its campaigns, and cannot take from its agency nor give back by itself.
+    // A client allocates to its campaigns. It can neither take from its agency nor return credit itself.
     let give = format!(
         r#"{{"from_account_id":"{}","to_account_id":"{}","amount":1}}"#,
         agency.agency, agency.client
@@ -151,7 +151,7 @@ async fn closing_hands_what_is_left_to_the_parent_and_is_for_good() {
         agency.client, agency.campaign
     );
     world.post(&admin(), "/api/credit/allocate", &give).await.expect_problem(409, "budget_paused");
-    // What was issued can still be seen.
+    // What was issued can still be read.
     assert!(agency.provision("CODE-1").await.expect(201).is_replay());
     world.prove().await;
 }

@@ -1,10 +1,10 @@
-//! What must not be understood, done or known.
+//! Requests that are malformed, forbidden, or about something that the caller must not see.
 
 use tests::agency::issuer;
 use tests::{Agency, World, acts_for, admin, customer, service};
 
 #[tokio::test]
-async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
+async fn invalid_amounts_fields_and_ids_are_reported_by_name() {
     let agency = Agency::new("100", 1).await;
     let world = agency.world();
     let allocate = |amount: &str| {
@@ -93,7 +93,7 @@ async fn amounts_fields_and_ids_that_are_no_good_are_told_by_name() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_brand_is_told_at_once() {
+async fn all_errors_of_a_brand_are_reported_at_once() {
     let world = World::new().await;
     let body = r#"{"name":"","denominations":[25.001],"price":{"25":"1.001"},"supplier":"tremendous"}"#;
     let answer = world.post(&admin(), "/api/gift-cards/brands", body).await;
@@ -106,7 +106,7 @@ async fn everything_that_is_wrong_with_a_brand_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_learns_nothing() {
+async fn callers_without_permission_learn_nothing() {
     let agency = Agency::new("100", 1).await;
     let world = agency.world();
     let path = "/api/gift-cards/provision";
@@ -155,7 +155,7 @@ async fn whoever_may_not_learns_nothing() {
 }
 
 #[tokio::test]
-async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_is_told() {
+async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_raises_an_alert() {
     let agency = Agency::new("100", 1).await;
     let world = agency.world();
     let path = |campaign: &str| format!("/api/gift-cards/campaigns/{campaign}/codes");
@@ -167,7 +167,7 @@ async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_is_t
     assert_eq!((first.raw("accepted"), first.raw("duplicates")), ("12".into(), "0".into()));
     let again = world.post_csv(&admin(), &path(&agency.campaign), &lines(13)).await.expect(200);
     assert_eq!((again.raw("accepted"), again.raw("duplicates")), ("1".into(), "12".into()));
-    // A client's own codes may stand in many of its files.
+    // A client's own codes may appear in several of its files.
     let second = tests::agency::open(world, "campaign", &agency.client, "").await;
     let own = world.post_csv(&admin(), &path(&second), &lines(13)).await.expect(200);
     assert_eq!(own.text("/lines/0/detail"), "cannot be registered");
@@ -180,7 +180,7 @@ async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_is_t
         ("0".into(), "cannot be registered".into())
     );
     assert!(world.get(&admin(), "/api/alerts").await.body.contains("code_guessing"));
-    // One file of guesses tells no more than a hundred, whatever campaign of that client it is for.
+    // One file of guesses reveals at most a hundred, for any campaign of that client.
     world.post_csv(&admin(), &path(&agency.campaign), &lines(500)).await.expect(200);
     let guessing = tests::agency::open(world, "campaign", &client, "").await;
     let refused = world.post_csv(&admin(), &path(&guessing), &lines(500)).await;

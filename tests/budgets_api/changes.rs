@@ -1,4 +1,5 @@
-//! Accounts that change while they are spent from: what was acknowledged holds for every process, and nothing is lost.
+//! Accounts that change while they are spent from: an acknowledged change applies to every process, and
+//! nothing is lost.
 
 use scrip::fakes::supply::Switch;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ async fn monitor(agency: &Agency) {
     assert_eq!(looked["breakdown"]["failed"], 0, "{looked}");
 }
 
-/// A request whose process stops when credit is set aside and nothing is committed.
-async fn cut_short(agency: &Arc<Agency>, code: &str) {
+/// Sends a request whose process stops after credit is reserved and before anything is committed.
+async fn stop_before_commit(agency: &Arc<Agency>, code: &str) {
     let arrived = Arc::new(Notify::new());
     agency.world().faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
     let (machine, code) = (agency.clone(), code.to_owned());
@@ -34,7 +35,7 @@ async fn cut_short(agency: &Arc<Agency>, code: &str) {
 }
 
 #[tokio::test]
-async fn a_process_that_remembers_the_old_mode_charges_whom_the_new_one_names() {
+async fn a_process_that_has_cached_the_old_mode_charges_the_account_of_the_new_mode() {
     let agency = Agency::with("100", 6, ("", ""), Default::default()).await;
     let world = agency.world();
     let other = world.another_machine(world.clock.clone());
@@ -85,7 +86,7 @@ async fn credit_that_arrives_while_a_campaign_becomes_shared_is_not_lost() {
             (given, changing.await.unwrap())
         };
         assert_eq!(other.faults.fired(), 1);
-        // One of the two is refused, and the other holds.
+        // One of the two is refused, and the other takes effect.
         match (given.status, changed.status) {
             (201, 409) => assert_eq!(agency.figures(&agency.campaign).await, ["40.00", "0.00", "0.00"]),
             (400, 200) => assert_eq!(agency.figures(&agency.client).await, ["100.00", "0.00", "0.00"]),
@@ -118,8 +119,8 @@ async fn a_closing_waits_for_what_is_undecided_on_any_slice_and_then_hands_over_
     for mode in [r#""budget_mode":"isolated","slices":8"#, ""] {
         let agency = Arc::new(Agency::with("100", 6, (mode, ""), Default::default()).await);
         let world = agency.world();
-        // Wherever its code leads it.
-        cut_short(&agency, "CUT-SHORT").await;
+        // On whichever slice the code selects.
+        stop_before_commit(&agency, "CUT-SHORT").await;
         let closing = patch(world, &agency.campaign, r#"{"status":"closing"}"#).await.expect(200);
         assert_eq!(closing.text("/status"), "closing");
         agency.provision("AFTER").await.expect_problem(409, "budget_paused");
@@ -156,7 +157,7 @@ async fn no_account_is_opened_below_one_that_was_closed_meanwhile() {
 }
 
 #[tokio::test]
-async fn what_is_to_be_sent_is_in_the_outbox_once_with_its_address_sealed() {
+async fn a_delivery_is_in_the_outbox_once_with_its_address_sealed() {
     let agency = Agency::new("100", 3).await;
     let world = agency.world();
     let provision = agency
@@ -180,7 +181,7 @@ async fn what_is_to_be_sent_is_in_the_outbox_once_with_its_address_sealed() {
 }
 
 #[tokio::test]
-async fn a_card_that_comes_late_goes_to_its_own_worth_although_the_code_was_tried_with_another() {
+async fn a_late_card_is_stocked_under_its_own_denomination_although_the_code_was_retried_with_another() {
     let agency = Agency::with(
         "100",
         0,
@@ -205,7 +206,7 @@ async fn a_card_that_comes_late_goes_to_its_own_worth_although_the_code_was_trie
         .collect();
     assert!(stocked.iter().any(|(worth, cards)| worth.starts_with("25") && *cards == 1), "{stocked:?}");
     assert!(stocked.iter().all(|(worth, cards)| worth.starts_with("25") || *cards == 0), "{stocked:?}");
-    // The next one of 25 gets it.
+    // The next redemption of 25 receives it.
     assert_eq!(agency.provision("NEXT").await.expect(201).text("/source"), "csv");
     world.prove().await;
 }
@@ -234,7 +235,7 @@ async fn a_card_that_a_supplier_does_not_show_stays_pending_until_it_does() {
 }
 
 #[tokio::test]
-async fn what_a_shared_campaign_has_spent_is_not_folded_from_the_beginning_each_time() {
+async fn the_spend_of_a_shared_campaign_is_not_summed_from_the_beginning_each_time() {
     let agency = Agency::with("5000", 130, (r#""slices":4"#, ""), Default::default()).await;
     let world = agency.world();
     let second = open(world, "campaign", &agency.client, "").await;
@@ -249,7 +250,7 @@ async fn what_a_shared_campaign_has_spent_is_not_folded_from_the_beginning_each_
     spend(&agency.campaign, 0, 60).await;
     spend(&second, 60, 70).await;
     assert_eq!((spent(&agency.campaign).await, spent(&second).await), ("1500.00".into(), "250.00".into()));
-    // Read across and around the instant up to which notes are left.
+    // Reads before and after the instants up to which running totals are stored.
     for n in 0..40 {
         world.clock.advance(Duration::from_secs(29));
         let campaign = if n % 4 == 0 { &second } else { &agency.campaign };
@@ -259,7 +260,7 @@ async fn what_a_shared_campaign_has_spent_is_not_folded_from_the_beginning_each_
         assert_eq!(now, (format!("{}.00", first * 25), format!("{}.00", other * 25)), "{n}");
     }
     world.prove().await;
-    // What stands before a note is not read again.
+    // Entries before a stored running total are not read again.
     let raw = world.raw();
     let table = world.app.store.table();
     let scan = raw.scan().table_name(table).send().await.unwrap();

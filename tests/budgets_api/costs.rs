@@ -1,4 +1,4 @@
-//! What budgets cost: capacity units and round trips, as the table reports them.
+//! The cost of budget operations: capacity units and round trips, as the table reports them.
 
 use rust_decimal::Decimal;
 use store::Reading;
@@ -28,7 +28,7 @@ async fn an_allocation_costs_at_most_ten_write_units_and_two_read_units_in_two_r
     }
 }
 
-/// The requests of one operation, in the order in which they left.
+/// Returns the requests of one operation, in the order in which they were sent.
 fn operations(agency: &Agency) -> Vec<String> {
     agency.world().faults.take_log().into_iter().map(|(operation, _)| operation).collect()
 }
@@ -37,7 +37,8 @@ fn operations(agency: &Agency) -> Vec<String> {
 async fn a_card_from_a_pool_costs_at_most_eleven_write_units_in_two_round_trips_one_after_the_other() {
     let agency = Agency::new("5000", 150).await;
     let world = agency.world();
-    // Brand, campaign and pools are known by now, and each commit is settled beside the next reservation.
+    // Brand, campaign and pools are cached by now, and each commit is settled together with the next
+    // reservation.
     for n in 0..3 {
         agency.provision(&format!("WARM-{n}")).await.expect(201);
     }
@@ -45,7 +46,8 @@ async fn a_card_from_a_pool_costs_at_most_eleven_write_units_in_two_round_trips_
     let found = cost(&agency, agency.provision("CODE-1")).await;
     assert!(found.write_units <= Decimal::from(11), "{found:?}");
     let mut sent = operations(&agency);
-    // First, side by side: credit set aside, a card looked for, the code looked up. Then the commit, and the card read.
+    // First, concurrently: credit is reserved, a card is searched, the code is looked up. Then the commit,
+    // and the card is read.
     let (first, second) = (sent.drain(..3).collect::<Vec<_>>(), sent);
     let sorted = |mut list: Vec<String>| {
         list.sort();
@@ -54,7 +56,7 @@ async fn a_card_from_a_pool_costs_at_most_eleven_write_units_in_two_round_trips_
     assert_eq!(sorted(first), ["GetItem", "Query", "UpdateItem"]);
     assert_eq!(sorted(second), ["GetItem", "TransactWriteItems"]);
     assert_eq!(found.round_trips, 5);
-    // A repetition reads, and takes nothing.
+    // A repetition reads and changes nothing.
     world.post(&issuer(), "/api/gift-cards/provision", &agency.provision_body("CODE-1")).await.expect(201);
     world.prove().await;
 }

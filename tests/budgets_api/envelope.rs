@@ -1,4 +1,4 @@
-//! Keys that KMS has wrapped: unwrapped at start, rotated, and refused where KMS refuses.
+//! Keys that KMS has wrapped: unwrapped at start, rotated, and refused if KMS refuses.
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,12 +18,12 @@ use std::sync::{Arc, Mutex};
 use store::{Credentials, https};
 use vault::{Kms, Vault, VaultError};
 
-/// What a KMS on loopback was asked.
-type Asked = Arc<Mutex<Vec<Value>>>;
+/// The requests that a KMS on loopback received.
+type ReceivedRequests = Arc<Mutex<Vec<Value>>>;
 
-/// A KMS that unwraps `wrapped <text>` to 32 bytes made of the text's first letter, for this product alone.
-async fn kms() -> (Kms, Asked) {
-    let requests = Asked::default();
+/// Starts a KMS that unwraps `wrapped <text>` to 32 bytes of the text's first letter, for this product only.
+async fn kms() -> (Kms, ReceivedRequests) {
+    let requests = ReceivedRequests::default();
     let seen = requests.clone();
     let answer = move |headers: HeaderMap, body: String| async move {
         let body: Value = serde_json::from_str(&body).unwrap();
@@ -73,18 +73,18 @@ async fn keys_that_kms_has_wrapped_seal_and_open_and_can_be_rotated() {
     assert_eq!(requests.lock().unwrap().len(), 2, "each key is unwrapped once, at start");
     let card = seal(&old);
     for sealed in card.parts.values() {
-        assert!(sealed.0.starts_with(b"k1:"), "an item tells which key opens it");
+        assert!(sealed.0.starts_with(b"k1:"), "a sealed part names the key that opens it");
         assert!(!sealed.0.windows(4).any(|window| window == b"GIFT" || window == b"7788"));
     }
-    // The new key seals, the old one still opens.
+    // The new key seals, and the old key still opens.
     let rotated = format!("k2:{},k1:{}", wrapped("two"), wrapped("one"));
     let new = Vault::open(&rotated, &codes, Some(&kms)).await.unwrap();
     assert_eq!(new.open_card(&card).unwrap().parts, plain().parts);
     let again = seal(&new);
     assert!(again.parts.values().all(|sealed| sealed.0.starts_with(b"k2:")));
-    assert_eq!(again.id, card.id, "a card is known again whatever key seals it");
+    assert_eq!(again.id, card.id, "a card has the same id whichever key seals it");
     assert!(old.open_card(&again).is_none());
-    // Another key under the same name opens nothing, and neither does another card's name.
+    // Another key with the same name opens nothing, and a card does not open under another card's id.
     let other = Vault::open(&format!("k1:{}", wrapped("else")), &codes, Some(&kms)).await.unwrap();
     assert!(other.open_card(&card).is_none());
     let mut moved = card.clone();

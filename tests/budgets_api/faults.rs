@@ -1,4 +1,5 @@
-//! What a spend must survive of its table, its process and its suppliers; a counter shows that each fault fired.
+//! Failures of the table, the process and the suppliers that a spend must survive; a counter shows that each
+//! one fired.
 
 use scrip::fakes::supply::Switch;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
 
-/// Little patience: what does not go away is answered soon.
+/// Opens an agency whose requests give up after 400 ms.
 async fn agency(cards: usize, brand: &str) -> Arc<Agency> {
     let retry_policy = RetryPolicy {
         budget: Duration::from_millis(400),
@@ -20,11 +21,12 @@ async fn agency(cards: usize, brand: &str) -> Arc<Agency> {
     Arc::new(Agency::with("100", cards, (r#""budget_mode":"isolated""#, brand), retry_policy).await)
 }
 
-fn as_it_is() -> Fault {
+fn unchanged_reply() -> Fault {
     Fault::Rewrite(Arc::new(|body| body))
 }
 
-/// A request whose process stops at the fault, after `passed` requests of that operation went well.
+/// Sends a request whose process stops at the fault, after `passed` requests of that operation have
+/// succeeded.
 async fn crashed(
     agency: &Arc<Agency>,
     (operation, passed): (&'static str, u64),
@@ -33,7 +35,7 @@ async fn crashed(
     let (faults, arrived) = (&agency.world().faults, Arc::new(Notify::new()));
     let before = faults.fired();
     if passed > 0 {
-        faults.plan(operation, passed, as_it_is());
+        faults.plan(operation, passed, unchanged_reply());
     }
     faults.plan(operation, 1, fault(arrived.clone()));
     let machine = agency.clone();
@@ -44,7 +46,7 @@ async fn crashed(
     assert_eq!(faults.fired(), before + passed + 1);
 }
 
-/// The monitor comes when attempts have had their time.
+/// Runs the monitor after attempts have timed out.
 async fn later(agency: &Agency) {
     agency.world().clock.advance(Duration::from_secs(400));
     let looked = agency.shop.monitor().await;
@@ -56,11 +58,11 @@ async fn expect(agency: &Agency, available: &str, reserved: &str, spent: &str) {
 }
 
 #[tokio::test]
-async fn a_crash_after_credit_was_set_aside_blocks_nobody_and_is_given_back() {
+async fn credit_reserved_before_a_crash_blocks_no_request_and_is_released() {
     let agency = agency(5, "").await;
     crashed(&agency, ("UpdateItem", 0), Fault::StopAfter).await;
     expect(&agency, "75.00", "25.00", "0.00").await;
-    assert!(!agency.provision("CODE").await.expect(201).is_replay(), "the same code goes on at once");
+    assert!(!agency.provision("CODE").await.expect(201).is_replay(), "the same code continues at once");
     expect(&agency, "50.00", "25.00", "25.00").await;
     later(&agency).await;
     expect(&agency, "75.00", "0.00", "25.00").await;
@@ -107,7 +109,7 @@ async fn a_late_commit_finds_itself_fenced_by_the_resolver_and_its_caller_still_
 }
 
 #[tokio::test]
-async fn a_lost_reply_at_either_step_comes_to_one_card_paid_once() {
+async fn a_lost_reply_at_either_step_results_in_one_card_paid_once() {
     for (operation, fault) in [
         ("UpdateItem", Fault::LostReply),
         ("UpdateItem", Fault::ErrorAfterCommit),
@@ -125,8 +127,9 @@ async fn a_lost_reply_at_either_step_comes_to_one_card_paid_once() {
 }
 
 #[tokio::test]
-async fn a_commit_that_meets_its_own_first_send_half_applied_is_not_taken_for_anothers() {
-    // Which of entry, redemption and card are told as a conflict: the condition behind it is hidden.
+async fn a_commit_that_conflicts_with_its_own_first_send_is_not_mistaken_for_another_request() {
+    // The positions (entry, redemption, card) that are reported as conflicts, which hides the failed
+    // condition.
     for hidden in [vec![0], vec![0, 1], vec![0, 2], vec![1, 2]] {
         let agency = agency(5, "").await;
         let faults = &agency.world().faults;
@@ -198,7 +201,7 @@ async fn an_allocation_whose_reply_is_lost_moves_once_and_a_refusal_after_it_is_
         let number = |text: &str| text.parse::<rust_decimal::Decimal>().unwrap();
         assert_eq!(number(&after) - number(&before), 100.into());
     }
-    // All of it is given, the reply is lost: the retry finds nothing left, but the cause there.
+    // All of it is allocated, and the reply is lost: the retry finds nothing left, but also its own cause.
     world.faults.plan("TransactWriteItems", 1, Fault::LostReply);
     let moved = tests::agency::allocate(world, &agency.agency, &agency.client, "200").await;
     assert_eq!(moved.raw("from_account_balance"), "0.00");
@@ -211,7 +214,7 @@ async fn ask(agency: &Agency) -> Answer {
 
 #[tokio::test]
 async fn crashes_around_a_supplier_order_end_in_one_card_or_full_credit() {
-    // Before the order is in the table; after it; when the card has been delivered.
+    // Before and after the order is written to the table; before and after the delivered card is.
     for (passed, stop, issued) in [
         (0, Fault::StopBefore as fn(Arc<Notify>) -> Fault, 0),
         (0, Fault::StopAfter, 1),
@@ -228,7 +231,7 @@ async fn crashes_around_a_supplier_order_end_in_one_card_or_full_credit() {
             let spent = if issued == 1 { ["75.00", "0.00", "25.00"] } else { ["100.00", "0.00", "0.00"] };
             assert_eq!(agency.figures(&agency.campaign).await, spent);
             assert_eq!(ask(&agency).await.expect(201).is_replay(), issued == 1);
-            assert_eq!(fakes.issued(supplier).len(), 1, "one card at most");
+            assert_eq!(fakes.issued(supplier).len(), 1, "exactly one card is issued");
             expect(&agency, "75.00", "0.00", "25.00").await;
             assert_eq!(agency.world().prove().await.budgets.cards, (1, 0, 1));
         }
@@ -245,7 +248,7 @@ async fn a_supplier_whose_reply_is_lost_is_asked_under_the_same_reference_and_de
             let pending = ask(&agency).await.expect(202);
             assert_eq!(pending.text("/redemption/status"), "PENDING");
             expect(&agency, "75.00", "25.00", "0.00").await;
-            // Repeating the code asks nobody and sets nothing aside.
+            // Repeating the code sends no request to the supplier and reserves nothing.
             assert!(ask(&agency).await.expect(202).is_replay());
             expect(&agency, "75.00", "25.00", "0.00").await;
             if switch == Switch::ReplyLost {
@@ -273,7 +276,7 @@ async fn a_silent_supplier_keeps_the_reservation_and_is_never_replaced_by_a_pool
     expect(&agency, "75.00", "25.00", "0.00").await;
     let alerts = agency.world().get(&tests::admin(), "/api/alerts?status=open").await.expect(200);
     assert!(alerts.body.contains("supplier_unresolved"), "{}", alerts.body);
-    // Someone with another code gets a card from the pool meanwhile.
+    // Meanwhile, another code receives a card from the pool.
     agency.provision("OTHER").await.expect(201);
     agency.shop.fakes.supply("reloadly", Switch::Well);
     agency.world().clock.advance(Duration::from_secs(900));

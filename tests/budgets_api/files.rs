@@ -1,4 +1,4 @@
-//! Files of cards and codes as spreadsheets leave them.
+//! Files of cards and codes as spreadsheets export them.
 
 use serde_json::json;
 use tests::{Agency, Answer, admin};
@@ -12,9 +12,9 @@ fn counts(answer: &Answer) -> [String; 3] {
     ["accepted", "duplicates", "invalid"].map(|name| answer.raw(name))
 }
 
-/// Fault 29.
+/// Covers fault 29 of the requirements.
 #[tokio::test]
-async fn a_code_that_a_spreadsheet_made_a_number_is_told_by_its_line_and_never_stocked() {
+async fn a_code_that_a_spreadsheet_made_a_number_is_reported_by_line_and_never_stocked() {
     let agency = Agency::new("100", 0).await;
     let body = "code,pin\n6.03571E+15,1\n\"4,68769E+17\",2\n6E+15,3\n1.5e-7,4\nGOOD-0001,1.2E+12\nGOOD-0002,5\n12E4567,6\n";
     let taken = import(&agency, body).await.expect(200);
@@ -59,7 +59,7 @@ async fn a_file_that_cannot_be_read_at_all_says_what_to_change() {
     for (body, says) in [
         ("code;pin\nAAAA-0001;1\n", "columns must be separated by commas"),
         ("code\tpin\nAAAA-0001\t1\n", "columns must be separated by commas"),
-        ("number,pin\n1,2\n", "code among them"),
+        ("number,pin\n1,2\n", "including code"),
         ("code,,pin\nAAAA-0001,,1\n", "must name columns"),
         ("\"code\nAAAA-0001\n", "its quotes are not closed"),
         ("", "the file is empty"),

@@ -1,4 +1,4 @@
-//! Credit taken from accounts that are being spent from, where no single slice has enough.
+//! Credit reclaimed from accounts that are being spent from, where no single slice has enough.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tests::agency::allocate;
 use tests::{Agency, Answer, Fault, World, admin};
 use tokio::sync::Notify;
 
-/// A client with 800 on eight slices, none of which has half of it, and a campaign that shares it.
+/// Opens a client with 800 on eight slices, none of which has half of it, and a campaign that shares it.
 async fn spread(cards: usize) -> Agency {
     let agency = Agency::with("", cards, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
@@ -33,7 +33,7 @@ async fn received(agency: &Agency) -> [String; 3] {
 }
 
 #[tokio::test]
-async fn no_slice_that_is_spent_from_stands_in_the_transaction_and_all_of_it_arrives() {
+async fn a_reclaim_keeps_slices_out_of_its_transaction_and_moves_the_whole_amount() {
     let agency = spread(5).await;
     let world = agency.world();
     world.faults.take_log();
@@ -59,7 +59,7 @@ async fn no_slice_that_is_spent_from_stands_in_the_transaction_and_all_of_it_arr
 }
 
 #[tokio::test]
-async fn it_is_taken_while_a_hundred_spend_and_nothing_is_below_zero() {
+async fn credit_is_reclaimed_during_concurrent_spends_and_nothing_is_below_zero() {
     let agency = Arc::new(spread(12).await);
     let world = agency.world();
     let spends = (0..40).map(|n| {
@@ -133,7 +133,7 @@ async fn a_crash_at_any_step_moves_all_of_it_or_gives_all_of_it_back() {
         arrived.notified().await;
         process.abort();
         assert!(process.await.unwrap_err().is_cancelled());
-        // Proved at every instant; what is moved counts as moved at once.
+        // The books are proved at every instant; credit that is moved counts as moved at once.
         world.prove().await;
         let want = if moved { "300.00" } else { "800.00" };
         assert_eq!(received(&agency).await[0], want, "{operation} {passed}");
@@ -150,12 +150,12 @@ async fn a_crash_at_any_step_moves_all_of_it_or_gives_all_of_it_back() {
 }
 
 #[tokio::test]
-async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may() {
+async fn all_credit_is_reclaimed_from_slices_with_the_maximum_of_attempts() {
     let agency =
         Agency::with("2000", 64, (r#""budget_mode":"isolated","slices":2"#, ""), RetryPolicy::default())
             .await;
     let world = agency.world();
-    // Each process leaves one committed attempt behind, on the one slice that has credit.
+    // Each process leaves one committed attempt unsettled, on the only slice that has credit.
     for n in 0..64 {
         let process = world.another_machine(world.clock.clone());
         let provision = agency.provision_body(&format!("CODE-{n}"));
@@ -177,12 +177,12 @@ async fn all_of_it_is_taken_from_slices_that_bear_as_many_attempts_as_they_may()
 }
 
 #[tokio::test]
-async fn what_was_set_aside_without_our_knowing_is_found_again_and_taken() {
+async fn credit_reserved_by_a_write_with_a_lost_reply_is_found_and_reclaimed() {
     let agency = spread(0).await;
     let world = agency.world();
     world.faults.plan("UpdateItem", 2, Fault::Rewrite(Arc::new(|body| body)));
     world.faults.plan("UpdateItem", 1, Fault::LostReply);
-    // Nearly all of it: what the lost reply left behind is needed too.
+    // This is nearly all of it, so what the lost reply left reserved is needed too.
     reclaim(world, &agency.client, r#","amount":795"#, "k").await.expect(201);
     assert_eq!(received(&agency).await, ["5.00", "5.00", "0.00"]);
     world.prove().await;

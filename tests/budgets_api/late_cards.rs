@@ -1,11 +1,12 @@
-//! Cards that come late, twice or too old, and suppliers that say one thing and do another: none is lost, none sold twice.
+//! Cards that arrive late, twice or expired, and suppliers that report one thing and do another: no card is
+//! lost or sold twice.
 
 use scrip::fakes::supply::Switch;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use store::RetryPolicy;
-use tests::agency::{a_pool, issuer, open};
+use tests::agency::{create_pool, issuer, open};
 use tests::{Agency, Fault, Outage, admin};
 use tokio::sync::Notify;
 
@@ -22,7 +23,7 @@ async fn monitor(agency: &Agency) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_late_card_that_is_not_shown_yet_is_told_of_again_until_it_is() {
+async fn a_webhook_about_a_late_card_is_refused_until_the_supplier_shows_the_card() {
     for (brand, supplier) in [(RELOADLY, "reloadly"), (TREMENDOUS, "tremendous")] {
         let agency = agency("100", 0, brand).await;
         let fakes = &agency.shop.fakes;
@@ -30,7 +31,7 @@ async fn a_late_card_that_is_not_shown_yet_is_told_of_again_until_it_is() {
         agency.provision("CODE").await.expect_problem(409, "supplier_rejected");
         let reference = fakes.issued(supplier).first().unwrap().clone();
         fakes.supply(supplier, Switch::Withheld);
-        // Not acknowledged, so it comes again.
+        // The webhook is not acknowledged, so it is sent again.
         agency.webhook(supplier, &reference, false).await.expect_problem(503, "unavailable");
         fakes.supply(supplier, Switch::Well);
         for _ in 0..2 {
@@ -46,19 +47,19 @@ async fn a_late_card_that_is_not_shown_yet_is_told_of_again_until_it_is() {
 async fn a_late_card_of_a_refill_is_kept_though_others_of_its_pool_come_meanwhile() {
     let agency = agency("100", 0, RELOADLY).await;
     let (world, fakes) = (agency.world(), &agency.shop.fakes);
-    a_pool(world, &agency.brand, "buffer").await;
+    create_pool(world, &agency.brand, "buffer").await;
     fakes.supply("reloadly", Switch::LateDelivery);
     monitor(&agency).await;
     let refused = fakes.issued("reloadly");
-    assert_eq!(refused.len(), 1, "who says no once is not asked again in this run");
+    assert_eq!(refused.len(), 1, "a supplier that rejects an order gets no other order in this run");
     fakes.supply("reloadly", Switch::ReplyLost);
     monitor(&agency).await;
-    assert_eq!(fakes.issued("reloadly").len(), 2, "nor who says nothing");
+    assert_eq!(fakes.issued("reloadly").len(), 2, "nor does a supplier that does not answer");
     fakes.supply("reloadly", Switch::Well);
     world.clock.advance(Duration::from_secs(30));
     agency.webhook("reloadly", &refused[0], false).await.expect(200);
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
-    assert_eq!(inventory.field("/buffer/available"), 1, "the one that was told of");
+    assert_eq!(inventory.field("/buffer/available"), 1, "the card that the webhook reported");
     assert_eq!(inventory.field("/api/open_refills"), 1);
     monitor(&agency).await;
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
@@ -73,7 +74,7 @@ async fn a_repetition_that_is_refused_does_not_end_an_order_that_may_be_on_its_w
         let agency = agency("100", 0, brand).await;
         agency.shop.fakes.supply(supplier, Switch::ReplyLost);
         agency.provision("CODE").await.expect(202);
-        // It was taken. Now something between us and the supplier refuses whatever we ask.
+        // The order was accepted. Now something between this system and the supplier refuses every request.
         agency.shop.outage(Outage::Refusing);
         for _ in 0..3 {
             monitor(&agency).await;
@@ -97,7 +98,7 @@ async fn one_reward_is_one_card_however_often_its_link_is_made() {
     assert!(first.text("/card/card_url").starts_with("https://reward.example.com/"), "{}", first.body);
     assert!(first.text("/card/card_number").starts_with('R'));
     agency.provision("SECOND").await.expect_problem(409, "supplier_rejected");
-    // What a reward had cost is told in dollars, and this is in rupees: its face value counts.
+    // The supplier reports a reward's cost in dollars, and this account is in rupees: the face value is used.
     let id = first.text("/redemption/redemption_id");
     let shown = agency.world().get(&admin(), &format!("/api/gift-cards/redemptions/{id}")).await.expect(200);
     assert_eq!(shown.raw("cost_basis"), "25.00");
@@ -105,7 +106,7 @@ async fn one_reward_is_one_card_however_often_its_link_is_made() {
 }
 
 #[tokio::test]
-async fn cards_that_expire_soonest_go_first_and_expired_ones_stand_in_nobodys_way() {
+async fn cards_that_expire_soonest_are_issued_first_and_expired_cards_block_nothing() {
     let agency = agency("2000", 0, RELOADLY).await;
     let world = agency.world();
     let path = format!("/api/gift-cards/pools/{}/cards", agency.pool);
@@ -122,12 +123,12 @@ async fn cards_that_expire_soonest_go_first_and_expired_ones_stand_in_nobodys_wa
         dates.push(issued.raw("expires_on").replace('"', ""));
     }
     assert_eq!(dates, ["2026-01-16", "2026-01-16", "2026-02-20", "2026-02-20", "null", "null"]);
-    // Five hundred that expire today.
+    // Five hundred cards that expire today.
     let file = format!("code,expires_on\n{}", dated("today", 500, "2026-01-15"));
     world.post_csv(&admin(), &path, &file).await.expect(200);
     assert_eq!(agency.provision("TODAY").await.expect(201).text("/card/expires_on"), "2026-01-15");
     world.post_csv(&admin(), &path, &format!("code,expires_on\n{}", dated("far", 1, ""))).await.expect(200);
-    // To the end of the day, the soonest first.
+    // They can be issued until the end of the day, those that expire soonest first.
     assert_eq!(agency.provision("STILL").await.expect(201).text("/card/expires_on"), "2026-01-15");
     world.clock.set("2026-01-16T00:00:00Z");
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
@@ -146,10 +147,10 @@ async fn cards_that_expire_soonest_go_first_and_expired_ones_stand_in_nobodys_wa
 }
 
 #[tokio::test]
-async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
+async fn a_silent_supplier_does_not_stop_the_other_checks_of_the_monitor() {
     let agency = agency("100", 5, RELOADLY).await;
     let world = agency.world();
-    a_pool(world, &agency.brand, "buffer").await;
+    create_pool(world, &agency.brand, "buffer").await;
     let path = format!("/api/credit/accounts/{}", agency.client);
     world.patch(&admin(), &path, r#"{"low_credit_threshold":100}"#).await.expect(200);
     agency.shop.outage(Outage::Down);
@@ -157,7 +158,7 @@ async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
     let looked = agency.shop.monitor().await;
     assert_eq!(looked["breakdown"]["clients"], 1, "{looked}");
     let requests = agency.shop.requests();
-    assert!(requests.len() <= 3, "one order, or none: {requests:?}");
+    assert!(requests.len() <= 3, "more than one order was sent: {requests:?}");
     let inventory = world.get(&admin(), "/api/gift-cards/inventory").await.expect(200);
     assert_eq!(inventory.field("/api/open_refills"), 1);
     agency.shop.outage(Outage::None);
@@ -171,7 +172,7 @@ async fn a_silent_supplier_keeps_nothing_else_from_being_looked_at() {
 }
 
 #[tokio::test]
-async fn alerts_stay_as_long_as_what_they_are_about_and_tell_when_it_is_worse() {
+async fn alerts_stay_open_as_long_as_their_reason_and_show_when_it_becomes_worse() {
     let agency = agency("35", 3, "").await;
     let world = agency.world();
     let kinds = async || {
@@ -185,7 +186,7 @@ async fn alerts_stay_as_long_as_what_they_are_about_and_tell_when_it_is_worse() 
     let alert = |kind: &str, severity: &str| (kind.to_owned(), severity.to_owned());
     agency.provision("CODE-1").await.expect(201);
     agency.provision("CODE-2").await.expect_problem(402, "insufficient_funds");
-    // 10 are left, and a card is 25: whoever looks again sees no reason to close it.
+    // 10 are left, and a card costs 25: the monitor has no reason to close the alert.
     for _ in 0..3 {
         monitor(&agency).await;
         assert_eq!(kinds().await, [alert("budget_depleted", "critical"), alert("low_stock", "warning")]);
@@ -229,7 +230,7 @@ async fn closed_alerts_are_listed_page_by_page_and_counted() {
     };
     let open = list("&status=open").await;
     assert_eq!(list("").await, open);
-    // Nobody uses these campaigns: by the monitor's look nothing is wrong.
+    // Nothing is redeemed on these campaigns, so the monitor finds nothing wrong.
     monitor(&agency).await;
     let closed = list("&status=closed").await;
     assert_eq!((closed.len(), &closed), (5, &list("").await));
@@ -240,7 +241,7 @@ async fn closed_alerts_are_listed_page_by_page_and_counted() {
 }
 
 #[tokio::test]
-async fn as_many_orders_wait_for_suppliers_as_may_and_pools_go_on_meanwhile() {
+async fn pending_supplier_orders_are_limited_and_pools_continue_meanwhile() {
     let agency = agency("1000", 0, RELOADLY).await;
     let world = agency.world();
     agency.shop.fakes.supply("reloadly", Switch::Slow);
@@ -250,10 +251,10 @@ async fn as_many_orders_wait_for_suppliers_as_may_and_pools_go_on_meanwhile() {
     world.faults.take_log();
     agency.provision("ONE-TOO-MANY").await.expect_problem(503, "contention");
     let reserves = world.faults.take_log().iter().filter(|(name, _)| name == "UpdateItem").count();
-    assert!(reserves <= 8, "trying again at once would not help: {reserves}");
+    assert!(reserves <= 8, "a retry at once would not help: {reserves}");
     assert_eq!(agency.figures(&agency.campaign).await, ["200.00", "800.00", "0.00"]);
     let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
-    assert!(alerts.body.contains("too many orders wait"), "{}", alerts.body);
+    assert!(alerts.body.contains("too many orders are waiting"), "{}", alerts.body);
     agency.stock("c", 1).await;
     assert_eq!(agency.provision("FROM-A-POOL").await.expect(201).text("/source"), "csv");
     world.prove().await;
@@ -279,7 +280,7 @@ async fn a_shared_campaigns_threshold_looks_at_its_clients_credit_and_can_be_tak
     world.patch(&admin(), &path, r#"{"low_credit_threshold":50}"#).await.expect(200);
     monitor(&agency).await;
     assert!(!low().await);
-    // What an agency may use can be opened again to all.
+    // An agency's restriction to certain brands can be removed again.
     let path = format!("/api/credit/accounts/{}", agency.agency);
     world.patch(&admin(), &path, r#"{"brands":[]}"#).await.expect(200);
     agency.provision("CODE-2").await.expect_problem(403, "forbidden");
@@ -290,7 +291,7 @@ async fn a_shared_campaigns_threshold_looks_at_its_clients_credit_and_can_be_tak
 }
 
 #[tokio::test]
-async fn what_waits_for_a_supplier_is_nothing_to_wait_for() {
+async fn no_request_waits_for_credit_that_is_reserved_for_a_supplier_order() {
     let agency = agency("25", 0, RELOADLY).await;
     let world = agency.world();
     let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);
@@ -308,7 +309,7 @@ async fn what_waits_for_a_supplier_is_nothing_to_wait_for() {
         tests::world::request(http::Method::POST, "/api/gift-cards/redeem", &redeem, Default::default());
     world.send(None, request).await.expect_problem(404, "code_not_found");
     let requests = world.faults.take_log().len();
-    assert!(requests < 60, "nobody tries again and again: {requests}");
+    assert!(requests < 60, "the request is not retried repeatedly: {requests}");
     let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
     assert!(alerts.body.contains("budget_depleted"), "{}", alerts.body);
     agency.shop.fakes.supply("reloadly", Switch::Rejects);
@@ -316,10 +317,10 @@ async fn what_waits_for_a_supplier_is_nothing_to_wait_for() {
 }
 
 #[tokio::test]
-async fn a_refills_late_card_that_is_not_shown_yet_is_told_of_again() {
+async fn a_webhook_about_a_late_refill_card_is_refused_until_the_supplier_shows_the_card() {
     let agency = agency("100", 0, RELOADLY).await;
     let (world, fakes) = (agency.world(), &agency.shop.fakes);
-    a_pool(world, &agency.brand, "buffer").await;
+    create_pool(world, &agency.brand, "buffer").await;
     fakes.supply("reloadly", Switch::LateDelivery);
     monitor(&agency).await;
     let refused = fakes.issued("reloadly");
@@ -335,7 +336,7 @@ async fn a_refills_late_card_that_is_not_shown_yet_is_told_of_again() {
 }
 
 #[tokio::test]
-async fn an_order_that_was_refused_when_its_process_stopped_makes_way_without_a_monitor() {
+async fn a_rejected_order_of_a_stopped_process_is_resolved_without_the_monitor() {
     let agency = Arc::new(agency("25", 0, RELOADLY).await);
     let (world, fakes) = (agency.world(), &agency.shop.fakes);
     fakes.supply("reloadly", Switch::Rejects);

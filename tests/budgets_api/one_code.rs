@@ -1,9 +1,9 @@
-//! One code, one redemption, however it is written and wherever it is redeemed.
+//! One code is one redemption, however it is written and wherever it is redeemed.
 
 use tests::agency::issuer;
 use tests::{Agency, Answer, admin};
 
-/// How people and their programs write a code.
+/// Returns the spellings of a code that people and programs use.
 fn spellings(code: &str) -> Vec<String> {
     let bare: String = code.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     let mut all = vec![
@@ -35,9 +35,9 @@ async fn provision(agency: &Agency, code: &str) -> Answer {
     agency.world().post(&issuer(), "/api/gift-cards/provision", &provision.to_string()).await
 }
 
-/// Faults 25 and 30.
+/// Covers faults 25 and 30 of the requirements.
 #[tokio::test]
-async fn a_minted_and_a_registered_code_come_to_one_card_each_in_every_spelling_at_every_door() {
+async fn a_minted_and_a_registered_code_result_in_one_card_each_in_every_spelling_at_every_endpoint() {
     let agency = Agency::new("1000", 10).await;
     let world = agency.world();
     let codes = format!("/api/gift-cards/campaigns/{}/codes", agency.campaign);

@@ -1,11 +1,11 @@
-//! Cards issued on budgets.
+//! Gift cards issued on budgets.
 
 use serde_json::json;
 use tests::agency::issuer;
 use tests::{Agency, Fault, acts_for, admin, customer};
 
 #[tokio::test]
-async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
+async fn a_code_results_in_one_card_and_the_budget_pays_once() {
     let agency = Agency::new("100", 10).await;
     let first = agency.provision("ABC-123-XYZ").await.expect(201);
     assert_eq!((first.text("/source"), first.raw("credit_remaining")), ("csv".into(), "75.00".into()));
@@ -22,7 +22,7 @@ async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
     }
     agency.provision("CODE-5").await.expect_problem(402, "insufficient_funds");
     assert_eq!(agency.account(&agency.campaign).await.text("/status"), "auto_paused");
-    assert!(agency.provision("ABC-123-XYZ").await.expect(201).is_replay(), "although nothing is left");
+    assert!(agency.provision("ABC-123-XYZ").await.expect(201).is_replay(), "a replay needs no credit");
     let alerts = agency.world().get(&admin(), "/api/alerts?status=open").await.expect(200);
     assert_eq!(alerts.text("/alerts/0/kind"), "budget_depleted");
     assert_eq!(alerts.text("/alerts/0/subject"), agency.campaign);
@@ -30,7 +30,7 @@ async fn a_code_comes_to_one_card_and_the_budget_pays_once() {
 }
 
 #[tokio::test]
-async fn a_redemption_is_read_and_revealed_by_whom_it_concerns_and_each_look_is_written_down() {
+async fn a_redemption_is_read_and_revealed_only_by_permitted_callers_and_each_reveal_is_recorded() {
     let agency = Agency::new("100", 3).await;
     let world = agency.world();
     let provision = agency.provision_body("CODE-1").replace(
@@ -71,7 +71,7 @@ async fn end_customers_redeem_registered_codes_and_everything_wrong_is_one_answe
     let minted = world.post(&acts_for("client", &agency.client), &codes, &body).await.expect(201);
     let code = |n: usize| minted.text(&format!("/codes/{n}"));
     assert_eq!(code(0).len(), 19);
-    // As people write it.
+    // As people write the code.
     let written = code(0).to_lowercase().replace('-', " ");
     let redeem = async |code: &str| {
         let body = json!({"redemption_code": code}).to_string();
@@ -125,8 +125,8 @@ async fn a_request_that_mints_codes_mints_the_same_when_it_is_repeated_with_its_
         [&first, &second, &third].into_iter().flat_map(codes).map(|code| code.to_string()).collect();
     all.sort();
     all.dedup();
-    assert_eq!(all.len(), 450, "no two are alike");
-    // In another campaign, the same key mints others.
+    assert_eq!(all.len(), 450, "all codes differ");
+    // In another campaign, the same key creates other codes.
     let sister = tests::agency::open(world, "campaign", &agency.client, "").await;
     let path = format!("/api/gift-cards/campaigns/{sister}/codes");
     let theirs = world.post_keyed(&admin(), "mint-1", &path, &body).await.expect(201);

@@ -1,4 +1,4 @@
-//! Many at once on one budget, one pool, one code; each ends exact.
+//! Many concurrent requests on one budget, one pool or one code; the result is exact each time.
 
 use futures::future::join_all;
 use scrip::fakes::supply::Switch;
@@ -9,7 +9,7 @@ use store::RetryPolicy;
 use tests::agency::{allocate, issuer};
 use tests::{Agency, Answer, admin};
 
-/// Contended to the extreme: time enough for everyone to get a turn.
+/// Returns a retry policy for extreme contention, with enough time for every request.
 fn patient() -> RetryPolicy {
     RetryPolicy {
         budget: Duration::from_secs(120),
@@ -22,7 +22,7 @@ async fn crowd(budget: &str, cards: usize, campaign: &str, brand: &str) -> Arc<A
     Arc::new(Agency::with(budget, cards, (campaign, brand), patient()).await)
 }
 
-/// Everyone at once, each with a code of their own.
+/// Provisions all codes at once, each from its own task.
 async fn at_once(agency: &Arc<Agency>, codes: impl IntoIterator<Item = String>) -> Vec<Answer> {
     let tasks = codes.into_iter().map(|code| {
         let agency = agency.clone();
@@ -49,7 +49,7 @@ async fn of_two_hundred_callers_exactly_the_seventy_that_can_be_afforded_get_a_c
         let fields = format!(r#""budget_mode":"isolated","slices":{slices}"#);
         let agency = crowd("", 200, &fields, "").await;
         let world = agency.world();
-        // Credit comes in parts, so that it lies on several slices.
+        // Credit is allocated in parts, so that it is on several slices.
         for part in 0..7 {
             for (from, to) in [
                 ("platform", &agency.agency),
@@ -66,14 +66,14 @@ async fn of_two_hundred_callers_exactly_the_seventy_that_can_be_afforded_get_a_c
         assert_eq!(by_status(&answers), BTreeMap::from([(201, 70), (402, 130)]), "{slices} slices");
         let sold: BTreeSet<String> =
             answers.iter().filter(|a| a.status == 201).map(|a| a.text("/card/card_code")).collect();
-        assert_eq!(sold.len(), 70, "no card goes out twice");
+        assert_eq!(sold.len(), 70, "no card is issued twice");
         assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "1750.00"]);
         assert_eq!(agency.account(&agency.campaign).await.text("/status"), "auto_paused");
         let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
         assert!(alerts.body.contains("budget_depleted"));
         let audit = world.prove().await;
         assert_eq!(audit.budgets.cards, (200, 130, 70));
-        // Whoever comes again gets what the first got.
+        // A repetition receives the first answer.
         let again = at_once(&agency, codes("CODE", 200)).await;
         for (first, second) in answers.iter().zip(&again).filter(|(first, _)| first.status == 201) {
             assert!(second.is_replay() && first.body == second.body);
@@ -83,7 +83,7 @@ async fn of_two_hundred_callers_exactly_the_seventy_that_can_be_afforded_get_a_c
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_requests_for_one_code_come_to_one_card_and_all_get_it() {
+async fn a_hundred_requests_for_one_code_result_in_one_card_and_all_receive_it() {
     let agency = crowd("1000", 50, r#""budget_mode":"isolated""#, "").await;
     let answers = at_once(&agency, std::iter::repeat_n("ONE-CODE".to_owned(), 100)).await;
     assert_eq!(by_status(&answers), BTreeMap::from([(201, 100)]));
@@ -159,7 +159,7 @@ async fn after_a_stop_is_acknowledged_nothing_more_is_issued_until_it_is_lifted(
         let world = agency.world();
         let machine = Arc::new(world.another_machine(world.clock.clone()));
         let path = format!("/api/credit/accounts/{}", agency.campaign);
-        // Another machine has learnt that the campaign is active.
+        // The other machine has cached that the campaign is active.
         machine
             .post(&issuer(), "/api/gift-cards/provision", &agency.provision_body("WARM-1"))
             .await
@@ -244,6 +244,6 @@ async fn uneven_slices_are_evened_out_and_the_books_still_prove_each_of_them() {
     assert_eq!(agency.figures(&agency.campaign).await, ["775.00", "0.00", "25.00"]);
     let history =
         world.get(&admin(), &format!("/api/credit/accounts/{}/transactions", agency.campaign)).await;
-    assert!(!history.expect(200).body.contains("REBALANCE"), "it is no news to people");
+    assert!(!history.expect(200).body.contains("REBALANCE"), "the history does not show rebalancing");
     world.prove().await;
 }

@@ -1,4 +1,4 @@
-//! No code, number or PIN stands anywhere in the clear: every stored byte, every answer that is not the card itself,
+//! No code, number or PIN appears in the clear: every stored byte, every response except the card itself,
 //! every log line and every request to the table of a full run is searched.
 
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification, StreamViewType};
@@ -33,7 +33,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Every text and byte string of an attribute.
+/// Collects every text and byte string of an attribute.
 fn bytes(value: &AttributeValue, found: &mut Vec<u8>) {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => found.extend_from_slice(text.as_bytes()),
@@ -53,7 +53,7 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
-/// Has the table tell every change, with both images.
+/// Enables the table's stream with old and new images.
 async fn watch(world: &World) {
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
@@ -64,7 +64,7 @@ async fn watch(world: &World) {
     update.send().await.unwrap();
 }
 
-/// Everything that the table's stream has told, as it was sent.
+/// Returns every record of the table's stream, as it was sent.
 async fn records(world: &World) -> String {
     let ask = async |operation: &str, body: Value| {
         let request = gateways::client()
@@ -159,7 +159,7 @@ async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_err
             .collect();
     secrets.push(supplied.text("/card/card_code"));
     secrets.push(supplied.text("/card/card_pin"));
-    assert!(made.body.contains("SECRETCODE") && redeemed.body.contains("SECRETCODE"), "the cards themselves");
+    assert!(made.body.contains("SECRETCODE") && redeemed.body.contains("SECRETCODE"), "the cards show codes");
     drop(guard);
     let log = lines.0.lock().unwrap().clone();
     assert!(holds(&log, "budget") || !log.is_empty(), "something was logged");
@@ -185,7 +185,7 @@ async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_err
             assert!(!answer.body.contains(secret.as_str()), "{secret} is in {}", answer.body);
         }
     }
-    // What opens a card does not print either.
+    // The debug output of the vault contains no key either.
     let debug = format!("{:?}", agency.shop.parts().vault);
     assert!(debug.starts_with("Vault(") && !debug.contains("AAEC"), "{debug}");
     world.prove().await;

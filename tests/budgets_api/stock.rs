@@ -1,15 +1,15 @@
-//! Pools: filled from files and from suppliers, watched, and counted.
+//! Pools: filled from files and by suppliers, monitored, and counted.
 
 use scrip::fakes::supply::Switch;
 use serde_json::json;
 use std::time::Duration;
-use tests::agency::{a_pool, file, open};
+use tests::agency::{create_pool, file, open};
 use tests::{Agency, admin, staff};
 
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 
 #[tokio::test]
-async fn the_same_file_again_adds_nothing_and_every_line_that_was_not_taken_is_told() {
+async fn importing_a_file_again_adds_nothing_and_every_refused_line_is_reported() {
     let agency = Agency::new("100", 0).await;
     let world = agency.world();
     let path = format!("/api/gift-cards/pools/{}/cards", agency.pool);
@@ -19,21 +19,21 @@ async fn the_same_file_again_adds_nothing_and_every_line_that_was_not_taken_is_t
     assert_eq!(["accepted", "duplicates", "invalid"].map(|name| first.raw(name)), ["3", "2", "5"]);
     let report =
         |n: usize| (first.field(&format!("/lines/{n}/line")), first.text(&format!("/lines/{n}/detail")));
-    assert_eq!(report(0), (json!(4), "code begins as a formula".into()));
-    assert_eq!(report(1), (json!(5), "stands in this file before".into()));
+    assert_eq!(report(0), (json!(4), "code starts like a formula".into()));
+    assert_eq!(report(1), (json!(5), "appears earlier in this file".into()));
     assert_eq!(report(2), (json!(6), "expires_on has passed".into()));
     assert_eq!(report(3), (json!(7), "code must be 4 to 500 characters".into()));
     assert_eq!(report(4), (json!(9), "expires_on must be a date such as 2026-01-28".into()));
     assert_eq!(report(5), (json!(10), "code must be printable ASCII".into()));
     let again = world.post_csv(&admin(), &path, body).await.expect(200);
     assert_eq!(["accepted", "duplicates", "invalid"].map(|name| again.raw(name)), ["0", "5", "5"]);
-    // Known anywhere is known: another pool does not take it either.
-    let other = a_pool(world, &agency.brand, "csv").await;
+    // A card is known in all pools: another pool does not accept it either.
+    let other = create_pool(world, &agency.brand, "csv").await;
     let path = format!("/api/gift-cards/pools/{other}/cards");
     let elsewhere = world.post_csv(&admin(), &path, "code\nAAAA-1\nZZZZ-9\n").await.expect(200);
     assert_eq!(
         (elsewhere.raw("accepted"), elsewhere.text("/lines/0/detail")),
-        ("1".into(), "is known already".into())
+        ("1".into(), "is already known".into())
     );
     for bad in ["", "number\n1\n", "code,code\nAAAA,AAAA\n", "code,secret\nAAAA,x\n", "code;pin\nAAAA-1;2\n"]
     {
@@ -70,7 +70,7 @@ async fn stock_and_credit_that_are_low_raise_alerts_that_close_when_they_recover
     let looked = agency.shop.monitor().await;
     assert_eq!((&looked["breakdown"]["csv_pools"], &looked["breakdown"]["clients"]), (&json!(1), &json!(1)));
     assert_eq!(looked["alerts_generated"], 2, "{looked}");
-    assert_eq!(agency.shop.monitor().await["alerts_generated"], 0, "told once");
+    assert_eq!(agency.shop.monitor().await["alerts_generated"], 0, "an alert is raised once");
     agency.provision("CODE-2").await.expect(201);
     let looked = agency.shop.monitor().await;
     assert_eq!(looked["breakdown"]["campaigns"], 1);
@@ -109,7 +109,7 @@ async fn stock_and_credit_that_are_low_raise_alerts_that_close_when_they_recover
 async fn a_buffer_pool_is_refilled_ahead_of_need_one_order_for_each_card() {
     let agency = Agency::with("500", 0, (r#""budget_mode":"isolated""#, RELOADLY), Default::default()).await;
     let world = agency.world();
-    let buffer = a_pool(world, &agency.brand, "buffer").await;
+    let buffer = create_pool(world, &agency.brand, "buffer").await;
     let fakes = &agency.shop.fakes;
     fakes.supply("reloadly", Switch::ReplyLost);
     agency.shop.monitor().await;
@@ -125,7 +125,7 @@ async fn a_buffer_pool_is_refilled_ahead_of_need_one_order_for_each_card() {
     assert_eq!((&shown["health"], &shown["pool_type"]), (&json!("green"), &json!("buffer")));
     let card = agency.provision("CODE-1").await.expect(201);
     assert_eq!((card.text("/source"), fakes.issued("reloadly").len()), ("buffer".into(), 6));
-    // Files first, then the buffer, then the supplier.
+    // Cards from files first, then the buffer, then the supplier.
     agency.stock("c", 1).await;
     let mut sources = vec![];
     for n in 2..10 {

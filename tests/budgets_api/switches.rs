@@ -1,4 +1,5 @@
-//! Changes of mode, slices and status that are cut short, meet others, or lose their replies: all of a change, or nothing.
+//! Changes of mode, slices and status that are interrupted, conflict with others, or lose their replies: all
+//! of a change, or nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ async fn patch(world: &World, account: &str, body: &str) -> Answer {
     world.patch(&admin(), &format!("/api/credit/accounts/{account}"), body).await
 }
 
-/// Little patience: what does not go away is answered soon.
+/// Opens an agency whose requests give up after 400 ms.
 async fn impatient(budget: &str, cards: usize, campaign: &str) -> Agency {
     let retry_policy = RetryPolicy {
         budget: Duration::from_millis(400),
@@ -21,7 +22,7 @@ async fn impatient(budget: &str, cards: usize, campaign: &str) -> Agency {
     Agency::with(budget, cards, (campaign, ""), retry_policy).await
 }
 
-/// The stops that stand on a client's first slice.
+/// Returns how many stops are stored on a client's first slice.
 async fn stops(agency: &Agency) -> usize {
     let world = agency.world();
     let get = world.raw().get_item().table_name(world.app.store.table());
@@ -35,7 +36,7 @@ async fn stops(agency: &Agency) -> usize {
 async fn a_mode_that_cannot_change_leaves_nothing_of_its_request() {
     let agency = Arc::new(Agency::new("25", 3).await);
     let world = agency.world();
-    // A process stops when all credit is set aside: nothing is available, until that is given back.
+    // A process stops when all credit is reserved: nothing is available until the reservation is released.
     let arrived = Arc::new(Notify::new());
     world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
     let machine = agency.clone();
@@ -77,7 +78,7 @@ async fn a_mode_and_slices_whose_reply_is_lost_are_changed_once_and_strand_nothi
 
 #[tokio::test]
 async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
-    // Someone else has added them in the meantime, or not.
+    // Another change has added the slices in the meantime, or not.
     for added in [true, false] {
         let agency = Arc::new(Agency::with("", 30, ("", ""), RetryPolicy::default()).await);
         let world = agency.world();
@@ -94,7 +95,7 @@ async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
         patch(world, &agency.client, r#"{"status":"paused"}"#).await.expect(200);
         go.notify_one();
         slow.await.unwrap().expect(200);
-        // Credit still arrives, on whatever slice; nothing leaves any of them.
+        // Credit still arrives on any slice; none leaves.
         for _ in 0..12 {
             allocate(world, &agency.agency, &agency.client, "30").await;
         }
@@ -106,16 +107,17 @@ async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_stop_is_dropped_when_everyone_has_learnt_of_it_and_an_isolated_campaign_leaves_none() {
+async fn a_stop_is_removed_when_no_cached_status_can_be_older_and_an_isolated_campaign_leaves_none() {
     let agency = Agency::with("100", 3, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
     let isolated = open(world, "campaign", &agency.client, r#""budget_mode":"isolated""#).await;
     patch(world, &isolated, r#"{"status":"closing"}"#).await.expect(200);
-    assert_eq!(stops(&agency).await, 0, "nobody could think that it spends its client's credit");
+    assert_eq!(stops(&agency).await, 0, "no process can have cached that it spends its client's credit");
     patch(world, &agency.campaign, r#"{"status":"paused"}"#).await.expect(200);
     assert_eq!(stops(&agency).await, 1);
     agency.provision("CODE").await.expect_problem(409, "budget_paused");
-    // It holds as long as someone might remember that it did not; then, though nobody spends, somebody takes it off.
+    // The stop remains while a process may have cached the earlier status. Then the monitor removes it, even
+    // if nothing is spent.
     let monitor_after = async |days: u64| {
         world.clock.advance_days(days);
         agency.shop.monitor().await;
@@ -133,14 +135,14 @@ async fn a_stop_is_dropped_when_everyone_has_learnt_of_it_and_an_isolated_campai
 }
 
 #[tokio::test]
-async fn what_was_spent_still_counts_after_the_change_of_whose_credit_is_spent() {
+async fn earlier_spends_still_count_after_a_change_of_the_budget_mode() {
     let agency = Agency::with("100", 6, ("", ""), RetryPolicy::default()).await;
     let world = agency.world();
     agency.provision("SHARED").await.expect(201);
     patch(world, &agency.campaign, r#"{"budget_mode":"isolated"}"#).await.expect(200);
     allocate(world, &agency.client, &agency.campaign, "25").await;
     agency.provision("OWN-1").await.expect(201);
-    // While it spends its own credit, its figures are of that alone, and add up.
+    // While the campaign spends its own credit, its figures cover only that credit, and add up.
     assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
     patch(world, &agency.campaign, r#"{"budget_mode":"shared"}"#).await.expect(200);
     let shared = agency.account(&agency.campaign).await;
@@ -169,7 +171,7 @@ async fn few_spends_among_many_of_others_are_found_page_by_page() {
         world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
         world.clock.advance(Duration::from_secs(1));
     }
-    // Every page that is gone through for them ends after its first entry.
+    // Every page that is read for them ends after its first entry.
     let short = |mut body: serde_json::Value| {
         let items = body["Items"].as_array().cloned().unwrap_or_default();
         if items.len() > 1 && items[0].get("hs").is_some() {
@@ -194,7 +196,7 @@ async fn few_spends_among_many_of_others_are_found_page_by_page() {
             None => break,
         }
     }
-    assert!(pages > 1, "a page goes only so far");
+    assert!(pages > 1, "one page reads a bounded number of entries");
     let mut sorted = seen.clone();
     sorted.sort_by(|a, b| b.cmp(a));
     assert_eq!((seen.len(), &seen), (78, &sorted), "each once, newest first");
@@ -202,14 +204,15 @@ async fn few_spends_among_many_of_others_are_found_page_by_page() {
 }
 
 #[tokio::test]
-async fn after_a_lost_reply_nobody_says_that_nothing_was_applied() {
+async fn after_a_lost_reply_no_answer_claims_that_nothing_was_applied() {
     for what in ["allocate", "open", "rename", "pause"] {
         let agency = impatient("", 0, r#""budget_mode":"isolated""#).await;
         let world = agency.world();
         let account = format!("/api/credit/accounts/{}", agency.campaign);
         let allocate =
             format!(r#"{{"from_account_id":"platform","to_account_id":"{}","amount":70}}"#, agency.agency);
-        // What is lost or goes well, how many reads go well, and which; then the table throttles whoever asks what came of it.
+        // The operation whose reply is lost (None: no reply), how many reads succeed, and which reads are
+        // throttled after that.
         let (path, body, lost, (reads, read)) = match what {
             "allocate" => (
                 "/api/credit/allocate",
@@ -253,7 +256,7 @@ async fn after_a_lost_reply_nobody_says_that_nothing_was_applied() {
 }
 
 #[tokio::test]
-async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
+async fn remaining_credit_is_the_sum_of_all_slices_and_one_low_slice_raises_no_alert() {
     let agency = Agency::with(
         "",
         12,
@@ -276,7 +279,7 @@ async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
         let alerts = world.get(&admin(), "/api/alerts?status=open").await.expect(200);
         assert_eq!(alerts.field("/total"), 0, "{}", alerts.body);
     }
-    // So it is where one slice is enough.
+    // The same holds if one slice has enough credit.
     let sister = open(world, "campaign", &agency.client, r#""budget_mode":"isolated","slices":8"#).await;
     allocate(world, "platform", &agency.agency, "800").await;
     allocate(world, &agency.agency, &agency.client, "800").await;
@@ -297,10 +300,10 @@ async fn what_is_left_is_told_of_all_slices_and_nobody_is_alarmed_by_one() {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_left_behind_makes_way_for_who_comes_again_without_a_monitor() {
+async fn an_attempt_of_a_killed_process_is_resolved_by_a_repetition_without_the_monitor() {
     let agency = Arc::new(Agency::new("25", 3).await);
     let world = agency.world();
-    let cut_short = async |code: &'static str| {
+    let stop_before_commit = async |code: &'static str| {
         let arrived = Arc::new(Notify::new());
         world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
         let machine = agency.clone();
@@ -310,16 +313,16 @@ async fn what_a_killed_process_left_behind_makes_way_for_who_comes_again_without
         assert!(process.await.unwrap_err().is_cancelled());
         assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     };
-    cut_short("CODE-1").await;
+    stop_before_commit("CODE-1").await;
     world.clock.advance(Duration::from_secs(15));
-    // The same code: nobody else is at it any more.
+    // The same code: no other process is working on it any more.
     assert!(!agency.provision("CODE-1").await.expect(201).is_replay());
     assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "0.00", "25.00"]);
     world.prove().await;
 }
 
 #[tokio::test]
-async fn what_has_had_its_time_makes_way_for_any_other() {
+async fn an_attempt_that_has_timed_out_is_resolved_for_any_other_request() {
     let agency = Arc::new(Agency::new("25", 3).await);
     let world = agency.world();
     let arrived = Arc::new(Notify::new());

@@ -1,4 +1,4 @@
-//! The proof: whatever is changed in the books is found and named.
+//! The audit's proof: every change to the books is found and named.
 
 use domain::actor::{Actor, Role};
 use domain::audit::{WalletBooks, prove};
@@ -125,7 +125,7 @@ fn an_entry_that_is_rewritten_with_a_fresh_hash_breaks_the_chain_after_it() {
             entry.by.sub = "somebody else".to_owned();
             entry.hash = entry.digest();
         },
-        "does not name its predecessor's hash",
+        "does not contain its predecessor's hash",
     );
 }
 
@@ -144,11 +144,11 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| account(b).lots = Default::default(), "available is stored as 0, its entries give 299.5");
     is_found(|b| account(b).holds.clear(), "held is stored as 0");
     is_found(|b| account(b).head = Hash::of("x"), "head of its chain");
-    is_found(|b| b.ledger.account = None, "has no account, but its entries or referral code are there");
-    is_found(|b| b.ledger.holds[0].view.captured = money("1"), "the hold is not what its entries say");
+    is_found(|b| b.ledger.account = None, "has no account, but entries or a referral code exist");
+    is_found(|b| b.ledger.holds[0].view.captured = money("1"), "the hold does not match its entries");
     is_found(|b| b.ledger.holds.clear(), "the hold is open but not stored");
-    is_found(|b| b.ledger.orders[0].totals.refunded = money("1"), "the order is not what its entries say");
-    is_found(|b| b.ledger.orders.clear(), "the order is paid or held for, but not stored");
+    is_found(|b| b.ledger.orders[0].totals.refunded = money("1"), "the order does not match its entries");
+    is_found(|b| b.ledger.orders.clear(), "the order has payments or holds, but is not stored");
     is_found(
         |b| account(b).status = domain::ledger::account::AccountStatus::Frozen,
         "its status is stored as FROZEN",
@@ -158,19 +158,19 @@ fn a_balance_a_total_a_hold_or_an_order_that_is_edited_is_named() {
     is_found(|b| b.referral = None, "its referral code is not registered");
     let later = || Timestamp::parse("2027-01-16T10:00:00Z").unwrap();
     is_found(|b| account(b).updated_at = later(), "its last change is stored as 2027");
-    is_found(|b| account(b).last_transaction_at = Some(later()), "its last transaction is dated otherwise");
-    is_found(|b| b.ledger.holds[0].lots[0].expires_on = None, "the hold is not what its entries say");
-    is_found(|b| b.ledger.holds[0].side = Role::Customer, "the hold is not what its entries say");
-    is_found(|b| b.ledger.holds[0].view.expires_at = later(), "the hold is not what its entries say");
-    is_found(|b| b.ledger.orders[0].lots[0].expires_on = None, "the order is not what its entries say");
-    is_found(|b| b.ledger.orders[0].totals.total = money("5000"), "the order is not what its entries say");
+    is_found(|b| account(b).last_transaction_at = Some(later()), "its last_transaction_at is not the time");
+    is_found(|b| b.ledger.holds[0].lots[0].expires_on = None, "the hold does not match its entries");
+    is_found(|b| b.ledger.holds[0].side = Role::Customer, "the hold does not match its entries");
+    is_found(|b| b.ledger.holds[0].view.expires_at = later(), "the hold does not match its entries");
+    is_found(|b| b.ledger.orders[0].lots[0].expires_on = None, "the order does not match its entries");
+    is_found(|b| b.ledger.orders[0].totals.total = money("5000"), "the order does not match its entries");
 }
 
 #[test]
 fn an_item_that_was_put_back_to_an_earlier_state_is_named() {
-    is_found(|b| b.ledger.account_seq = 2, "stands at entry 2, but entry 3 is there: it was put back");
-    is_found(|b| b.ledger.orders[0].seq = 1, "the order is older than its entries: it was put back");
-    is_found(|b| b.ledger.holds[0].seq = 2, "the hold is older than its entries: it was put back");
+    is_found(|b| b.ledger.account_seq = 2, "is at entry 2, but entry 3 exists: it was overwritten");
+    is_found(|b| b.ledger.orders[0].seq = 1, "the order was overwritten with an older version");
+    is_found(|b| b.ledger.holds[0].seq = 2, "the hold was overwritten with an older version");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn an_order_that_no_entry_names_is_named() {
             forged.id = OrderId::parse("forged").unwrap();
             b.ledger.orders.push(forged);
         },
-        "c forged: the order is not what its entries say",
+        "c forged: the order does not match its entries",
     );
 }
 
@@ -189,7 +189,7 @@ fn an_order_that_no_entry_names_is_named() {
 fn entries_written_after_the_account_was_read_are_no_difference() {
     let mut books = books();
     let mut early = books.ledger.account.clone().unwrap();
-    // The account as it stood two entries ago, while its entries are read now.
+    // The account was read two entries ago; the entries are read now.
     early = Account { seq: 1, head: entry(&mut books, 1).hash, ..early };
     early.lots = domain::ledger::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
     early.holds.clear();

@@ -1,4 +1,4 @@
-//! The whole "who" column of the contract, cell by cell.
+//! Permissions: every cell of the "who" column of the contract.
 
 use domain::actor::{Actor, Role};
 use domain::ids::CustomerId;
@@ -29,7 +29,7 @@ const OWNERS: [WalletAction; 7] = [
     WalletAction::PayOrder,
     WalletAction::TopUp,
 ];
-/// What staff does not do, though owners do.
+/// Actions of owners that staff may not do.
 const NOT_STAFF: [WalletAction; 2] = [WalletAction::PayOrder, WalletAction::TopUp];
 
 fn actor(role: Role, sub: &str, scope: &str) -> Actor {
@@ -51,7 +51,7 @@ fn each_role_may_do_what_the_contract_says_and_no_more() {
         for role in [Role::Agency, Role::Client, Role::System] {
             assert_eq!(ask(role, "cust_1", "wallet:debit"), Err(Denial::Forbidden), "{action:?}");
         }
-        // A service is not the owner, whatever its subject; a customer's scopes count for nothing.
+        // A service is not the owner, whatever its subject. A customer's scopes are ignored.
         assert_eq!(ask(Role::Service, "cust_1", ""), Err(Denial::Forbidden), "{action:?}");
         for (_, other) in SCOPES {
             let granted = scope.is_some() && scope == other;

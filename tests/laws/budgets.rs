@@ -1,4 +1,5 @@
-//! Budgets as laws: random trees and operations against a naive model, and the setting aside of credit step by step.
+//! Budgets: random account trees and operations against a naive model, and the reservation of credit step by
+//! step.
 
 use domain::budget::spend::{SliceView, Spend, SpendStep};
 use domain::cause::Cause;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use tests::agency::{file, issuer, open};
 use tests::{Agency, admin};
 
-/// One operation; accounts are named by their place among those that there are.
+/// One operation; an account is named by its index among those that exist.
 #[derive(Clone, Debug)]
 enum Op {
     Open(usize, bool, u8),
@@ -36,7 +37,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What an account is, as simply as can be.
+/// A minimal model of an account.
 #[derive(Clone, Debug)]
 struct Plain {
     id: String,
@@ -64,7 +65,7 @@ impl Model {
         self.accounts[at].kind == 3 && !self.accounts[at].isolated
     }
 
-    /// The status that a move is answered with; it is made if that is 201.
+    /// Returns the expected status of an allocation, and applies it if the status is 201.
     fn allocate(&mut self, from: usize, to: usize, amount: i64) -> u16 {
         if to == 0 || from == to || self.accounts[to].parent != from || self.shared(to) {
             return 400;
@@ -229,7 +230,7 @@ async fn state(base: &Agency, model: &mut Model, at: usize, to: &'static str) {
     assert_eq!(answer.status, expected, "{to} {}", answer.body);
 }
 
-/// Every level as the model has it; what the platform has issued is all that is below it.
+/// Compares every account with the model. What the platform has issued is the sum of everything below it.
 async fn compare(base: &Agency, model: &Model) {
     let (mut below, mut issued) = (0, String::new());
     for (at, plain) in model.accounts.iter().enumerate() {
@@ -272,17 +273,17 @@ fn units(amount: Money) -> u64 {
     u64::try_from(amount.value()).unwrap()
 }
 
-/// One who sets credit aside, with what they wish for.
-struct Wisher {
+/// A spend, with the amount that it reserves.
+struct RunningSpend {
     provision: u64,
     cause: Cause,
     spend: Spend,
 }
 
-/// Slices without a table, and those who spend from them.
+/// Slices without a table, and the spends that reserve from them.
 struct Counter {
     available: Vec<u64>,
-    running: Vec<Wisher>,
+    running: Vec<RunningSpend>,
     spent: u64,
 }
 
@@ -291,7 +292,7 @@ impl Counter {
         let count = u8::try_from(slices.len()).unwrap();
         let running = wishes.iter().enumerate().map(|(n, provision)| {
             let cause = Cause::stored(format!("redemption:{n}"));
-            Wisher { provision: *provision, spend: Spend::new(money(*provision), &cause, count), cause }
+            RunningSpend { provision: *provision, spend: Spend::new(money(*provision), &cause, count), cause }
         });
         Self { available: slices.to_vec(), running: running.collect(), spent: 0 }
     }
@@ -300,7 +301,7 @@ impl Counter {
         self.running.iter().flat_map(|w| w.spend.held().values()).map(|m| units(*m)).sum()
     }
 
-    /// What others than this one hold of each slice.
+    /// Returns what the other spends hold of each slice.
     fn held_by_others(&self, at: usize) -> Vec<u64> {
         let others = || self.running.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, w)| w);
         let of = |slice: usize| {
@@ -327,7 +328,7 @@ impl Counter {
         }
     }
 
-    /// One step of one of them; who has ended leaves.
+    /// Takes one step of a spend; a spend that has ended is removed.
     fn turn(&mut self, at: usize) -> Result<(), TestCaseError> {
         let undecided = self.held_by_others(at);
         let provision = self.running[at].provision;
@@ -354,12 +355,12 @@ impl Counter {
             SpendStep::Wait => {
                 self.give_back(at);
                 let count = u8::try_from(self.available.len()).unwrap();
-                let wisher = &mut self.running[at];
-                wisher.spend = Spend::new(money(provision), &wisher.cause, count);
+                let running_spend = &mut self.running[at];
+                running_spend.spend = Spend::new(money(provision), &running_spend.cause, count);
             }
             SpendStep::Short { .. } => {
                 self.give_back(at);
-                // Nobody else held what would have sufficed.
+                // What the other spends held would not have sufficed either.
                 let reach = self.available.iter().sum::<u64>() + undecided.iter().sum::<u64>();
                 prop_assert!(reach < provision, "{} < {}", reach, provision);
                 self.running.remove(at);
@@ -380,7 +381,7 @@ proptest! {
     ) {
         let total: u64 = slices.iter().sum();
         let mut counter = Counter::new(&slices, &wishes);
-        // Turns by chance, then everyone in turn until all are done.
+        // First turns at random, then every spend in turn until all have ended.
         for turn in turns.into_iter().chain((0..4_000).map(|n| n % 6)) {
             if counter.running.is_empty() {
                 break;
@@ -388,6 +389,6 @@ proptest! {
             counter.turn(turn % counter.running.len())?;
             prop_assert_eq!(counter.available.iter().sum::<u64>() + counter.held() + counter.spent, total);
         }
-        prop_assert!(counter.running.is_empty(), "everyone ends");
+        prop_assert!(counter.running.is_empty(), "every spend ends");
     }
 }

@@ -1,4 +1,5 @@
-//! Causes and ids: no two reasons share a text, no id leaves its place.
+//! Causes and ids: different operations never share a cause, and no id can break out of the key that contains
+//! it.
 
 use domain::cause::{Cause, Operation};
 use domain::hash::Hash;

@@ -1,11 +1,12 @@
-//! Codes and ids: what is read is what the API document says, and how a code is written changes nothing.
+//! Redemption codes and ids: exactly what the API document describes is accepted, and the spelling of a code
+//! does not matter.
 
 use domain::giftcard::code::{CODE_PATTERN, RedemptionCode, SCIENTIFIC_PATTERN, plain};
 use domain::ids::{CALLER_ID_PATTERN, CustomerId, GATEWAY_ID_PATTERN, GatewayId, OrderId, RecipientId};
 use proptest::prelude::*;
 use proptest::string::string_regex;
 
-/// A regular expression of the API document, as `proptest` takes it.
+/// Generates texts that match a pattern of the API document.
 fn texts(pattern: &str) -> impl Strategy<Value = String> {
     let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
     let mut rust = String::new();

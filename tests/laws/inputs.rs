@@ -1,4 +1,4 @@
-//! What callers send: what the API document says of a value is what is read.
+//! Input values: a value is accepted if the API document describes it.
 
 use domain::alert::AlertStatus;
 use domain::budget::Mode;
@@ -14,7 +14,7 @@ use domain::text::FreeText;
 use domain::time::{Date, parse_date};
 use edge::input::{
     CallersSource, CampaignId, CardCount, ChildAccountId, CodeCount, DaysAhead, ExpiryDays, From,
-    HoldSeconds, Input, Limit, Said, Skip, Slices, Text, Until,
+    HoldSeconds, Input, Limit, NonBlankText, Skip, Slices, Text, Until,
 };
 use edge::schema;
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ use proptest::string::string_regex;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-/// Whether a text fits a schema, as far as these keywords go.
+/// Returns true if a text matches a schema; only these keywords are supported.
 fn fits(schema: &Value, text: &str) -> bool {
     let keywords = schema.as_object().unwrap();
     keywords.iter().all(|(keyword, said)| match keyword.as_str() {
@@ -36,21 +36,21 @@ fn fits(schema: &Value, text: &str) -> bool {
         "format" => match said.as_str().unwrap() {
             "date" => parse_date(text).is_ok(),
             "date-time" => chrono::DateTime::parse_from_rfc3339(text).is_ok(),
-            other => panic!("nobody knows the format {other}"),
+            other => panic!("unsupported format {other}"),
         },
         "examples" => said.as_array().unwrap().iter().all(|example| example.is_string()),
-        other => panic!("nobody knows the keyword {other}"),
+        other => panic!("unsupported keyword {other}"),
     })
 }
 
-/// A pattern of ECMA-262 as Rust's crates write it.
+/// Translates an ECMA-262 pattern into the syntax of Rust's crates.
 fn rust(pattern: &str) -> String {
     let mut parts = pattern.split("\\u");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |rust, part| format!("{rust}\\u{{{}}}{}", &part[..4], &part[4..]))
 }
 
-/// Texts that a schema describes, and others near them.
+/// Generates texts that a schema describes, and texts close to them.
 fn texts(schema: &Value) -> BoxedStrategy<String> {
     let described = match (schema.get("pattern"), schema.get("enum")) {
         (Some(pattern), _) => {
@@ -114,7 +114,7 @@ exact! {
     an_alerts_status_is_read_as_it_is_described: AlertStatus;
     a_currency_is_read_as_it_is_described: Currency;
     free_text_is_read_as_it_is_described: FreeText;
-    text_that_says_something_is_read_as_it_is_described: Said;
+    text_that_says_something_is_read_as_it_is_described: NonBlankText;
     a_gateway_is_read_as_it_is_described: Gateway;
     a_supplier_is_read_as_it_is_described: Supplier;
     a_kind_of_account_is_read_as_it_is_described: BudgetKind;
@@ -124,7 +124,8 @@ exact! {
     the_end_of_a_period_is_read_as_it_is_described: Until;
 }
 
-/// What is described is read; what is read besides is told as something else where it is used.
+/// Every described text is accepted. A text that is accepted without being described is rejected with another
+/// error where it is used.
 fn described_is_read<T: Text>(text: &str) -> Result<(), TestCaseError> {
     let (described, read) = holds::<T>()(text);
     prop_assert!(read || !described, "{:?}", text);
@@ -173,7 +174,7 @@ proptest! {
     }
 }
 
-/// A whole number is read if, and only if, it is within the bounds that are described.
+/// A whole number is accepted if and only if it is within the bounds of its schema.
 fn bounded<T: Text + Input>() {
     let schema = <T as Text>::schema();
     let (min, max) = (schema["minimum"].as_u64().unwrap(), schema["maximum"].as_u64().unwrap());

@@ -1,4 +1,4 @@
-//! Lots: burn order, merging, conservation.
+//! Lots: burn order, merging, and conservation of amounts.
 
 use domain::ledger::lot::{CreditSource, Lot, Lots, MAX_LOTS, split, without_front};
 use domain::money::Money;
@@ -18,7 +18,7 @@ fn any_lot() -> impl Strategy<Value = Lot> {
         .prop_map(|(days, source, paise)| lot(days, CreditSource::ALL[source], paise))
 }
 
-/// What could be spent on a date if nothing else happened.
+/// Returns what could be spent on a date if nothing else happened.
 fn alive(lots: &[Lot], date: Date) -> Money {
     lots.iter().filter(|lot| !lot.is_expired(date)).map(|lot| lot.amount).sum()
 }
@@ -34,10 +34,10 @@ proptest! {
         let kept: Vec<Lot> = held.iter().cloned().collect();
         for lot in &lots {
             let date = lot.expires_on.unwrap_or(Date::MAX);
-            prop_assert!(alive(&kept, date) >= alive(&lots, date), "less could be spent on {date}");
+            prop_assert!(alive(&kept, date) >= alive(&lots, date), "merging leaves less to spend on {date}");
         }
         let never = |lots: &[Lot]| -> Money { lots.iter().filter(|l| l.expires_on.is_none()).map(|l| l.amount).sum() };
-        prop_assert_eq!(never(&kept), never(&lots), "dated credit became undying or the reverse");
+        prop_assert_eq!(never(&kept), never(&lots), "credit gained or lost its expiry date");
     }
 
     #[test]
@@ -50,7 +50,7 @@ proptest! {
         let before: Vec<Lot> = held.iter().cloned().collect();
         let burned = held.burn(amount).unwrap();
         prop_assert_eq!(burned.iter().map(|lot| lot.amount).sum::<Money>(), amount);
-        // All but the last are burned whole, in the order they stand.
+        // All lots but the last are burned whole, in burn order.
         for (burned, held) in burned.iter().zip(&before).take(burned.len().saturating_sub(1)) {
             prop_assert_eq!(burned, held);
         }
@@ -91,7 +91,7 @@ fn within_a_date_promotional_burns_before_refund_before_paid_and_undying_last() 
 
 #[test]
 fn the_hundred_and_first_lot_merges_the_two_nearest_dates_of_one_class_into_the_later() {
-    // Every third day, but for two neighbours a day apart.
+    // Every third day, except for two neighbours one day apart.
     let mut days: Vec<u32> = (0..100).map(|n| n * 3).collect();
     days.push(31);
     let held = Lots::new(days.iter().map(|day| lot(Some(*day), CreditSource::Manual, 100))).unwrap();

@@ -1,5 +1,5 @@
-//! Random operations under a moving clock: the decisions against a naive model, operation by operation; on wallets, and on
-//! points, which have the same ledger under them.
+//! Random operations under a moving clock: the decisions against a naive model, operation by operation, on
+//! wallets and on points, which share the ledger.
 
 mod on_points;
 
@@ -74,7 +74,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A command, and what the model says of it.
+/// A command, and the model's verdict on it.
 type Move = (Box<dyn AnyCommand>, Result<(), &'static str>);
 
 struct Machine {
@@ -99,7 +99,7 @@ fn day(date: Option<Date>) -> i64 {
     date.map_or(NEVER, |date| date.signed_duration_since(Date::default()).num_days())
 }
 
-/// Paise of a wallet, points of points.
+/// Returns the paise of a wallet, or the points of a points account.
 fn count(kind: AccountKind, quantity: Money) -> i64 {
     let per_unit = match kind {
         AccountKind::Wallet => Decimal::ONE_HUNDRED,
@@ -108,7 +108,7 @@ fn count(kind: AccountKind, quantity: Money) -> i64 {
     (quantity.value() * per_unit).try_into().unwrap()
 }
 
-/// The lot class, as the model counts.
+/// Returns the lot class as the model numbers it.
 fn class(source: CreditSource) -> u8 {
     match source {
         CreditSource::Referral | CreditSource::Promotion | CreditSource::Loyalty => 0,
@@ -117,7 +117,7 @@ fn class(source: CreditSource) -> u8 {
     }
 }
 
-/// The variant's name, as the model says it.
+/// Returns the name of the variant, as the model spells it.
 fn name(rejection: &Rejection) -> String {
     format!("{rejection:?}").split([' ', '(', '{']).next().unwrap().to_owned()
 }
@@ -150,7 +150,7 @@ impl Machine {
         Cause::of_request(operation, keyed.then_some(&key), &RequestId::new(format!("r{}", self.step)))
     }
 
-    /// The command that an operation is, and the model's verdict on it.
+    /// Returns the command of an operation, and the model's verdict on it.
     fn apply(&mut self, op: &Op) -> Option<Move> {
         let keyed = |operation| self.cause(operation, true);
         Some(match op.clone() {
@@ -267,7 +267,7 @@ impl Machine {
         match op {
             Op::Wait { minutes } => self.model.tick(*minutes),
             Op::Again(index) if !self.done.is_empty() => {
-                // A replay beats every rule, whatever has happened since.
+                // A replay takes precedence over every rule, whatever has happened since.
                 let (command, outcome) = &self.done[index.index(self.done.len())];
                 let context = self.context();
                 let again = command.run(&mut self.memory, &context);
@@ -330,7 +330,7 @@ fn run(kind: AccountKind, ops: &[Op]) {
         machine.play(op);
     }
     machine.memory.prove();
-    // Whenever it is written down, the books prove the same balances.
+    // Settling must not change the balances that the books prove.
     for wallet in 0..WALLETS {
         machine.play(&Op::Settle(wallet));
     }

@@ -1,4 +1,4 @@
-//! Amounts: what is read, what is refused, how it is shown.
+//! Amounts: what is accepted, what is refused, and how amounts are printed.
 
 use domain::currency::Currency;
 use domain::money::{Amount, Money};
@@ -44,7 +44,7 @@ fn an_amount_is_plain_decimal_notation_and_nothing_else() {
         "99999999999999999999999999999999999999999999",
     ];
     for bad in bad {
-        assert!(Amount::parse(bad).is_err(), "{bad} was read");
+        assert!(Amount::parse(bad).is_err(), "{bad} was accepted");
     }
 }
 

@@ -1,10 +1,10 @@
-//! Where several refusals apply, the first in the taxonomy's order is answered.
+//! If several refusals apply, the answer is the first one in the order of the taxonomy.
 
 use crate::wallet_api::orders;
 use tests::{World, admin, customer, service, staff};
 
 #[tokio::test]
-async fn a_wallet_that_is_unknown_is_said_before_anything_about_it() {
+async fn an_unknown_wallet_is_reported_before_any_other_problem() {
     let world = World::new().await;
     let body = r#"{"amount":"0.001","order_id":"o"}"#;
     let answer = world.post(&customer("nobody"), "/api/wallet/nobody/deduct-credits", body).await;
@@ -14,7 +14,7 @@ async fn a_wallet_that_is_unknown_is_said_before_anything_about_it() {
 #[tokio::test]
 async fn a_mistake_in_the_request_comes_before_the_order_the_status_and_the_funds() {
     let world = World::new().await;
-    world.a_wallet("a", "10").await;
+    world.open_wallet("a", "10").await;
     world.post(&admin(), "/api/wallet/a/freeze", r#"{"reason":"r"}"#).await.expect(200);
     let debit = "/api/wallet/a/deduct-credits";
     let too_precise = r#"{"amount":"99.001","order_id":"unknown"}"#;
@@ -28,9 +28,9 @@ async fn a_mistake_in_the_request_comes_before_the_order_the_status_and_the_fund
 }
 
 #[tokio::test]
-async fn a_closed_hold_is_said_before_the_amount_and_the_side_before_both() {
+async fn a_closed_hold_is_reported_before_the_amount_and_the_side_before_both() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let hold = world
         .post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":60}"#)
         .await
@@ -48,7 +48,7 @@ async fn a_closed_hold_is_said_before_the_amount_and_the_side_before_both() {
 #[tokio::test]
 async fn too_many_holds_are_said_before_the_order_and_the_order_before_the_funds() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     orders::pay(&world, "a", "o1", "10").await.expect(201);
     let holds = "/api/wallet/a/holds";
     let over = r#"{"amount":500,"order_id":"o1"}"#;

@@ -1,4 +1,5 @@
-//! What a charge's reports amount to is a function of their set, and of what has truly been refunded.
+//! The effective amount of a charge's reversals depends only on the set of its reports, and equals what was
+//! truly refunded.
 
 use domain::currency::Currency;
 use domain::ids::{Gateway, GatewayId, ReversalId};
@@ -19,34 +20,34 @@ fn report(step: ReversalStep, amount: i64, at: i64) -> ReversalReport {
     }
 }
 
-/// What happens to a charge, in the order of time: a refund is made, or one of those made fails.
+/// What happens to a charge, in the order of time: a refund is made, or an earlier refund fails.
 #[derive(Clone, Debug)]
-enum Happening {
+enum ChargeEvent {
     Made(i64),
     Fails(prop::sample::Index),
 }
 
-fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+fn charge_events() -> impl Strategy<Value = Vec<ChargeEvent>> {
     let one = prop_oneof![
-        3 => (1..50_i64).prop_map(Happening::Made),
-        2 => any::<prop::sample::Index>().prop_map(Happening::Fails),
+        3 => (1..50_i64).prop_map(ChargeEvent::Made),
+        2 => any::<prop::sample::Index>().prop_map(ChargeEvent::Fails),
     ];
     prop::collection::vec(one, 1..10)
 }
 
-/// Every report that Stripe makes of it, and what stands refunded in the end.
-fn reports(happenings: &[Happening]) -> (Vec<ReversalReport>, i64) {
+/// Returns every report that Stripe sends, and the amount that is refunded in the end.
+fn reports(charge_events: &[ChargeEvent]) -> (Vec<ReversalReport>, i64) {
     let (mut reports, mut refunds, mut at) = (vec![], Vec::<(i64, bool)>::new(), 1_000);
-    for happening in happenings {
+    for happening in charge_events {
         at += 10;
         let name = |n: usize| GatewayId::parse(&format!("re_{n}")).unwrap();
         match happening {
-            Happening::Made(amount) => {
+            ChargeEvent::Made(amount) => {
                 refunds.push((*amount, false));
                 let sum = refunds.iter().filter(|(_, failed)| !failed).map(|(amount, _)| amount).sum();
-                reports.push(report(ReversalStep::Whole(ReversalState::Taken), sum, at));
+                reports.push(report(ReversalStep::Total(ReversalState::Taken), sum, at));
             }
-            Happening::Fails(which) => {
+            ChargeEvent::Fails(which) => {
                 let standing: Vec<usize> = (0..refunds.len()).filter(|n| !refunds[*n].1).collect();
                 let Some(n) = (!standing.is_empty()).then(|| *which.get(&standing)) else { continue };
                 refunds[n].1 = true;
@@ -66,11 +67,11 @@ proptest! {
 
     #[test]
     fn every_order_and_number_of_reports_amounts_to_what_stands_refunded(
-        happenings in happenings(),
+        charge_events in charge_events(),
         order in any::<u64>(),
         again in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let (mut reports, sum) = reports(&happenings);
+        let (mut reports, sum) = reports(&charge_events);
         prop_assume!(!reports.is_empty());
         let copies: Vec<_> = again.iter().map(|index| index.get(&reports).clone()).collect();
         reports.extend(copies);
@@ -84,7 +85,7 @@ proptest! {
             reversal.report(report);
         }
         prop_assert_eq!(reversal.effective_amount().value(), Decimal::from(sum));
-        // No more sums are kept than are needed: each later one is smaller.
+        // Only the necessary sums are kept: each later sum is smaller.
         let sums: Vec<_> = reversal.sums.values().collect();
         prop_assert!(sums.windows(2).all(|pair| pair[0] > pair[1]), "{:?}", sums);
     }

@@ -1,4 +1,4 @@
-//! A sweep over due work: bounded, every shard, each item once.
+//! A sweep over due work: it is bounded, reads every shard, and takes each item once.
 
 use domain::time::Timestamp;
 use edge::sweep::{Bounds, Sweep};
@@ -19,7 +19,7 @@ struct Due {
 }
 
 impl Due {
-    /// So many items in each of these shards, numbered on from 0.
+    /// Creates this many items in each of these shards, numbered from 0.
     fn with(shards: &[(u8, u32)]) -> Self {
         let mut due = Self::default();
         for (shard, count) in shards {
@@ -36,7 +36,7 @@ impl Due {
         Bounds { until, interval: Duration::from_mins(1), limit, deadline }
     }
 
-    /// The items of one run in the order in which they are taken, and whether there was more.
+    /// Returns the items of one run in the order in which they were taken, and whether items were left.
     async fn run(&self, bounds: Bounds) -> (Vec<u32>, bool) {
         let (mut sweep, mut taken) = (Sweep::new(self, bounds), vec![]);
         while let Some((item, _)) = sweep.next().await.unwrap() {
@@ -112,6 +112,6 @@ async fn what_is_not_wanted_does_not_count_and_what_failed_is_postponed() {
         taken.push(item);
     }
     assert_eq!(taken, (0..10).map(|n| n * 5).collect::<Vec<_>>());
-    assert!(sweep.more(), "two that are wanted are left");
+    assert!(sweep.more(), "two matching items are left");
     assert_eq!(*due.postponed.lock().unwrap(), taken.iter().map(|item| (*item, later)).collect::<Vec<_>>());
 }

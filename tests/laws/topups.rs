@@ -1,5 +1,5 @@
-//! Payments, refunds and disputes in any order, number and shape: each paid payment credited once, what was
-//! taken back the same whatever the order, and the books proved.
+//! Payments, refunds and disputes in any order, number and shape: each payment is credited once, the amount
+//! taken back does not depend on the order, and the books are proved.
 
 use domain::cause::Cause;
 use domain::currency::Currency;
@@ -9,7 +9,9 @@ use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState
 use domain::payments::webhook_event::EventStatus;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use tests::counter::{Counter, Naming, Step, customer, effective_amounts, id, money, play, steps, story};
+use tests::counter::{
+    Counter, ReportReference, Step, customer, effective_amounts, id, money, play, steps, story,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
@@ -73,7 +75,7 @@ proptest! {
     }
 }
 
-/// What can be reported of a payment with PayPal.
+/// Generates facts that PayPal can report about a payment.
 fn facts() -> impl Strategy<Value = Vec<PaymentFact>> {
     let one = (0..4_u8, 1..60_i64);
     prop::collection::vec(one, 1..9).prop_map(|all| {
@@ -96,8 +98,8 @@ fn facts() -> impl Strategy<Value = Vec<PaymentFact>> {
     })
 }
 
-/// What they come to, from the contract alone: refunds, and of disputes the larger of what was reversed and not won
-/// back, and what was lost.
+/// Returns the net amount of the facts, from the contract alone: the refunds, and of the disputes the larger
+/// of what was reversed and not won back, and what was lost; at most the payment of 100.
 fn nets(facts: &[PaymentFact]) -> i64 {
     let mut sums = [0_i64; 4];
     for fact in facts {
@@ -124,12 +126,12 @@ proptest! {
     ) {
         let mut counter = Counter::with(Gateway::PayPal);
         counter.initiate(0, 100);
-        counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
         let (mut spent, mut came) = (0, 0);
         let shuffled = order.iter().map(|(index, debit, credit)| (index.index(facts.len()), *debit, *credit));
         let all = shuffled.chain((0..facts.len()).map(|at| (at, 0, 0)));
         for (at, debit, credit) in all {
-            let report = counter.report(0, "p", Naming::Order, facts[at].clone());
+            let report = counter.report(0, "p", ReportReference::Order, facts[at].clone());
             counter.deliver(&format!("e{at}-{spent}-{came}"), report);
             if debit > 0 && counter.balances().0 >= money(debit) {
                 counter.debit(debit);
@@ -151,10 +153,10 @@ proptest! {
 fn what_cannot_be_taken_is_owed_and_collected_from_whatever_comes_in() {
     let mut counter = Counter::new();
     counter.initiate(0, 100);
-    counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
+    counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
     counter.debit(70);
-    let refund = Counter::taken_back("r1", ReversalState::Taken, 100);
-    counter.deliver("ref", counter.report(0, "p", Naming::Order, refund));
+    let refund = Counter::reversal_fact("r1", ReversalState::Taken, 100);
+    counter.deliver("ref", counter.report(0, "p", ReportReference::Order, refund));
     assert_eq!(counter.balances(), (money(0), money(70)));
     counter.credit(50);
     assert_eq!(counter.balances(), (money(0), money(20)));
@@ -167,18 +169,22 @@ fn what_cannot_be_taken_is_owed_and_collected_from_whatever_comes_in() {
 fn a_dispute_that_is_won_cancels_what_is_owed_then_gives_back_what_was_taken() {
     let mut counter = Counter::new();
     counter.initiate(0, 100);
-    counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
+    counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
     counter.debit(70);
-    let dispute = |phase| Counter::taken_back("d1", phase, 100);
-    counter.deliver("withdrawn", counter.report(0, "p", Naming::Order, dispute(ReversalState::Taken)));
+    let dispute = |phase| Counter::reversal_fact("d1", phase, 100);
+    counter
+        .deliver("withdrawn", counter.report(0, "p", ReportReference::Order, dispute(ReversalState::Taken)));
     counter.credit(50);
     assert_eq!(counter.balances(), (money(0), money(20)));
-    let won = counter.report(0, "p", Naming::Order, dispute(ReversalState::Returned));
+    let won = counter.report(0, "p", ReportReference::Order, dispute(ReversalState::Returned));
     counter.deliver("won", won.clone());
-    // 30 were taken and 50 collected; 20 were owed and no longer are.
+    // 30 were taken and 50 collected; 20 were owed and are owed no longer.
     assert_eq!(counter.balances(), (money(80), money(0)));
     counter.deliver("won-again", won);
-    counter.deliver("withdrawn-again", counter.report(0, "p", Naming::Order, dispute(ReversalState::Taken)));
+    counter.deliver(
+        "withdrawn-again",
+        counter.report(0, "p", ReportReference::Order, dispute(ReversalState::Taken)),
+    );
     assert_eq!(counter.balances(), (money(80), money(0)));
     counter.memory.prove();
 }
@@ -190,14 +196,17 @@ fn credit_that_has_expired_is_not_owed_and_is_not_forgiven_twice() {
         counter.initiate(at, 100);
         counter.deliver(
             &format!("cap{at}"),
-            counter.report(at, &format!("p{at}"), Naming::Ours, Counter::captured(100)),
+            counter.report(at, &format!("p{at}"), ReportReference::Ours, Counter::captured(100)),
         );
     }
     counter.debit(70);
     counter.wait(24 * 400);
     for at in 0..2 {
-        let refund = Counter::taken_back(&format!("r{at}"), ReversalState::Taken, 100);
-        counter.deliver(&format!("ref{at}"), counter.report(at, &format!("p{at}"), Naming::Order, refund));
+        let refund = Counter::reversal_fact(&format!("r{at}"), ReversalState::Taken, 100);
+        counter.deliver(
+            &format!("ref{at}"),
+            counter.report(at, &format!("p{at}"), ReportReference::Order, refund),
+        );
     }
     // Of 200, 70 were spent and 130 expired.
     assert_eq!(counter.balances(), (money(0), money(70)));
@@ -208,8 +217,9 @@ fn credit_that_has_expired_is_not_owed_and_is_not_forgiven_twice() {
 fn a_second_payment_is_quarantined_and_its_refund_ends_that_without_touching_credit() {
     let mut counter = Counter::new();
     counter.initiate(0, 100);
-    let captured =
-        |payment: &str, counter: &Counter| counter.report(0, payment, Naming::Ours, Counter::captured(100));
+    let captured = |payment: &str, counter: &Counter| {
+        counter.report(0, payment, ReportReference::Ours, Counter::captured(100))
+    };
     let first = captured("p1", &counter);
     let second = captured("p2", &counter);
     assert_eq!(counter.deliver("one", first), EventStatus::Processed);
@@ -217,12 +227,12 @@ fn a_second_payment_is_quarantined_and_its_refund_ends_that_without_touching_cre
     assert_eq!(counter.deliver("two-again", second), EventStatus::Ignored);
     assert_eq!(counter.memory.alerts.len(), 1);
     let refund = |rupees, event: &str, counter: &mut Counter| {
-        let fact = Counter::taken_back(&format!("r{event}"), ReversalState::Taken, rupees);
-        let report = counter.report(0, "p2", Naming::Order, fact);
+        let fact = Counter::reversal_fact(&format!("r{event}"), ReversalState::Taken, rupees);
+        let report = counter.report(0, "p2", ReportReference::Order, fact);
         counter.deliver(event, report)
     };
     assert_eq!(refund(40, "a", &mut counter), EventStatus::Processed);
-    assert_eq!(counter.memory.alerts.len(), 1, "60 are still there");
+    assert_eq!(counter.memory.alerts.len(), 1, "60 are not refunded yet");
     assert_eq!(refund(60, "b", &mut counter), EventStatus::Processed);
     assert!(counter.memory.alerts.is_empty());
     assert_eq!(counter.memory.events[&EventId::of("razorpay", "two")].status, EventStatus::Ignored);
@@ -235,10 +245,10 @@ fn another_amount_currency_order_or_gateway_is_quarantined_and_credits_nothing()
     let mut counter = Counter::new();
     counter.initiate(0, 100);
     let mut wrong: BTreeMap<&str, GatewayReport> = BTreeMap::new();
-    wrong.insert("amount", counter.report(0, "p1", Naming::Ours, Counter::captured(99)));
+    wrong.insert("amount", counter.report(0, "p1", ReportReference::Ours, Counter::captured(99)));
     let dollars = PaymentFact::Captured { amount: money(100), currency: Currency::parse("USD").unwrap() };
-    wrong.insert("currency", counter.report(0, "p2", Naming::Ours, dollars));
-    let report = counter.report(0, "p3", Naming::Ours, Counter::captured(100));
+    wrong.insert("currency", counter.report(0, "p2", ReportReference::Ours, dollars));
+    let report = counter.report(0, "p3", ReportReference::Ours, Counter::captured(100));
     wrong.insert("order", GatewayReport { order: Some(id("order_9")), ..report.clone() });
     wrong.insert("gateway", GatewayReport { gateway: Gateway::Stripe, order: None, ..report.clone() });
     wrong.insert("nothing", GatewayReport { topup: None, order: None, payment: Some(id("p5")), ..report });
@@ -247,8 +257,8 @@ fn another_amount_currency_order_or_gateway_is_quarantined_and_credits_nothing()
         assert_eq!(counter.deliver(event, report), EventStatus::Quarantined, "{event}");
     }
     assert_eq!((counter.memory.alerts.len(), counter.balances().0), (count, money(0)));
-    // The right one is credited all the same.
-    let right = counter.report(0, "p4", Naming::Order, Counter::captured(100));
+    // The correct payment is credited nevertheless.
+    let right = counter.report(0, "p4", ReportReference::Order, Counter::captured(100));
     assert_eq!(counter.deliver("right", right), EventStatus::Processed);
     assert_eq!(counter.balances().0, money(100));
     counter.memory.prove();
@@ -257,7 +267,7 @@ fn another_amount_currency_order_or_gateway_is_quarantined_and_credits_nothing()
 #[test]
 fn a_report_of_a_top_up_that_never_appears_is_parked_for_a_day_and_then_quarantined() {
     let mut counter = Counter::new();
-    let report = counter.report(7, "p", Naming::Ours, Counter::captured(100));
+    let report = counter.report(7, "p", ReportReference::Ours, Counter::captured(100));
     assert_eq!(counter.deliver("early", report.clone()), EventStatus::Parked);
     assert_eq!(counter.deliver("early", report.clone()), EventStatus::Parked);
     counter.wait(23);
@@ -265,7 +275,7 @@ fn a_report_of_a_top_up_that_never_appears_is_parked_for_a_day_and_then_quaranti
     counter.wait(1);
     assert_eq!(counter.deliver("early", report), EventStatus::Quarantined);
     assert_eq!(counter.memory.alerts.len(), 1);
-    // A day late, it appears after all.
+    // The top-up appears after all, a day late.
     counter.initiate(7, 100);
     assert_eq!(counter.balances().0, money(100));
     assert!(counter.memory.alerts.is_empty());
@@ -279,34 +289,40 @@ fn credit_that_is_to_pay_very_many_debts_pays_them_before_it_expires() {
     for at in 0..60 {
         let payment = format!("p{at}");
         counter.initiate(at, 1);
-        counter.deliver(&format!("c{at}"), counter.report(at, &payment, Naming::Ours, Counter::captured(1)));
+        counter.deliver(
+            &format!("c{at}"),
+            counter.report(at, &payment, ReportReference::Ours, Counter::captured(1)),
+        );
     }
     counter.debit(60);
     for at in 0..60 {
-        let report = Counter::taken_back(&format!("r{at}"), ReversalState::Taken, 1);
-        counter.deliver(&format!("r{at}"), counter.report(at, &format!("p{at}"), Naming::Order, report));
+        let report = Counter::reversal_fact(&format!("r{at}"), ReversalState::Taken, 1);
+        counter.deliver(
+            &format!("r{at}"),
+            counter.report(at, &format!("p{at}"), ReportReference::Order, report),
+        );
     }
     assert_eq!(counter.balances(), (money(0), money(60)));
-    // It lives five days; nobody touches the wallet until it is over.
+    // The credit expires after five days, and no request touches the wallet before that.
     counter.credit(100);
     assert_eq!(counter.balances(), (money(40), money(0)));
     counter.wait(24 * 30);
     assert_eq!(counter.balances(), (money(0), money(0)));
     counter.credit(1);
-    assert_eq!(counter.balances(), (money(1), money(0)), "nothing is owed any more");
+    assert_eq!(counter.balances(), (money(1), money(0)), "nothing is owed any longer");
     counter.memory.prove();
 }
 
 #[test]
-fn a_stray_payment_that_comes_back_stays_told_until_it_goes_for_good() {
+fn an_unmatched_payment_that_returns_keeps_its_alert_until_it_is_refunded() {
     let mut counter = Counter::with(Gateway::PayPal);
     counter.initiate(0, 100);
-    counter.deliver("one", counter.report(0, "p1", Naming::Ours, Counter::captured(100)));
-    counter.deliver("two", counter.report(0, "p2", Naming::Ours, Counter::captured(100)));
+    counter.deliver("one", counter.report(0, "p1", ReportReference::Ours, Counter::captured(100)));
+    counter.deliver("two", counter.report(0, "p2", ReportReference::Ours, Counter::captured(100)));
     let inr = Currency::parse("INR").unwrap();
     let reversed = |id, phase| PaymentFact::Reversed { id, phase, amount: money(100), currency: inr };
     let say = |counter: &mut Counter, event: &str, fact: PaymentFact| {
-        let report = counter.report(0, "p2", Naming::Order, fact);
+        let report = counter.report(0, "p2", ReportReference::Order, fact);
         counter.deliver(event, report)
     };
     let (taken, dispute) =

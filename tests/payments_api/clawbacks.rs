@@ -1,13 +1,13 @@
-//! What gateways take back: from lots, from what comes in later, and given back when it comes to nothing.
+//! Reversals: taken from lots and from later credit, and given back if the dispute is won.
 
 use scrip::fakes::fixture::SampleValues;
 use std::time::Duration;
 use tests::{Shop, admin, customer, service, staff};
 
-/// A wallet with a top-up of this much, credited.
+/// Opens a wallet and credits it with a top-up of this amount.
 async fn credited(amount: &str) -> (Shop, SampleValues) {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", amount, "stripe").await;
     let values = shop.values(&topup, &payment, "paid");
     shop.expect("stripe.checkout_session_completed", &values, "processed").await;
@@ -41,10 +41,10 @@ async fn what_is_taken_back_comes_from_the_credits_own_lot_first_then_from_other
     let list = shop.world.get(&staff(), "/api/wallet/a/transactions?limit=1").await.expect(200);
     let taken = &list.json()["transactions"][0];
     assert_eq!((taken["type"].as_str(), taken["source"].as_str()), (Some("CLAWBACK"), Some("topup")));
-    assert_eq!(taken["lots"][0]["expires_on"], "2027-01-15", "the promotion that ends sooner is left alone");
+    assert_eq!(taken["lots"][0]["expires_on"], "2027-01-15", "the promotion that expires sooner is kept");
     assert!(taken["reference"].as_str().unwrap().starts_with("refund:stripe:ch_"));
     owes(&shop, "80.00", "0.00").await;
-    // Cumulative: 90 in all, and never more than the credit.
+    // Refunds are cumulative: 90 in total, and never more than the credit.
     debit(&shop, "60").await;
     report(&shop, &values, REFUNDED, 9_000, "r2").await;
     report(&shop, &values, REFUNDED, 8_000, "older").await;
@@ -58,7 +58,7 @@ async fn what_is_taken_back_comes_from_the_credits_own_lot_first_then_from_other
 #[tokio::test]
 async fn what_is_owed_is_collected_by_whatever_raises_available() {
     let (shop, values) = credited("100").await;
-    shop.world.a_wallet("b", "100").await;
+    shop.world.open_wallet("b", "100").await;
     let order = r#"{"amount":20,"order_id":"o"}"#;
     shop.world.post(&service("wallet:debit"), "/api/wallet/a/deduct-credits", order).await.expect(201);
     let hold = r#"{"amount":10,"expires_in_seconds":3600}"#;
@@ -68,7 +68,7 @@ async fn what_is_owed_is_collected_by_whatever_raises_available() {
     debit(&shop, "60").await;
     report(&shop, &values, WITHDRAWN, 10_000, "d1").await;
     owes(&shop, "0.00", "100.00").await;
-    // A refund of an order, a transfer, a release, a hold whose time is up, a credit.
+    // A refund of an order, a transfer, a release, a hold that expires, a credit.
     shop.world.post(&admin(), "/api/wallet/a/refund", order).await.expect(201);
     owes(&shop, "0.00", "80.00").await;
     let transfer = r#"{"to_customer_id":"a","amount":5}"#;
@@ -129,7 +129,7 @@ async fn a_won_dispute_gives_back_what_was_collected_to_the_lots_that_it_came_fr
     report(&shop, &values, WITHDRAWN, 10_000, "d1").await;
     shop.world.credit("a", "30", "promotion", "2026-02-01").await;
     owes(&shop, "0.00", "70.00").await;
-    // The promotion ends while the dispute goes on; winning it gives days of grace, once.
+    // The promotion expires during the dispute; winning the dispute grants days of grace, once.
     shop.world.clock.advance_days(40);
     report(&shop, &values, REINSTATED, 10_000, "d2").await;
     owes(&shop, "30.00", "0.00").await;
@@ -163,7 +163,7 @@ async fn a_refund_and_a_dispute_together_take_no_more_than_the_credit_in_any_ord
             report(&shop, &values, sample, 8_000, &format!("e{at}")).await;
         }
         owes(&shop, "50.00", "0.00").await;
-        // The dispute is won: what the refund could not take before, it takes now.
+        // The dispute is won: the refund now takes what it could not take before.
         report(&shop, &values, REINSTATED, 8_000, "won").await;
         owes(&shop, "70.00", "0.00").await;
         assert_eq!(shop.status(&values.topup).await, "PARTIALLY_REVERSED");
@@ -184,7 +184,7 @@ async fn what_is_owed_can_be_taken_from_a_frozen_wallet_and_stops_no_hold() {
     shop.world.prove().await;
 }
 
-/// Faults 2, 5, 8 and 11, as they concern what is taken back and given back.
+/// Covers faults 2, 5, 8 and 11 of the requirements, for amounts that are taken back and given back.
 #[tokio::test]
 async fn lost_replies_and_conflicts_take_back_and_give_back_once() {
     use tests::Fault;
@@ -228,7 +228,7 @@ async fn reports_credits_and_debits_at_once_end_in_proved_books() {
     }
     let wallet = shop.world.get(&staff(), "/api/wallet/a").await.expect(200);
     let money = |name: &str| wallet.raw(name).parse::<rust_decimal::Decimal>().unwrap();
-    // 1000 + 30 came in; 500 + 300 were taken back.
+    // 1000 + 30 were credited; 500 + 300 were taken back.
     assert_eq!(money("balance") - money("owed") + money("total_spent"), 230.into());
     shop.world.prove().await;
 }
@@ -236,7 +236,7 @@ async fn reports_credits_and_debits_at_once_end_in_proved_books() {
 #[tokio::test]
 async fn however_many_payments_are_taken_back_all_of_it_is_owed_and_collected() {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     let mut disputes = vec![];
     for at in 0..30 {
         let (topup, payment) = shop.paid("a", "10", "razorpay").await;
@@ -253,7 +253,7 @@ async fn however_many_payments_are_taken_back_all_of_it_is_owed_and_collected() 
         shop.expect("razorpay.payment_dispute_lost", dispute, "processed").await;
     }
     owes(&shop, "0.00", "300.00").await;
-    // One credit pays them all: twenty with it, the rest before anything can be spent.
+    // One credit pays them all: twenty with its own posting, the rest before anything can be spent.
     shop.world.credit("a", "305", "manual", "").await;
     owes(&shop, "5.00", "0.00").await;
     let over = shop.world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":5.01}"#).await;
@@ -267,7 +267,7 @@ async fn however_many_payments_are_taken_back_all_of_it_is_owed_and_collected() 
 #[tokio::test]
 async fn very_many_partial_refunds_of_one_payment_are_each_taken_even_all_at_once() {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", "razorpay").await;
     shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "p"), "processed").await;
     let values = |event: &str, units: u64| {
@@ -275,7 +275,7 @@ async fn very_many_partial_refunds_of_one_payment_are_each_taken_even_all_at_onc
         (values.reversal, values.reversed) = (format!("id_{event}"), units);
         values
     };
-    // A dispute has it all; sixty refunds lack their part, until it is won.
+    // A dispute has taken everything; sixty refunds take their part only when it is won.
     shop.expect("razorpay.payment_dispute_lost", &values("d", 10_000), "processed").await;
     for at in 0..60 {
         shop.expect("razorpay.refund_processed", &values(&format!("r{at}"), 100), "processed").await;

@@ -1,16 +1,16 @@
-//! Corners of payments: what attackers, crashes and odd orders of events would make of them.
+//! Edge cases of payments: attacks, crashes, and unusual orders of events.
 
 use super::webhooks::{alerts, shop};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::payments::gateway_report::ReversalState;
 use scrip::fakes::state::{FakeOrder, FakePayment};
 use serde_json::json;
-use tests::counter::{Counter, Naming, money};
+use tests::counter::{Counter, ReportReference, money};
 use tests::{Outage, Shop, customer, staff};
 
 const INITIATE: &str = "/api/integration/wallet/topup/initiate";
 
-/// A payment at the gateway for something else than a top-up of ours.
+/// Returns a payment at the gateway for something other than a top-up.
 fn bought_elsewhere(shop: &Shop, gateway: &str, prefix: &str) -> FakePayment {
     let order = FakeOrder {
         gateway: gateway.to_owned(),
@@ -60,7 +60,7 @@ impl Named for str {
     }
 }
 
-/// Razorpay's notes are the browser's to set.
+/// The browser can set the notes of a Razorpay payment.
 #[tokio::test]
 async fn a_payment_of_another_order_that_names_a_top_up_in_its_notes_is_not_credited() {
     let shop = shop().await;
@@ -71,7 +71,8 @@ async fn a_payment_of_another_order_that_names_a_top_up_in_its_notes_is_not_cred
     let topup = shop.world.app.store.payments().newest_topups(&"a".parse_customer(), 5).await.unwrap()[0]
         .id
         .to_string();
-    // While the top-up has no order, the payment waits; once it has another, someone is told.
+    // While the top-up has no order, the payment is parked. Once the top-up has another order, the payment is
+    // quarantined.
     shop.expect("razorpay.payment_captured", &shop.values(&topup, &shoes, "sly"), "parked").await;
     let mut bare = shop.values(&topup, &shoes, "bare");
     (bare.order, bare.payment) = (String::new(), "pay_bare".to_owned());
@@ -91,19 +92,23 @@ fn what_was_forgiven_can_be_forgiven_again_when_its_dispute_is_won() {
     for won_first in [true, false] {
         let mut counter = Counter::new();
         counter.initiate(0, 100);
-        counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
         counter.wait(24 * 400);
-        let dispute = |phase| Counter::taken_back("d1", phase, 100);
+        let dispute = |phase| Counter::reversal_fact("d1", phase, 100);
         let mut phases = [ReversalState::Taken, ReversalState::Returned];
         if won_first {
             phases.reverse();
         }
         for (at, phase) in phases.into_iter().enumerate() {
-            let report = counter.report(0, "p", Naming::Order, dispute(phase));
+            let report = counter.report(0, "p", ReportReference::Order, dispute(phase));
             counter.deliver(&format!("d{at}"), report);
         }
-        let refund =
-            counter.report(0, "p", Naming::Order, Counter::taken_back("r1", ReversalState::Taken, 100));
+        let refund = counter.report(
+            0,
+            "p",
+            ReportReference::Order,
+            Counter::reversal_fact("r1", ReversalState::Taken, 100),
+        );
         counter.deliver("r", refund);
         assert_eq!(counter.balances(), (money(0), money(0)), "all of it had expired");
         counter.memory.prove();
@@ -111,28 +116,29 @@ fn what_was_forgiven_can_be_forgiven_again_when_its_dispute_is_won() {
 }
 
 #[test]
-fn a_refund_of_a_stray_payment_that_fails_leaves_it_a_stray_in_any_order() {
+fn a_failed_refund_of_an_unmatched_payment_leaves_it_unmatched_in_any_order() {
     for failed_first in [true, false] {
         let mut counter = Counter::new();
         counter.initiate(0, 100);
-        counter.deliver("one", counter.report(0, "p1", Naming::Ours, Counter::captured(100)));
-        counter.deliver("two", counter.report(0, "p2", Naming::Ours, Counter::captured(100)));
+        counter.deliver("one", counter.report(0, "p1", ReportReference::Ours, Counter::captured(100)));
+        counter.deliver("two", counter.report(0, "p2", ReportReference::Ours, Counter::captured(100)));
         let mut phases = [ReversalState::Taken, ReversalState::Returned];
         if failed_first {
             phases.reverse();
         }
         for (at, phase) in phases.into_iter().enumerate() {
-            let report = counter.report(0, "p2", Naming::Order, Counter::taken_back("r1", phase, 100));
+            let report =
+                counter.report(0, "p2", ReportReference::Order, Counter::reversal_fact("r1", phase, 100));
             counter.deliver(&format!("r{at}"), report);
         }
-        assert_eq!(counter.memory.alerts.len(), 1, "the money is ours again, and someone is told");
+        assert_eq!(counter.memory.alerts.len(), 1, "the alert about the payment is open");
         assert_eq!(counter.balances(), (money(100), money(0)));
         counter.memory.prove();
     }
 }
 
 #[tokio::test]
-async fn asking_the_gateway_finds_refunds_that_nobody_told_of() {
+async fn polling_the_gateway_finds_unreported_refunds() {
     for gateway in ["razorpay", "stripe", "paypal"] {
         let shop = shop().await;
         let (topup, payment) = shop.paid("a", "100", gateway).await;
@@ -172,7 +178,7 @@ async fn a_dispute_that_names_its_charge_alone_finds_the_credit_that_its_session
     dispute["id"] = json!("evt_2");
     let early = shop.send("stripe", "evt_2", &dispute.to_string(), false).await.expect(200);
     assert_eq!(early.text("/status"), "quarantined", "no charge is known yet");
-    // The intent tells the charge.
+    // The payment intent names the charge.
     let mut intent = values;
     intent.event = "evt_3".to_owned();
     shop.expect("stripe.payment_intent_succeeded", &intent, "processed").await;
@@ -182,19 +188,19 @@ async fn a_dispute_that_names_its_charge_alone_finds_the_credit_that_its_session
 }
 
 #[tokio::test]
-async fn a_crash_between_a_capture_and_what_had_waited_for_it_is_made_up_for_by_the_monitor() {
+async fn a_crash_between_a_capture_and_the_reports_that_waited_for_it_is_repaired_by_the_monitor() {
     let shop = shop().await;
     let (topup, payment) = shop.paid("a", "100", "stripe").await;
     let mut dispute = shop.values(&topup, &payment, "evt_d");
     (dispute.topup, dispute.order) = (String::new(), String::new());
     shop.expect("stripe.charge_dispute_funds_withdrawn", &dispute, "quarantined").await;
-    // The credit is committed; the process stops before it looks at what had waited.
+    // The credit is committed; the process stops before it processes the reports that waited for it.
     let stopped = std::sync::Arc::new(tokio::sync::Notify::new());
     shop.world.faults.plan("TransactWriteItems", 1, tests::Fault::StopAfter(stopped.clone()));
     let values = shop.values(&topup, &payment, "evt_c");
     let delivered = shop.deliver("stripe.checkout_session_completed", &values);
     tokio::select! {
-        _ = delivered => panic!("it did not stop"),
+        _ = delivered => panic!("the delivery did not stop"),
         () = stopped.notified() => {}
     }
     shop.world.expect_available("a", "100.00").await;
@@ -206,7 +212,7 @@ async fn a_crash_between_a_capture_and_what_had_waited_for_it_is_made_up_for_by_
     shop.world.prove().await;
 }
 
-/// A report reads that its top-up is not there, and is about to wait for it, when the top-up is stored.
+/// A report finds that its top-up does not exist, and is about to be parked when the top-up is stored.
 #[tokio::test]
 async fn a_report_cannot_come_to_wait_for_a_top_up_that_has_appeared_meanwhile() {
     let body = r#"{"customer_id":"a","amount":500}"#;
@@ -241,7 +247,7 @@ async fn what_a_client_needs_to_pay_is_not_in_the_table_as_it_came() {
     assert_eq!(again.text("/checkout/client_secret"), secret);
 }
 
-/// What an AWS tool could do to the table, the audit finds.
+/// The audit finds what an AWS tool could change in the table.
 #[tokio::test]
 async fn tampering_with_top_ups_debts_and_leads_is_found() {
     let set = |name: &'static str, value: AttributeValue| (name, value);

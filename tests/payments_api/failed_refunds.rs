@@ -1,4 +1,4 @@
-//! Refunds that do not happen: what was taken for them comes back, once, whatever is reported when.
+//! Refunds that fail: what was taken for them is given back, once, in whatever order the reports arrive.
 
 use scrip::fakes::fixture::SampleValues;
 use serde_json::Value;
@@ -7,10 +7,10 @@ use tests::{Shop, customer, staff};
 const REFUNDED: &str = "stripe.charge_refunded";
 const FAILED: [&str; 3] = ["stripe.charge_refund_updated", "stripe.refund_failed", "stripe.refund_updated"];
 
-/// A wallet with a top-up of 100, credited.
+/// Opens a wallet and credits it with a top-up of 100.
 async fn credited(gateway: &str) -> (Shop, SampleValues) {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", gateway).await;
     let values = shop.values(&topup, &payment, "paid");
     let paid = match gateway {
@@ -44,7 +44,7 @@ async fn debit(shop: &Shop, amount: u32) {
 
 const NOW: i64 = 1_768_471_200;
 
-/// Fault 27.
+/// Covers fault 27 of the requirements.
 #[tokio::test]
 async fn a_stripe_refund_that_fails_gives_back_what_it_took_in_any_order_and_number_of_reports() {
     for failed in FAILED {
@@ -55,7 +55,7 @@ async fn a_stripe_refund_that_fails_gives_back_what_it_took_in_any_order_and_num
                     debit(&shop, 70).await;
                 }
                 for (n, kind) in order.chars().enumerate() {
-                    // The failure is reported later than the refund, in whatever order they arrive.
+                    // The failure is not dated before the refund, in whatever order they arrive.
                     let (sample, at) = if kind == 't' { (REFUNDED, NOW) } else { (failed, NOW + step) };
                     let values = event(&values, &format!("{kind}{n}"), "re_1", 10_000, at);
                     shop.expect(sample, &values, "processed").await;
@@ -85,12 +85,12 @@ async fn of_several_refunds_the_one_that_fails_is_given_back_and_a_new_one_is_ta
     report(FAILED[1], "fails-again", "re_2", 2_000, 21).await;
     owes(&shop, "60.00", "0.00").await;
     assert_eq!(shop.status(&values.topup).await, "PARTIALLY_REVERSED");
-    // Stripe's sum is without what had failed: 40 + 30.
+    // Stripe's sum excludes what had failed: 40 + 30.
     report(REFUNDED, "third", "", 7_000, 30).await;
     owes(&shop, "30.00", "0.00").await;
     report(REFUNDED, "late", "", 6_000, 10).await;
     owes(&shop, "30.00", "0.00").await;
-    // The same amount again after a failure is a refund of its own.
+    // The same amount after a failure is a separate refund.
     report(FAILED[2], "cancelled", "re_3", 3_000, 40).await;
     owes(&shop, "60.00", "0.00").await;
     report(REFUNDED, "fourth", "", 7_000, 50).await;
@@ -124,7 +124,7 @@ async fn a_failed_refund_that_names_the_payment_alone_is_about_the_same_charge()
 #[tokio::test]
 async fn a_refund_that_fails_before_its_payment_is_known_waits_for_it() {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", "stripe").await;
     let values = shop.values(&topup, &payment, "paid");
     for (name, sample) in [("f", FAILED[1]), ("t", REFUNDED)] {
@@ -183,7 +183,7 @@ async fn razorpay_and_paypal_refunds_that_fail_are_given_back_too() {
 }
 
 #[tokio::test]
-async fn a_quarantined_payment_whose_refund_fails_is_ours_again() {
+async fn a_quarantined_payment_whose_refund_fails_has_its_alert_again() {
     let (shop, values) = credited("stripe").await;
     let (payment, charge) = ("pi_second".to_owned(), "ch_second".to_owned());
     let values = SampleValues { event: "second".to_owned(), payment, charge, ..values };

@@ -1,10 +1,11 @@
-//! Attacks 20 and 21: what is forged is refused and leaves nothing; what does not match its intent credits nothing.
+//! Attacks 20 and 21: a forged delivery is refused and leaves nothing; a payment that does not match its
+//! intent credits nothing.
 
 use super::webhooks::{alerts, payment_key, shop};
 use serde_json::Value;
 use tests::Shop;
 
-/// Attack 20: each forgery is a 401, and leaves nothing.
+/// Attack 20: each forgery is refused with a 401 and leaves nothing.
 #[tokio::test]
 async fn a_forged_delivery_is_refused_and_nothing_of_it_is_stored() {
     for gateway in ["razorpay", "stripe", "paypal", "google-pay"] {
@@ -59,14 +60,14 @@ async fn items(shop: &Shop) -> u64 {
     shop.world.app.store.audit().wallets().await.unwrap().items
 }
 
-/// Attack 20: rotation.
+/// Attack 20: rotation of secrets.
 #[tokio::test]
 async fn a_secret_that_is_rotated_in_is_accepted_and_one_rotated_out_is_not() {
     for secrets in ["newer,older", "older,newer"] {
         let shop = Shop::configured(&[("SCRIP_RAZORPAY_WEBHOOK_SECRETS", secrets)], Default::default()).await;
-        shop.world.a_wallet("a", "").await;
+        shop.world.open_wallet("a", "").await;
         let (topup, payment) = shop.paid("a", "5", "razorpay").await;
-        // The fakes sign with the first.
+        // The fakes sign with the first secret.
         shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "e"), "processed").await;
     }
     let shop = Shop::configured(&[("SCRIP_STRIPE_WEBHOOK_SECRETS", "whsec_new")], Default::default()).await;
@@ -78,7 +79,7 @@ async fn a_secret_that_is_rotated_in_is_accepted_and_one_rotated_out_is_not() {
 #[tokio::test]
 async fn what_does_not_match_its_intent_is_quarantined_with_an_alert_and_not_credited() {
     let shop = shop().await;
-    shop.world.a_wallet("b", "").await;
+    shop.world.open_wallet("b", "").await;
     let (topup, payment) = shop.paid("a", "500", "razorpay").await;
     let (other, _) = shop.paid("b", "500", "razorpay").await;
     let right = shop.values(&topup, &payment, "right");

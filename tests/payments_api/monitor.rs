@@ -1,21 +1,21 @@
-//! The monitor: gateways asked once more, and reports that wait.
+//! The monitor: it polls gateways once more, and processes parked reports.
 
 use serde_json::{Value, json};
 use tests::{Outage, Shop, admin};
 
 async fn shop() -> Shop {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     shop
 }
 
-/// Top-ups, reports and failures that a run has looked at.
+/// Returns the numbers of top-ups, reports and failures of a run.
 fn payments(looked: &Value) -> [u64; 3] {
     ["topups", "reports", "failed"].map(|name| looked["breakdown"][name].as_u64().unwrap())
 }
 
 #[tokio::test]
-async fn a_payment_that_nobody_told_of_is_found_when_its_top_up_expires() {
+async fn an_unreported_payment_is_found_when_its_top_up_expires() {
     for gateway in ["razorpay", "stripe", "paypal"] {
         let shop = shop().await;
         let (topup, _) = shop.paid("a", "75", gateway).await;
@@ -34,7 +34,7 @@ async fn a_payment_that_nobody_told_of_is_found_when_its_top_up_expires() {
             ("CREDITED".into(), "EXPIRED".into())
         );
         shop.world.expect_available("a", "75.00").await;
-        // Once: it is not asked again.
+        // Only once: it is not polled again.
         shop.requests();
         assert_eq!(shop.monitor().await["breakdown"]["topups"], 0);
         assert!(shop.requests().is_empty());
@@ -50,7 +50,7 @@ async fn a_gateway_that_is_down_is_asked_again_later_and_given_up_after_three_da
     shop.outage(Outage::Down);
     let looked = shop.monitor().await;
     assert_eq!((&looked["breakdown"]["failed"], &looked["success"]), (&json!(1), &json!(false)));
-    assert_eq!(shop.monitor().await["breakdown"]["topups"], 0, "it is left alone for a while");
+    assert_eq!(shop.monitor().await["breakdown"]["topups"], 0, "the top-up is postponed");
     shop.outage(Outage::None);
     shop.world.clock.advance(std::time::Duration::from_secs(900));
     assert_eq!(payments(&shop.monitor().await), [1, 0, 0]);
@@ -64,11 +64,11 @@ async fn a_gateway_that_is_down_is_asked_again_later_and_given_up_after_three_da
 }
 
 #[tokio::test]
-async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
+async fn a_report_that_is_parked_for_a_day_is_quarantined_with_an_alert() {
     let shop = shop().await;
     let begun = shop.initiate("a", "75", "razorpay").await.expect(201);
     let topup = begun.text("/topup_id");
-    // The gateway itself does not know yet that it is captured.
+    // The gateway itself does not report it as captured yet.
     let payment = shop.pay(&begun.text("/gateway_order_id"), "authorized");
     let mut values = shop.values(&topup, &payment, "back");
     shop.expect("razorpay.refund_processed", &values, "parked").await;
@@ -89,7 +89,7 @@ async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
         "{looked}"
     );
     assert_eq!(shop.events("quarantined").await, ["razorpay:back"]);
-    // A day late, the capture comes after all: both have their effect, and nobody need look any more.
+    // The capture arrives a day late: both reports take effect, and no operator needs to check them any more.
     values.event = "late".to_owned();
     shop.expect("razorpay.payment_captured", &values, "processed").await;
     assert_eq!(shop.status(&topup).await, "REVERSED");
@@ -100,7 +100,7 @@ async fn a_report_that_waits_for_a_day_is_quarantined_and_told() {
 #[tokio::test]
 async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_double_effect() {
     let shop = shop().await;
-    // A payment that names nothing of ours: its order was made, but its place was never stored.
+    // A payment that names no known top-up: its order was created, but never stored.
     let (topup, payment) = shop.paid("a", "75", "razorpay").await;
     let mut values = shop.values(&topup, &payment, "lost");
     (values.topup, values.order) = (String::new(), "order_by_hand".to_owned());
@@ -108,7 +108,7 @@ async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_
     let path = "/api/integration/webhook/events/razorpay:lost/replay";
     assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "quarantined");
     shop.world.expect_available("a", "0.00").await;
-    // Mended: the order is known now.
+    // The cause is fixed: the order is known now.
     let lead = [
         ("pk", "G#razorpay/order:order_by_hand"),
         ("sk", "G"),
@@ -121,7 +121,7 @@ async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_
     }
     put.item("version", aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned())).send().await.unwrap();
     let fixed = shop.world.post(&admin(), path, "").await.expect(200);
-    assert_eq!(fixed.text("/status"), "quarantined", "it names another order than the top-up's");
+    assert_eq!(fixed.text("/status"), "quarantined", "the report names an order that is not the top-up's");
     shop.deliver("razorpay.order_paid", &shop.values(&topup, &payment, "right")).await.expect(200);
     shop.world.expect_available("a", "75.00").await;
     assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "processed");

@@ -1,4 +1,4 @@
-//! PayPal's signature and certificates: known answers, and every way in which a certificate must not pass.
+//! PayPal's signature and certificates: known answers, and every kind of certificate that must be refused.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -22,7 +22,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name}"))
 }
 
-/// A PayPal on loopback: it serves a file of certificates, and answers what it is asked to verify.
+/// A PayPal on loopback: it serves a file of certificates and answers verification requests.
 #[derive(Clone, Default)]
 struct Host {
     certificates: Arc<Mutex<String>>,
@@ -148,7 +148,7 @@ async fn paypals_signature_is_that_of_other_tools_and_its_certificate_is_fetched
     for _ in 0..3 {
         scene.sent().verify(&scene.ours, NOW).await.unwrap();
     }
-    assert_eq!(scene.host.requests(), ["certificate"], "kept by its address");
+    assert_eq!(scene.host.requests(), ["certificate"], "the certificate is cached by its address");
     for apart in [300, -300] {
         assert!(scene.sent().verify(&scene.ours, NOW + apart).await.is_ok(), "{apart}");
     }
@@ -198,9 +198,10 @@ async fn an_expired_untrusted_or_otherwise_named_certificate_is_refused() {
         let scene = Scene::new().await;
         *scene.host.certificates.lock().unwrap() = text(&scene.vector, name).to_owned();
         assert_eq!(scene.sent().verify(&scene.ours, NOW).await, forged(why), "{name}");
-        assert_eq!(scene.host.requests(), ["certificate"], "{name}: nobody else is asked");
+        assert_eq!(scene.host.requests(), ["certificate"], "{name}: no other request is sent");
     }
-    // Of the trusted root's name, but signed by another key: PayPal is asked at most, and says FAILURE.
+    // Issued under the trusted root's name, but signed by another key: at most PayPal is asked, and it
+    // answers FAILURE.
     let scene = Scene::new().await;
     *scene.host.certificates.lock().unwrap() = text(&scene.vector, "other_root_certificate_pem").to_owned();
     assert_eq!(scene.sent().verify(&scene.ours, NOW).await, forged(Forged::Certificate));
@@ -214,7 +215,7 @@ async fn of_a_certificate_whose_root_is_unknown_paypal_itself_is_asked_with_the_
     let scene = Scene::new().await;
     let others = paypal(&scene.url, text(&scene.vector, "webhook_id"), "");
     let found = scene.sent().verify(&others, NOW).await;
-    assert_eq!(found, forged(Forged::Certificate), "PayPal says FAILURE");
+    assert_eq!(found, forged(Forged::Certificate), "PayPal answers FAILURE");
     let requests = scene.host.requests();
     assert!(
         requests[1].contains(&format!(r#""webhook_event":{}}}"#, text(&scene.vector, "body"))),
@@ -277,5 +278,5 @@ async fn an_address_that_is_not_paypals_own_is_refused_before_any_connection() {
         assert_eq!(sent.verify(&live, NOW).await, forged(Forged::Address), "{address}");
     }
     let knocked = futures::FutureExt::now_or_never(listener.accept());
-    assert!(knocked.is_none(), "somebody was connected to");
+    assert!(knocked.is_none(), "a connection was attempted");
 }

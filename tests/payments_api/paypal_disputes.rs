@@ -1,11 +1,12 @@
-//! PayPal takes a dispute's money by reversals that do not name it: both together come to the right sum.
+//! PayPal withdraws the money of a dispute with reversals that do not name it: both together result in the
+//! right sum.
 
 use super::webhooks::{payment_key, shop};
 use domain::ids::{Gateway, GatewayId, ReversalId};
 use domain::payments::gateway_report::{PaymentFact, ReversalState};
 use scrip::fakes::state::FakePayment;
 use tests::Shop;
-use tests::counter::{Counter, Naming, money};
+use tests::counter::{Counter, ReportReference, money};
 
 #[tokio::test]
 async fn paypals_reversal_and_its_dispute_are_one_and_a_second_dispute_is_another() {
@@ -25,9 +26,9 @@ async fn paypals_reversal_and_its_dispute_are_one_and_a_second_dispute_is_anothe
             };
             shop.expect(sample, &taken(&shop, &topup, &payment, what, id, 6_000), "processed").await;
         }
-        // Lost for 60, and 60 were taken for it: once.
+        // 60 were lost and 60 were withdrawn for it: they are taken back once.
         shop.world.expect_available("a", "40.00").await;
-        // Another dispute, of the rest.
+        // Another dispute, over 30 of the rest.
         let more = taken(&shop, &topup, &payment, "more", "REV2", 3_000);
         shop.expect("paypal.payment_capture_reversed", &more, "processed").await;
         let lost = taken(&shop, &topup, &payment, "lost", "PP-D-2", 3_000);
@@ -60,7 +61,7 @@ async fn a_dispute_with_paypal_that_is_won_gives_back_what_was_reversed_for_it()
     }
 }
 
-/// A reversal or dispute with PayPal.
+/// Returns a reversal or a dispute, as reported by PayPal.
 fn with_paypal(id: &str, dispute: bool, phase: ReversalState, rupees: i64) -> PaymentFact {
     let id = GatewayId::parse(id).unwrap();
     let id = if dispute {
@@ -72,12 +73,12 @@ fn with_paypal(id: &str, dispute: bool, phase: ReversalState, rupees: i64) -> Pa
     PaymentFact::Reversed { id, phase, amount: money(rupees), currency: inr }
 }
 
-/// What is given back for one pays what is owed for the other, and is given back again for that.
+/// What is given back for one reversal pays what is owed for the other, and is given back again for that one.
 #[test]
 fn a_dispute_that_covers_two_reversals_of_a_spent_payment_gives_back_all_of_both() {
     let mut counter = Counter::with(Gateway::PayPal);
     counter.initiate(0, 100);
-    counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
+    counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
     counter.debit(69);
     let facts = [
         with_paypal("R1", false, ReversalState::Taken, 40),
@@ -85,7 +86,7 @@ fn a_dispute_that_covers_two_reversals_of_a_spent_payment_gives_back_all_of_both
         with_paypal("A", true, ReversalState::Returned, 100),
     ];
     for (at, fact) in facts.into_iter().enumerate() {
-        let report = counter.report(0, "p", Naming::Order, fact);
+        let report = counter.report(0, "p", ReportReference::Order, fact);
         counter.deliver(&format!("e{at}"), report);
     }
     assert_eq!(counter.balances(), (money(31), money(0)));
@@ -101,7 +102,7 @@ fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the
         report("B", true, ReversalState::Lost, 50),
         report("R2", false, ReversalState::Taken, 30),
     ];
-    // 70 were reversed, 40 of it won back; 50 were lost, 30 of which were reversed.
+    // 70 were reversed, 40 of them won back; 50 were lost, 30 of which had been reversed.
     let mut orders = vec![];
     for a in 0..4 {
         for b in (0..4).filter(|b| *b != a) {
@@ -114,14 +115,14 @@ fn a_payment_with_paypal_whose_disputes_and_reversals_come_in_any_order_nets_the
     for (order, spent) in orders.into_iter().flat_map(|order| [0, 30, 80, 100].map(|spent| (order, spent))) {
         let mut counter = Counter::with(Gateway::PayPal);
         counter.initiate(0, 100);
-        counter.deliver("cap", counter.report(0, "p", Naming::Ours, Counter::captured(100)));
+        counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
         counter.debit(spent.max(1));
         counter.credit(spent.max(1) - spent + 1);
         for at in order {
-            let report = counter.report(0, "p", Naming::Order, facts[at].clone());
+            let report = counter.report(0, "p", ReportReference::Order, facts[at].clone());
             counter.deliver(&format!("e{at}"), report);
         }
-        // One more was credited than the debits took.
+        // The credits less the debits are 1 - `spent`.
         let (available, owed) = counter.balances();
         let net = available.value() - owed.value();
         assert_eq!(net, rust_decimal::Decimal::from(50 - spent + 1), "{order:?} {spent}");

@@ -1,4 +1,4 @@
-//! What a gateway can never take, and fees that customers bear.
+//! Top-ups that a gateway definitely refuses, and fees that customers bear.
 
 use domain::actor::Actor;
 use domain::context::Context;
@@ -15,7 +15,7 @@ const INITIATE: &str = "/api/integration/wallet/topup/initiate";
 
 async fn shop() -> Shop {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     shop
 }
 
@@ -25,7 +25,7 @@ fn body(amount: &str, gateway: &str) -> String {
     )
 }
 
-/// Fault 28.
+/// Covers fault 28 of the requirements.
 #[tokio::test]
 async fn a_gateways_definite_refusal_is_a_409_with_its_reason_and_leaves_nothing_behind() {
     for gateway in ["razorpay", "stripe", "paypal"] {
@@ -56,7 +56,7 @@ async fn a_gateways_definite_refusal_is_a_409_with_its_reason_and_leaves_nothing
                     .any(|prefix| item["pk"].as_s().unwrap().starts_with(prefix)))
         );
         shop.outage(Outage::None);
-        // The key is free, for another amount too.
+        // The key can be used again, also for another amount.
         let begun =
             shop.world.post_keyed(&customer("a"), "k", INITIATE, &body("500", gateway)).await.expect(201);
         assert!(!begun.is_replay());
@@ -131,7 +131,8 @@ async fn amounts_that_a_gateway_is_known_not_to_take_are_a_400_before_it_is_aske
     shop.world.prove().await;
 }
 
-/// A captured payment of a top-up of 500, with this said of its fee.
+/// Delivers a captured payment of a top-up of 500, changed by `said`; returns its values and the event's
+/// status.
 async fn captured(shop: &Shop, said: impl Fn(&mut Value), sample: &str) -> (SampleValues, String) {
     let begun = shop.initiate("a", "500", "razorpay").await.expect(201);
     let payment = shop.pay(&begun.text("/gateway_order_id"), "captured");
@@ -142,7 +143,7 @@ async fn captured(shop: &Shop, said: impl Fn(&mut Value), sample: &str) -> (Samp
     (values, answer.text("/status"))
 }
 
-/// Fault 35.
+/// Covers fault 35 of the requirements.
 #[tokio::test]
 async fn a_fee_that_the_customer_bears_is_not_credited_and_quarantines_nothing() {
     for sample in ["razorpay.payment_captured", "razorpay.order_paid"] {
@@ -159,7 +160,7 @@ async fn a_fee_that_the_customer_bears_is_not_credited_and_quarantines_nothing()
         assert_eq!(shop.status(&values.topup).await, "CREDITED");
         let list = shop.world.get(&staff(), "/api/wallet/a/transactions").await.expect(200);
         assert_eq!(list.text("/transactions/0/metadata/customer_fee"), "11.80");
-        // All of it refunded takes back what was credited, and no more.
+        // A refund of the whole payment takes back what was credited, and no more.
         let values = SampleValues { event: "back".to_owned(), reversed: 51_180, ..values };
         shop.expect("razorpay.refund_processed", &values, "processed").await;
         shop.world.expect_available("a", "0.00").await;
@@ -193,30 +194,32 @@ async fn any_other_difference_stays_quarantined() {
     }
 }
 
-/// Two attempts of one request, of which the gateway took one and refused the other: what was taken stays, to be paid and credited.
+/// Two attempts of one request, of which the gateway accepted one and refused the other: the accepted one
+/// remains and can be paid and credited.
 #[tokio::test]
 async fn a_refusal_takes_nothing_back_that_the_gateway_has_taken_meanwhile() {
     let shop = shop().await;
     let begun = shop.initiate("a", "100", "razorpay").await.expect(201);
     let id = TopUpId::parse(&begun.text("/topup_id")).unwrap();
     let abandoned = async |id: &TopUpId, of_another: bool| abandon(&shop, id, of_another).await;
-    assert!(abandoned(&id, false).await.unwrap().placed.is_some(), "the gateway has its order");
+    assert!(abandoned(&id, false).await.unwrap().placed.is_some(), "a top-up with an order is not removed");
     let paid = shop.pay(&begun.text("/gateway_order_id"), "captured");
     let signature = shop.fakes.checkout_signature(&begun.text("/gateway_order_id"), &paid.id);
     shop.verify(&customer("a"), &begun.text("/topup_id"), &paid.id, &signature).await.expect(200);
-    assert!(abandoned(&id, false).await.unwrap().credited.is_some(), "it has been paid");
+    assert!(abandoned(&id, false).await.unwrap().credited.is_some(), "a credited top-up is not removed");
     shop.outage(Outage::Down);
     shop.initiate("a", "50", "stripe").await.expect_problem(503, "unavailable");
     let status = shop.world.get(&staff(), "/api/integration/status/a").await.expect(200);
     let ids = [0, 1].map(|at| TopUpId::parse(&status.text(&format!("/topups/{at}/topup_id"))).unwrap());
     let unplaced = ids.into_iter().find(|other| *other != id).unwrap();
-    assert!(abandoned(&unplaced, true).await.is_some(), "another request's refusal is not its own");
-    assert!(abandoned(&unplaced, false).await.is_none(), "nothing is left of what was refused");
+    assert!(abandoned(&unplaced, true).await.is_some(), "the refusal of another request does not remove it");
+    assert!(abandoned(&unplaced, false).await.is_none(), "a refused top-up is removed");
     shop.world.expect_available("a", "100.00").await;
     shop.world.prove().await;
 }
 
-/// The top-up, after a refusal of it, or of another request with the same key, was carried out.
+/// Executes the refusal of a top-up, or of another request with the same key; returns the top-up if it is
+/// still stored.
 async fn abandon(shop: &Shop, id: &TopUpId, of_another: bool) -> Option<TopUp> {
     let store = &shop.world.app.store;
     let mut refused = store.payments().topup(id).await.unwrap().unwrap();

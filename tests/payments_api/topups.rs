@@ -1,4 +1,4 @@
-//! Top-ups: begun, paid at the gateway, credited once by whoever tells of it first.
+//! Top-ups: initiated, paid at the gateway, and credited once by whichever report arrives first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ const INITIATE: &str = "/api/integration/wallet/topup/initiate";
 
 async fn shop() -> Shop {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     shop
 }
 
@@ -82,17 +82,17 @@ async fn the_same_key_gives_the_same_order_byte_for_byte_and_another_request_is_
     let same = body.replace("100", "\"100.00\"");
     let again = shop.world.post_keyed(&service("wallet:topup"), "k", INITIATE, &same).await.expect(201);
     assert!(again.is_replay() && again.body == first.body);
-    assert!(shop.requests().is_empty(), "the gateway is not asked again");
+    assert!(shop.requests().is_empty(), "no request is sent to the gateway again");
     let other = body.replace("100", "101");
     let refused = shop.world.post_keyed(&customer("a"), "k", INITIATE, &other).await;
     refused.expect_problem(422, "idempotency_key_reused");
-    // Paid meanwhile, the first answer stays what it was.
+    // After the payment, the first answer stays what it was.
     let payment = shop.pay(&first.text("/gateway_order_id"), "captured");
     let values = shop.values(&first.text("/topup_id"), &payment, "evt_1");
     shop.expect("stripe.checkout_session_completed", &values, "processed").await;
     let again = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
     assert_eq!(again.body, first.body);
-    // Without a key each is new.
+    // Without a key, each request is new.
     let fresh = shop.world.post(&customer("a"), INITIATE, body).await.expect(201);
     assert_ne!(fresh.text("/topup_id"), first.text("/topup_id"));
     shop.world.prove().await;
@@ -118,7 +118,7 @@ async fn thirty_identical_requests_at_once_make_one_gateway_order() {
     assert_eq!(shop.fakes.change(|state| state.orders.len()), 1);
 }
 
-/// Fault 27, as it concerns gateways.
+/// Covers fault 27 of the requirements, for gateways.
 #[tokio::test]
 async fn a_gateway_that_is_down_or_silent_is_a_503_and_the_same_key_resumes_with_the_same_order() {
     for outage in [Outage::Down, Outage::Silent, Outage::Refusing] {
@@ -129,10 +129,10 @@ async fn a_gateway_that_is_down_or_silent_is_a_503_and_the_same_key_resumes_with
         let failed = failed.expect_problem(503, "unavailable");
         assert!(failed.header("retry-after").is_some());
         let made = shop.fakes.change(|state| state.orders.keys().next().cloned());
-        assert_eq!(made.is_some(), outage == Outage::Silent, "it was done, though nobody said so");
+        assert_eq!(made.is_some(), outage == Outage::Silent, "only a silent gateway has created the order");
         shop.outage(Outage::None);
         let resumed = shop.world.post_keyed(&customer("a"), "k", INITIATE, body).await.expect(201);
-        assert!(!resumed.is_replay(), "nobody was answered before");
+        assert!(!resumed.is_replay(), "no answer was returned before");
         if let Some(made) = made {
             assert_eq!(resumed.text("/gateway_order_id"), made);
         }
@@ -145,7 +145,7 @@ async fn a_gateway_that_is_down_or_silent_is_a_503_and_the_same_key_resumes_with
     }
 }
 
-/// Faults 1 to 5, as they concern top-ups: the reply of each transaction is lost in turn.
+/// Covers faults 1 to 5 of the requirements, for top-ups: the reply of each transaction is lost in turn.
 #[tokio::test]
 async fn lost_replies_of_the_table_leave_one_intent_one_order_and_one_credit() {
     for fault in [Fault::LostReply, Fault::ErrorAfterCommit, Fault::cancelled(&["TransactionConflict"])] {
@@ -168,7 +168,7 @@ async fn lost_replies_of_the_table_leave_one_intent_one_order_and_one_credit() {
 async fn when_the_table_is_away_a_webhook_is_a_503_and_the_next_delivery_is_credited() {
     let short = RetryPolicy { budget: Duration::from_millis(100), ..RetryPolicy::default() };
     let shop = Shop::configured(&[], short).await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     let (topup, payment) = shop.paid("a", "100", "razorpay").await;
     let values = shop.values(&topup, &payment, "ev");
     shop.world.faults.always("*", Fault::Unreachable);
@@ -181,7 +181,7 @@ async fn when_the_table_is_away_a_webhook_is_a_503_and_the_next_delivery_is_cred
 }
 
 #[tokio::test]
-async fn a_clients_word_credits_nothing_but_what_the_gateway_says_is_captured() {
+async fn only_what_the_gateway_reports_as_captured_is_credited_whatever_a_client_claims() {
     let shop = shop().await;
     let begun = shop.initiate("a", "100", "razorpay").await.expect(201);
     let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
@@ -196,8 +196,8 @@ async fn a_clients_word_credits_nothing_but_what_the_gateway_says_is_captured() 
         shop.world.post(&customer("a"), verify, &unsigned).await.expect_problem(400, "invalid_request");
     assert_eq!(missing.offending(), ["/signature"]);
     let waiting = shop.verify(&customer("a"), &topup, &tried.id, &signature).await.expect(200);
-    assert_eq!(waiting.text("/status"), "PENDING", "authorized is no money");
-    // A payment of another order, though the client signs it for this one: the gateway's own word counts.
+    assert_eq!(waiting.text("/status"), "PENDING", "an authorized payment is not credited");
+    // A payment of another order, signed by the client for this one: the gateway's own report decides.
     let (_, theirs) = shop.paid("a", "100", "razorpay").await;
     let borrowed = shop.fakes.checkout_signature(&order, &theirs.id);
     shop.verify(&customer("a"), &topup, &theirs.id, &borrowed).await.expect_problem(400, "invalid_request");
@@ -214,7 +214,7 @@ async fn a_clients_word_credits_nothing_but_what_the_gateway_says_is_captured() 
     let signature = shop.fakes.checkout_signature(&order, &paid.id);
     let credited = shop.verify(&customer("a"), &topup, &paid.id, &signature).await.expect(200);
     assert_eq!(credited.text("/status"), "CREDITED");
-    assert!(shop.events("processed").await.is_empty(), "what we asked for needs no record");
+    assert!(shop.events("processed").await.is_empty(), "a poll stores no event");
     shop.world.expect_available("a", "100.00").await;
     shop.world.prove().await;
 }
@@ -226,7 +226,7 @@ async fn an_approved_paypal_order_is_captured_and_credited_by_webhook_or_by_veri
         let begun = shop.initiate("a", "30", "paypal").await.expect(201);
         let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
         let early = shop.verify(&customer("a"), &topup, &order, "").await.expect(200);
-        assert_eq!(early.text("/status"), "PENDING", "nobody has approved it");
+        assert_eq!(early.text("/status"), "PENDING", "the order is not approved yet");
         shop.fakes.change(|state| state.orders.get_mut(&order).unwrap().status = "approved".to_owned());
         if by_webhook {
             let payment = scrip::fakes::state::FakePayment {
@@ -245,7 +245,7 @@ async fn an_approved_paypal_order_is_captured_and_credited_by_webhook_or_by_veri
             shop.verify(&customer("a"), &topup, &order, "").await.expect(200);
         }
         assert_eq!(shop.status(&topup).await, "CREDITED");
-        // The webhook of the capture itself says the same again.
+        // The webhook of the capture itself reports the same again.
         let payment = shop.pay(&order, "captured");
         let values = shop.values(&topup, &payment, &format!("WH-2{by_webhook}"));
         shop.expect("paypal.payment_capture_completed", &values, "processed").await;
@@ -286,7 +286,7 @@ async fn only_the_owner_and_a_service_begin_and_only_the_owner_and_staff_read() 
 }
 
 #[tokio::test]
-async fn every_offending_field_of_an_initiation_is_told() {
+async fn every_offending_field_of_an_initiation_is_reported() {
     let shop = shop().await;
     let body = r#"{"customer_id":"","amount":0,"gateway":"cash","return_url":"javascript:alert(1)","x":1}"#;
     let report = shop.world.post(&admin(), INITIATE, body).await.expect_problem(400, "invalid_request");

@@ -1,4 +1,5 @@
-//! Known answers for every signature, made by other tools (tests/vectors/README.md), and what must not pass.
+//! Known answers for every signature, made by other tools (tests/vectors/README.md), and deliveries that must
+//! be refused.
 
 use domain::time::Timestamp;
 use gateways::{Endpoint, Forged, Gateways, VerifiedWebhook, VerifyError, WebhookDelivery};
@@ -48,7 +49,7 @@ fn forged(why: Forged) -> Result<VerifiedWebhook, VerifyError> {
     Err(VerifyError::Forged(why))
 }
 
-/// The same JSON, written anew: what a proxy that reads and writes it would make of it.
+/// Returns the same JSON serialized again, as a proxy that parses and writes it would send it.
 fn rewritten(body: &str) -> String {
     let value: Value = serde_json::from_str(body).unwrap();
     let rewritten = value.to_string();
@@ -56,7 +57,7 @@ fn rewritten(body: &str) -> String {
     rewritten
 }
 
-/// The text with its last hex digit changed by one bit.
+/// Returns the text with its last hex digit changed by one bit.
 fn one_bit_off(tag: &str) -> String {
     let (head, last) = tag.split_at(tag.len() - 1);
     format!("{head}{:x}", u8::from_str_radix(last, 16).unwrap() ^ 1)
@@ -81,7 +82,7 @@ async fn razorpays_webhook_signature_is_that_of_other_tools() {
     let report = check(&ours, &[("x-razorpay-signature", tag), ("x-razorpay-event-id", "ev1")], body).await;
     let report = report.unwrap();
     assert_eq!((report.id.as_str(), report.kind.as_str()), ("razorpay:ev1", "payment.captured"));
-    // Without an id, the same bytes are the same event.
+    // Without an event id, the same bytes are the same event.
     let unnamed = check(&ours, &[("x-razorpay-signature", tag)], body).await.unwrap();
     assert!(unnamed.id.as_str().starts_with("razorpay:sha256-"), "{:?}", unnamed.id);
     let off = one_bit_off(tag);
@@ -98,7 +99,7 @@ async fn razorpays_webhook_signature_is_that_of_other_tools() {
     assert_eq!(check(&ours, &[], body).await, forged(Forged::Header));
     let twice = [("x-razorpay-signature", tag), ("x-razorpay-signature", tag)];
     assert_eq!(check(&ours, &twice, body).await, forged(Forged::Header));
-    // Rotation: each of several secrets is valid, one that was taken out is not.
+    // Rotation: each of several secrets is valid; a secret that was removed is not.
     let rotated = razorpay(&format!("newer, {secret}"), "x");
     assert!(check(&rotated, &[("x-razorpay-signature", tag)], body).await.is_ok());
 }
@@ -139,7 +140,7 @@ async fn stripes_signature_is_that_of_other_tools_within_five_minutes_either_way
     }
     let off = one_bit_off(tag);
     let t = format!("t={time}");
-    // Any one of several v1 is enough.
+    // Any one of several v1 signatures is enough.
     for good in [format!("{t},v1={off},v1={tag}"), format!("v1={tag},{t}"), format!("{t}, v1={tag}")] {
         assert!(check(&ours, &good, body, NOW).await.is_ok(), "{good}");
     }
@@ -153,7 +154,7 @@ async fn stripes_signature_is_that_of_other_tools_within_five_minutes_either_way
     }
     assert_eq!(check(&ours, &format!("t=-1,v1={tag}"), body, NOW).await, forged(Forged::Header));
     assert_eq!(check(&ours, header, &rewritten(body), NOW).await, forged(Forged::Signature));
-    // The key is the whole text.
+    // The key is the whole text, including its prefix.
     let bare = secret.trim_start_matches("whsec_");
     assert_eq!(check(&stripe(bare), header, body, NOW).await, forged(Forged::Signature));
     assert!(check(&stripe(&format!("whsec_newer,{secret}")), header, body, NOW).await.is_ok());
@@ -170,7 +171,7 @@ fn google(vector: &Value, roots: &str, recipient: &str) -> Gateways {
 }
 
 #[tokio::test]
-async fn googles_envelope_is_believed_with_live_keys_for_our_recipient_alone() {
+async fn a_google_envelope_is_accepted_only_with_valid_keys_and_for_our_recipient() {
     let vector = vectors("google_pay");
     let recipient = text(&vector, "recipient_id");
     let ours = google(&vector, "root_keys_json", recipient);
@@ -181,7 +182,7 @@ async fn googles_envelope_is_believed_with_live_keys_for_our_recipient_alone() {
     assert_eq!(
         report.report.unwrap().fact,
         domain::payments::gateway_report::PaymentFact::Nothing,
-        "it never credits"
+        "a Google Pay message never credits"
     );
     let expired = [
         ("expired_intermediate_envelope", Forged::Expired),

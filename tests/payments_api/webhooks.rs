@@ -1,5 +1,5 @@
-//! Webhooks of every gateway: each sample has its effect or none, each forgery is refused, and what is wrong waits
-//! for someone.
+//! Webhooks of every gateway: each sample has its effect or none, each forgery is refused, and what cannot be
+//! processed waits for an operator.
 
 use axum::body::Body;
 use http::Request;
@@ -10,7 +10,7 @@ use tests::{Shop, admin, customer, staff};
 
 pub async fn shop() -> Shop {
     let shop = Shop::new().await;
-    shop.world.a_wallet("a", "").await;
+    shop.world.open_wallet("a", "").await;
     shop
 }
 
@@ -23,7 +23,8 @@ pub fn payment_key(gateway: &str) -> &'static str {
     }
 }
 
-/// What each sample does to a wallet that was credited 500.00 by its payment: what is available, and the top-up's status.
+/// The effect of each sample on a wallet that its payment has credited with 500.00: sample, available amount,
+/// and status of the top-up.
 const EFFECTS: [(&str, &str, &str); 36] = [
     ("google-pay.payment_captured", "500.00", "CREDITED"),
     ("paypal.checkout_order_approved", "500.00", "CREDITED"),
@@ -69,7 +70,7 @@ async fn every_sample_of_every_gateway_has_its_effect_once() {
     assert_eq!(
         all,
         EFFECTS.iter().map(|(name, ..)| *name).collect(),
-        "every sample is held against its effect"
+        "every sample needs an expected effect"
     );
     for (sample, available, status) in EFFECTS {
         let shop = shop().await;
@@ -111,7 +112,7 @@ async fn every_sample_that_is_money_credits_and_no_other_does() {
         let gateway = if endpoint == "google-pay" { "razorpay" } else { endpoint };
         let (topup, payment) = shop.paid("a", "500", gateway).await;
         shop.deliver(sample, &shop.values(&topup, &payment, "first")).await.expect(200);
-        // An approved order is captured at once: the fake has it paid already.
+        // An approved order is captured at once: in the fake it is already paid.
         let credits = money.contains(&sample) || sample == "paypal.checkout_order_approved";
         shop.world.expect_available("a", if credits { "500.00" } else { "0.00" }).await;
         if endpoint == "google-pay" {
@@ -147,7 +148,7 @@ pub async fn alerts(shop: &Shop, state: &str) -> usize {
     query.expression_attribute_values(":pk", list).send().await.unwrap().items().len()
 }
 
-/// Fault 28.
+/// Covers fault 28 of the requirements.
 #[tokio::test]
 async fn a_second_payment_of_one_top_up_is_quarantined_until_its_refund_and_touches_no_credit() {
     let shop = shop().await;
@@ -165,13 +166,13 @@ async fn a_second_payment_of_one_top_up_is_quarantined_until_its_refund_and_touc
     assert_eq!((alerts(&shop, "open").await, alerts(&shop, "closed").await), (0, 1));
     assert_eq!(shop.status(&topup).await, "CREDITED");
     shop.world.expect_available("a", "500.00").await;
-    // Looking again at what is closed changes nothing.
+    // Replaying a closed event changes nothing.
     let path = "/api/integration/webhook/events/razorpay:two/replay";
     assert_eq!(shop.world.post(&admin(), path, "").await.expect(200).text("/status"), "ignored");
     shop.world.prove().await;
 }
 
-/// Fault 28: before its top-up, twice, out of order, or a day late.
+/// Covers fault 28 of the requirements: before its top-up, twice, out of order, or a day late.
 #[tokio::test]
 async fn a_refund_before_its_capture_waits_for_it_however_it_names_it() {
     for (gateway, refund, named) in [
@@ -211,11 +212,11 @@ async fn a_refund_before_its_capture_waits_for_it_however_it_names_it() {
 #[tokio::test]
 async fn a_report_of_a_top_up_that_is_not_stored_yet_is_applied_when_it_appears() {
     let shop = shop().await;
-    // The id is a function of the key: what another region has stored, this one has not seen yet.
+    // The id is derived from the key: another region has stored the top-up, this one has not seen it yet.
     let body = r#"{"customer_id":"a","amount":500}"#;
     let initiate = "/api/integration/wallet/topup/initiate";
     let elsewhere = Shop::new().await;
-    elsewhere.world.a_wallet("a", "").await;
+    elsewhere.world.open_wallet("a", "").await;
     let begun = elsewhere.world.post_keyed(&customer("a"), "k", initiate, body).await.expect(201);
     let (topup, order) = (begun.text("/topup_id"), begun.text("/gateway_order_id"));
     let payment = elsewhere.pay(&order, "captured");
@@ -233,7 +234,7 @@ async fn a_report_of_a_top_up_that_is_not_stored_yet_is_applied_when_it_appears(
 }
 
 #[tokio::test]
-async fn unknown_types_are_stored_and_acknowledged_and_what_cannot_be_read_is_told() {
+async fn unknown_types_are_stored_and_acknowledged_and_unreadable_bodies_raise_alerts() {
     let shop = shop().await;
     let unknown = r#"{"event":"payment.link.sparkled","payload":{}}"#;
     assert_eq!(shop.send("razorpay", "e1", unknown, false).await.expect(200).text("/status"), "ignored");
@@ -290,7 +291,7 @@ async fn unknown_types_are_stored_and_acknowledged_and_what_cannot_be_read_is_to
     shop.world.prove().await;
 }
 
-/// How the issue counts it: one batch read and one transaction.
+/// The requirement: one batch read and one transaction.
 #[tokio::test]
 async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transaction() {
     for gateway in ["razorpay", "stripe", "paypal"] {
@@ -298,7 +299,7 @@ async fn a_webhook_that_names_its_top_up_costs_one_batch_read_and_one_transactio
         let (topup, payment) = shop.paid("a", "500", gateway).await;
         let values = shop.values(&topup, &payment, "ev");
         if gateway == "paypal" {
-            // The certificate is fetched with the first delivery of all.
+            // The very first delivery also fetches the certificate.
             shop.expect("paypal.payment_capture_pending", &shop.values(&topup, &payment, "first"), "ignored")
                 .await;
         }
@@ -322,7 +323,7 @@ async fn what_is_kept_of_a_report_is_sealed_and_lists_of_it_are_for_admins() {
     let scan = shop.world.raw().scan().table_name(shop.world.app.store.table()).send().await.unwrap();
     let stored = format!("{:?}", scan.items());
     for word in ["asha@example.com", "+919800000000", "acc_BFQ7uQEaa7j2z7"] {
-        assert!(!stored.contains(word), "{word} is stored as it came");
+        assert!(!stored.contains(word), "{word} is stored in the clear");
     }
     let (event, sealed) = shop
         .world
@@ -337,7 +338,7 @@ async fn what_is_kept_of_a_report_is_sealed_and_lists_of_it_are_for_admins() {
     assert!(String::from_utf8(opened).unwrap().contains("asha@example.com"));
     assert!(
         shop.world.parts.seal.open("razorpay:another", &sealed).is_none(),
-        "it opens under its own name alone"
+        "a sealed body opens under its own event id only"
     );
     let events = "/api/integration/webhook/events";
     for caller in [customer("a"), staff(), tests::service("wallet:topup")] {

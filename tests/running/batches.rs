@@ -1,4 +1,4 @@
-//! Batches from SQS: a message that is no good comes again alone.
+//! Batches from SQS: only the messages that fail are delivered again.
 
 use edge::batch::{Batch, each};
 use serde::Deserialize;
@@ -74,7 +74,7 @@ async fn a_message_that_is_poison_that_fails_or_panics_comes_again_alone() {
     done.sort_unstable();
     assert_eq!(done, [1, 6]);
     let nothing = serde_json::to_value(each(batch(&[]), 2, |_: Part| async { Ok::<_, String>(()) }).await);
-    assert_eq!(nothing.unwrap(), failures(&[]), "an empty list says that all are done");
+    assert_eq!(nothing.unwrap(), failures(&[]), "an empty list means that all messages are done");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn messages_are_taken_at_the_same_time_and_no_more_than_is_allowed() {
             running.0 += 1;
             running.1 = running.1.max(running.0);
         }
-        // Three must be here at once, or nobody goes on.
+        // Three messages must be in progress at once, or none continues.
         meeting.wait().await;
         running.lock().unwrap().0 -= 1;
         Ok::<_, String>(())

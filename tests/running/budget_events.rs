@@ -1,11 +1,11 @@
-//! The sample events of budgets and gift cards through the Lambda runtime's own path, as one story.
+//! The sample events of budgets and gift cards, in sequence, through the Lambda runtime's own path.
 
 use scrip::invoke::invoke;
 use serde_json::{Value, json};
 use tests::Shop;
 use tests::process::root;
 
-/// The event, its function, and the status it is answered with.
+/// The event, its function, and the expected status.
 pub const STORY: [(&str, &str, u16); 28] = [
     ("budget-agency", "credit-accounts", 201),
     ("budget-client", "credit-accounts", 201),
@@ -64,7 +64,7 @@ async fn every_event_of_a_budget_and_its_gift_cards_is_answered_through_the_adap
             _ => {}
         }
     }
-    // Every event again: what has a key or a natural cause changes nothing, the rest only reads.
+    // Every event again: those with a key or a natural cause change nothing, the others only read.
     for (name, function, _) in STORY {
         play(name, function).await;
     }

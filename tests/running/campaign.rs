@@ -1,5 +1,5 @@
-//! An agency's campaign through the real process: funded, stocked from a file, redeemed by a hundred callers at once and
-//! killed in the middle of it; then a supplier takes over.
+//! An agency's campaign through the real process: funded, stocked from a file, redeemed by a hundred callers
+//! at once and killed while that happens; then a supplier takes over.
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -23,19 +23,19 @@ impl Scene {
         Self { scratch, platform, http: gateways::client().unwrap(), admin: admin.trim().to_owned() }
     }
 
-    /// A command of the command line; what it printed.
+    /// Runs a command of the command line and returns its output.
     fn command(&self, arguments: &[&str]) -> String {
         let (code, said) = scrip(&[arguments, &["--data", self.scratch.0.to_str().unwrap()]].concat());
         assert_eq!(code, 0, "{said}");
         said
     }
 
-    /// Whoever asks while the platform is down waits until it is up.
+    /// Returns the URL of a path; waits while the platform restarts.
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.platform.lock().unwrap().api)
     }
 
-    /// A request of an admin, or of nobody; none if it was not answered.
+    /// Sends a request as an admin, or without a token if `open`; returns None if it was not answered.
     async fn ask(&self, path: &str, body: Option<&Value>, open: bool) -> Option<(u16, Value)> {
         let url = self.url(path);
         let request = match body {
@@ -60,14 +60,14 @@ impl Scene {
         self.ask(path, None, false).await.unwrap().1
     }
 
-    /// kill -9, and a new process over what is left.
+    /// Kills the process with SIGKILL and starts a new one on the same data.
     fn restart(&self) {
         let mut platform = self.platform.lock().unwrap();
         platform.kill();
         *platform = Platform::start(&self.scratch.0);
     }
 
-    /// Redeems a code; none if it is not known what came of it, or if others' attempts must be decided first.
+    /// Redeems a code; returns None if the outcome is unknown, or if other attempts must be decided first.
     async fn redeem(&self, code: &str) -> Option<(u16, Value)> {
         let body = json!({"redemption_code": code});
         let (status, answer) = self.ask("/api/gift-cards/redeem", Some(&body), true).await?;
@@ -75,7 +75,7 @@ impl Scene {
         (status != 503).then_some((status, answer))
     }
 
-    /// An account below another, with this much of its credit.
+    /// Opens an account below another and allocates this much credit to it.
     async fn account(&self, parent: &str, amount: u64, fields: &Value) -> String {
         let mut body = fields.clone();
         body["parent_id"] = json!(parent);
@@ -89,7 +89,7 @@ impl Scene {
         self.post("/api/credit/allocate", &body).await;
     }
 
-    /// A pool with this many cards of a worth, put in from a file.
+    /// Creates a pool and imports this many cards of a denomination from a file.
     async fn pool(&self, brand: &str, worth: u64, cards: usize) {
         let body = json!({"brand_id": brand, "denomination": worth, "pool_type": "csv", "cost_per_card": worth - 2,
             "low_stock_threshold": 3});
@@ -124,7 +124,7 @@ fn word<'a>(answer: &'a Value, pointer: &str) -> &'a str {
     answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Every code at once, until each has its answer; the platform is killed when `kill_after` have theirs.
+/// Redeems all codes at once, until each has an answer; kills the platform after `kill_after` answers.
 async fn redeem_all(scene: &Arc<Scene>, codes: &[String], kill_after: usize) -> Vec<(u16, Value)> {
     let mut open: Vec<String> = codes.to_vec();
     let mut answered = Vec::new();
@@ -152,7 +152,7 @@ async fn redeem_all(scene: &Arc<Scene>, codes: &[String], kill_after: usize) -> 
             return answered;
         }
         open = left;
-        // What was cut short is decided once its time is up.
+        // Interrupted attempts are decided after they have timed out.
         scene.command(&["clock", "advance", "10m"]);
         scene.post("/_local/run/monitor", &json!({})).await;
     }
@@ -187,14 +187,14 @@ async fn a_hundred_callers_get_a_card_each_until_the_budget_is_zero_although_the
     let depleted = alerts["alerts"].as_array().unwrap().iter().find(|a| a["kind"] == "budget_depleted");
     assert_eq!(word(depleted.unwrap(), "/subject"), campaign);
 
-    // Ten more of 50: five from a pool, the rest from the supplier.
+    // Ten more redemptions of 50: five from a pool, the rest from the supplier.
     scene.give(&client, &campaign, 11 * 50).await;
     scene.pool(&brand, 50, 5).await;
     let codes = scene.codes(&campaign, (&brand, 50), 11).await;
     let answers = redeem_all(&scene, &codes[..10], usize::MAX).await;
     let supplied = answers.iter().filter(|(_, answer)| word(answer, "/source") == "api").count();
     assert_eq!((answers.iter().filter(|(status, _)| *status == 201).count(), supplied), (10, 5));
-    // A supplier that takes its time tells of it by webhook.
+    // A slow supplier reports the delivery by webhook.
     scene.command(&["supplier", "reloadly", "slow"]);
     let (status, pending) = scene.redeem(&codes[10]).await.unwrap();
     assert_eq!((status, pending["card"].is_null()), (202, true));

@@ -1,4 +1,4 @@
-//! The fakes' payment page, as a browser uses it.
+//! The payment page of the fakes, as a browser uses it.
 
 use serde_json::{Value, json};
 use tests::process::{Platform, Scratch, scrip};
@@ -33,7 +33,8 @@ async fn a_customer_pays_on_the_page_and_another_sites_page_cannot() {
         let paid = press(&platform.api, "pay").await;
         assert_eq!(paid.status(), 303);
         let leads_to = paid.headers()["location"].to_str().unwrap().to_owned();
-        // Razorpay's page is the shop's own; Stripe fills in its session, PayPal appends its order.
+        // Razorpay's checkout runs in the shop's own page; Stripe fills in its session; PayPal appends its
+        // order.
         let order = begun["gateway_order_id"].as_str().unwrap();
         let expected = match gateway {
             "stripe" => format!("{}/docs/?session={order}", platform.api),

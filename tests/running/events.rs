@@ -1,4 +1,4 @@
-//! The sample events through the Lambda runtime's own path: in process, and as the real binaries.
+//! The sample events through the Lambda runtime's own path: in process, and with the real binaries.
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -14,7 +14,7 @@ fn event(name: &str) -> String {
     std::fs::read_to_string(root().join("events").join(format!("{name}.json"))).unwrap()
 }
 
-/// The story of one wallet: the event, and the status it is answered with.
+/// The events of one wallet, in sequence, each with the expected status.
 const STORY: [(&str, u16); 23] = [
     ("wallet-create-recipient", 201),
     ("wallet-create", 201),
@@ -47,7 +47,7 @@ async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
     for (name, status) in STORY {
         let answer = invoke(&world.parts, "wallet", &event(name)).await.unwrap();
         assert_eq!(answer["statusCode"], status, "{name} {answer}");
-        assert_eq!(answer["isBase64Encoded"], false, "JSON goes out as text");
+        assert_eq!(answer["isBase64Encoded"], false, "JSON is not sent as base64");
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         if name == "wallet-deduct-credits" {
             assert_eq!((&body["amount"], &body["reference"]), (&json!(250.0), &json!("order:order_789:pay")));
@@ -55,7 +55,7 @@ async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
     }
     world.expect_available("cust_123", "1275.50").await;
     world.expect_available("cust_456", "25.00").await;
-    // Every event again: those with a key or a natural cause change nothing, the rest only read.
+    // Every event again: those with a key or a natural cause change nothing, the others only read.
     for (name, _) in STORY {
         invoke(&world.parts, "wallet", &event(name)).await.unwrap();
     }
@@ -67,7 +67,7 @@ async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
     world.prove().await;
 }
 
-/// Payments of the same wallet: the event, its function, and the status it is answered with.
+/// Payments of the same wallet: the event, its function, and the expected status.
 const PAYMENTS: [(&str, &str, u16); 9] = [
     ("order-register", "order-payment", 201),
     ("order-pay", "order-payment", 201),
@@ -83,7 +83,7 @@ const PAYMENTS: [(&str, &str, u16); 9] = [
 #[tokio::test]
 async fn every_event_of_a_payment_is_answered_through_the_adapter_and_a_signed_one_credits() {
     let shop = Shop::new().await;
-    shop.world.a_wallet("cust_123", "1000").await;
+    shop.world.open_wallet("cust_123", "1000").await;
     let mut topup = String::new();
     for (name, function, status) in PAYMENTS {
         let answer = invoke(&shop.parts(), function, &event(name)).await.unwrap();
@@ -94,7 +94,7 @@ async fn every_event_of_a_payment_is_answered_through_the_adapter_and_a_signed_o
         }
     }
     shop.world.expect_available("cust_123", "800.00").await;
-    // API Gateway may hand a webhook on as base64: the signature is over the bytes.
+    // API Gateway may pass a webhook on as base64: the signature covers the decoded bytes.
     let order = shop.fakes.change(|state| state.orders.keys().next().unwrap().clone());
     let values = shop.values(&topup, &shop.pay(&order, "captured"), "signed");
     let body = Shop::body("razorpay.payment_captured", &values);
@@ -134,7 +134,7 @@ struct Runtime {
     answers: mpsc::Sender<(String, String, String)>,
 }
 
-/// Lambda's Runtime API on loopback.
+/// Starts Lambda's Runtime API on loopback and returns its address.
 async fn runtime_api(runtime: Runtime) -> String {
     let next = async |State(runtime): State<Runtime>| {
         let Some((id, event)) = runtime.events.lock().await.recv().await else {
@@ -162,7 +162,7 @@ async fn runtime_api(runtime: Runtime) -> String {
     address
 }
 
-/// Plays events to a binary as Lambda would; gives the answers.
+/// Sends events to a binary as Lambda would; returns the answers, and then the logs.
 async fn lambda(world: &World, function: &str, events: &[String]) -> Vec<(String, Value)> {
     let (to_function, from_test) = mpsc::channel(1);
     let (to_test, mut from_function) = mpsc::channel(1);
@@ -205,7 +205,7 @@ async fn the_wallet_binary_serves_events_as_lambda_hands_them_over_and_counts_th
     for (kind, answer) in &answers[..4] {
         assert_eq!((kind.as_str(), &answer["statusCode"]), ("response", &json!(201)), "{answer}");
     }
-    assert_eq!(answers[4].0, "error", "what is no event is an error, and the function lives on");
+    assert_eq!(answers[4].0, "error", "an invalid event is an error, and the function keeps running");
     assert!(answers[5].1["body"].as_str().unwrap().contains("\"balance\":1350.50"), "{}", answers[5].1);
     let logs = answers[6].1.as_str().unwrap();
     let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -218,18 +218,18 @@ async fn the_wallet_binary_serves_events_as_lambda_hands_them_over_and_counts_th
     );
     let logged = lines.iter().find(|line| line["message"] == "request" && line["status"] == 201).unwrap();
     assert_eq!(logged["request_id"], "lambda-0");
-    assert!(!logs.contains("Bearer") && !logs.contains("Item missing"), "no header and no body in a log");
+    assert!(!logs.contains("Bearer") && !logs.contains("Item missing"), "a header or a body is logged");
     world.prove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_expire_credits_binary_serves_the_schedule() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
-    // Due since long before the machine's own clock: the binary lives in the present.
+    world.open_wallet("a", "").await;
+    // The binary uses the machine's own clock, by which the credit has been due for years.
     world.clock.set("2020-01-15T00:00:00Z");
     let early = world.another_machine(world.clock.clone());
-    early.a_wallet("b", "").await;
+    early.open_wallet("b", "").await;
     early.credit("b", "7", "promotion", "2020-01-20").await;
     let answers = lambda(&world, "expire-credits", &[event("expire-credits-schedule")]).await;
     let expected = json!({"wallets": 1, "entries": 1, "failed": 0, "more": false});
@@ -237,7 +237,7 @@ async fn the_expire_credits_binary_serves_the_schedule() {
     world.prove().await;
 }
 
-/// What is refused is counted; neither its body nor a secret is in the log.
+/// A refused delivery is counted; neither its body nor a secret is in the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_webhook_binary_counts_a_forgery_and_logs_nothing_of_it() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! The local gateway: which tokens pass.
+//! The local gateway: which tokens it accepts.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
@@ -21,7 +21,7 @@ impl Forge {
     fn new(name: &str) -> Self {
         let scratch = Scratch::new(name);
         let keys = Keys::open(&DataDir::open(&scratch.0).unwrap()).unwrap();
-        // Tokens live by the machine's clock.
+        // Tokens expire by the machine's clock.
         let now = edge::Clock::now(&edge::wiring::SystemClock).millis() / 1_000;
         Self { keys, now: now.try_into().unwrap(), _scratch: scratch }
     }
@@ -42,7 +42,7 @@ impl Forge {
         claims
     }
 
-    /// A token with any header and claims, truly signed.
+    /// Returns a correctly signed token with any header and claims.
     fn signed(&self, header: &Value, claims: &Value) -> String {
         let text = format!("{}.{}", B64.encode(header.to_string()), B64.encode(claims.to_string()));
         let signature =
@@ -145,7 +145,7 @@ fn unsigned_forged_and_mangled_tokens_are_refused() {
     let good = forge.signed(&forge.header(), &forge.claims());
     let parts: Vec<&str> = good.split('.').collect();
     let none = B64.encode(json!({"alg": "none", "kid": forge.keys.kid}).to_string());
-    // The public key as the secret of an HMAC: the classic confusion.
+    // The public key as the secret of an HMAC: algorithm confusion.
     let public = forge.keys.jwk.to_string();
     let header = Header { kid: Some(forge.keys.kid.clone()), ..Header::new(Algorithm::HS256) };
     let confused = encode(&header, &forge.claims(), &EncodingKey::from_secret(public.as_bytes())).unwrap();

@@ -1,9 +1,9 @@
-//! A large file of cards through the command line: small in memory, resumable, and every refused line told.
+//! A large file of cards through the command line: little memory, resumable, and every refused line reported.
 
 use std::fmt::Write;
 use tests::process::{Platform, Scratch, scrip};
 
-/// The most memory that a process has had, in MiB.
+/// Returns the peak memory of a process, in MiB.
 fn peak(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -40,7 +40,7 @@ async fn a_hundred_thousand_codes_are_imported_in_little_memory_and_again_add_no
     }
     file.push_str("=HYPERLINK(1),,\r\nCARD-00000007-XYZ,,\r\n\"QUOTED\nCODE\",,\r\n");
     let path = scratch.0.join("cards.csv");
-    // A byte that is no UTF-8, and a line that never ends.
+    // Bytes that are not UTF-8, and a line that never ends.
     let mut file = file.into_bytes();
     file.extend_from_slice(b"CARD-\xff\xfe,,\r\n");
     file.extend(std::iter::repeat_n(b'x', 5_000_000));
@@ -56,14 +56,14 @@ async fn a_hundred_thousand_codes_are_imported_in_little_memory_and_again_add_no
     assert!(grown < 100, "the platform grew by {grown} MiB");
     let refused = std::fs::read_to_string(&report).unwrap();
     assert!(refused.starts_with("line,status,detail\n") && !refused.contains("CARD-"), "{refused}");
-    assert!(refused.contains("100002,invalid,code begins as a formula"), "{refused}");
-    assert!(refused.contains("100003,duplicate,is in this pool already"), "{refused}");
+    assert!(refused.contains("100002,invalid,code starts like a formula"), "{refused}");
+    assert!(refused.contains("100003,duplicate,is already in this pool"), "{refused}");
     for line in [100_004, 100_005, 100_006] {
         assert!(refused.contains(&format!("{line},invalid,")), "{refused}");
     }
     let (code, said) = import();
     assert!(code == 0 && said.contains("accepted 0, duplicates 100001, invalid 5"), "{said}");
-    // A file is never its own report, and what is not ours is left alone.
+    // A file is never its own report, and an existing report is left alone if there is nothing to report.
     let own = scratch.0.join("own.csv");
     std::fs::write(&own, "code,pin\nKEEP-0001,11\n").unwrap();
     let own = own.to_str().unwrap();

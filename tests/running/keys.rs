@@ -1,4 +1,4 @@
-//! A key belongs to one request: whatever field of it is another one, the key is refused for it.
+//! A key belongs to one request: if any field differs, the key is refused.
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use tests::agency::open;
 use tests::{Agency, Shop, World, admin};
 
-/// A request with a key: all its fields, and another value for each. What is null in the second is what the key is kept by
-/// (another wallet has its own keys) or is left out of the request.
+/// A request with a key: all its fields, and another value for each. A field that is null in `other` either
+/// is part of the key's scope (another wallet has its own keys) or is left out of the request.
 struct Keyed {
     path: String,
     route: &'static str,
@@ -19,7 +19,7 @@ fn keyed(path: impl Into<String>, route: &'static str, sent: Value, other: Value
     Keyed { path: path.into(), route, sent, other }
 }
 
-/// The fields that the API document has of a route's body.
+/// Returns the fields of a route's body in the API document.
 fn described(document: &Value, route: &str) -> BTreeSet<String> {
     let body = &document["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"];
     let schema = document.pointer(body["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
@@ -52,9 +52,9 @@ async fn every_other_field_is_another_request(world: &World, cases: &[Keyed]) {
 #[tokio::test]
 async fn whatever_field_of_a_wallets_request_is_another_its_key_is_refused() {
     let world = World::new().await;
-    world.a_wallet("a", "1000").await;
-    world.a_wallet("b", "").await;
-    world.a_wallet("c", "").await;
+    world.open_wallet("a", "1000").await;
+    world.open_wallet("b", "").await;
+    world.open_wallet("c", "").await;
     for order in ["o1", "o2"] {
         let spend = json!({"amount": 100, "order_id": order}).to_string();
         world.post(&admin(), "/api/wallet/a/deduct-credits", &spend).await.expect(201);
@@ -101,7 +101,7 @@ async fn whatever_field_of_a_wallets_request_is_another_its_key_is_refused() {
         ),
     ];
     every_other_field_is_another_request(&world, &cases).await;
-    // A capture answers 200.
+    // A capture answers 200, not 201, so it is checked separately.
     let sent = |amount: u32, last: bool| json!({"amount": amount, "final": last}).to_string();
     world.post_keyed(&admin(), "c", &capture, &sent(5, false)).await.expect(200);
     assert!(world.post_keyed(&admin(), "c", &capture, &sent(5, false)).await.expect(200).is_replay());
@@ -175,7 +175,7 @@ async fn whatever_field_of_a_budgets_request_is_another_its_key_is_refused() {
 async fn whatever_field_of_a_payments_request_is_another_its_key_is_refused() {
     let shop = Shop::new().await;
     let world = &shop.world;
-    world.a_wallet("a", "1000").await;
+    world.open_wallet("a", "1000").await;
     for order in ["o1", "o2"] {
         let order = json!({"order_id": order, "customer_id": "a", "total": 100}).to_string();
         world.post(&admin(), "/api/integration/order", &order).await.expect(201);

@@ -1,4 +1,5 @@
-//! Events of API Gateway through the real adapter: one path, read once; no event that panics; callers as issuers describe them.
+//! Events of API Gateway through the real adapter: a path is decoded once, no event panics, and claims are
+//! read as issuers write them.
 
 use domain::ids::CustomerId;
 use proptest::prelude::*;
@@ -6,7 +7,7 @@ use scrip::invoke::invoke;
 use serde_json::{Value, json};
 use tests::World;
 
-/// An event of the HTTP API, with an admin's token.
+/// Returns an event of the HTTP API with an admin's token.
 fn event(method: &str, path: &str, query: &str, body: &str) -> Value {
     json!({
         "version": "2.0",
@@ -33,12 +34,12 @@ async fn balance(world: &World, path: &str) -> (u64, String) {
     status(world, &event("GET", path, "", "")).await
 }
 
-/// Fault 26, 33 and attack 54.
+/// Covers faults 26 and 33 and attack 54 of the requirements.
 #[tokio::test]
 async fn a_path_leads_to_the_id_between_its_slashes_or_to_nothing() {
     let world = World::new().await;
-    world.a_wallet("ID", "100").await;
-    world.a_wallet("cust_1", "100").await;
+    world.open_wallet("ID", "100").await;
+    world.open_wallet("cust_1", "100").await;
     assert_eq!(balance(&world, "/api/wallet/ID/balance").await.0, 200);
     for path in [
         "/api/wallet/ID#x",
@@ -83,7 +84,7 @@ async fn a_path_leads_to_the_id_between_its_slashes_or_to_nothing() {
 #[tokio::test]
 async fn a_stage_before_the_path_is_taken_off_and_only_there() {
     let world = World::new().await;
-    world.a_wallet("prod", "100").await;
+    world.open_wallet("prod", "100").await;
     let staged = |stage: &str, path: &str, route: &str| {
         let mut event = event("GET", path, "", "");
         event["requestContext"]["stage"] = stage.into();
@@ -97,7 +98,7 @@ async fn a_stage_before_the_path_is_taken_off_and_only_there() {
         ("prod", "/prod", "$default", 404),
         ("prod", "/production/api/wallet/prod/balance", "$default", 404),
         ("prod", "/prod/prod/api/wallet/prod/balance", "$default", 404),
-        // A custom domain leaves the stage out; this one is called as our own first segment.
+        // A custom domain omits the stage; this stage has the same name as the API's first path segment.
         ("api", "/api/wallet/prod/balance", "ANY /api/wallet/{proxy+}", 200),
         ("api", "/api/api/wallet/prod/balance", "ANY /api/wallet/{proxy+}", 200),
         ("$default", "/api/wallet/prod/balance", "ANY /api/wallet/{proxy+}", 200),
@@ -110,7 +111,7 @@ async fn a_stage_before_the_path_is_taken_off_and_only_there() {
 #[tokio::test]
 async fn what_the_adapter_cannot_read_is_a_400() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for query in [
         "type=a b",
         "x=\"{}\"",
@@ -148,11 +149,11 @@ async fn what_the_adapter_cannot_read_is_a_400() {
     assert_eq!(status(&world, &proto).await.0, 200);
 }
 
-/// Fault 31.
+/// Covers fault 31 of the requirements.
 #[tokio::test]
 async fn claims_are_read_as_issuers_and_gateways_write_them() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let as_caller = |claims: Value| {
         let mut event = event("GET", "/api/wallet/a/balance", "", "");
         event["requestContext"]["authorizer"]["jwt"]["claims"] = claims;
@@ -183,7 +184,7 @@ async fn claims_are_read_as_issuers_and_gateways_write_them() {
 #[tokio::test]
 async fn claims_may_have_other_names() {
     let mut world = World::new().await;
-    world.a_wallet("auth0|5f7c", "100").await;
+    world.open_wallet("auth0|5f7c", "100").await;
     world.parts.app.claims = std::sync::Arc::new(edge::claims::ClaimNames {
         role: "https://shop.example/roles".to_owned(),
         account: "custom:account".to_owned(),
@@ -243,7 +244,7 @@ async fn ids_that_people_have_are_customers_everywhere() {
 #[tokio::test]
 async fn any_spelling_of_utf_8_is_a_charset_and_no_other() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for (kind, code) in [
         ("application/json; charset=utf8", 201),
         ("application/json;charset=UTF-8", 201),
@@ -260,7 +261,7 @@ async fn any_spelling_of_utf_8_is_a_charset_and_no_other() {
     world.prove().await;
 }
 
-/// Fault 32.
+/// Covers fault 32 of the requirements.
 #[tokio::test]
 async fn scheduled_functions_take_their_input_and_every_envelope_around_it() {
     let world = World::new().await;
@@ -326,7 +327,7 @@ proptest! {
             event["headers"]["host"] = host.into();
         }
         let seen = runtime.block_on(routed(&event));
-        // What a handler is given is what stands between the slashes; anything else is answered with a problem.
+        // A handler receives the text between the slashes; everything else is answered with a problem.
         if let Some(seen) = seen {
             prop_assert_eq!(format!("/api/wallet/{seen}"), path.trim_end_matches("/balance"));
             prop_assert!(!seen.contains('/'));
@@ -337,7 +338,7 @@ proptest! {
     }
 }
 
-/// The customer that a handler behind the adapter is given, if the event reaches one.
+/// Returns the customer that a handler behind the adapter receives, if the event reaches a handler.
 async fn routed(event: &Value) -> Option<String> {
     use axum::extract::Path;
     use axum::{Router, routing::get};

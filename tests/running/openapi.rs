@@ -1,4 +1,4 @@
-//! The API describes itself, truly.
+//! The API document describes the API as it is.
 
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap();
-            assert!(ids.insert(id.to_owned()), "{id} stands twice");
+            assert!(ids.insert(id.to_owned()), "{id} is used twice");
             let responses = operation["responses"].as_object().unwrap();
             for status in ["400", "401", "403", "404", "503"] {
                 assert!(
@@ -60,13 +60,13 @@ fn every_operation_lists_its_problems_and_every_write_takes_a_key() {
     assert_eq!(
         document["security"],
         json!([{"bearer": []}]),
-        "a token is required, but where a call says otherwise"
+        "a token is required unless an operation says otherwise"
     );
     assert_eq!(paths["/api/wallet/health"]["get"]["security"], json!([{}]));
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
 }
 
-/// The properties of a request's schema.
+/// Returns the properties of a request's schema.
 fn properties(document: &Value, operation: &Value) -> Vec<String> {
     let reference =
         operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
@@ -77,23 +77,23 @@ fn properties(document: &Value, operation: &Value) -> Vec<String> {
 #[tokio::test]
 async fn the_fields_it_describes_are_the_fields_that_are_read() {
     let (world, document) = (World::new().await, document());
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let hold = world.post(&admin(), "/api/wallet/a/holds", r#"{"amount":5}"#).await.text("/hold_id");
     let mut checked = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         let operation = &methods["post"];
-        // A webhook's body is the gateway's.
+        // A gateway defines the body of its webhooks.
         if operation["requestBody"].is_null() || path.contains("/webhook/") {
             continue;
         }
-        // Files are read by their own first line.
+        // The first line of a file names its columns.
         if operation["requestBody"]["content"]["application/json"].is_null() {
             continue;
         }
         let path = path.replace("{customer_id}", "a").replace("{hold_id}", &hold);
         let path = path.replace("{campaign_id}", "acct_m00000000000000000000");
         let fields = properties(&document, operation);
-        // Every field with a value that no field takes: each must be told, and none as unknown.
+        // Every field has a value that no field accepts: each must be reported, and none as unknown.
         let body: serde_json::Map<String, Value> =
             fields.iter().map(|name| (name.clone(), json!([[]]))).collect();
         let request =
@@ -145,7 +145,7 @@ fn every_link_names_an_operation_and_gives_it_its_path_and_its_fields() {
     assert!(links > 100 && pages > 5, "{links} {pages}");
 }
 
-/// Every schema of what callers send, with where it stands.
+/// Returns every schema of what callers send, with its place.
 fn sent(document: &Value) -> Vec<(String, Value)> {
     let mut sent = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -166,7 +166,7 @@ fn sent(document: &Value) -> Vec<(String, Value)> {
     sent
 }
 
-/// True if a schema bounds its values.
+/// Returns true if a schema bounds its values.
 fn bounds(schema: &Value) -> bool {
     let alternatives =
         |keyword: &str| schema[keyword].as_array().is_some_and(|schemas| schemas.iter().all(bounds));
@@ -182,7 +182,8 @@ fn bounds(schema: &Value) -> bool {
 
 #[test]
 fn every_parameter_and_field_says_what_it_takes() {
-    // Any text is answered alike at the open door, so that nothing is told of how codes look.
+    // The public redemption endpoint answers any text alike, so that it reveals nothing about the format of
+    // codes.
     let open = |place: &String| place.ends_with("/redeem redemption_code");
     let sent = sent(&document());
     let loose: Vec<_> = sent.iter().filter(|(place, schema)| !open(place) && !bounds(schema)).collect();

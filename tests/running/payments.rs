@@ -1,5 +1,5 @@
-//! Payments through the real process, killed at random: whatever was shuffled, dropped, duplicated or delayed, each
-//! paid payment is credited once in the end.
+//! Payments through the real process, killed at random: whatever is shuffled, dropped, duplicated or delayed,
+//! each payment is credited once in the end.
 
 use edge::wiring::SystemClock;
 use proptest::prelude::*;
@@ -21,9 +21,9 @@ struct Story {
     rupees: u64,
     gateway: &'static str,
     refund: Option<u64>,
-    /// How much was withdrawn, and whether it was won in the end.
+    /// Amount that a dispute withdraws, in rupees, and whether the merchant wins it in the end.
     dispute: Option<(u64, bool)>,
-    /// Whether any webhook of it is ever sent: if not, the monitor finds it.
+    /// False if no webhook about it is ever sent; then the monitor finds it.
     delivered: bool,
 }
 
@@ -52,7 +52,7 @@ impl Story {
         self.rupees - (self.refund.unwrap_or(0) + lost).min(self.rupees)
     }
 
-    /// The webhooks that tell it: sample, and what it is about.
+    /// Returns the webhooks about the payment: sample, and values.
     fn webhooks(&self, at: usize, values: &SampleValues) -> Vec<(&'static str, SampleValues)> {
         let stripe = self.gateway == "stripe";
         let mut all: Vec<(&'static str, SampleValues)> = vec![];
@@ -87,7 +87,7 @@ impl Story {
     }
 }
 
-/// What is to be delivered, until it is acknowledged.
+/// A delivery that is repeated until it is acknowledged.
 #[derive(Clone)]
 enum Delivery {
     Webhook { sample: &'static str, values: SampleValues },
@@ -119,7 +119,7 @@ impl Scene {
         self.platform.lock().unwrap().api.clone()
     }
 
-    /// kill -9, and a new process over what is left.
+    /// Kills the process with SIGKILL and starts a new one on the same data.
     fn restart(&self) {
         let mut platform = self.platform.lock().unwrap();
         platform.kill();
@@ -135,8 +135,8 @@ impl Scene {
         Some((reply.status().as_u16(), serde_json::from_str(&reply.text().await.ok()?).ok()?))
     }
 
-    /// Until it answers: the process may be gone at any time.
-    async fn surely(&self, path: &str, key: &str, body: &Value) -> Value {
+    /// Repeats a request until it is answered, because the process may be killed at any time.
+    async fn post_until_answered(&self, path: &str, key: &str, body: &Value) -> Value {
         for _ in 0..50 {
             match self.post(path, key, body).await {
                 Some((status, answer)) if status < 500 => {
@@ -146,10 +146,10 @@ impl Scene {
                 Some(_) | None => {}
             }
         }
-        panic!("{path} is never answered");
+        panic!("{path} was never answered");
     }
 
-    /// True if it was acknowledged.
+    /// Returns true if the delivery was acknowledged.
     async fn deliver(&self, delivery: &Delivery) -> bool {
         match delivery {
             Delivery::Webhook { sample, values } => {
@@ -184,12 +184,13 @@ fn signer(scratch: &Scratch, api: &str) -> Arc<Fakes> {
     .unwrap()
 }
 
-/// Begins a top-up and pays it at the fake gateway, which lives and dies with the process.
+/// Initiates a top-up and pays it at the fake gateway, which runs in the process.
 async fn paid(scene: &Scene, at: usize, story: &Story) -> SampleValues {
     let page = (story.gateway == "stripe").then_some("https://shop.example.com/");
     let body =
         json!({"customer_id": "c", "amount": story.rupees, "gateway": story.gateway, "return_url": page});
-    let begun = scene.surely("/api/integration/wallet/topup/initiate", &format!("t{at}"), &body).await;
+    let begun =
+        scene.post_until_answered("/api/integration/wallet/topup/initiate", &format!("t{at}"), &body).await;
     let order = begun["gateway_order_id"].as_str().unwrap().to_owned();
     let sample = if story.gateway == "stripe" {
         "stripe.checkout_session_completed"
@@ -197,7 +198,7 @@ async fn paid(scene: &Scene, at: usize, story: &Story) -> SampleValues {
         "razorpay.payment_captured"
     };
     let wanted = json!({"fixture": sample, "order": order, "deliver": "never-sent"});
-    let done = scene.surely("/_local/trigger", "x", &wanted).await;
+    let done = scene.post_until_answered("/_local/trigger", "x", &wanted).await;
     let text = |name: &str| done[name].as_str().unwrap().to_owned();
     SampleValues {
         topup: text("topup_id"),
@@ -213,7 +214,7 @@ async fn paid(scene: &Scene, at: usize, story: &Story) -> SampleValues {
 
 async fn play(number: u32, stories: Vec<Story>, shuffle: Vec<prop::sample::Index>, kills: Vec<usize>) {
     let scene = Arc::new(Scene::new(number));
-    scene.surely("/api/wallet/create", "w", &json!({"customer_id": "c"})).await;
+    scene.post_until_answered("/api/wallet/create", "w", &json!({"customer_id": "c"})).await;
     let mut deliveries: Vec<Delivery> = vec![];
     for (at, story) in stories.iter().enumerate() {
         let values = paid(&scene, at, story).await;
@@ -238,7 +239,7 @@ async fn play(number: u32, stories: Vec<Story>, shuffle: Vec<prop::sample::Index
             tokio::spawn(async move {
                 loop {
                     let Some(next) = queue.lock().unwrap().pop_front() else { return };
-                    // What is not acknowledged is delivered again, later.
+                    // A delivery that is not acknowledged is repeated later.
                     if scene.deliver(&next).await {
                         done.fetch_add(1, Ordering::SeqCst);
                     } else {
@@ -264,9 +265,9 @@ async fn play(number: u32, stories: Vec<Story>, shuffle: Vec<prop::sample::Index
 }
 
 async fn prove(scene: &Scene, stories: &[Story]) {
-    // What nobody told of is found by asking, when the top-ups expire.
-    scene.surely("/_local/clock", "c", &json!({"advance": "25h"})).await;
-    let looked = scene.surely("/_local/run/monitor", "m", &json!({})).await;
+    // Payments without a webhook are found by polling, when the top-ups expire.
+    scene.post_until_answered("/_local/clock", "c", &json!({"advance": "25h"})).await;
+    let looked = scene.post_until_answered("/_local/run/monitor", "m", &json!({})).await;
     assert_eq!(looked["success"], true, "{looked}");
     let net: u64 = stories.iter().map(Story::net).sum();
     let url = format!("{}/api/wallet/c/balance", scene.api());
@@ -279,7 +280,7 @@ async fn prove(scene: &Scene, stories: &[Story]) {
 }
 
 #[test]
-fn payments_told_in_any_way_to_a_process_that_is_killed_are_each_credited_once_and_proved() {
+fn payments_reported_in_any_way_to_a_killed_process_are_each_credited_once_and_proved() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { cases: 8, failure_persistence: None, ..Config::default() });
     let number = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! The platform as a process: first steps, the command line, and kill -9.
+//! The platform as a process: first steps, the command line, and SIGKILL.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ async fn the_command_line_finds_its_platform_running_or_not() {
     assert_eq!(call(&platform, "nonsense", "/api/wallet/cust_1", None, None).await.0, 401);
     assert_eq!(call(&platform, "", "/health", None, None).await.0, 200);
     assert_eq!(call(&platform, &admin, "/nothing/here", None, None).await.0, 404);
-    // The clock moves business time, runs no job, and leaves tokens alone.
+    // The clock moves business time only: no job runs, and tokens are not affected.
     let (code, now) = scrip(&["clock", "advance", "400d", "--data", data]);
     assert_eq!(code, 0, "{now}");
     let (_, balance) = call(&platform, &customer, "/api/wallet/cust_1/balance", None, None).await;
@@ -61,7 +61,7 @@ async fn the_command_line_finds_its_platform_running_or_not() {
     assert_eq!((status, document["openapi"].as_str()), (200, Some("3.1.0")));
     let page = gateways::client().unwrap().get(format!("{}/docs/", platform.api)).send().await.unwrap();
     assert!(page.status().is_success() && page.text().await.unwrap().contains("swagger"));
-    // The same when nothing runs; and the clock stays where it was.
+    // The commands also work when nothing is running, and the clock keeps its time.
     platform.kill();
     let (code, again) = scrip(&["audit", "--data", data]);
     assert!(code == 0 && again.contains("accounts     2\n") && again.contains("entries      3\n"), "{again}");
@@ -87,7 +87,7 @@ async fn an_edited_book_makes_the_audit_fail_and_say_where() {
         endpoint: Some(running["dynamodb"].as_str().unwrap().to_owned()),
         attempt_timeout: std::time::Duration::from_secs(5),
     };
-    // Any AWS tool can look inside, and do harm.
+    // Any AWS tool can read the table, and damage it.
     let client = store::connect(settings, store::https());
     let key = store::keys::wallet(&domain::ids::CustomerId::parse("cust_1").unwrap());
     let edit = client.update_item().table_name("scrip").set_key(Some(key.attributes()));
@@ -162,7 +162,8 @@ async fn killed_under_load_it_restarts_with_every_acknowledged_operation_once() 
         acknowledged.len(),
         sent.len()
     );
-    // Every request again with its key: the acknowledged get their first answer, the lost are done once.
+    // Every request is repeated with its key: acknowledged ones return their first answer, lost ones are
+    // applied once.
     for (key, path) in &sent {
         let (status, body) = call(&platform, &admin, path, Some(key), Some(json!({"amount": 0.01}))).await;
         assert_eq!(status, 201);

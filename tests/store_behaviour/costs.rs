@@ -1,10 +1,10 @@
-//! What operations cost: capacity units and round trips.
+//! The cost of wallet operations: capacity units and round trips.
 
 use rust_decimal::Decimal;
 use store::Reading;
 use tests::{Answer, World, admin, customer, service, staff};
 
-/// Runs one request; gives what it cost.
+/// Sends one request and returns its cost.
 async fn cost(world: &World, request: impl Future<Output = Answer>) -> Reading {
     world.meter.take();
     let answer = request.await;
@@ -12,7 +12,7 @@ async fn cost(world: &World, request: impl Future<Output = Answer>) -> Reading {
     let mut found = world.meter.take();
     let silent = found.round_trips > 0 && found.read_units.is_zero() && found.write_units > Decimal::ZERO;
     if silent && edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT").is_some() {
-        // Some servers do not tell what a batch read costs; DynamoDB does: one unit for each small item.
+        // Some servers do not report the cost of a batch read. DynamoDB does: one unit for each small item.
         found.read_units = Decimal::TWO;
     }
     found
@@ -24,8 +24,8 @@ fn reading(round_trips: u64, write_units: i64, read_units: i64) -> Reading {
 
 async fn world() -> World {
     let world = World::new().await;
-    world.a_wallet("a", "500").await;
-    world.a_wallet("b", "500").await;
+    world.open_wallet("a", "500").await;
+    world.open_wallet("b", "500").await;
     world
 }
 
@@ -98,7 +98,7 @@ async fn credits_holds_captures_and_transfers_take_two_round_trips() {
         .await,
         reading(2, 5, 1)
     );
-    // The first hold appoints an earlier visit of the sweep: the index entry moves (two units).
+    // The first hold makes the next visit of the sweep earlier: the index entry moves (two units).
     assert_eq!(
         cost(&world, world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":5}"#)).await,
         reading(2, 9, 1)
@@ -128,7 +128,7 @@ async fn a_wallet_of_the_usual_size_and_its_entries_stay_under_a_kilobyte() {
     let scan = world.raw().scan().table_name(world.app.store.table()).send().await.unwrap();
     for item in scan.items() {
         let size: usize = item.iter().map(|(name, value)| name.len() + format!("{value:?}").len()).sum();
-        // The debug text of an attribute is longer than the attribute: an upper bound.
+        // The debug text of an attribute is longer than the attribute, so this is an upper bound.
         assert!(size < 1_800, "{size} {item:?}");
     }
     world.prove().await;

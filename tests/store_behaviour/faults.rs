@@ -1,4 +1,5 @@
-//! What one function must survive of its table, its process and its network; a counter shows that each fired.
+//! Failures of the table, the process and the network that a function must survive; a counter shows that each
+//! one fired.
 
 use futures::FutureExt;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 const DEBIT: &str = "/api/wallet/a/deduct-credits";
 const TEN: &str = r#"{"amount":10}"#;
 
-/// Little patience: what does not go away is answered soon.
+/// Creates a world whose requests give up after 400 ms.
 async fn world() -> Arc<World> {
     let retry_policy = RetryPolicy {
         budget: Duration::from_millis(400),
@@ -19,8 +20,8 @@ async fn world() -> Arc<World> {
         cap: Duration::from_millis(20),
     };
     let world = World::with_retry_policy(retry_policy).await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     Arc::new(world)
 }
 
@@ -28,7 +29,7 @@ async fn debit(world: &World, key: &str) -> Answer {
     world.post_keyed(&customer("a"), key, DEBIT, TEN).await
 }
 
-/// A request whose process stops at the fault.
+/// Sends a request whose process stops at the fault.
 async fn crashed(world: &Arc<World>, fault: impl Fn(Arc<Notify>) -> Fault) {
     let arrived = Arc::new(Notify::new());
     world.faults.plan("TransactWriteItems", 1, fault(arrived.clone()));
@@ -54,7 +55,7 @@ async fn a_crash_before_the_write_applies_nothing_and_a_retry_applies_it_once() 
 async fn a_crash_or_time_out_after_the_commit_applied_it_once_and_locks_nothing() {
     let world = world().await;
     crashed(&world, Fault::StopAfter).await;
-    // Others go on at once; the retry learns that it was done.
+    // Other requests continue at once; the retry is a replay.
     debit(&world, "other").await.expect(201);
     assert!(debit(&world, "k").await.expect(201).is_replay());
     world.expect_available("a", "80.00").await;
@@ -67,7 +68,7 @@ async fn a_lost_reply_and_an_error_after_the_commit_resolve_to_exactly_once() {
         let world = world().await;
         world.faults.plan("TransactWriteItems", 1, fault);
         let answer = debit(&world, "k").await.expect(201);
-        assert!(!answer.is_replay(), "it was this request that did it");
+        assert!(!answer.is_replay(), "this request itself applied the write");
         assert_eq!(world.faults.fired(), 1);
         let again = debit(&world, "k").await.expect(201);
         assert!(again.is_replay() && again.body == answer.body);
@@ -107,14 +108,15 @@ async fn without_a_key_a_lost_reply_still_applies_once_within_its_request() {
     let world = world().await;
     world.faults.plan("TransactWriteItems", 3, Fault::LostReply);
     world.post(&customer("a"), DEBIT, TEN).await.expect(201);
-    assert_eq!(world.faults.fired(), 1, "the account has moved, and the request's own cause tells why");
+    assert_eq!(world.faults.fired(), 1, "the account has changed, and the request finds its own cause");
     world.expect_available("a", "90.00").await;
     world.prove().await;
 }
 
 #[tokio::test]
 async fn a_refusal_after_an_unknown_outcome_is_not_believed() {
-    // The debit takes the last of the money, its reply is lost: the retry finds too little, but the cause there.
+    // The debit takes the whole balance and its reply is lost. The retry finds too little credit, but also
+    // its own cause.
     let world = world().await;
     world.faults.plan("TransactWriteItems", 1, Fault::LostReply);
     let answer = world.post_keyed(&customer("a"), "k", DEBIT, r#"{"amount":100}"#).await.expect(201);
@@ -123,9 +125,9 @@ async fn a_refusal_after_an_unknown_outcome_is_not_believed() {
 }
 
 #[tokio::test]
-async fn when_it_stays_unknown_the_answer_is_unavailable_and_the_same_request_tells() {
+async fn an_outcome_that_stays_unknown_is_a_503_and_a_repetition_of_the_request_resolves_it() {
     let world = world().await;
-    // The write is applied at an unknown time; every later word from the table is lost too.
+    // The write is applied, but its reply is lost, and so is every later read but one.
     world.faults.plan("TransactWriteItems", 1, Fault::LostReply);
     world.faults.plan("GetItem", 1, Fault::Rewrite(Arc::new(|body| body)));
     world.faults.always("GetItem", Fault::Unreachable);
@@ -141,7 +143,7 @@ async fn when_it_stays_unknown_the_answer_is_unavailable_and_the_same_request_te
 #[tokio::test]
 async fn a_send_that_may_still_arrive_is_never_called_contention() {
     let world = world().await;
-    // Neither applied nor refused, as far as anyone can tell; then only conflicts.
+    // It is unknown whether the first send is applied; after it there are only conflicts.
     let silence = Fault::Answer(500, json!({"__type": "InternalServerError", "message": "injected"}));
     world.faults.plan("TransactWriteItems", 1, silence);
     world.faults.always("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None"]));
@@ -157,7 +159,7 @@ async fn what_was_applied_is_never_called_contention_though_only_conflicts_follo
     let storm = Fault::cancelled(&["TransactionConflict", "None"]);
     world.faults.plan("TransactWriteItems", 1, Fault::LostReply);
     world.faults.always("TransactWriteItems", storm.clone());
-    // Without a key nobody but this request can find what it did: it must.
+    // Without a key, only this request can find what it applied, so it must.
     world.post(&customer("a"), DEBIT, TEN).await.expect(201);
     world.faults.clear();
     world.faults.plan("TransactWriteItems", 1, Fault::LostReply);
@@ -182,7 +184,7 @@ async fn a_storm_of_conflicts_ends_in_contention_with_nothing_applied() {
         let answer = debit(&world, "k").await.expect_problem(503, "contention");
         assert_eq!(answer.header("retry-after"), Some("1"));
         let tries = world.faults.fired();
-        assert!((5..500).contains(&tries), "{tries} tries in 400 ms: bounded and jittered");
+        assert!((5..500).contains(&tries), "{tries} tries in 400 ms are not bounded or not jittered");
         world.faults.clear();
         world.expect_available("a", "100.00").await;
         assert!(!debit(&world, "k").await.expect(201).is_replay());
@@ -221,7 +223,7 @@ async fn of_mixed_reasons_the_true_cause_is_reported() {
     let world = world().await;
     let first = debit(&world, "k").await.expect(201);
     let rewrite = |mut body: Value| {
-        // The entry is there; beside it the table reports that the account was busy.
+        // The entry exists; beside it, the table reports a conflict on the account.
         let reasons = body["CancellationReasons"].as_array_mut().unwrap();
         assert_eq!(reasons[0]["Code"], "ConditionalCheckFailed");
         reasons[1] = json!({"Code": "TransactionConflict", "Message": "injected"});
@@ -254,7 +256,7 @@ async fn items_read_at_different_moments_are_caught_by_their_versions() {
     let world = world().await;
     let hold = world.post(&admin(), "/api/wallet/a/holds", r#"{"amount":60}"#).await.text("/hold_id");
     let path = format!("/api/wallet/holds/{hold}/capture");
-    // The hold as it was, kept from a first reading …
+    // The hold as it is in a first read is kept …
     let kept = Arc::new(std::sync::Mutex::new(Value::Null));
     let keep = kept.clone();
     let table = world.app.store.table().to_owned();
@@ -270,7 +272,7 @@ async fn items_read_at_different_moments_are_caught_by_their_versions() {
         })),
     );
     world.post(&admin(), &path, r#"{"amount":50,"final":false}"#).await.expect(200);
-    // … stands beside the account as it is now: 60 would seem to remain, but 10 do.
+    // … and returned beside the account as it is now: 60 seem to remain, but only 10 do.
     world.faults.plan(
         "BatchGetItem",
         1,
@@ -363,6 +365,6 @@ async fn a_panic_in_a_handler_is_a_500_and_the_next_request_is_served() {
             .unwrap()
             .unwrap()
             .to_bytes();
-        assert!(!String::from_utf8_lossy(&body).contains("injected"), "no internal text leaves");
+        assert!(!String::from_utf8_lossy(&body).contains("injected"), "the response contains internal text");
     }
 }

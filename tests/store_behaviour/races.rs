@@ -1,4 +1,4 @@
-//! Many at once against one table; each ends exact.
+//! Many concurrent requests against one table; the result is exact each time.
 
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use store::RetryPolicy;
 use tests::{Answer, Caller, World, admin, customer, staff};
 
-/// Contended to the extreme: time enough for everyone to get a turn.
+/// Returns a retry policy for extreme contention, with enough time for every request.
 fn patient() -> RetryPolicy {
     RetryPolicy {
         budget: Duration::from_secs(120),
@@ -18,12 +18,12 @@ fn patient() -> RetryPolicy {
 
 async fn crowd(balance: &str) -> Arc<World> {
     let world = World::with_retry_policy(patient()).await;
-    world.a_wallet("a", balance).await;
-    world.a_wallet("b", balance).await;
+    world.open_wallet("a", balance).await;
+    world.open_wallet("b", balance).await;
     Arc::new(world)
 }
 
-/// Sends all at once from tasks of their own.
+/// Sends all requests at once, each from its own task.
 async fn at_once(world: &Arc<World>, requests: Vec<(Caller, Option<String>, String, String)>) -> Vec<Answer> {
     let send = |(caller, key, path, body): (Caller, Option<String>, String, String)| {
         let world = world.clone();
@@ -79,7 +79,7 @@ async fn captures_releases_and_a_time_out_of_one_hold_have_one_winner() {
         let world = crowd("100").await;
         let body = r#"{"amount":60,"expires_in_seconds":60}"#;
         let hold = world.post(&customer("a"), "/api/wallet/a/holds", body).await.expect(201).text("/hold_id");
-        // In half of the rounds time is up before they come, for some of the machines.
+        // In half of the rounds, the hold is already due on one of the two machines.
         let late = tests::ManualClock::at("2026-01-15T10:01:00Z");
         let machines = [world.clone(), Arc::new(world.another_machine(late))];
         let requests = (0..16).map(|n| {
@@ -137,7 +137,7 @@ async fn one_wallet_is_opened_by_many_at_once() {
         (0..20).map(|n| (admin(), (n % 2 == 0).then(|| "k".to_owned()), path.clone(), body.clone()));
     let answers = at_once(&world, requests.collect()).await;
     let counts = by_status(&answers);
-    // Either the keyed request opened it (and all ten of it agree), or one without a key did.
+    // Either the keyed request opened it (and all ten of its copies agree), or a request without a key did.
     assert!(
         counts == BTreeMap::from([(201, 10), (409, 10)]) || counts == BTreeMap::from([(201, 1), (409, 19)])
     );

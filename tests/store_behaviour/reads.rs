@@ -1,4 +1,4 @@
-//! What a failing table looks like to readers, and that a stored contradiction fails closed.
+//! What readers see when the table fails, and that stored contradictions fail closed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::actor::{Actor, Role};
@@ -19,7 +19,7 @@ use tests::{Fault, World, customer, staff};
 #[tokio::test]
 async fn reads_wait_out_a_passing_fault() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for fault in [Fault::Unreachable, Fault::LostReply, Fault::exception("ThrottlingException")] {
         world.faults.plan("GetItem", 2, fault);
         world.expect_available("a", "100.00").await;
@@ -30,7 +30,7 @@ async fn reads_wait_out_a_passing_fault() {
 #[tokio::test]
 async fn a_balance_that_contradicts_its_lots_is_not_served_and_not_spent_from() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let key = store::keys::wallet(&CustomerId::parse("a").unwrap());
     let update =
         world.raw().update_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
@@ -39,7 +39,7 @@ async fn a_balance_that_contradicts_its_lots_is_not_served_and_not_spent_from() 
     world.get(&staff(), "/api/wallet/a/balance").await.expect_problem(503, "unavailable");
     let debit = world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":1}"#).await;
     let debit = debit.expect_problem(503, "unavailable");
-    assert!(!debit.body.contains("lots"), "no internal text leaves");
+    assert!(!debit.body.contains("lots"), "the response contains internal text");
     let audit = scrip::audit::audit(&world.app.store).await.unwrap();
     assert!(
         audit.differences.iter().any(|d| d.account == "w:a" && d.detail.contains("available")),
@@ -51,12 +51,12 @@ async fn a_balance_that_contradicts_its_lots_is_not_served_and_not_spent_from() 
 async fn a_due_hold_that_another_has_closed_between_two_reads_is_read_again() {
     for (verb, path) in [("GET", "/api/wallet/a/balance"), ("POST", "/api/wallet/a/deduct-credits")] {
         let world = World::new().await;
-        world.a_wallet("a", "100").await;
+        world.open_wallet("a", "100").await;
         let body = r#"{"amount":60,"expires_in_seconds":60}"#;
         world.post(&customer("a"), "/api/wallet/a/holds", body).await.expect(201);
         world.clock.advance(Duration::from_secs(90));
         let table = world.app.store.table().to_owned();
-        // The account shows the hold open; the hold, read a moment later, is released.
+        // The account shows the hold as open; the hold, read a moment later, is released.
         world.faults.plan(
             "BatchGetItem",
             1,
@@ -78,11 +78,12 @@ async fn a_due_hold_that_another_has_closed_between_two_reads_is_read_again() {
     }
 }
 
-/// What was taken before a rule became stricter stays readable: it is stored, and stands in the proof.
+/// Text that was accepted before a rule became stricter stays readable: it is stored, and is part of the
+/// proof.
 #[tokio::test]
 async fn text_that_is_no_longer_taken_is_still_read() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let turned = "paid \u{202e}2 times";
     assert!(FreeText::parse(turned).is_err());
     let pairs = || BTreeMap::from([("note".to_owned(), turned.to_owned())]);

@@ -1,4 +1,4 @@
-//! Machines that differ: in their clocks, and in the version of the code they run.
+//! Machines that differ in their clocks, or in the version of the code that they run.
 
 use tests::{ManualClock, World, admin, customer, staff};
 
@@ -7,7 +7,7 @@ const TEN: &str = r#"{"amount":10}"#;
 
 async fn world() -> World {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     world
 }
 
@@ -18,13 +18,14 @@ async fn machines_whose_clocks_are_minutes_apart_revive_no_lot_and_agree() {
     let ahead = world.another_machine(ManualClock::at("2026-01-21T00:02:00Z"));
     let behind = world.another_machine(ManualClock::at("2026-01-20T23:57:00Z"));
     let much = r#"{"amount":120}"#;
-    // The one behind sees the lot alive; the one ahead writes its end down; then it is dead for both.
+    // The machine behind sees the lot as valid; the machine ahead settles its expiry; then it is expired for
+    // both.
     behind.expect_available("a", "150.00").await;
     ahead.post(&customer("a"), DEBIT, r#"{"amount":1}"#).await.expect(201);
     behind.post(&customer("a"), DEBIT, much).await.expect_problem(402, "insufficient_funds");
     behind.expect_available("a", "99.00").await;
     let written = behind.post(&customer("a"), DEBIT, r#"{"amount":1}"#).await.expect(201);
-    assert_eq!(written.text("/created_at"), "2026-01-21T00:02:00.000Z", "never dated before its predecessor");
+    assert_eq!(written.text("/created_at"), "2026-01-21T00:02:00.000Z", "not dated before its predecessor");
     assert_eq!(world.types("a").await, ["CREDIT", "CREDIT", "EXPIRY", "DEBIT", "DEBIT"]);
     world.prove().await;
 }
@@ -37,11 +38,11 @@ async fn what_one_machine_has_seen_pass_is_past_for_a_machine_whose_clock_runs_b
     let ahead = world.another_machine(ManualClock::at("2026-01-21T00:02:00Z"));
     let behind = world.another_machine(ManualClock::at("2026-01-20T23:57:00Z"));
     ahead.post(&customer("a"), DEBIT, r#"{"amount":1}"#).await.expect(201);
-    // The lot that paid is past: its refund is graced, not revived for three minutes.
+    // The lot that paid has expired: its refund gets days of grace instead of the old date.
     let refund = r#"{"amount":50,"order_id":"o"}"#;
     let back = behind.post(&admin(), "/api/wallet/a/refund", refund).await.expect(201);
     assert_eq!(back.text("/expiry_date"), "2026-02-20");
-    // Nor can credit be granted that ends today.
+    // Credit that expires on that day cannot be granted either.
     let today = r#"{"amount":1,"expires_on":"2026-01-21"}"#;
     behind.post(&admin(), "/api/wallet/a/add-credits", today).await.expect_problem(400, "invalid_request");
     world.prove().await;
@@ -81,12 +82,12 @@ async fn what_another_version_wrote_into_an_item_stays() {
 #[tokio::test]
 async fn a_lot_does_not_leave_alive_and_arrive_expired() {
     let world = world().await;
-    world.a_wallet("b", "").await;
+    world.open_wallet("b", "").await;
     world.credit("a", "50", "promotion", "2026-01-20").await;
     let ahead = world.another_machine(ManualClock::at("2026-01-21T00:02:00Z"));
     let behind = world.another_machine(ManualClock::at("2026-01-20T23:58:00Z"));
     ahead.credit("b", "1", "manual", "").await;
-    // The recipient has seen the day end, so it has ended for both: the promotion is not among what is sent.
+    // The recipient has seen the day end, so it has ended for both: the promotion is not transferred.
     let body = r#"{"amount":120,"to_customer_id":"b"}"#;
     behind
         .post(&customer("a"), "/api/wallet/a/transfer", body)

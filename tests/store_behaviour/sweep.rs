@@ -1,4 +1,4 @@
-//! The scheduled sweep: what is due is written down, once, in bounded batches.
+//! The scheduled sweep: what is due is settled once, in bounded batches.
 
 use domain::ids::RequestId;
 use expire_credits::{SweepEvent, SweepSummary, sweep};
@@ -11,19 +11,19 @@ async fn run(world: &World, limit: u32) -> SweepSummary {
 #[tokio::test]
 async fn expired_lots_and_timed_out_holds_are_written_down_once() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     world.credit("a", "10", "promotion", "2026-01-16").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("b", "100").await;
     let body = r#"{"amount":60,"expires_in_seconds":3600}"#;
     world.post(&customer("b"), "/api/wallet/b/holds", body).await.expect(201);
-    world.a_wallet("c", "100").await;
+    world.open_wallet("c", "100").await;
     assert_eq!(run(&world, 100).await, SweepSummary::default(), "nothing is due yet");
-    // At midnight it is due, but clocks differ: the sweep waits ten minutes.
+    // It is due at midnight, but clocks differ: the sweep waits ten minutes.
     world.clock.set("2026-01-17T00:09:59Z");
     assert_eq!(
         run(&world, 100).await,
         SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() },
-        "the hold alone"
+        "only the hold is settled"
     );
     world.clock.set("2026-01-17T00:10:00Z");
     assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
@@ -38,7 +38,7 @@ async fn it_works_in_bounded_batches_and_resumes() {
     let world = World::new().await;
     for n in 0..60 {
         let id = format!("c{n}");
-        world.a_wallet(&id, "").await;
+        world.open_wallet(&id, "").await;
         world.credit(&id, "1", "promotion", "2026-01-16").await;
     }
     world.clock.advance_days(3);
@@ -57,7 +57,7 @@ async fn it_works_in_bounded_batches_and_resumes() {
 #[tokio::test]
 async fn more_due_than_a_transaction_carries_is_written_in_one_visit() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     for day in 0..50 {
         world.credit("a", "1", "promotion", &format!("2026-{:02}-{:02}", 2 + day / 28, 1 + day % 28)).await;
     }
@@ -70,7 +70,7 @@ async fn more_due_than_a_transaction_carries_is_written_in_one_visit() {
 async fn a_wallet_that_cannot_be_settled_is_pushed_forward_and_the_others_are_done() {
     let world = World::new().await;
     for id in ["a", "b", "c"] {
-        world.a_wallet(id, "").await;
+        world.open_wallet(id, "").await;
         world.credit(id, "1", "promotion", "2026-01-16").await;
     }
     world.clock.advance_days(3);
@@ -78,7 +78,7 @@ async fn a_wallet_that_cannot_be_settled_is_pushed_forward_and_the_others_are_do
     world.faults.plan("TransactWriteItems", 1, Fault::Answer(400, denied));
     let swept = run(&world, 100).await;
     assert_eq!((swept.wallets, swept.failed, swept.entries), (3, 1, 2));
-    assert_eq!(run(&world, 100).await, SweepSummary::default(), "it is left alone for a while");
+    assert_eq!(run(&world, 100).await, SweepSummary::default(), "the wallet that failed is postponed");
     world.clock.advance(std::time::Duration::from_secs(1_600));
     assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
     world.prove().await;
@@ -87,7 +87,7 @@ async fn a_wallet_that_cannot_be_settled_is_pushed_forward_and_the_others_are_do
 #[tokio::test]
 async fn two_sweeps_and_a_customer_at_once_write_each_due_thing_once() {
     let world = std::sync::Arc::new(World::new().await);
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for day in 16..26 {
         world.credit("a", "1", "promotion", &format!("2026-01-{day}")).await;
     }
@@ -102,12 +102,12 @@ async fn two_sweeps_and_a_customer_at_once_write_each_due_thing_once() {
 }
 
 #[tokio::test]
-async fn a_visit_that_comes_too_early_appoints_the_right_one() {
+async fn a_check_that_is_too_early_schedules_the_right_one() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "1", "promotion", "2026-01-16").await;
     world.credit("a", "5", "promotion", "2026-02-16").await;
-    // The soonest lot is burned; the index keeps the early visit rather than being rewritten.
+    // The lot that expires soonest is burned; the index keeps the early visit and is not rewritten.
     world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":1}"#).await.expect(201);
     world.clock.set("2026-01-17T01:00:00Z");
     assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, ..SweepSummary::default() });
@@ -120,12 +120,12 @@ async fn a_visit_that_comes_too_early_appoints_the_right_one() {
 #[tokio::test]
 async fn what_ended_less_than_ten_minutes_ago_waits_though_its_wallet_is_visited() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "100", "promotion", "2026-01-16").await;
     world.clock.set("2026-01-16T23:40:00Z");
     let body = r#"{"amount":60,"expires_in_seconds":600}"#;
     world.post(&customer("a"), "/api/wallet/a/holds", body).await.expect(201);
-    // The hold ended at 23:50, the lot at midnight: at 00:01 only the hold is written down.
+    // The hold ended at 23:50, the lot at midnight: at 00:01 only the hold is settled.
     world.clock.set("2026-01-17T00:01:00Z");
     assert_eq!(run(&world, 100).await, SweepSummary { wallets: 1, entries: 1, ..SweepSummary::default() });
     world.clock.set("2026-01-17T00:10:00Z");

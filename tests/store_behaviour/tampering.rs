@@ -1,4 +1,4 @@
-//! What someone with access to the table changes is found and named.
+//! Changes that are made directly in the table are found and named.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::CustomerId;
@@ -7,8 +7,8 @@ use tests::{World, admin, customer};
 
 async fn world() -> World {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     let body = r#"{"amount":25,"order_id":"o","reason":"tea"}"#;
     world.post(&admin(), "/api/wallet/a/deduct-credits", body).await.expect(201);
     world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":5}"#).await.expect(201);
@@ -96,7 +96,7 @@ async fn a_balance_a_hold_or_an_order_that_is_edited_is_named() {
         let found = audit(&world.app.store).await.unwrap();
         assert!(!found.is_proved() && names(&found, ""), "{expression} {found}");
     }
-    // Edited consistently, lots and sum together: the entries still tell.
+    // Lots and sum are edited consistently: the entries still contradict them.
     let world = world().await;
     set(&world, &account, "SET lots = :v", Some(lot("1000"))).await;
     set(&world, &account, "SET available = :v", number("1000")).await;
@@ -144,7 +144,7 @@ async fn a_restore_that_holds_half_of_a_transaction_is_found() {
         assert!(audit(&world.app.store).await.unwrap().is_proved());
         put_back(&world, before).await;
         let found = audit(&world.app.store).await.unwrap();
-        assert!(found.to_string().contains("it was put back"), "{found}");
+        assert!(found.to_string().contains("was overwritten with an older version"), "{found}");
     }
 }
 
@@ -165,7 +165,7 @@ async fn a_transfer_that_did_not_arrive_and_a_wallet_that_vanished_are_found() {
     put_back(&world, before).await;
     let found = audit(&world.app.store).await.unwrap().to_string();
     assert!(found.contains("w:b") && found.contains("has not arrived"), "{found}");
-    // Without its account and its entries, the referral code still names the wallet.
+    // Without its account and its entries, the wallet is still named by its referral code.
     delete(recipient).await.unwrap();
     let first = world.app.store.wallets().entry(&CustomerId::parse("b").unwrap(), 1).await.unwrap().unwrap();
     delete(store::keys::entry(&first.account, &first.cause)).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_transfer_that_did_not_arrive_and_a_wallet_that_vanished_are_found() {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_paid_but_someone_wrote_is_found() {
+async fn a_forged_order_without_payments_is_found() {
     let world = world().await;
     let mut forged = item(&world, &store::keys::order(&domain::ids::OrderId::parse("o").unwrap())).await;
     for (name, value) in [("pk", "O#forged"), ("order_id", "forged")] {
@@ -182,7 +182,7 @@ async fn an_order_that_nobody_paid_but_someone_wrote_is_found() {
     }
     put_back(&world, forged).await;
     let found = audit(&world.app.store).await.unwrap().to_string();
-    assert!(found.contains("w:a forged: the order is not what its entries say"), "{found}");
+    assert!(found.contains("w:a forged: the order does not match its entries"), "{found}");
 }
 
 #[tokio::test]

@@ -1,40 +1,41 @@
-//! An agency with a client and a campaign, a brand, and a pool: everything that a card is issued on.
+//! An agency with a client, a campaign, a brand and a pool: everything that issuing a card needs.
 //!
-//! **Invariant:** every default is loud: names and amounts say where they come from.
+//! **Invariant:** every default is recognizable: a name or an amount shows where it was set.
 
 use crate::answer::Answer;
 use crate::shop::Shop;
 use crate::{World, admin, service};
 use store::RetryPolicy;
 
-/// The accounts and the brand of one test.
+/// The accounts, the brand and the pool of one test.
 pub struct Agency {
     /// The world, with fake suppliers.
     pub shop: Shop,
-    /// The agency.
+    /// Account id of the agency.
     pub agency: String,
-    /// Its client.
+    /// Account id of the client, a child of the agency.
     pub client: String,
-    /// The client's campaign.
+    /// Account id of the campaign, a child of the client.
     pub campaign: String,
-    /// A brand with cards of 25 and 50.
+    /// Brand id; the denominations are 25 and 50.
     pub brand: String,
-    /// A CSV pool of cards of 25.
+    /// Pool id; a CSV pool of cards of 25.
     pub pool: String,
 }
 
-/// A backend that has cards issued.
+/// Returns a service caller that may provision cards.
 pub fn issuer() -> crate::Caller {
     service("giftcard:provision")
 }
 
 impl Agency {
-    /// An agency with 1000, its client with 500, an isolated campaign with `budget`, and `cards` cards of 25.
+    /// Opens an agency, a client and an isolated campaign, allocates `budget` to each level (empty: nothing),
+    /// and imports `cards` cards of 25.
     pub async fn new(budget: &str, cards: usize) -> Self {
         Self::with(budget, cards, (r#""budget_mode":"isolated""#, ""), RetryPolicy::default()).await
     }
 
-    /// The same, with more said of campaign and brand.
+    /// Like [`Agency::new`], with more JSON fields for the campaign and the brand, and a retry policy.
     pub async fn with(
         budget: &str,
         cards: usize,
@@ -50,19 +51,19 @@ impl Agency {
         let brand = format!(r#"{{"name":"Coffee","denominations":[25,50]{more}}}"#);
         let brand =
             world.post(&admin(), "/api/gift-cards/brands", &brand).await.expect(201).text("/brand_id");
-        let pool = a_pool(world, &brand, "csv").await;
+        let pool = create_pool(world, &brand, "csv").await;
         let this = Self { shop, agency, client, campaign, brand, pool };
         this.stock("c", cards).await;
         this.fund(budget).await;
         this
     }
 
-    /// The world.
+    /// Returns the world.
     pub fn world(&self) -> &World {
         &self.shop.world
     }
 
-    /// Puts cards of 25 into the pool: `<prefix>-000001`, …
+    /// Imports cards of 25 into the pool, with the codes `<prefix>-000001`, …
     pub async fn stock(&self, prefix: &str, cards: usize) {
         if cards > 0 {
             let path = format!("/api/gift-cards/pools/{}/cards", self.pool);
@@ -71,7 +72,7 @@ impl Agency {
         }
     }
 
-    /// Gives the campaign (of a shared one, the client) this much.
+    /// Allocates this much to every level down to the campaign (with a shared budget: down to the client).
     pub async fn fund(&self, budget: &str) {
         if budget.is_empty() {
             return;
@@ -85,7 +86,7 @@ impl Agency {
         }
     }
 
-    /// What a backend sends to have a card of 25 issued.
+    /// Returns the body of a request that provisions a card of 25.
     pub fn provision_body(&self, code: &str) -> String {
         let (campaign, brand) = (&self.campaign, &self.brand);
         format!(
@@ -93,12 +94,12 @@ impl Agency {
         )
     }
 
-    /// Has a card of 25 issued.
+    /// Provisions a card of 25.
     pub async fn provision(&self, code: &str) -> Answer {
         self.world().post(&issuer(), "/api/gift-cards/provision", &self.provision_body(code)).await
     }
 
-    /// A supplier's webhook about a reference.
+    /// Delivers a supplier's webhook about a reference; `forged` breaks its signature.
     pub async fn webhook(&self, supplier: &str, reference: &str, forged: bool) -> Answer {
         let (path, headers, body) = self.shop.fakes.supplier_webhook(supplier, reference);
         let mut request = http::Request::post(path).header("content-type", "application/json");
@@ -114,40 +115,40 @@ impl Agency {
         self.world().send(None, request.body(axum::body::Body::from(body)).unwrap()).await
     }
 
-    /// The account, as an admin sees it.
+    /// Reads an account as an admin.
     pub async fn account(&self, id: &str) -> Answer {
         self.world().get(&admin(), &format!("/api/credit/accounts/{id}")).await.expect(200)
     }
 
-    /// Available, reserved and spent of an account.
+    /// Returns the available, reserved and spent amounts of an account.
     pub async fn figures(&self, id: &str) -> [String; 3] {
         let account = self.account(id).await;
         [account.raw("available"), account.raw("reserved"), account.raw("spent")]
     }
 }
 
-/// A file of cards.
+/// Returns a CSV file of cards.
 pub fn file(prefix: &str, cards: usize) -> String {
     let lines: String = (1..=cards).map(|n| format!("{prefix}-{n:06},{n:010},{:04}\n", n % 10_000)).collect();
     format!("code,number,pin\n{lines}")
 }
 
-/// Opens an account; gives its id.
+/// Opens an account and returns its id.
 pub async fn open(world: &World, kind: &str, parent: &str, more: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!(",{more}") };
     let body = format!(r#"{{"kind":"{kind}","parent_id":"{parent}","name":"The {kind}"{more}}}"#);
     world.post(&admin(), "/api/credit/accounts", &body).await.expect(201).text("/account_id")
 }
 
-/// A pool of cards of 25 that had cost 20 each.
-pub async fn a_pool(world: &World, brand: &str, kind: &str) -> String {
+/// Creates a pool of cards of 25 that cost 20 each, and returns its id.
+pub async fn create_pool(world: &World, brand: &str, kind: &str) -> String {
     let body = format!(
         r#"{{"brand_id":"{brand}","denomination":25,"pool_type":"{kind}","cost_per_card":20,"low_stock_threshold":3}}"#
     );
     world.post(&admin(), "/api/gift-cards/pools", &body).await.expect(201).text("/pool_id")
 }
 
-/// Gives credit to a child.
+/// Allocates credit to a child account.
 pub async fn allocate(world: &World, from: &str, to: &str, amount: &str) -> Answer {
     let body = format!(r#"{{"from_account_id":"{from}","to_account_id":"{to}","amount":{amount}}}"#);
     world.post(&admin(), "/api/credit/allocate", &body).await.expect(201)

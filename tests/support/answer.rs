@@ -1,42 +1,42 @@
-//! What came back.
+//! An HTTP response, with methods that read and check it.
 
 use http::HeaderMap;
 use serde_json::Value;
 
-/// A response, whole.
+/// A complete response.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The status.
+    /// HTTP status code.
     pub status: u16,
-    /// The headers.
+    /// Response headers.
     pub headers: HeaderMap,
-    /// The body.
+    /// Body as text.
     pub body: String,
 }
 
 impl Answer {
-    /// The body as JSON (numbers as `serde_json` reads them; use [`Answer::raw`] for exact digits).
+    /// Returns the body as JSON (numbers as `serde_json` reads them; use [`Answer::raw`] for exact digits).
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
 
-    /// A field of the body.
+    /// Returns the field at a JSON pointer.
     #[track_caller]
     pub fn field(&self, pointer: &str) -> Value {
         self.json().pointer(pointer).cloned().unwrap_or_else(|| panic!("no {pointer} in {}", self.body))
     }
 
-    /// A field that is text.
+    /// Returns the string at a JSON pointer.
     #[track_caller]
     pub fn text(&self, pointer: &str) -> String {
         self.field(pointer)
             .as_str()
-            .unwrap_or_else(|| panic!("{pointer} is no text in {}", self.body))
+            .unwrap_or_else(|| panic!("{pointer} is not a string in {}", self.body))
             .to_owned()
     }
 
-    /// The digits of a top-level number, exactly as sent.
+    /// Returns the digits of a top-level number exactly as sent.
     #[track_caller]
     pub fn raw(&self, name: &str) -> String {
         let start =
@@ -45,24 +45,24 @@ impl Answer {
         rest[..rest.find([',', '}']).unwrap()].to_owned()
     }
 
-    /// A header.
+    /// Returns a header's value; None if it is absent.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// True if the answer says that it was given before.
+    /// Returns true if the response is marked as an idempotent replay.
     pub fn is_replay(&self) -> bool {
         self.header("idempotent-replayed") == Some("true")
     }
 
-    /// Expects this status; gives the answer back.
+    /// Asserts the status and returns the response.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.body);
         self
     }
 
-    /// Expects a problem with this status and code.
+    /// Asserts that the response is a problem with this status and code, and returns it.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -73,7 +73,7 @@ impl Answer {
         answer
     }
 
-    /// The pointers of a validation problem.
+    /// Returns the JSON pointers of the errors in a validation problem.
     pub fn offending(&self) -> Vec<String> {
         let errors = self.field("/errors");
         errors.as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()

@@ -1,4 +1,4 @@
-//! Who calls, as the authorizer would have verified it.
+//! Callers of a request, with the claims that the authorizer would have verified.
 
 use std::collections::HashMap;
 
@@ -11,32 +11,32 @@ fn claims(role: &str, sub: &str, scope: &str) -> Caller {
     Caller(pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
 }
 
-/// The customer with this id.
+/// Returns the customer with this id.
 pub fn customer(id: &str) -> Caller {
     claims("customer", id, "")
 }
 
-/// Someone from support.
+/// Returns a member of the support staff.
 pub fn staff() -> Caller {
     claims("staff", "staff-1", "")
 }
 
-/// An administrator.
+/// Returns an administrator.
 pub fn admin() -> Caller {
     claims("admin", "admin-1", "")
 }
 
-/// A backend with these scopes.
+/// Returns a backend service with these scopes (separated by spaces).
 pub fn service(scope: &str) -> Caller {
     claims("service", "svc-1", scope)
 }
 
-/// Any role.
+/// Returns a caller with this role and no scopes.
 pub fn role(role: &str) -> Caller {
     claims(role, "someone", "")
 }
 
-/// Someone who acts for a budget account.
+/// Returns a caller with this role who acts for a budget account.
 pub fn acts_for(role: &str, account: &str) -> Caller {
     let mut caller = claims(role, "someone", "");
     caller.0.insert("account_id".to_owned(), account.to_owned());

@@ -1,6 +1,7 @@
-//! Payments over a ledger in memory: intents, gateways' reports in any shape, and what the wallet stands at.
+//! Payments over a ledger in memory: top-ups, gateways' reports in any shape, and the wallet's balances.
 //!
-//! **Invariant:** reports are taken as the store takes them: the top-up is looked up, what had waited follows.
+//! **Invariant:** reports are processed as the store processes them: the top-up is looked up, then the
+//! reports that waited for it follow.
 
 use crate::memory::{Apply, InMemory, Memory};
 use domain::actor::Actor;
@@ -48,9 +49,9 @@ pub fn id(text: impl AsRef<str>) -> GatewayId {
     GatewayId::parse(text.as_ref()).unwrap()
 }
 
-/// A ledger in memory with one wallet, a clock, and the gateway's side of every payment.
+/// A ledger in memory with one wallet, a clock and one gateway.
 pub struct Counter {
-    /// The ledger.
+    /// Accounts, entries, top-ups and reports.
     pub memory: Memory,
     policy: Arc<Policy>,
     now: Timestamp,
@@ -58,9 +59,9 @@ pub struct Counter {
     gateway: Gateway,
 }
 
-/// How a report names what it is about.
+/// How a report refers to its payment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Naming {
+pub enum ReportReference {
     Ours,
     Order,
     PaymentAlone,
@@ -73,12 +74,12 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// One empty wallet, and Razorpay.
+    /// Creates one empty wallet, with Razorpay as the gateway.
     pub fn new() -> Self {
         Self::with(Gateway::Razorpay)
     }
 
-    /// One empty wallet, and a gateway.
+    /// Creates one empty wallet, with this gateway.
     pub fn with(gateway: Gateway) -> Self {
         let policy = Arc::new(Policy::standard(inr()).unwrap());
         let mut counter = Self {
@@ -162,7 +163,8 @@ impl Counter {
         }
     }
 
-    /// As the store does: find the top-up, take the report, take what had waited.
+    /// Processes a report as the store does: finds the top-up, applies the report, then processes the reports
+    /// that waited for it.
     pub fn deliver(&mut self, event: &str, report: GatewayReport) -> EventStatus {
         let (status, waiting) = self.take(EventId::of("razorpay", event), Some(report));
         self.process_waiting(waiting);
@@ -187,13 +189,19 @@ impl Counter {
         }
     }
 
-    pub fn report(&self, at: usize, payment: &str, naming: Naming, fact: PaymentFact) -> GatewayReport {
+    pub fn report(
+        &self,
+        at: usize,
+        payment: &str,
+        naming: ReportReference,
+        fact: PaymentFact,
+    ) -> GatewayReport {
         let key = IdempotencyKey::parse(&format!("topup{at}")).unwrap();
         let cause = Cause::of_request(Operation::TopUp, Some(&key), &RequestId::new(""));
         GatewayReport {
             gateway: self.gateway,
-            topup: (naming == Naming::Ours).then(|| TopUpId::mint(&customer(), &cause)),
-            order: (naming != Naming::PaymentAlone).then(|| id(format!("order_{at}"))),
+            topup: (naming == ReportReference::Ours).then(|| TopUpId::mint(&customer(), &cause)),
+            order: (naming != ReportReference::PaymentAlone).then(|| id(format!("order_{at}"))),
             payment: Some(id(payment)),
             charge: None,
             method: None,
@@ -207,7 +215,7 @@ impl Counter {
         PaymentFact::Captured { amount: money(rupees), currency: inr() }
     }
 
-    pub fn taken_back(name: &str, phase: ReversalState, rupees: i64) -> PaymentFact {
+    pub fn reversal_fact(name: &str, phase: ReversalState, rupees: i64) -> PaymentFact {
         let reversal = match name.starts_with('d') {
             true => ReversalId::dispute(Gateway::Razorpay, &id(name)),
             false => ReversalId::refund(Gateway::Razorpay, &id(name)),
@@ -215,10 +223,10 @@ impl Counter {
         PaymentFact::Reversed { id: reversal, phase, amount: money(rupees), currency: inr() }
     }
 
-    /// Available and owed.
+    /// Returns the available and the owed amount.
     pub fn balances(&self) -> (Money, Money) {
         let account = self.memory.settled(&AccountRef::wallet(&customer()), self.now).unwrap();
-        assert!(account.owed.total().is_zero() || account.available().is_zero(), "owes, yet has");
+        assert!(account.owed.total().is_zero() || account.available().is_zero(), "debt despite credit");
         (account.available(), account.owed.total())
     }
 
@@ -257,14 +265,14 @@ impl Counter {
     }
 }
 
-/// One payment's whole story, as the gateway knows it.
+/// Everything that happens to one payment, as the gateway knows it.
 #[derive(Clone, Debug)]
 pub struct Story {
-    /// What was paid.
+    /// Amount paid, in rupees.
     pub rupees: i64,
-    /// Refunds: name and amount.
+    /// Amounts of the refunds, in rupees.
     pub refunds: Vec<i64>,
-    /// A dispute: amount withdrawn, and whether it was won in the end.
+    /// Amount that a dispute withdraws, in rupees, and whether the merchant wins it in the end.
     pub dispute: Option<(i64, bool)>,
 }
 
@@ -283,10 +291,10 @@ pub fn story() -> impl Strategy<Value = Story> {
 #[derive(Clone, Debug)]
 pub enum Step {
     Initiate(usize),
-    Report { at: usize, event: String, naming: Naming, fact: PaymentFact },
+    Report { at: usize, event: String, naming: ReportReference, fact: PaymentFact },
 }
 
-/// All steps of all stories; reports in several shapes and numbers.
+/// Returns all steps of all stories; each fact is reported in several shapes and more than once.
 pub fn steps(stories: &[Story]) -> Vec<Step> {
     let mut steps = vec![];
     for (at, story) in stories.iter().enumerate() {
@@ -294,27 +302,36 @@ pub fn steps(stories: &[Story]) -> Vec<Step> {
         let mut report = |event: &str, naming, fact| {
             steps.push(Step::Report { at, event: format!("{event}{at}"), naming, fact });
         };
-        report("captured", Naming::PaymentAlone, PaymentFact::Nothing);
-        report("cap", Naming::Ours, Counter::captured(story.rupees));
-        report("paid", Naming::Ours, Counter::captured(story.rupees));
-        report("failed", Naming::Order, PaymentFact::Failed);
+        report("captured", ReportReference::PaymentAlone, PaymentFact::Nothing);
+        report("cap", ReportReference::Ours, Counter::captured(story.rupees));
+        report("paid", ReportReference::Ours, Counter::captured(story.rupees));
+        report("failed", ReportReference::Order, PaymentFact::Failed);
         for (nth, rupees) in story.refunds.iter().enumerate() {
-            let naming = [Naming::Ours, Naming::Order, Naming::PaymentAlone][nth % 3];
-            let fact = Counter::taken_back(&format!("r{at}_{nth}"), ReversalState::Taken, *rupees);
+            let naming =
+                [ReportReference::Ours, ReportReference::Order, ReportReference::PaymentAlone][nth % 3];
+            let fact = Counter::reversal_fact(&format!("r{at}_{nth}"), ReversalState::Taken, *rupees);
             report(&format!("refund{nth}_"), naming, fact.clone());
-            report(&format!("refund-again{nth}_"), Naming::Order, fact);
+            report(&format!("refund-again{nth}_"), ReportReference::Order, fact);
         }
         if let Some((rupees, won)) = story.dispute {
             let name = format!("d{at}");
             report(
                 "withdrawn",
-                Naming::PaymentAlone,
-                Counter::taken_back(&name, ReversalState::Taken, rupees),
+                ReportReference::PaymentAlone,
+                Counter::reversal_fact(&name, ReversalState::Taken, rupees),
             );
             if won {
-                report("won", Naming::Order, Counter::taken_back(&name, ReversalState::Returned, rupees));
+                report(
+                    "won",
+                    ReportReference::Order,
+                    Counter::reversal_fact(&name, ReversalState::Returned, rupees),
+                );
             } else {
-                report("lost", Naming::Order, Counter::taken_back(&name, ReversalState::Lost, rupees));
+                report(
+                    "lost",
+                    ReportReference::Order,
+                    Counter::reversal_fact(&name, ReversalState::Lost, rupees),
+                );
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Faults between the SDK and the table, injected at the SDK's HTTP layer.
 //!
-//! **Invariant:** every fault that is planned counts when it fires, so a test can prove that it did.
+//! **Invariant:** every planned fault is counted when it fires, so a test can assert that it fired.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -17,31 +17,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
-/// What goes wrong with one request.
+/// A fault that affects one request.
 #[derive(Clone)]
 pub enum Fault {
-    /// Nobody listens.
+    /// The connection is refused.
     Unreachable,
-    /// Applied, but the reply is lost.
+    /// The request is applied, but the reply is lost.
     LostReply,
-    /// Applied, but answered with a 500.
+    /// The request is applied, but answered with a 500.
     ErrorAfterCommit,
-    /// Answered without having been applied.
+    /// The request is answered with this status and body and not applied.
     Answer(u16, Value),
-    /// The process stops before the request leaves.
+    /// The process stops before the request is sent.
     StopBefore(Arc<Notify>),
-    /// The process stops when the request has been applied.
+    /// The process stops after the request has been applied.
     StopAfter(Arc<Notify>),
-    /// Waits for a sign before it is sent.
+    /// The request waits before it is sent: the first `Notify` signals its arrival, the second lets it
+    /// continue.
     Wait(Arc<Notify>, Arc<Notify>),
-    /// A batch read of which nothing is processed.
+    /// A batch read that returns every key as unprocessed.
     Unprocessed,
-    /// The true reply, rewritten.
+    /// The real reply, rewritten.
     Rewrite(Arc<dyn Fn(Value) -> Value + Send + Sync>),
 }
 
 impl Fault {
-    /// A transaction cancelled for these reasons, one for each of its writes (the last repeats).
+    /// Returns a cancelled transaction with these reason codes, one for each of its writes.
     pub fn cancelled(codes: &[&str]) -> Self {
         let reasons: Vec<Value> =
             codes.iter().map(|code| json!({"Code": code, "Message": "injected"})).collect();
@@ -54,7 +55,7 @@ impl Fault {
         )
     }
 
-    /// An exception that is no cancellation.
+    /// Returns a DynamoDB exception other than a cancelled transaction.
     pub fn exception(name: &str) -> Self {
         Self::Answer(
             400,
@@ -69,7 +70,7 @@ struct Planned {
     fault: Fault,
 }
 
-/// The plan of what goes wrong, and the log of what was asked.
+/// The planned faults, and the log of the requests.
 #[derive(Default)]
 pub struct Faults {
     plan: Mutex<Vec<Planned>>,
@@ -84,27 +85,27 @@ impl fmt::Debug for Faults {
 }
 
 impl Faults {
-    /// The next requests of this operation (`*`: any) go wrong.
+    /// Plans a fault for the next `times` requests of this operation (`*`: any).
     pub fn plan(&self, operation: &'static str, times: u64, fault: Fault) {
         self.plan.lock().unwrap().push(Planned { operation, times, fault });
     }
 
-    /// Every request of this operation goes wrong from now on.
+    /// Plans a fault for every request of this operation from now on.
     pub fn always(&self, operation: &'static str, fault: Fault) {
         self.plan(operation, u64::MAX, fault);
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all planned faults.
     pub fn clear(&self) {
         self.plan.lock().unwrap().clear();
     }
 
-    /// How many faults have fired.
+    /// Returns how many faults have fired.
     pub fn fired(&self) -> u64 {
         self.fired.load(Ordering::SeqCst)
     }
 
-    /// What was asked since the last call: operation and body.
+    /// Returns the requests since the last call: operation and body.
     pub fn take_log(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
@@ -120,7 +121,7 @@ impl Faults {
         Some(planned.fault.clone())
     }
 
-    /// An HTTP client that goes wrong as planned.
+    /// Wraps an HTTP client so that the planned faults apply to it.
     pub fn over(self: &Arc<Self>, inner: SharedHttpClient) -> SharedHttpClient {
         SharedHttpClient::new(Faulty { inner, faults: self.clone() })
     }
@@ -155,12 +156,12 @@ impl HttpConnector for Connector {
         let inner = self.inner.clone();
         HttpConnectorFuture::new(async move {
             let Some(fault) = fault else { return inner.call(request).await };
-            strike(fault, inner, request).await
+            apply_fault(fault, inner, request).await
         })
     }
 }
 
-async fn strike(
+async fn apply_fault(
     fault: Fault,
     inner: SharedHttpConnector,
     request: HttpRequest,

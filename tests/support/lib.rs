@@ -1,7 +1,7 @@
-//! What the tests stand on: a world with a table, a clock, callers, faults, and the checker of every law.
+//! Support for the tests: a world with a table, a clock, callers and faults, and the checker of every law.
 //!
-//! **Invariant:** every world has a table of its own, so tests cannot meet.
-//! **Invariant:** [`World::prove`] ends every test that moves value.
+//! **Invariant:** every world has its own table, so tests cannot affect each other.
+//! **Invariant:** every test that moves value ends with [`World::prove`].
 
 pub mod agency;
 pub mod answer;

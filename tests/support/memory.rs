@@ -1,6 +1,6 @@
-//! The ledger in memory: the same decisions and conditions as the store's, without a table.
+//! The ledger in memory: the same decisions and conditions as in the store, without a table.
 //!
-//! **Invariant:** writes apply all or none, and each only under its condition.
+//! **Invariant:** a commit applies all of its writes or none, and each only if its condition holds.
 
 use domain::alert::Alert;
 use domain::audit::{WalletBooks, prove};
@@ -28,52 +28,52 @@ use domain::wallet::profile::{LoadedWallet, Profile};
 use std::any::Any;
 use std::collections::BTreeMap;
 
-/// All accounts of one property test.
+/// The stored items of one property test.
 #[derive(Default)]
 pub struct Memory {
-    /// By their references.
+    /// Accounts by reference.
     pub accounts: BTreeMap<AccountRef, Account>,
-    /// What wallets have beside.
+    /// Wallet profiles by customer.
     pub profiles: BTreeMap<CustomerId, Profile>,
-    /// By account and cause.
+    /// Entries by account and cause.
     pub entries: BTreeMap<(AccountRef, Cause), Entry>,
-    /// By id.
+    /// Holds by id.
     pub holds: BTreeMap<HoldId, Hold>,
-    /// By id.
+    /// Orders by id.
     pub orders: BTreeMap<OrderId, Order>,
-    /// By id.
+    /// Top-ups by id.
     pub topups: BTreeMap<TopUpId, TopUp>,
-    /// By what they are known under.
+    /// Gateway references by key.
     pub refs: BTreeMap<GatewayKey, GatewayRef>,
-    /// By id.
+    /// Webhook events by id.
     pub events: BTreeMap<EventId, WebhookEvent>,
-    /// The open alerts.
+    /// Open alerts by id.
     pub alerts: BTreeMap<AlertId, Alert>,
-    /// The places in lists.
+    /// Items in the lists of payments.
     pub lists: Vec<Listing>,
-    /// With the version that each made.
+    /// Changes of the owed amount, each with the account version that it produced.
     pub owed: BTreeMap<AccountRef, Vec<(u64, OwedChange)>>,
-    /// With the version that each made.
+    /// Status changes, each with the account version that it produced.
     pub statuses: BTreeMap<AccountRef, Vec<(u64, StatusChange)>>,
 }
 
-/// A state that is read from memory.
+/// A state that can be read from memory.
 pub trait InMemory: State {
-    /// Reads what the needs name.
+    /// Reads the items that the needs name.
     fn read(memory: &Memory, needs: &Self::Needs) -> Self;
 }
 
-/// A write that memory takes.
+/// A write that can be applied to memory.
 pub trait Apply: Conditional + Clone {
-    /// Whether its condition holds.
+    /// Returns true if the write's condition holds.
     fn may_apply(&self, memory: &Memory) -> bool;
-    /// Applies it.
+    /// Applies the write.
     fn apply(self, memory: &mut Memory);
 }
 
-/// A command of any area: its entry if it left one, and whether it was done before.
+/// A command of any area.
 pub trait AnyCommand {
-    /// Carries it out.
+    /// Executes the command; returns its entry, if it posted one, and whether it is a replay.
     fn run(&self, memory: &mut Memory, context: &Context) -> Result<(Option<Entry>, bool), Rejection>;
 }
 
@@ -91,7 +91,7 @@ where
 }
 
 impl Memory {
-    /// An account with all its open holds.
+    /// Returns an account with all its open holds.
     pub fn loaded(&self, id: &AccountRef) -> Option<LoadedAccount> {
         let account = self.accounts.get(id)?.clone();
         let due_holds = account.holds.keys().filter_map(|id| self.holds.get(id)).cloned().collect();
@@ -103,7 +103,7 @@ impl Memory {
         Some(LoadedWallet { loaded, profile: self.profiles[customer].clone() })
     }
 
-    /// Carries out a command; true if it was done before.
+    /// Executes a command; the flag is true for a replay.
     pub fn execute<C>(&mut self, command: &C, context: &Context) -> Result<(C::Outcome, bool), Rejection>
     where
         C: Command,
@@ -114,15 +114,15 @@ impl Memory {
             let state = C::State::read(self, &command.needs());
             match command.decide(&state, context) {
                 Err(NoDecision::SettleFirst(writes)) => {
-                    assert!(self.commit(&writes), "settling is refused");
+                    assert!(self.commit(&writes), "the writes of a settlement are refused");
                 }
-                Ok(Decision::Partly(writes)) => assert!(self.commit(&writes), "a part is refused"),
+                Ok(Decision::Partly(writes)) => assert!(self.commit(&writes), "a partial commit is refused"),
                 Ok(Decision::Already(outcome)) => return Ok((outcome, true)),
                 Ok(Decision::Commit { outcome, writes }) => {
                     if self.commit(&writes) {
                         return Ok((outcome, false));
                     }
-                    return self.replay(command, &state).unwrap_or_else(|| panic!("refused without a cause"));
+                    return self.replay(command, &state).unwrap_or_else(|| panic!("no entry has its cause"));
                 }
                 Err(NoDecision::Rejected(rejection)) => {
                     return self.replay(command, &state).unwrap_or(Err(rejection));
@@ -139,12 +139,12 @@ impl Memory {
         let key = command.key(state)?;
         let account = C::State::accounts(&command.needs()).into_iter().next()?;
         let entry = self.entries.get(&(account, key.cause.clone()))?;
-        let outcome = C::Outcome::of_entry(entry.clone()).expect("answers another kind of request");
+        let outcome = C::Outcome::of_entry(entry.clone()).expect("an entry of another kind");
         Some(key.answers(entry).map(|()| (outcome, true)))
     }
 
     fn commit<W: Apply>(&mut self, writes: &[W]) -> bool {
-        assert!(writes.len() <= 100, "{} writes do not fit a transaction", writes.len());
+        assert!(writes.len() <= 100, "{} writes exceed the limit of a transaction", writes.len());
         if !writes.iter().all(|write| write.may_apply(self)) {
             return false;
         }
@@ -154,12 +154,12 @@ impl Memory {
         true
     }
 
-    /// The account as it stands at an instant.
+    /// Returns the account as settled at an instant.
     pub fn settled(&self, id: &AccountRef, now: Timestamp) -> Option<Account> {
         Some(self.loaded(id)?.settled(now).unwrap().account)
     }
 
-    /// Everything stored about an account.
+    /// Returns everything stored about an account.
     pub fn books(&self, id: &AccountRef) -> Books {
         let last = self.accounts[id].seq;
         let own = |order: &&Order| id.wallet_customer() == Some(&order.customer);
@@ -177,7 +177,7 @@ impl Memory {
         }
     }
 
-    /// Everything stored about a wallet.
+    /// Returns everything stored about a wallet.
     pub fn wallet_books(&self, customer: &CustomerId) -> WalletBooks {
         let own = |topup: &&TopUp| topup.id.customer() == customer;
         WalletBooks {
@@ -191,7 +191,7 @@ impl Memory {
         }
     }
 
-    /// Proves every account.
+    /// Proves the books of every account.
     pub fn prove(&self) {
         for id in self.accounts.keys() {
             let differences: Vec<Difference> = match id.wallet_customer() {
@@ -357,7 +357,7 @@ impl Apply for payments::state::PaymentWrite {
                 memory.alerts.insert(alert.id.clone(), alert);
             }
             Self::Alert(alert) => {
-                memory.alerts.remove(&alert.id).expect("an alert is closed that is not open");
+                memory.alerts.remove(&alert.id).expect("closed an alert that is not open");
             }
             Self::List(listing) => memory.lists.push(listing),
             Self::Unlist(listing) => {

@@ -1,43 +1,43 @@
-//! A naive wallet, written from the contract alone: whole paise, plain lists, no ledger.
+//! A naive wallet written from the contract alone: whole paise, plain lists, no ledger.
 //!
-//! **Invariant:** it shares no code with the domain, so that the two can disagree.
+//! **Invariant:** it shares no code with the domain, so a defect in one of them shows as a difference.
 
 use std::collections::BTreeMap;
 
-/// Days since 1970; `i64::MAX` never comes.
+/// Days since 1970; `i64::MAX` means never.
 pub type Day = i64;
-/// The day that never comes.
+/// Expiry day of credit that does not expire.
 pub const NEVER: Day = i64::MAX;
-/// 0 promotional, 1 refund, 2 paid: the burn order within a date.
+/// Lot class: 0 promotional, 1 refund, 2 paid; the burn order within a date.
 pub type Class = u8;
-/// Paise of one date and class.
+/// Credit of one expiry day and class: day, class, paise.
 pub type Part = (Day, Class, i64);
 
 const DAY: i64 = 24 * 60;
 
-/// One wallet.
+/// A wallet.
 #[derive(Clone, Debug, Default)]
 pub struct Naive {
-    /// What can be spent, in no order.
+    /// Spendable credit, in no order.
     pub parts: Vec<Part>,
     /// 0 active, 1 frozen, 2 suspended.
     pub status: u8,
 }
 
-/// One hold.
+/// A hold.
 #[derive(Clone, Debug)]
 pub struct NaiveHold {
-    /// Whose.
+    /// Index of the wallet.
     pub owner: usize,
-    /// When it ends, in minutes.
+    /// Expiry, in minutes since 1970.
     pub due: i64,
-    /// What remains, in burn order.
+    /// Remaining credit, in burn order.
     pub parts: Vec<Part>,
-    /// open, captured, released or expired.
+    /// `open`, `captured`, `released` or `expired`.
     pub state: &'static str,
 }
 
-/// One order.
+/// An order.
 #[derive(Clone, Debug)]
 pub struct NaiveOrder {
     owner: usize,
@@ -48,16 +48,16 @@ pub struct NaiveOrder {
     natural: Option<i64>,
 }
 
-/// All of it.
+/// All wallets, holds and orders, and the clock.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// By index; `None`: not opened.
+    /// Wallets by index; `None` until opened.
     pub wallets: Vec<Option<Naive>>,
-    /// By index.
+    /// Holds by index.
     pub holds: Vec<NaiveHold>,
-    /// By number.
+    /// Orders by number.
     pub orders: BTreeMap<u8, NaiveOrder>,
-    /// Minutes since 1970.
+    /// The clock, in minutes since 1970.
     pub now: i64,
 }
 
@@ -67,7 +67,7 @@ fn sum(parts: &[Part]) -> i64 {
     parts.iter().map(|part| part.2).sum()
 }
 
-/// Takes paise one part at a time from the front.
+/// Takes this many paise from the front, part by part.
 fn take(parts: &mut Vec<Part>, mut paise: i64) -> Vec<Part> {
     let mut taken = vec![];
     while paise > 0 {
@@ -89,35 +89,35 @@ impl Model {
         self.now / DAY
     }
 
-    /// Time passes: dead credit vanishes, holds whose time is up give back what still lives.
+    /// Advances the clock: holds that are due return their credit, and expired credit disappears.
     pub fn tick(&mut self, minutes: i64) {
         self.now += minutes;
         for hold in self.holds.iter_mut().filter(|hold| hold.state == "open" && hold.due <= self.now) {
             hold.state = "expired";
             self.wallets[hold.owner].as_mut().unwrap().parts.append(&mut hold.parts);
         }
-        self.bury();
+        self.drop_expired();
     }
 
-    fn bury(&mut self) {
+    fn drop_expired(&mut self) {
         let today = self.today();
         for wallet in self.wallets.iter_mut().flatten() {
             wallet.parts.retain(|part| part.0 >= today);
         }
     }
 
-    /// Available paise.
+    /// Returns the available paise.
     pub fn available(&self, wallet: usize) -> i64 {
         self.wallets[wallet].as_ref().map_or(0, |w| sum(&w.parts))
     }
 
-    /// Held paise.
+    /// Returns the held paise.
     pub fn held(&self, wallet: usize) -> i64 {
         let open = self.holds.iter().filter(|hold| hold.owner == wallet && hold.state == "open");
         open.map(|hold| sum(&hold.parts)).sum()
     }
 
-    /// What can be spent by date and class, in burn order.
+    /// Returns the spendable credit by date and class, in burn order.
     pub fn lots(&self, wallet: usize) -> Vec<Part> {
         let mut lots: BTreeMap<(Day, Class), i64> = BTreeMap::new();
         for part in self.wallets[wallet].iter().flat_map(|w| &w.parts) {
@@ -147,7 +147,7 @@ impl Model {
         }
     }
 
-    /// Adds credit that lives `days` (none: by tier).
+    /// Adds credit that expires after `days` (`None`: as the tier says).
     pub fn credit(&mut self, wallet: usize, paise: i64, class: Class, days: Option<i64>) -> Verdict {
         let (today, balance) = (self.today(), self.available(wallet) + self.held(wallet));
         let by_tier = match balance {
@@ -173,7 +173,7 @@ impl Model {
         Ok(take(&mut naive.parts, paise))
     }
 
-    /// Spends, for an order or not; with a key or as the order's one payment.
+    /// Spends, for an order or not; without an idempotency key, the order itself identifies the payment.
     pub fn debit(&mut self, wallet: usize, paise: i64, order: Option<u8>, keyed: bool) -> Verdict {
         self.open(wallet)?;
         let known = order.and_then(|id| self.orders.get(&id).cloned());
@@ -207,7 +207,7 @@ impl Model {
         Ok(())
     }
 
-    /// Gives back to the lots that paid, last burned first.
+    /// Refunds to the lots that paid, last burned first.
     pub fn refund(&mut self, wallet: usize, paise: i64, order: u8) -> Verdict {
         self.open(wallet)?;
         let today = self.today();
@@ -226,11 +226,11 @@ impl Model {
             }
         }
         self.open(wallet)?.parts.extend(back);
-        self.bury();
+        self.drop_expired();
         Ok(())
     }
 
-    /// Sets aside.
+    /// Places a hold.
     pub fn hold(&mut self, wallet: usize, paise: i64, minutes: i64) -> Verdict {
         self.open(wallet)?;
         self.spendable(wallet)?;
@@ -250,7 +250,7 @@ impl Model {
         }
     }
 
-    /// Spends from a hold.
+    /// Captures from a hold; `None` captures everything that remains.
     pub fn capture(&mut self, hold: usize, paise: Option<i64>, is_final: bool) -> Verdict {
         self.closable(hold)?;
         let held = &mut self.holds[hold];
@@ -263,22 +263,22 @@ impl Model {
             held.state = "captured";
             let (owner, mut rest) = (held.owner, std::mem::take(&mut held.parts));
             self.open(owner)?.parts.append(&mut rest);
-            self.bury();
+            self.drop_expired();
         }
         Ok(())
     }
 
-    /// Gives back a hold.
+    /// Releases a hold.
     pub fn release(&mut self, hold: usize) -> Verdict {
         self.closable(hold)?;
         self.holds[hold].state = "released";
         let (owner, mut rest) = (self.holds[hold].owner, std::mem::take(&mut self.holds[hold].parts));
         self.open(owner)?.parts.append(&mut rest);
-        self.bury();
+        self.drop_expired();
         Ok(())
     }
 
-    /// Moves to another wallet.
+    /// Transfers to another wallet.
     pub fn transfer(&mut self, from: usize, to: usize, paise: i64) -> Verdict {
         self.open(from)?;
         if from == to {
@@ -296,7 +296,7 @@ impl Model {
         Ok(())
     }
 
-    /// Freezes, suspends or lifts both.
+    /// Freezes or suspends a wallet, or makes it active again.
     pub fn set_status(&mut self, wallet: usize, status: u8) -> Verdict {
         let naive = self.open(wallet)?;
         if status == 0 || status > naive.status {

@@ -1,33 +1,34 @@
-//! Which items a spend writes, and for how many units: taken from a real one.
+//! The items that a spend writes, and their write units: measured on a real spend.
 //!
-//! **Invariant:** the plan is read off the requests that left for the table, not written down by hand.
+//! **Invariant:** the plan is derived from the requests that were sent to the table, not written by hand.
 
 use crate::Agency;
 use serde_json::Value;
 
-/// Write units of each part of a spend, indexes included.
+/// Write units of each part of a spend, including its indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Setting credit aside: one plain update.
+    /// Reserving credit: one plain update.
     pub reserve: u64,
-    /// Taking an attempt off another slice: one plain update.
+    /// Settling an attempt on another slice: one plain update.
     pub settle: u64,
-    /// The entry, in the transaction, with its place in the history.
+    /// The entry, in the transaction, including the history index.
     pub entry: u64,
     /// The redemption, in the transaction.
     pub redemption: u64,
-    /// The card that is taken, in the transaction.
+    /// The card that is sold, in the transaction.
     pub card: u64,
 }
 
-/// The bytes of an item as a request holds it; a little more than it is stored as.
+/// Estimates the write units of an item from its size in the request, which is slightly larger than its
+/// stored size.
 fn units(item: &Value) -> u64 {
     (item.to_string().len() as u64).div_ceil(1_600).max(1)
 }
 
 impl Plan {
-    /// The plan of a real spend against the embedded table.
-    pub async fn of_a_real_spend() -> Self {
+    /// Measures a real spend against the embedded table.
+    pub async fn from_measured_spend() -> Self {
         let agency = Agency::new("1000", 150).await;
         for n in 0..3 {
             agency.provision(&format!("WARM-{n}")).await.expect(201);
@@ -43,7 +44,7 @@ impl Plan {
         assert_eq!(
             plain.len(),
             1,
-            "one plain update sets credit aside, and takes off what was committed before"
+            "one plain update reserves credit, and the same update settles the previous attempt"
         );
         let commit = log.iter().find(|(operation, _)| operation == "TransactWriteItems").unwrap();
         let mut plan = Self { reserve: 1, settle: 1, entry: 0, redemption: 0, card: 0 };
@@ -55,10 +56,10 @@ impl Plan {
                 "E" => plan.entry = 2 * size + size,
                 "N" => plan.redemption = 2 * size,
                 "F" => plan.card = 2 * size,
-                other => panic!("a spend writes {other}"),
+                other => panic!("a spend writes an unexpected item: {other}"),
             }
         }
-        // What the table charged is what the plan says.
+        // The plan must match what the table charged.
         let sum = plan.reserve + plan.entry + plan.redemption + plan.card;
         assert_eq!(found.write_units, sum.into(), "{plan:?}");
         plan

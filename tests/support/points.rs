@@ -1,6 +1,8 @@
-//! A points account built of the ledger's own parts, as an area beside wallets would be: it exists for the laws alone.
+//! A points account built from the ledger's own parts, as an area beside wallets would be; it exists only for
+//! the property tests.
 //!
-//! **Invariant:** nothing of lots, holds, expiry, entries or the audit is written here; only what to ask of the ledger.
+//! **Invariant:** lots, holds, expiry, entries and the audit are not implemented here; this module only
+//! decides what to request from the ledger.
 
 use crate::memory::{Apply, InMemory, Memory};
 use domain::cause::Cause;
@@ -25,13 +27,13 @@ use domain::text::FreeText;
 use domain::time::plus_days;
 use domain::unit::Unit;
 
-/// Whose points, and the lock acted on.
+/// The customer whose points account is loaded, and the lock that is acted on.
 pub struct Needs {
     customer: CustomerId,
     lock: Option<HoldId>,
 }
 
-/// What was loaded.
+/// The loaded items.
 pub struct State {
     account: Option<LoadedAccount>,
     lock: Option<Hold>,
@@ -100,7 +102,7 @@ impl Apply for Write {
     }
 }
 
-/// What is done with points.
+/// An operation on points.
 #[derive(Clone, Debug)]
 pub enum Move {
     Grant { source: CreditSource, days: u32, points: Amount },
@@ -110,7 +112,7 @@ pub enum Move {
     Release { lock: HoldId },
 }
 
-/// A movement of points.
+/// A command that moves points.
 #[derive(Clone, Debug)]
 pub struct MovePoints {
     pub customer: CustomerId,
@@ -198,7 +200,7 @@ impl Command for MovePoints {
     }
 }
 
-/// Opens an account of points.
+/// A command that opens a points account.
 pub struct OpenPoints {
     pub customer: CustomerId,
     pub cause: Cause,
@@ -235,7 +237,7 @@ impl Command for OpenPoints {
     }
 }
 
-/// Sets the status of an account of points.
+/// A command that sets the status of a points account.
 pub struct SetPointsStatus {
     pub customer: CustomerId,
     pub status: AccountStatus,
@@ -272,7 +274,7 @@ impl Command for SetPointsStatus {
     }
 }
 
-/// Writes down what has fallen due.
+/// A command that settles what is due.
 pub struct SettlePoints {
     pub customer: CustomerId,
 }

@@ -4,22 +4,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// The workspace.
+/// Returns the root directory of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A binary of the workspace, as `cargo build` makes it.
+/// Returns the path of a workspace binary; the first call builds all of them.
 pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        // What cargo told this process about its own crate would have crates with build scripts (ring) made anew.
+        // Cargo's variables about this process's own crate would cause crates with build scripts (ring) to be
+        // rebuilt.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
             build.env_remove(name);
         }
         build.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
-        // The whole workspace, so that features are those of `cargo test` and only links remain to be made.
+        // Building the whole workspace selects the same features as `cargo test`, so that only linking
+        // remains.
         build.args(["build", "--locked", "--quiet", "--workspace", "--bins"]);
         assert!(build.current_dir(root()).status().unwrap().success(), "the binaries do not build");
         // target/debug/deps/scrip-… → target/debug
@@ -28,11 +30,11 @@ pub fn binary(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A directory that is removed with the test.
+/// A temporary directory that is removed when dropped.
 pub struct Scratch(pub PathBuf);
 
 impl Scratch {
-    /// A fresh one.
+    /// Creates an empty directory.
     pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("scrip-test-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
@@ -47,11 +49,11 @@ impl Drop for Scratch {
     }
 }
 
-/// A platform as a process; killed with -9 when dropped.
+/// A running `scrip serve` process; killed with SIGKILL when dropped.
 pub struct Platform {
-    /// The API's URL.
+    /// Base URL of the API.
     pub api: String,
-    /// The process.
+    /// The child process.
     pub child: Child,
 }
 
@@ -69,7 +71,7 @@ impl Platform {
         Self { api, child }
     }
 
-    /// kill -9.
+    /// Kills the process with SIGKILL and waits for its end.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -83,7 +85,7 @@ impl Drop for Platform {
     }
 }
 
-/// Runs a command of the `scrip` binary; gives its exit code and what it printed.
+/// Runs a command of the `scrip` binary and returns its exit code and its output (stdout, then stderr).
 pub fn scrip(args: &[&str]) -> (i32, String) {
     let mut command = Command::new(binary("scrip"));
     let output = command.args(args).env_remove("AWS_ENDPOINT_URL_DYNAMODB").output().unwrap();

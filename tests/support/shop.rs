@@ -1,7 +1,8 @@
-//! A world whose gateways are fakes on loopback: what customers pay there, and the webhooks that tell of it.
+//! A world with fake gateways on loopback: the payments that customers make there, and the webhooks about
+//! them.
 //!
-//! **Invariant:** webhooks are made by the fakes, signed with the real algorithms, and handed to the function as the
-//! gateway in front of it would; nothing here is believed for being a test.
+//! **Invariant:** the fakes create the webhooks and sign them with the real algorithms, and the function
+//! receives them as it would from API Gateway; no check is skipped for tests.
 
 use crate::answer::Answer;
 use crate::world::{ManualClock, START, World};
@@ -22,33 +23,33 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use store::RetryPolicy;
 
-/// What is wrong with the gateways.
+/// How the gateways fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outage {
-    /// Nothing.
+    /// They work.
     #[default]
     None,
     /// They answer 500.
     Down,
-    /// They do it, and then never answer.
+    /// They carry out the request, but never answer.
     Silent,
-    /// Something in between refuses.
+    /// Something between refuses the request with a 400.
     Refusing,
-    /// They refuse for good, in their own format.
+    /// They refuse permanently, in their own error format.
     Rejecting,
 }
 
-/// A world with gateways.
+/// A world with fake gateways.
 pub struct Shop {
     /// The world.
     pub world: World,
-    /// The gateways.
+    /// The fake gateways and suppliers.
     pub fakes: Arc<Fakes>,
     outage: Arc<Mutex<Outage>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-/// Keys that are made once.
+/// Returns the PayPal keys, which are created once.
 fn keys() -> Arc<PayPalKeys> {
     static KEYS: OnceLock<Arc<PayPalKeys>> = OnceLock::new();
     KEYS.get_or_init(|| Arc::new(PayPalKeys::make().unwrap())).clone()
@@ -56,14 +57,14 @@ fn keys() -> Arc<PayPalKeys> {
 
 const SEAL: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// The configuration for gateways at this address; `environment` counts more.
+/// Returns the configuration for gateways at this URL; variables in `environment` take precedence.
 pub fn payments(url: &str, environment: &[(&str, &str)]) -> PaymentSetup {
     let set: BTreeMap<String, String> =
         environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     PaymentSetup::of(url, "test", SEAL, keys(), &|name| set.get(name).cloned()).unwrap()
 }
 
-/// Gateways that nobody answers for.
+/// Returns gateways at an address where nothing listens.
 pub fn nobody() -> PaymentSetup {
     static NOBODY: OnceLock<gateways::Gateways> = OnceLock::new();
     let gateways = NOBODY.get_or_init(|| payments("http://127.0.0.1:9", &[]).gateways).clone();
@@ -81,7 +82,7 @@ pub fn nobody() -> PaymentSetup {
     PaymentSetup { gateways, seal, vault, suppliers, secrets }
 }
 
-/// How Stripe refuses an amount.
+/// Body of a refusal of an amount by Stripe.
 pub const REJECTION: &str = r#"{"error":{"code":"amount_too_large","message":"Amount must be no more than ₹999,999.99","type":"invalid_request_error"}}"#;
 
 type Switch = (Arc<Mutex<Outage>>, Arc<Mutex<Vec<String>>>);
@@ -104,12 +105,12 @@ async fn with_outage(State((outage, requests)): State<Switch>, request: Request,
 }
 
 impl Shop {
-    /// A new world at its start, with gateways.
+    /// Creates a world at [`START`], with gateways.
     pub async fn new() -> Self {
         Self::configured(&[], RetryPolicy::default()).await
     }
 
-    /// The same, with other configuration.
+    /// Like [`Shop::new`], with these environment variables and this retry policy.
     pub async fn configured(environment: &[(&str, &str)], retry_policy: RetryPolicy) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -125,41 +126,42 @@ impl Shop {
         Self { world, fakes, outage: switch.0, requests: switch.1 }
     }
 
-    /// What is wrong with the gateways from now on.
+    /// Sets how the gateways fail from now on.
     pub fn outage(&self, outage: Outage) {
         *self.outage.lock().unwrap() = outage;
     }
 
-    /// What the gateways were asked since the last call.
+    /// Returns the requests to the gateways since the last call: method and path.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.requests.lock().unwrap())
     }
 
-    /// What functions are given.
+    /// Returns the services that the functions receive.
     pub fn parts(&self) -> LocalServices {
         self.world.parts.clone()
     }
 
-    /// Begins a top-up; gives the answer.
+    /// Initiates a top-up.
     pub async fn initiate(&self, customer: &str, amount: &str, gateway: &str) -> Answer {
         let page = if gateway == "razorpay" { "" } else { r#","return_url":"https://shop.example.com/""# };
         let body = format!(r#"{{"customer_id":"{customer}","amount":{amount},"gateway":"{gateway}"{page}}}"#);
         self.world.post(&service("wallet:topup"), "/api/integration/wallet/topup/initiate", &body).await
     }
 
-    /// Begins a top-up and pays it at the gateway; nobody has told us yet. Gives the top-up and the payment.
+    /// Initiates a top-up and pays it at the gateway, without delivering a report. Returns the top-up's id
+    /// and the payment.
     pub async fn paid(&self, customer: &str, amount: &str, gateway: &str) -> (String, FakePayment) {
         let begun = self.initiate(customer, amount, gateway).await.expect(201);
         let order = begun.text("/gateway_order_id");
         (begun.text("/topup_id"), self.pay(&order, "captured"))
     }
 
-    /// Pays an order at the gateway, or tries in vain.
+    /// Pays an order at the gateway; the status can be that of a failure.
     pub fn pay(&self, order: &str, status: &str) -> FakePayment {
         self.fakes.change(|state| state.pay(order, status).unwrap())
     }
 
-    /// What a webhook about a payment tells.
+    /// Returns the values of a webhook about a payment.
     pub fn values(&self, topup: &str, payment: &FakePayment, event: &str) -> SampleValues {
         SampleValues {
             event: event.to_owned(),
@@ -175,23 +177,23 @@ impl Shop {
         }
     }
 
-    /// A webhook's body.
+    /// Returns a webhook's body.
     pub fn body(name: &str, values: &SampleValues) -> String {
         fixture::render(name, values).unwrap_or_else(|| panic!("no sample {name}"))
     }
 
-    /// Delivers a sample about this; gives the answer.
+    /// Delivers a sample with these values, signed.
     pub async fn deliver(&self, name: &str, values: &SampleValues) -> Answer {
         self.send(name.split('.').next().unwrap(), &values.event, &Self::body(name, values), false).await
     }
 
-    /// Delivers a sample, and expects what becomes of it.
+    /// Delivers a sample and asserts the resulting status of the event.
     pub async fn expect(&self, name: &str, values: &SampleValues, status: &str) {
         let answer = self.deliver(name, values).await.expect(200);
         assert_eq!(answer.text("/status"), status, "{name} {values:?}");
     }
 
-    /// Delivers a body, signed.
+    /// Delivers a body, signed; `forged` breaks the signature.
     pub async fn send(&self, endpoint: &str, event: &str, body: &str, forged: bool) -> Answer {
         let signer = if endpoint == "google-pay" { "razorpay" } else { endpoint };
         let headers = self.fakes.headers(signer, event, body, forged);
@@ -209,20 +211,20 @@ impl Shop {
         self.world.send(None, request.body(Body::from(body.to_vec())).unwrap()).await
     }
 
-    /// Has the gateway asked about a payment.
+    /// Verifies a top-up, which polls the gateway about the payment.
     pub async fn verify(&self, caller: &Caller, topup: &str, payment: &str, signature: &str) -> Answer {
         let body =
             format!(r#"{{"topup_id":"{topup}","gateway_payment_id":"{payment}","signature":"{signature}"}}"#);
         self.world.post(caller, "/api/integration/wallet/topup/verify", &body).await
     }
 
-    /// The status of a top-up.
+    /// Returns the status of a top-up.
     pub async fn status(&self, topup: &str) -> String {
         let path = format!("/api/integration/wallet/topup/{topup}");
         self.world.get(&crate::staff(), &path).await.expect(200).text("/status")
     }
 
-    /// The reports of a status: how many, and their ids.
+    /// Returns the ids of the events with this status.
     pub async fn events(&self, status: &str) -> Vec<String> {
         let path = format!("/api/integration/webhook/events?status={status}&limit=100");
         let list = self.world.get(&crate::admin(), &path).await.expect(200).json();
@@ -230,7 +232,7 @@ impl Shop {
         ids.map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Runs the monitor once.
+    /// Runs the monitor once and returns its summary.
     pub async fn monitor(&self) -> Value {
         scrip::invoke::invoke(&self.parts(), "monitor", "{}").await.unwrap()
     }

@@ -1,17 +1,17 @@
-//! The table's side of the simulation: what it rejects, and what it bills.
+//! The table's side of the simulation: which writes it rejects, and what it bills.
 //!
-//! **Invariant:** a write that overlaps a transaction on the same item is rejected, a rejected transaction is billed, a
-//! partition key takes 1 000 write units a second.
+//! **Invariant:** a write that overlaps a transaction on the same item is rejected, a rejected transaction is
+//! billed, and a partition key takes 1 000 write units per second.
 
 use crate::plan::Plan;
 use domain::money::Money;
 use rust_decimal::Decimal;
 use std::collections::{HashMap, HashSet};
 
-/// Microseconds.
+/// Virtual time, in microseconds.
 pub(crate) type Time = u64;
 
-/// An item: a slice, or something that one spend alone writes.
+/// An item: a slice, a card, or an item that only one spend writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Item {
     Slice(u8),
@@ -19,13 +19,13 @@ pub(crate) enum Item {
     Own(u64, u8),
 }
 
-/// The side of the table.
+/// The simulated table.
 pub(crate) struct Table {
     pub plan: Plan,
     pub slices: Vec<(Money, HashSet<u64>)>,
-    /// Until when a transaction holds an item.
+    /// When the transaction that locks an item ends.
     pub held: HashMap<Item, Time>,
-    /// Up to when the write units of a partition key are used up.
+    /// The time up to which the write units of a partition key are used.
     pub served: HashMap<Item, Time>,
     pub cards: HashSet<u64>,
     pub next_card: u64,
@@ -41,7 +41,7 @@ pub(crate) fn money(units: u64) -> Money {
 }
 
 impl Table {
-    /// Credit without end on each slice, and twenty thousand cards.
+    /// Creates slices with practically unlimited credit, and twenty thousand cards.
     pub fn new(slices: u8, plan: Plan) -> Self {
         Self {
             plan,
@@ -58,10 +58,11 @@ impl Table {
         }
     }
 
-    /// A plain write that arrives at `now`: true if it is served.
+    /// Processes a plain write that arrives at `now`; returns true if it is applied.
     ///
-    /// A partition key is given a write unit each millisecond, and saves up a tenth of a second's; what is not there is
-    /// throttled. (DynamoDB saves up more, for minutes: this is the harsher model.)
+    /// A partition key receives one write unit per millisecond and accumulates at most 100 ms of unused
+    /// units; a write that exceeds them is throttled. (DynamoDB accumulates units for minutes, so this model
+    /// is stricter.)
     pub fn plain(&mut self, item: Item, units: u64, now: Time) -> bool {
         const SAVED: Time = 100_000;
         self.writes += 1;
@@ -79,7 +80,8 @@ impl Table {
         true
     }
 
-    /// A transaction that arrives at `now` and takes this long: true if nothing is in its way.
+    /// Processes a transaction that arrives at `now` and takes this long; returns true if it conflicts with
+    /// no other transaction.
     pub fn transaction(&mut self, items: &[(Item, u64)], now: Time, takes: Time) -> bool {
         self.writes += 1;
         let units: u64 = items.iter().map(|(_, units)| units).sum();

@@ -1,10 +1,11 @@
-//! A simulated DynamoDB in virtual time: what spends cost each other when many are under way.
+//! A simulated DynamoDB in virtual time: how concurrent spends slow each other down.
 //!
-//! The decisions are the product's (`domain::giftcard::provision`); which items a spend writes, and for how many units, is
-//! taken from a real spend against the embedded DynamoDB ([`crate::plan::Plan`]).
+//! The decisions are the product's own (`domain::giftcard::provision`). The items that a spend writes, and
+//! their write units, are measured on a real spend against the embedded DynamoDB ([`crate::plan::Plan`]).
 //!
-//! **Invariant:** the model follows the documented limits: a write that overlaps a transaction on the same item is
-//! rejected, a rejected transaction is billed, a partition key takes 1 000 write units a second.
+//! **Invariant:** the model follows the documented limits: a write that overlaps a transaction on the same
+//! item is rejected, a rejected transaction is billed, and a partition key takes 1 000 write units per
+//! second.
 
 use crate::plan::Plan;
 use crate::simulated_table::{Item, Table, Time, money};
@@ -19,50 +20,50 @@ use domain::money::Money;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-/// How a spend pays.
+/// How a spend charges the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Credit set aside by a plain update, committed apart.
+pub enum SpendMethod {
+    /// A plain update reserves the credit; the transaction does not touch the balance.
     Reserved,
     /// Balance, entry, redemption and card in one transaction.
     OneTransaction,
 }
 
-/// What to simulate.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// How many slices the account has.
+    /// Number of slices of the account.
     pub slices: u8,
-    /// How many callers spend, one after the other each.
+    /// Number of callers; each begins a spend when its last one has ended.
     pub callers: usize,
-    /// For how many seconds.
+    /// Simulated duration, in seconds.
     pub seconds: u64,
-    /// How a spend pays.
-    pub way: Way,
+    /// How a spend charges the account.
+    pub way: SpendMethod,
 }
 
-/// What came of it.
+/// The results of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
-    /// Spends a second.
+    /// Spends per second.
     pub per_second: u64,
-    /// Of a thousand requests that write, how many were rejected.
+    /// Rejected write requests per thousand.
     pub rejected_per_mille: u64,
-    /// Of a thousand write units, how many were for nothing.
+    /// Write units of rejected transactions, per thousand billed.
     pub wasted_per_mille: u64,
-    /// Half of the spends took no longer, in milliseconds.
+    /// Median duration of a spend, in milliseconds.
     pub p50_ms: u64,
-    /// 99 of 100 took no longer.
+    /// 99th percentile of the duration of a spend, in milliseconds.
     pub p99_ms: u64,
-    /// The most attempts that stood on one slice.
+    /// Largest number of pending attempts on one slice.
     pub most_pending: usize,
 }
 
-/// What a caller does next.
+/// The next event of a caller.
 #[derive(Clone, Debug)]
 enum Next {
     Begin,
-    /// Credit and card were asked for, and answered so.
+    /// The reservation and the card lookup are answered; `held` is None if the write was rejected.
     MonitorSummary {
         held: Option<bool>,
         card: Option<u64>,
@@ -76,11 +77,11 @@ struct Caller {
     machine: Option<Provision>,
     began: Time,
     tries: u32,
-    /// The attempt that is committed and still stands on these slices.
+    /// Slices on which an attempt is still pending although it is committed.
     unsettled: Vec<(u8, u64)>,
 }
 
-/// The whole model.
+/// The callers, the table and the queue of events.
 pub struct Simulation {
     setting: Setting,
     table: Table,
@@ -93,7 +94,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A table with credit and cards without end, and everyone about to begin.
+    /// Creates a table with unlimited credit and cards, and callers that are about to begin.
     pub fn new(setting: Setting, plan: Plan) -> Self {
         let mut this = Self {
             setting,
@@ -119,12 +120,12 @@ impl Simulation {
         self.queue.push(Reverse((at, self.sequence, caller)));
     }
 
-    /// A plain request takes 3 to 8 ms.
+    /// Returns the duration of a plain request: 3 to 8 ms.
     fn request(&mut self) -> Time {
         self.chance.u64(3_000..8_000)
     }
 
-    /// A transaction takes 12 to 25 ms.
+    /// Returns the duration of a transaction: 12 to 25 ms.
     fn transaction_time(&mut self) -> Time {
         self.chance.u64(12_000..25_000)
     }
@@ -134,7 +135,7 @@ impl Simulation {
         self.chance.u64(0..longest)
     }
 
-    /// Runs for as long as is set.
+    /// Runs the simulation and returns its results.
     pub fn run(mut self) -> Measured {
         let end = self.setting.seconds * 1_000_000;
         while let Some(Reverse((now, sequence, caller))) = self.queue.pop() {
@@ -143,8 +144,8 @@ impl Simulation {
             }
             let Some(next) = self.pending.remove(&sequence) else { continue };
             match self.setting.way {
-                Way::Reserved => self.reserved(now, caller, next),
-                Way::OneTransaction => self.one_transaction(now, caller, next),
+                SpendMethod::Reserved => self.reserved(now, caller, next),
+                SpendMethod::OneTransaction => self.one_transaction(now, caller, next),
             }
         }
         self.took.sort_unstable();
@@ -179,8 +180,8 @@ impl Simulation {
         self.later(now, caller, Next::Begin);
     }
 
-    /// A card at random among those that are free; what is sold is made up for.
-    fn some_card(&mut self) -> u64 {
+    /// Returns a random free card; sold cards are replaced.
+    fn random_free_card(&mut self) -> u64 {
         let lowest = self.table.next_card - 20_000;
         loop {
             let card = self.chance.u64(lowest..self.table.next_card);
@@ -217,7 +218,7 @@ impl Simulation {
                     };
                     machine.found(&pool, Some(card));
                 }
-                // Rejected for another's sake: again, a little later.
+                // Rejected because of another write: retry after a backoff.
                 if held.is_none() {
                     let tries = state.tries;
                     state.tries += 1;
@@ -252,11 +253,11 @@ impl Simulation {
         self.step(now, caller);
     }
 
-    /// Does what the decision says, and when it is answered goes on.
+    /// Carries out the next step of the decision and schedules its answer.
     fn step(&mut self, now: Time, caller: usize) {
         let steps = self.callers[caller].machine.as_ref().unwrap().next();
-        let looks = steps.iter().any(|step| matches!(step, ProvisionStep::Look(_)));
-        let card = if looks { Some(self.some_card()) } else { None };
+        let looks = steps.iter().any(|step| matches!(step, ProvisionStep::FindCard(_)));
+        let card = if looks { Some(self.random_free_card()) } else { None };
         match steps.into_iter().next() {
             Some(ProvisionStep::Credit(spend::SpendStep::Reserve { slice, amount })) => {
                 let arrives = now + self.request() / 2;
@@ -264,7 +265,7 @@ impl Simulation {
                 let answered = arrives + self.request() / 2 + 1_000;
                 self.later(answered, caller, Next::MonitorSummary { held, card });
             }
-            Some(ProvisionStep::Look(_)) => {
+            Some(ProvisionStep::FindCard(_)) => {
                 let answered = now + self.request();
                 self.later(answered, caller, Next::MonitorSummary { held: Some(true), card });
             }
@@ -290,11 +291,13 @@ impl Simulation {
                 let answered = now + self.request();
                 self.later(answered, caller, Next::Surveyed);
             }
-            other => panic!("{other:?}: there is credit and stock without end"),
+            other => panic!("{other:?}: unexpected, because credit and stock are unlimited"),
         }
     }
 
-    /// One plain update; attempts of this caller that are committed are taken off with it, and beside it.
+    /// Reserves credit with one plain update. The same update settles this caller's committed attempts on
+    /// that slice; those on other slices are settled by updates of their own. Returns None if the write is
+    /// rejected.
     fn reserve(&mut self, caller: usize, slice: u8, amount: Money, now: Time) -> Option<bool> {
         let unsettled = std::mem::take(&mut self.callers[caller].unsettled);
         let cause = self.callers[caller].cause;
@@ -324,7 +327,7 @@ impl Simulation {
         Some(true)
     }
 
-    /// The naive spend: the balance stands in the transaction.
+    /// The naive spend: the balance is part of the transaction.
     fn one_transaction(&mut self, now: Time, caller: usize, next: Next) {
         match next {
             Next::Begin => self.begin(now, caller),
@@ -345,7 +348,7 @@ impl Simulation {
             (Item::Own(cause, 2), plan.card),
         ];
         let done = self.table.transaction(&items, arrives, takes);
-        // A rejection is quick.
+        // A rejection is answered early.
         let answered = arrives + if done { takes } else { 4_000 };
         self.later(answered, caller, Next::Committed(done));
     }

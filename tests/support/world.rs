@@ -1,4 +1,4 @@
-//! A table, a clock and the wallet's routes, with a record of what was answered.
+//! A table, a clock and the functions' routes, with a record of the responses.
 
 use crate::answer::Answer;
 use crate::caller::Caller;
@@ -27,27 +27,27 @@ use store::{Credentials, Meter, RetryPolicy, Settings, Store, connect, https, sc
 use tower::ServiceExt;
 use vault::Vault;
 
-/// A clock that only tests move.
+/// A clock that moves only when a test moves it.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at this instant.
+    /// Creates a clock at this instant.
     pub fn at(instant: &str) -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(Timestamp::parse(instant).unwrap().millis())))
     }
 
-    /// Goes to this instant, forward or back.
+    /// Sets the clock to this instant, forward or back.
     pub fn set(&self, instant: &str) {
         self.0.store(Timestamp::parse(instant).unwrap().millis(), Ordering::SeqCst);
     }
 
-    /// Moves forward.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
     }
 
-    /// Moves forward by whole days.
+    /// Advances the clock by whole days.
     pub fn advance_days(&self, days: u64) {
         self.advance(Duration::from_secs(days * 86_400));
     }
@@ -59,7 +59,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// What was answered: to be found again, or not, in the books.
+/// Ids that the books must contain, and rejected requests that must have left nothing in them.
 #[derive(Debug, Default)]
 struct Record {
     acknowledged: BTreeSet<String>,
@@ -68,15 +68,15 @@ struct Record {
 
 /// The world of one test.
 pub struct World {
-    /// What the function is given.
+    /// The application state of the functions.
     pub app: App,
-    /// What functions that take payments are given.
+    /// The services of the functions, including gateways and suppliers.
     pub parts: LocalServices,
-    /// The time.
+    /// The clock of this world.
     pub clock: Arc<ManualClock>,
-    /// What goes wrong.
+    /// The faults to inject.
     pub faults: Arc<Faults>,
-    /// What it costs.
+    /// Counts capacity units and round trips.
     pub meter: Arc<Meter>,
     functions: Vec<Function>,
     record: Mutex<Record>,
@@ -84,21 +84,21 @@ pub struct World {
     _database: Option<Arc<Embedded>>,
 }
 
-/// Gateways, what seals, the vault, and suppliers.
-pub type Outside = (Gateways, SealKeys, Vault, Suppliers);
+/// Gateways, seal keys, the vault, and suppliers.
+pub type ExternalServices = (Gateways, SealKeys, Vault, Suppliers);
 
 static COUNTER: AtomicU64 = AtomicU64::new(1);
 
-/// Where the time begins in tests.
+/// The instant at which the clocks of the tests start.
 pub const START: &str = "2026-01-15T10:00:00Z";
 
 impl World {
-    /// A new table at [`START`].
+    /// Creates a table at [`START`].
     pub async fn new() -> Self {
         Self::with_retry_policy(RetryPolicy::default()).await
     }
 
-    /// A new table, with this much patience.
+    /// Creates a table with this retry policy.
     pub async fn with_retry_policy(retry_policy: RetryPolicy) -> Self {
         let nobody = crate::shop::nobody();
         Self::with_payments(
@@ -109,11 +109,11 @@ impl World {
         .await
     }
 
-    /// A new table, with gateways.
+    /// Creates a table with these gateways.
     pub async fn with_payments(
         retry_policy: RetryPolicy,
         clock: Arc<ManualClock>,
-        payments: Outside,
+        payments: ExternalServices,
     ) -> Self {
         let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
             Some(endpoint) => (endpoint, None),
@@ -129,7 +129,7 @@ impl World {
         world
     }
 
-    /// Another machine over the same table, with a clock of its own.
+    /// Returns another machine on the same table, with its own clock.
     pub fn another_machine(&self, clock: Arc<ManualClock>) -> Self {
         let (endpoint, database) = (self.endpoint.clone(), self._database.clone());
         let parts = self.parts.clone();
@@ -143,7 +143,7 @@ impl World {
         table: String,
         clock: Arc<ManualClock>,
         retry_policy: RetryPolicy,
-        (gateways, seal, vault, suppliers): Outside,
+        (gateways, seal, vault, suppliers): ExternalServices,
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let meter = Arc::new(Meter::default());
@@ -163,17 +163,17 @@ impl World {
         Self { app, parts, clock, faults, meter, functions, record, endpoint, _database: database }
     }
 
-    /// Where the table is.
+    /// Returns the URL of the table's endpoint.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A client without faults, for looking and tampering.
+    /// Returns a client without faults, for reading and tampering.
     pub fn raw(&self) -> aws_sdk_dynamodb::Client {
         connect(settings(&self.endpoint), https())
     }
 
-    /// The items of a partition whose sort key begins with this.
+    /// Returns the items of a partition whose sort key begins with this prefix.
     pub async fn partition(&self, pk: &str, prefix: &str) -> Vec<HashMap<String, AttributeValue>> {
         let query = self.raw().query().table_name(self.app.store.table()).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
@@ -182,7 +182,7 @@ impl World {
         query.send().await.unwrap().items.unwrap_or_default()
     }
 
-    /// Sends a request as the gateway would hand it on: as an event, through the Lambda adapter.
+    /// Sends a request as API Gateway would: as an event, through the Lambda adapter.
     pub async fn send(&self, caller: Option<&Caller>, request: Request<Body>) -> Answer {
         let id = format!("req-{}", COUNTER.fetch_add(1, Ordering::SeqCst));
         let response = match self.through_the_adapter(&id, caller, request).await {
@@ -203,7 +203,7 @@ impl World {
         request: Request<Body>,
     ) -> Result<Response, Problem> {
         let path = lambda::decode_path(request.uri().path())?;
-        let function = serving(&self.functions, &path).unwrap_or_else(|| panic!("nothing serves {path}"));
+        let function = serving(&self.functions, &path).unwrap_or_else(|| panic!("no function serves {path}"));
         let claims = caller.map(|caller| caller.0.clone());
         let event =
             gateway::event(gateway::ClientRequest { id, address: "203.0.113.7" }, path, claims, request)
@@ -229,44 +229,44 @@ impl World {
         }
     }
 
-    /// GET.
+    /// Sends a GET request.
     pub async fn get(&self, caller: &Caller, path: &str) -> Answer {
         self.send(Some(caller), Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    /// POST without a key.
+    /// Sends a POST request without an idempotency key.
     pub async fn post(&self, caller: &Caller, path: &str, body: &str) -> Answer {
         self.send(Some(caller), request(Method::POST, path, body, HeaderMap::new())).await
     }
 
-    /// POST with an idempotency key.
+    /// Sends a POST request with an idempotency key.
     pub async fn post_keyed(&self, caller: &Caller, key: &str, path: &str, body: &str) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("idempotency-key", key.parse().unwrap());
         self.send(Some(caller), request(Method::POST, path, body, headers)).await
     }
 
-    /// PATCH.
+    /// Sends a PATCH request.
     pub async fn patch(&self, caller: &Caller, path: &str, body: &str) -> Answer {
         self.send(Some(caller), request(Method::PATCH, path, body, HeaderMap::new())).await
     }
 
-    /// POST of a file.
+    /// Sends a POST request with a CSV file.
     pub async fn post_csv(&self, caller: &Caller, path: &str, body: &str) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "text/csv".parse().unwrap());
         self.send(Some(caller), request(Method::POST, path, body, headers)).await
     }
 
-    /// Opens a wallet with this balance (empty: none).
-    pub async fn a_wallet(&self, customer: &str, balance: &str) {
+    /// Opens a wallet with this initial balance (empty: none).
+    pub async fn open_wallet(&self, customer: &str, balance: &str) {
         let balance =
             if balance.is_empty() { String::new() } else { format!(r#","initial_balance":{balance}"#) };
         let body = format!(r#"{{"customer_id":"{customer}"{balance}}}"#);
         self.post(&crate::admin(), "/api/wallet/create", &body).await.expect(201);
     }
 
-    /// Adds credit that lives through this date (empty: by tier).
+    /// Adds credit that can be spent through this date (empty: as the tier says).
     pub async fn credit(&self, customer: &str, amount: &str, source: &str, expires_on: &str) -> Answer {
         let date =
             if expires_on.is_empty() { String::new() } else { format!(r#","expires_on":"{expires_on}""#) };
@@ -274,13 +274,13 @@ impl World {
         self.post(&crate::admin(), &format!("/api/wallet/{customer}/add-credits"), &body).await.expect(201)
     }
 
-    /// Balance, available and held, as sent.
+    /// Returns balance, available and held, as sent.
     pub async fn balances(&self, customer: &str) -> (String, String, String) {
         let answer = self.get(&crate::staff(), &format!("/api/wallet/{customer}/balance")).await.expect(200);
         (answer.raw("balance"), answer.raw("available"), answer.raw("held"))
     }
 
-    /// Expects what can be spent.
+    /// Asserts the available amount.
     #[track_caller]
     pub fn expect_available(&self, customer: &str, available: &str) -> impl Future<Output = ()> {
         let (caller, available) = (std::panic::Location::caller(), available.to_owned());
@@ -290,7 +290,7 @@ impl World {
         }
     }
 
-    /// The types of all entries, oldest first.
+    /// Returns the types of all entries, oldest first.
     pub async fn types(&self, customer: &str) -> Vec<String> {
         let answer =
             self.get(&crate::staff(), &format!("/api/wallet/{customer}/transactions?limit=100")).await;
@@ -305,8 +305,8 @@ impl World {
         types
     }
 
-    /// The checker: the books are proved (laws 1, 2, 5, 8, 9, 10), and what was answered is what is there
-    /// (law 4): acknowledged ⇒ present once, rejected ⇒ absent.
+    /// Proves the books (laws 1, 2, 5, 8, 9, 10) and compares them with the responses (law 4): an
+    /// acknowledged entry is present once, a rejected request has left no entry.
     pub async fn prove(&self) -> scrip::audit::AuditReport {
         self.faults.clear();
         let audit = scrip::audit::audit(&self.app.store).await.unwrap();
@@ -333,7 +333,7 @@ impl World {
             }
         }
         for id in record.acknowledged.iter().filter(|id| id.starts_with("txn_")) {
-            assert_eq!(ids.iter().filter(|found| *found == id).count(), 1, "acknowledged {id}");
+            assert_eq!(ids.iter().filter(|found| *found == id).count(), 1, "entries of {id}");
         }
         audit
     }
@@ -354,7 +354,7 @@ fn settings(endpoint: &str) -> Settings {
     }
 }
 
-/// A request with a JSON body.
+/// Returns a request; a body is JSON unless a header says otherwise.
 pub fn request(method: Method, path: &str, body: &str, headers: HeaderMap) -> Request<Body> {
     let mut request = Request::builder().method(method).uri(path);
     if !headers.contains_key("content-type") && !body.is_empty() {

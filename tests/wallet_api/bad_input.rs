@@ -1,4 +1,4 @@
-//! What is not as it must be: each with its exact status, and nothing half applied.
+//! Invalid input: each case has its exact status, and nothing is partly applied.
 
 use axum::body::Body;
 use http::{HeaderMap, Method, Request};
@@ -9,7 +9,7 @@ const DEBIT: &str = "/api/wallet/a/deduct-credits";
 
 async fn world() -> World {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     world
 }
 
@@ -61,7 +61,7 @@ async fn amounts_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn every_offending_field_is_told_at_once() {
+async fn every_offending_field_is_reported_at_once() {
     let world = world().await;
     let body = r#"{"amount":-1,"order_id":"a#b","balance":5,"reason":7,"reason":"x","version":1}"#;
     let answer = world.post(&staff(), DEBIT, body).await.expect_problem(400, "invalid_request");
@@ -165,7 +165,7 @@ async fn bodies_over_the_limit_and_compressed_bombs_are_refused() {
         .await
         .expect_problem(400, "invalid_request");
     untouched(&world).await;
-    // Compression itself is fine.
+    // Compression itself is accepted.
     world.send(Some(&customer("a")), compressed("gzip", br#"{"amount":1}"#)).await.expect(201);
 }
 
@@ -189,11 +189,11 @@ async fn ids_that_could_leave_their_place_are_refused() {
         let answer = answer.expect_problem(400, "invalid_request");
         assert_eq!(answer.offending(), ["/customer_id"], "{id}");
     }
-    // The gateway hands on a decoded path: an encoded slash is one.
+    // API Gateway passes a decoded path on: an encoded slash becomes a slash.
     world.get(&staff(), "/api/wallet/a%2Fb/balance").await.expect_problem(404, "not_found");
     world.get(&staff(), "/api/wallet/a%00b/balance").await.expect_problem(400, "invalid_request");
     world.get(&staff(), "/api/wallet/%FF/balance").await.expect_problem(400, "invalid_request");
-    // What DynamoDB's expressions would read is an id like any other, or none.
+    // Words of DynamoDB's expressions are ids like any others.
     for id in ["attribute_exists", ":v", "pk", "A:w:a", "NULL", "@", "-", "..."] {
         world
             .get(&staff(), &format!("/api/wallet/{id}/balance"))
@@ -246,7 +246,7 @@ async fn metadata_is_bounded() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_do_not_exist_are_told_as_problems() {
+async fn unknown_paths_and_methods_are_reported_as_problems() {
     let world = world().await;
     world.get(&staff(), "/api/wallet/a/nonsense").await.expect_problem(404, "not_found");
     world.get(&staff(), DEBIT).await.expect_problem(405, "method_not_allowed");

@@ -1,4 +1,4 @@
-//! Opening, crediting, debiting: what callers see.
+//! Opening, crediting and debiting wallets, as callers see it.
 
 use serde_json::json;
 use tests::{World, admin, customer, service, staff};
@@ -18,7 +18,7 @@ async fn a_new_wallet_shows_everything_and_can_be_read_where_it_says() {
 #[tokio::test]
 async fn a_customer_has_one_wallet() {
     let world = World::new().await;
-    world.a_wallet("cust_1", "500").await;
+    world.open_wallet("cust_1", "500").await;
     let body = r#"{"customer_id":"cust_1"}"#;
     world.post(&admin(), "/api/wallet/create", body).await.expect_problem(409, "wallet_exists");
     world.prove().await;
@@ -41,7 +41,7 @@ async fn wallets_hold_the_currency_they_were_opened_in_and_print_its_digits() {
 #[tokio::test]
 async fn a_credit_is_a_transaction_with_its_lot() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     let body = r#"{"amount":"300.10","reason":"Prepaid \"credit\" <script>","source":"purchase",
         "expires_on":"2026-03-31","order_id":"order:7","metadata":{"k":"v"}}"#;
     let answer = world
@@ -58,7 +58,7 @@ async fn a_credit_is_a_transaction_with_its_lot() {
 #[tokio::test]
 async fn credit_lives_as_the_tier_held_before_it_says() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     let date = |answer: tests::Answer| answer.field("/expiry_date");
     assert_eq!(date(world.credit("a", "999.99", "manual", "").await), "2027-01-15");
     assert_eq!(date(world.credit("a", "0.01", "manual", "").await), "2027-01-15");
@@ -74,9 +74,9 @@ async fn credit_lives_as_the_tier_held_before_it_says() {
 }
 
 #[tokio::test]
-async fn tier_benefits_tell_the_next_tier_and_what_is_missing() {
+async fn tier_benefits_show_the_next_tier_and_the_missing_amount() {
     let world = World::new().await;
-    world.a_wallet("a", "250.5").await;
+    world.open_wallet("a", "250.5").await;
     let answer = world.get(&customer("a"), "/api/wallet/a/tier-benefits").await.expect(200);
     insta::assert_json_snapshot!(answer.json());
     assert_eq!(answer.raw("amount_missing"), "749.50");
@@ -85,7 +85,7 @@ async fn tier_benefits_tell_the_next_tier_and_what_is_missing() {
 #[tokio::test]
 async fn a_debit_above_the_available_balance_is_refused_and_leaves_no_trace() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let before = world.get(&staff(), "/api/wallet/a").await.body;
     let body = r#"{"amount":100.01}"#;
     let refused = world.post_keyed(&customer("a"), "k", "/api/wallet/a/deduct-credits", body).await;
@@ -93,7 +93,7 @@ async fn a_debit_above_the_available_balance_is_refused_and_leaves_no_trace() {
     assert_eq!((refused.raw("available"), refused.raw("required")), ("100.00".into(), "100.01".into()));
     assert_eq!(refused.text("/currency"), "INR");
     assert_eq!(world.get(&staff(), "/api/wallet/a").await.body, before);
-    // The key is not consumed.
+    // The idempotency key is not consumed.
     world
         .post_keyed(&customer("a"), "k", "/api/wallet/a/deduct-credits", r#"{"amount":100}"#)
         .await
@@ -104,7 +104,7 @@ async fn a_debit_above_the_available_balance_is_refused_and_leaves_no_trace() {
 #[tokio::test]
 async fn totals_count_what_was_earned_spent_refunded_and_expired() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     world.credit("a", "50", "promotion", "2026-01-20").await;
     world.post(&staff(), "/api/wallet/a/deduct-credits", r#"{"amount":20,"order_id":"o"}"#).await.expect(201);
     world.post(&admin(), "/api/wallet/a/refund", r#"{"amount":5,"order_id":"o"}"#).await.expect(201);
@@ -127,8 +127,8 @@ async fn totals_count_what_was_earned_spent_refunded_and_expired() {
 #[tokio::test]
 async fn each_customer_has_a_referral_code_of_their_own() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
-    world.a_wallet("b", "").await;
+    world.open_wallet("a", "").await;
+    world.open_wallet("b", "").await;
     let code = async |id: &str| {
         let answer = world.get(&customer(id), &format!("/api/wallet/{id}/referral-code")).await.expect(200);
         assert_eq!(answer.field("/referral_count"), 0);
@@ -148,14 +148,14 @@ async fn a_referral_code_that_another_customer_has_is_passed_over() {
     let taken = world.raw().put_item().table_name(world.app.store.table());
     let taken = taken.set_item(Some(store::keys::referral(&first).attributes()));
     taken.send().await.unwrap();
-    world.a_wallet("late", "5").await;
+    world.open_wallet("late", "5").await;
     let code = world.get(&staff(), "/api/wallet/late/referral-code").await.text("/referral_code");
     assert_eq!(code, domain::ids::ReferralCode::mint(&id, 1).to_string());
     world.prove().await;
 }
 
 #[tokio::test]
-async fn health_is_open_and_tells_the_version_and_the_table() {
+async fn health_is_public_and_shows_the_version_and_the_table() {
     let world = World::new().await;
     for path in ["/health", "/api/wallet/health"] {
         let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();

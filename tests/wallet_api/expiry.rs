@@ -1,4 +1,4 @@
-//! Dates: until when credit can be spent, and what becomes of it.
+//! Expiry dates: until when credit can be spent, and what happens to it afterwards.
 
 use tests::{World, admin, customer, staff};
 
@@ -9,14 +9,14 @@ async fn spend(world: &World, amount: &str) -> tests::Answer {
 #[tokio::test]
 async fn credit_is_spendable_through_the_end_of_its_date_and_not_a_millisecond_later() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "100", "promotion", "2026-01-20").await;
     world.clock.set("2026-01-20T23:59:59.999Z");
     spend(&world, "40").await.expect(201);
     world.clock.set("2026-01-21T00:00:00Z");
     let refused = spend(&world, "60").await.expect_problem(402, "insufficient_funds");
     assert_eq!(refused.raw("available"), "0.00");
-    // No job has run; a list writes down what is due, dated when it fell due.
+    // No job has run: reading the list settles what is due, dated when it fell due.
     assert_eq!(world.types("a").await, ["CREDIT", "DEBIT", "EXPIRY"]);
     let history = world.get(&customer("a"), "/api/wallet/a/expiry-history").await.expect(200);
     insta::assert_json_snapshot!(history.json());
@@ -26,7 +26,7 @@ async fn credit_is_spendable_through_the_end_of_its_date_and_not_a_millisecond_l
 #[tokio::test]
 async fn what_is_due_is_written_ahead_of_the_next_entry() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for day in ["2026-01-16", "2026-01-17", "2026-01-18"] {
         world.credit("a", "10", "promotion", day).await;
     }
@@ -40,7 +40,7 @@ async fn what_is_due_is_written_ahead_of_the_next_entry() {
 #[tokio::test]
 async fn more_due_than_one_transaction_carries_is_written_in_several() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for day in 0..45 {
         let date = format!("2026-{:02}-{:02}", 2 + day / 28, 1 + day % 28);
         world.credit("a", "1", "promotion", &date).await;
@@ -57,7 +57,7 @@ async fn more_due_than_one_transaction_carries_is_written_in_several() {
     assert_eq!(
         sizes,
         [21, 21, 7],
-        "twenty entries and the account, twice; then five, the debit and the account"
+        "two transactions of twenty entries and the account, then one of five entries, the debit and the account"
     );
     assert_eq!(world.balances("a").await.0, "0.00");
     world.prove().await;
@@ -66,7 +66,7 @@ async fn more_due_than_one_transaction_carries_is_written_in_several() {
 #[tokio::test]
 async fn debits_burn_the_soonest_date_first_and_promotional_before_refund_before_paid() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     for (source, date) in [
         ("manual", "2026-02-01"),
         ("refund", "2026-02-01"),
@@ -104,7 +104,7 @@ async fn debits_burn_the_soonest_date_first_and_promotional_before_refund_before
 #[tokio::test]
 async fn a_date_of_today_or_earlier_and_two_ways_to_say_it_are_refused() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     for bad in [
         r#"{"amount":1,"expires_on":"2026-01-15"}"#,
         r#"{"amount":1,"expires_on":"2020-01-01"}"#,
@@ -128,7 +128,7 @@ async fn a_date_of_today_or_earlier_and_two_ways_to_say_it_are_refused() {
 #[tokio::test]
 async fn expiring_lists_what_ends_soon_with_days_and_sources() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     world.credit("a", "10", "promotion", "2026-01-16").await;
     world.credit("a", "20", "purchase", "2026-02-14").await;
     world.credit("a", "30", "manual", "2026-02-15").await;
@@ -149,7 +149,7 @@ async fn expiring_lists_what_ends_soon_with_days_and_sources() {
 #[tokio::test]
 async fn a_refund_whose_date_has_passed_comes_back_once_with_days_of_grace() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "100", "purchase", "2026-01-20").await;
     let debit = r#"{"amount":100,"order_id":"o"}"#;
     world.post(&staff(), "/api/wallet/a/deduct-credits", debit).await.expect(201);
@@ -160,7 +160,8 @@ async fn a_refund_whose_date_has_passed_comes_back_once_with_days_of_grace() {
         (back.text("/expiry_date"), back.text("/lots/0/source")),
         ("2026-03-31".into(), "refund".into())
     );
-    // Spent again, its own date passes, and it is not extended a second time: it expires at once, visibly.
+    // It is spent again and its own date passes. It is not extended a second time: it expires at once, with
+    // an entry.
     world.post(&staff(), "/api/wallet/a/deduct-credits", r#"{"amount":60,"order_id":"p"}"#).await.expect(201);
     world.clock.set("2026-04-15T12:00:00Z");
     world.post(&admin(), "/api/wallet/a/refund", r#"{"amount":60,"order_id":"p"}"#).await.expect(201);
@@ -172,7 +173,7 @@ async fn a_refund_whose_date_has_passed_comes_back_once_with_days_of_grace() {
 #[tokio::test]
 async fn an_expired_lot_stays_unspendable_days_later_though_nothing_has_deleted_it() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "100", "promotion", "2026-01-16").await;
     world.clock.set("2026-01-19T00:00:01Z");
     spend(&world, "1").await.expect_problem(402, "insufficient_funds");
@@ -183,12 +184,12 @@ async fn an_expired_lot_stays_unspendable_days_later_though_nothing_has_deleted_
 #[tokio::test]
 async fn the_last_date_there_is_is_a_date_like_any_other() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "10", "manual", "9999-12-31").await;
     spend(&world, "4").await.expect(201);
     world.expect_available("a", "6.00").await;
     let swept =
         expire_credits::sweep(&world.app, &Default::default(), domain::ids::RequestId::new("s")).await;
-    assert_eq!(swept.unwrap().wallets, 0, "its end is no instant before all others");
+    assert_eq!(swept.unwrap().wallets, 0, "the end of the last date sorts after all other instants");
     world.prove().await;
 }

@@ -1,4 +1,4 @@
-//! Lists and figures.
+//! The transaction history with its filters and pages, the summary and the statistics.
 
 use serde_json::json;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use tests::{World, customer, staff};
 
 async fn busy() -> World {
     let world = World::new().await;
-    world.a_wallet("a", "500").await;
+    world.open_wallet("a", "500").await;
     for n in 1..=30 {
         world.clock.advance(Duration::from_secs(3_600));
         let source = if n % 3 == 0 { "promotion" } else { "purchase" };
@@ -56,7 +56,7 @@ async fn every_filter_finds_exactly_what_matches() {
     assert_eq!(count("type=CREDIT&source=purchase").await, 20);
     assert_eq!(count("status=COMPLETED").await, 61);
     assert_eq!(count("status=PENDING").await, 0);
-    // Thirteen hours of the fifteenth remain after the first credit at 11:00; dates count through their end.
+    // Thirteen hours of the fifteenth remain after the first credit at 11:00; a date includes its whole day.
     assert_eq!(count("end_date=2026-01-15").await, 1 + 2 * 13);
     assert_eq!(count("start_date=2026-01-16").await, 2 * 17);
     assert_eq!(count("start_date=2026-01-15T11:00:00Z&end_date=2026-01-15T12:00:00Z").await, 4);
@@ -83,7 +83,7 @@ async fn filtered_pages_follow_each_other_without_gaps() {
 #[tokio::test]
 async fn a_cursor_opens_only_the_list_it_was_made_for() {
     let world = busy().await;
-    world.a_wallet("b", "5").await;
+    world.open_wallet("b", "5").await;
     let path = "/api/wallet/a/transactions?limit=5";
     let cursor = world.get(&staff(), path).await.expect(200).text("/next_cursor");
     let mut forged = cursor.clone().into_bytes();
@@ -100,14 +100,14 @@ async fn a_cursor_opens_only_the_list_it_was_made_for() {
     ] {
         world.get(&staff(), &bad).await.expect_problem(400, "invalid_cursor");
     }
-    // Another page size is the same list.
+    // The cursor is valid with another page size.
     world.get(&staff(), &format!("/api/wallet/a/transactions?limit=9&cursor={cursor}")).await.expect(200);
 }
 
 #[tokio::test]
-async fn unknown_repeated_and_senseless_parameters_are_told_each() {
+async fn each_unknown_repeated_or_invalid_parameter_is_reported() {
     let world = World::new().await;
-    world.a_wallet("a", "5").await;
+    world.open_wallet("a", "5").await;
     for (query, pointers) in [
         ("limit=0", vec!["/limit"]),
         ("limit=101", vec!["/limit"]),
@@ -144,7 +144,7 @@ async fn statistics_give_totals_averages_and_a_series_by_month() {
 #[tokio::test]
 async fn a_transaction_is_found_by_its_id_and_only_in_its_own_wallet() {
     let world = busy().await;
-    world.a_wallet("b", "5").await;
+    world.open_wallet("b", "5").await;
     let list = world.get(&staff(), "/api/wallet/a/transactions?limit=1").await;
     let id = list.text("/transactions/0/id");
     world.get(&customer("a"), &format!("/api/wallet/a/transactions/{id}")).await.expect(200);

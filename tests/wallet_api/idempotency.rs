@@ -1,4 +1,4 @@
-//! The same request again.
+//! Repeated requests, with and without idempotency keys.
 
 use tests::{World, admin, customer, service, staff};
 
@@ -11,7 +11,7 @@ async fn every_operation_that_moves_value_is_replayed_byte_for_byte() {
         opened.to_owned(),
         world.post_keyed(&admin(), "k", "/api/wallet/create", opened).await.expect(201),
     )];
-    world.a_wallet("b", "5").await;
+    world.open_wallet("b", "5").await;
     for (path, body) in [
         ("a/add-credits", r#"{"amount":50}"#),
         ("a/deduct-credits", r#"{"amount":10,"order_id":"o"}"#),
@@ -33,7 +33,7 @@ async fn every_operation_that_moves_value_is_replayed_byte_for_byte() {
         answers.push((path, body.to_owned(), answer));
     }
     let before = world.get(&staff(), "/api/wallet/a").await.body;
-    // A year later, the money gone, the wallet suspended, the holds timed out: the first answers, to the byte.
+    // Whether the wallet is suspended, spent or a year older, each answer is the first one, byte for byte.
     world.post(&admin(), "/api/wallet/a/suspend", r#"{"reason":"r"}"#).await.expect(200);
     for (path, body, first) in &answers {
         let again = world.post_keyed(&admin(), "k", path, body).await;
@@ -58,7 +58,7 @@ async fn every_operation_that_moves_value_is_replayed_byte_for_byte() {
 #[tokio::test]
 async fn the_same_key_with_another_request_is_refused_and_equal_values_are_the_same_request() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let path = "/api/wallet/a/deduct-credits";
     let first = world.post_keyed(&customer("a"), "k", path, r#"{"amount":10}"#).await.expect(201);
     for same in [r#"{"amount":10.00}"#, r#"{"amount":"10"}"#, r#" { "amount" : 10.0 , "reason" : null } "#] {
@@ -70,7 +70,7 @@ async fn the_same_key_with_another_request_is_refused_and_equal_values_are_the_s
         let refused = world.post_keyed(&customer("a"), "k", path, other).await;
         refused.expect_problem(422, "idempotency_key_reused");
     }
-    // A quoted key is the same key (the draft's structured form).
+    // A quoted key is the same key (the structured form of the draft for the header).
     assert!(
         world.post_keyed(&customer("a"), "\"k\"", path, r#"{"amount":10}"#).await.expect(201).is_replay()
     );
@@ -81,8 +81,8 @@ async fn the_same_key_with_another_request_is_refused_and_equal_values_are_the_s
 #[tokio::test]
 async fn a_key_counts_for_one_wallet_and_one_operation() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     for id in ["a", "b"] {
         for path in ["deduct-credits", "holds"] {
             let path = format!("/api/wallet/{id}/{path}");
@@ -90,7 +90,7 @@ async fn a_key_counts_for_one_wallet_and_one_operation() {
             assert!(!answer.expect(201).is_replay());
         }
     }
-    // Two holds of one wallet are two requests.
+    // Captures of two holds of one wallet are different requests.
     let hold = world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":1}"#).await.text("/hold_id");
     let other = world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":1}"#).await.text("/hold_id");
     world.post_keyed(&customer("a"), "c", &format!("/api/wallet/holds/{hold}/capture"), "").await.expect(200);
@@ -104,7 +104,7 @@ async fn a_key_counts_for_one_wallet_and_one_operation() {
 #[tokio::test]
 async fn without_a_key_each_request_is_new() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for _ in 0..3 {
         let debit =
             world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":10}"#).await.expect(201);
@@ -117,7 +117,7 @@ async fn without_a_key_each_request_is_new() {
 #[tokio::test]
 async fn a_key_that_is_no_key_is_refused_and_moves_nothing() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let (path, body) = ("/api/wallet/a/deduct-credits", r#"{"amount":10}"#);
     let long = "x".repeat(10_240);
     let mut bad: Vec<http::HeaderMap> = [b"".as_slice(), b"\"\"", long.as_bytes(), b"a\tb", b"\xc3\xa9"]

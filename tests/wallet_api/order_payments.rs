@@ -1,4 +1,4 @@
-//! Orders: registered, paid from wallets, refunded, read.
+//! Orders: registered, paid from wallets, refunded, and read.
 
 use std::sync::Arc;
 use tests::{Answer, Caller, World, admin, customer, service, staff};
@@ -29,7 +29,7 @@ async fn status(world: &World, order: &str) -> String {
 #[tokio::test]
 async fn an_order_is_registered_once_and_registering_it_again_gives_the_first_answer() {
     let world = World::new().await;
-    world.a_wallet("a", "500").await;
+    world.open_wallet("a", "500").await;
     let first = register(&world, "o", "a", "120.5").await.expect(201);
     assert_eq!(first.header("location"), Some("/api/integration/order/o"));
     assert_eq!(
@@ -52,7 +52,7 @@ async fn an_order_is_registered_once_and_registering_it_again_gives_the_first_an
 #[tokio::test]
 async fn an_owner_pays_a_registered_order_once_and_a_repetition_is_the_first_answer() {
     let world = World::new().await;
-    world.a_wallet("a", "500").await;
+    world.open_wallet("a", "500").await;
     pay(&world, &customer("a"), "o", "a", "10").await.expect_problem(404, "order_not_found");
     register(&world, "o", "a", "100").await.expect(201);
     pay(&world, &customer("a"), "o", "a", "100.01").await.expect_problem(409, "payment_exceeds_due");
@@ -64,7 +64,7 @@ async fn an_owner_pays_a_registered_order_once_and_a_repetition_is_the_first_ans
         ("PARTIALLY_PAID".into(), transaction.clone().into())
     );
     assert_eq!(first.text("/transaction/reference"), "order:o:pay");
-    // The natural cause rules, whatever key is sent and whoever asks.
+    // The natural cause applies, whatever key is sent and whichever caller sends it.
     let body = r#"{"order_id":"o","customer_id":"a","amount":"60.00"}"#;
     let again = world.post_keyed(&service("wallet:debit"), "other", PAY, body).await.expect(201);
     assert!(again.is_replay() && again.body == first.body);
@@ -82,7 +82,7 @@ async fn an_owner_pays_a_registered_order_once_and_a_repetition_is_the_first_ans
 #[tokio::test]
 async fn a_service_makes_an_order_known_by_paying_it_and_too_little_credit_leaves_no_trace() {
     let world = World::new().await;
-    world.a_wallet("a", "50").await;
+    world.open_wallet("a", "50").await;
     let short = pay(&world, &service("wallet:debit"), "o", "a", "50.01").await;
     short.expect_problem(402, "insufficient_funds");
     world.get(&staff(), &format!("{ORDER}/o")).await.expect_problem(404, "order_not_found");
@@ -96,8 +96,8 @@ async fn a_service_makes_an_order_known_by_paying_it_and_too_little_credit_leave
 #[tokio::test]
 async fn another_customers_order_is_as_one_that_does_not_exist() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     register(&world, "o", "a", "10").await.expect(201);
     pay(&world, &customer("b"), "o", "b", "10").await.expect_problem(404, "order_not_found");
     pay(&world, &customer("b"), "o", "a", "10").await.expect(404);
@@ -112,7 +112,7 @@ async fn another_customers_order_is_as_one_that_does_not_exist() {
 #[tokio::test]
 async fn partial_refunds_add_up_to_what_was_paid_and_name_their_movements() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     register(&world, "o", "a", "80").await.expect(201);
     pay(&world, &customer("a"), "o", "a", "80").await.expect(201);
     let first = refund(&world, "o", "a", "30").await.expect(201);
@@ -125,7 +125,7 @@ async fn partial_refunds_add_up_to_what_was_paid_and_name_their_movements() {
     let last = world.post_keyed(&admin(), "r", REFUND, body).await.expect(201);
     let again = world.post_keyed(&admin(), "r", REFUND, body).await.expect(201);
     assert!(again.is_replay() && again.body == last.body);
-    // The same operation by the wallet's own door has the same scope of keys.
+    // The refund operation of the wallet API is the same operation with the same scope of keys.
     let wallet = r#"{"order_id":"o","amount":50}"#;
     assert!(world.post_keyed(&admin(), "r", "/api/wallet/a/refund", wallet).await.expect(201).is_replay());
     assert_eq!(status(&world, "o").await, "REFUNDED");
@@ -139,7 +139,7 @@ async fn partial_refunds_add_up_to_what_was_paid_and_name_their_movements() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_refunds_at_once_never_exceed_the_payment_and_fifty_payments_pay_once() {
     let world = Arc::new(World::new().await);
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     register(&world, "o", "a", "70").await.expect(201);
     let race = |refunds: bool| {
         let world = world.clone();
@@ -173,8 +173,8 @@ async fn fifty_refunds_at_once_never_exceed_the_payment_and_fifty_payments_pay_o
 #[tokio::test]
 async fn the_status_of_a_customer_shows_the_newest_orders() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     register(&world, "open", "a", "80").await.expect(201);
     world.clock.advance_days(1);
     pay(&world, &service("wallet:debit"), "paid", "a", "5").await.expect(201);

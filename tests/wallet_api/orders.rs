@@ -1,4 +1,4 @@
-//! Orders, as far as debits and refunds need them.
+//! Orders in the debits and refunds of the wallet API.
 
 use tests::{Answer, World, admin, customer, service, staff};
 
@@ -15,7 +15,7 @@ async fn refund(world: &World, wallet: &str, order: &str, amount: &str) -> Answe
 #[tokio::test]
 async fn without_a_key_a_debit_is_the_one_payment_of_its_order() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let paid = pay(&world, "a", "o", "40").await.expect(201);
     assert_eq!(paid.text("/reference"), "order:o:pay");
     let again = pay(&world, "a", "o", "40.00").await.expect(201);
@@ -28,18 +28,18 @@ async fn without_a_key_a_debit_is_the_one_payment_of_its_order() {
 #[tokio::test]
 async fn with_keys_several_payments_add_up_to_at_most_the_total() {
     let world = World::new().await;
-    world.a_wallet("a", "500").await;
+    world.open_wallet("a", "500").await;
     let path = "/api/wallet/a/deduct-credits";
     let keyed = async |key: &str, amount: &str| {
         let body = format!(r#"{{"amount":{amount},"order_id":"o"}}"#);
         world.post_keyed(&service("wallet:debit"), key, path, &body).await
     };
-    // A trusted caller makes the order known with the amount as its total.
+    // A trusted caller registers the order implicitly, with the amount as its total.
     keyed("k1", "40").await.expect(201);
     keyed("k2", "0.01").await.expect_problem(409, "payment_exceeds_due");
     assert!(keyed("k1", "40").await.expect(201).is_replay());
     keyed("k1", "41").await.expect_problem(422, "idempotency_key_reused");
-    // The same key for another order is another request.
+    // The same key for another order is a different request.
     let other = world.post_keyed(&staff(), "k1", path, r#"{"amount":40,"order_id":"p"}"#).await;
     other.expect_problem(422, "idempotency_key_reused");
     world.prove().await;
@@ -48,8 +48,8 @@ async fn with_keys_several_payments_add_up_to_at_most_the_total() {
 #[tokio::test]
 async fn an_owner_pays_only_orders_that_are_registered_as_theirs() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     let body = r#"{"amount":10,"order_id":"o"}"#;
     let path = "/api/wallet/a/deduct-credits";
     world.post(&customer("a"), path, body).await.expect_problem(404, "order_not_found");
@@ -64,7 +64,7 @@ async fn an_owner_pays_only_orders_that_are_registered_as_theirs() {
 #[tokio::test]
 async fn refunds_go_back_in_reverse_burn_order_and_never_exceed_the_payment() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
+    world.open_wallet("a", "").await;
     world.credit("a", "30", "promotion", "2026-02-01").await;
     world.credit("a", "50", "purchase", "2026-03-01").await;
     pay(&world, "a", "o", "70").await.expect(201);
@@ -87,8 +87,8 @@ async fn refunds_go_back_in_reverse_burn_order_and_never_exceed_the_payment() {
 #[tokio::test]
 async fn there_is_no_refund_of_a_refund_of_nothing_or_of_anothers_order() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     pay(&world, "a", "o", "40").await.expect(201);
     refund(&world, "b", "o", "40").await.expect_problem(404, "order_not_found");
     refund(&world, "a", "unknown", "40").await.expect_problem(404, "order_not_found");
@@ -100,7 +100,7 @@ async fn there_is_no_refund_of_a_refund_of_nothing_or_of_anothers_order() {
 #[tokio::test]
 async fn a_keyed_refund_is_given_once() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     pay(&world, "a", "o", "40").await.expect(201);
     let body = r#"{"amount":15,"order_id":"o"}"#;
     let first = world.post_keyed(&admin(), "r", "/api/wallet/a/refund", body).await.expect(201);

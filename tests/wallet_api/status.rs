@@ -1,4 +1,4 @@
-//! Freezing, suspending, and what still lands.
+//! Frozen and suspended wallets, and what they still receive.
 
 use tests::{World, admin, customer, service, staff};
 
@@ -6,8 +6,8 @@ const WHY: &str = r#"{"reason":"chargeback"}"#;
 
 async fn world() -> (World, String) {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     super::orders::pay(&world, "a", "o", "10").await.expect(201);
     let hold = world.post(&customer("a"), "/api/wallet/a/holds", r#"{"amount":20}"#).await.expect(201);
     (world, hold.text("/hold_id"))

@@ -1,13 +1,13 @@
-//! From one wallet to another.
+//! Transfers from one wallet to another.
 
 use serde_json::json;
 use tests::{World, admin, customer, staff};
 
 #[tokio::test]
-async fn a_transfer_moves_lots_with_their_dates_and_tells_both_sides() {
+async fn a_transfer_moves_lots_with_their_dates_and_shows_both_entries() {
     let world = World::new().await;
-    world.a_wallet("a", "").await;
-    world.a_wallet("b", "1").await;
+    world.open_wallet("a", "").await;
+    world.open_wallet("b", "1").await;
     world.credit("a", "30", "promotion", "2026-02-01").await;
     world.credit("a", "30", "purchase", "2026-03-01").await;
     let body = r#"{"to_customer_id":"b","amount":40,"reason":"lunch"}"#;
@@ -16,7 +16,7 @@ async fn a_transfer_moves_lots_with_their_dates_and_tells_both_sides() {
     assert_eq!(
         answer.field("/in_transaction/balance_after"),
         json!(null),
-        "the recipient's balance is not ours"
+        "the sender must not see the recipient's balance"
     );
     let inflow = world.get(&customer("b"), "/api/wallet/b/transactions?type=TRANSFER_IN").await.expect(200);
     assert_eq!(inflow.field("/transactions/0/id"), answer.field("/in_transaction/id"));
@@ -31,8 +31,8 @@ async fn a_transfer_moves_lots_with_their_dates_and_tells_both_sides() {
 #[tokio::test]
 async fn staff_see_the_recipients_balance_of_their_own_transfers_and_a_replay_never_shows_more() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "5").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "5").await;
     let body = r#"{"to_customer_id":"b","amount":10}"#;
     let answer = world.post_keyed(&staff(), "t", "/api/wallet/a/transfer", body).await.expect(201);
     assert_eq!(answer.field("/in_transaction/balance_after"), json!(15.0));
@@ -44,7 +44,7 @@ async fn staff_see_the_recipients_balance_of_their_own_transfers_and_a_replay_ne
 #[tokio::test]
 async fn transfers_to_oneself_to_nobody_and_into_another_currency_are_refused() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     let vnd = r#"{"customer_id":"v","currency":"VND"}"#;
     world.post(&admin(), "/api/wallet/create", vnd).await.expect(201);
     for (to, status, code) in
@@ -54,7 +54,7 @@ async fn transfers_to_oneself_to_nobody_and_into_another_currency_are_refused() 
         world.post(&customer("a"), "/api/wallet/a/transfer", &body).await.expect_problem(status, code);
     }
     let much = r#"{"to_customer_id":"b","amount":100.01}"#;
-    world.a_wallet("b", "").await;
+    world.open_wallet("b", "").await;
     world
         .post(&customer("a"), "/api/wallet/a/transfer", much)
         .await
@@ -65,8 +65,8 @@ async fn transfers_to_oneself_to_nobody_and_into_another_currency_are_refused() 
 #[tokio::test]
 async fn what_is_due_on_either_side_is_written_down_with_the_transfer() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     for id in ["a", "b"] {
         world.credit(id, "10", "promotion", "2026-01-16").await;
     }

@@ -1,4 +1,4 @@
-//! Who may do what, through HTTP.
+//! Permissions of callers, through HTTP.
 
 use tests::caller::role;
 use tests::{World, admin, customer, service, staff};
@@ -26,9 +26,9 @@ const WRITES: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn nobody_gets_anything_without_verified_claims() {
+async fn no_request_is_served_without_verified_claims() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for read in READS {
         let request =
             http::Request::get(format!("/api/wallet/a{read}")).body(axum::body::Body::empty()).unwrap();
@@ -37,7 +37,7 @@ async fn nobody_gets_anything_without_verified_claims() {
     for (path, body) in WRITES {
         let path = format!("/api/wallet/a/{path}");
         let mut request = tests::world::request(http::Method::POST, &path, body, http::HeaderMap::new());
-        // A header that claims a token counts for nothing behind the gateway.
+        // Behind API Gateway, a header that claims a token is ignored.
         request.headers_mut().insert("authorization", "Bearer x".parse().unwrap());
         world.send(None, request).await.expect_problem(401, "unauthenticated");
     }
@@ -50,8 +50,8 @@ async fn nobody_gets_anything_without_verified_claims() {
 #[tokio::test]
 async fn anothers_wallet_looks_like_none() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
-    world.a_wallet("b", "100").await;
+    world.open_wallet("a", "100").await;
+    world.open_wallet("b", "100").await;
     for id in ["a", "nobody"] {
         for read in READS {
             let answer = world.get(&customer("b"), &format!("/api/wallet/{id}{read}")).await;
@@ -68,7 +68,7 @@ async fn anothers_wallet_looks_like_none() {
 #[tokio::test]
 async fn a_customer_cannot_do_what_is_for_admins_not_even_to_their_own_wallet() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for (path, body) in [WRITES[0], WRITES[2], WRITES[5], WRITES[6], WRITES[7]] {
         for caller in [customer("a"), staff()] {
             let answer = world.post(&caller, &format!("/api/wallet/a/{path}"), body).await;
@@ -85,7 +85,7 @@ async fn a_customer_cannot_do_what_is_for_admins_not_even_to_their_own_wallet() 
 #[tokio::test]
 async fn staff_and_admins_read_everything_and_a_service_only_balances() {
     let world = World::new().await;
-    world.a_wallet("a", "100").await;
+    world.open_wallet("a", "100").await;
     for read in READS {
         for caller in [staff(), admin(), customer("a")] {
             world.get(&caller, &format!("/api/wallet/a{read}")).await.expect(200);

@@ -1,6 +1,8 @@
-//! Credit down to a child, and back up: both sides and both entries in one transaction.
+//! Allocates credit to a child account and reclaims it, with both accounts and both entries in one
+//! transaction.
 //!
-//! **Invariant:** the caller reaches the parent: whoever has less may neither give nor take.
+//! **Invariant:** the caller must have access to the parent account, both to allocate and to
+//! reclaim.
 
 mod wire;
 
@@ -23,26 +25,28 @@ use serde::Serialize;
 use store::{StoreError, TransferReceipt};
 use utoipa::{OpenApi, ToSchema};
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(app: App) -> Router {
     let credit = Router::new().route("/allocate", post(allocate)).route("/reclaim", post(reclaim));
     complete(Router::new().nest("/api/credit", credit), app)
 }
 
-/// Both sides of an allocation or reclaim.
+/// The two transactions of an allocation or a reclaim.
 #[derive(Serialize, ToSchema)]
 pub struct Allocation {
-    /// What left.
+    /// Transaction of the account that gave the credit.
     out_transaction: BudgetTransaction,
-    /// What arrived.
+    /// Transaction of the account that received the credit.
     in_transaction: BudgetTransaction,
-    /// What the giving account has available afterwards; null of the platform.
+    /// Available credit of the giving account afterwards; null for the platform.
     from_account_balance: Option<Number>,
-    /// What the receiving account has available afterwards; null of the platform.
+    /// Available credit of the receiving account afterwards; null for the platform.
     to_account_balance: Option<Number>,
 }
 
-/// Gives credit to a child. The platform gives without limit, and what it has issued is counted.
+/// Allocates credit from an account to its child.
+///
+/// The platform can allocate without limit; the total that it has issued is counted.
 #[utoipa::path(post, path = "/api/credit/allocate", tag = "budgets",
     request_body = wire::AllocateRequest, responses((status = 201, body = Allocation)))]
 pub(crate) async fn allocate(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -51,13 +55,16 @@ pub(crate) async fn allocate(State(app): State<App>, request: ApiRequest) -> Res
     carry_out(&app, &request, &transfer).await
 }
 
-/// Takes unspent, unreserved credit of a child back to its parent; all of it, if no amount is said.
+/// Reclaims credit of a child for its parent.
+///
+/// Only unspent and unreserved credit can be reclaimed; without an `amount`, all of it is.
 #[utoipa::path(post, path = "/api/credit/reclaim", tag = "budgets",
     request_body = wire::ReclaimRequest, responses((status = 201, body = Allocation)))]
 pub(crate) async fn reclaim(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let wanted = wire::reclaim(&request)?;
     let permission = request.permission(BudgetAction::Allocate)?;
-    // Who reaches the parent reaches the child; who reaches the child alone is not told of the parent.
+    // A caller with access to the parent also has access to the child. A caller with access to the
+    // child only learns nothing about the parent.
     let child = permitted_by(&permission, &app, &request, &wanted.account).await?;
     let parent = child.parent.clone().ok_or_else(|| Problem::field("/account_id", "has no parent"))?;
     permitted_by(&permission, &app, &request, &parent).await?;
@@ -75,7 +82,8 @@ pub(crate) async fn reclaim(State(app): State<App>, request: ApiRequest) -> Resu
 async fn carry_out(app: &App, request: &ApiRequest, transfer: &BudgetTransfer) -> Result<Response, Problem> {
     let moved = app.store.budgets().transfer(transfer, &request.context(app)?).await.map_err(|error| {
         let unknown = matches!(error, StoreError::Rejected(Rejection::AccountNotFound));
-        // Whether an account out of reach exists is not told: it is no child either way.
+        // Does not reveal whether an account outside the caller's access exists: in either case it
+        // is not a child of this parent.
         if unknown && !request.actor().is_ok_and(Actor::is_staff) {
             Problem::from(Rejection::NotAChild)
         } else {
@@ -103,7 +111,7 @@ fn view(moved: &TransferReceipt) -> Allocation {
 #[openapi(paths(allocate, reclaim))]
 struct Allocations;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Allocations::openapi()
 }

@@ -1,4 +1,4 @@
-//! Wiring: the allocate-credit function in Lambda.
+//! Runs the allocate-credit function in Lambda.
 
 use edge::{lambda, telemetry, wiring};
 

@@ -1,6 +1,6 @@
-//! What callers send, read into commands; raw strings stop here.
+//! Parses requests into transfer commands; unparsed strings go no further.
 //!
-//! **Invariant:** every field that is wrong is reported at once.
+//! **Invariant:** all invalid fields of a body are reported together.
 
 use domain::budget::allocate::{BudgetTransfer, Direction};
 use domain::cause::{Cause, Operation};
@@ -11,22 +11,23 @@ use edge::input::{ChildAccountId, RelatedAccountId};
 use edge::{ApiRequest, Problem, request, schema};
 use serde_json::{Value, json};
 
-/// An account of this kind gives to accounts of that kind alone.
+/// Returns the rule that an account with the first id pattern allocates to accounts with the
+/// second.
 fn gives(from: &str, to: &str) -> Value {
     let kind = |kind: &str| schema::pattern(&format!("^{kind}$"));
     json!({"properties": {"from_account_id": kind(from), "to_account_id": kind(to)}})
 }
 
 request! {
-    /// Give credit to a child.
+    /// An allocation of credit to a child account.
     pub(crate) struct AllocateRequest {
-        /// The parent.
+        /// The parent account, which gives the credit.
         from_account_id: RelatedAccountId,
-        /// Its own child; not a campaign that shares its client's credit.
+        /// A direct child of the parent account; not a campaign that spends its client's credit.
         to_account_id: RelatedAccountId,
-        /// How much.
+        /// Amount to allocate.
         amount: Amount,
-        /// Why, in words.
+        /// Reason, as free text.
         notes: Option<FreeText>,
     }
     rules [json!({"oneOf": [
@@ -37,13 +38,13 @@ request! {
 }
 
 request! {
-    /// Take credit back from a child.
+    /// A reclaim of credit from a child account.
     pub(crate) struct ReclaimRequest {
-        /// The child.
+        /// The child account, which returns the credit to its parent.
         account_id: ChildAccountId,
-        /// All that is available, if left out.
+        /// Amount to reclaim; defaults to all available credit.
         amount: Option<Amount>,
-        /// Why, in words.
+        /// Reason, as free text.
         notes: Option<FreeText>,
     }
 }
@@ -60,7 +61,7 @@ pub(crate) fn allocate(request: &ApiRequest) -> Result<BudgetTransfer, Problem> 
     })
 }
 
-/// What is to be taken back.
+/// A parsed reclaim; its parent account is not known yet.
 pub(crate) struct Reclaim {
     pub(crate) account: AccountId,
     pub(crate) amount: Option<Amount>,

@@ -1,7 +1,7 @@
-//! Budget accounts over HTTP: platform → agency → client → campaign.
+//! The HTTP API of budget accounts: platform → agency → client → campaign.
 //!
-//! **Invariant:** no handler reads an account before the caller's role is permitted; an account out of reach is answered
-//! as one that does not exist.
+//! **Invariant:** no handler reads an account before the caller's role is permitted; an account
+//! outside the caller's access is answered as if it did not exist.
 
 mod reads;
 mod tree;
@@ -22,7 +22,7 @@ use http::StatusCode;
 use store::StoreError;
 use utoipa::OpenApi;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(app: App) -> Router {
     let accounts = Router::new()
         .route("/accounts", post(open))
@@ -34,7 +34,9 @@ pub fn router(app: App) -> Router {
     complete(Router::new().nest("/api/credit", accounts), app)
 }
 
-/// Opens an account below another: an agency below the platform, a client below an agency, a campaign below a client.
+/// Opens an account below its parent.
+///
+/// The parent of an agency is the platform, of a client an agency, and of a campaign a client.
 #[utoipa::path(post, path = "/api/credit/accounts", tag = "budgets",
     request_body = wire::OpenAccountRequest, responses((status = 201, body = views::AccountBody)))]
 pub(crate) async fn open(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -43,15 +45,16 @@ pub(crate) async fn open(State(app): State<App>, request: ApiRequest) -> Result<
     if command.brands.is_some() {
         request.permit_or(BudgetAction::GrantBrands, &*parent, Problem::account_not_found)?;
     }
-    wire::known_brands(&app, command.brands.as_ref()).await?;
+    wire::check_brands(&app, command.brands.as_ref()).await?;
     let (account, replayed) = app.store.budgets().open_account(&command, &request.context(&app)?).await?;
     let location = Some(format!("/api/credit/accounts/{}", account.id));
     reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &views::opened(&account))
 }
 
-/// Changes what is named, and nothing else.
+/// Changes the fields of an account that are sent, and no others.
 ///
-/// `closing` hands what is left to the parent as soon as nothing is reserved, and then closes the account for good.
+/// The status `closing` returns the remaining credit to the parent as soon as nothing is reserved,
+/// and then closes the account permanently.
 #[utoipa::path(patch, path = "/api/credit/accounts/{account_id}", tag = "budgets",
     params(ChildAccountPath),
     request_body = wire::ChangeAccountRequest, responses((status = 200, body = views::AccountBody)))]
@@ -62,9 +65,9 @@ pub(crate) async fn change(State(app): State<App>, request: ApiRequest) -> Resul
     if command.brands.is_some() {
         request.permit_or(BudgetAction::GrantBrands, &*account, Problem::account_not_found)?;
     }
-    wire::known_brands(&app, command.brands.iter().flatten().next()).await?;
+    wire::check_brands(&app, command.brands.iter().flatten().next()).await?;
     app.store.budgets().change_account(&id, &command, &request.context(&app)?).await?;
-    // It is changed: that it cannot be shown now does not say that it is not.
+    // The change is stored: an error of this read must not be reported as if nothing was changed.
     reply::ok(&reads::shown(&app, &id).await.map_err(StoreError::after_effect)?)
 }
 
@@ -80,7 +83,7 @@ pub(crate) async fn change(State(app): State<App>, request: ApiRequest) -> Resul
 ))]
 struct Budgets;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Budgets::openapi()
 }

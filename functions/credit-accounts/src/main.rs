@@ -1,4 +1,4 @@
-//! Wiring: the credit-accounts function in Lambda.
+//! Runs the credit-accounts function in Lambda.
 
 use edge::{lambda, telemetry, wiring};
 

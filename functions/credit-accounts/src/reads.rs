@@ -1,6 +1,7 @@
-//! Reading accounts and their movements.
+//! Reads accounts and their transactions.
 //!
-//! **Invariant:** what is reserved and what was spent is told apart by the entries, at the moment of reading.
+//! **Invariant:** reserved and spent credit are distinguished by the entries, at the time of
+//! reading.
 
 use crate::views::{self, AccountBody};
 use axum::extract::State;
@@ -26,10 +27,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::StoreError;
 use utoipa::ToSchema;
 
-/// How many accounts are counted at the same time.
+/// Number of accounts whose figures are computed concurrently.
 const CONCURRENT_COUNTS: usize = 16;
 
-/// The figures of an account; of one that spends its client's credit, with what it can spend and has spent of that.
+/// Computes the figures of an account. For a campaign that spends its client's credit, they include
+/// what it can spend and has spent of that credit.
 async fn figures(
     app: &App,
     sliced: &SlicedAccount,
@@ -43,7 +45,8 @@ async fn figures(
     Ok(own.sharing(&account.id, client, spent))
 }
 
-/// Counts accounts, in their order; what several share is read once.
+/// Computes the figures of accounts, in their order; clients whose credit several campaigns share
+/// are read once.
 pub(crate) async fn count_all(
     app: &App,
     sliced_accounts: &[SlicedAccount],
@@ -69,7 +72,7 @@ pub(crate) async fn count_all(
     stream::iter(counts).buffered(CONCURRENT_COUNTS).try_collect().await
 }
 
-/// An account as it is now.
+/// Reads an account and renders it with its current figures.
 pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<AccountBody, StoreError> {
     let sliced = app.store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
     let counts = count_all(app, std::slice::from_ref(&sliced)).await?;
@@ -77,7 +80,7 @@ pub(crate) async fn shown(app: &App, id: &AccountId) -> Result<AccountBody, Stor
     Ok(views::account(&sliced.account, &counted))
 }
 
-/// Reads an account.
+/// Returns an account with its current figures.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}", tag = "budgets",
     params(AccountPath), responses((status = 200, body = AccountBody)))]
 pub(crate) async fn account(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -87,7 +90,7 @@ pub(crate) async fn account(State(app): State<App>, request: ApiRequest) -> Resu
     reply::ok(&shown(&app, &id).await?)
 }
 
-/// The accounts right below one, oldest first.
+/// The direct children of an account, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct Children {
     children: Vec<AccountBody>,
@@ -97,7 +100,7 @@ pub struct Children {
     next_cursor: Option<String>,
 }
 
-/// Lists the accounts right below one.
+/// Lists the direct children of an account, oldest first.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/children", tag = "budgets",
     params(AccountPath, WindowQuery),
     responses((status = 200, body = Children)))]
@@ -136,18 +139,20 @@ pub(crate) async fn children(State(app): State<App>, request: ApiRequest) -> Res
     })
 }
 
-/// An account's movements, newest first.
+/// The transactions of an account, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct BudgetTransactions {
     transactions: Vec<BudgetTransaction>,
-    /// Always null: many write at once, and nothing is counted.
+    /// Always null: transactions are written concurrently and not counted.
     total: Option<u64>,
     limit: u16,
     skip: u16,
     next_cursor: Option<String>,
 }
 
-/// Lists an account's movements, newest first; of a campaign, with its spends of its client's credit.
+/// Lists the transactions of an account, newest first.
+///
+/// The list of a campaign includes what it spent of its client's credit.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions", tag = "budgets",
     params(AccountPath, WindowQuery),
     responses((status = 200, body = BudgetTransactions)))]
@@ -172,7 +177,7 @@ pub(crate) async fn transactions(State(app): State<App>, request: ApiRequest) ->
     })
 }
 
-/// Reads a movement's id: the instant tells where it stands.
+/// Parses a transaction id into the id and its timestamp, by which the transaction is found.
 fn movement_id(text: &str) -> Result<(TransactionId, Timestamp), ParseError> {
     const SHAPE: ParseError = ParseError("is not a transaction id");
     let (millis, tail) = text.strip_prefix("txn_").and_then(|rest| rest.split_once('_')).ok_or(SHAPE)?;
@@ -181,7 +186,7 @@ fn movement_id(text: &str) -> Result<(TransactionId, Timestamp), ParseError> {
     if plain { Ok((TransactionId::stored(text), at)) } else { Err(SHAPE) }
 }
 
-/// Reads one movement.
+/// Returns one transaction of an account.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/transactions/{transaction_id}", tag = "budgets",
     params(AccountPath, TransactionPath),
     responses((status = 200, body = BudgetTransaction)))]
@@ -189,7 +194,7 @@ pub(crate) async fn transaction(State(app): State<App>, request: ApiRequest) -> 
     let id = request.segment::<AccountPath>()?;
     request.params().finish()?;
     let unknown =
-        || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such movement");
+        || Problem::new(StatusCode::NOT_FOUND, "transaction_not_found", "there is no such transaction");
     let (wanted, at) = request.path("transaction_id", movement_id).map_err(|_| unknown())?;
     let account = permitted(&app, &request, &id, BudgetAction::Read).await?;
     let later = Timestamp::from_millis(at.millis() + 1).ok_or_else(Problem::internal)?;

@@ -1,6 +1,7 @@
-//! An account with all that is below it.
+//! Reads an account with all its descendants.
 //!
-//! **Invariant:** a tree shows at most a thousand accounts; where it was cut, it says so.
+//! **Invariant:** a tree contains at most 1000 accounts; `truncated` marks the accounts whose
+//! children are incomplete.
 
 use crate::reads::count_all;
 use crate::views::{self, AccountBody};
@@ -17,21 +18,24 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// How many accounts a tree shows.
+/// Maximum number of accounts in a tree.
 const MAX_TREE_ACCOUNTS: usize = 1_000;
 
-/// An account and what is below it.
+/// An account with its descendants.
 #[derive(Serialize, ToSchema)]
 pub struct BudgetTree {
     #[serde(flatten)]
     account: AccountBody,
     #[schema(no_recursion)]
     children: Vec<BudgetTree>,
-    /// True if it has more children than are shown.
+    /// True if the account has more children than are listed.
     truncated: bool,
 }
 
-/// Reads an account with all that is below it.
+/// Returns an account with all its descendants.
+///
+/// A tree contains at most 1000 accounts; `truncated` marks an account whose children are
+/// incomplete.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/tree", tag = "budgets",
     params(AccountPath), responses((status = 200, body = BudgetTree)))]
 pub(crate) async fn tree(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -43,7 +47,7 @@ pub(crate) async fn tree(State(app): State<App>, request: ApiRequest) -> Result<
     let mut walk = TreeWalk::below(id.clone(), MAX_TREE_ACCOUNTS);
     while let Some(parent) = walk.next_parent() {
         let mut children = app.store.budgets().children(&parent).await?;
-        let truncated = walk.meet_accounts(&mut children);
+        let truncated = walk.visit_accounts(&mut children);
         let order: Vec<AccountId> = children.iter().map(|child| child.id.clone()).collect();
         let mut sliced_accounts = app.store.budgets().sliced_accounts(children).await?;
         let sliced_accounts = order.iter().filter_map(|id| sliced_accounts.remove(id)).collect();

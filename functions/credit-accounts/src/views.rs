@@ -1,6 +1,6 @@
-//! What callers see of an account.
+//! The API view of a budget account.
 //!
-//! **Invariant:** what is shown is what was read: nothing is decided here.
+//! **Invariant:** a view only renders what was read; it makes no decision.
 
 use domain::budget::figures::AccountFigures;
 use domain::budget::{BudgetAccount, BudgetStatus};
@@ -9,7 +9,7 @@ use edge::json::Number;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An account.
+/// A budget account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BudgetAccount)]
 pub struct AccountBody {
@@ -20,33 +20,35 @@ pub struct AccountBody {
     pub parent_id: Option<String>,
     pub name: String,
     pub currency: &'static str,
-    /// What can be spent or allocated; null of the platform, its client's of a shared campaign.
+    /// Credit available to spend or allocate: null for the platform, the client's for a shared
+    /// campaign.
     pub available: Option<Number>,
-    /// Set aside for redemptions that are under way.
+    /// Credit reserved for redemptions in progress.
     pub reserved: Number,
-    /// What its children have been given, less what came back.
+    /// Credit allocated to children, minus what was reclaimed.
     pub allocated: Number,
-    /// What its parent has given, less what went back.
+    /// Credit received from the parent, minus what was returned.
     pub received: Number,
-    /// What was paid for gift cards.
+    /// Credit spent on gift cards.
     pub spent: Number,
-    /// active, auto_paused (an active campaign with nothing left), paused, closing or closed
+    /// active, auto_paused (an active campaign without available credit), paused, closing or closed
     #[schema(examples("active"))]
     pub status: &'static str,
-    /// Of a campaign: shared or isolated.
+    /// For a campaign: shared or isolated.
     #[schema(examples("shared"))]
     pub budget_mode: Option<&'static str>,
-    /// Of a shared campaign: whose credit it spends.
+    /// For a shared campaign: the account whose credit it spends.
     pub funded_by: Option<String>,
     pub low_credit_threshold: Option<Number>,
     pub slices: u8,
-    /// Of an agency: the brands it may use; null for all.
+    /// For an agency: the brands that it may use; null for all.
     pub brands: Option<Vec<String>>,
-    /// Of the platform: all that it has given and not got back.
+    /// For the platform: credit issued, minus what was reclaimed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub issued: Option<Number>,
-    /// Of a campaign: for how many cards its credit lasts, by the price of a card it has used.
+    /// For a campaign: number of cards that its credit can still pay for, at its recorded card
+    /// price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub estimated_redemptions_remaining: Option<u64>,
@@ -56,7 +58,7 @@ pub struct AccountBody {
     pub updated_at: String,
 }
 
-/// An account with its figures.
+/// Renders an account with its figures.
 pub(crate) fn account(account: &BudgetAccount, figures: &AccountFigures) -> AccountBody {
     let money = |amount| Number::money(amount, account.currency);
     let kind = account.kind();
@@ -88,7 +90,8 @@ pub(crate) fn account(account: &BudgetAccount, figures: &AccountFigures) -> Acco
     }
 }
 
-/// An account as it was when it was opened: what its creation answers, however often it is asked for.
+/// Renders an account as it was when it was opened: the response to its creation and to every
+/// replay of it.
 pub(crate) fn opened(account: &BudgetAccount) -> AccountBody {
     let mut first = account.clone();
     first.name = account.opened.name.clone();
@@ -99,7 +102,7 @@ pub(crate) fn opened(account: &BudgetAccount) -> AccountBody {
     first.card_price = None;
     first.brands = account.opened.brands.clone();
     first.first.status = BudgetStatus::Active;
-    // Nothing has been put in yet: that is no reason to call it paused.
+    // A new account may have no credit yet; it must not be shown as auto_paused for that.
     let mut shown = self::account(
         &first,
         &AccountFigures { available: account.opened.available, ..AccountFigures::default() },

@@ -1,6 +1,6 @@
-//! What callers send, read into commands; raw strings stop here.
+//! Parses requests into commands; unparsed strings go no further.
 //!
-//! **Invariant:** every field that is wrong is reported at once.
+//! **Invariant:** all invalid fields of a body are reported together.
 
 use domain::budget::change::{ChangeAccount, OpenAccount};
 use domain::budget::{BudgetStatus, Mode};
@@ -10,16 +10,17 @@ use domain::ids::budget::{BrandId, BudgetKind};
 use domain::money::Amount;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
-use edge::input::{List, NumberInput, RelatedAccountId, Said, Slices, Text};
+use edge::input::{List, NonBlankText, NumberInput, RelatedAccountId, Slices, Text};
 use edge::request::Clearable;
 use edge::{ApiRequest, App, Problem, request, schema};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Brands that an agency may use.
+/// Brands that an agency may use; at most 1000.
 type Brands = List<BrandId, 0, 1_000>;
 
-/// What an account of a kind is.
+/// Returns the rule for opening an account of a kind: the pattern of its parent's id and the
+/// optional fields allowed.
 fn kind_of(kind: BudgetKind, parent: &str) -> Value {
     let absent = schema::absent();
     let brands = if kind == BudgetKind::Agency { json!({}) } else { absent.clone() };
@@ -29,30 +30,33 @@ fn kind_of(kind: BudgetKind, parent: &str) -> Value {
 }
 
 request! {
-    /// Open an account.
+    /// A new budget account.
     pub(crate) struct OpenAccountRequest {
-        /// What it is.
+        /// Kind of the account.
         kind: BudgetKind,
-        /// Below which account: an agency below `platform`, a client below an agency, a campaign below a client.
+        /// The parent: `platform` for an agency, an agency for a client, a client for a campaign.
         parent_id: RelatedAccountId,
-        /// What people call it.
-        name: Said,
-        /// Below this, an alert is raised.
+        /// Display name; must not be blank.
+        name: NonBlankText,
+        /// Available credit below which an alert is raised.
         low_credit_threshold: Option<Amount>,
-        /// Of a campaign: shared (default) spends its client's credit, isolated its own.
+        /// For campaigns only: shared (default) spends the client's credit, isolated spends its
+        /// own.
         budget_mode: Option<Mode>,
-        /// Over how many items the credit is spread: more take more spends at once. 1, if left out.
+        /// Number of items over which the credit is spread; more slices allow more concurrent
+        /// spends. Defaults to 1.
         slices: Option<NumberInput<Slices>>,
-        /// Of an agency: the brands it may use; all, if left out. For admins.
+        /// For agencies only: the brands that the agency may use; defaults to all. Only admins may
+        /// set it.
         brands: Option<Brands>,
     }
     check(fields, currency: Currency) {
         if let Ok(kind) = kind {
             if budget_mode.is_some() && kind != BudgetKind::Campaign {
-                fields.offend("budget_mode", "is for campaigns");
+                fields.offend("budget_mode", "is allowed for campaigns only");
             }
             if brands.is_some() && kind != BudgetKind::Agency {
-                fields.offend("brands", "is for agencies");
+                fields.offend("brands", "is allowed for agencies only");
             }
         }
         if low_credit_threshold.is_some_and(|amount| amount.in_currency(currency).is_none()) {
@@ -66,7 +70,7 @@ request! {
     ]})]
 }
 
-/// A status that a caller may give.
+/// Status that a caller may set.
 pub(crate) struct WantedStatus(BudgetStatus);
 
 impl Text for WantedStatus {
@@ -85,19 +89,21 @@ impl Text for WantedStatus {
 }
 
 request! {
-    /// Change an account; what is left out stays.
+    /// Changes to an account; omitted fields stay unchanged.
     pub(crate) struct ChangeAccountRequest {
-        /// What people call it.
-        name: Option<Said>,
-        /// Below this, an alert is raised; null takes it away.
+        /// Display name; must not be blank.
+        name: Option<NonBlankText>,
+        /// Available credit below which an alert is raised; null removes the threshold.
         low_credit_threshold: Clearable<Amount>,
-        /// Whether credit may leave it; closing hands what is left to its parent.
+        /// New status: paused stops spending and allocation, closing returns what is left to the
+        /// parent.
         status: Option<WantedStatus>,
-        /// Of a campaign, while it has nothing available or reserved.
+        /// For campaigns only, while nothing is available or reserved.
         budget_mode: Option<Mode>,
-        /// No fewer than before.
+        /// Number of slices; must not be lower than before.
         slices: Option<NumberInput<Slices>>,
-        /// Of an agency: null lets it use all brands again. For admins.
+        /// For agencies only: the brands that the agency may use; null allows all. Only admins may
+        /// set it.
         brands: Clearable<Brands>,
     }
     check(fields, currency: Currency) {
@@ -134,8 +140,8 @@ pub(crate) fn change(request: &ApiRequest, currency: Currency) -> Result<ChangeA
     })
 }
 
-/// Brands that are named must be there.
-pub(crate) async fn known_brands(app: &App, brands: Option<&BTreeSet<BrandId>>) -> Result<(), Problem> {
+/// Checks that the brands exist.
+pub(crate) async fn check_brands(app: &App, brands: Option<&BTreeSet<BrandId>>) -> Result<(), Problem> {
     for brand in brands.into_iter().flatten() {
         if app.store.gift_cards().brand(brand).await?.is_none() {
             return Err(Problem::from(Rejection::BrandNotFound).at("/brands"));

@@ -1,9 +1,10 @@
-//! The scheduled sweep: what has fallen due by itself is written down.
+//! The scheduled sweep that writes entries for expired lots and expired holds.
 //!
-//! **Invariant:** correctness never depends on it having run: balances count from the clock. It only makes
-//! history complete for wallets that nobody touches.
-//! **Invariant:** it works in bounded batches and resumes where it stopped, since what it has settled leaves
-//! the index; a wallet that cannot be settled is pushed forward and does not block those behind it.
+//! **Invariant:** correctness never depends on the sweep: balances are computed for the current
+//! time. It only completes the history of wallets that no caller uses.
+//! **Invariant:** it works in bounded batches and resumes where it stopped, because a settled
+//! wallet leaves the index; a wallet that cannot be settled is postponed and does not block the
+//! wallets behind it.
 
 use domain::actor::Actor;
 use domain::context::Context;
@@ -17,21 +18,21 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::StoreError;
 
-/// How long after it fell due something is swept: machines' clocks may differ by five minutes, and a lot that
-/// one machine has expired must not be alive for another.
+/// Minutes after its due time at which a lot or hold is swept. The clocks of machines may differ by
+/// up to five minutes, and a lot that one machine has expired must not still be valid on another.
 const GRACE_MINUTES: u32 = 10;
 
-/// How far apart runs are.
+/// Interval between scheduled runs.
 const RUN_INTERVAL: Duration = Duration::from_mins(15);
 
-/// How long a wallet that could not be settled is left alone.
+/// Seconds by which a wallet that could not be settled is postponed.
 const POSTPONE_SECONDS: u32 = 900;
 
-/// What the schedule sends.
+/// Payload of the schedule's event.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweepEvent {
-    /// How many wallets to settle at most in this run.
+    /// Maximum number of wallets to settle in this run; defaults to 500.
     #[serde(default = "default_limit")]
     pub limit: u32,
 }
@@ -46,20 +47,20 @@ fn default_limit() -> u32 {
     500
 }
 
-/// What the run did.
+/// Result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SweepSummary {
-    /// Wallets looked at.
+    /// Wallets processed, including failed ones.
     pub wallets: u32,
-    /// Entries written: expired lots, and holds whose time was up.
+    /// Entries written for expired lots and expired holds.
     pub entries: u32,
-    /// Wallets that could not be settled and were pushed forward.
+    /// Wallets that could not be settled and were postponed.
     pub failed: u32,
-    /// True if the limit was reached; the next run goes on.
+    /// True if the limit was reached; the next run continues.
     pub more: bool,
 }
 
-/// The handler: one event of the schedule.
+/// Handles one event of the schedule.
 pub async fn handle(
     app: &App,
     event: LambdaEvent<Scheduled<SweepEvent>>,
@@ -68,11 +69,11 @@ pub async fn handle(
     sweep(app, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
-/// Settles what has been due for ten minutes or longer.
+/// Settles wallets that have been due for ten minutes or longer.
 pub async fn sweep(app: &App, wanted: &SweepEvent, request: RequestId) -> Result<SweepSummary, StoreError> {
     let started = Instant::now();
     let actor = Actor::system("expire-credits");
-    // The sweep lives ten minutes ago, in choosing wallets and in settling them.
+    // The sweep both selects and settles wallets as of ten minutes ago.
     let now = app.clock.now().minus_minutes(GRACE_MINUTES);
     let context = Context { now, actor, request, policy: app.policy.clone() };
     let mut swept = SweepSummary::default();

@@ -1,4 +1,4 @@
-//! Wiring: the sweep in Lambda, called by EventBridge Scheduler every 15 minutes.
+//! Runs the sweep in Lambda; EventBridge Scheduler invokes it every 15 minutes.
 
 use edge::{telemetry, wiring};
 use lambda_runtime::service_fn;

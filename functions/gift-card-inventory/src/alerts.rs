@@ -1,6 +1,6 @@
-//! Alerts: listed, and acknowledged.
+//! Lists and acknowledges alerts.
 //!
-//! **Invariant:** an acknowledged alert stays until what it is about is over.
+//! **Invariant:** acknowledging an alert does not close it; it is closed when its condition ends.
 
 use crate::Services;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use edge::{ApiRequest, Problem, query, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Something that someone must look at.
+/// A condition that an operator must check.
 #[derive(Serialize, ToSchema)]
 pub struct AlertBody {
     alert_id: String,
@@ -23,7 +23,7 @@ pub struct AlertBody {
     /// warning or critical
     #[schema(examples("warning"))]
     severity: String,
-    /// What it is about: the id of a pool, an account, a redemption, a report.
+    /// What the alert is about, such as the id of a pool, an account, a redemption or a report.
     subject: String,
     detail: String,
     /// open, acknowledged or closed
@@ -38,7 +38,7 @@ pub struct AlertBody {
     acknowledged_by: Option<String>,
     #[schema(format = DateTime)]
     acknowledged_at: Option<String>,
-    /// How often it was told since it was opened.
+    /// Number of times that it was raised since it was opened.
     count: u64,
 }
 
@@ -70,9 +70,9 @@ pub struct AlertList {
 }
 
 query! {
-    /// Which alerts are wanted.
+    /// Filter of the list of alerts.
     pub(crate) struct AlertsQuery {
-        /// Those that stand so; all, if left out.
+        /// Only alerts with this status; defaults to all.
         status: AlertStatus,
     }
 }
@@ -102,7 +102,7 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
     })
 }
 
-/// Says that the caller looks after an alert.
+/// Acknowledges an alert: the caller is responsible for it.
 #[utoipa::path(post, path = "/api/alerts/{alert_id}/acknowledge", tag = "alerts",
     params(AlertPath), responses((status = 200, body = AlertBody)))]
 pub(crate) async fn acknowledge(

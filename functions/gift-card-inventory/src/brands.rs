@@ -1,6 +1,7 @@
-//! Brands: added and listed.
+//! Adds and lists brands.
 //!
-//! **Invariant:** a brand's denominations and prices never change: what was sold was sold for what the entry says.
+//! **Invariant:** a brand's denominations and prices never change; the entry of a sale contains the
+//! price that was paid.
 
 use crate::{Services, permit_catalogue};
 use axum::extract::State;
@@ -12,7 +13,7 @@ use domain::giftcard::{Brand, Supplier};
 use domain::ids::SupplierProductId;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
-use edge::input::{Input, Said};
+use edge::input::{Input, NonBlankText};
 use edge::json::{self, Number, RawJson};
 use edge::params::WindowQuery;
 use edge::reply::ReplyMeta;
@@ -23,7 +24,8 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
-/// Face values: each once, as JSON tells values apart.
+/// Face values, each listed once; values are distinguished as JSON does: a number and a string are
+/// different.
 pub(crate) struct Denominations(Vec<Amount>);
 
 impl Input for Denominations {
@@ -34,14 +36,14 @@ impl Input for Denominations {
             let amount = json::amount(item)?;
             let text = item.get();
             let string = serde_json::from_str::<String>(text).ok();
-            let told_apart = string.map_or_else(|| amount.to_string(), |string| format!("\"{string}\""));
-            if !seen.insert(told_apart) {
-                return Err(ParseError("names one twice"));
+            let json_value = string.map_or_else(|| amount.to_string(), |string| format!("\"{string}\""));
+            if !seen.insert(json_value) {
+                return Err(ParseError("must not list a denomination twice"));
             }
             amounts.push(amount);
         }
         if !(1..=MAX_DENOMINATIONS).contains(&amounts.len()) {
-            return Err(ParseError("must name 1 to 50"));
+            return Err(ParseError("must list 1 to 50 denominations"));
         }
         Ok(Self(amounts))
     }
@@ -60,10 +62,10 @@ impl Input for Denominations {
 
 const TOO_PRECISE: &str = "has more digits than the currency";
 
-/// How many denominations a brand has.
+/// Maximum number of denominations of a brand.
 const MAX_DENOMINATIONS: usize = 50;
 
-/// Amounts by denomination.
+/// Prices by denomination.
 pub(crate) struct Prices(Vec<(Amount, Amount)>);
 
 impl Input for Prices {
@@ -77,17 +79,18 @@ impl Input for Prices {
 }
 
 request! {
-    /// Add a brand.
+    /// A new brand.
     pub(crate) struct AddBrandRequest {
-        /// What people call it.
-        name: Said,
-        /// The face values that it has.
+        /// Display name; must not be blank.
+        name: NonBlankText,
+        /// Face values of its cards, in the deployment's currency.
         denominations: Denominations,
-        /// What a budget pays for a card, by denomination, such as `{"25": 24.5}`; the denomination itself, if left out.
+        /// Price that a budget pays for a card, by denomination, such as `{"25": 24.5}`; defaults
+        /// to the denomination.
         price: Option<Prices>,
-        /// Who delivers on demand.
+        /// Supplier that delivers cards on demand.
         supplier: Option<Supplier>,
-        /// What the supplier calls the product.
+        /// Supplier's id of the product; required with a supplier.
         supplier_product_id: Option<SupplierProductId>,
     }
     check(fields, currency: Currency) {
@@ -103,7 +106,7 @@ request! {
             (Some(_), None) => fields.offend("supplier_product_id", "is required with a supplier"),
             (None, Some(_)) => fields.offend("supplier", "is required with a supplier_product_id"),
             (Some(Supplier::Reloadly), Some(product)) if !product.as_str().bytes().all(|b| b.is_ascii_digit()) => {
-                fields.offend("supplier_product_id", "must be a number, as Reloadly's are");
+                fields.offend("supplier_product_id", "must be a number for the supplier reloadly");
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
@@ -128,7 +131,7 @@ pub struct BrandBody {
     name: String,
     currency: &'static str,
     denominations: Vec<Number>,
-    /// What a budget pays for a card, by denomination.
+    /// Price that a budget pays for a card, by denomination.
     price: BTreeMap<String, Number>,
     supplier: Option<&'static str>,
     supplier_product_id: Option<String>,
@@ -151,7 +154,8 @@ pub(crate) fn view(brand: &Brand) -> BrandBody {
     }
 }
 
-/// The price of each denomination, its own amount if none is asked.
+/// Returns the price of each denomination: the sent price, or the denomination itself if none was
+/// sent.
 fn prices(
     denominations: &[Amount],
     sent: &[(Amount, Amount)],
@@ -167,7 +171,7 @@ fn prices(
     for (denomination, price) in sent {
         let denomination = exact(*denomination)?;
         if !named.insert(denomination) {
-            return Err(Problem::field("/price", "names a denomination twice"));
+            return Err(Problem::field("/price", "must not list a denomination twice"));
         }
         let price = exact(*price)?;
         *prices.get_mut(&denomination).ok_or_else(no_such_denomination)? = price;
@@ -175,14 +179,15 @@ fn prices(
     Ok(prices)
 }
 
-/// Whether there is one is no matter of how the request is written: 404, as for whatever else is named and is not there.
+/// Returns 404, as for every other named resource that does not exist: the request itself is
+/// well-formed.
 fn no_such_denomination() -> Problem {
-    let detail = "price names a denomination that is not one of the brand";
+    let detail = "price contains a denomination that the brand does not have";
     Problem::new(StatusCode::NOT_FOUND, "denomination_not_found", detail).at("/price")
 }
 
 fn read(request: &ApiRequest, currency: Currency) -> Result<AddBrand, Problem> {
-    let AddBrandRequest { name: Said(name), denominations, price, supplier, supplier_product_id } =
+    let AddBrandRequest { name: NonBlankText(name), denominations, price, supplier, supplier_product_id } =
         AddBrandRequest::read(request.fields()?, currency)?;
     let product = supplier_product_id.map(|id| id.to_string());
     let sent = price.map_or_else(Vec::new, |price| price.0);
@@ -191,7 +196,7 @@ fn read(request: &ApiRequest, currency: Currency) -> Result<AddBrand, Problem> {
     Ok(AddBrand { name, prices, supplier, product, cause })
 }
 
-/// Adds a brand.
+/// Adds a brand of gift cards.
 #[utoipa::path(post, path = "/api/gift-cards/brands", tag = "gift cards",
     request_body = AddBrandRequest, responses((status = 201, body = BrandBody)))]
 pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
@@ -203,7 +208,7 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     reply::answer(StatusCode::CREATED, ReplyMeta { location, replayed, retries: 0 }, &view(&brand))
 }
 
-/// All brands.
+/// Brands, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct Brands {
     brands: Vec<BrandBody>,

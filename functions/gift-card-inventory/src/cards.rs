@@ -1,6 +1,7 @@
-//! Cards: brought in by files.
+//! Imports cards from files.
 //!
-//! **Invariant:** a card that is known anywhere is never put in again, so the same file twice adds nothing.
+//! **Invariant:** a card that is already known in any pool or redemption is not stocked again, so
+//! importing the same file twice adds nothing.
 
 use crate::{Services, permit_catalogue};
 use axum::extract::State;
@@ -16,20 +17,20 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// What became of a file.
+/// Result of importing a file.
 #[derive(Serialize, ToSchema)]
 pub struct Imported {
-    /// How many lines were taken.
+    /// Lines that were accepted.
     pub(crate) accepted: u64,
-    /// How many are known already.
+    /// Lines whose card or code is already known.
     pub(crate) duplicates: u64,
-    /// How many cannot be read.
+    /// Lines that are invalid.
     pub(crate) invalid: u64,
-    /// The lines that were not taken: the first thirty thousand.
+    /// The lines that were not accepted, by line number; at most 30,000.
     pub(crate) lines: Vec<LineReport>,
 }
 
-/// How many lines an answer names: Lambda answers at most 6 MB.
+/// Maximum number of lines in a response: Lambda's limit for a response is 6 MB.
 const MAX_REPORTED_LINES: usize = 30_000;
 
 impl Imported {
@@ -44,11 +45,13 @@ impl Imported {
 }
 
 csv_file! {
-    /// Cards.
+    /// Cards of a pool.
     pub(crate) struct CardsFile: ["code", "number", "pin", "url", "expires_on"];
 }
 
-/// Puts the cards of a file into a pool: `code,number,pin,url,expires_on`, of which only `code` must be there.
+/// Imports the cards of a CSV file into a pool.
+///
+/// The columns are `code,number,pin,url,expires_on`; only `code` is required.
 #[utoipa::path(post, path = "/api/gift-cards/pools/{pool_id}/cards", tag = "gift cards",
     params(PoolPath),
     request_body(content = CardsFile, content_type = "text/csv"), responses((status = 200, body = Imported)))]
@@ -64,7 +67,7 @@ pub(crate) async fn import(
     let pool = services.app.store.gift_cards().pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
     let now = services.app.clock.now();
     let mut file = File::open(body, CardsFile::COLUMNS)?;
-    let mut taking = Taking { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
+    let mut taking = CardImport { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
     while let Some(line) = file.next_line() {
         let read = line.and_then(|line| {
             let number = line.number;
@@ -77,18 +80,18 @@ pub(crate) async fn import(
             Err(report) => taking.reports.push(report),
         }
         if taking.cards.len() >= CARDS_PER_BATCH {
-            taking.put_in(&services).await?;
+            taking.stock_batch(&services).await?;
         }
     }
-    taking.put_in(&services).await?;
+    taking.stock_batch(&services).await?;
     reply::ok(&Imported::of(taking.accepted, taking.reports))
 }
 
-/// How many cards are held in memory at once: a file may have two hundred thousand.
+/// Number of cards that are held in memory at once; a file may have 200,000.
 const CARDS_PER_BATCH: usize = 1_000;
 
-/// A file that is being taken, part by part.
-struct Taking {
+/// Progress of an import, which stocks cards in batches.
+struct CardImport {
     pool: Pool,
     cards: Vec<Card>,
     at: BTreeMap<CardId, u64>,
@@ -96,14 +99,14 @@ struct Taking {
     reports: Vec<LineReport>,
 }
 
-impl Taking {
+impl CardImport {
     fn add(&mut self, services: &Services, number: u64, plain: &PlainCard) -> Result<(), Problem> {
         let (pool, now) = (&self.pool, services.app.clock.now());
         let sealed = services.tools.vault.seal_card(plain, &pool.brand, pool.denomination, pool.source, now);
         let mut card = sealed.ok_or_else(Problem::internal)?;
         card.pool = Some(pool.id.clone());
         if self.at.contains_key(&card.id) {
-            self.reports.push(duplicate(number, "stands in this file before"));
+            self.reports.push(duplicate(number, "appears earlier in this file"));
         } else {
             self.at.insert(card.id.clone(), number);
             self.cards.push(card);
@@ -111,14 +114,14 @@ impl Taking {
         Ok(())
     }
 
-    async fn put_in(&mut self, services: &Services) -> Result<(), Problem> {
+    async fn stock_batch(&mut self, services: &Services) -> Result<(), Problem> {
         let cards = std::mem::take(&mut self.cards);
         let import = services.app.store.gift_cards().stock(&self.pool, &cards).await?;
         self.accepted += import.accepted;
         self.pool.stocked += import.accepted;
         for (card, holder) in &import.known {
             let here = holder.as_ref() == Some(&self.pool.id);
-            let detail = if here { "is in this pool already" } else { "is known already" };
+            let detail = if here { "is already in this pool" } else { "is already known" };
             self.reports.push(duplicate(self.at.get(card).copied().unwrap_or(0), detail));
         }
         Ok(())

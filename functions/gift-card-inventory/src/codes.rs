@@ -1,7 +1,7 @@
-//! Redemption codes: registered from files, or minted.
+//! Registers redemption codes from files, and mints new ones.
 //!
-//! **Invariant:** a code is kept as a keyed digest alone; a minted one is shown once, to whoever minted it (and again to
-//! whoever repeats that request with its key).
+//! **Invariant:** only the keyed digest of a code is stored; a minted code is returned only in the
+//! response to the request that mints it, and to a repetition of that request with the same key.
 
 use crate::Services;
 use crate::cards::{Imported, duplicate};
@@ -32,17 +32,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// How many codes of a file are registered before those of others are counted.
+/// Number of codes of a file that are registered before those of other clients among them are
+/// counted.
 const CODES_PER_BATCH: usize = 100;
 
 request! {
-    /// Mint redemption codes.
+    /// A request to mint redemption codes.
     pub(crate) struct MintCodesRequest {
-        /// How many.
+        /// Number of codes to mint.
         count: NumberInput<CodeCount>,
-        /// For cards of which brand.
+        /// Brand of the cards that the codes yield.
         brand_id: BrandId,
-        /// One of the brand's.
+        /// Face value of the cards; one of the brand's denominations.
         denomination: Amount,
     }
     check(fields, currency: Currency) {
@@ -53,11 +54,11 @@ request! {
 }
 
 csv_file! {
-    /// Redemption codes.
+    /// Redemption codes of a campaign.
     pub(crate) struct CodesFile: ["code", "brand_id", "denomination"];
 }
 
-/// Codes that were minted: shown this once.
+/// Newly minted redemption codes; they cannot be read later.
 #[derive(Serialize, ToSchema)]
 pub struct MintedCodes {
     campaign_id: String,
@@ -65,7 +66,10 @@ pub struct MintedCodes {
     codes: Vec<String>,
 }
 
-/// Registers redemption codes of a campaign, from a file (`code,brand_id,denomination`), or mints new ones.
+/// Registers redemption codes of a campaign, or mints new ones.
+///
+/// A CSV file with the columns `code,brand_id,denomination` registers existing codes; a JSON body
+/// mints new codes.
 #[utoipa::path(post, path = "/api/gift-cards/campaigns/{campaign_id}/codes", tag = "gift cards",
     params(CampaignPath),
     request_body(content((MintCodesRequest = "application/json"), (CodesFile = "text/csv"))),
@@ -98,7 +102,7 @@ async fn open_campaign(
     Ok(account)
 }
 
-/// The brands that the campaign's agency may use; all, if none are named.
+/// Returns the brands that the campaign's agency may use; None means all.
 async fn allowed(
     services: &Services,
     campaign: &BudgetAccount,
@@ -108,7 +112,8 @@ async fn allowed(
     Ok(agency.and_then(|agency| agency.brands))
 }
 
-/// The price of a card, if the brand has such a one.
+/// Returns the denomination and its price in the brand's currency; None if the brand does not have
+/// it.
 async fn priced(
     services: &Services,
     brand: &BrandId,
@@ -134,7 +139,8 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
         return Err(rejection.into());
     };
     let at = services.app.clock.now();
-    // With a key, the same request mints the same codes: whose answer was lost can have them again.
+    // With a key, the same request mints the same codes, so a caller whose response was lost can
+    // repeat it.
     let cause = Cause::of_request(Operation::MintCodes, key.as_ref(), request.id());
     let minting = MintCodes { count, brand, denomination };
     let fingerprint = minting.fingerprint();
@@ -171,10 +177,11 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
     reply::answer(StatusCode::CREATED, meta, &body)
 }
 
-/// A code, and the number of its line.
+/// The line number of a code, and the code.
 type Numbered = (u64, PlainCode);
 
-/// The codes of a file, each with its line, and what is wrong with the others.
+/// Parses the lines of a file; returns the codes with their line numbers, and a report for every
+/// other line.
 fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> {
     let (mut wanted, mut reports) = (Vec::new(), Vec::new());
     let mut file = File::open(body, CodesFile::COLUMNS)?;
@@ -192,8 +199,9 @@ fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> 
     Ok((wanted, reports))
 }
 
-/// Codes of other clients that files of this one have named, today: each tells that it is somebody's.
-struct Foreign<'a> {
+/// Counts codes of other clients in the files that one client sent today: each such line reveals a
+/// registered code.
+struct ForeignCodeCounter<'a> {
     services: &'a Services,
     tries: String,
     client: AccountId,
@@ -201,7 +209,7 @@ struct Foreign<'a> {
     count: u64,
 }
 
-impl<'a> Foreign<'a> {
+impl<'a> ForeignCodeCounter<'a> {
     async fn of(services: &'a Services, campaign: &BudgetAccount) -> Result<Self, Problem> {
         let at = services.app.clock.now();
         let client = campaign.parent.clone().unwrap_or_else(|| campaign.id.clone());
@@ -214,7 +222,8 @@ impl<'a> Foreign<'a> {
         self.count >= MAX_FOREIGN_CODES_PER_DAY
     }
 
-    /// Counts those of other clients among codes that are registered already. A client's own may stand in many files.
+    /// Counts the codes of other clients among codes that are already registered. A client's own
+    /// codes do not count: they may be in several files.
     async fn count(&mut self, known: &[(CodeId, AccountId)]) -> Result<(), Problem> {
         let store = &self.services.app.store;
         let mut more = 0;
@@ -229,7 +238,7 @@ impl<'a> Foreign<'a> {
         self.count = store.gift_cards().count_tries(&self.tries, more, until).await?;
         if self.count > SUSPICIOUS_FOREIGN_CODES_PER_DAY {
             let detail =
-                format!("{} codes of its files today are others': someone may be guessing codes", self.count);
+                format!("{} codes in its files today are of other clients: possible guessing", self.count);
             let subject = self.client.to_string();
             let new_alert = NewAlert { kind: "code_guessing", severity: "critical", subject, detail };
             store.alerts().raise(&new_alert, self.at).await;
@@ -246,7 +255,7 @@ async fn from_file(
     let body = request.csv()?;
     request.key()?;
     let account = open_campaign(services, request, &campaign).await?;
-    let mut foreign = Foreign::of(services, &account).await?;
+    let mut foreign_codes = ForeignCodeCounter::of(services, &account).await?;
     let brands = allowed(services, &account).await?;
     let (wanted, mut reports) = read_lines(body)?;
     let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
@@ -256,7 +265,7 @@ async fn from_file(
     for (number, code) in wanted {
         let key = (code.brand.clone(), code.denomination.to_string());
         if brands.as_ref().is_some_and(|brands| !brands.contains(&code.brand)) {
-            reports.push(invalid(number, "brand_id is of a brand that the agency may not use".to_owned()));
+            reports.push(invalid(number, "brand_id is a brand that the agency may not use".to_owned()));
             continue;
         }
         if !prices.contains_key(&key) {
@@ -264,12 +273,12 @@ async fn from_file(
             prices.insert(key.clone(), known);
         }
         let Some((denomination, _)) = prices.get(&key).copied().flatten() else {
-            reports.push(invalid(number, "denomination is not one that a brand of ours has".to_owned()));
+            reports.push(invalid(number, "denomination is not one of a known brand".to_owned()));
             continue;
         };
         let id = services.tools.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
         if numbers.contains_key(&id) {
-            reports.push(duplicate(number, "stands in this file before"));
+            reports.push(duplicate(number, "appears earlier in this file"));
             continue;
         }
         numbers.insert(id.clone(), number);
@@ -277,19 +286,19 @@ async fn from_file(
     }
     let mut accepted = registered.len();
     for some in registered.chunks(CODES_PER_BATCH) {
-        // Which codes are others' is told no further than this: the file may be one of guesses.
-        if foreign.too_many() {
+        // Stops revealing which codes belong to other clients: the file may contain guesses.
+        if foreign_codes.too_many() {
             return Err(Problem::rate_limited(3_600));
         }
         let known = services.app.store.gift_cards().register(some).await?;
         accepted -= known.len();
-        foreign.count(&known).await?;
+        foreign_codes.count(&known).await?;
         for (id, holder) in &known {
-            let detail = if *holder == campaign { "is registered already" } else { "cannot be registered" };
+            let detail = if *holder == campaign { "is already registered" } else { "cannot be registered" };
             reports.push(duplicate(numbers.get(id).copied().unwrap_or(0), detail));
         }
     }
-    if foreign.too_many() {
+    if foreign_codes.too_many() {
         return Err(Problem::rate_limited(3_600));
     }
     if let Some((_, price)) = prices.values().flatten().next() {

@@ -1,7 +1,7 @@
-//! Brands, pools, cards and redemption codes over HTTP; stock, profit and alerts.
+//! The HTTP API of brands, pools, cards, redemption codes, stock, profit and alerts.
 //!
-//! **Invariant:** codes come in and are sealed before anything else is done with them; only minted redemption codes ever
-//! go out, once.
+//! **Invariant:** cards are sealed, and redemption codes are digested, before anything else is done
+//! with them; the only codes in a response are newly minted redemption codes.
 
 mod alerts;
 mod brands;
@@ -19,17 +19,17 @@ use edge::{ApiRequest, Problem};
 use utoipa::OpenApi;
 use vault::Vault;
 
-/// What this function works with beside its app.
+/// Services that this function needs in addition to [`edge::App`].
 #[derive(Clone)]
 pub struct InventoryTools {
-    /// What seals cards.
+    /// Seals cards and computes the keyed digests of codes.
     pub vault: Vault,
 }
 
-/// What this function is given.
+/// State of the router.
 pub(crate) type Services = edge::Services<InventoryTools>;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(services: Services) -> Router {
     let cards = Router::new()
         .route("/brands", get(brands::list).post(brands::add))
@@ -44,7 +44,7 @@ pub fn router(services: Services) -> Router {
     complete(Router::new().nest("/api/gift-cards", cards).nest("/api/alerts", alerts), services)
 }
 
-/// Permits what admins do with the catalogue.
+/// Checks that the caller may manage the catalogue, which only admins may.
 pub(crate) fn permit_catalogue(request: &ApiRequest) -> Result<(), Problem> {
     request.permission(BudgetAction::Catalogue).map(|_| ())
 }
@@ -64,7 +64,7 @@ pub(crate) fn permit_catalogue(request: &ApiRequest) -> Result<(), Problem> {
 ))]
 struct Inventory;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Inventory::openapi()
 }

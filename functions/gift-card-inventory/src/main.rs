@@ -1,4 +1,4 @@
-//! Wiring: the gift-card-inventory function in Lambda.
+//! Runs the gift-card-inventory function in Lambda.
 
 use edge::{Services, lambda, telemetry, wiring};
 use gift_card_inventory::InventoryTools;

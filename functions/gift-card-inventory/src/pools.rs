@@ -1,6 +1,7 @@
-//! Pools: added and listed.
+//! Adds and lists pools.
 //!
-//! **Invariant:** how many cards a pool has is counted where they lie, at the moment of asking.
+//! **Invariant:** the number of free cards of a pool is counted from the free cards themselves, at
+//! the time of the request.
 
 use crate::{Services, permit_catalogue};
 use axum::extract::State;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Where the cards of a pool come from.
+/// How a pool is filled: `csv` or `buffer`.
 pub(crate) struct PoolType(CardSource);
 
 impl Text for PoolType {
@@ -37,17 +38,17 @@ impl Text for PoolType {
 }
 
 request! {
-    /// Add a pool.
+    /// A new pool of cards.
     pub(crate) struct AddPoolRequest {
-        /// Of which brand.
+        /// Brand of the cards.
         brand_id: BrandId,
-        /// One of the brand's.
+        /// Face value of the cards; one of the brand's denominations.
         denomination: Amount,
-        /// csv: filled from files; buffer: filled from the brand's supplier ahead of need
+        /// csv: filled from files; buffer: filled in advance by the brand's supplier
         pool_type: PoolType,
-        /// What a card of it had cost.
+        /// Purchase cost of one card, in the deployment's currency.
         cost_per_card: Amount,
-        /// Below this, an alert is raised, and a buffer is refilled.
+        /// Free cards below which an alert is raised, and a buffer pool is refilled.
         low_stock_threshold: NumberInput<CardCount>,
     }
     check(fields, currency: Currency) {
@@ -60,7 +61,7 @@ request! {
     }
 }
 
-/// A pool.
+/// A pool of cards.
 #[derive(Serialize, ToSchema)]
 pub struct PoolBody {
     pool_id: String,
@@ -69,9 +70,9 @@ pub struct PoolBody {
     pool_type: &'static str,
     cost_per_card: json::Number,
     low_stock_threshold: u32,
-    /// How many cards it has.
+    /// Free cards that have not expired.
     available: u64,
-    /// green, yellow (below its threshold) or red (empty)
+    /// green, yellow (below the threshold) or red (empty)
     health: &'static str,
     #[schema(format = DateTime)]
     created_at: String,
@@ -91,7 +92,7 @@ pub(crate) fn view(pool: &Pool, free: u64, currency: Currency) -> PoolBody {
     }
 }
 
-/// Adds a pool of a brand and denomination.
+/// Adds an empty pool for a brand and denomination.
 #[utoipa::path(post, path = "/api/gift-cards/pools", tag = "gift cards",
     request_body = AddPoolRequest, responses((status = 201, body = PoolBody)))]
 pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
@@ -113,7 +114,7 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     let pool = command.decide(&known, &request.context(&services.app)?)?;
     let (pool, replayed) = services.app.store.gift_cards().add_pool(pool).await?;
     let location = Some("/api/gift-cards/pools".to_owned());
-    // As it was when it was added: empty.
+    // Shows the pool as it was when it was added: empty.
     reply::answer(
         StatusCode::CREATED,
         ReplyMeta { location, replayed, retries: 0 },
@@ -121,7 +122,7 @@ pub(crate) async fn add(State(services): State<Services>, request: ApiRequest) -
     )
 }
 
-/// All pools.
+/// Pools, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct Pools {
     pools: Vec<PoolBody>,
@@ -131,7 +132,7 @@ pub struct Pools {
     next_cursor: Option<String>,
 }
 
-/// Lists pools, oldest first, with how many cards each has.
+/// Lists pools, oldest first, with the number of free cards of each.
 #[utoipa::path(get, path = "/api/gift-cards/pools", tag = "gift cards",
     params(WindowQuery),
     responses((status = 200, body = Pools)))]

@@ -1,6 +1,7 @@
-//! What is earned: what budgets paid, less what cards had cost, from the entries.
+//! Reports profit: what budgets paid, minus the cost of the cards, computed from entries.
 //!
-//! **Invariant:** every figure is a fold over REDEMPTION entries of the period; nothing is kept beside them.
+//! **Invariant:** every figure is computed from the REDEMPTION entries of the period; no sums are
+//! stored.
 
 use crate::{Services, permit_catalogue};
 use axum::extract::State;
@@ -21,10 +22,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// How far back the report goes, if nothing is said: thirty days.
+/// Default length of the reported period, in days.
 const DEFAULT_PERIOD_DAYS: u32 = 30;
 
-/// What earnings are grouped by, as callers ask for it.
+/// Grouping of the profit report, as a query parameter.
 pub(crate) struct GroupBy(ProfitGrouping);
 
 impl Text for GroupBy {
@@ -37,24 +38,24 @@ impl Text for GroupBy {
     }
 }
 
-/// What was earned with one brand or account.
+/// Profit of one brand or account.
 #[derive(Serialize, ToSchema)]
 pub struct ProfitGroup {
-    /// The brand or account.
+    /// Id of the brand or account; `total` for the sum of all groups.
     id: String,
     name: Option<String>,
     redemptions: u64,
-    /// What budgets paid.
+    /// Amount that budgets paid.
     revenue: Number,
-    /// What the cards had cost.
+    /// Cost of the cards.
     cost: Number,
-    /// The difference; below zero if they had cost more.
+    /// `revenue` minus `cost`; may be negative.
     profit: Number,
-    /// How many came from csv pools, buffer pools and suppliers.
+    /// Number of cards from csv pools, buffer pools and suppliers.
     by_source: BTreeMap<&'static str, u64>,
 }
 
-/// What was earned in a period.
+/// Profit of a period.
 #[derive(Serialize, ToSchema)]
 pub struct ProfitBody {
     #[schema(format = DateTime)]
@@ -70,18 +71,19 @@ pub struct ProfitBody {
 }
 
 query! {
-    /// Which period is wanted, and how it is grouped.
+    /// Period and grouping of the profit report.
     pub(crate) struct ProfitQuery {
-        /// From when; thirty days before its end, if left out.
+        /// Start of the period, inclusive; defaults to thirty days before its end.
         from: From,
-        /// Until when; a date counts to its end. Now, if left out. Before `from`, there is nothing to report.
+        /// End of the period, exclusive; a date includes the whole day. Defaults to now. The report
+        /// is empty if it is before `from`.
         to: Until,
-        /// brand, if left out.
+        /// Defaults to brand.
         group_by: GroupBy,
     }
 }
 
-/// Shows what was earned in a period, by brand, campaign, client or agency.
+/// Returns the profit of a period, by brand, campaign, client or agency.
 #[utoipa::path(get, path = "/api/gift-cards/profit", tag = "gift cards",
     params(ProfitQuery),
     responses((status = 200, body = ProfitBody)))]
@@ -124,13 +126,13 @@ pub(crate) async fn profit(
     })
 }
 
-/// Every account below the platform, by id.
+/// Reads all accounts below the platform, by id.
 async fn all_accounts(app: &App) -> Result<BTreeMap<AccountId, BudgetAccount>, Problem> {
     let mut accounts = BTreeMap::new();
     let mut walk = TreeWalk::below(AccountId::platform(), usize::MAX);
     while let Some(parent) = walk.next_parent() {
         let mut children = app.store.budgets().children(&parent).await?;
-        walk.meet_accounts(&mut children);
+        walk.visit_accounts(&mut children);
         accounts.extend(children.into_iter().map(|child| (child.id.clone(), child)));
     }
     Ok(accounts)

@@ -1,6 +1,6 @@
-//! What is in stock: pool by pool, and by where cards come from.
+//! Reports the stock of every pool, and sums by the source of the cards.
 //!
-//! **Invariant:** stock is counted where it lies.
+//! **Invariant:** stock is counted from the free cards themselves; no counter is stored.
 
 use crate::pools::{PoolBody, view};
 use crate::{Services, permit_catalogue};
@@ -13,29 +13,29 @@ use edge::{ApiRequest, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What pools of one kind have.
+/// Stock of all pools of one type.
 #[derive(Serialize, ToSchema)]
 pub struct PoolsInStock {
     pools: u64,
-    /// How many cards they have.
+    /// Free cards that have not expired.
     available: u64,
-    /// What those are worth.
+    /// Sum of the face values of the free cards.
     value: Number,
     green: u64,
     yellow: u64,
     red: u64,
 }
 
-/// What suppliers deliver on demand.
+/// Delivery of cards on demand by suppliers.
 #[derive(Serialize, ToSchema)]
 pub struct OnDemand {
-    /// How many brands have a supplier.
+    /// Number of brands that have a supplier.
     brands: u64,
-    /// How many cards for pools are ordered and not delivered.
+    /// Cards for buffer pools that are ordered and not delivered yet.
     open_refills: u64,
 }
 
-/// The stock.
+/// The stock of all pools.
 #[derive(Serialize, ToSchema)]
 pub struct InventoryBody {
     pools: Vec<PoolBody>,
@@ -44,7 +44,7 @@ pub struct InventoryBody {
     api: OnDemand,
 }
 
-/// Shows what is in stock, and how each pool stands.
+/// Returns the stock of every pool, and its sums by source.
 #[utoipa::path(get, path = "/api/gift-cards/inventory", tag = "gift cards",
     responses((status = 200, body = InventoryBody)))]
 pub(crate) async fn inventory(

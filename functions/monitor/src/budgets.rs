@@ -1,6 +1,7 @@
-//! What stands on budgets' slices, orders that suppliers have not resolved, stock and credit.
+//! Checks attempts on budgets' slices, unresolved supplier orders, stock and credit.
 //!
-//! **Invariant:** an attempt is judged by what stands at its cause's key, a supplier's order by what the supplier says.
+//! **Invariant:** the outcome of an attempt is read from its cause's key, that of a supplier's
+//! order from the supplier.
 
 use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
 use domain::context::Context;
@@ -8,11 +9,12 @@ use edge::sweep::{Bounds, Sweep};
 use std::time::{Duration, Instant};
 use store::{DueBudget, StoreError};
 
-/// How long a run goes on with slices, which ask nobody, and with orders, whose suppliers may take seconds to answer.
+/// Time for which a run processes slices, which need no external call.
 const SLICES_RUN_BUDGET: Duration = Duration::from_secs(20);
+/// Time for which a run processes supplier orders; suppliers may take seconds to answer.
 const ORDERS_RUN_BUDGET: Duration = Duration::from_secs(30);
 
-/// How long it goes on with filling pools, whose suppliers may take as long.
+/// Time for which a run refills pools; suppliers may take seconds to answer.
 const REFILLS_RUN_BUDGET: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(
@@ -21,7 +23,7 @@ pub(crate) async fn run(
     context: &Context,
     summary: &mut MonitorSummary,
 ) -> Result<(), StoreError> {
-    // An outage of a supplier must not keep slices waiting: they come first.
+    // Slices come first, so that an outage of a supplier does not delay them.
     let slices: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Slice(..));
     let orders: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Redemption(_));
     for (wanted, time) in [(slices, SLICES_RUN_BUDGET), (orders, ORDERS_RUN_BUDGET)] {
@@ -30,7 +32,7 @@ pub(crate) async fn run(
         let mut sweep = Sweep::new(services.app.store.gift_cards(), bounds).only(wanted);
         while let Some((due, _)) = sweep.next().await? {
             if let Err(error) = one(services, &due, context, summary).await {
-                tracing::warn!(?due, %error, "cannot be dealt with now");
+                tracing::warn!(?due, %error, "due item cannot be processed now");
                 summary.breakdown.failed += 1;
                 let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
                 sweep.postpone(&due, later).await?;
@@ -60,14 +62,15 @@ async fn one(
     let store = &services.app.store;
     match due {
         DueBudget::Slice(account, slice) => {
-            // The first slice is the account: a copy of its status, or its closing, may have been cut short.
+            // Slice 0 is the account item: copying its status, or closing it, may have been
+            // interrupted.
             if *slice == 0 {
                 store.budgets().copy_status(account, context.now).await?;
                 store.budgets().finish_closing(account, context).await?;
             }
             let resolved = store.budgets().resolve_one(account, *slice, context.now).await?;
             store.budgets().rebalance(account, context).await?;
-            summary.breakdown.attempts += resolved.settled + resolved.given_back;
+            summary.breakdown.attempts += resolved.settled + resolved.released;
         }
         DueBudget::Redemption(id) => {
             summary.breakdown.supplier_orders += 1;

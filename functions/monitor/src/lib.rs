@@ -1,9 +1,11 @@
-//! The scheduled look at what should have happened by itself.
+//! The scheduled monitor, which completes operations that were interrupted or whose outcome was
+//! never reported.
 //!
-//! **Invariant:** correctness never depends on it having run: it asks gateways once more before a top-up is given up, has
-//! reports that wait decided anew, resolves what stands on budgets' slices, asks suppliers again, and refills pools.
-//! **Invariant:** it works in bounded batches; what cannot be dealt with is pushed forward and does not block what is
-//! behind it.
+//! **Invariant:** correctness never depends on the monitor: it polls gateways before an unpaid
+//! top-up is closed, processes waiting reports again, resolves attempts on budgets' slices, asks
+//! suppliers again, and refills pools.
+//! **Invariant:** it works in bounded batches; an item that cannot be processed is postponed and
+//! does not block the items behind it.
 
 mod budgets;
 
@@ -23,37 +25,40 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::{DuePayment, DueWork, StoreError};
 
-/// How far apart runs are.
+/// Interval between scheduled runs.
 const RUN_INTERVAL: Duration = Duration::from_mins(5);
 
-/// How long a run goes on before it leaves the rest to the next: gateways may take seconds to answer.
+/// Time for which a run processes payments before it leaves the rest to the next; gateways may take
+/// seconds to answer.
 const PAYMENTS_RUN_BUDGET: Duration = Duration::from_secs(40);
 
-/// How long what could not be dealt with is left alone.
+/// Seconds by which an item that could not be processed is postponed.
 const POSTPONE_SECONDS: u32 = 900;
 
-/// How long after it expired a top-up's gateway is still asked, if it does not answer: three days.
+/// Seconds after a top-up's expiry for which its gateway is polled again if polling fails: three
+/// days.
 const GIVE_UP_SECONDS: u32 = 3 * 86_400;
 
-/// What this function works with beside its app.
+/// Services that this function needs in addition to [`edge::App`].
 #[derive(Clone)]
 pub struct MonitorTools {
-    /// The gateways.
+    /// Configured payment gateways.
     pub gateways: Gateways,
-    /// What seals reports.
+    /// Keys that seal the bodies of reports.
     pub seal: SealKeys,
-    /// What issues cards.
+    /// Issues cards and refills pools.
     pub issuer: Issuer,
 }
 
-/// What this function is given.
+/// State of the handler.
 pub(crate) type Services = edge::Services<MonitorTools>;
 
-/// What the schedule sends.
+/// Payload of the schedule's event.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MonitorEvent {
-    /// How many top-ups and reports to look at, at most, in this run.
+    /// Maximum number of items in this run: of top-ups and reports together, of slices, and of
+    /// supplier orders. Defaults to 200.
     #[serde(default = "default_limit")]
     pub limit: u32,
 }
@@ -68,49 +73,50 @@ fn default_limit() -> u32 {
     200
 }
 
-/// What the run found, by what it looked at.
+/// Counts of a run, by kind of item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Breakdown {
-    /// Top-ups whose gateway was asked once more.
+    /// Due top-ups; the gateway is polled unless the top-up has been credited.
     pub topups: u32,
-    /// Reports that wait and were decided anew.
+    /// Waiting reports that were processed again.
     pub reports: u32,
-    /// Pools that are low or empty.
+    /// Pools of either type whose stock is below their threshold.
     pub csv_pools: u32,
-    /// Campaigns with nothing left.
+    /// Active campaigns whose credit cannot pay for another card.
     pub campaigns: u32,
-    /// Agencies below their threshold.
+    /// Agencies whose available credit is below their threshold.
     pub agencies: u32,
-    /// Clients below their threshold.
+    /// Clients whose available credit is below their threshold.
     pub clients: u32,
-    /// Campaigns of which a card could not be issued within a day.
+    /// Campaigns for which a card could not be issued in the last day.
     pub provisioning_failures: u32,
-    /// Attempts to spend that were settled or given back.
+    /// Attempts on slices that were settled or released.
     pub attempts: u32,
-    /// Supplier orders that were asked about.
+    /// Unresolved supplier orders that were checked.
     pub supplier_orders: u32,
-    /// Cards that were delivered into buffer pools.
+    /// Cards that suppliers delivered into buffer pools.
     pub refilled: u32,
-    /// Of all, what could not be dealt with and was pushed forward.
+    /// Items of any kind that could not be processed; due items among them are postponed.
     pub failed: u32,
 }
 
-/// What the run did.
+/// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MonitorSummary {
     /// True if nothing failed.
     pub success: bool,
-    /// How long it took.
+    /// Duration of the run, in milliseconds.
     pub duration_ms: u64,
-    /// How many alerts it opened.
+    /// Number of alerts and reports in `alerts`.
     pub alerts_generated: u32,
-    /// What it looked at.
+    /// Counts by kind of item.
     pub breakdown: Breakdown,
-    /// What someone must look at now: reports, and the ids of alerts.
+    /// Ids of the reports that became quarantined or failed, and of the alerts that were raised, in
+    /// this run.
     pub alerts: Vec<String>,
 }
 
-/// The handler: one event of the schedule.
+/// Handles one event of the schedule.
 pub async fn handle(
     services: &Services,
     event: LambdaEvent<Scheduled<MonitorEvent>>,
@@ -119,7 +125,7 @@ pub async fn handle(
     run(services, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
-/// Why something could not be dealt with.
+/// Why a due item could not be processed.
 #[derive(Debug, thiserror::Error)]
 enum DueError {
     #[error(transparent)]
@@ -128,7 +134,7 @@ enum DueError {
     Gateway(#[from] GatewayError),
 }
 
-/// Looks at what is due.
+/// Processes the due items, then checks stock and credit.
 pub async fn run(
     services: &Services,
     wanted: &MonitorEvent,
@@ -158,7 +164,7 @@ pub async fn run(
     Ok(summary)
 }
 
-/// Top-ups that were not paid, and reports that wait.
+/// Processes due top-ups and waiting reports.
 async fn payments(
     services: &Services,
     limit: u32,
@@ -170,8 +176,8 @@ async fn payments(
     let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
     let mut sweep = Sweep::new(services.app.store.payments(), bounds);
     while let Some((due, place)) = sweep.next().await? {
-        if let Err(error) = one(services, &due, &place, context, summary).await {
-            tracing::warn!(?due, %error, "cannot be dealt with now");
+        if let Err(error) = process_due(services, &due, &place, context, summary).await {
+            tracing::warn!(?due, %error, "due item cannot be processed now");
             summary.breakdown.failed += 1;
             let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
             sweep.postpone(&due, later).await?;
@@ -180,7 +186,7 @@ async fn payments(
     Ok(())
 }
 
-async fn one(
+async fn process_due(
     services: &Services,
     due: &DuePayment,
     place: &str,
@@ -208,7 +214,7 @@ async fn one(
     }
 }
 
-/// A top-up has expired unpaid, for all we know: its gateway is asked, and what was captured is credited.
+/// Polls the gateway of a top-up that expires soon or has expired, and credits captured payments.
 async fn poll_before_expiry(
     services: &Services,
     id: &TopUpId,
@@ -225,7 +231,7 @@ async fn poll_before_expiry(
                 if context.now < until {
                     return Err(error.into());
                 }
-                tracing::error!(topup = %id, %error, "the gateway was asked for three days in vain");
+                tracing::error!(topup = %id, %error, "polling the gateway has failed for three days; the top-up is closed");
                 vec![]
             }
         };

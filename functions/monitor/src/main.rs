@@ -1,4 +1,4 @@
-//! Wiring: the monitor in Lambda, called by EventBridge Scheduler every 5 minutes.
+//! Runs the monitor in Lambda; EventBridge Scheduler invokes it every 5 minutes.
 
 use edge::{Services, telemetry, wiring};
 use gateways::Gateways;

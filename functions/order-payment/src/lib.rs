@@ -1,8 +1,9 @@
-//! Orders that wallets pay: registered, paid, read.
+//! Registers, pays and reads orders that are paid from wallets.
 //!
-//! **Invariant:** what wallets pay for an order never exceeds its total, and an order has one payment by this
-//! door: the rules are `domain`'s, and each payment is one conditional transaction.
-//! **Invariant:** another customer's order is as one that does not exist.
+//! **Invariant:** wallet payments for an order never exceed its total, and an order has at most one
+//! payment through this endpoint: `domain` decides these rules, and each payment is one conditional
+//! transaction.
+//! **Invariant:** an order of another customer is answered as if it did not exist.
 
 mod status;
 mod wire;
@@ -19,7 +20,7 @@ use edge::routes::{self, complete};
 use edge::{ApiRequest, App, Problem, movement, reply};
 use utoipa::OpenApi;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/api/integration/order", post(register))
@@ -30,9 +31,9 @@ pub fn router(app: App) -> Router {
     complete(routes, app)
 }
 
-/// Makes an order known, so that its owner can pay it.
+/// Registers an order, so that its customer can pay it.
 ///
-/// Registering it again in the same way gives the first answer.
+/// Repeating the same registration returns the first response.
 #[utoipa::path(post, path = "/api/integration/order", tag = "payments",
     request_body = wire::RegisterOrderRequest, responses((status = 201, body = OrderBody)))]
 pub(crate) async fn register(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -45,8 +46,8 @@ pub(crate) async fn register(State(app): State<App>, request: ApiRequest) -> Res
 
 /// Pays an order from its customer's wallet.
 ///
-/// There is one such payment for each order, with or without a key. A trusted backend makes an order known by
-/// paying it.
+/// An order has at most one such payment, with or without an `Idempotency-Key`. A trusted backend
+/// registers an unknown order by paying it.
 #[utoipa::path(post, path = "/api/integration/order/pay-with-wallet", tag = "payments",
     request_body = wire::PayWithWalletRequest, responses((status = 201, body = OrderMovement)))]
 pub(crate) async fn pay(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -57,7 +58,7 @@ pub(crate) async fn pay(State(app): State<App>, request: ApiRequest) -> Result<R
     reply::done(&done, Some(movement::location(entry)), &order_movement(entry)?)
 }
 
-/// An order as it stands.
+/// Returns an order with its current totals and status.
 #[utoipa::path(get, path = "/api/integration/order/{order_id}", tag = "payments",
     params(OrderPath), responses((status = 200, body = OrderBody)))]
 pub(crate) async fn read(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -70,7 +71,7 @@ pub(crate) async fn read(State(app): State<App>, request: ApiRequest) -> Result<
     reply::ok(&order(&found))
 }
 
-/// Whether the table is reachable.
+/// Checks that the table is reachable.
 #[utoipa::path(get, path = "/api/integration/health", tag = "payments", security(()),
     responses((status = 200, body = routes::Health)))]
 pub(crate) async fn health(State(app): State<App>) -> Result<Response, Problem> {
@@ -81,7 +82,7 @@ pub(crate) async fn health(State(app): State<App>) -> Result<Response, Problem> 
 #[openapi(paths(register, pay, read, status::status, health))]
 struct Orders;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Orders::openapi()
 }

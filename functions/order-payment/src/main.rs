@@ -1,4 +1,4 @@
-//! Wiring: the order-payment function in Lambda.
+//! Runs the order-payment function in Lambda.
 
 use edge::{lambda, telemetry, wiring};
 

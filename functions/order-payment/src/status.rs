@@ -1,6 +1,7 @@
-//! What a customer's payments have come to, at a glance.
+//! An overview of a customer's top-ups, orders and gateway reports.
 //!
-//! **Invariant:** it is for showing: lists may trail a write by milliseconds, and decide nothing.
+//! **Invariant:** it is for display only: lists may lag writes by milliseconds, and no decision
+//! depends on them.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -13,22 +14,23 @@ use edge::{ApiRequest, App, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How many of each are shown.
+/// Maximum number of top-ups, of orders and of reports that are listed.
 const MAX_SHOWN: u16 = 20;
 
-/// A customer's payments: the newest of each kind.
+/// The newest top-ups, orders and gateway reports of a customer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PaymentStatus {
     customer_id: String,
-    /// The newest top-ups.
+    /// Newest top-ups, at most 20.
     topups: Vec<TopUpBody>,
-    /// The newest orders that were registered, or that the wallet's newest hundred movements name.
+    /// Newest orders, at most 20: registered ones, and those named by the wallet's newest 100
+    /// transactions.
     orders: Vec<OrderBody>,
-    /// The newest reports of gateways about these top-ups.
+    /// Newest gateway reports about these top-ups, at most 20.
     events: Vec<EventBody>,
 }
 
-/// The customer's newest top-ups and orders, and what gateways have reported of them.
+/// Returns the customer's newest top-ups and orders, and the gateway reports about them.
 #[utoipa::path(get, path = "/api/integration/status/{customer_id}", tag = "payments",
     params(CustomerPath), responses((status = 200, body = PaymentStatus)))]
 pub(crate) async fn status(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {

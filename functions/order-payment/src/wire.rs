@@ -1,6 +1,6 @@
-//! What callers send, read into commands; raw strings stop here.
+//! Parses requests into commands; unparsed strings go no further.
 //!
-//! **Invariant:** every field that is wrong is reported at once.
+//! **Invariant:** all invalid fields of a body are reported together.
 
 use domain::cause::Cause;
 use domain::currency::Currency;
@@ -11,15 +11,15 @@ use domain::wallet::register_order::RegisterOrder;
 use edge::{ApiRequest, App, Problem, request, schema};
 
 request! {
-    /// Make an order known.
+    /// A new order.
     pub(crate) struct RegisterOrderRequest {
         /// 1 to 128 characters of `A-Z a-z 0-9 . _ : @ - | + = ~`
         order_id: OrderId,
-        /// Who is to pay it.
+        /// The customer who pays it.
         customer_id: CustomerId,
-        /// What is to be paid.
+        /// Amount to pay, in the order's currency.
         total: Amount,
-        /// ISO 4217; the deployment's currency if left out.
+        /// ISO 4217 code; defaults to the deployment's currency.
         currency: Option<Currency>,
     }
     check(fields, currency_here: Currency) {
@@ -32,13 +32,13 @@ request! {
 }
 
 request! {
-    /// Pay an order.
+    /// A payment of an order from its customer's wallet.
     pub(crate) struct PayWithWalletRequest {
-        /// Which order.
+        /// The order to pay.
         order_id: OrderId,
-        /// Whose order it is, and whose wallet pays.
+        /// The customer who owns the order and the wallet that pays.
         customer_id: CustomerId,
-        /// How much, at most what is due.
+        /// Amount to pay, in the wallet's currency; at most what is due.
         amount: Amount,
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn pay(request: &ApiRequest) -> Result<DeductCredits, Problem> {
     let PayWithWalletRequest { order_id, customer_id, amount } =
         PayWithWalletRequest::read(request.fields()?)?;
     request.key()?;
-    // The order is the cause, whatever key was sent.
+    // The order is the idempotency cause, even if the caller sent a key.
     let cause = Cause::order_payment(&order_id);
     Ok(DeductCredits { customer: customer_id, amount, reason: None, order_id: Some(order_id), cause })
 }

@@ -1,7 +1,7 @@
-//! The reports that were taken, for admins: listed, and looked at again.
+//! Lists stored gateway reports for admins, and replays single reports.
 //!
-//! **Invariant:** a report that had its effect is answered as it stands; only one that waits, is quarantined or could
-//! not be understood is read and decided anew.
+//! **Invariant:** a replay returns a processed or ignored report unchanged; only a report that is
+//! parked, quarantined or failed is processed again.
 
 use crate::Services;
 use axum::extract::State;
@@ -21,21 +21,21 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// How many matches of a filter are counted.
+/// Number of matches of a status filter up to which they are counted.
 const MAX_COUNTED: u64 = 1_000;
 
-/// Reports, newest first.
+/// Gateway reports, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WebhookEvents {
     events: Vec<EventBody>,
-    /// Exact without a status; with one, null past 1000.
+    /// Number of reports. With a status filter, null if there are more than 1000.
     total: Option<u64>,
     limit: u16,
     skip: u16,
     next_cursor: Option<String>,
 }
 
-/// What became of a report.
+/// Status of a report, as a filter.
 pub(crate) struct ReportStatus(EventStatus);
 
 impl Text for ReportStatus {
@@ -49,14 +49,14 @@ impl Text for ReportStatus {
 }
 
 edge::query! {
-    /// Which reports are wanted.
+    /// Filter of the list of reports.
     pub(crate) struct EventsQuery {
-        /// Of this status.
+        /// Only reports with this status.
         status: ReportStatus,
     }
 }
 
-/// The reports that gateways have sent, and what became of them.
+/// Lists the reports that gateways have sent, newest first, with their status.
 #[utoipa::path(get, path = "/api/integration/webhook/events", tag = "webhooks",
     params(EventsQuery, WindowQuery),
     responses((status = 200, body = WebhookEvents)))]
@@ -86,7 +86,9 @@ pub(crate) async fn list(State(services): State<Services>, request: ApiRequest) 
     })
 }
 
-/// Looks at a report again, after what was wrong has been mended. It has no second effect.
+/// Processes a parked, quarantined or failed report again, after its problem was fixed.
+///
+/// A report that was processed or ignored is returned unchanged; it never takes effect twice.
 #[utoipa::path(post, path = "/api/integration/webhook/events/{event_id}/replay", tag = "webhooks",
     params(EventPath), responses((status = 200, body = EventBody)))]
 pub(crate) async fn replay(
@@ -102,7 +104,7 @@ pub(crate) async fn replay(
     if event.status.is_final() {
         return reply::ok(&event_body(&event));
     }
-    // What could not be understood before may be now: its body is read again.
+    // A report that could not be parsed before is parsed again from its stored body.
     let endpoint = Endpoint::of(&id).ok_or_else(unknown)?;
     let read_again = || {
         let body = services.tools.seal.open(id.as_str(), &sealed)?;

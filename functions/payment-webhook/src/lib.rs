@@ -1,7 +1,9 @@
-//! Gateways' webhooks: verified, taken once, and answered when what became of them is stored.
+//! Verifies gateways' webhooks, processes each report once, and responds when its outcome is
+//! stored.
 //!
-//! **Invariant:** of a delivery that is not believed, nothing is stored but a count.
-//! **Invariant:** a 2xx says that the outcome is stored, with the credit, in one transaction.
+//! **Invariant:** a delivery that fails verification is only counted; nothing of it is stored.
+//! **Invariant:** a 2xx response means that the outcome and the credit are stored, in one
+//! transaction.
 
 mod events;
 mod views;
@@ -23,19 +25,19 @@ use gateways::{Endpoint, Gateways, VerifyError, WebhookDelivery};
 use http::StatusCode;
 use utoipa::OpenApi;
 
-/// What this function works with beside its app.
+/// Services that this function needs in addition to [`edge::App`].
 #[derive(Clone)]
 pub struct WebhookTools {
-    /// The gateways.
+    /// Configured payment gateways.
     pub gateways: Gateways,
-    /// What seals reports.
+    /// Keys that seal the bodies of reports.
     pub seal: SealKeys,
 }
 
-/// What this function is given.
+/// State of the router.
 pub(crate) type Services = edge::Services<WebhookTools>;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(services: Services) -> Router {
     let webhook = Router::new()
         .route("/razorpay", post(razorpay))
@@ -47,7 +49,7 @@ pub fn router(services: Services) -> Router {
     complete(Router::new().nest("/api/integration/webhook", webhook), services)
 }
 
-/// Razorpay's webhook.
+/// Receives Razorpay's webhook.
 #[utoipa::path(post, path = "/api/integration/webhook/razorpay", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
@@ -55,7 +57,7 @@ pub(crate) async fn razorpay(State(services): State<Services>, raw: RawRequest) 
     take(&services, Endpoint::Razorpay, &raw).await
 }
 
-/// Stripe's webhook.
+/// Receives Stripe's webhook.
 #[utoipa::path(post, path = "/api/integration/webhook/stripe", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
@@ -63,7 +65,7 @@ pub(crate) async fn stripe(State(services): State<Services>, raw: RawRequest) ->
     take(&services, Endpoint::Stripe, &raw).await
 }
 
-/// PayPal's webhook.
+/// Receives PayPal's webhook.
 #[utoipa::path(post, path = "/api/integration/webhook/paypal", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
@@ -71,7 +73,7 @@ pub(crate) async fn paypal(State(services): State<Services>, raw: RawRequest) ->
     take(&services, Endpoint::PayPal, &raw).await
 }
 
-/// Google Pay: the webhook of the gateway behind it, or a Wallet callback.
+/// Receives Google Pay's webhook: that of the gateway behind it, or a Google Wallet callback.
 #[utoipa::path(post, path = "/api/integration/webhook/google-pay", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = views::Taken)))]
@@ -82,7 +84,7 @@ pub(crate) async fn google_pay(
     take(&services, Endpoint::GooglePay, &raw).await
 }
 
-/// Verify, take, answer.
+/// Verifies a delivery, processes its report and responds with the outcome.
 async fn take(services: &Services, endpoint: Endpoint, raw: &RawRequest) -> Result<Response, Problem> {
     let now = services.app.clock.now();
     let delivery = WebhookDelivery { headers: &raw.headers, body: &raw.body, now };
@@ -103,17 +105,19 @@ async fn take(services: &Services, endpoint: Endpoint, raw: &RawRequest) -> Resu
     reply::ok(&views::taken(&event))
 }
 
-/// A gateway acts by its signature.
+/// Returns the context of a verified delivery, with the gateway as the actor.
 fn context(services: &Services, gateway: &str, request: RequestId) -> Result<Context, Problem> {
     if request.as_str().is_empty() {
-        tracing::error!("the platform gave the request no id");
+        tracing::error!("the runtime provided no request id");
         return Err(Problem::internal());
     }
     let actor = Actor::system(gateway);
     Ok(Context { now: services.app.clock.now(), actor, request, policy: services.app.policy.clone() })
 }
 
-/// The customer has approved a PayPal order: it is captured now, and what was captured is taken.
+/// Captures a PayPal order that the customer has approved, and processes the captured payment.
+///
+/// Does nothing if no uncredited top-up has this order.
 async fn capture(services: &Services, report: &GatewayReport, context: &Context) -> Result<(), Problem> {
     let store = &services.app.store;
     let by_order = report.order.as_ref().map(|order| GatewayKey::order(Gateway::PayPal, order));
@@ -131,7 +135,7 @@ async fn capture(services: &Services, report: &GatewayReport, context: &Context)
         return Ok(());
     }
     let answers = services.tools.gateways.capture(&topup).await.map_err(|error| {
-        tracing::warn!(topup = %topup.id, %error, "an approved order cannot be captured");
+        tracing::warn!(topup = %topup.id, %error, "approved order cannot be captured");
         Problem::gateway_unavailable()
     })?;
     for answered in answers {
@@ -142,21 +146,22 @@ async fn capture(services: &Services, report: &GatewayReport, context: &Context)
     Ok(())
 }
 
-/// Why a delivery is not taken; the log has no body and no signature.
+/// Converts a verification error into a problem. Logs the reason, but neither the body nor the
+/// signature.
 fn refused(endpoint: Endpoint, error: &VerifyError) -> Problem {
     let endpoint = endpoint.as_str();
     match error {
         VerifyError::Forged(why) => {
-            tracing::warn!(endpoint, %why, "a delivery is not believed");
+            tracing::warn!(endpoint, %why, "webhook delivery failed verification");
             let detail = "the signature is not valid for this delivery";
             Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
         }
         VerifyError::NotConfigured => {
-            tracing::warn!(endpoint, "a delivery for a gateway that is not configured");
-            Problem::new(StatusCode::NOT_FOUND, "not_found", "this gateway is not configured here")
+            tracing::warn!(endpoint, "webhook delivery for a gateway that is not configured");
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "this gateway is not configured")
         }
         VerifyError::Unavailable(why) => {
-            tracing::warn!(endpoint, %why, "a delivery cannot be verified now");
+            tracing::warn!(endpoint, %why, "webhook delivery cannot be verified now");
             Problem::gateway_unavailable()
         }
     }
@@ -166,7 +171,7 @@ fn refused(endpoint: Endpoint, error: &VerifyError) -> Problem {
 #[openapi(paths(razorpay, stripe, paypal, google_pay, events::list, events::replay))]
 struct Webhooks;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Webhooks::openapi()
 }

@@ -1,4 +1,4 @@
-//! Wiring: the payment-webhook function in Lambda.
+//! Runs the payment-webhook function in Lambda.
 
 use edge::{Services, lambda, telemetry, wiring};
 use gateways::Gateways;

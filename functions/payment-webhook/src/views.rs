@@ -1,12 +1,12 @@
-//! What gateways are answered.
+//! The response to a gateway's webhook.
 //!
-//! **Invariant:** a gateway learns what became of its report and nothing else.
+//! **Invariant:** a gateway learns the outcome of its report and nothing else.
 
 use domain::payments::webhook_event::WebhookEvent;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a gateway is answered.
+/// Outcome of a webhook delivery.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Taken {
     event_id: String,
@@ -14,7 +14,7 @@ pub(crate) struct Taken {
     status: &'static str,
 }
 
-/// What a gateway is answered.
+/// Renders the response for a processed delivery.
 pub(crate) fn taken(event: &WebhookEvent) -> Taken {
     Taken { event_id: event.id.to_string(), status: event.status.as_str() }
 }

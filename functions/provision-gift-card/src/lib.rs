@@ -1,7 +1,10 @@
-//! Gift cards issued on budgets: for backends and account holders, and for end customers who hold a code.
+//! Issues gift cards on budgets: for backends and account holders, and for end customers who hold a
+//! code.
 //!
-//! **Invariant:** a card is shown to whoever redeems its code, and to who may see it, each look written down first.
-//! **Invariant:** at the open door everything that is wrong is one answer, given after the same time.
+//! **Invariant:** a card is shown only to the caller who redeems its code and to callers with
+//! access to it; every reveal after the first response is recorded before the card is returned.
+//! **Invariant:** the public redemption endpoint answers every wrong code with the same problem,
+//! after the same minimum time.
 
 mod reads;
 mod redeem;
@@ -27,35 +30,37 @@ use std::time::Duration;
 use store::Viewer;
 use utoipa::OpenApi;
 
-/// What this function works with beside its app.
+/// Services that this function needs in addition to [`edge::App`].
 #[derive(Clone)]
 pub struct ProvisionTools {
-    /// What issues cards.
+    /// Issues cards.
     pub issuer: Issuer,
-    /// How often the open door is opened.
+    /// Limits of the public redemption endpoint.
     pub limits: Limits,
 }
 
-/// What this function is given.
+/// State of the router.
 pub(crate) type Services = edge::Services<ProvisionTools>;
 
-/// How often the open door is opened.
+/// Limits of the public redemption endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Wrong codes of an address in ten minutes.
+    /// Wrong codes from one IP address in ten minutes at which further attempts are refused.
     pub wrong_per_address: u64,
-    /// Tries of an address that are under way at once.
+    /// Concurrent attempts from one IP address at which further attempts are refused.
     pub open_per_address: u64,
-    /// Redemptions of a campaign in a minute.
+    /// Redemptions of one campaign in a minute at which further ones are refused; approximate,
+    /// counted per shard.
     pub per_campaign: u64,
-    /// How long an end customer waits for a supplier; the order goes on without.
+    /// Time for which an end customer's request waits for a supplier; the order continues after it.
     pub supplier_wait: Duration,
-    /// How long every refusal takes at least: longer than the longest way to one.
+    /// Minimum duration of every refusal; longer than the slowest path to one.
     pub refusal: Duration,
 }
 
 impl Limits {
-    /// What is usual: where no supplier can be asked, a refusal is known sooner.
+    /// Returns the default limits. Without a configured supplier, refusals are decided sooner, so
+    /// they are sent sooner.
     pub fn usual(suppliers: &Suppliers) -> Self {
         let (supplier_wait, refusal) =
             if suppliers.are_none() { (Duration::ZERO, 250) } else { (Duration::from_millis(1_200), 1_500) };
@@ -69,7 +74,7 @@ impl Limits {
     }
 }
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(services: Services) -> Router {
     let routes = Router::new()
         .route("/provision", post(provision))
@@ -81,9 +86,11 @@ pub fn router(services: Services) -> Router {
     complete(Router::new().nest("/api/gift-cards", routes), services)
 }
 
-/// Issues a card for a redemption code, once: credit first, then a CSV pool, a buffer pool, the supplier.
+/// Issues the card for a redemption code, exactly once.
 ///
-/// Repeating a code gives what it came to. 202 with `card: null` while the supplier has not said.
+/// Credit is reserved first. The card then comes from a CSV pool, a buffer pool or the supplier, in
+/// this order. Repeating a code returns its existing redemption. The response is 202, and `card` is
+/// null, until the supplier has delivered the card.
 #[utoipa::path(post, path = "/api/gift-cards/provision", tag = "gift cards",
     request_body = wire::ProvisionRequest,
     responses((status = 201, body = views::Provisioned), (status = 202, body = views::Provisioned)))]
@@ -93,7 +100,7 @@ pub(crate) async fn provision(
 ) -> Result<Response, Problem> {
     let issue = wire::provision(&request, &services.tools.issuer.vault)?;
     let permission = request.permission(BudgetAction::Provision)?;
-    // Backends reach every campaign: for them, nothing need be read.
+    // Backends have access to every campaign: no account needs to be read for them.
     if permission.reach == Reach::Own {
         permitted_by(&permission, &services.app, &request, &issue.campaign).await?;
     }
@@ -103,7 +110,7 @@ pub(crate) async fn provision(
     answer(&issued, &views::provisioned(&issued, sees_costs(request.actor()?)))
 }
 
-/// A card that is shown again is a look at it like any other: who has it is written down first.
+/// Records the caller before a card is shown again by a replay, as for any other reveal.
 pub(crate) async fn record_reveal(
     services: &Services,
     request: &ApiRequest,
@@ -118,7 +125,7 @@ pub(crate) async fn record_reveal(
     Ok(())
 }
 
-/// 201 with the card, or 202 while it is not known.
+/// Responds 201 with the card, or 202 if there is no card yet.
 pub(crate) fn answer(issued: &Issued, body: &impl serde::Serialize) -> Result<Response, Problem> {
     let status = if issued.card.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     let location = Some(format!("/api/gift-cards/redemptions/{}", issued.redemption.id));
@@ -136,7 +143,7 @@ pub(crate) fn answer(issued: &Issued, body: &impl serde::Serialize) -> Result<Re
 ))]
 struct Cards;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Cards::openapi()
 }

@@ -1,4 +1,4 @@
-//! Wiring: the provision-gift-card function in Lambda.
+//! Runs the provision-gift-card function in Lambda.
 
 use edge::{Services, lambda, telemetry, wiring};
 use gateways::suppliers::Suppliers;

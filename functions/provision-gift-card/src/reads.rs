@@ -1,6 +1,6 @@
-//! Reading redemptions, and seeing their cards.
+//! Reads redemptions and reveals their cards.
 //!
-//! **Invariant:** a redemption out of reach is answered as one that does not exist.
+//! **Invariant:** a redemption outside the caller's access is answered as if it did not exist.
 
 use crate::{Services, views};
 use axum::extract::State;
@@ -14,7 +14,8 @@ use edge::{ApiRequest, Problem, reply};
 use http::StatusCode;
 use store::Viewer;
 
-/// A redemption that the caller may read or see the card of: reach, a backend, or the recipient (support may read).
+/// Returns the redemption in the path if the caller may perform the action on it: its account
+/// holders, admins, backends, and its recipient; staff may only read it.
 async fn permitted_redemption(
     services: &Services,
     request: &ApiRequest,
@@ -23,7 +24,7 @@ async fn permitted_redemption(
     let id = request.segment::<RedemptionPath>()?;
     let actor = request.actor()?;
     let customer = actor.role == Role::Customer;
-    // A recipient may, whatever the action; anyone else as their role says.
+    // The recipient may perform every action here; for all other callers, the role decides.
     let permission = if customer { None } else { Some(request.permission(action)?) };
     let unknown = || Problem::from(Rejection::RedemptionNotFound);
     let found = services.app.store.gift_cards().redemption(&id).await?.ok_or_else(unknown)?;
@@ -36,7 +37,7 @@ async fn permitted_redemption(
     Ok(found)
 }
 
-/// Reads what a code came to.
+/// Returns the redemption of a code, without its card.
 #[utoipa::path(get, path = "/api/gift-cards/redemptions/{redemption_id}", tag = "gift cards",
     params(RedemptionPath), responses((status = 200, body = views::RedemptionBody)))]
 pub(crate) async fn redemption(
@@ -48,7 +49,9 @@ pub(crate) async fn redemption(
     reply::ok(&views::redemption(&found, sees_costs(request.actor()?)))
 }
 
-/// Shows a card. Who has seen it, when and from where is written down first.
+/// Reveals the card of a redemption.
+///
+/// The caller, the time, the IP address and the user agent are recorded first.
 #[utoipa::path(post, path = "/api/gift-cards/redemptions/{redemption_id}/reveal", tag = "gift cards",
     params(RedemptionPath), responses((status = 200, body = views::CardBody)))]
 pub(crate) async fn reveal(
@@ -59,7 +62,7 @@ pub(crate) async fn reveal(
     request.key()?;
     let found = permitted_redemption(&services, &request, BudgetAction::Reveal).await?;
     if found.card.is_none() {
-        let detail = "there is no card: the supplier has not delivered it";
+        let detail = "there is no card yet: the supplier has not delivered it";
         return Err(Problem::new(StatusCode::CONFLICT, "card_not_issued", detail));
     }
     let origin = request.origin();

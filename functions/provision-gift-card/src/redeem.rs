@@ -1,7 +1,8 @@
-//! The end customer's door: a code, and a card for it.
+//! The public redemption endpoint, where an end customer exchanges a code for a card.
 //!
-//! **Invariant:** whatever is wrong with a code is the same 404 after the same time, and is counted against an address
-//! alike: else the count would tell which codes are registered.
+//! **Invariant:** every code that cannot be redeemed, for any reason, is answered with the same 404
+//! after the same minimum time, and counts in the same way against the IP address: otherwise the
+//! count would reveal which codes are registered.
 
 use crate::{Services, answer, record_reveal, views, wire};
 use axum::extract::State;
@@ -17,7 +18,9 @@ use issuing::{IssueRequest, Issued};
 use store::{StoreError, TryLimits, not_before};
 use tokio::time::Instant;
 
-/// Redeems a registered code: the card, once and the same each time.
+/// Redeems a registered code without a token.
+///
+/// A code yields one card; repeating the request returns the same card.
 #[utoipa::path(post, path = "/api/gift-cards/redeem", tag = "gift cards", security(()),
     request_body = wire::RedeemRequest,
     responses((status = 201, body = views::Redeemed), (status = 202, body = views::Redeemed)))]
@@ -40,7 +43,7 @@ pub(crate) async fn redeem(
         let found = admit(&services, &request, wanted, &context).await;
         let wrong = services.app.store.gift_cards().end_try(&tries, matches!(found, Ok(None))).await?;
         if wrong >= services.tools.limits.wrong_per_address {
-            // The address itself is personal: what is told is how it is known again.
+            // An IP address is personal data: the alert contains its keyed digest instead.
             let detail = format!("{wrong} wrong codes from one address in ten minutes");
             let (kind, subject) = ("code_guessing", format!("address {digest}"));
             services
@@ -70,7 +73,7 @@ pub(crate) async fn redeem(
     }
 }
 
-/// What the code comes to; none if it comes to nothing, whatever the reason.
+/// Issues the card for the code. Returns None if the code cannot be redeemed, for any reason.
 async fn admit(
     services: &Services,
     request: &ApiRequest,
@@ -78,7 +81,7 @@ async fn admit(
     context: &Context,
 ) -> Result<Option<Issued>, Problem> {
     let store = &services.app.store;
-    // A text that cannot be a code is looked up all the same.
+    // Text that cannot be a code is looked up as well, so that both cases take the same time.
     let is_code = wanted.code.is_some();
     let code = wanted.code.or_else(|| RedemptionCode::parse("no code").ok()).ok_or_else(Problem::internal)?;
     let id = services.tools.issuer.vault.code_id(&code).ok_or_else(Problem::internal)?;
@@ -86,7 +89,7 @@ async fn admit(
     let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(None) };
     let redemption =
         services.tools.issuer.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
-    // Who comes again for what they have does not count.
+    // A repeated request for an existing redemption does not count.
     if store.gift_cards().redemption(&redemption).await?.is_none() {
         let counted = format!("campaign:{campaign}:{}", CAMPAIGN_WINDOW.number(context.now));
         let until = context.now.plus_seconds(10 * CAMPAIGN_WINDOW.seconds).unwrap_or(context.now);
@@ -102,7 +105,7 @@ async fn admit(
     match services.tools.issuer.provision(&issue, context).await {
         Ok(issued) => Ok(Some(issued)),
         Err(StoreError::Rejected(rejection)) => {
-            tracing::info!(%rejection, "a registered code is not redeemed");
+            tracing::info!(%rejection, "registered code was not redeemed");
             Ok(None)
         }
         Err(error) => Err(error.into()),

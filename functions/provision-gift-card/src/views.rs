@@ -1,7 +1,7 @@
-//! What callers see of redemptions and cards.
+//! The API views of redemptions and cards.
 //!
-//! **Invariant:** what cards cost us, and what is earned, is for admins alone.
-//! **Invariant:** a body with a card is the only place where one stands in the clear.
+//! **Invariant:** the cost of cards and the profit are shown to admins only.
+//! **Invariant:** only response bodies with a card contain its content in plain text.
 
 use domain::giftcard::CardSource;
 use domain::giftcard::card::{Part, PlainCard};
@@ -11,36 +11,36 @@ use issuing::Issued;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How a card reaches its recipient.
+/// Delivery of a card to its recipient.
 #[derive(Serialize, ToSchema)]
 pub struct DeliveryBody {
-    /// email, sms or whatsapp; null: not sent
+    /// email, sms or whatsapp; null: the card is not sent
     method: Option<&'static str>,
-    /// Where to, in part.
+    /// Masked e-mail address or telephone number.
     address: Option<String>,
     /// none, queued or sent
     status: &'static str,
 }
 
-/// What a code came to.
+/// The redemption of a code.
 #[derive(Serialize, ToSchema)]
 pub struct RedemptionBody {
     redemption_id: String,
     campaign_id: String,
-    /// Whose credit paid.
+    /// Account whose credit pays: the campaign, or its client if the campaign is shared.
     account_charged: String,
     brand_id: String,
     denomination: Number,
     /// PENDING, ISSUED, DELIVERED or FAILED
     status: &'static str,
-    /// csv, buffer or api; null while there is no card
+    /// csv, buffer or api; null until there is a card
     source: Option<&'static str>,
-    /// For admins.
+    /// Cost of the card; shown to admins only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     cost_basis: Option<Number>,
     amount_charged: Number,
-    /// For admins.
+    /// `amount_charged` minus `cost_basis`; negative if the card cost more. Shown to admins only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     profit: Option<Number>,
@@ -53,7 +53,7 @@ pub struct RedemptionBody {
     issued_at: Option<String>,
 }
 
-/// A card, in the clear.
+/// The content of a card, in plain text.
 #[derive(Serialize, ToSchema)]
 pub struct CardBody {
     card_code: Option<String>,
@@ -70,15 +70,15 @@ pub struct CardBody {
 #[derive(Serialize, ToSchema)]
 pub struct Provisioned {
     redemption: RedemptionBody,
-    /// null while the supplier has not said.
+    /// null until the supplier has delivered the card.
     card: Option<CardBody>,
     /// csv, buffer or api
     source: Option<&'static str>,
-    /// What the budget had left afterwards, as far as was seen.
+    /// Available credit of the budget afterwards, as far as it was read.
     credit_remaining: Number,
 }
 
-/// What an end customer sees of a redemption.
+/// A redemption, as shown to an end customer.
 #[derive(Serialize, ToSchema)]
 pub struct RedeemedRedemption {
     redemption_id: String,
@@ -87,7 +87,7 @@ pub struct RedeemedRedemption {
     denomination: Number,
     /// PENDING or ISSUED
     status: &'static str,
-    /// csv, buffer or api; null while there is no card
+    /// csv, buffer or api; null until there is a card
     source: Option<&'static str>,
     currency: &'static str,
     delivery: DeliveryBody,
@@ -97,11 +97,11 @@ pub struct RedeemedRedemption {
     issued_at: Option<String>,
 }
 
-/// What an end customer gets for a code.
+/// The redemption of a code and its card, as shown to an end customer.
 #[derive(Serialize, ToSchema)]
 pub struct Redeemed {
     redemption: RedeemedRedemption,
-    /// null while the supplier has not said.
+    /// null until the supplier has delivered the card.
     card: Option<CardBody>,
     /// csv, buffer or api
     source: Option<&'static str>,

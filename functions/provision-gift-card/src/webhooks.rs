@@ -1,6 +1,7 @@
-//! Suppliers' webhooks: they say that something has become of an order; what, the supplier is asked.
+//! Suppliers' webhooks: they announce that the status of an order has changed; the supplier is then
+//! queried.
 //!
-//! **Invariant:** of a delivery that is not believed, nothing is stored but a count.
+//! **Invariant:** a delivery that fails verification is only counted; nothing of it is stored.
 
 use crate::Services;
 use axum::extract::State;
@@ -15,15 +16,15 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What became of a delivery.
+/// Outcome of a webhook delivery.
 #[derive(Serialize, ToSchema)]
 pub struct SupplierTaken {
-    /// processed, or ignored if it is about nothing of ours
+    /// processed, or ignored if it is not about an order of this deployment
     #[schema(examples("processed"))]
     status: &'static str,
 }
 
-/// Reloadly's webhook.
+/// Receives Reloadly's webhook.
 #[utoipa::path(post, path = "/api/gift-cards/webhook/reloadly", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = SupplierTaken)))]
@@ -31,7 +32,7 @@ pub(crate) async fn reloadly(State(services): State<Services>, raw: RawRequest) 
     take(&services, Supplier::Reloadly, &raw).await
 }
 
-/// Tremendous's webhook.
+/// Receives Tremendous's webhook.
 #[utoipa::path(post, path = "/api/gift-cards/webhook/tremendous", tag = "webhooks", security(()),
     request_body(content = String, content_type = "application/json"),
     responses((status = 200, body = SupplierTaken)))]
@@ -45,23 +46,23 @@ pub(crate) async fn tremendous(
 async fn take(services: &Services, supplier: Supplier, raw: &RawRequest) -> Result<Response, Problem> {
     let now = services.app.clock.now();
     let name = supplier.as_str();
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, "not_found", "this supplier is not configured here");
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "not_found", "this supplier is not configured");
     let verifier = services.tools.issuer.suppliers.get(supplier).ok_or_else(unknown)?;
     let reference =
         verifier.webhook_reference(&raw.headers, &raw.body, now).await.map_err(|error| match error {
             VerifyError::Forged(why) => {
-                tracing::warn!(name, %why, "a delivery is not believed");
+                tracing::warn!(name, %why, "webhook delivery failed verification");
                 let detail = "the signature is not valid for this delivery";
                 Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
             }
             VerifyError::NotConfigured => unknown(),
             VerifyError::Unavailable(why) => {
-                tracing::warn!(name, %why, "a delivery cannot be looked up now");
+                tracing::warn!(name, %why, "webhook delivery cannot be verified now");
                 Problem::gateway_unavailable()
             }
         })?;
     if raw.request.as_str().is_empty() {
-        tracing::error!("the platform gave the request no id");
+        tracing::error!("the runtime provided no request id");
         return Err(Problem::internal());
     }
     let (actor, policy) = (Actor::system(name), services.app.policy.clone());

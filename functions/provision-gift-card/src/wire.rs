@@ -1,6 +1,7 @@
-//! What callers send, read into wishes; raw strings stop here.
+//! Parses requests into issue requests; unparsed strings go no further.
 //!
-//! **Invariant:** a redemption code becomes a keyed digest here, and goes no further.
+//! **Invariant:** a redemption code of a backend or account holder is converted into a keyed digest
+//! here and goes no further; that of an end customer is converted in [`crate::redeem`].
 
 use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::redemption::Method;
@@ -15,7 +16,7 @@ use issuing::IssueRequest;
 use serde_json::{Value, json};
 use vault::Vault;
 
-/// How a card is to be sent.
+/// Method by which a card is sent; None for `none`.
 pub(crate) struct DeliveryMethod(Option<Method>);
 
 impl Text for DeliveryMethod {
@@ -28,7 +29,7 @@ impl Text for DeliveryMethod {
     }
 }
 
-/// Where it is to be sent; whether it is such an address is said when the method is known.
+/// Address to which a card is sent; it is validated once the method is known.
 pub(crate) struct DeliveryAddress(String);
 
 impl Text for DeliveryAddress {
@@ -41,7 +42,8 @@ impl Text for DeliveryAddress {
     }
 }
 
-/// A code of an end customer: what cannot be one is a wrong code like any other.
+/// Code from an end customer; None if the text cannot be a code, which is then treated like any
+/// other wrong code.
 pub(crate) struct TriedCode(Option<RedemptionCode>);
 
 impl Text for TriedCode {
@@ -50,26 +52,26 @@ impl Text for TriedCode {
     }
 
     fn schema() -> Value {
-        json!({"type": "string", "description": "What cannot be a code is answered as any other wrong one"})
+        json!({"type": "string", "description": "Text that cannot be a code is answered like any other wrong code"})
     }
 }
 
 request! {
-    /// Issue a card.
+    /// A request to issue the card for a redemption code.
     pub(crate) struct ProvisionRequest {
-        /// On whose budget.
+        /// Campaign whose budget pays.
         campaign_id: CampaignId,
-        /// Of which brand.
+        /// Brand of the card.
         brand_id: BrandId,
-        /// One of the brand's.
+        /// Face value of the card; one of the brand's denominations.
         denomination: Amount,
-        /// One code of a campaign yields one card, ever.
+        /// Each code of a campaign yields one card.
         redemption_code: RedemptionCode,
-        /// Whom it is for: they may see it again.
+        /// Customer who receives the card, and may read and reveal it later.
         recipient_id: Option<RecipientId>,
-        /// `none`, if left out.
+        /// Defaults to `none`.
         delivery_method: Option<DeliveryMethod>,
-        /// An e-mail address, or a telephone number such as +919812345678.
+        /// E-mail address, or telephone number such as +919812345678.
         delivery_address: Option<DeliveryAddress>,
     }
     check(fields) {
@@ -79,13 +81,13 @@ request! {
 }
 
 request! {
-    /// Redeem a code.
+    /// A redemption of a code by an end customer.
     pub(crate) struct RedeemRequest {
-        /// The code.
+        /// The code; case, spaces and dashes make no difference.
         redemption_code: TriedCode,
-        /// `none`, if left out.
+        /// Defaults to `none`.
         delivery_method: Option<DeliveryMethod>,
-        /// An e-mail address, or a telephone number such as +919812345678.
+        /// E-mail address, or telephone number such as +919812345678.
         delivery_address: Option<DeliveryAddress>,
     }
     check(fields) {
@@ -94,11 +96,12 @@ request! {
     rules [delivery_rules()]
 }
 
-/// What an e-mail address and a telephone number look like, as [`Method::address`] reads them.
+/// Patterns of the e-mail addresses and telephone numbers that [`Method::address`] accepts.
 const EMAIL: &str = r"^[!-?A-~]+@[!-?A-~]*\.[!-?A-~]*$";
 const TELEPHONE: &str = r"^\+?[0-9]{7,15}$";
 
-/// Without a method there is no address; with one, it is of its kind.
+/// Returns the rules of the delivery fields: no address without a method, and an address of the
+/// method's kind with one.
 fn delivery_rules() -> Value {
     let both = ["delivery_method", "delivery_address"];
     let none = json!({"anyOf": [schema::absent(), {"const": "none"}]});
@@ -118,7 +121,7 @@ fn delivery_rules() -> Value {
     ]})
 }
 
-/// Notes what of a way of delivery does not go together.
+/// Reports delivery fields that do not fit together.
 fn whole_delivery(
     fields: &mut Fields<'_>,
     method: Option<&DeliveryMethod>,
@@ -136,7 +139,7 @@ fn whole_delivery(
     }
 }
 
-/// How and where it is to be sent.
+/// Returns the method and the normalized address; None if the card is not sent.
 fn delivery(method: Option<DeliveryMethod>, address: Option<DeliveryAddress>) -> Option<(Method, String)> {
     let method = method?.0?;
     Some((method, method.address(&address?.0).ok()?))
@@ -159,9 +162,9 @@ pub(crate) fn provision(request: &ApiRequest, vault: &Vault) -> Result<IssueRequ
     })
 }
 
-/// What an end customer sends.
+/// A parsed redemption by an end customer.
 pub(crate) struct Redeem {
-    /// None if the text cannot be a code.
+    /// None if the sent text cannot be a code.
     pub(crate) code: Option<RedemptionCode>,
     pub(crate) delivery: Option<(Method, String)>,
 }

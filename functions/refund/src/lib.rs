@@ -1,7 +1,7 @@
-//! Refunds of orders to the wallets that paid them.
+//! Refunds an order to the wallet that paid it.
 //!
-//! **Invariant:** Σ refunds of an order ≤ what the wallet paid for it, however many arrive at once: the rule is
-//! `domain`'s, and each refund is one conditional transaction.
+//! **Invariant:** Σ refunds of an order ≤ what the wallet paid for it, also when refunds are
+//! concurrent: `domain` decides the rule, and each refund is one conditional transaction.
 
 mod wire;
 
@@ -15,15 +15,15 @@ use edge::routes::complete;
 use edge::{ApiRequest, App, Problem, movement, reply};
 use utoipa::OpenApi;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(app: App) -> Router {
     complete(Router::new().route("/api/integration/order/refund-to-wallet", post(refund)), app)
 }
 
-/// Gives back to the wallet what an order took, in part or whole.
+/// Refunds an order to the wallet that paid it, partly or fully.
 ///
-/// Value returns to the lots that paid, last burned first; where a date has passed meanwhile, to a refund lot
-/// with days of grace.
+/// The value returns to the lots that paid, last burned first. If the expiry date of a lot has
+/// passed, its value returns as a refund lot with a grace period.
 #[utoipa::path(post, path = "/api/integration/order/refund-to-wallet", tag = "payments",
     request_body = wire::RefundToWalletRequest, responses((status = 201, body = OrderMovement)))]
 pub(crate) async fn refund(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -38,7 +38,7 @@ pub(crate) async fn refund(State(app): State<App>, request: ApiRequest) -> Resul
 #[openapi(paths(refund))]
 struct Refunds;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Refunds::openapi()
 }

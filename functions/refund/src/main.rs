@@ -1,4 +1,4 @@
-//! Wiring: the refund function in Lambda.
+//! Runs the refund function in Lambda.
 
 use edge::{lambda, telemetry, wiring};
 

@@ -1,6 +1,6 @@
-//! What callers send, read into the command; raw strings stop here.
+//! Parses requests into the refund command; unparsed strings go no further.
 //!
-//! **Invariant:** every offending field of a body is told at once.
+//! **Invariant:** all invalid fields of a body are reported together.
 
 use domain::cause::{Cause, Operation};
 use domain::ids::{CustomerId, OrderId};
@@ -10,15 +10,16 @@ use domain::wallet::refund::RefundOrder;
 use edge::{ApiRequest, Problem, request};
 
 request! {
-    /// Give back what an order took.
+    /// A refund of an order to the wallet that paid it.
     pub(crate) struct RefundToWalletRequest {
-        /// Of which order.
+        /// The order to refund.
         order_id: OrderId,
-        /// Whose order it is.
+        /// The customer who owns the order and the wallet.
         customer_id: CustomerId,
-        /// How much.
+        /// Amount to refund, in the wallet's currency; at most what the wallet paid, minus earlier
+        /// refunds.
         amount: Amount,
-        /// Why, in words.
+        /// Reason, as free text.
         reason: Option<FreeText>,
     }
 }

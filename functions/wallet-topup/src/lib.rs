@@ -1,8 +1,9 @@
-//! Paying into a wallet: begun with a gateway, finished by what the gateway says.
+//! Tops up a wallet through a payment gateway: starts the payment, and credits it when the gateway
+//! reports it.
 //!
-//! **Invariant:** the intent is stored before the gateway is asked, and its order is a function of the intent: a
-//! request that is cut short anywhere is resumed by its repetition.
-//! **Invariant:** a client's word credits nothing: it only makes us ask the gateway.
+//! **Invariant:** the intent is stored before the gateway is called, and the gateway's order is a
+//! function of the intent: repeating a request that was interrupted at any point resumes it.
+//! **Invariant:** a client's claim credits nothing: it only causes a poll of the gateway.
 
 mod verify;
 mod views;
@@ -27,19 +28,19 @@ use gateways::{GatewayError, Gateways};
 use store::Done;
 use utoipa::OpenApi;
 
-/// What this function works with beside its app.
+/// Services that this function needs in addition to [`edge::App`].
 #[derive(Clone)]
 pub struct TopUpTools {
-    /// The gateways.
+    /// Configured payment gateways.
     pub gateways: Gateways,
-    /// What seals reports.
+    /// Keys that seal the bodies of reports and checkout data.
     pub seal: SealKeys,
 }
 
-/// What this function is given.
+/// State of the router.
 pub(crate) type Services = edge::Services<TopUpTools>;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(services: Services) -> Router {
     let routes = Router::new()
         .route("/api/integration/wallet/topup/initiate", post(initiate))
@@ -48,9 +49,10 @@ pub fn router(services: Services) -> Router {
     complete(routes, services)
 }
 
-/// Begins a top-up: the gateway's order, and what a client's SDK needs to pay it.
+/// Starts a top-up; returns the gateway's order and the data with which the client's SDK pays it.
 ///
-/// A gateway that does not answer is a 503; the same request with the same key resumes with the same order.
+/// Responds 503 if the gateway does not answer. The same request with the same key resumes the same
+/// order.
 #[utoipa::path(post, path = "/api/integration/wallet/topup/initiate", tag = "payments",
     request_body = wire::InitiateTopUpRequest, responses((status = 201, body = views::Initiated)))]
 pub(crate) async fn initiate(
@@ -62,12 +64,13 @@ pub(crate) async fn initiate(
     let context = request.context(&services.app)?;
     let begun = services.app.store.payments().execute(&command, &context).await?;
     let TopUpOutcome { topup, waiting } = begun.outcome.clone();
-    // What was begun and not placed is resumed: its first answer is this one.
+    // A top-up that was stored but not placed at the gateway is resumed; this response is its
+    // first.
     let placed = match &topup.placed {
         Some(_) => Ok(begun),
         None => place(&services, &topup, &context).await,
     };
-    // Reports that came before the top-up are taken now, whatever the gateway does.
+    // Processes reports that arrived before the top-up was stored, even if the gateway has failed.
     process_waiting(&services, waiting, &context).await;
     let done = placed?;
     let TopUpOutcome { topup, waiting } = &done.outcome;
@@ -75,7 +78,8 @@ pub(crate) async fn initiate(
     reply::done(&done, Some(location(&topup.id)), &views::initiated(topup, &services.tools.seal)?)
 }
 
-/// Has the gateway make its order, and keeps it; what a client needs to pay may be a secret, and is sealed.
+/// Creates the gateway's order and stores it. The checkout data may contain a secret, so it is
+/// sealed.
 async fn place(services: &Services, topup: &TopUp, context: &Context) -> Result<Done<TopUpOutcome>, Problem> {
     let mut placed = match services.tools.gateways.place(topup).await {
         Ok(placed) => placed,
@@ -86,7 +90,8 @@ async fn place(services: &Services, topup: &TopUp, context: &Context) -> Result<
     Ok(services.app.store.payments().execute(&place, context).await?)
 }
 
-/// What a gateway refuses for good can never succeed: the intent is taken back, so that its key is free for another.
+/// Handles a gateway error. If the gateway refuses the payment permanently, the intent is deleted,
+/// so that its idempotency key can be used for another top-up.
 async fn refused(
     services: &Services,
     topup: &TopUp,
@@ -98,7 +103,7 @@ async fn refused(
     let done =
         services.app.store.payments().execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
     match done.outcome.clone() {
-        // Another request of the same key has placed it meanwhile.
+        // A concurrent request with the same key has placed it.
         Abandoned::Kept(topup) if topup.placed.is_some() => {
             Ok(done.map(|_| TopUpOutcome { topup: *topup, waiting: vec![] }))
         }
@@ -106,7 +111,7 @@ async fn refused(
     }
 }
 
-/// A top-up as it stands.
+/// Returns a top-up with its current status.
 #[utoipa::path(get, path = "/api/integration/wallet/topup/{topup_id}", tag = "payments",
     params(TopUpPath), responses((status = 200, body = TopUpBody)))]
 pub(crate) async fn read(State(services): State<Services>, request: ApiRequest) -> Result<Response, Problem> {
@@ -117,7 +122,7 @@ pub(crate) async fn read(State(services): State<Services>, request: ApiRequest) 
     reply::ok(&edge::topup::topup(&topup, services.app.clock.now()))
 }
 
-/// Who may not know of the wallet may not know of the top-up either.
+/// Checks access to the wallet; without it, the top-up is answered as if it did not exist.
 fn permitted(request: &ApiRequest, action: WalletAction, topup: &TopUpId) -> Result<(), Problem> {
     request.permit_or(action, topup.customer(), Problem::topup_not_found)
 }
@@ -126,16 +131,16 @@ fn location(topup: &TopUpId) -> String {
     format!("/api/integration/wallet/topup/{topup}")
 }
 
-/// The gateway did not do its part; nothing is lost.
+/// Logs a gateway error and converts it into a problem; no money or credit is lost.
 fn failed(topup: &TopUp, error: &GatewayError) -> Problem {
-    tracing::warn!(topup = %topup.id, gateway = topup.gateway.as_str(), %error, "the gateway was asked in vain");
+    tracing::warn!(topup = %topup.id, gateway = topup.gateway.as_str(), %error, "call to the gateway failed");
     match error {
         GatewayError::Refused { .. } | GatewayError::NotConfigured => Problem::gateway_refused(),
         GatewayError::Unreachable(_) | GatewayError::Unreadable(_) => Problem::gateway_unavailable(),
     }
 }
 
-/// Reports that came before the top-up are taken now.
+/// Processes reports that arrived before the top-up was stored.
 async fn process_waiting(services: &Services, waiting: Vec<domain::ids::EventId>, context: &Context) {
     if !waiting.is_empty() {
         services.app.store.payments().process_waiting(waiting, context).await;
@@ -146,7 +151,7 @@ async fn process_waiting(services: &Services, waiting: Vec<domain::ids::EventId>
 #[openapi(paths(initiate, verify::verify, read))]
 struct TopUps;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     TopUps::openapi()
 }

@@ -1,4 +1,4 @@
-//! Wiring: the wallet-topup function in Lambda.
+//! Runs the wallet-topup function in Lambda.
 
 use edge::{Services, lambda, telemetry, wiring};
 use gateways::Gateways;

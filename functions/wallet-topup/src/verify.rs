@@ -1,7 +1,7 @@
-//! A client says that it has paid: the gateway is asked.
+//! Polls the gateway when a client claims that it has paid.
 //!
-//! **Invariant:** what credits is the gateway's answer, by the same decision as its webhook; a signature that is
-//! wrong, or a payment of something else, changes nothing.
+//! **Invariant:** only the gateway's answer can credit the wallet, through the same decision as its
+//! webhook; a wrong signature, or a payment for something else, changes nothing.
 
 use crate::{Services, failed, permitted, wire};
 use axum::extract::State;
@@ -15,9 +15,9 @@ use edge::topup::TopUpBody;
 use edge::{ApiRequest, Problem, reply};
 use gateways::PolledReport;
 
-/// Asks the gateway about a payment, and credits it if it is captured.
+/// Polls the gateway for a payment, and credits it if it is captured.
 ///
-/// Answers the top-up as it stands afterwards; a payment that is not captured yet leaves it as it was.
+/// Returns the resulting top-up; a payment that is not captured yet leaves it unchanged.
 #[utoipa::path(post, path = "/api/integration/wallet/topup/verify", tag = "payments",
     request_body = wire::VerifyTopUpRequest, responses((status = 200, body = TopUpBody)))]
 pub(crate) async fn verify(
@@ -34,7 +34,8 @@ pub(crate) async fn verify(
         let context = request.context(&services.app)?;
         let answers = services.tools.gateways.poll_payment(&topup, &word.payment).await;
         let answers = answers.map_err(|error| failed(&topup, &error))?;
-        // PayPal is asked about the order: one that its customer has not approved has no payment yet.
+        // PayPal is polled by order; an order that the customer has not approved has no payment
+        // yet.
         if answers.is_empty() && topup.gateway != Gateway::PayPal {
             return Err(Problem::payment_not_found());
         }
@@ -46,22 +47,23 @@ pub(crate) async fn verify(
     reply::ok(&edge::topup::topup(&topup, services.app.clock.now()))
 }
 
-/// Razorpay's checkout signs what it tells the client.
+/// Checks the signature that Razorpay's checkout gave the client; other gateways have none.
 fn check_signature(services: &Services, topup: &TopUp, word: &wire::Word) -> Result<(), Problem> {
     if topup.gateway != Gateway::Razorpay {
         return Ok(());
     }
     if !word.payment.as_str().starts_with("pay_") {
-        // No payment of Razorpay has such an id.
+        // All payment ids of Razorpay start with `pay_`.
         return Err(Problem::payment_not_found());
     }
-    let wrong = || Problem::field("/signature", "is not that of this payment for the order of this top-up");
+    let wrong = || Problem::field("/signature", "is not valid for this payment and the order of this top-up");
     let signature = word.signature.as_ref().ok_or_else(|| Problem::field("/signature", "is required"))?;
     let placed = topup.placed.as_ref().ok_or_else(wrong)?;
     services.tools.gateways.checkout_signature(&placed.order, &word.payment, signature).map_err(|_| wrong())
 }
 
-/// Takes what the gateway answered as it takes a webhook; it is kept only if something is wrong with it.
+/// Processes a polled report like a webhook; it is stored only if it is neither processed nor
+/// ignored.
 async fn take(
     services: &Services,
     topup: &TopUp,
@@ -70,7 +72,8 @@ async fn take(
 ) -> Result<(), Problem> {
     let report = &answered.report;
     let named = report.topup.as_ref() == Some(&topup.id);
-    // A payment that names no top-up is this one's only if it is of the order that the gateway made for it.
+    // A payment that names no top-up belongs to this one only if it has the gateway's order of this
+    // top-up.
     let by_order = topup.placed.as_ref().is_some_and(|placed| {
         report.topup.is_none()
             && (report.order.as_ref() == Some(&placed.order)

@@ -1,7 +1,7 @@
-//! What callers see of a top-up.
+//! The API view of a top-up that was just started.
 //!
-//! **Invariant:** the answer to the request that began a top-up is rendered from what never changes of it, so a
-//! replay repeats it byte for byte.
+//! **Invariant:** the response to the request that started a top-up is rendered only from data that
+//! never changes, so a replay is identical byte for byte.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,21 +13,21 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// A top-up that has begun.
+/// A started top-up, with the data to pay it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Initiated {
     topup_id: String,
     /// razorpay, stripe or paypal
     gateway: &'static str,
-    /// The gateway's order, checkout session or payment intent.
+    /// Gateway's id of the order, checkout session or payment intent.
     gateway_order_id: String,
     amount: Number,
     #[schema(examples("INR"))]
     currency: &'static str,
-    /// What the client's SDK needs, as the gateway names it.
+    /// Data for the client's SDK, with the gateway's own field names.
     #[schema(value_type = Object)]
     checkout: Box<RawValue>,
-    /// A page on which the customer can pay.
+    /// Page on which the customer can pay; null if the gateway provides none.
     checkout_url: Option<String>,
     #[schema(examples("PENDING"))]
     status: &'static str,
@@ -35,19 +35,20 @@ pub(crate) struct Initiated {
     expires_at: String,
 }
 
-/// What a client needs to pay may hold a secret of the gateway's: it is sealed under the top-up's name.
+/// Seals checkout data, which may contain a secret of the gateway; the top-up's id is bound into
+/// the seal.
 pub(crate) fn seal(keys: &SealKeys, topup: &TopUp, checkout: &str) -> Result<String, Problem> {
     let sealed = keys.seal(topup.id.as_str(), checkout.as_bytes()).ok_or_else(Problem::internal)?;
     Ok(STANDARD.encode(sealed))
 }
 
-/// A top-up as it was begun.
+/// Renders a top-up as it was when it was started; fails if the gateway has not created its order.
 pub(crate) fn initiated(topup: &TopUp, keys: &SealKeys) -> Result<Initiated, Problem> {
     let placed = topup.placed.as_ref().ok_or_else(Problem::internal)?;
     let opened =
         STANDARD.decode(&placed.checkout).ok().and_then(|sealed| keys.open(topup.id.as_str(), &sealed));
     let checkout = opened.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-        tracing::error!(topup = %topup.id, "what was sealed cannot be opened: is its key still configured?");
+        tracing::error!(topup = %topup.id, "sealed checkout data cannot be opened: is its key still configured?");
         Problem::internal()
     })?;
     Ok(Initiated {

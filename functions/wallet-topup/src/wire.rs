@@ -1,6 +1,6 @@
-//! What callers send, read into commands; raw strings stop here.
+//! Parses requests into commands; unparsed strings go no further.
 //!
-//! **Invariant:** every field that is wrong is reported at once.
+//! **Invariant:** all invalid fields of a body are reported together.
 
 use domain::cause::{Cause, Operation};
 use domain::ids::{CustomerId, Gateway, GatewayId, TopUpId};
@@ -13,12 +13,12 @@ use gateways::Gateways;
 use http::Uri;
 use serde_json::{Value, json};
 
-/// Where a customer goes after paying.
+/// URL to which the customer returns after paying; http is allowed for localhost only.
 pub(crate) struct ReturnUrl(String);
 
 impl Text for ReturnUrl {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        const SHAPE: ParseError = ParseError("must be an https address of at most 2000 characters");
+        const SHAPE: ParseError = ParseError("must be an https URL of at most 2000 characters");
         let uri: Uri = text.parse().map_err(|_| SHAPE)?;
         let host = uri.host().ok_or(SHAPE)?;
         let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
@@ -36,21 +36,22 @@ impl Text for ReturnUrl {
 }
 
 request! {
-    /// Begin a top-up.
+    /// A new top-up of a wallet.
     pub(crate) struct InitiateTopUpRequest {
-        /// Into whose wallet.
+        /// The customer whose wallet is credited.
         customer_id: CustomerId,
-        /// How much, in the wallet's currency.
+        /// Amount to pay, in the wallet's currency.
         amount: Amount,
-        /// razorpay, if left out.
+        /// Defaults to razorpay.
         gateway: Option<Gateway>,
-        /// Where the customer goes afterwards: an https address (http on this machine). With it, Stripe gives a
-        /// `checkout_url`; without, a `client_secret` for a form of your own.
+        /// URL to which the customer returns after paying: https, or http for localhost. With it,
+        /// Stripe returns a `checkout_url`; without it, a `client_secret` for your own payment
+        /// form.
         return_url: Option<ReturnUrl>,
     }
     check(fields, gateways: &Gateways) {
         if !gateways.has(gateway.unwrap_or(Gateway::Razorpay)) {
-            fields.offend("gateway", "is not configured here");
+            fields.offend("gateway", "is not configured");
         }
     }
     rules [
@@ -62,7 +63,7 @@ request! {
     ]
 }
 
-/// What a gateway takes at least of the default currency, in hundredths.
+/// Returns the rule for a gateway's minimum amount, in hundredths of the default currency.
 fn least_of(gateway: Gateway, least_hundredths: u64) -> Value {
     schema::when(
         &json!({"properties": {"gateway": {"const": gateway.as_str()}}, "required": ["gateway"]}),
@@ -70,12 +71,13 @@ fn least_of(gateway: Gateway, least_hundredths: u64) -> Value {
     )
 }
 
-/// Razorpay's signature, as its checkout gave it to the client.
+/// Signature that Razorpay's checkout returned to the client.
 pub(crate) struct Signature(String);
 
 impl Text for Signature {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        // Whether it is one is said by the gateway's key; PayPal and Stripe have none.
+        // The signature itself is checked later, with the gateway's key; PayPal and Stripe have
+        // none.
         if text.chars().count() <= 1_000 { Ok(Self(text.to_owned())) } else { Err(ParseError("is too long")) }
     }
 
@@ -85,13 +87,14 @@ impl Text for Signature {
 }
 
 request! {
-    /// Have the gateway asked about a payment.
+    /// A request to poll the gateway for a payment.
     pub(crate) struct VerifyTopUpRequest {
-        /// Which.
+        /// The top-up that was paid.
         topup_id: TopUpId,
-        /// The gateway's payment, as its SDK gave it to the client.
+        /// Gateway's id of the payment, as its SDK returned it to the client.
         gateway_payment_id: GatewayId,
-        /// Razorpay's signature, as its checkout gave it to the client; required for Razorpay.
+        /// Signature that Razorpay's checkout returned to the client; required for Razorpay,
+        /// ignored otherwise.
         signature: Option<Signature>,
     }
 }
@@ -107,7 +110,7 @@ pub(crate) fn initiate(request: &ApiRequest, gateways: &Gateways) -> Result<Init
     })
 }
 
-/// A client's word about a payment.
+/// A client's claim that it has made a payment.
 pub(crate) struct Word {
     pub topup: TopUpId,
     pub payment: GatewayId,

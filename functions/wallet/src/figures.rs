@@ -1,6 +1,7 @@
-//! A wallet in figures: counts, sums, averages, and a series by month.
+//! Statistics of a wallet: counts, sums, averages, and a monthly series.
 //!
-//! **Invariant:** figures are a fold over the wallet's entries; nothing is kept for them.
+//! **Invariant:** statistics are computed from the wallet's entries on each request; nothing is
+//! stored for them.
 
 use crate::history::{PAGE, settled_account};
 use axum::extract::State;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// How many, and how much.
+/// Number of transactions and the sum of their amounts.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TallyView {
     count: u64,
@@ -43,7 +44,7 @@ async fn report(app: &App, account: &Account) -> Result<EntryStatistics, Problem
     }
 }
 
-/// Counts and sums.
+/// Counts and sums of a wallet's transactions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Summary {
     customer_id: String,
@@ -53,7 +54,7 @@ pub(crate) struct Summary {
     by_source: BTreeMap<&'static str, TallyView>,
 }
 
-/// Counts and sums by type and source.
+/// Returns the counts and sums of the wallet's transactions, by type and by source.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transaction-summary", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Summary)))]
 pub(crate) async fn summary(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -74,15 +75,15 @@ pub(crate) async fn summary(State(app): State<App>, request: ApiRequest) -> Resu
     })
 }
 
-/// One month of a wallet.
+/// Counts and sums of one month.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Month {
-    /// `2026-01`
+    /// Year and month, such as `2026-01`.
     month: String,
     by_type: BTreeMap<&'static str, TallyView>,
 }
 
-/// A wallet in figures.
+/// Statistics of a wallet.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Statistics {
     customer_id: String,
@@ -96,7 +97,7 @@ pub(crate) struct Statistics {
     total_expired: Number,
     total_transactions: u64,
     average_credit: Number,
-    /// Of debits and captures.
+    /// Average amount of a debit or capture.
     average_spend: Number,
     #[schema(format = DateTime)]
     first_transaction_date: Option<String>,
@@ -105,7 +106,7 @@ pub(crate) struct Statistics {
     by_month: Vec<Month>,
 }
 
-/// Totals, averages and a series by month.
+/// Returns the totals, averages and monthly series of the wallet.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/statistics", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Statistics)))]
 pub(crate) async fn statistics(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {

@@ -1,6 +1,7 @@
-//! Reading what has happened to a wallet.
+//! Reads the transactions of a wallet.
 //!
-//! **Invariant:** what has fallen due is written down before a list or a sum is made, so both show it.
+//! **Invariant:** entries for due expiries and holds are written before a list or sum is computed,
+//! so that both include them.
 
 use crate::views::{self, Transaction};
 use axum::extract::State;
@@ -23,32 +24,33 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// How many matches of a filter are counted; beyond, the total is unknown.
+/// Number of matches of a filter up to which they are counted; above it, the total is unknown.
 const MAX_COUNTED: u64 = 1_000;
 
-/// How many entries one read of the index asks for.
+/// Number of entries that one query reads.
 pub(crate) const PAGE: u16 = 250;
 
-/// Writes down what is due, and gives the wallet.
+/// Writes entries for what is due, and returns the account.
 pub(crate) async fn settled_account(app: &App, request: &ApiRequest) -> Result<Account, Problem> {
     let customer = request.customer()?;
     request.permit(WalletAction::Read, &customer)?;
     Ok(app.store.wallets().execute(&Settle { customer }, &request.context(app)?).await?.outcome.account)
 }
 
-/// Which entries are wanted.
+/// Filter of entries.
 #[derive(Default)]
 struct Filter {
     kind: Option<EntryType>,
     source: Option<CreditSource>,
     completed: Option<bool>,
-    /// Not before.
+    /// Inclusive.
     from: Option<Timestamp>,
-    /// Before.
+    /// Exclusive.
     until: Option<Timestamp>,
 }
 
-/// The status of a movement, as callers may ask for it: every movement that is written is COMPLETED.
+/// Status of a transaction, as a filter. Every stored transaction is COMPLETED, so other statuses
+/// match nothing.
 pub(crate) struct MovementStatus {
     completed: bool,
 }
@@ -67,7 +69,7 @@ impl Text for MovementStatus {
     }
 }
 
-/// The type of a movement.
+/// Type of a transaction, as a filter.
 pub(crate) struct MovementType(EntryType);
 
 impl Text for MovementType {
@@ -80,7 +82,7 @@ impl Text for MovementType {
     }
 }
 
-/// The source of a movement's credit.
+/// Source of a transaction's credit, as a filter.
 pub(crate) struct MovementSource(CreditSource);
 
 impl Text for MovementSource {
@@ -94,17 +96,17 @@ impl Text for MovementSource {
 }
 
 edge::query! {
-    /// Which movements are wanted.
+    /// Filter of the list of transactions.
     pub(crate) struct TransactionsQuery {
-        /// Of this type.
+        /// Only transactions of this type.
         kind as "type": MovementType,
-        /// Of this source.
+        /// Only transactions of this source.
         source: MovementSource,
-        /// Of this status.
+        /// Only transactions with this status; every stored transaction is COMPLETED.
         status: MovementStatus,
-        /// Not before this date or instant.
+        /// Only transactions at or after this date or instant.
         start_date: From,
-        /// Not after this date or instant.
+        /// Only transactions at or before this date or instant; a date counts through its end.
         end_date: Until,
     }
 }
@@ -112,7 +114,7 @@ edge::query! {
 impl Filter {
     fn read(params: &mut Params) -> Self {
         let query = TransactionsQuery::take(params);
-        // An instant is included; a date counts through its end.
+        // `end_date` is inclusive: the instant itself, or the whole date.
         let after = |until: Until| {
             let next = if until.is_instant { Timestamp::from_millis(until.at.millis() + 1) } else { None };
             next.unwrap_or(until.at)
@@ -142,7 +144,7 @@ impl Filter {
             && self.until.is_none_or(|until| entry.at < until)
     }
 
-    /// The filter as text: what a cursor is bound to.
+    /// Returns the filter as text, to which cursors are bound.
     fn bind(&self, account: &Account) -> String {
         format!(
             "transactions|{}|{:?}|{:?}|{:?}|{:?}|{:?}",
@@ -156,7 +158,7 @@ impl Filter {
     }
 }
 
-/// Part of a list.
+/// A page of the list.
 struct Found {
     entries: Vec<Entry>,
     total: Option<u64>,
@@ -175,7 +177,7 @@ async fn find(
         None => account.seq + 1,
     };
     let (entries, total, more) = if filter.is_open() {
-        // Numbers have no gaps, so what is skipped need not be read.
+        // Sequence numbers have no gaps, so skipped entries need not be read.
         let before = below.saturating_sub(u64::from(window.skip));
         let page = app.store.wallets().history(account.id.customer(), before, window.limit).await?;
         let more = page.entries.last().is_some_and(|last| last.seq > 1);
@@ -187,7 +189,8 @@ async fn find(
     Ok(Found { next_cursor: place.and_then(|place| app.cursors.seal(&query, place)), entries, total })
 }
 
-/// Reads from the newest on: counts matches up to the bound, keeps those of the window.
+/// Reads entries from the newest on, counts matches up to [`MAX_COUNTED`], and keeps those of the
+/// window.
 async fn filtered(
     app: &App,
     account: &Account,
@@ -202,7 +205,7 @@ async fn filtered(
         for entry in page.entries {
             before = entry.seq;
             if filter.from.is_some_and(|from| entry.at < from) {
-                // Entries are dated in the order of their numbers: no older one can match.
+                // Timestamps follow the sequence numbers: no older entry can match.
                 return Ok((kept, (counted <= MAX_COUNTED).then_some(counted), more));
             }
             if !filter.matches(&entry) {
@@ -226,18 +229,18 @@ async fn filtered(
     }
 }
 
-/// Movements, newest first.
+/// Transactions, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Transactions {
     transactions: Vec<Transaction>,
-    /// How many there are in all; with filters null beyond 1000.
+    /// Total number of matches; with a filter, null above 1000.
     total: Option<u64>,
     limit: u16,
     skip: u16,
     next_cursor: Option<String>,
 }
 
-/// The wallet's movements, newest first.
+/// Lists the wallet's transactions, newest first.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions", tag = "wallet",
     params(CustomerPath, TransactionsQuery, WindowQuery),
     responses((status = 200, body = Transactions)))]
@@ -257,7 +260,7 @@ pub(crate) async fn transactions(State(app): State<App>, request: ApiRequest) ->
     })
 }
 
-/// One movement.
+/// Returns one transaction of the wallet.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/transactions/{transaction_id}", tag = "wallet",
     params(CustomerPath, TransactionPath),
     responses((status = 200, body = Transaction)))]
@@ -273,15 +276,15 @@ pub(crate) async fn transaction(State(app): State<App>, request: ApiRequest) -> 
     reply::ok(&views::transaction(&entry))
 }
 
-/// A past expiry.
+/// An expiry of credit in the past.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Expiry {
     transaction_id: String,
     amount: Number,
-    /// The last date it could be spent on.
+    /// Last date on which the credit could be spent.
     #[schema(format = Date)]
     expires_on: Option<String>,
-    /// The instant from which it could not.
+    /// Instant from which the credit could no longer be spent.
     #[schema(format = DateTime)]
     expired_at: String,
     source: Option<&'static str>,
@@ -297,7 +300,7 @@ pub(crate) struct Expiries {
     next_cursor: Option<String>,
 }
 
-/// What has expired, and when.
+/// Lists the wallet's past expiries, newest first.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiry-history", tag = "wallet",
     params(CustomerPath, WindowQuery),
     responses((status = 200, body = Expiries)))]
@@ -309,7 +312,7 @@ pub(crate) async fn expiries(State(app): State<App>, request: ApiRequest) -> Res
     let now = app.clock.now();
     let from = app.expiry_history_days.map(|days| now.minus_minutes(days.saturating_mul(1_440)));
     let filter = Filter { kind: Some(EntryType::Expiry), from, ..Filter::default() };
-    // The retention moves with the clock, so a cursor is not bound to it.
+    // The start of the listed period moves with the clock, so cursors are not bound to it.
     let query = format!("expiries|{}", account.id.customer());
     let found = find(&app, &account, query, &filter, &window).await?;
     let view = |entry: &Entry| Expiry {

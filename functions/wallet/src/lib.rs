@@ -1,9 +1,10 @@
-//! Customers' money wallets over HTTP.
+//! The HTTP API of customers' money wallets.
 //!
-//! Every handler reads parse → authorize → load → decide → commit → respond; `execute` is the middle three.
+//! Every handler runs the steps parse → authorize → load → decide → commit → respond; `execute`
+//! runs load, decide and commit.
 //!
-//! **Invariant:** no handler changes value but through [`store::Store::execute`].
-//! **Invariant:** no handler reads the store before the caller is permitted.
+//! **Invariant:** handlers change value only through [`store::Wallets::execute`].
+//! **Invariant:** no handler reads the store before the caller is authorized.
 
 mod figures;
 mod history;
@@ -29,7 +30,7 @@ use edge::routes::complete;
 use edge::{ApiRequest, App, Problem, reply};
 use store::Done;
 
-/// The routes of this function.
+/// Returns the routes of this function.
 pub fn router(app: App) -> Router {
     let holds = Router::new()
         .route("/{hold_id}", get(reads::hold))
@@ -63,9 +64,9 @@ pub fn router(app: App) -> Router {
     complete(routes, app)
 }
 
-/// Opens a wallet.
+/// Opens a wallet for a customer.
 ///
-/// One wallet for each customer. An initial balance is a CREDIT of source `manual`.
+/// A customer has at most one wallet. An initial balance is a CREDIT with source `manual`.
 #[utoipa::path(post, path = "/api/wallet/create", tag = "wallet",
     request_body = wire::CreateWalletRequest, responses((status = 201, body = views::Wallet)))]
 pub(crate) async fn create(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -76,9 +77,10 @@ pub(crate) async fn create(State(app): State<App>, request: ApiRequest) -> Resul
     reply::done(&done, Some(location), &views::wallet(&done.outcome, &app))
 }
 
-/// Adds credit.
+/// Adds credit to a wallet.
 ///
-/// Without an expiry, it lives as long as the tier held before the credit says.
+/// Without `expiry_days` or `expires_on`, the wallet's tier before the credit determines when the
+/// credit expires.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/add-credits", tag = "wallet",
     params(CustomerPath),
     request_body = wire::AddCreditsRequest, responses((status = 201, body = views::Transaction)))]
@@ -87,10 +89,10 @@ pub(crate) async fn add_credits(State(app): State<App>, request: ApiRequest) -> 
     execute_movement(&app, &request, WalletAction::Credit, &command.customer, &command).await
 }
 
-/// Spends credit, soonest date first.
+/// Spends credit, earliest expiry date first.
 ///
-/// With an order_id it pays that order: without a key it is the one payment of the order, with a key one of
-/// several that add up to at most its total.
+/// With an `order_id` it pays that order. Without an `Idempotency-Key` it is the only such payment
+/// of the order; with keys, an order can have several payments, which never exceed its total.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/deduct-credits", tag = "wallet",
     params(CustomerPath),
     request_body = wire::DeductCreditsRequest, responses((status = 201, body = views::Transaction)))]
@@ -99,10 +101,10 @@ pub(crate) async fn deduct_credits(State(app): State<App>, request: ApiRequest) 
     execute_movement(&app, &request, WalletAction::Debit, &command.customer, &command).await
 }
 
-/// Gives back what an order took from this wallet.
+/// Refunds an order to this wallet, partly or fully.
 ///
-/// Value returns to the lots that paid, last burned first; where a date has passed meanwhile, to a refund lot
-/// with days of grace.
+/// The value returns to the lots that paid, last burned first. If the expiry date of a lot has
+/// passed, its value returns as a refund lot with a grace period.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/refund", tag = "wallet",
     params(CustomerPath),
     request_body = wire::RefundRequest, responses((status = 201, body = views::Transaction)))]
@@ -111,7 +113,7 @@ pub(crate) async fn refund(State(app): State<App>, request: ApiRequest) -> Resul
     execute_movement(&app, &request, WalletAction::Refund, &command.customer, &command).await
 }
 
-/// Moves credit to another wallet; lots keep their dates.
+/// Moves credit to another wallet; lots keep their expiry dates.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/transfer", tag = "wallet",
     params(CustomerPath),
     request_body = wire::TransferRequest, responses((status = 201, body = views::Transferred)))]
@@ -124,7 +126,7 @@ pub(crate) async fn transfer(State(app): State<App>, request: ApiRequest) -> Res
     reply::done(&done, Some(location), &views::transferred(entry, request.actor()?)?)
 }
 
-/// Sets credit aside until it is captured, released, or its time is up.
+/// Places a hold on credit until it is captured, released or expires.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/holds", tag = "wallet",
     params(CustomerPath),
     request_body = wire::PlaceHoldRequest, responses((status = 201, body = views::Hold)))]
@@ -136,7 +138,7 @@ pub(crate) async fn place_hold(State(app): State<App>, request: ApiRequest) -> R
     reply::done(&done, Some(format!("/api/wallet/holds/{}", hold.hold_id)), &hold)
 }
 
-/// Spends from a hold, in part or whole; a final capture gives back the rest.
+/// Captures a hold, partly or fully; a final capture releases the rest.
 #[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/capture", tag = "wallet",
     params(HoldPath),
     request_body = wire::CaptureHoldRequest, responses((status = 200, body = views::Hold)))]
@@ -145,7 +147,7 @@ pub(crate) async fn capture(State(app): State<App>, request: ApiRequest) -> Resu
     execute_hold(&app, &request, &command.hold, &command).await
 }
 
-/// Gives back all that remains of a hold.
+/// Releases the remaining amount of a hold.
 #[utoipa::path(post, path = "/api/wallet/holds/{hold_id}/release", tag = "wallet",
     params(HoldPath), responses((status = 200, body = views::Hold)))]
 pub(crate) async fn release(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -153,7 +155,7 @@ pub(crate) async fn release(State(app): State<App>, request: ApiRequest) -> Resu
     execute_hold(&app, &request, &command.hold, &command).await
 }
 
-/// Stops all spending from a wallet.
+/// Freezes a wallet: stops all spending from it.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/freeze", tag = "wallet",
     params(CustomerPath),
     request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
@@ -161,7 +163,7 @@ pub(crate) async fn freeze(State(app): State<App>, request: ApiRequest) -> Resul
     set_status(&app, &request, AccountStatus::Frozen).await
 }
 
-/// Lifts a freeze or a suspension.
+/// Ends a freeze or a suspension.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/unfreeze", tag = "wallet",
     params(CustomerPath),
     request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
@@ -169,7 +171,7 @@ pub(crate) async fn unfreeze(State(app): State<App>, request: ApiRequest) -> Res
     set_status(&app, &request, AccountStatus::Active).await
 }
 
-/// Stops all spending, credits by hand and transfers in.
+/// Suspends a wallet: stops all spending, `add-credits` and incoming transfers.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/suspend", tag = "wallet",
     params(CustomerPath),
     request_body = wire::SetStatusRequest, responses((status = 200, body = views::Wallet)))]
@@ -181,12 +183,12 @@ async fn set_status(app: &App, request: &ApiRequest, status: AccountStatus) -> R
     let command = wire::set_status(request, status)?;
     request.permit(WalletAction::SetStatus, &command.customer)?;
     let done = app.store.wallets().execute(&command, &request.context(app)?).await?;
-    // A status asked for again changes nothing; that is no replay.
+    // Setting the current status again changes nothing, but is not a replay.
     let done = Done { replayed: false, ..done };
     reply::done(&done, None, &views::wallet(&done.outcome, app))
 }
 
-/// Authorize, execute and answer with the transaction.
+/// Authorizes and executes a command, and responds with the transaction.
 async fn execute_movement<C>(
     app: &App,
     request: &ApiRequest,
@@ -203,7 +205,7 @@ where
     reply::done(&done, Some(views::location(entry)), &views::transaction(entry))
 }
 
-/// Authorize, execute and answer with the hold.
+/// Authorizes and executes a command, and responds with the hold.
 async fn execute_hold<C>(
     app: &App,
     request: &ApiRequest,
@@ -218,7 +220,7 @@ where
     reply::done(&done, None, &views::hold_after(&done.outcome)?)
 }
 
-/// Who may not know of the wallet may not know of the hold either.
+/// Checks access to the wallet; without it, the hold is answered as if it did not exist.
 pub(crate) fn permit_hold(request: &ApiRequest, hold: &HoldId) -> Result<(), Problem> {
     request.permit_or(WalletAction::Hold, hold.customer(), Problem::hold_not_found)
 }

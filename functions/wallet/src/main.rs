@@ -1,4 +1,4 @@
-//! Wiring: the wallet function in Lambda.
+//! Runs the wallet function in Lambda.
 
 use edge::{lambda, telemetry, wiring};
 

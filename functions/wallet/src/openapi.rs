@@ -1,4 +1,4 @@
-//! The OpenAPI document of this function.
+//! The part of the OpenAPI document that describes this function.
 
 use crate::{figures, history, reads};
 use utoipa::OpenApi;
@@ -31,7 +31,7 @@ use utoipa::OpenApi;
 ))]
 struct Wallets;
 
-/// This function's paths and schemas.
+/// Returns the OpenAPI paths and schemas of this function.
 pub fn document() -> utoipa::openapi::OpenApi {
     Wallets::openapi()
 }

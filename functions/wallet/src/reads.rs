@@ -1,6 +1,7 @@
-//! Reading a wallet as it stands now.
+//! Reads the current state of a wallet.
 //!
-//! **Invariant:** what has fallen due counts as having happened, whether or not it has been written down.
+//! **Invariant:** due expiries and holds are taken into account, whether or not their entries have
+//! been written.
 
 use crate::views::{self, Hold, Wallet};
 use crate::{permit_hold, wire};
@@ -18,7 +19,7 @@ use edge::{ApiRequest, App, Problem, reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The wallet that the path names, settled at this instant.
+/// Reads the wallet in the path and settles it in memory for the current time.
 async fn settled(
     app: &App,
     request: &ApiRequest,
@@ -31,7 +32,7 @@ async fn settled(
     Ok(wallet.settled(now)?)
 }
 
-/// A wallet.
+/// Returns a wallet.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Wallet)))]
 pub(crate) async fn wallet(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -39,16 +40,16 @@ pub(crate) async fn wallet(State(app): State<App>, request: ApiRequest) -> Resul
     reply::ok(&views::wallet(&settled(&app, &request, WalletAction::Read).await?, &app))
 }
 
-/// What expires next.
+/// The credit that expires next.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NextExpiry {
     amount: Number,
-    /// The last date it can be spent on.
+    /// Last date on which it can be spent.
     #[schema(format = Date)]
     date: String,
 }
 
-/// A balance.
+/// The balance of a wallet.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Balance {
     /// available + held
@@ -59,7 +60,7 @@ pub(crate) struct Balance {
     next_expiry: Option<NextExpiry>,
 }
 
-/// A balance, and what of it expires next.
+/// Returns the balance of a wallet, and the credit that expires next.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/balance", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Balance)))]
 pub(crate) async fn balance(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -78,23 +79,23 @@ pub(crate) async fn balance(State(app): State<App>, request: ApiRequest) -> Resu
     })
 }
 
-/// Credit that expires soon.
+/// A lot of credit that expires soon.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExpiringLot {
     amount: Number,
-    /// The last date it can be spent on.
+    /// Last date on which it can be spent.
     #[schema(format = Date)]
     expires_on: String,
-    /// Whole days until then; 0 is today.
+    /// Whole days until `expires_on`; 0 means today.
     days_remaining: u64,
     source: &'static str,
 }
 
-/// Credit that expires soon, soonest first.
+/// Lots that expire soon, earliest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Expiring {
     lots: Vec<ExpiringLot>,
-    /// The sum of all of them.
+    /// Sum of all lots that match, not only of this page.
     amount: Number,
     currency: &'static str,
     total: usize,
@@ -104,14 +105,14 @@ pub(crate) struct Expiring {
 }
 
 edge::query! {
-    /// How far ahead to look.
+    /// Period of the list of expiring lots.
     pub(crate) struct ExpiringQuery {
-        /// 30, if left out.
+        /// Days from today; defaults to 30.
         days_ahead: DaysAhead,
     }
 }
 
-/// Credit that expires soon.
+/// Lists the lots that expire within `days_ahead` days, earliest first.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/expiring", tag = "wallet",
     params(CustomerPath, ExpiringQuery, WindowQuery),
     responses((status = 200, body = Expiring)))]
@@ -155,16 +156,16 @@ pub(crate) async fn expiring(State(app): State<App>, request: ApiRequest) -> Res
     })
 }
 
-/// What a customer hands to friends.
+/// The referral code of a customer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Referral {
     customer_id: String,
     referral_code: String,
-    /// How many friends came.
+    /// Number of customers who were referred.
     referral_count: u64,
 }
 
-/// The customer's referral code.
+/// Returns the customer's referral code.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/referral-code", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = Referral)))]
 pub(crate) async fn referral_code(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -177,23 +178,23 @@ pub(crate) async fn referral_code(State(app): State<App>, request: ApiRequest) -
     })
 }
 
-/// A tier and the way to the next.
+/// The tier of a wallet, and what the next tier requires.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TierBenefits {
     customer_id: String,
     /// BRONZE, SILVER, GOLD or PLATINUM
     tier: Option<&'static str>,
     benefits: Vec<String>,
-    /// How many days new credit lives; null: for ever.
+    /// Days until new credit expires; null: it does not expire.
     credit_expiry_days: Option<u32>,
-    /// null at the top.
+    /// null in the highest tier.
     next_tier: Option<&'static str>,
-    /// What the balance lacks for it; null at the top.
+    /// Amount that the balance lacks for the next tier; null in the highest tier.
     amount_missing: Option<Number>,
     currency: &'static str,
 }
 
-/// The wallet's tier, what it gives, and what is missing for the next.
+/// Returns the wallet's tier, its benefits, and the amount missing for the next tier.
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/tier-benefits", tag = "wallet",
     params(CustomerPath), responses((status = 200, body = TierBenefits)))]
 pub(crate) async fn tier_benefits(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -212,7 +213,7 @@ pub(crate) async fn tier_benefits(State(app): State<App>, request: ApiRequest) -
     })
 }
 
-/// A hold.
+/// Returns a hold.
 #[utoipa::path(get, path = "/api/wallet/holds/{hold_id}", tag = "wallet",
     params(HoldPath), responses((status = 200, body = Hold)))]
 pub(crate) async fn hold(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
@@ -227,7 +228,7 @@ pub(crate) async fn hold(State(app): State<App>, request: ApiRequest) -> Result<
     reply::ok(&views::hold(&id, &hold.view, posting.account.unit))
 }
 
-/// Whether the table is reachable.
+/// Checks that the table is reachable.
 #[utoipa::path(get, path = "/api/wallet/health", tag = "wallet", security(()),
     responses((status = 200, body = routes::Health)))]
 pub(crate) async fn health(State(app): State<App>) -> Result<Response, Problem> {

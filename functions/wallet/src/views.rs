@@ -1,7 +1,7 @@
-//! What callers see, rendered from stored outcomes.
+//! The API views of wallets, transfers and holds, rendered from stored outcomes.
 //!
-//! **Invariant:** the view of an operation is a function of its entry (and of who may see what), so that a
-//! replay shows the same.
+//! **Invariant:** the view of an operation depends only on its entry and on the caller's
+//! permissions, so that a replay returns the same.
 
 use domain::actor::{Actor, Role};
 use domain::ids::{HoldId, TransactionId, WalletId};
@@ -29,11 +29,11 @@ pub(crate) struct Wallet {
     balance: Number,
     available: Number,
     held: Number,
-    /// What is still to be collected for payments that were taken back.
+    /// Amount still to be collected for payments that were refunded or disputed.
     owed: Number,
-    /// Σ CREDIT
+    /// Sum of all CREDIT transactions.
     total_earned: Number,
-    /// Σ DEBIT + CAPTURE
+    /// Sum of all DEBIT and CAPTURE transactions.
     total_spent: Number,
     total_refunded: Number,
     total_expired: Number,
@@ -47,7 +47,7 @@ pub(crate) struct Wallet {
     updated_at: String,
     #[schema(format = DateTime)]
     last_transaction_date: Option<String>,
-    /// The caller's pairs, with `referral_code` and `referral_count`.
+    /// Metadata set at creation, plus `referral_code` and `referral_count`.
     #[schema(schema_with = metadata_schema)]
     metadata: BTreeMap<String, Value>,
 }
@@ -61,7 +61,7 @@ fn metadata_schema() -> Schema {
     }))
 }
 
-/// A wallet as it stands; what is due must be settled already.
+/// Renders a wallet, which must be settled for the current time.
 pub(crate) fn wallet(wallet: &domain::wallet::profile::Wallet, app: &App) -> Wallet {
     let (account, profile) = (&wallet.account, &wallet.profile);
     let money = |amount| Number::money(amount, account.unit);
@@ -90,15 +90,16 @@ pub(crate) fn wallet(wallet: &domain::wallet::profile::Wallet, app: &App) -> Wal
     }
 }
 
-/// Both sides of a transfer.
+/// The two transactions of a transfer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Transferred {
     out_transaction: Transaction,
     in_transaction: Transaction,
 }
 
-/// Both sides of a transfer, from the sender's entry alone. The recipient's balance is shown to staff who made
-/// the transfer; a replay never shows more than the first answer did.
+/// Renders both sides of a transfer from the sender's entry. The recipient's balance is shown only
+/// to staff, and only if staff made the transfer: a replay never shows more than the first
+/// response.
 pub(crate) fn transferred(entry: &Entry, actor: &Actor) -> Result<Transferred, Problem> {
     let other = entry.after.counterpart.as_ref().ok_or_else(Problem::internal)?;
     let by_staff = matches!(entry.by.role, Role::Staff | Role::Admin);
@@ -116,7 +117,7 @@ pub(crate) fn transferred(entry: &Entry, actor: &Actor) -> Result<Transferred, P
     Ok(Transferred { out_transaction, in_transaction })
 }
 
-/// Value set aside.
+/// A hold on credit.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Hold {
     pub(crate) hold_id: String,
@@ -125,18 +126,18 @@ pub(crate) struct Hold {
     amount: Number,
     captured: Number,
     released: Number,
-    /// What can still be captured or released.
+    /// Amount that can still be captured or released.
     remaining: Number,
     /// open, captured, released or expired
     status: &'static str,
     order_id: Option<String>,
     #[schema(format = DateTime)]
     expires_at: String,
-    /// The ids of the movements it caused, oldest first.
+    /// Ids of its transactions, oldest first.
     transactions: Vec<String>,
 }
 
-/// A hold as callers see it.
+/// Renders a hold.
 pub(crate) fn hold(id: &HoldId, view: &HoldView, unit: Unit) -> Hold {
     let money = |amount: Money| Number::money(amount, unit);
     Hold {
@@ -154,7 +155,7 @@ pub(crate) fn hold(id: &HoldId, view: &HoldView, unit: Unit) -> Hold {
     }
 }
 
-/// The hold that an operation left.
+/// Renders the hold as an operation left it.
 pub(crate) fn hold_after(entry: &Entry) -> Result<Hold, Problem> {
     match (&entry.hold_id, &entry.after.hold) {
         (Some(id), Some(view)) => Ok(hold(id, view, entry.unit)),

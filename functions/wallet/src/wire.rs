@@ -1,6 +1,6 @@
-//! What callers send, read into commands; raw strings stop here.
+//! Parses requests into commands; unparsed strings go no further.
 //!
-//! **Invariant:** every field that is wrong is reported at once.
+//! **Invariant:** all invalid fields of a body are reported together.
 
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
@@ -17,18 +17,20 @@ use domain::wallet::holds::{CaptureHold, PlaceHold, ReleaseHold};
 use domain::wallet::refund::RefundOrder;
 use domain::wallet::status::SetStatus;
 use domain::wallet::transfer::TransferCredits;
-use edge::input::{CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, NumberInput, Said, Text};
+use edge::input::{
+    CallersSource, ExpiryDate, ExpiryDays, HoldSeconds, Input, NonBlankText, NumberInput, Text,
+};
 use edge::paths::HoldPath;
 use edge::{ApiRequest, App, Problem, request, schema};
 use serde_json::{Value, json};
 
-/// How long a hold lasts unless the caller says otherwise: seven days.
+/// Default lifetime of a hold, in seconds: seven days.
 const HOLD_TTL_SECONDS: u32 = 604_800;
 
-/// Names that a wallet's metadata shows and no caller sets.
+/// Metadata names that the platform sets; callers must not.
 const OWN_METADATA: [&str; 2] = ["referral_code", "referral_count"];
 
-/// Metadata of a wallet.
+/// Metadata of a new wallet, without the names in [`OWN_METADATA`].
 pub(crate) struct WalletMetadata(Metadata);
 
 impl Input for WalletMetadata {
@@ -45,11 +47,13 @@ impl Input for WalletMetadata {
     }
 }
 
-/// A customer other than the one that the path names; that it is another is said when the transfer is decided.
+/// Customer other than the one in the path; that they differ is checked when the transfer is
+/// decided.
 pub(crate) struct OtherCustomerId(CustomerId);
 
-/// The pattern of a caller's id, split by its first character. JSON Schema cannot require two values to differ; with another
-/// first alternative than the path's pattern, generators seldom produce the same id for both.
+/// Pattern of an id, split by its first character. JSON Schema cannot require two values to differ.
+/// Because the first alternative differs from that of the path's pattern, generators seldom produce
+/// the same id for both.
 const OTHER_ID_PATTERN: &str = "^([A-Z][A-Za-z0-9._:@|+=~-]{0,127}|[a-z][A-Za-z0-9._:@|+=~-]{0,127}|\
                                 [._:@|+=~-][A-Za-z0-9._:@|+=~-]{0,127}|[0-9][A-Za-z0-9._:@|+=~-]{0,127})$";
 
@@ -65,13 +69,14 @@ impl Text for OtherCustomerId {
 }
 
 request! {
-    /// Open a wallet.
+    /// A new wallet.
     pub(crate) struct CreateWalletRequest {
-        /// 1 to 128 characters of `A-Z a-z 0-9 . _ : @ - | + = ~`; the API's own path segments are reserved.
+        /// 1 to 128 characters of `A-Z a-z 0-9 . _ : @ - | + = ~`; path segments of the API are
+        /// reserved.
         customer_id: CustomerId,
-        /// A first CREDIT of source `manual`.
+        /// Amount of a first CREDIT with source `manual`.
         initial_balance: Option<Amount>,
-        /// ISO 4217; the deployment's currency if left out.
+        /// ISO 4217 code; defaults to the deployment's currency.
         currency: Option<Currency>,
         /// At most 20 pairs and 2 KB.
         metadata: Option<WalletMetadata>,
@@ -86,19 +91,20 @@ request! {
 }
 
 request! {
-    /// Add credit.
+    /// A credit to a wallet.
     pub(crate) struct AddCreditsRequest {
-        /// How much.
+        /// Amount to add, in the wallet's currency.
         amount: Amount,
-        /// Why, in words.
+        /// Reason, as free text.
         reason: Option<FreeText>,
-        /// manual, if left out.
+        /// Defaults to manual.
         source: Option<CallersSource>,
-        /// How many days it lives, counted in UTC dates.
+        /// Days until the credit expires, counted in UTC dates; not together with `expires_on`.
         expiry_days: Option<NumberInput<ExpiryDays>>,
-        /// The last date it can be spent on, later than today; not together with `expiry_days`.
+        /// Last date on which the credit can be spent, later than today; not together with
+        /// `expiry_days`.
         expires_on: Option<ExpiryDate>,
-        /// The order it is about.
+        /// The order that the credit refers to.
         order_id: Option<OrderId>,
         /// At most 20 pairs and 2 KB.
         metadata: Option<Metadata>,
@@ -112,70 +118,71 @@ request! {
 }
 
 request! {
-    /// Spend credit.
+    /// A debit from a wallet.
     pub(crate) struct DeductCreditsRequest {
-        /// How much.
+        /// Amount to spend, in the wallet's currency.
         amount: Amount,
-        /// Why, in words.
+        /// Reason, as free text.
         reason: Option<FreeText>,
-        /// The order it pays.
+        /// The order that the debit pays.
         order_id: Option<OrderId>,
     }
 }
 
 request! {
-    /// Give back what an order took.
+    /// A refund of an order to the wallet that paid it.
     pub(crate) struct RefundRequest {
-        /// How much.
+        /// Amount to refund, in the wallet's currency; at most what the wallet paid, minus earlier
+        /// refunds.
         amount: Amount,
-        /// Of which order.
+        /// The order to refund.
         order_id: OrderId,
-        /// Why, in words.
+        /// Reason, as free text.
         reason: Option<FreeText>,
     }
 }
 
 request! {
-    /// Move credit to another wallet.
+    /// A transfer of credit to another wallet.
     pub(crate) struct TransferRequest {
-        /// To whom; not the sender.
+        /// The recipient; must not be the sender.
         to_customer_id: OtherCustomerId,
-        /// How much.
+        /// Amount to transfer, in the wallet's currency.
         amount: Amount,
-        /// Why, in words.
+        /// Reason, as free text.
         reason: Option<FreeText>,
     }
 }
 
 request! {
-    /// Set credit aside.
+    /// A hold on credit.
     pub(crate) struct PlaceHoldRequest {
-        /// How much.
+        /// Amount to hold, in the wallet's currency.
         amount: Amount,
-        /// Why, in words.
+        /// Reason, as free text.
         reason: Option<FreeText>,
-        /// The order it is for.
+        /// The order that the hold is for.
         order_id: Option<OrderId>,
-        /// How long it lasts; seven days if left out.
+        /// Seconds until the hold expires; defaults to seven days.
         expires_in_seconds: Option<NumberInput<HoldSeconds>>,
     }
 }
 
 request! {
-    /// Spend from a hold.
+    /// A capture of a hold.
     pub(crate) struct CaptureHoldRequest {
-        /// How much; all that remains if left out.
+        /// Amount to capture; defaults to the remaining amount.
         amount: Option<Amount>,
-        /// Whether the rest goes back (default true).
+        /// If true (default), the rest of the hold is released.
         is_final as "final": Option<bool>,
     }
 }
 
 request! {
-    /// Change the status of a wallet.
+    /// A change of a wallet's status.
     pub(crate) struct SetStatusRequest {
-        /// Why, in words; kept for good.
-        reason: Said,
+        /// Reason, as free text; stored permanently.
+        reason: NonBlankText,
     }
 }
 
@@ -227,7 +234,7 @@ pub(crate) fn refund(request: &ApiRequest) -> Result<RefundOrder, Problem> {
     Ok(RefundOrder { customer, amount, order_id, reason, cause: cause(request, Operation::Refund)? })
 }
 
-/// The sender, and the transfer.
+/// Parses a transfer; returns the sender and the command.
 pub(crate) fn transfer(request: &ApiRequest) -> Result<(CustomerId, TransferCredits), Problem> {
     let from = request.customer()?;
     let sent = TransferRequest::read(request.fields()?)?;
@@ -251,7 +258,7 @@ pub(crate) fn place_hold(request: &ApiRequest) -> Result<PlaceHold, Problem> {
     })
 }
 
-/// The hold that the path names; what is no hold id names none.
+/// Parses the hold id in the path; text that is not a hold id is answered as an unknown hold.
 pub(crate) fn hold_id(request: &ApiRequest) -> Result<HoldId, Problem> {
     request.actor()?;
     request.segment::<HoldPath>().map_err(|_| Problem::hold_not_found())
@@ -273,7 +280,7 @@ pub(crate) fn release(request: &ApiRequest) -> Result<ReleaseHold, Problem> {
 pub(crate) fn set_status(request: &ApiRequest, status: AccountStatus) -> Result<SetStatus, Problem> {
     let customer = request.customer()?;
     let SetStatusRequest { reason } = SetStatusRequest::read(request.fields()?)?;
-    // Setting a status twice sets it once, so a key is not needed; one that is no key is a mistake all the same.
+    // Setting a status is idempotent, so the key is not used; a malformed key is still an error.
     request.key()?;
     Ok(SetStatus { customer, status, reason: reason.0 })
 }

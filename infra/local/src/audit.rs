@@ -1,7 +1,8 @@
-//! `audit`: the books proved, or every difference named.
+//! `audit`: proves the books, or names every difference.
 //!
-//! **Invariant:** the digest is over every account's number and head in order of account, so two tables with
-//! the same entries have the same digest, and no others.
+//! **Invariant:** the digest covers every account's last entry number and chain head (for budgets,
+//! the number and the hashes of the entries) in order of account. Two tables have the same digest
+//! if and only if they have the same entries.
 
 use crate::Failure;
 use crate::audit_budgets::{BudgetAudit, audit_budgets};
@@ -23,36 +24,37 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use store::{Store, StoreError};
 
-/// The proof of a whole table.
+/// Result of the audit of a whole table.
 #[derive(Clone, Debug, Default)]
 pub struct AuditReport {
-    /// How many accounts.
+    /// Number of wallets with an account.
     pub accounts: u64,
-    /// How many entries.
+    /// Number of entries of wallets.
     pub entries: u64,
-    /// How many items of any kind.
+    /// Number of items of any kind in the table.
     pub items: u64,
-    /// Sums by currency and type.
+    /// Sums of the entries' amounts by currency and entry type.
     pub sums: BTreeMap<(&'static str, EntryType), Money>,
-    /// Balances by currency.
+    /// Sums of the wallets' balances by currency.
     pub balances: BTreeMap<&'static str, Money>,
-    /// SHA-256 over the line `w:<customer>|<last number>|<head>` of every wallet, in order, then `b:<account>|<entries>|
-    /// <digest of their hashes, sorted>` of every budget.
+    /// SHA-256 over the line `w:<customer>|<last number>|<head>` of every wallet, in order of
+    /// account, then the line `b:<account>|<entries>|<digest of their hashes, sorted>` of every
+    /// budget.
     pub digest: String,
-    /// What budgets and gift cards proved to be.
+    /// Result of the audit of budgets and gift cards.
     pub budgets: BudgetAudit,
-    /// What does not add up.
+    /// Differences that were found.
     pub differences: Vec<Difference>,
 }
 
 impl AuditReport {
-    /// True if everything adds up.
+    /// Returns true if there are no differences.
     pub fn is_proved(&self) -> bool {
         self.differences.is_empty()
     }
 }
 
-/// Proves every account of a table.
+/// Audits every account of a table.
 pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
     let list = store.audit().wallets().await?;
     let mut audit = AuditReport { items: list.items, ..AuditReport::default() };
@@ -65,11 +67,11 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
             audit.differences.extend(unreceived(store, sent).await?);
         }
         audit.accounts += u64::from(books.ledger.account.is_some());
-        // Law 7 across wallets: a payment is credited once.
+        // Law 7 across wallets: a payment is credited only once.
         for payment in proof.payments {
             if let Some(other) = payments.insert(payment.clone(), customer.clone()) {
                 let (account, at) = (AccountRef::wallet(customer).to_string(), Some(payment.to_string()));
-                let detail = format!("this payment has been credited to {} too", AccountRef::wallet(&other));
+                let detail = format!("this payment has also been credited to {}", AccountRef::wallet(&other));
                 audit.differences.push(Difference { account, at, detail });
             }
         }
@@ -94,7 +96,7 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
     Ok(audit)
 }
 
-/// Law 3 for transfers: what left one wallet has arrived in the other.
+/// Checks law 3 for transfers: what one wallet sent has arrived in the other.
 async fn unreceived(store: &Store, sent: &Entry) -> Result<Option<Difference>, StoreError> {
     let Some(other) = &sent.after.counterpart else { return Ok(None) };
     let arrived = store.wallets().entry_of(&other.account, &other.cause).await?;
@@ -106,7 +108,7 @@ async fn unreceived(store: &Store, sent: &Entry) -> Result<Option<Difference>, S
     Ok((!arrived.as_ref().is_some_and(same)).then(|| Difference {
         account: other.account.to_string(),
         at: Some(other.cause.to_string()),
-        detail: format!("what {} sent as {} has not arrived", sent.account, sent.id()),
+        detail: format!("the transfer that {} sent as {} has not arrived", sent.account, sent.id()),
     }))
 }
 
@@ -133,7 +135,7 @@ impl fmt::Display for AuditReport {
     }
 }
 
-/// Audits the platform in this directory, running or not.
+/// Audits the platform in this directory, whether it is running or not, and prints the result.
 pub async fn run(data: &DataDir) -> Result<ExitCode, Failure> {
     let link = TableConnection::open(data).await?;
     let app = link.app(Arc::new(TestClock::ahead_by(0)), CursorKey::new("unused"))?;

@@ -1,8 +1,9 @@
-//! The proof of budgets and gift cards: each slice by its entries, each movement by its other side, each card by where
-//! it lies.
+//! Audit of budgets and gift cards: checks each slice against its entries, each movement against
+//! its other side, and the place of each card.
 //!
-//! **Invariant:** what one account sent has arrived in the other, and nothing has arrived that was not sent.
-//! **Invariant:** a card is free once or sold once: codes = sold + unsold.
+//! **Invariant:** what one account sent has arrived in the other, and nothing has arrived that was
+//! not sent.
+//! **Invariant:** every card is either free once or sold once: known = sold + unsold.
 
 use domain::budget::audit::prove;
 use domain::budget::entry::{BudgetEntry, MoveType};
@@ -16,25 +17,26 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use store::{BudgetList, Store, StoreError};
 
-/// How often cards are looked at again while they are being sold.
-const MAX_REREADS: u8 = 4;
+/// Maximum number of times that the cards are read: a card that is being sold can appear as a
+/// difference.
+const MAX_READS: u8 = 4;
 
-/// The proof of all budgets.
+/// Result of the audit of budgets and gift cards.
 #[derive(Clone, Debug, Default)]
 pub struct BudgetAudit {
-    /// How many accounts.
+    /// Number of budget accounts.
     pub accounts: u64,
-    /// How many entries.
+    /// Number of entries of budget accounts.
     pub entries: u64,
-    /// What the platform has given and not got back.
+    /// Credit that the platform has allocated, minus the credit returned to it.
     pub issued: Money,
-    /// What all accounts have available.
+    /// Available credit of all accounts.
     pub available: Money,
-    /// What is set aside.
+    /// Reserved credit of all accounts.
     pub reserved: Money,
-    /// What was spent.
+    /// Spent credit of all accounts.
     pub spent: Money,
-    /// Cards that are known, free, and sold.
+    /// Number of cards: known, free, sold.
     pub cards: (u64, u64, u64),
 }
 
@@ -56,7 +58,8 @@ impl fmt::Display for BudgetAudit {
     }
 }
 
-/// Proves every budget account and every card; with it, lines for the digest.
+/// Audits every budget account and every card; returns the result, the lines for the digest, and
+/// the differences.
 pub async fn audit_budgets(store: &Store) -> Result<(BudgetAudit, String, Vec<Difference>), StoreError> {
     let mut audit = BudgetAudit::default();
     let (mut lines, mut differences) = (String::new(), Vec::new());
@@ -84,7 +87,7 @@ pub async fn audit_budgets(store: &Store) -> Result<(BudgetAudit, String, Vec<Di
         let _ = writeln!(lines, "b:{account}|{}|{}", hashes.len(), Hash::of(hashes.join("\n")));
     }
     let mut cards = cards(&mut audit, &list);
-    for _ in 1..MAX_REREADS {
+    for _ in 1..MAX_READS {
         if cards.is_empty() {
             break;
         }
@@ -107,7 +110,7 @@ fn differ(account: &AccountId, at: &impl ToString, detail: &str) -> Difference {
     Difference { account: format!("b:{account}"), at: Some(at.to_string()), detail: detail.to_owned() }
 }
 
-/// Law 3: what left one account has arrived in the other.
+/// Checks law 3: a movement has its other side in the other account.
 async fn other_side(store: &Store, entry: &BudgetEntry) -> Result<Option<Difference>, StoreError> {
     let Some(other) = &entry.other else { return Ok(None) };
     let wanted = match entry.kind {
@@ -130,7 +133,7 @@ async fn other_side(store: &Store, entry: &BudgetEntry) -> Result<Option<Differe
     Ok((!arrived).then(|| differ(&other.account, &other.cause, "the other side of a movement is missing")))
 }
 
-/// A redemption that was paid is there, with the same amount.
+/// Checks that the redemption that an entry paid exists and agrees with the entry.
 async fn redeemed(store: &Store, entry: &BudgetEntry) -> Result<Option<Difference>, StoreError> {
     let Some(paid) = &entry.paid else { return Ok(None) };
     let found = store.gift_cards().redemption(&paid.redemption).await?;
@@ -142,10 +145,10 @@ async fn redeemed(store: &Store, entry: &BudgetEntry) -> Result<Option<Differenc
             && found.cost == Some(paid.cost)
     };
     let differs = !found.as_ref().is_some_and(same);
-    Ok(differs.then(|| differ(&entry.account, &entry.id(), "its redemption is not there, or another")))
+    Ok(differs.then(|| differ(&entry.account, &entry.id(), "its redemption is missing or does not match it")))
 }
 
-/// A card that was issued was paid.
+/// Checks that an issued redemption was paid.
 async fn paid(store: &Store, redemption: &Redemption) -> Result<Option<Difference>, StoreError> {
     let issued = matches!(redemption.status, RedemptionStatus::Issued | RedemptionStatus::Delivered);
     if !issued {
@@ -153,10 +156,10 @@ async fn paid(store: &Store, redemption: &Redemption) -> Result<Option<Differenc
     }
     let state = store.budgets().key_state(&redemption.charged, &redemption.id.cause()).await?;
     let is_paid = matches!(state, KeyState::Entry(entry) if entry.attempt == redemption.attempt);
-    Ok((!is_paid).then(|| differ(&redemption.charged, &redemption.id, "was issued and is not paid")))
+    Ok((!is_paid).then(|| differ(&redemption.charged, &redemption.id, "was issued but is not paid")))
 }
 
-/// Law 6: each card is free once or sold once.
+/// Checks law 6: every card is either free once or sold once.
 fn cards(audit: &mut BudgetAudit, list: &BudgetList) -> Vec<Difference> {
     let mut sold: BTreeMap<&CardId, u32> = BTreeMap::new();
     for card in list.redemptions.iter().filter_map(|redemption| redemption.card.as_ref()) {
@@ -169,11 +172,11 @@ fn cards(audit: &mut BudgetAudit, list: &BudgetList) -> Vec<Difference> {
     for card in &list.cards {
         let (free, sold) = (list.free.get(card).copied().unwrap_or(0), sold.get(card).copied().unwrap_or(0));
         if free + sold != 1 {
-            odd(card, format!("is {free} times free and {sold} times sold"));
+            odd(card, format!("is free {free} times and sold {sold} times"));
         }
     }
     for card in list.free.keys().chain(sold.keys().copied()).filter(|card| !list.cards.contains(*card)) {
-        odd(card, "is free or sold, and not known".to_owned());
+        odd(card, "is free or sold, but has no item of its own".to_owned());
     }
     let count = |n: usize| u64::try_from(n).unwrap_or(0);
     audit.cards = (count(list.cards.len()), count(list.free.len()), count(sold.len()));

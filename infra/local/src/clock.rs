@@ -1,6 +1,7 @@
-//! The test clock: the machine's clock, moved forward at will.
+//! The test clock: the machine's clock plus an offset that can be increased.
 //!
-//! **Invariant:** it never goes back, survives a restart with its data, and runs no job when moved.
+//! **Invariant:** the offset never decreases and is kept in the data directory; advancing the clock
+//! runs no scheduled function.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -11,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// The clock of one platform.
+/// Test clock of one platform.
 #[derive(Debug)]
 pub struct TestClock {
     offset_millis: Mutex<i64>,
@@ -21,7 +22,8 @@ pub struct TestClock {
 const FILE: &str = "clock";
 
 impl TestClock {
-    /// The clock of a data directory; without one it starts at the present and is forgotten.
+    /// Opens the clock of a data directory. Without a directory, it starts without an offset and is
+    /// not stored.
     pub fn open(data: Option<DataDir>) -> Result<Self, Failure> {
         let offset = match &data {
             Some(data) => {
@@ -32,19 +34,19 @@ impl TestClock {
         Ok(Self { offset_millis: Mutex::new(offset), data })
     }
 
-    /// A clock that shows another platform's time.
+    /// Returns a clock with a fixed offset, such as that of another platform; it is not stored.
     pub fn ahead_by(millis: i64) -> Self {
         Self { offset_millis: Mutex::new(millis), data: None }
     }
 
-    /// Moves forward; gives the new time.
+    /// Advances the clock; returns the new time.
     pub fn advance(&self, by: Duration) -> Result<Timestamp, Failure> {
         let by = i64::try_from(by.as_millis())?;
         {
             let mut offset = self.offset_millis.lock().unwrap_or_else(PoisonError::into_inner);
-            let moved = offset.checked_add(by).ok_or("the clock cannot go that far")?;
+            let moved = offset.checked_add(by).ok_or("the clock cannot be advanced that far")?;
             Timestamp::from_millis(SystemClock.now().millis() + moved)
-                .ok_or("the clock cannot go that far")?;
+                .ok_or("the clock cannot be advanced that far")?;
             if let Some(data) = self.data.as_ref().filter(|_| by > 0) {
                 data.write(FILE, &moved.to_string())?;
             }
@@ -62,12 +64,12 @@ impl Clock for TestClock {
     }
 }
 
-/// Reads `30d`, `1h 30m`, `90s`.
+/// Parses a duration such as `30d`, `1h 30m` or `90s`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// Advances the clock of a platform, running or not; gives the new time.
+/// Advances the clock of a platform, whether it is running or not; returns the new time.
 pub async fn advance(data: &DataDir, by: Duration) -> Result<Timestamp, Failure> {
     let Some(running) = data.running().await else {
         return TestClock::open(Some(data.clone()))?.advance(by);
@@ -82,9 +84,9 @@ pub async fn advance(data: &DataDir, by: Duration) -> Result<Timestamp, Failure>
     now_of(&text)
 }
 
-/// The time in an answer of `/_local/clock`.
+/// Returns the time in an answer of `/_local/clock`.
 pub fn now_of(text: &str) -> Result<Timestamp, Failure> {
     let body: serde_json::Value = serde_json::from_str(text)?;
-    let now = body.get("now").and_then(serde_json::Value::as_str).ok_or("the platform tells no time")?;
+    let now = body.get("now").and_then(serde_json::Value::as_str).ok_or("the platform returned no time")?;
     Ok(Timestamp::parse(now)?)
 }

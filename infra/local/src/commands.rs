@@ -1,6 +1,7 @@
-//! The command line.
+//! The `scrip` command line.
 //!
-//! **Invariant:** every command finds its platform by its data directory, whether or not one is running.
+//! **Invariant:** every command finds its platform by the data directory, whether the platform is
+//! running or not.
 
 use crate::Failure;
 use crate::clock::parse_duration;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime;
 
-/// Scrip on this machine: stored value behind an HTTP API, over an embedded DynamoDB.
+/// Scrip on this machine: stored value behind an HTTP API, with an embedded DynamoDB.
 #[derive(Parser)]
 #[command(name = "scrip", version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -35,62 +36,64 @@ enum Command {
     Token(Token),
     /// Show or advance the test clock.
     Clock(Clock),
-    /// Run one function on an event file, through the Lambda runtime's own path.
+    /// Run a function on an event from a file, as Lambda does.
     Invoke(Invoke),
-    /// Make something happen at a fake gateway, and send its webhook: razorpay.payment_captured, stripe.charge_refunded, …
+    /// Have a fake payment gateway send a webhook, such as razorpay.payment_captured or
+    /// stripe.charge_refunded.
     Trigger(Trigger),
-    /// Tell a fake supplier of gift cards what to do with orders, such as slow, out-of-stock or reply-lost.
+    /// Set how a fake supplier of gift cards handles orders, such as slow, out-of-stock or
+    /// reply-lost.
     Supplier(Supplier),
-    /// Put the gift cards of a file into a pool of the running platform.
+    /// Import a file of gift cards into a pool of the running platform.
     Import(Import),
-    /// Prove the books; exit 1 on any difference.
+    /// Prove the books; the exit code is 1 if there is any difference.
     Audit(At),
-    /// Replay the sample data through the API of the running platform, under its test clock.
+    /// Replay the sample data through the API of the running platform, advancing its test clock.
     Sample(Sample),
     /// Write the OpenAPI document to a file.
     Openapi {
-        /// Where to.
+        /// The file to write.
         file: PathBuf,
     },
 }
 
 #[derive(Args, Clone)]
 struct At {
-    /// The platform's data directory.
+    /// Data directory of the platform.
     #[arg(long, default_value = ".scrip")]
     data: PathBuf,
 }
 
 #[derive(Args)]
 struct Serve {
-    /// The API's port.
+    /// Port of the API.
     #[arg(long, default_value_t = 8787)]
     port: u16,
     #[command(flatten)]
     at: At,
-    /// Keep nothing: the database lives in memory.
+    /// Keep the database in memory; nothing is stored on disk.
     #[arg(long)]
     memory: bool,
-    /// The embedded DynamoDB's port (default: the API's port + 1, or any free one).
+    /// Port of the embedded DynamoDB (default: the API's port + 1, or any free port).
     #[arg(long)]
     dynamodb_port: Option<u16>,
 }
 
 #[derive(Args)]
 struct Token {
-    /// customer, staff, admin, agency, client or service.
+    /// Role: customer, staff, admin, agency, client or service.
     #[arg(long)]
     role: String,
-    /// The subject; for a customer, the customer's id.
+    /// Subject; required for a customer: the customer's id.
     #[arg(long)]
     sub: Option<String>,
-    /// The budget account of an agency or client.
+    /// Budget account of an agency or client.
     #[arg(long)]
     account: Option<String>,
-    /// What a service may do, such as "wallet:debit wallet:read".
+    /// Scopes of a service, such as "wallet:debit wallet:read".
     #[arg(long)]
     scope: Option<String>,
-    /// How long the token is valid.
+    /// Validity of the token.
     #[arg(long, default_value = "1h", value_parser = parse_duration)]
     ttl: Duration,
     #[command(flatten)]
@@ -107,9 +110,9 @@ struct Clock {
 
 #[derive(Subcommand)]
 enum ClockCommand {
-    /// Move the clock forward, such as by 30d or "1h 30m".
+    /// Advance the test clock, such as by 30d or "1h 30m".
     Advance {
-        /// By how much.
+        /// Duration, such as 30d or "1h 30m".
         #[arg(value_parser = parse_duration)]
         by: Duration,
         #[command(flatten)]
@@ -119,9 +122,9 @@ enum ClockCommand {
 
 #[derive(Args)]
 struct Invoke {
-    /// Its name, such as wallet, order-payment or expire-credits.
+    /// Name of the function, such as wallet, order-payment or expire-credits.
     function: String,
-    /// The event, as Lambda would get it.
+    /// File with the event, in the format that Lambda receives.
     event: PathBuf,
     #[command(flatten)]
     at: At,
@@ -145,7 +148,7 @@ struct Supplier {
 
 #[derive(Args)]
 struct Sample {
-    /// The movements to replay.
+    /// CSV file of the operations to replay.
     #[arg(long, default_value = "infra/local/sample/wallets.csv")]
     file: PathBuf,
     #[command(flatten)]
@@ -154,12 +157,12 @@ struct Sample {
 
 #[derive(Args)]
 struct Import {
-    /// The file: code,number,pin,url,expires_on, of which only code must be there.
+    /// CSV file with the columns code,number,pin,url,expires_on; only code is required.
     file: PathBuf,
-    /// Into which pool.
+    /// Pool that receives the cards.
     #[arg(long)]
     pool: String,
-    /// Where the lines are written that were not taken, with why: line,status,detail.
+    /// Where to write the lines that were not accepted, with the reason: line,status,detail.
     #[arg(long, default_value = "refused.csv")]
     report: PathBuf,
     #[command(flatten)]
@@ -167,7 +170,7 @@ struct Import {
 }
 
 impl Cli {
-    /// Runs the command; the exit code says whether it succeeded.
+    /// Runs the command; returns its exit code.
     pub fn run(self) -> ExitCode {
         let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let outcome = match runtime {
@@ -233,7 +236,7 @@ impl Command {
     }
 }
 
-/// `clock --data X advance 1d` and `clock advance 1d --data X` mean the same.
+/// Makes `clock --data X advance 1d` and `clock advance 1d --data X` equivalent.
 fn nearer(inner: At, outer: At) -> At {
     if inner.data.as_os_str() == ".scrip" { outer } else { inner }
 }

@@ -1,6 +1,8 @@
-//! A way to a platform's table: through the running platform, the environment's endpoint, or the embedded database's file.
+//! Connects to a platform's table: through the running platform, the environment's endpoint, or the
+//! file of the embedded database.
 //!
-//! **Invariant:** a file is opened by one process: a running platform is reached over its port.
+//! **Invariant:** a file is opened by only one process: the table of a running platform is reached
+//! through its port.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -13,22 +15,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::{Credentials, Settings, https};
 
-/// How the platform is started.
+/// Options with which the platform is started.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The API's port; 0 for any.
+    /// Port of the API; 0 for any free port.
     pub port: u16,
-    /// The data directory.
+    /// Data directory.
     pub data: PathBuf,
-    /// Keep the database in memory.
+    /// True to keep the database in memory.
     pub memory: bool,
-    /// The embedded DynamoDB's port.
+    /// Port of the embedded DynamoDB; `None` for the API's port + 1, or any free port.
     pub dynamodb_port: Option<u16>,
 }
 
-/// A way to a platform's table.
+/// Connection to a platform's table.
 pub struct TableConnection {
-    /// DynamoDB's URL.
+    /// URL of DynamoDB.
     pub url: String,
     region: String,
     credentials: Credentials,
@@ -41,17 +43,19 @@ impl TableConnection {
         Self { url, region: "us-east-1".to_owned(), credentials, embedded }
     }
 
-    /// The endpoint that the environment names, if it names one.
+    /// Returns a connection to the endpoint that the environment names, if it names one.
     pub(crate) fn of_environment() -> Option<Self> {
         let (url, region, credentials) = wiring::other_endpoint()?;
         Some(Self { url, region, credentials, embedded: None })
     }
 
-    /// To the table of the platform in this directory: through it if it runs, else by opening its file.
+    /// Connects to the table of the platform in this directory: through the platform if it runs,
+    /// else through the environment's endpoint, else by opening the file.
     pub async fn open(data: &DataDir) -> Result<Self, Failure> {
         let environment = Self::of_environment();
         if let Some(running) = data.running().await {
-            // A platform on another endpoint is reached with the environment's region and credentials.
+            // If the platform uses the environment's endpoint, so does this connection, with the
+            // region and credentials.
             let same = environment.filter(|link| link.url == running.dynamodb);
             return Ok(same.unwrap_or_else(|| Self::new(running.dynamodb, None)));
         }
@@ -61,7 +65,7 @@ impl TableConnection {
         if !data.file("scrip.db").exists() {
             let place = data.path().display();
             return Err(format!(
-                "nothing is stored in {place}: its platform keeps it in memory or never ran"
+                "there is no database in {place}: its platform runs in memory or has never run"
             )
             .into());
         }
@@ -69,7 +73,7 @@ impl TableConnection {
         Ok(Self::new(embedded.url(), Some(embedded)))
     }
 
-    /// What functions are given.
+    /// Returns the table, clock and business rules for the functions.
     pub fn app(&self, clock: Arc<dyn Clock>, cursors: CursorKey) -> Result<App, Failure> {
         let settings = Settings {
             region: self.region.clone(),

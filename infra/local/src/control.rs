@@ -1,6 +1,7 @@
-//! `/_local`: the handles of the platform itself, for people, scripts and checks.
+//! `/_local`: control endpoints of the local platform, for developers, scripts and tests.
 //!
-//! **Invariant:** nothing here exists in AWS, and nothing here moves value but by running a function.
+//! **Invariant:** none of these endpoints exists in AWS, and they move value only by running a
+//! function or by calling the API.
 
 use crate::clock::{TestClock, parse_duration};
 use crate::fakes::Fakes;
@@ -21,22 +22,22 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the handles work on.
+/// State of the control endpoints.
 #[derive(Clone)]
 pub struct Control {
-    /// What functions are given.
+    /// Services that the functions use.
     pub services: LocalServices,
-    /// The test clock.
+    /// Test clock.
     pub clock: Arc<TestClock>,
-    /// The public keys that verify tokens.
+    /// Public keys that verify tokens, as a JWKS.
     pub jwks: Value,
-    /// The fake gateways.
+    /// Fake gateways and suppliers.
     pub fakes: Arc<Fakes>,
-    /// What signs tokens.
+    /// Keys that sign tokens.
     pub keys: Arc<Keys>,
 }
 
-/// The handles.
+/// Returns the routes of the control endpoints.
 pub fn router(control: Control) -> Router {
     Router::new()
         .route("/_local/clock", get(now).post(advance))
@@ -49,10 +50,11 @@ pub fn router(control: Control) -> Router {
         .with_state(control)
 }
 
-/// A page of another site must not move a developer's clock: browsers name the page that asks.
+/// Refuses requests from web pages, which browsers mark with `Origin`: no site may advance a
+/// developer's clock.
 async fn from_here(request: Request, next: Next) -> Response {
     if request.headers().contains_key(header::ORIGIN) {
-        let detail = "the platform's own handles are not for web pages";
+        let detail = "the control endpoints are not available to web pages";
         return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
     }
     next.run(request).await
@@ -67,11 +69,12 @@ fn failed(error: &Failure) -> Problem {
 }
 
 async fn now(State(control): State<Control>) -> Response {
-    // The process tells which platform this is: ports are taken over, data directories are not.
+    // The process id identifies the platform, because another platform may have taken over the
+    // port.
     answer(&json!({"now": control.clock.now().to_string(), "pid": std::process::id()}))
 }
 
-/// `{"advance": "30d"}` moves the test clock; it runs no job.
+/// Advances the test clock by `{"advance": "30d"}`; runs no scheduled function.
 async fn advance(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
     let body: Value = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
     let by =
@@ -81,7 +84,7 @@ async fn advance(State(control): State<Control>, body: Bytes) -> Result<Response
     Ok(answer(&json!({"now": now.to_string()})))
 }
 
-/// Runs a scheduled function once; the body, if there is one, is its event.
+/// Runs a scheduled function once. The body is its event; an empty body means `{}`.
 async fn run(
     State(control): State<Control>,
     Path(function): Path<String>,
@@ -96,7 +99,7 @@ async fn run(
     Ok(answer(&result.map_err(|error| failed(&error))?))
 }
 
-/// Makes something happen at a fake gateway: what is to happen is the body.
+/// Has a fake gateway send the webhook that the body requests.
 async fn trigger(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
     let wanted: TriggerRequest = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
     let happened =
@@ -105,13 +108,13 @@ async fn trigger(State(control): State<Control>, body: Bytes) -> Result<Response
     Ok(answer(&happened))
 }
 
-/// Delivers the webhooks that the fakes hold back.
+/// Delivers the webhooks that were held back.
 async fn deliver(State(control): State<Control>) -> Result<Response, Problem> {
     let delivered = control.fakes.deliver_held().await.map_err(|error| failed(&error))?;
     Ok(answer(&json!({"delivered": delivered})))
 }
 
-/// Tells a fake supplier what to do with orders, or to deliver them: what is asked is the body.
+/// Sets how a fake supplier handles orders, or delivers its open orders, as the body requests.
 async fn supply(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
     let command: SupplyCommand = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
     let supplied = control.fakes.supply_as(&command).await.map_err(|error| failed(&error))?;

@@ -1,28 +1,29 @@
-//! The data directory: the database, the keys, the clock, and where the running platform listens.
+//! The data directory: database, keys, test clock, and the addresses of the running platform.
 //!
-//! **Invariant:** `platform.json` is only believed if the process it names answers at the place it names.
+//! **Invariant:** `platform.json` is valid only if the process that it names answers at the address
+//! that it names.
 
 use crate::Failure;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// A platform's directory.
+/// Data directory of a platform.
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
 
-/// Where a running platform listens.
+/// Addresses and process of a running platform.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Running {
-    /// The API.
+    /// URL of the API.
     pub api: String,
-    /// DynamoDB.
+    /// URL of DynamoDB.
     pub dynamodb: String,
-    /// The process.
+    /// Process id.
     pub pid: u32,
 }
 
 impl DataDir {
-    /// Opens the directory; makes it if need be, readable by its owner alone.
+    /// Opens the directory; creates it if it does not exist, readable only by its owner.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
@@ -31,7 +32,8 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
-    /// Opens the directory of a platform that has run; a misspelt name is told, not made.
+    /// Opens the directory of a platform that has run before; returns an error instead of creating
+    /// a directory.
     pub fn of_platform(path: &Path) -> Result<Self, Failure> {
         if !path.join("jwt-key.pem").exists() {
             return Err(
@@ -41,17 +43,17 @@ impl DataDir {
         Self::open(path)
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// A file in it.
+    /// Returns the path of a file in the directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// Writes a file whole or not at all.
+    /// Writes a file atomically.
     pub fn write(&self, name: &str, content: &str) -> Result<(), Failure> {
         let scratch = self.file(&format!(".{name}.{}", std::process::id()));
         write_private(&scratch, content)?;
@@ -59,7 +61,8 @@ impl DataDir {
         Ok(())
     }
 
-    /// Reads a file; if there is none, the first of all who try makes it.
+    /// Reads a file; creates it if it does not exist. If several processes try, the first one
+    /// creates it.
     pub fn read_or_make(
         &self,
         name: &str,
@@ -69,14 +72,15 @@ impl DataDir {
         if !path.exists() {
             let scratch = self.file(&format!(".{name}.{}", std::process::id()));
             write_private(&scratch, &make()?)?;
-            // A link fails if another was quicker; then theirs counts.
+            // Linking fails if another process has created the file first; its content is then
+            // used.
             let _ = std::fs::hard_link(&scratch, &path);
             std::fs::remove_file(&scratch)?;
         }
         Ok(std::fs::read_to_string(path)?)
     }
 
-    /// Forgets where the platform listened, if it was this process.
+    /// Removes the addresses of the platform, if they belong to the process `pid`.
     pub fn forget(&self, pid: u32) {
         let text = std::fs::read_to_string(self.file("platform.json")).unwrap_or_default();
         if serde_json::from_str::<Running>(&text).is_ok_and(|running| running.pid == pid) {
@@ -84,7 +88,7 @@ impl DataDir {
         }
     }
 
-    /// The running platform, if it answers.
+    /// Returns the running platform, if it answers.
     pub async fn running(&self) -> Option<Running> {
         let text = std::fs::read_to_string(self.file("platform.json")).ok()?;
         let running: Running = serde_json::from_str(&text).ok()?;

@@ -1,8 +1,9 @@
-//! The embedded DynamoDB, on a port of its own so that any AWS tool can look inside.
+//! The embedded DynamoDB, on a port of its own, so that any AWS tool can read it.
 //!
-//! **Invariant:** a write that was answered is on disk (SQLite WAL with full synchronisation), so `kill -9`
-//! loses nothing that was acknowledged.
-//! **Invariant:** it runs on a thread of its own: its work is blocking and must not stall the functions.
+//! **Invariant:** an acknowledged write is on disk (SQLite WAL with full synchronization), so it
+//! survives `kill -9`.
+//! **Invariant:** the database runs on its own thread, because its work is blocking and must not
+//! stall the functions.
 
 use crate::Failure;
 use dynoxide::Database;
@@ -12,16 +13,16 @@ use std::thread::JoinHandle;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-/// A running database.
+/// A running database; dropping it stops it.
 pub struct Embedded {
-    /// Where it listens.
+    /// Address on which it listens.
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Embedded {
-    /// Starts a database in a file, or in memory, on a port (0: any).
+    /// Starts a database in a file, or in memory if there is no file. Port 0 means any free port.
     pub fn start(file: Option<&Path>, port: u16) -> Result<Self, Failure> {
         let database = match file {
             Some(file) => Database::new(file.to_str().ok_or("the data directory's name is not UTF-8")?)?,
@@ -51,13 +52,14 @@ impl Embedded {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// As `start`, on the preferred port if it is free.
+    /// Starts a database like `start`, on the preferred port if it is free, or else on any free
+    /// port.
     pub fn start_near(file: Option<&Path>, preferred: u16) -> Result<Self, Failure> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, preferred)).is_ok();
         Self::start(file, if free { preferred } else { 0 })
     }
 
-    /// Its URL.
+    /// Returns the URL of the database.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -1,6 +1,7 @@
-//! The API's own description.
+//! The OpenAPI document of the API, and the page that shows it.
 //!
-//! **Invariant:** the document is made from the wire types; the committed copy is held against it by a test.
+//! **Invariant:** the document is generated from the wire types; a test compares the committed copy
+//! with it.
 
 use crate::Failure;
 use axum::Router;
@@ -12,7 +13,7 @@ use http::{StatusCode, header};
 use std::sync::Arc;
 use utoipa_swagger_ui::SwaggerUi;
 
-/// The OpenAPI document of all functions.
+/// Returns the OpenAPI document of all functions.
 pub fn document() -> utoipa::openapi::OpenApi {
     edge::openapi::document([
         wallet::document(),
@@ -27,26 +28,27 @@ pub fn document() -> utoipa::openapi::OpenApi {
     ])
 }
 
-/// The last date before those that the committed document takes as later than today.
+/// Returns the date that the committed document takes as today.
 fn committed_today() -> Date {
     Date::from_ymd_opt(2026, 12, 31).unwrap_or_default()
 }
 
-/// The document as it is committed: pretty, in a stable order.
+/// Returns the document as it is committed: formatted, in a stable order.
 pub fn text() -> Result<String, Failure> {
     text_on(committed_today())
 }
 
-/// The document as it is true on this date: an expiry date is later.
+/// Returns the document as of a date: it requires expiry dates to be later.
 fn text_on(today: Date) -> Result<String, Failure> {
     let sorted = serde_json::to_value(document())?;
     let pretty = serde_json::to_string_pretty(&sorted)?;
     Ok(format!("{}\n", pretty.replace(schema::LATER_THAN_TODAY, &schema::later_than(today))))
 }
 
-/// `/openapi.json`, and a page to read and try it at `/docs`.
+/// Returns the routes `/openapi.json` and `/docs`, a page to read the document and to send
+/// requests.
 pub fn router(clock: Arc<dyn Clock>) -> Result<Router, Failure> {
-    // That it can be made is known before anything is served.
+    // Fails at start if the document cannot be generated.
     text()?;
     let json = move || async move {
         match text_on(clock.now().date()) {

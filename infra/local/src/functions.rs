@@ -1,4 +1,4 @@
-//! The functions of the platform: which paths each serves, and which a schedule calls.
+//! The functions of the platform: the paths that each serves, and the scheduled ones.
 //!
 //! **Invariant:** the same routers and handlers serve the local gateway, `invoke` and the tests.
 
@@ -9,37 +9,37 @@ use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use vault::Vault;
 
-/// What functions are given.
+/// Services that the functions use.
 #[derive(Clone)]
 pub struct LocalServices {
-    /// The table, the clock, the rules.
+    /// Table, clock and business rules.
     pub app: App,
-    /// The gateways.
+    /// Payment gateways.
     pub gateways: Gateways,
-    /// What seals reports.
+    /// Keys that seal gateways' reports.
     pub seal: SealKeys,
-    /// What opens and seals gift cards.
+    /// Seals and opens gift cards.
     pub vault: Vault,
-    /// Who delivers gift cards on demand.
+    /// Suppliers that deliver gift cards on demand.
     pub suppliers: Suppliers,
 }
 
-/// A function behind the gateway.
+/// An HTTP function behind the local gateway.
 #[derive(Clone)]
 pub struct Function {
-    /// Its name.
+    /// Name, as in `functions/`.
     pub name: &'static str,
-    /// The paths it serves are these, or lie below one.
+    /// Path prefixes; the function serves these paths and all paths below them.
     pub prefixes: &'static [&'static str],
-    /// Its routes.
+    /// Routes of the function.
     pub router: Router,
 }
 
-/// The functions that a schedule calls.
+/// Names of the functions that are called on a schedule.
 pub const SCHEDULED: [&str; 2] = ["expire-credits", "monitor"];
 
 impl Function {
-    /// True if it serves this path.
+    /// Returns true if the function serves the path.
     pub fn serves(&self, path: &str) -> bool {
         self.prefixes.iter().any(|prefix| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -48,7 +48,7 @@ impl Function {
 }
 
 impl LocalServices {
-    /// Every HTTP function; where two serve a path, the first counts.
+    /// Returns every HTTP function; if two serve a path, the first one in the list handles it.
     pub fn functions(&self) -> Vec<Function> {
         let Self { app, gateways, seal, vault, suppliers } = self.clone();
         let topup = edge::Services {
@@ -125,14 +125,14 @@ impl LocalServices {
         issuing::Issuer { store: app.store, vault, suppliers }
     }
 
-    /// The monitor's part.
+    /// Returns the services that the monitor uses.
     pub fn monitor(&self) -> edge::Services<monitor::MonitorTools> {
         let Self { app, gateways, seal, .. } = self.clone();
         edge::Services { app, tools: monitor::MonitorTools { gateways, seal, issuer: self.issuer() } }
     }
 }
 
-/// The function that serves a path.
+/// Returns the function that serves a path.
 pub fn serving<'a>(functions: &'a [Function], path: &str) -> Option<&'a Function> {
     functions.iter().find(|function| function.serves(path))
 }

@@ -1,7 +1,7 @@
-//! The local gateway: what API Gateway does in AWS, in front of the same routers.
+//! The local gateway, which does what API Gateway does in AWS, in front of the same routers.
 //!
-//! **Invariant:** a request reaches a function only with the claims of a token that was verified here, or on a
-//! route that is open; what a caller sends about itself counts for nothing.
+//! **Invariant:** a request reaches a function only with the claims of a token that was verified
+//! here, or on an open path. Nothing else that callers claim about themselves is trusted.
 
 use crate::functions::{Function, serving};
 use crate::keys::Keys;
@@ -21,11 +21,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tower::ServiceExt;
 
-/// The gateway's state.
+/// State of the gateway.
 pub struct LocalGateway {
-    /// The functions, by path.
+    /// Functions, in the order in which a path is matched.
     pub functions: Vec<Function>,
-    /// What verifies tokens.
+    /// Keys that verify tokens.
     pub keys: Arc<Keys>,
 }
 
@@ -43,10 +43,12 @@ const OPEN: [&str; 10] = [
     "/api/gift-cards/webhook/tremendous",
 ];
 
-/// The largest body: what a Lambda function can be sent at once, six megabytes, less what base64 adds.
+/// Largest body, in bytes: Lambda's limit of six megabytes per request, minus the overhead of
+/// base64.
 const MAX_BODY: usize = 4_500_000;
 
-/// Verifies the caller and hands the request to its function, as the event that API Gateway would make of it.
+/// Verifies the caller's token and passes the request to its function, converted to the event that
+/// API Gateway would send.
 pub async fn handle(State(gateway): State<Arc<LocalGateway>>, request: Request) -> Response {
     let id = request_id();
     match answer(&gateway, &id, request).await {
@@ -72,16 +74,16 @@ async fn answer(gateway: &LocalGateway, id: &str, request: Request) -> Result<Re
     }
 }
 
-/// What API Gateway says of a request itself.
+/// Details of a request that API Gateway adds to the event.
 pub struct ClientRequest<'a> {
-    /// The request's id.
+    /// Id of the request.
     pub id: &'a str,
-    /// The client's address.
+    /// IP address of the client.
     pub address: &'a str,
 }
 
-/// The event that API Gateway makes of a request: the path decoded, the query and the headers
-/// as they came.
+/// Returns the event that API Gateway sends for a request. The path must be decoded; query and
+/// headers are as received.
 pub async fn event(
     caller: ClientRequest<'_>,
     path: String,
@@ -108,7 +110,7 @@ pub async fn event(
     Ok(event)
 }
 
-/// The one bearer token of a request.
+/// Returns the bearer token of a request that has exactly one `Authorization` header.
 fn bearer(request: &Request) -> Option<&str> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
@@ -135,7 +137,7 @@ fn context(
     context
 }
 
-/// A fresh id; a request without a key is known by it.
+/// Returns a random id; it also identifies a request that has no idempotency key.
 pub fn request_id() -> String {
     let mut bytes = [0_u8; 16];
     rsa::rand_core::RngCore::fill_bytes(&mut rsa::rand_core::OsRng, &mut bytes);

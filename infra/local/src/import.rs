@@ -1,9 +1,10 @@
-//! `import`: a file of gift cards into a pool, part by part.
+//! `import`: imports a file of gift cards into a pool, part by part.
 //!
-//! **Invariant:** no more than a part of the file is in memory; the same file again adds nothing, so an import that was
-//! interrupted is simply run again.
-//! **Invariant:** nothing of a line is printed or reported but its number.
-//! **Invariant:** no file is changed but the report, and that only when there is something to report.
+//! **Invariant:** only one part of the file is in memory. Importing the same file again adds
+//! nothing, so an interrupted import is simply run again.
+//! **Invariant:** nothing of a line is printed or reported, except its number.
+//! **Invariant:** the only file that is changed is the report, and only if there is something to
+//! report.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -15,16 +16,16 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How much of the file one call takes.
+/// Size of the part of the file that one call sends, in bytes.
 const PART: usize = 128 * 1024;
 
-/// The longest line of cards: four parts of 500 characters, each quoted, and a date.
+/// Longest line that can be valid, in bytes: four parts of 500 characters, each quoted, and a date.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// How long a call may take: a part is some thousand transactions.
+/// Timeout of a call: a part can take several thousand transactions.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// What became of a part.
+/// Result of the import of a part.
 #[derive(Deserialize)]
 struct Imported {
     accepted: u64,
@@ -40,13 +41,13 @@ struct Line {
     detail: String,
 }
 
-/// Some lines of a file, with its first line before them.
+/// Reads a file in parts of some lines, each preceded by the first line of the file.
 struct FileParts {
     file: BufReader<File>,
     header: Vec<u8>,
-    /// How many lines have been read.
+    /// Number of lines read.
     read: u64,
-    /// How many bytes.
+    /// Number of bytes read.
     bytes: u64,
 }
 
@@ -58,7 +59,8 @@ impl FileParts {
         Ok(Self { file, header, read: 1, bytes })
     }
 
-    /// The next part, and the number of the line before it; none at the end of the file.
+    /// Returns the next part, and the number of the last line before it; `None` at the end of the
+    /// file.
     fn next(&mut self) -> Result<Option<(Vec<u8>, u64)>, Failure> {
         let (mut part, before) = (self.header.clone(), self.read);
         let empty = part.len();
@@ -74,8 +76,9 @@ impl FileParts {
     }
 }
 
-/// Reads a line as it is, whatever it holds, and ends it with a line feed, whatever ended it; of one that is no line of cards,
-/// only so much that it is refused. Gives how many bytes it has; none at the end of the file.
+/// Reads a line unchanged, except that it always ends with a line feed. A longer line than
+/// [`LONGEST_LINE`] is cut to that length, with which it is still refused. Returns the number of
+/// bytes read; 0 at the end of the file.
 fn read_line(file: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<u64, Failure> {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let (mut read, mut left, mut ended) = (0, LONGEST_LINE, None);
@@ -104,7 +107,8 @@ fn read_line(file: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<u64, Fail
     Ok(u64::try_from(read)?)
 }
 
-/// What was not taken, line by line; beside the report's own place until all is known.
+/// Report of the lines that were not accepted; a temporary file next to the report until the import
+/// ends.
 struct Report<'a> {
     place: &'a Path,
     beside: PathBuf,
@@ -113,7 +117,8 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Begins one; the file that is read must be another.
+    /// Creates the temporary file; returns an error if the report would overwrite the imported
+    /// file.
     fn begin(place: &'a Path, file: &Path) -> Result<Self, Failure> {
         let mut beside = place.as_os_str().to_owned();
         beside.push(".part");
@@ -121,7 +126,7 @@ impl<'a> Report<'a> {
         let is_file =
             |path: &Path| file.canonicalize().is_ok_and(|file| path.canonicalize().is_ok_and(|p| p == file));
         if is_file(place) || is_file(&beside) {
-            return Err("--report names the file itself; name another".into());
+            return Err("--report is the imported file itself; name another file".into());
         }
         let lines =
             csv::Writer::from_path(&beside).map_err(|error| format!("{}: {error}", beside.display()))?;
@@ -135,19 +140,19 @@ impl<'a> Report<'a> {
         Ok(self.lines.write_record([number.to_string(), line.status, line.detail])?)
     }
 
-    /// Puts it where it was wanted, if there is anything in it.
+    /// Moves the report to its place, or removes it if it is empty.
     fn end(mut self) -> Result<(), Failure> {
         self.lines.flush()?;
         if self.count == 0 {
             return Ok(std::fs::remove_file(&self.beside)?);
         }
         std::fs::rename(&self.beside, self.place)?;
-        println!("what was not taken, and why: {}", self.place.display());
+        println!("lines that were not accepted, with the reason: {}", self.place.display());
         Ok(())
     }
 }
 
-/// What has been taken so far.
+/// Totals of the import so far.
 #[derive(Default)]
 struct Taken {
     accepted: u64,
@@ -155,10 +160,10 @@ struct Taken {
     invalid: u64,
 }
 
-/// Why not all of a file was sent.
+/// Error because of which a file was not sent completely.
 struct Stopped {
     why: Failure,
-    /// True if the same file would end in the same way.
+    /// True if another run with the same file would fail in the same way.
     is_final: bool,
 }
 
@@ -168,7 +173,7 @@ impl<E: Into<Failure>> From<E> for Stopped {
     }
 }
 
-/// Puts the cards of a file into a pool; what is not taken is written to `report`.
+/// Imports the cards of a file into a pool; writes the lines that are not accepted to `report`.
 pub async fn run(data: &DataDir, file: &Path, pool: &str, report: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let pool = domain::ids::budget::PoolId::parse(pool).map_err(|error| format!("--pool {error}"))?;
@@ -182,8 +187,8 @@ pub async fn run(data: &DataDir, file: &Path, pool: &str, report: &Path) -> Resu
     let Taken { accepted, duplicates, invalid } = taken;
     if let Err(stopped) = sent {
         report.end()?;
-        let next = if stopped.is_final { "" } else { "; run it again to go on" };
-        return Err(format!("{}\n{accepted} cards were taken{next}", stopped.why).into());
+        let next = if stopped.is_final { "" } else { "; run the command again to continue" };
+        return Err(format!("{}\n{accepted} cards were accepted{next}", stopped.why).into());
     }
     if parts.read <= 1 {
         report.end()?;
@@ -218,7 +223,7 @@ async fn send_all(
         if !status.is_success() {
             let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
             let detail = problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or(&text);
-            // What is wrong with the request is wrong with it again.
+            // A repeated request would be refused again.
             let is_final = status.is_client_error() && !matches!(status.as_u16(), 401 | 408 | 429);
             return Err(Stopped { why: format!("{status}: {detail}").into(), is_final });
         }
@@ -227,7 +232,7 @@ async fn send_all(
         taken.duplicates += answer.duplicates;
         taken.invalid += answer.invalid;
         for line in answer.lines {
-            // The part's own first line is the file's.
+            // The first line of every part is the first line of the file.
             report.line((line.line + before).saturating_sub(1), line)?;
         }
         let share = parts.bytes.saturating_mul(100).checked_div(size.max(1)).unwrap_or(0).min(100);

@@ -1,7 +1,8 @@
-//! Running one function on one event, through the path that the Lambda runtime takes.
+//! Runs one function on one event, in the same way as the Lambda runtime.
 //!
-//! **Invariant:** an HTTP function gets its event as in Lambda, through `lambda_http`'s adapter (base64 bodies, cookies
-//! and context included), a scheduled one through `lambda_runtime`'s event type.
+//! **Invariant:** an HTTP function receives its event as in Lambda, through `lambda_http`'s adapter
+//! (including base64 bodies, cookies and context); a scheduled function receives it as
+//! `lambda_runtime`'s event type.
 
 use crate::clock::{self, TestClock};
 use crate::connection::TableConnection;
@@ -17,7 +18,8 @@ use lambda_http::{Context, LambdaEvent, Service};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Runs a function of the platform in this directory, running or not; gives the answer as JSON.
+/// Runs a function of the platform in this directory, whether the platform is running or not;
+/// returns the answer as JSON.
 pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, Failure> {
     let keys = Keys::open(data)?;
     let link = TableConnection::open(data).await?;
@@ -62,7 +64,7 @@ pub async fn invoke(services: &LocalServices, function: &str, event: &str) -> Re
         other => {
             let http = services.functions().into_iter().map(|known| known.name);
             let names: Vec<&str> = http.chain(SCHEDULED).collect();
-            Err(format!("there is no function {other}; there are {}", names.join(", ")).into())
+            Err(format!("there is no function {other}; the functions are {}", names.join(", ")).into())
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The platform's secrets: made at the first start, kept in the data directory.
+//! Secrets of the platform, generated at the first start and kept in the data directory.
 //!
-//! **Invariant:** no secret is in the source or printed; a token made before a restart is valid after it.
+//! **Invariant:** no secret is in the source code or printed; a token issued before a restart stays
+//! valid after it.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -13,17 +14,17 @@ use rsa::rand_core::{OsRng, RngCore};
 use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256};
 
-/// The keys of one platform.
+/// Keys of one platform.
 pub struct Keys {
-    /// Signs tokens.
+    /// Private key that signs tokens.
     pub encoding: EncodingKey,
-    /// Verifies tokens.
+    /// Public key that verifies tokens.
     pub decoding: DecodingKey,
-    /// The id of that pair.
+    /// Id of the key pair: its RFC 7638 thumbprint.
     pub kid: String,
-    /// The public half, as a JWKS holds it.
+    /// Public key in JWK format.
     pub jwk: serde_json::Value,
-    /// Seals cursors.
+    /// Key that seals cursors.
     pub cursor: Vec<u8>,
 }
 
@@ -33,18 +34,18 @@ fn random() -> [u8; 32] {
     bytes
 }
 
-/// A fresh secret, as text that stands in a header.
+/// Returns a random secret as text that can be used in a header.
 pub fn secret() -> String {
     URL_SAFE_NO_PAD.encode(random())
 }
 
-/// A fresh key of 32 bytes, base64.
+/// Returns a random key of 32 bytes in base64.
 pub fn key_bytes() -> String {
     STANDARD.encode(random())
 }
 
 impl Keys {
-    /// Reads the keys, or makes them.
+    /// Reads the keys; generates them if they do not exist.
     pub fn open(data: &DataDir) -> Result<Self, Failure> {
         let pem = data.read_or_make("jwt-key.pem", || {
             let key = RsaPrivateKey::new(&mut OsRng, 2_048)?;

@@ -1,10 +1,11 @@
-//! The local platform: every function, the table, a gateway and a test clock in one process.
+//! The local platform: all functions, the table, a gateway, fakes and a test clock in one process.
 //!
-//! **Invariant:** the code of a function is the same here and in AWS; only endpoints, credentials and
+//! **Invariant:** the functions run the same code here and in AWS; only endpoints, credentials and
 //! configuration differ.
-//! **Invariant:** it listens on loopback only: its control handles are open to whoever reaches the port.
+//! **Invariant:** the platform listens only on loopback, because its control endpoints need no
+//! token.
 
-// This crate is wiring from end to end: it reads the environment, starts the clocks and prints.
+// This whole crate is wiring: it reads the environment, starts the clocks and prints.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod audit;
@@ -28,5 +29,5 @@ pub mod sample;
 pub mod token;
 pub mod trigger;
 
-/// What a command fails with: a sentence for the terminal.
+/// Error of a command, which is printed on the terminal.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,6 +1,8 @@
-//! What the functions that take payments are given here: fake gateways, unless the environment names others.
+//! Configuration of gateways, suppliers and seals: local fakes, unless the environment says
+//! otherwise.
 //!
-//! **Invariant:** a variable that is set in the environment counts; each has a default that works.
+//! **Invariant:** a variable that is set in the environment overrides the default; every default
+//! works.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -15,21 +17,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vault::Vault;
 
-/// The configuration of the payment functions.
+/// Configured gateways, suppliers and seals.
 pub struct PaymentSetup {
-    /// The gateways, as our side sees them.
+    /// Clients of the payment gateways.
     pub gateways: Gateways,
-    /// What seals reports.
+    /// Keys that seal gateways' reports.
     pub seal: SealKeys,
-    /// What opens and seals gift cards.
+    /// Seals and opens gift cards.
     pub vault: Vault,
-    /// Who delivers gift cards on demand.
+    /// Clients of the suppliers of gift cards.
     pub suppliers: Suppliers,
-    /// What the fakes agree on with it.
+    /// Secrets that the fakes share with this configuration.
     pub secrets: SharedSecrets,
 }
 
-/// The defaults, by the name of the variable.
+/// Returns the defaults by name of the variable.
 fn defaults(url: &str, secret: &str, seal: &str, paypal: &PayPalKeys) -> BTreeMap<&'static str, String> {
     let base = |gateway| Fakes::base_url(url, gateway);
     BTreeMap::from([
@@ -61,7 +63,7 @@ fn defaults(url: &str, secret: &str, seal: &str, paypal: &PayPalKeys) -> BTreeMa
 }
 
 impl PaymentSetup {
-    /// The configuration of a platform at this address, with the secrets of its directory.
+    /// Returns the configuration of a platform at this URL, with the secrets of its data directory.
     pub fn open(data: &DataDir, url: &str) -> Result<Self, Failure> {
         let paypal = Arc::new(PayPalKeys::open(data)?);
         let shared = data.read_or_make("gateway-secret", || Ok(secret()))?;
@@ -69,7 +71,8 @@ impl PaymentSetup {
         Self::of(url, &shared, &seal, paypal, &optional)
     }
 
-    /// The configuration with these secrets; what `environment` names counts more.
+    /// Returns the configuration with these secrets; values from `environment` override the
+    /// defaults.
     pub fn of(
         url: &str,
         secret: &str,

@@ -1,6 +1,6 @@
-//! Starting and stopping the platform.
+//! Starts and stops the platform.
 //!
-//! **Invariant:** the ready line is printed when `GET /health` would answer 200, not before.
+//! **Invariant:** the `ready` line is printed only when `GET /health` answers 200.
 
 use crate::clock::TestClock;
 use crate::connection::{Options, TableConnection, embedded};
@@ -27,9 +27,9 @@ use tokio::task::JoinHandle;
 
 /// A running platform.
 pub struct Platform {
-    /// The API's URL.
+    /// URL of the API.
     pub url: String,
-    /// DynamoDB's URL.
+    /// URL of DynamoDB.
     pub dynamodb: String,
     data: DataDir,
     keys: Arc<Keys>,
@@ -40,13 +40,13 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Starts everything; when it returns, the API answers.
+    /// Starts the database, the functions and the schedules; when it returns, the API answers.
     pub async fn start(options: Options) -> Result<Self, Failure> {
         let data = DataDir::open(&options.data)?;
         let claimed = data.running().await;
         if let (Some(running), false) = (&claimed, options.memory) {
             let (pid, api) = (running.pid, &running.api);
-            return Err(format!("a platform runs in this directory already (pid {pid}, {api})").into());
+            return Err(format!("a platform is already running in this directory (pid {pid}, {api})").into());
         }
         let keys = Arc::new(Keys::open(&data)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
@@ -77,7 +77,8 @@ impl Platform {
             axum::serve(listener, routes).with_graceful_shutdown(signal).await
         });
         let running = Running { api: url.clone(), dynamodb: link.url.clone(), pid: std::process::id() };
-        // A platform in memory shares the keys of one that runs here, but commands go on finding that one.
+        // A platform in memory can share the directory with a running platform; commands then find
+        // the running one.
         if claimed.is_none() {
             data.write("platform.json", &serde_json::to_string(&running)?)?;
         }
@@ -85,13 +86,14 @@ impl Platform {
         Ok(Self { url, dynamodb, data, keys, server, schedule, stop, embedded })
     }
 
-    /// A token of this platform.
+    /// Issues a token of this platform, valid for a day.
     pub fn token(&self, role: &str, sub: Option<&str>) -> Result<String, Failure> {
         let (role, sub, ttl) = (role.to_owned(), sub.map(str::to_owned), Duration::from_hours(24));
         Grant { role, sub, account: None, scope: None, ttl }.sign(&self.keys, &wiring::claim_names())
     }
 
-    /// Prints how to use it, and runs until Ctrl-C or a termination signal; requests under way are finished.
+    /// Prints how to use the platform, and runs until Ctrl-C or a termination signal; then finishes
+    /// pending requests.
     pub async fn run_until_stopped(self) -> Result<(), Failure> {
         self.greet()?;
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -102,12 +104,13 @@ impl Platform {
         println!("stopping");
         tokio::select! {
             stopped = self.stop() => stopped,
-            // Whoever asks twice does not want to wait for requests under way.
+            // A second Ctrl-C does not wait for pending requests.
             interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
         }
     }
 
-    /// Stops: requests under way are finished, then the database is closed.
+    /// Stops the platform: finishes pending requests (for at most ten seconds), then closes the
+    /// database.
     pub async fn stop(self) -> Result<(), Failure> {
         self.schedule.abort();
         self.stop.send_replace(true);
@@ -161,13 +164,13 @@ fn routes(
     Ok(control::router(control).merge(fakes.router()).merge(docs::router(described)?).merge(handled))
 }
 
-/// The schedules of the template, driven by the machine's clock.
+/// Runs the scheduled functions as in the template, by the machine's clock.
 async fn schedules(services: LocalServices) {
     let mut every = tokio::time::interval(Duration::from_mins(5));
     every.tick().await;
     for turn in 1_u64.. {
         every.tick().await;
-        // The sweep comes every 15 minutes, the monitor every 5.
+        // The sweep runs every 15 minutes, the monitor every 5.
         for function in SCHEDULED.into_iter().filter(|function| *function == "monitor" || turn % 3 == 0) {
             if let Err(error) = invoke::invoke(&services, function, "{}").await {
                 tracing::error!(function, error, "scheduled function failed");

@@ -1,6 +1,6 @@
-//! `sample`: three months in the life of 200 wallets, replayed through the public API under the test clock.
+//! `sample`: replays three months of 200 wallets through the public API, advancing the test clock.
 //!
-//! **Invariant:** every row carries its own idempotency key, so an interrupted replay goes on where it stopped
+//! **Invariant:** every row has its own idempotency key, so an interrupted replay can be continued,
 //! and a second one changes nothing.
 
 use crate::Failure;
@@ -15,27 +15,28 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::time::Duration;
 
-/// One movement.
+/// One operation.
 #[derive(Debug, Deserialize)]
 struct Row {
-    /// Days since the start.
+    /// Days since the start of the replay.
     day: u32,
     customer_id: String,
-    /// create, add-credits, deduct-credits, refund, transfer or hold (placed, then captured in part).
+    /// create, add-credits, deduct-credits, refund, transfer, or hold (which is placed and then
+    /// captured in part).
     operation: String,
     amount: String,
     source: String,
-    /// How many days a credit lives; empty: by tier.
+    /// Days until the credit expires; if empty, the tier decides.
     expiry_days: Option<u32>,
     order_id: String,
-    /// The recipient of a transfer.
+    /// Recipient of a transfer.
     to: String,
     reason: String,
 }
 
 const FILE: &str = "sample-start";
 
-/// Replays the file.
+/// Replays a file on the running platform.
 pub async fn run(data: &DataDir, file: &Path) -> Result<(), Failure> {
     let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let keys = Keys::open(data)?;
@@ -50,7 +51,7 @@ pub async fn run(data: &DataDir, file: &Path) -> Result<(), Failure> {
         let row: Row = row?;
         if row.day > day {
             day = row.day;
-            replay.reach(start.plus_seconds(day * 86_400).ok_or("the sample reaches too far")?).await?;
+            replay.reach(start.plus_seconds(day * 86_400).ok_or("a day is out of range")?).await?;
         }
         let before = replay.replayed;
         let played = replay.play(&row, &format!("sample-{at}")).await;
@@ -70,7 +71,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// When the replay began: now, or when it was interrupted.
+    /// Returns the start of the replay: now, or the stored start of an earlier replay.
     async fn start(&self, data: &DataDir) -> Result<Timestamp, Failure> {
         let now = self.now().await?;
         let text = data.read_or_make(FILE, || Ok(now.to_string()))?;
@@ -82,7 +83,7 @@ impl Replay {
         clock::now_of(&reply.text().await?)
     }
 
-    /// Moves the test clock forward to an instant, unless it is there already.
+    /// Advances the test clock to a time, unless it is there already.
     async fn reach(&self, instant: Timestamp) -> Result<(), Failure> {
         let missing = instant.millis() - self.now().await?.millis();
         if missing > 0 {
@@ -123,7 +124,7 @@ impl Replay {
         body.extend(row.expiry_days.map(|days| ("expiry_days".to_owned(), days.into())));
         let answer = self.post(&path, &Value::Object(body), key).await?;
         if let Some(hold) = answer.get("hold_id").and_then(Value::as_str) {
-            // Half of it is spent, the rest goes back.
+            // Half of the hold is captured, the rest is released.
             let half = row.amount.parse::<rust_decimal::Decimal>()? / rust_decimal::Decimal::TWO;
             let body = json!({"amount": half.round_dp(2).to_string()});
             self.post(&format!("/api/wallet/holds/{hold}/capture"), &body, key).await?;

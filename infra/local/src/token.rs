@@ -1,8 +1,9 @@
-//! Tokens: minting them for developers, verifying them as API Gateway's JWT authorizer does.
+//! Tokens: issues them for developers, and verifies them like API Gateway's JWT authorizer.
 //!
-//! **Invariant:** only RS256 by this platform's own key passes; the key is never taken from the token, and a
-//! header that asks for anything unusual (`crit`, `jku`, `jwk`, `x5u`, `x5c`) is refused.
-//! **Invariant:** tokens live by the machine's clock, never by the test clock.
+//! **Invariant:** only RS256 with this platform's own key is accepted. The key is never taken from
+//! the token, and a header with any other field (such as `crit`, `jku`, `jwk`, `x5u`, `x5c`) is
+//! refused.
+//! **Invariant:** tokens expire by the machine's clock, never by the test clock.
 
 use crate::Failure;
 use crate::keys::Keys;
@@ -17,22 +18,22 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Who issues.
+/// Issuer of the tokens (`iss`).
 pub const ISSUER: &str = "https://scrip.local";
-/// For whom.
+/// Audience of the tokens (`aud`).
 pub const AUDIENCE: &str = "scrip";
 
-/// What a token is to say.
+/// Claims of a token that is issued.
 pub struct Grant {
-    /// The role.
+    /// Role of the caller.
     pub role: String,
-    /// The subject; the role's name if left out.
+    /// Subject; `local-` and the role if `None`. Required for a customer.
     pub sub: Option<String>,
-    /// The budget account.
+    /// Budget account of an agency or client.
     pub account: Option<String>,
-    /// The scopes.
+    /// Scopes of a service, separated by spaces.
     pub scope: Option<String>,
-    /// How long it is valid.
+    /// Validity; at least one second.
     pub ttl: Duration,
 }
 
@@ -41,7 +42,7 @@ fn seconds() -> u64 {
 }
 
 impl Grant {
-    /// Signs the token; `names` are what its claims are called.
+    /// Signs the token; `names` are the names of its claims.
     pub fn sign(self, keys: &Keys, names: &ClaimNames) -> Result<String, Failure> {
         Role::parse(&self.role).map_err(|_| format!("{} is not a role", self.role))?;
         let sub = match (self.sub, self.role.as_str()) {
@@ -71,7 +72,8 @@ impl Grant {
     }
 }
 
-/// The claims of a valid token, as API Gateway hands them on: every value as text. `None`: not valid.
+/// Returns the claims of a valid token in the form that API Gateway passes on: every value as text.
+/// Returns `None` for an invalid token.
 pub fn verify(token: &str, keys: &Keys) -> Option<HashMap<String, String>> {
     let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
     let header: Map<String, Value> = serde_json::from_slice(&header).ok()?;

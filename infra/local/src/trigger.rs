@@ -1,6 +1,8 @@
-//! `trigger` and `supplier`: something happens at a fake gateway, for a customer who may not even have a wallet yet.
+//! `trigger` and `supplier`: control the fake gateways and suppliers. `trigger` opens a wallet and
+//! initiates a top-up if necessary.
 //!
-//! **Invariant:** our side is reached as everyone reaches it: by its API, with a token, and by its webhooks.
+//! **Invariant:** the functions are called only like in production: through the API, with a token,
+//! and by webhooks.
 
 use crate::Failure;
 use crate::data::DataDir;
@@ -13,21 +15,23 @@ use crate::token::Grant;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What is paid in if nothing else is said.
+/// Amount of a top-up if none is requested.
 const AMOUNT: &str = "500";
 
-/// Makes it happen on the platform in this directory, which must be running; gives what happened, as JSON.
+/// Sends a request to trigger a webhook to the running platform in this directory; returns the
+/// result as JSON.
 pub async fn send(data: &DataDir, wanted: &TriggerRequest) -> Result<String, Failure> {
     handle(data, "trigger", &serde_json::to_string(wanted)?).await
 }
 
-/// Tells a fake supplier of the platform in this directory what to do; gives what came of it, as JSON.
+/// Sends a command for a fake supplier to the running platform in this directory; returns the
+/// result as JSON.
 pub async fn supplier(data: &DataDir, command: &SupplyCommand) -> Result<String, Failure> {
     handle(data, "supplier", &serde_json::to_string(command)?).await
 }
 
 async fn handle(data: &DataDir, handle: &str, body: &str) -> Result<String, Failure> {
-    let running = data.running().await.ok_or("no platform runs here: start one with cargo run")?;
+    let running = data.running().await.ok_or("no platform is running here; start one with: cargo run")?;
     let url = format!("{}/_local/{handle}", running.api);
     let request = gateways::client()?.post(url).body(body.to_owned());
     let reply = request.send().await?;
@@ -40,11 +44,12 @@ async fn handle(data: &DataDir, handle: &str, body: &str) -> Result<String, Fail
     Ok(serde_json::to_string_pretty(&happened)?)
 }
 
-/// Makes it happen: begins a top-up, and pays it, where that must come first.
+/// Triggers a webhook; first initiates a top-up, and pays it, if the webhook is about a payment
+/// that does not exist yet.
 pub async fn run(fakes: &Fakes, keys: &Keys, wanted: TriggerRequest) -> Result<Triggered, Failure> {
     let mut wanted = wanted;
     if begins(fakes, &wanted) {
-        let gateway = gateway_of(&wanted.fixture).ok_or("there is no such gateway")?;
+        let gateway = gateway_of(&wanted.fixture).ok_or("the sample belongs to no known gateway")?;
         let reversal = needs_payment(&wanted.fixture);
         let amount = wanted.amount.clone().filter(|_| !reversal);
         let order = begin(fakes, keys, &wanted, gateway, amount.as_deref().unwrap_or(AMOUNT)).await?;
@@ -68,7 +73,7 @@ pub async fn run(fakes: &Fakes, keys: &Keys, wanted: TriggerRequest) -> Result<T
     fakes.trigger(&wanted).await
 }
 
-/// Opens the wallet if need be, begins a top-up, gives the gateway's order.
+/// Opens the wallet if necessary and initiates a top-up; returns the id of the gateway's order.
 async fn begin(
     fakes: &Fakes,
     keys: &Keys,
@@ -102,6 +107,6 @@ async fn begin(
     let order = answer.get("gateway_order_id").and_then(Value::as_str);
     match (status, order) {
         (201, Some(order)) => Ok(order.to_owned()),
-        _ => Err(format!("the top-up cannot be begun: {}", report(&answer)).into()),
+        _ => Err(format!("the top-up cannot be initiated: {}", report(&answer)).into()),
     }
 }

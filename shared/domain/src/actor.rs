@@ -1,33 +1,34 @@
-//! Who asks: the caller as the verified token tells.
+//! The caller of a request, as stated by the verified token.
 //!
-//! **Invariant:** an [`Actor`] is only made from claims that an authorizer has verified, or is the clock.
+//! **Invariant:** an [`Actor`] is made only from claims that an authorizer has verified, or
+//! represents the system itself.
 
 use crate::ids::CustomerId;
 use crate::ids::budget::AccountId;
 use crate::parse::ParseError;
 use std::collections::BTreeSet;
 
-/// What a caller is.
+/// The role of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A person with a wallet.
+    /// An end customer; has access to their own wallet only.
     Customer,
-    /// Support: reads everything, does what is marked.
+    /// Support staff: read everything, and perform the operations that each area grants them.
     Staff,
-    /// Does everything.
+    /// May perform every operation.
     Admin,
-    /// Reaches its own budget and what is below it.
+    /// Has access to its own budget account and those below it.
     Agency,
-    /// Reaches its own budget and what is below it.
+    /// Has access to its own budget account and those below it.
     Client,
-    /// A trusted backend, limited by scopes.
+    /// A trusted backend service, limited by its scopes.
     Service,
-    /// Nobody: what falls due by itself.
+    /// No caller: scheduled jobs, webhooks, and entries that fall due by time.
     System,
 }
 
 impl Role {
-    /// Reads the claim; `system` is not a role that a token can hold.
+    /// Parses the role claim; rejects `system`, which no token can hold.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         match Self::stored(text)? {
             Self::System => Err(ParseError("is not a role")),
@@ -40,7 +41,7 @@ impl Role {
         }
     }
 
-    /// Reads a stored role.
+    /// Parses a stored role, including `system`.
     pub fn stored(text: &str) -> Result<Self, ParseError> {
         Ok(match text {
             "customer" => Self::Customer,
@@ -54,7 +55,7 @@ impl Role {
         })
     }
 
-    /// The claim's text.
+    /// Returns the text of the role, as in the claim and in stored items.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Customer => "customer",
@@ -68,17 +69,17 @@ impl Role {
     }
 }
 
-/// Who did something, as an entry remembers it.
+/// Who caused an entry, as stored in the entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerformedBy {
-    /// In which role.
+    /// The caller's role.
     pub role: Role,
-    /// The token's subject.
+    /// The token's subject; `clock` for what has fallen due.
     pub sub: String,
 }
 
 impl PerformedBy {
-    /// What the clock has done.
+    /// Returns the value for entries that fall due by time.
     pub fn clock() -> Self {
         Self { role: Role::System, sub: "clock".to_owned() }
     }
@@ -87,33 +88,33 @@ impl PerformedBy {
 /// A verified caller.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// In which role.
+    /// The caller's role.
     pub role: Role,
     /// The token's subject.
     pub sub: String,
-    /// What a service may do, such as `wallet:debit`.
+    /// Scopes granted to a service, such as `wallet:debit`.
     pub scopes: BTreeSet<String>,
-    /// The budget account of an agency or client.
+    /// The budget account of an agency or client, from the token.
     pub account: Option<AccountId>,
 }
 
 impl Actor {
-    /// What the clock or a schedule does.
+    /// Returns the actor for a scheduled job or webhook, named by `sub`.
     pub fn system(sub: &str) -> Self {
         Self { role: Role::System, sub: sub.to_owned(), scopes: BTreeSet::new(), account: None }
     }
 
-    /// True if this is the customer that the id names.
+    /// Returns true if the caller is this customer.
     pub fn owns(&self, customer: &CustomerId) -> bool {
         self.role == Role::Customer && self.sub == customer.as_str()
     }
 
-    /// True for staff and admins.
+    /// Returns true for staff and admins.
     pub fn is_staff(&self) -> bool {
         matches!(self.role, Role::Staff | Role::Admin)
     }
 
-    /// How an entry remembers this caller.
+    /// Returns what an entry stores about this caller.
     pub fn signature(&self) -> PerformedBy {
         PerformedBy { role: self.role, sub: self.sub.clone() }
     }

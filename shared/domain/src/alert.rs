@@ -1,28 +1,28 @@
-//! Something that someone must look at.
+//! Alerts: situations that need an operator's attention.
 //!
-//! **Invariant:** an alert is known by what it is about: told again, it counts up; it is open until what it is about
-//! is over.
+//! **Invariant:** an alert is identified by its kind and subject. Raising it again increments its
+//! count; it stays open until the situation has ended.
 
 use crate::ids::AlertId;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
 
-/// How far an alert has come.
+/// The status of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertStatus {
-    /// Nobody has said that they look after it.
+    /// Not acknowledged by an operator yet.
     Open,
-    /// Someone looks after it.
+    /// An operator has acknowledged it.
     Acknowledged,
-    /// It is over.
+    /// The situation has ended.
     Closed,
 }
 
 impl AlertStatus {
-    /// All of them.
+    /// Every status.
     pub const ALL: [Self; 3] = [Self::Open, Self::Acknowledged, Self::Closed];
 
-    /// The word that callers see.
+    /// Returns the word used in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -31,7 +31,7 @@ impl AlertStatus {
         }
     }
 
-    /// Reads the word.
+    /// Parses the word used in the API.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         match text {
             "open" => Ok(Self::Open),
@@ -42,64 +42,64 @@ impl AlertStatus {
     }
 }
 
-/// An alert.
+/// An alert, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Its id.
+    /// A function of `kind` and `subject`.
     pub id: AlertId,
-    /// What kind of thing.
+    /// The kind, such as `low_credit`.
     pub kind: String,
     /// `warning` or `critical`.
     pub severity: String,
-    /// What it is about.
+    /// What the alert is about, such as the id of an account, pool or redemption.
     pub subject: String,
-    /// In words.
+    /// Explanation for operators.
     pub detail: String,
-    /// Since when.
+    /// When it was opened; set anew if it is raised again after it was closed.
     pub opened_at: Timestamp,
-    /// When it was last told.
+    /// When it was last raised, acknowledged or closed.
     pub updated_at: Timestamp,
-    /// When it was over.
+    /// When it was closed; `None` while it is open.
     pub closed_at: Option<Timestamp>,
-    /// Who looks after it, since when.
+    /// Who acknowledged it, and when.
     pub acknowledged: Option<(String, Timestamp)>,
-    /// How often it was told since it was opened.
+    /// How often it was raised since `opened_at`; at least 1.
     pub count: u64,
 }
 
-/// An alert's place in the list of open or of closed ones, by the time it was opened.
+/// An alert's position in the list of open or of closed alerts, sorted by the time it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertListing {
-    /// Which.
+    /// The alert.
     pub id: AlertId,
-    /// Whether it is open.
+    /// True in the list of open alerts, false in the list of closed ones.
     pub open: bool,
-    /// Since when.
+    /// When the alert was opened.
     pub at: Timestamp,
 }
 
-/// Something to be told.
+/// An alert to raise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAlert {
-    /// What kind of thing.
+    /// The kind, such as `low_credit`.
     pub kind: &'static str,
     /// `warning` or `critical`.
     pub severity: &'static str,
-    /// What it is about.
+    /// What the alert is about; together with `kind` it identifies the alert.
     pub subject: String,
-    /// In words.
+    /// Explanation for operators.
     pub detail: String,
 }
 
 impl NewAlert {
-    /// The alert that tells it.
+    /// Returns the id of the alert to raise.
     pub fn id(&self) -> AlertId {
         AlertId::of(self.kind, &self.subject)
     }
 }
 
 impl Alert {
-    /// How far it has come.
+    /// Returns the status.
     pub fn status(&self) -> AlertStatus {
         match (self.closed_at, &self.acknowledged) {
             (Some(_), _) => AlertStatus::Closed,
@@ -108,7 +108,8 @@ impl Alert {
         }
     }
 
-    /// The alert after it was told once more, or for the first time.
+    /// Returns the alert after it was raised, given the stored alert if one exists. A closed alert
+    /// starts anew.
     pub fn raised(known: Option<&Self>, new_alert: &NewAlert, now: Timestamp) -> Self {
         let open = known.filter(|alert| alert.closed_at.is_none());
         Self {

@@ -1,6 +1,6 @@
-//! The proof of a customer's wallet: its account, its profile, and the payments into it.
+//! The audit of a customer's wallet: its account, its profile, and the payments into it.
 //!
-//! **Invariant:** each area compares what it keeps itself; here they are put together.
+//! **Invariant:** each area compares what it stores itself; this module only combines the results.
 
 use crate::ids::ReferralCode;
 use crate::ledger::audit::{Books, Proof, fold};
@@ -11,17 +11,17 @@ use crate::{payments, wallet};
 /// Everything stored about one wallet.
 #[derive(Clone, Debug)]
 pub struct WalletBooks {
-    /// Its account.
+    /// The wallet's account, with its entries, holds and orders.
     pub ledger: Books,
-    /// What only a wallet has, from the account's item.
+    /// Data of the wallet beside its account, read from the account item.
     pub profile: Option<Profile>,
-    /// The referral code that is registered as this customer's.
+    /// The referral code registered for this customer.
     pub referral: Option<ReferralCode>,
-    /// The payments into it.
+    /// The customer's top-ups.
     pub payments: PaymentBooks,
 }
 
-/// Recomputes one wallet.
+/// Recomputes one wallet and returns the differences found.
 pub fn prove(books: &WalletBooks) -> Proof {
     let mut audit = fold(&books.ledger);
     wallet::audit::compare(&mut audit, books.profile.as_ref(), books.referral.as_ref());

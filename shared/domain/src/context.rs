@@ -1,6 +1,7 @@
-//! What a decision knows about the invocation it serves.
+//! What a decision knows about the invocation that it is part of.
 //!
-//! **Invariant:** built once per invocation; every decision of that invocation sees the same instant.
+//! **Invariant:** a context is built once per invocation; every decision of that invocation sees
+//! the same instant.
 
 use crate::actor::Actor;
 use crate::ids::RequestId;
@@ -8,14 +9,15 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// Who asks, when, and under which rules.
+/// The caller, the instant and the rules of an invocation.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The instant of the request; an account never sees one before its own last change.
+    /// The instant of the request. A decision uses the account's last change instead if that is
+    /// later.
     pub now: Timestamp,
     /// The verified caller.
     pub actor: Actor,
-    /// This invocation.
+    /// The id of this invocation.
     pub request: RequestId,
     /// The deployment's rules.
     pub policy: Arc<Policy>,

@@ -1,9 +1,11 @@
-//! The decisions of Scrip: what may happen to stored value, and what proof it leaves.
+//! The business decisions of Scrip: which changes of stored value are allowed, and which records
+//! prove them.
 //!
-//! **Invariant:** nothing here performs I/O, is asynchronous, reads a clock, draws a random number or looks
-//! at the environment. The same state, command and context always give the same decision.
-//! **Invariant:** an account changes only by [`ledger::account::Account::apply`] of an entry (value) or by
-//! [`wallet::status`] (permission to move value), so every balance can be recomputed from its entries.
+//! **Invariant:** nothing here performs I/O, is asynchronous, reads a clock, draws a random number
+//! or reads the environment. The same state, command and context always produce the same decision.
+//! **Invariant:** a ledger account changes only by [`ledger::account::Account::apply`] of an entry
+//! (value), by [`ledger::account::Account::owe`] (debts) or by [`wallet::status`] (permission to
+//! move value), so every balance can be recomputed from its entries.
 
 pub mod actor;
 pub mod alert;

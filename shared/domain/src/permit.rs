@@ -1,57 +1,59 @@
-//! Who may do what: one model for every area. An area names its actions and says how far each role reaches with them.
+//! The permission model of every area: an area lists its actions and defines which resources each
+//! role can reach with them.
 //!
-//! **Invariant:** what is not granted is refused; a caller who may do such things, but not to this resource, learns only that
-//! there is no such resource.
-//! **Invariant:** a [`Permission`] is had before anything is read; what was read is then held against it.
+//! **Invariant:** what is not granted is refused. A caller who may perform an action, but not on
+//! this resource, gets the same answer as if the resource did not exist.
+//! **Invariant:** a [`Permission`] is obtained before anything is read; what was read is then
+//! checked against it.
 
 use crate::actor::Actor;
 
-/// Why a caller may not.
+/// Why an action is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The role or scope is too small for the action, whatever the wallet.
+    /// The caller's role or scopes do not allow the action on any resource.
     Forbidden,
-    /// The caller may not know whether the wallet exists.
+    /// The caller must not learn whether the resource exists.
     Unknown,
 }
 
-/// How far a caller's role and scopes reach with an action.
+/// Which resources a caller can reach with an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To every resource.
+    /// Every resource.
     All,
-    /// To the caller's own, and what is below it.
+    /// The caller's own resource, and those below it.
     Own,
 }
 
-/// What can be done in an area.
+/// The actions of an area.
 pub trait Action: Copy {
-    /// What it is done to.
+    /// What the actions are performed on.
     type Resource: ?Sized;
 
-    /// How far the caller may go, whatever the resource.
+    /// Returns which resources the caller can reach with this action.
     fn reach(self, actor: &Actor) -> Result<Reach, Denial>;
 
-    /// Whether this is the caller's own, for one who reaches no further.
+    /// Checks that the resource is the caller's own, for a caller with [`Reach::Own`].
     fn permit_own(self, actor: &Actor, resource: &Self::Resource) -> Result<(), Denial>;
 }
 
-/// A caller's permission for an action, before it is known to what.
+/// A caller's permission for an action, obtained before the resource is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Permission<'a, A> {
     actor: &'a Actor,
     action: A,
-    /// How far it reaches.
+    /// Which resources the permission covers.
     pub reach: Reach,
 }
 
 impl<'a, A: Action> Permission<'a, A> {
-    /// Permits the action on some resource, or says why not.
+    /// Returns the permission if the caller may perform the action on some resource.
     pub fn of(actor: &'a Actor, action: A) -> Result<Self, Denial> {
         Ok(Self { actor, action, reach: action.reach(actor)? })
     }
 
-    /// Permits it on this resource, or says why not.
+    /// Checks that the permission covers this resource.
     pub fn on(&self, resource: &A::Resource) -> Result<(), Denial> {
         match self.reach {
             Reach::All => Ok(()),
@@ -60,7 +62,7 @@ impl<'a, A: Action> Permission<'a, A> {
     }
 }
 
-/// Permits an action on a resource that is known, or says why not.
+/// Checks that the caller may perform the action on a resource that is already known.
 pub fn permit<A: Action>(actor: &Actor, action: A, resource: &A::Resource) -> Result<(), Denial> {
     Permission::of(actor, action)?.on(resource)
 }

@@ -1,27 +1,28 @@
-//! The rules that a deployment may set, with the contract's defaults.
+//! The rules that a deployment can configure, with the contract's defaults.
 //!
-//! **Invariant:** a policy always has a lowest tier that starts at zero, and tiers rise strictly.
+//! **Invariant:** a policy has at least one tier; the lowest starts at zero, and tiers and their
+//! thresholds rise strictly.
 
 use crate::currency::Currency;
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::{Date, plus_days};
 
-/// A step of the loyalty ladder; by the wallet's balance.
+/// A loyalty tier, determined by the wallet's balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// The lowest.
+    /// The lowest tier.
     Bronze,
-    /// The second.
+    /// The second tier.
     Silver,
-    /// The third.
+    /// The third tier.
     Gold,
-    /// The highest.
+    /// The highest tier.
     Platinum,
 }
 
 impl Tier {
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bronze => "BRONZE",
@@ -32,16 +33,16 @@ impl Tier {
     }
 }
 
-/// What a tier takes and gives.
+/// The rule of one tier.
 #[derive(Clone, Debug)]
 pub struct TierRule {
-    /// Which tier.
+    /// The tier.
     pub tier: Tier,
-    /// The balance it starts at, in major units.
+    /// The lowest balance of the tier, in major units.
     pub from: Money,
-    /// How long new credit lives by default; `None` for ever.
+    /// Default lifetime of new credit in days; `None` if it never expires.
     pub expiry_days: Option<u32>,
-    /// What is promised to the customer, as text.
+    /// Benefits shown to the customer.
     pub benefits: Vec<String>,
 }
 
@@ -54,7 +55,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Takes the rules; tiers must start at zero and rise strictly.
+    /// Creates a policy; fails unless the tiers start at zero and rise strictly.
     pub fn try_new(
         currency: Currency,
         tiers: Vec<TierRule>,
@@ -70,7 +71,8 @@ impl Policy {
         Ok(Self { currency, tiers, refund_grace_days })
     }
 
-    /// The contract's defaults (section 2, "Tiers by balance"; refunds live 30 days) in a currency.
+    /// Returns the contract's defaults (section 2, "Tiers by balance") in a currency. Refunds of
+    /// expired credit can be spent for 30 days.
     pub fn standard(currency: Currency) -> Result<Self, ParseError> {
         let rule = |tier, from: i64, expiry_days, benefits: &[&str]| {
             Ok(TierRule {
@@ -99,32 +101,33 @@ impl Policy {
         Self::try_new(currency, tiers, 30)
     }
 
-    /// The same rules with another life for refunds whose date has passed.
+    /// Returns the same policy with another lifetime for refunds of expired credit.
     pub fn with_refund_grace_days(self, days: u32) -> Self {
         Self { refund_grace_days: days, ..self }
     }
 
-    /// The deployment's default currency.
+    /// Returns the deployment's default currency.
     pub fn currency(&self) -> Currency {
         self.currency
     }
 
-    /// The rule of the tier that a balance is in.
+    /// Returns the rule of the tier for a balance.
     pub fn tier(&self, balance: Money) -> Option<&TierRule> {
         self.tiers.iter().rev().find(|rule| rule.from <= balance)
     }
 
-    /// The next tier above a balance.
+    /// Returns the rule of the next tier above a balance; `None` in the highest tier.
     pub fn next_tier(&self, balance: Money) -> Option<&TierRule> {
         self.tiers.iter().find(|rule| rule.from > balance)
     }
 
-    /// The last date of credit granted today to a wallet with this balance; `None` for ever.
+    /// Returns the last date of credit granted today to a wallet with this balance; `None` if it
+    /// never expires.
     pub fn default_expiry(&self, balance: Money, today: Date) -> Option<Date> {
         plus_days(today, self.tier(balance)?.expiry_days?)
     }
 
-    /// The last date of a refund granted today whose own date has passed.
+    /// Returns the last date of a refund granted today for credit whose own date has passed.
     pub fn refund_expiry(&self, today: Date) -> Option<Date> {
         plus_days(today, self.refund_grace_days)
     }

@@ -1,156 +1,158 @@
-//! Why a request that was understood is refused.
+//! Why a request that was understood is rejected.
 //!
-//! **Invariant:** the variants stand in order of precedence: where several apply, the first is answered
-//! (mistakes in the request, then what the caller may not do or know, then the state of the wallet, of the
-//! hold, of the order, and last the lack of funds and of goods). A replay beats them all.
+//! **Invariant:** the variants are declared in order of precedence: if several apply, the first is
+//! returned (errors in the request, then what the caller may not do or know, then the state of the
+//! wallet, of the hold, of the order, and last a lack of funds or stock). A replay takes precedence
+//! over all of them.
 
 use crate::currency::Currency;
 use crate::ids::CustomerId;
 use crate::money::Money;
 use crate::unit::Unit;
 
-/// A refusal; nothing was changed.
+/// A rejection; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The amount has more digits than the account's unit.
-    #[error("the amount has more digits than {unit}")]
+    /// The amount has more decimal places than the account's unit.
+    #[error("the amount has more decimal places than {unit}")]
     TooPrecise {
         /// The account's unit.
         unit: Unit,
     },
-    /// The gateway takes no less.
-    #[error("the gateway takes no less than {least} {currency}")]
+    /// The amount is below the gateway's minimum.
+    #[error("the gateway's minimum is {least} {currency}")]
     BelowMinimum {
-        /// What it takes at least.
+        /// The gateway's minimum, in major units.
         least: Money,
-        /// In which currency.
+        /// The currency of the minimum.
         currency: Currency,
     },
-    /// The gateway takes fewer digits of the currency than the currency has.
-    #[error("the gateway takes no more than {digits} digits after the point of {currency}")]
+    /// The gateway accepts fewer decimal places of the currency than the currency has.
+    #[error("the gateway accepts at most {digits} decimal places of {currency}")]
     GatewayTooPrecise {
-        /// How many it takes.
+        /// Decimal places that the gateway accepts.
         digits: u32,
-        /// Of which currency.
+        /// The currency of the amount.
         currency: Currency,
     },
-    /// Credit would be expired already, or live past the year 9999.
-    #[error("the expiry must lie in the future")]
+    /// The credit would already have expired, or would expire after the year 9999.
+    #[error("the expiry must be in the future")]
     ExpiryNotInFuture,
-    /// Source `topup` is reserved for captured payments.
+    /// The source `topup` is reserved for captured payments.
     #[error("the source topup is reserved for captured payments")]
     SourceReserved,
-    /// From a wallet to itself.
+    /// The sender and the recipient are the same wallet.
     #[error("a wallet cannot transfer to itself")]
     SelfTransfer,
-    /// Two accounts, or an account and an order, of different currencies.
+    /// Two accounts, or an account and an order, have different currencies.
     #[error("the currencies differ")]
     CurrencyMismatch,
-    /// The account is not a child of the other.
-    #[error("credit moves between a parent and its own child only")]
+    /// The accounts are not a parent and its direct child.
+    #[error("credit can only move between an account and its direct child")]
     NotAChild,
-    /// An agency's parent is the platform, a client's an agency, a campaign's a client.
-    #[error("an account of this kind cannot stand below that one")]
+    /// The parent has the wrong kind: an agency's parent is the platform, a client's an agency, a
+    /// campaign's a client.
+    #[error("an account of this kind cannot be a child of this parent")]
     WrongParent,
-    /// A shared campaign spends its client's credit and holds none.
-    #[error("a shared campaign spends its client's credit and holds none of its own")]
+    /// A shared campaign spends its client's credit and has none of its own.
+    #[error("a shared campaign spends its client's credit and has none of its own")]
     SharedCampaign,
     /// Only campaigns have a budget mode.
     #[error("only a campaign has a budget mode")]
-    NoCampaign,
-    /// Only agencies have brands.
-    #[error("only an agency has brands that it may use")]
-    NoAgency,
-    /// Slices can be added, up to 64, and not taken away.
-    #[error("an account has 1 to 64 slices, and never fewer than before")]
-    FewerSlices,
-    /// The brand has no card of this denomination.
+    NotACampaign,
+    /// Only agencies have a list of allowed brands.
+    #[error("only an agency has a list of allowed brands")]
+    NotAnAgency,
+    /// The number of slices can be increased, up to 64, and never reduced.
+    #[error("an account has 1 to 64 slices, and the number cannot be reduced")]
+    InvalidSliceCount,
+    /// The brand has no cards of this denomination.
     #[error("the brand has no such denomination")]
     NoSuchDenomination,
-    /// The caller may not do this to this hold.
-    #[error("the hold was placed by another side")]
+    /// The hold was placed by a caller with a different role, and the caller is not staff.
+    #[error("the hold was placed by a caller with a different role")]
     NotYourHold,
     /// The campaign's agency may not use this brand.
     #[error("the campaign's agency may not use this brand")]
     BrandNotAllowed,
-    /// No such budget account.
+    /// The budget account does not exist.
     #[error("there is no such account")]
     AccountNotFound,
-    /// No such brand.
+    /// The brand does not exist.
     #[error("there is no such brand")]
     BrandNotFound,
-    /// No such pool.
+    /// The pool does not exist.
     #[error("there is no such pool")]
     PoolNotFound,
-    /// No such redemption.
+    /// The redemption does not exist.
     #[error("there is no such redemption")]
     RedemptionNotFound,
-    /// No such alert.
+    /// The alert does not exist.
     #[error("there is no such alert")]
     AlertNotFound,
-    /// No such wallet.
+    /// The wallet does not exist.
     #[error("there is no such wallet")]
     WalletNotFound(CustomerId),
-    /// No such hold.
+    /// The hold does not exist.
     #[error("there is no such hold")]
     HoldNotFound,
-    /// No such top-up of this customer.
+    /// This customer has no such top-up.
     #[error("there is no such top-up")]
     TopUpNotFound,
-    /// No such order of this customer.
-    #[error("there is no such order of this customer")]
+    /// This customer has no such order.
+    #[error("this customer has no such order")]
     OrderNotFound,
-    /// The key was used for another request.
+    /// The idempotency key was used for a different request.
     #[error("the idempotency key was used for a different request")]
     KeyReused,
-    /// The redemption code came to a card of another brand or denomination.
-    #[error("the code was redeemed for another brand or denomination")]
+    /// The code has already been redeemed, for a card of another brand or denomination.
+    #[error("the code has already been redeemed for another brand or denomination")]
     AlreadyRedeemed,
     /// The account is paused, closing or closed.
     #[error("the budget is paused, closing or closed")]
     BudgetPaused,
-    /// Credit, reservations or open accounts below are in the way.
+    /// The account has credit, reservations or open accounts below it.
     #[error("the account has credit, reservations or open accounts below it")]
     AccountNotEmpty,
-    /// The customer has a wallet.
-    #[error("the customer has a wallet already")]
+    /// The customer already has a wallet.
+    #[error("the customer already has a wallet")]
     WalletExists,
-    /// No debits, credits or transfers.
+    /// The wallet is suspended: no debits, credits or transfers.
     #[error("the wallet of {0} is suspended")]
     AccountSuspended(CustomerId),
-    /// No debits.
+    /// The wallet is frozen: no debits.
     #[error("the wallet of {0} is frozen")]
     AccountFrozen(CustomerId),
-    /// Captured or released in full.
+    /// The hold was captured or released in full.
     #[error("the hold is closed")]
     HoldClosed,
-    /// Its time has passed.
+    /// The hold has timed out.
     #[error("the hold has expired")]
     HoldExpired,
-    /// More than is left of the hold.
-    #[error("the capture exceeds what is left of the hold")]
+    /// The capture exceeds what remains of the hold.
+    #[error("the capture exceeds what remains of the hold")]
     CaptureExceedsHold,
-    /// The wallet has as many open holds as it may.
+    /// The wallet has the maximum number of open holds.
     #[error("the wallet has too many open holds")]
     TooManyHolds,
-    /// The order is registered with another customer, total or currency.
-    #[error("the order is registered differently")]
+    /// The order is registered with a different customer, total or currency.
+    #[error("the order is already registered with a different customer, total or currency")]
     OrderExists,
-    /// *The* payment of the order has been made, with another amount.
-    #[error("the order has been paid differently")]
+    /// The order has already been paid by a different payment.
+    #[error("the order has already been paid by a different payment")]
     OrderAlreadyPaid,
-    /// More than is left to pay.
+    /// The payment exceeds what is due for the order.
     #[error("the payment exceeds what is due for the order")]
     PaymentExceedsDue,
-    /// More than is left of what this wallet paid.
+    /// The refund exceeds what remains of this wallet's payments for the order.
     #[error("the refund exceeds what this wallet paid for the order")]
     RefundExceedsPayment,
-    /// Too little credit.
+    /// The wallet has too little credit.
     #[error("the wallet has too little credit")]
     InsufficientFunds {
-        /// What could be spent.
+        /// What can be spent, in `unit`.
         available: Money,
-        /// What was asked for.
+        /// What was requested, in `unit`.
         required: Money,
         /// The account's unit.
         unit: Unit,
@@ -158,23 +160,23 @@ pub enum Rejection {
     /// A budget has too little credit.
     #[error("the budget has too little credit")]
     BudgetShort {
-        /// What could be spent.
+        /// What can be spent, in `currency`.
         available: Money,
-        /// What was asked for.
+        /// What was requested, in `currency`.
         required: Money,
-        /// In which currency.
+        /// The currency of the budget.
         currency: Currency,
     },
-    /// No pool has a card, and no supplier delivers one.
+    /// No pool has a matching card, and no supplier delivers one.
     #[error("no card of this brand and denomination is in stock")]
     OutOfStock,
-    /// The supplier has said no.
+    /// The supplier rejected the order.
     #[error("the supplier rejected the order")]
     SupplierRejected,
-    /// So many orders wait for suppliers that no other may.
-    #[error("too many orders wait for suppliers; nothing was applied, try again when some are resolved")]
+    /// The limit of orders that wait for suppliers has been reached.
+    #[error("too many orders are waiting for suppliers; nothing was applied, retry when some are resolved")]
     SuppliersBusy,
-    /// The stored state contradicts itself; nothing is done until someone has looked.
+    /// The stored state contradicts itself; nothing is changed until an operator has investigated.
     #[error("the stored state is inconsistent: {0}")]
     Inconsistent(&'static str),
 }

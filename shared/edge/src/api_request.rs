@@ -1,8 +1,8 @@
-//! A request as a handler sees it: the verified caller, path, query, key and body.
+//! The request that a handler receives: the verified caller, path, query, idempotency key and body.
 //!
 //! **Invariant:** the caller comes from the claims that the authorizer put into the request context, never from
 //! a header.
-//! **Invariant:** no more than the limit of a body is ever held decoded; a compressed one is read only so far.
+//! **Invariant:** a decoded body never exceeds its size limit; decompression stops there.
 
 use crate::app::App;
 use crate::body::{MAX_BODY, MAX_CSV, read_body};
@@ -23,16 +23,16 @@ use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use std::io::Read;
 
-/// Where a request came from, as far as the gateway saw it.
+/// The client of a request, as API Gateway reports it.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The address.
+    /// The source IP address.
     pub ip: Option<String>,
-    /// The program.
+    /// The `User-Agent` header without control characters, at most 200 characters.
     pub user_agent: Option<String>,
 }
 
-/// A request.
+/// An API request with a decoded body.
 pub struct ApiRequest {
     actor: Option<Actor>,
     from: Origin,
@@ -69,22 +69,23 @@ where
 }
 
 impl ApiRequest {
-    /// The verified caller.
+    /// Returns the verified caller, or the problem `unauthenticated`.
     pub fn actor(&self) -> Result<&Actor, Problem> {
         self.actor.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
-    /// Permits the action, whatever it is done to, or says why not.
+    /// Returns the caller's permission for the action on some resource, or a problem.
     pub fn permission<A: Action>(&self, action: A) -> Result<Permission<'_, A>, Problem> {
         Permission::of(self.actor()?, action).map_err(|_| Problem::forbidden())
     }
 
-    /// Permits the action on the wallet, or says why not.
+    /// Checks that the caller may do this to the wallet.
     pub fn permit(&self, action: WalletAction, customer: &CustomerId) -> Result<(), Problem> {
         self.permit_or(action, customer, Problem::wallet_not_found)
     }
 
-    /// Permits the action, or says why not; of what the caller may not know, it says that it is not there.
+    /// Checks that the caller may do this to the resource. If the caller may not know of the resource,
+    /// returns `not_found`.
     pub fn permit_or<A: Action>(
         &self,
         action: A,
@@ -94,48 +95,49 @@ impl ApiRequest {
         self.permission(action)?.on(resource).map_err(|denial| Problem::denied(denial, not_found))
     }
 
-    /// What a decision of this request knows.
+    /// Returns the context for a decision: time, caller, request id and policy.
     pub fn context(&self, app: &App) -> Result<Context, Problem> {
         self.context_as(app, self.actor()?.clone())
     }
 
     fn context_as(&self, app: &App, actor: Actor) -> Result<Context, Problem> {
         if self.request.as_str().is_empty() {
-            // Without an id, two requests without a key would have one cause.
-            tracing::error!("the platform gave the request no id");
+            // A request without a key uses its id as its cause, so two requests without an id would
+            // share one.
+            tracing::error!("the request has no id: neither Lambda nor API Gateway has set one");
             return Err(Problem::internal());
         }
         Ok(Context { now: app.clock.now(), actor, request: self.request.clone(), policy: app.policy.clone() })
     }
 
-    /// This invocation's id.
+    /// Returns the id of this invocation.
     pub fn id(&self) -> &RequestId {
         &self.request
     }
 
-    /// A segment of the path, read as the API document says.
+    /// Reads a segment of the path as the API document describes it.
     pub fn segment<S: Segment>(&self) -> Result<S::Id, Problem> {
         self.path(S::NAME, S::parse)
     }
 
-    /// A segment of the path.
+    /// Reads the segment of the path with this name.
     pub fn path<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, ParseError>) -> Result<T, Problem> {
         self.actor()?;
         let (_, text) = self.path.iter().find(|(param, _)| param == name).ok_or_else(Problem::internal)?;
         parse(text).map_err(|error| Problem::field(format!("/{name}"), error.0))
     }
 
-    /// The customer that the path names.
+    /// Reads the customer id from the path.
     pub fn customer(&self) -> Result<CustomerId, Problem> {
         self.segment::<CustomerPath>()
     }
 
-    /// The query parameters.
+    /// Returns the query parameters.
     pub fn params(&self) -> Params {
         Params::new(self.query.as_deref())
     }
 
-    /// The caller's key, if one was sent.
+    /// Reads the `Idempotency-Key` header, if it was sent.
     pub fn key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         let mut values = self.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(None) };
@@ -148,17 +150,17 @@ impl ApiRequest {
         IdempotencyKey::parse(text).map(Some).map_err(|_| bad())
     }
 
-    /// Where the request came from.
+    /// Returns the client's address and program.
     pub fn origin(&self) -> &Origin {
         &self.from
     }
 
-    /// True if the body is a file of lines.
+    /// True if the body was sent as `text/csv`.
     pub fn is_csv(&self) -> bool {
         is_kind(&self.headers, "text/csv")
     }
 
-    /// The lines of a CSV body.
+    /// Returns the bytes of a CSV body.
     pub fn csv(&self) -> Result<&[u8], Problem> {
         self.actor()?;
         if !self.is_csv() {
@@ -168,26 +170,26 @@ impl ApiRequest {
         Ok(&self.body)
     }
 
-    /// The fields of the JSON body of a call that needs no token.
+    /// Reads the fields of the JSON body of an operation that needs no token.
     pub fn anonymous_fields(&self) -> Result<Fields<'_>, Problem> {
         self.params().finish()?;
         self.parsed()
     }
 
-    /// What a decision of a request knows that needs no token.
+    /// Returns the context for a decision of an operation that needs no token.
     pub fn anonymous_context(&self, app: &App) -> Result<Context, Problem> {
         let actor = self.actor.clone().unwrap_or_else(|| Actor::system("redeem"));
         self.context_as(app, actor)
     }
 
-    /// The fields of the JSON body; a call that takes a body takes no query.
+    /// Reads the fields of the JSON body; operations with a body take no query parameters.
     pub fn fields(&self) -> Result<Fields<'_>, Problem> {
         self.actor()?;
         self.params().finish()?;
         self.parsed()
     }
 
-    /// The fields of a JSON body that must be there, though it may name none of them.
+    /// Reads the fields of a JSON body that is required, even if every field is optional.
     pub fn some_fields(&self) -> Result<Fields<'_>, Problem> {
         self.actor()?;
         if self.body.is_empty() {
@@ -216,7 +218,7 @@ fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
     let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
     let utf8 = |part: &str| match part.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            // As people write it: UTF-8, utf8, "utf-8", utf_8.
+            // Accepts all usual spellings: UTF-8, utf8, "utf-8", utf_8.
             let letters = value.chars().filter(char::is_ascii_alphanumeric);
             letters.collect::<String>().eq_ignore_ascii_case("utf8")
         }
@@ -225,7 +227,7 @@ fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
     named && parts.all(utf8)
 }
 
-/// The body as it was before compression; a bomb is read up to the limit and refused.
+/// Decompresses the body; refuses one that would exceed `most` bytes, such as a decompression bomb.
 fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Problem> {
     let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(body) };
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
@@ -235,21 +237,21 @@ fn decoded(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<u8>, P
         Ok("gzip") => flate2::read::MultiGzDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain),
         Ok("deflate") => flate2::read::ZlibDecoder::new(body.as_slice()).take(limit).read_to_end(&mut plain),
         Ok(_) | Err(_) => {
-            let detail = "only gzip and deflate are understood as Content-Encoding";
+            let detail = "the Content-Encoding must be gzip or deflate";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
         }
     };
-    read.map_err(|_| Problem::invalid("the body is not what its Content-Encoding says"))?;
+    read.map_err(|_| Problem::invalid("the body does not match its Content-Encoding"))?;
     if plain.len() > most { Err(Problem::too_large()) } else { Ok(plain) }
 }
 
-/// The caller, from the claims of the JWT authorizer.
+/// Returns the caller from the claims of the JWT authorizer.
 fn actor_of(app: &App, extensions: &http::Extensions) -> Option<Actor> {
     let Some(RequestContext::ApiGatewayV2(context)) = extensions.request_context_ref() else { return None };
     app.claims.actor(&context.authorizer.as_ref()?.jwt.as_ref()?.claims)
 }
 
-/// The caller's address and program, as the gateway in front saw them.
+/// Returns the caller's address and program, as API Gateway reports them.
 fn origin_of(parts: &http::request::Parts) -> Origin {
     let ip = match parts.extensions.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
@@ -260,7 +262,7 @@ fn origin_of(parts: &http::request::Parts) -> Origin {
     Origin { ip, user_agent: agent }
 }
 
-/// The invocation's id, as Lambda or the gateway gave it.
+/// Returns the invocation's id: Lambda's, else API Gateway's, else an empty one.
 pub(crate) fn request_id(extensions: &http::Extensions) -> RequestId {
     let lambda = extensions.lambda_context_ref().map(|context| context.request_id.clone());
     let gateway = match extensions.request_context_ref() {

@@ -1,6 +1,6 @@
-//! What a function is given once, at start: the table, the clock, the rules.
+//! The state that a function receives once, at start-up: the table, the clock, the policy.
 //!
-//! **Invariant:** business time comes from the [`Clock`] alone, so a test clock moves all of it.
+//! **Invariant:** business time comes only from the [`Clock`], so a test clock controls all of it.
 
 use crate::claims::ClaimNames;
 use crate::cursor::CursorKey;
@@ -12,33 +12,33 @@ use store::Store;
 
 /// The source of business time.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant.
+    /// Returns the current instant.
     fn now(&self) -> Timestamp;
 }
 
-/// Everything a function needs.
+/// The state that every function needs.
 #[derive(Clone)]
 pub struct App {
-    /// The table.
+    /// The DynamoDB table.
     pub store: Store,
-    /// The time.
+    /// The source of business time.
     pub clock: Arc<dyn Clock>,
-    /// The rules.
+    /// Currency, tiers and other business rules of the deployment.
     pub policy: Arc<Policy>,
-    /// The key that seals cursors.
+    /// The key that authenticates cursors.
     pub cursors: CursorKey,
-    /// What callers' claims are called.
+    /// Names of the token claims to read.
     pub claims: Arc<ClaimNames>,
-    /// How long the list of past expiries reaches back; `None` for good.
+    /// Days that the list of past expiries covers; `None`: unlimited.
     pub expiry_history_days: Option<u32>,
 }
 
-/// What a function is given beside its app: gateways, what seals cards, and the like.
+/// The app together with a function's own services, such as gateways and the vault.
 #[derive(Clone)]
 pub struct Services<T> {
-    /// The table, the clock, the rules.
+    /// Shared by every function.
     pub app: App,
-    /// What this function works with beside.
+    /// The services of this function.
     pub tools: T,
 }
 
@@ -48,5 +48,5 @@ impl<T> FromRef<Services<T>> for App {
     }
 }
 
-/// The version that `/health` tells.
+/// The version that `/health` reports.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,10 +1,11 @@
-//! Batches of messages that Lambda takes from an SQS queue: each message on its own.
+//! Batches of messages that Lambda receives from an SQS queue; each message succeeds or fails separately.
 //!
-//! The event source mapping must report batch item failures: what is named in the answer comes again, and ends in the dead-letter
-//! queue after as many receives as the queue allows; everything else is deleted.
+//! The event source mapping must have `ReportBatchItemFailures` enabled: SQS redelivers the messages
+//! named in the response, and moves them to the dead-letter queue after the queue's maximum number of
+//! receives. All others are deleted.
 //!
-//! **Invariant:** a message that cannot be read, fails or panics comes again alone; in a FIFO queue with those behind it in its
-//! group, so that none overtakes it.
+//! **Invariant:** a message that cannot be read, fails or panics is redelivered alone; in a FIFO queue
+//! together with the later messages of its group, so that none overtakes it.
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 
-/// What Lambda hands on from a queue (the members that are needed here).
+/// The SQS event of Lambda (only the members that are used here).
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
@@ -36,7 +37,7 @@ struct Attributes {
     group: Option<String>,
 }
 
-/// Which messages of a batch come again.
+/// The partial batch response: the messages that SQS must redeliver.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failures {
@@ -49,9 +50,9 @@ struct Failure {
     item_identifier: String,
 }
 
-/// Takes the messages of a batch, at most so many at once; those of one FIFO group one after another.
+/// Handles the messages of a batch, at most `at_once` in parallel; messages of one FIFO group in order.
 ///
-/// A message's body is the JSON of a `T`. What a message says is never logged.
+/// A message's body is the JSON of a `T`. Bodies are never logged.
 pub async fn each<T, E, F>(batch: Batch, at_once: usize, take: impl Fn(T) -> F) -> Failures
 where
     T: DeserializeOwned,
@@ -78,10 +79,10 @@ where
     Failures { batch_item_failures: failed.into_values().map(failure).collect() }
 }
 
-/// Messages that are taken one after another, each with its place in the batch.
+/// Messages that are handled in order, each with its position in the batch.
 type Group = Vec<(usize, Message)>;
 
-/// The messages by group; one of a queue without groups stands alone.
+/// Groups the messages; a message without a group id forms its own group.
 fn groups(messages: Vec<Message>) -> Vec<Group> {
     let mut groups: BTreeMap<(Option<String>, usize), Group> = BTreeMap::new();
     for (place, message) in messages.into_iter().enumerate() {
@@ -103,15 +104,15 @@ where
         tracing::error!(message = id, "a message cannot be read");
         return false;
     };
-    // The call itself may panic before there is a future to wait for.
+    // Wrapped in an async block, because `take` may panic before it returns a future.
     match AssertUnwindSafe(async { take(read).await }).catch_unwind().await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::warn!(message = id, %error, "a message failed and comes again");
+            tracing::warn!(message = id, %error, "a message failed and will be redelivered");
             false
         }
         Err(_) => {
-            tracing::error!(message = id, "a message made its handler panic");
+            tracing::error!(message = id, "the handler of a message panicked");
             false
         }
     }

@@ -1,6 +1,7 @@
-//! A budget's movement as callers see it, in every function that answers with one.
+//! The API view of a budget transaction, shared by all functions that return one.
 //!
-//! **Invariant:** it is rendered from the entry alone, so a replay shows the same; what cards cost us is not in it.
+//! **Invariant:** it is rendered from the entry alone, so a replay returns the same; it does not contain
+//! what a card cost.
 
 use crate::api_request::ApiRequest;
 use crate::app::App;
@@ -17,7 +18,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// One movement of credit; never changed, never deleted.
+/// One movement of budget credit. It never changes and is never deleted.
 #[derive(Serialize, ToSchema)]
 pub struct BudgetTransaction {
     pub id: String,
@@ -26,29 +27,30 @@ pub struct BudgetTransaction {
     #[serde(rename = "type")]
     #[schema(examples("ALLOCATION_OUT"))]
     pub kind: &'static str,
-    /// Positive; the type tells the direction.
+    /// Always positive; `type` determines the direction.
     pub amount: Number,
     pub currency: &'static str,
     pub notes: Option<String>,
-    /// The account on the other side, of an allocation or reclaim.
+    /// For an allocation or reclaim: the account on the other side.
     pub other_account_id: Option<String>,
-    /// The campaign that spent, of a redemption.
+    /// For a redemption: the campaign that spent the credit.
     pub campaign_id: Option<String>,
     pub redemption_id: Option<String>,
     pub brand_id: Option<String>,
     pub denomination: Option<Number>,
     #[schema(examples("COMPLETED"))]
     pub status: &'static str,
-    /// What the account had available afterwards (the platform: issued), as far as was seen.
+    /// Credit available on the account afterwards (for the platform: total issued). Concurrent movements
+    /// may not be included.
     pub balance_after: Number,
     #[schema(format = DateTime)]
     pub created_at: String,
     pub actor: ActorView,
-    /// The cause: why credit moved, once.
+    /// The idempotency cause of the movement; unique.
     pub reference: String,
 }
 
-/// A movement as callers see it.
+/// Renders a budget entry for callers.
 pub fn transaction(entry: &BudgetEntry) -> BudgetTransaction {
     let paid = entry.paid.as_ref();
     BudgetTransaction {
@@ -71,13 +73,13 @@ pub fn transaction(entry: &BudgetEntry) -> BudgetTransaction {
     }
 }
 
-/// Where a movement can be read again.
+/// Returns the path under which the movement can be read.
 pub fn location(entry: &BudgetEntry) -> String {
     format!("/api/credit/accounts/{}/transactions/{}", entry.account, entry.id())
 }
 
-/// An account that the caller may do this with, as this process knows it: what is permitted rests on its kind and on
-/// what it is below, which never change.
+/// Returns an account on which the caller may do this. The account may come from the cache: permissions
+/// depend only on its kind and its ancestors, which never change.
 pub async fn permitted(
     app: &App,
     request: &ApiRequest,
@@ -87,7 +89,7 @@ pub async fn permitted(
     permitted_by(&request.permission(action)?, app, request, id).await
 }
 
-/// An account that this permission covers.
+/// Returns the account if the permission covers it.
 pub async fn permitted_by(
     permission: &Permission<'_, BudgetAction>,
     app: &App,

@@ -1,19 +1,19 @@
-//! Callers by the claims of their tokens, whatever their issuer calls them.
+//! Reading the caller from token claims, whose names depend on the issuer.
 //!
-//! **Invariant:** who holds no role of the contract, or no subject, is nobody.
+//! **Invariant:** claims without a known role or without a subject yield no caller.
 
 use domain::actor::{Actor, Role};
 use domain::ids::budget::AccountId;
 use std::collections::HashMap;
 
-/// What the issuer calls the claims that Scrip reads beside `sub`.
+/// The names of the claims that are read in addition to `sub`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
-    /// The role.
+    /// The claim with the caller's role.
     pub role: String,
-    /// The budget account of an agency or client.
+    /// The claim with the budget account of an agency or client.
     pub account: String,
-    /// What a service may do.
+    /// The claim with the scopes of a service.
     pub scope: String,
 }
 
@@ -24,7 +24,8 @@ impl Default for ClaimNames {
 }
 
 impl ClaimNames {
-    /// The caller, by the claims that the authorizer has verified. Of several roles, the first known one counts.
+    /// Returns the caller that the verified claims describe. Of several roles, the first known one
+    /// counts.
     pub fn actor(&self, claims: &HashMap<String, String>) -> Option<Actor> {
         let claim = |name: &str| claims.get(name).map(String::as_str).filter(|text| !text.is_empty());
         Some(Actor {
@@ -38,8 +39,8 @@ impl ClaimNames {
     }
 }
 
-/// The words of a claim: separated by spaces, as OAuth 2.0 writes scopes (RFC 6749, section 3.3), or a list in the form `[a b]`
-/// in which API Gateway hands lists on.
+/// Splits a claim into words: separated by spaces, as OAuth 2.0 writes scopes (RFC 6749, section 3.3),
+/// or in the form `[a b]` in which API Gateway passes lists.
 fn words(claim: &str) -> impl Iterator<Item = &str> {
     let list = claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     list.unwrap_or(claim).split_ascii_whitespace()

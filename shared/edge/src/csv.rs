@@ -1,10 +1,12 @@
-//! Reading CSV bodies: a header that names the columns, and a report of every line that was not taken.
+//! Reading CSV bodies: a header line that names the columns, and a report of every line that is not
+//! accepted.
 //!
-//! Files come as spreadsheets leave them: with a byte order mark, with CRLF, CR or LF at the ends of lines, with quotes, hard
-//! spaces and trailing empty columns. A line of separators alone is blank.
+//! Accepts what spreadsheets export: a byte order mark, line ends of CRLF, CR or LF, quotes,
+//! non-breaking spaces and trailing empty columns. A line that consists of separators alone is blank.
 //!
-//! **Invariant:** a line is told by its number in the file; reading takes time in proportion to the file's length.
-//! **Invariant:** no report repeats anything of a line.
+//! **Invariant:** a line is identified by its number in the file; reading takes time linear in the
+//! file's length.
+//! **Invariant:** no report repeats content of a line.
 
 use crate::problem::Problem;
 use crate::schema;
@@ -14,22 +16,22 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// What became of a line that was not taken.
+/// Report on a line that was not accepted.
 #[derive(Clone, Debug, Serialize, ToSchema, PartialEq, Eq)]
 pub struct LineReport {
-    /// Its number in the file; the header is line 1.
+    /// Line number in the file; the header is line 1.
     pub line: u64,
     /// duplicate or invalid
     #[schema(examples("duplicate"))]
     pub status: &'static str,
-    /// Why; nothing of the line is repeated.
+    /// The reason; does not repeat content of the line.
     pub detail: String,
 }
 
-/// What is told of a line that is no line.
+/// The report on a line that cannot be decoded or split into cells.
 const UNREADABLE: &str = "is not UTF-8, or its quotes are not closed";
 
-/// A file, line by line.
+/// A CSV file that is read line by line.
 pub struct File<'a> {
     columns: Vec<&'static str>,
     rest: &'a [u8],
@@ -37,34 +39,34 @@ pub struct File<'a> {
     reader: Reader,
 }
 
-/// A line of a file.
+/// A data line of a file.
 pub struct Line<'a> {
     columns: &'a [&'static str],
     cells: Vec<String>,
-    /// Its number in the file.
+    /// Its number in the file, counted from 1.
     pub number: u64,
 }
 
 impl Line<'_> {
-    /// The text of a column, if the file has it.
+    /// Returns the text of a column; None if the file lacks the column or the line ends before it.
     pub fn cell(&self, name: &'static str) -> Option<String> {
         let at = self.columns.iter().position(|column| *column == name)?;
         self.cells.get(at).cloned()
     }
 }
 
-/// What is told of a line that cannot be taken.
+/// Reports an invalid line.
 pub fn invalid(line: u64, detail: String) -> LineReport {
     LineReport { line, status: "invalid", detail }
 }
 
-/// What is told of a column of a line that cannot be taken.
+/// Reports a line with an invalid cell.
 pub fn refused(line: u64, error: &CellError) -> LineReport {
     invalid(line, error.to_string())
 }
 
-/// Copies a line whose quoted cells begin and end with their quotes: spaces before and behind are no part of them, and would
-/// make a reader take the quotes for a part of the text.
+/// Copies a line to `tidy` without the spaces around quoted cells, because the CSV reader would treat
+/// quotes after a space as part of the text.
 fn without_spaces_around_quotes(line: &[u8], tidy: &mut Vec<u8>) {
     tidy.clear();
     let (mut quoted, mut spaces) = (false, 0);
@@ -97,7 +99,7 @@ fn without_spaces_around_quotes(line: &[u8], tidy: &mut Vec<u8>) {
     tidy.truncate(text);
 }
 
-/// Reads one line after another, each for itself: no cell goes on in the next line.
+/// Parses single lines; a cell cannot span lines.
 struct Reader {
     reader: csv_core::Reader,
     line: Vec<u8>,
@@ -110,7 +112,8 @@ impl Reader {
         Self { reader: csv_core::Reader::new(), line: vec![], text: vec![], ends: vec![] }
     }
 
-    /// The cells of a line, trailing empty ones aside; none if it is not UTF-8, or its quotes are not closed.
+    /// Returns the cells of a line without trailing empty ones; None if it is not UTF-8 or a quote is
+    /// not closed.
     fn cells(&mut self, line: &[u8]) -> Option<Vec<String>> {
         without_spaces_around_quotes(line, &mut self.line);
         let count = |wanted: u8| self.line.split(|byte| *byte == wanted).count() - 1;
@@ -137,7 +140,8 @@ impl Reader {
 }
 
 impl<'a> File<'a> {
-    /// Reads the first line; `known` are the columns that the file may have, the first of which it must have.
+    /// Opens a file and reads its header; `known` lists the allowed columns, the first of which is
+    /// required.
     pub fn open(body: &'a [u8], known: &[&'static str]) -> Result<Self, Problem> {
         if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
             return Err(Problem::invalid("the file is UTF-16: save it as CSV in UTF-8"));
@@ -148,7 +152,7 @@ impl<'a> File<'a> {
             let header = file.take_line().ok_or_else(|| Problem::invalid("the file is empty"))?;
             let cells = file.reader.cells(header);
             let cells = cells.ok_or_else(|| Problem::invalid(format!("the first line {UNREADABLE}")))?;
-            // Blank lines before the first one say nothing.
+            // Blank lines before the header are ignored.
             if !cells.is_empty() {
                 break (header, cells);
             }
@@ -158,12 +162,12 @@ impl<'a> File<'a> {
             let hint = if other { "; columns must be separated by commas" } else { "" };
             let (names, required) = (known.join(", "), known.first().copied().unwrap_or_default());
             let detail = "the first line must name columns, each once";
-            Problem::invalid(format!("{detail}, {required} among them: {names}{hint}"))
+            Problem::invalid(format!("{detail}, including {required}: {names}{hint}"))
         })?;
         Ok(file)
     }
 
-    /// The next line that is not blank, or what is wrong with it.
+    /// Returns the next line that is not blank, or a report if it is invalid.
     pub fn next_line(&mut self) -> Option<Result<Line<'_>, LineReport>> {
         loop {
             let line = self.take_line()?;
@@ -175,13 +179,13 @@ impl<'a> File<'a> {
                 continue;
             }
             if cells.len() > self.columns.len() {
-                return Some(Err(invalid(number, "has more cells than the first line names".to_owned())));
+                return Some(Err(invalid(number, "has more cells than the first line".to_owned())));
             }
             return Some(Ok(Line { columns: &self.columns, cells, number }));
         }
     }
 
-    /// The next line, without its end: a line feed, a carriage return, or both.
+    /// Returns the next line without its line end (LF, CR or CRLF).
     fn take_line(&mut self) -> Option<&'a [u8]> {
         if self.rest.is_empty() {
             return None;
@@ -197,7 +201,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// The schema of a file of these columns, as one writes them in order; the first must be there.
+/// Returns the schema of a file with these columns in order, of which the first is required.
 pub fn schema(doc: &[&str], columns: &[&str]) -> Value {
     let (first, others) = columns.split_first().map_or(("", &[][..]), |(first, others)| (*first, others));
     let others = others.iter().fold(String::new(), |others, column| others + "(," + column + ")?");
@@ -207,7 +211,7 @@ pub fn schema(doc: &[&str], columns: &[&str]) -> Value {
     schema::with(text, json!({"description": doc}))
 }
 
-/// Declares a file: its columns, and what the API document says of it.
+/// Declares a CSV file: its columns and its description in the API document.
 #[macro_export]
 macro_rules! csv_file {
     ($(#[doc = $doc:literal])* $vis:vis struct $file:ident: $columns:expr;) => {
@@ -215,7 +219,7 @@ macro_rules! csv_file {
         $vis struct $file;
 
         impl $file {
-            /// Its columns; the first must be there.
+            /// The allowed columns; the first is required.
             $vis const COLUMNS: &'static [&'static str] = &$columns;
         }
 
@@ -233,7 +237,8 @@ macro_rules! csv_file {
     };
 }
 
-/// The columns that a first line names, each of them known and named once.
+/// Returns the columns that a header names; None if one is unknown or repeated, or the required one is
+/// missing.
 fn columns(header: &[String], known: &[&'static str]) -> Option<Vec<&'static str>> {
     let named = |name: &String| known.iter().copied().find(|known| known.eq_ignore_ascii_case(name));
     let columns: Vec<_> = header.iter().take(known.len() + 1).map(named).collect::<Option<_>>()?;

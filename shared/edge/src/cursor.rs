@@ -1,6 +1,6 @@
-//! Cursors: where a list goes on, sealed so that they cannot be forged or used for another query.
+//! Cursors: positions in a list, authenticated so that they cannot be forged or used for another query.
 //!
-//! **Invariant:** a cursor opens only with the key and the query that it was sealed for.
+//! **Invariant:** a cursor opens only with the key and the query that it was created for.
 
 use crate::problem::Problem;
 use base64::Engine;
@@ -10,7 +10,7 @@ use http::StatusCode;
 use sha2::Sha256;
 use std::fmt;
 
-/// The key that seals cursors; it does not print.
+/// The HMAC key for cursors; `Debug` does not show it.
 #[derive(Clone)]
 pub struct CursorKey(Vec<u8>);
 
@@ -21,7 +21,7 @@ impl fmt::Debug for CursorKey {
 }
 
 impl CursorKey {
-    /// Takes a secret.
+    /// Creates a key from a secret.
     pub fn new(secret: impl Into<Vec<u8>>) -> Self {
         Self(secret.into())
     }
@@ -34,7 +34,8 @@ impl CursorKey {
         Some(mac)
     }
 
-    /// Seals a place in the list that `query` names.
+    /// Creates a cursor for a numeric position in the list that `query` names; it is authenticated, not
+    /// encrypted.
     pub fn seal(&self, query: &str, place: u64) -> Option<String> {
         let tag = self.mac(query, place)?.finalize().into_bytes();
         let mut bytes = place.to_be_bytes().to_vec();
@@ -42,14 +43,14 @@ impl CursorKey {
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Seals a place that is text.
+    /// Creates a cursor for a position that is text.
     pub fn seal_text(&self, query: &str, place: &str) -> Option<String> {
         let mut bytes = self.text_mac(query, place)?.finalize().into_bytes().get(..16)?.to_vec();
         bytes.extend_from_slice(place.as_bytes());
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Opens a cursor that [`CursorKey::seal_text`] made for this list.
+    /// Verifies a cursor that [`CursorKey::seal_text`] created for this list, and returns its position.
     pub fn open_text(&self, query: &str, cursor: &str) -> Result<String, Problem> {
         let opened = || {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -69,7 +70,7 @@ impl CursorKey {
         Some(mac)
     }
 
-    /// Opens a cursor for the list that `query` names.
+    /// Verifies a cursor that [`CursorKey::seal`] created for this list, and returns its position.
     pub fn open(&self, query: &str, cursor: &str) -> Result<u64, Problem> {
         self.try_open(query, cursor).ok_or_else(not_of_this_list)
     }
@@ -85,5 +86,5 @@ impl CursorKey {
 }
 
 fn not_of_this_list() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", "the cursor is not one of this list")
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", "the cursor does not belong to this list")
 }

@@ -1,28 +1,28 @@
-//! A gateway's report as people see it.
+//! The API view of a gateway's report.
 //!
-//! **Invariant:** its body is never shown.
+//! **Invariant:** the body of a report is never shown.
 
 use domain::payments::webhook_event::WebhookEvent;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A report, and what became of it.
+/// A report of a payment gateway and its processing status.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEvent)]
 pub struct EventBody {
     event_id: String,
     /// razorpay, stripe, paypal or google-pay
     gateway: String,
-    /// The gateway's word for its type.
+    /// The gateway's name for the event type.
     #[serde(rename = "type")]
     kind: String,
     /// processed, ignored, parked, quarantined or failed
     status: &'static str,
-    /// Why, where there is something to say.
+    /// Reason for the status, if any.
     detail: Option<&'static str>,
     topup_id: Option<String>,
     customer_id: Option<String>,
-    /// The movements that it caused, or that had been caused by one that says the same.
+    /// Ids of the transactions that the report caused, or that an earlier report of the same fact caused.
     transactions: Vec<String>,
     #[schema(format = DateTime)]
     received_at: String,
@@ -30,7 +30,7 @@ pub struct EventBody {
     updated_at: String,
 }
 
-/// A report as admins see it.
+/// Renders a report for admins.
 pub fn event(event: &WebhookEvent) -> EventBody {
     let gateway = event.id.as_str().split(':').next().unwrap_or_default();
     EventBody {

@@ -1,12 +1,12 @@
-//! Reading the fields of a JSON body, so that every offending one is told at once.
+//! Reading the fields of a JSON body, so that all invalid fields are reported at once.
 //!
-//! **Invariant:** a field that nobody asked for, or that was sent twice, is an error.
+//! **Invariant:** a field that the request does not define, or that was sent twice, is an error.
 
 use crate::json::{Members, RawJson};
 use crate::problem::{FieldError, MissingField, Problem};
 use domain::parse::ParseError;
 
-/// The fields of one object.
+/// The fields of one JSON object.
 pub struct Fields<'a> {
     members: Vec<(String, RawJson<'a>)>,
     looked_up: Vec<&'static str>,
@@ -14,7 +14,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the body; an empty one has no fields.
+    /// Parses the body; an empty body has no fields.
     pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(body).map_err(|_| Problem::invalid("the body is not UTF-8"))?;
         let members = if text.is_empty() {
@@ -26,7 +26,7 @@ impl<'a> Fields<'a> {
         Ok(Self { members, looked_up: vec![], errors: vec![] })
     }
 
-    /// Notes that a field is not as it must be.
+    /// Records that a field is invalid.
     pub fn offend(&mut self, name: &str, detail: &str) {
         self.errors.push(FieldError { pointer: pointer(name), detail: detail.to_owned() });
     }
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
         self.members.iter().any(|(member, raw)| member == name && raw.get() != "null")
     }
 
-    /// A field that must be there.
+    /// Reads a required field; records an error if it is missing.
     pub fn required<T>(
         &mut self,
         name: &'static str,
@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
         value.ok_or(MissingField)
     }
 
-    /// A field that may be left out (or be null).
+    /// Reads a field that may be omitted or null.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         value.map_err(|error| self.offend(name, error.0)).ok()
     }
 
-    /// A field that may be left out, or be null: then what it says is taken away.
+    /// Reads a field that may be omitted (`None`) or null (`Some(None)`, which clears the stored value).
     pub fn nullable<T>(
         &mut self,
         name: &'static str,
@@ -76,7 +76,7 @@ impl<'a> Fields<'a> {
         if is_null { Some(None) } else { value.map(Some) }
     }
 
-    /// Tells every offending field: those noted, those unknown, those sent twice.
+    /// Reports all invalid fields: those recorded, unknown ones, and those sent twice.
     pub fn finish(mut self) -> Result<(), Problem> {
         let names: Vec<String> = self.members.iter().map(|(name, _)| name.clone()).collect();
         for (at, name) in names.iter().enumerate() {
@@ -90,7 +90,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// RFC 6901: `~` and `/` in a name are escaped; an endless name is cut.
+/// Returns the JSON pointer of a field: escapes `~` and `/` (RFC 6901), and cuts the name after 100
+/// characters.
 fn pointer(name: &str) -> String {
     let name: String = name.chars().take(100).collect();
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))

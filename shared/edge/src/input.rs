@@ -1,6 +1,7 @@
-//! What callers send, value by value: how each kind is read, and how the API document describes it.
+//! The values that callers send: how each type is parsed, and its schema in the API document.
 //!
-//! **Invariant:** the two stand side by side, so that neither can change alone; `tests/laws/inputs.rs` holds one against the other.
+//! **Invariant:** parser and schema of a type are defined together and accept the same;
+//! `tests/laws/inputs.rs` compares them.
 
 use crate::json::{self, RawJson};
 use crate::schema;
@@ -21,19 +22,19 @@ use domain::text::{FreeText, Metadata};
 use domain::time::{Date, Timestamp};
 use serde_json::{Value, json};
 
-/// A value that stands in a path, in a query or in a JSON string.
+/// A value that is sent in a path, in a query or as a JSON string.
 pub trait Text: Sized {
-    /// Reads it.
+    /// Parses the text.
     fn parse(text: &str) -> Result<Self, ParseError>;
-    /// Describes it.
+    /// Returns the JSON Schema of the accepted values.
     fn schema() -> Value;
 }
 
-/// A value of a JSON body.
+/// A value that is sent in a JSON body.
 pub trait Input: Sized {
-    /// Reads it.
+    /// Reads the JSON value.
     fn read(raw: RawJson<'_>) -> Result<Self, ParseError>;
-    /// Describes it.
+    /// Returns the JSON Schema of the accepted values.
     fn schema() -> Value;
 }
 
@@ -105,13 +106,13 @@ texts! {
     });
 }
 
-/// Text that says something: a name, or a reason that must be given.
+/// Text that is not blank, such as a name or a required reason.
 #[derive(Clone, Debug)]
-pub struct Said(pub FreeText);
+pub struct NonBlankText(pub FreeText);
 
-impl Text for Said {
+impl Text for NonBlankText {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        // A byte order mark is no text, either.
+        // A byte order mark counts as blank, although it is not white space.
         if text.chars().all(|c| c.is_whitespace() || c == '\u{feff}') {
             return Err(ParseError("must not be empty"));
         }
@@ -119,11 +120,11 @@ impl Text for Said {
     }
 
     fn schema() -> Value {
-        schema::said_text()
+        schema::non_blank_text()
     }
 }
 
-/// A source of credit that a caller may name.
+/// A source of credit that callers may name: every one except `topup`.
 #[derive(Clone, Copy, Debug)]
 pub struct CallersSource(pub CreditSource);
 
@@ -147,7 +148,7 @@ impl Text for CallersSource {
     }
 }
 
-/// A budget account whose kind a rule of the request tells; its pattern stands there.
+/// A budget account whose kind depends on other fields; the request's rules contain the pattern.
 #[derive(Clone, Debug)]
 pub struct RelatedAccountId(pub AccountId);
 
@@ -161,12 +162,12 @@ impl Text for RelatedAccountId {
     }
 }
 
-/// A budget account below another.
+/// A budget account with a parent, that is, any account except the platform.
 #[derive(Clone, Debug)]
 pub struct ChildAccountId(pub AccountId);
 
 impl Text for ChildAccountId {
-    /// The platform is below no account; that it is no child is said where a child is asked for.
+    /// Also accepts the platform; the operation rejects it where a child is required.
     fn parse(text: &str) -> Result<Self, ParseError> {
         AccountId::parse(text).map(Self)
     }
@@ -176,12 +177,12 @@ impl Text for ChildAccountId {
     }
 }
 
-/// A campaign.
+/// The id of a campaign.
 #[derive(Clone, Debug)]
 pub struct CampaignId(pub AccountId);
 
 impl Text for CampaignId {
-    /// An account of another kind is told as what it is where a campaign is asked for.
+    /// Also accepts accounts of other kinds; the operation rejects them where a campaign is required.
     fn parse(text: &str) -> Result<Self, ParseError> {
         AccountId::parse(text).map(Self)
     }
@@ -191,7 +192,7 @@ impl Text for CampaignId {
     }
 }
 
-/// The last date of credit. That it is later than today is said when today is known.
+/// The last date on which credit is valid. The operation checks that it is later than today.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpiryDate(pub Date);
 
@@ -207,7 +208,7 @@ impl Text for ExpiryDate {
 
 const PERIOD: ParseError = ParseError("must be a date such as 2026-01-28 or an RFC 3339 instant");
 
-/// The beginning of a period: the first instant of a date, or an instant.
+/// The start of a period: an instant, or a date, which stands for its first instant.
 #[derive(Clone, Copy, Debug)]
 pub struct From(pub Timestamp);
 
@@ -222,12 +223,12 @@ impl Text for From {
     }
 }
 
-/// The end of a period: the instant after a date, or an instant.
+/// The end of a period: an instant, or a date, which stands for the end of that date.
 #[derive(Clone, Copy, Debug)]
 pub struct Until {
-    /// The instant.
+    /// The end of the period.
     pub at: Timestamp,
-    /// True if it was named itself, not as the end of a date.
+    /// True if an instant was sent, false if a date was sent.
     pub is_instant: bool,
 }
 
@@ -274,7 +275,7 @@ impl Input for bool {
     }
 }
 
-/// Whole numbers within bounds, one type for each kind.
+/// Declares whole numbers within bounds, one type for each use.
 macro_rules! whole_numbers {
     ($($(#[$doc:meta])* $name:ident($type:ty): $min:literal to $max:literal, $unit:literal;)*) => {
         $(
@@ -300,31 +301,31 @@ macro_rules! whole_numbers {
 }
 
 whole_numbers! {
-    /// How many elements a list shows.
+    /// The number of elements of a page, 1 to 100.
     Limit(u16): 1 to 100, "";
-    /// How many elements a list passes over.
+    /// The number of elements to skip, 0 to 10 000.
     Skip(u16): 0 to 10000, "";
-    /// How many days ahead.
+    /// A number of days from today, 0 to 36 500.
     DaysAhead(u16): 0 to 36500, " of days";
-    /// For how many days credit lives.
+    /// The number of days for which credit is valid, 1 to 36 500.
     ExpiryDays(u32): 1 to 36500, " of days";
-    /// For how many seconds a hold lasts.
+    /// The duration of a hold in seconds, 60 to 2 678 400 (31 days).
     HoldSeconds(u32): 60 to 2_678_400, " of seconds";
-    /// Over how many slices a budget is spread.
+    /// The number of slices of a budget account, 1 to 64.
     Slices(u8): 1 to 64, "";
-    /// How many codes are minted at once.
+    /// The number of redemption codes to mint in one request, 1 to 1000.
     CodeCount(u32): 1 to 1000, "";
-    /// A number of cards.
+    /// A number of cards, 0 to 1 000 000.
     CardCount(u32): 0 to 1_000_000, "";
 }
 
-/// A whole number as a JSON number.
+/// A whole number that is sent as a JSON number.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberInput<T>(pub T);
 
 impl<T: Text> Input for NumberInput<T> {
     fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
-        // 25.0 is a whole number of JSON, too.
+        // JSON Schema counts 25.0 as an integer, too.
         let text = raw.get();
         let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|b| b == b'0'));
         T::parse(whole.map_or(text, |(whole, _)| whole)).map(Self)
@@ -335,7 +336,7 @@ impl<T: Text> Input for NumberInput<T> {
     }
 }
 
-/// A list of at most so many elements.
+/// A list of `MIN` to `MAX` elements.
 #[derive(Clone, Debug)]
 pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
 

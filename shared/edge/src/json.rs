@@ -1,6 +1,6 @@
-//! JSON values without floats: reading each kind of field, and writing exact numbers.
+//! JSON values without floating point: reads fields and writes exact numbers.
 //!
-//! **Invariant:** a number is read and written as the text it is; it never becomes a binary fraction.
+//! **Invariant:** a number is read and written as decimal text; it never becomes a binary fraction.
 
 use domain::currency::Currency;
 use domain::money::{Amount, Money};
@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
-/// An exact number, such as an amount in its currency's digits.
+/// An exact JSON number, such as an amount with its currency's number of digits.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Number(Box<RawValue>);
 
 impl Number {
-    /// Money as callers see it: `300.10`, `5000`.
+    /// Formats money in major units, such as `300.10` or `5000`.
     pub fn money(money: Money, unit: impl Into<Unit>) -> Self {
         let raw = RawValue::from_string(unit.into().format(money));
         Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
@@ -28,7 +28,7 @@ impl Number {
 }
 
 impl Number {
-    /// A difference of money, which may be below zero.
+    /// Formats a difference of money, which may be negative.
     pub fn difference(value: rust_decimal::Decimal, currency: Currency) -> Self {
         let digits = usize::try_from(currency.digits()).unwrap_or(0);
         let raw = RawValue::from_string(format!("{value:.digits$}"));
@@ -78,14 +78,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// A field as it was sent.
+/// The raw JSON text of a field.
 pub type RawJson<'a> = &'a RawValue;
 
 fn string(raw: RawJson<'_>) -> Result<String, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a string"))
 }
 
-/// An amount: a JSON number or a decimal string.
+/// Reads an amount: a JSON number or a decimal string.
 pub fn amount(raw: RawJson<'_>) -> Result<Amount, ParseError> {
     let text = raw.get();
     if text.starts_with('"') {
@@ -94,40 +94,40 @@ pub fn amount(raw: RawJson<'_>) -> Result<Amount, ParseError> {
     if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return Err(ParseError("must be a number or a decimal string"));
     }
-    // 1.0 is a whole number of JSON, also where a currency has no fractions.
+    // JSON Schema counts 1.0 as an integer, which a currency without fraction digits must accept.
     Amount::parse(text.strip_suffix(".0").unwrap_or(text))
 }
 
-/// The elements of a list.
+/// Reads the elements of a list.
 pub fn items(raw: RawJson<'_>) -> Result<Vec<RawJson<'_>>, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a list"))
 }
 
-/// A list, each of whose elements is read so.
+/// Returns a reader of lists that reads each element with `read`.
 pub fn list<T>(
     read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
 ) -> impl Fn(RawJson<'_>) -> Result<Vec<T>, ParseError> {
     move |raw| items(raw)?.into_iter().map(&read).collect()
 }
 
-/// Amounts by name: `{"25": 24.50}`.
+/// Reads an object of amounts by denomination, such as `{"25": 24.50}`.
 pub fn amounts(raw: RawJson<'_>) -> Result<Vec<(Amount, Amount)>, ParseError> {
     const SHAPE: ParseError = ParseError("must be an object of amounts by denomination");
     let Members(members) = serde_json::from_str(raw.get()).map_err(|_| SHAPE)?;
     members.into_iter().map(|(name, value)| Ok((Amount::parse(&name)?, amount(value)?))).collect()
 }
 
-/// A string that a domain type reads.
+/// Returns a reader of strings that a domain type parses.
 pub fn of<T>(parse: impl Fn(&str) -> Result<T, ParseError>) -> impl Fn(RawJson<'_>) -> Result<T, ParseError> {
     move |raw| parse(&string(raw)?)
 }
 
-/// `true` or `false`.
+/// Reads `true` or `false`.
 pub fn boolean(raw: RawJson<'_>) -> Result<bool, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be true or false"))
 }
 
-/// Pairs of strings.
+/// Reads an object of strings.
 pub fn metadata(raw: RawJson<'_>) -> Result<Metadata, ParseError> {
     let Members(members) =
         serde_json::from_str(raw.get()).map_err(|_| ParseError("must be an object of strings"))?;
@@ -135,7 +135,7 @@ pub fn metadata(raw: RawJson<'_>) -> Result<Metadata, ParseError> {
     for (name, value) in members {
         let value = string(value).map_err(|_| ParseError("must be an object of strings"))?;
         if pairs.insert(name, value).is_some() {
-            return Err(ParseError("must not name a pair twice"));
+            return Err(ParseError("must not contain a name twice"));
         }
     }
     Metadata::try_new(pairs)

@@ -1,11 +1,12 @@
-//! Running an HTTP function in Lambda: each event is checked before the adapter of `lambda_http` reads it.
+//! Runs an HTTP function in Lambda; checks each event before the adapter of `lambda_http` reads it.
 //!
-//! API Gateway's HTTP APIs hand on a decoded `rawPath`. The adapter parses it as a URL again, where `#`, `?`, `\` and dot
-//! segments have a meaning, and it panics on a query, host or body that it cannot read. So the path is encoded again here,
-//! segment by segment, and whatever the adapter cannot read is answered with a 400.
+//! API Gateway's HTTP APIs pass a decoded `rawPath`. The adapter parses it as a URL again, where `#`,
+//! `?`, `\` and dot segments have a meaning, and it panics on a query, host or body that it cannot read.
+//! Therefore the path is encoded again here, segment by segment, and an event that the adapter cannot
+//! read is answered with a 400.
 //!
-//! **Invariant:** a handler sees each segment of `rawPath` byte for byte, less the stage before it: the path that is routed, the
-//! id that is parsed and the id that is authorized are one text.
+//! **Invariant:** a handler sees each segment of `rawPath` byte for byte, without the leading stage: the
+//! path that is routed, the id that is parsed and the id that is authorized are the same text.
 //! **Invariant:** no event makes the adapter panic.
 
 use crate::problem::Problem;
@@ -24,10 +25,10 @@ use serde_json::Value;
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-/// What stands in a path as it is (RFC 3986, "unreserved"); all else is encoded.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// The complement of RFC 3986's "unreserved" characters: everything that is percent-encoded in a path.
+const ENCODED_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The longest path, in bytes. API Gateway takes no more than 10 KB for the request line and all headers.
+/// The longest path, in bytes. API Gateway accepts at most 10 KB for the request line and all headers.
 const MAX_PATH_BYTES: usize = 8_192;
 
 /// The longest query, in bytes.
@@ -53,7 +54,7 @@ impl<'de> Deserialize<'de> for HttpEvent {
     }
 }
 
-/// A claim as API Gateway hands it on: text as it is, a list as `[a b]`, anything else as its JSON.
+/// Formats a claim as API Gateway passes it: text unchanged, a list as `[a b]`, anything else as JSON.
 pub fn claim_text(claim: &Value) -> String {
     match claim {
         Value::String(text) => text.clone(),
@@ -62,10 +63,10 @@ pub fn claim_text(claim: &Value) -> String {
     }
 }
 
-/// An HTTP function as the Lambda runtime calls it.
+/// An HTTP function as a service that the Lambda runtime calls.
 #[derive(Clone)]
 pub struct HttpFunction {
-    /// Its routes.
+    /// The routes of the function.
     pub router: Router,
 }
 
@@ -95,19 +96,19 @@ impl Service<LambdaEvent<HttpEvent>> for HttpFunction {
     }
 }
 
-/// The request that an event is, as the adapter reads it.
+/// Checks an event and converts it to the request that the adapter makes of it.
 pub fn request(mut event: ApiGatewayV2httpRequest) -> Result<Request, Problem> {
     check(&mut event)?;
     Ok(Request::from(LambdaRequest::ApiGatewayV2(event)))
 }
 
-/// Answers everything with one problem.
+/// Returns a router that answers every request with one problem.
 fn refusing(problem: Problem) -> Router {
     let answer = move || async move { problem };
     Router::new().fallback(answer).layer(middleware::from_fn(telemetry::layer))
 }
 
-/// Makes an event one that the adapter reads as it is meant, or says what is wrong with it.
+/// Normalises an event so that the adapter reads it correctly, or returns what is wrong with it.
 fn check(event: &mut ApiGatewayV2httpRequest) -> Result<(), Problem> {
     let path = event.raw_path.as_deref().unwrap_or("/");
     let stage = event.request_context.stage.as_deref();
@@ -119,15 +120,15 @@ fn check(event: &mut ApiGatewayV2httpRequest) -> Result<(), Problem> {
         return Err(Problem::invalid("the body is not base64"));
     }
     event.raw_path = Some(path);
-    // The stage is off, and the adapter would put it back; a host is nothing that a function goes by.
+    // The adapter would prepend the stage again. Functions do not use the host.
     event.request_context.stage = Some("$default".to_owned());
     event.request_context.domain_name = None;
     event.headers.remove(header::HOST);
     Ok(())
 }
 
-/// The path less the stage before it. Where the route's own pattern fits the whole path, there is none before it: a custom
-/// domain may leave it out.
+/// Returns the path without the leading stage. If the route's pattern matches the whole path, the path
+/// has no stage, as with a custom domain that omits it.
 fn without_stage<'a>(path: &'a str, stage: Option<&str>, route: Option<&str>) -> &'a str {
     let rest = stage.filter(|stage| !stage.is_empty() && *stage != "$default").and_then(|stage| {
         let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
@@ -141,7 +142,7 @@ fn without_stage<'a>(path: &'a str, stage: Option<&str>, route: Option<&str>) ->
     if rest.is_empty() { "/" } else { rest }
 }
 
-/// True if a path fits the pattern of a route, such as `/api/wallet/{proxy+}`.
+/// True if a path matches the pattern of a route, such as `/api/wallet/{proxy+}`.
 fn fits(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
     loop {
@@ -159,7 +160,7 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// The path as a URL writes it, so that whoever decodes it gets each segment as it stands.
+/// Percent-encodes a path so that decoding returns each segment unchanged.
 fn encode_path(path: &str) -> Result<String, Problem> {
     let bad = |detail: &str| Err(Problem::invalid(detail));
     let Some(rest) = path.strip_prefix('/') else { return bad("the path does not begin with a slash") };
@@ -167,12 +168,12 @@ fn encode_path(path: &str) -> Result<String, Problem> {
         return bad("the path is too long");
     }
     if path.chars().any(char::is_control) {
-        return bad("the path holds control characters");
+        return bad("the path contains control characters");
     }
     if rest.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return bad("the path holds dot segments");
+        return bad("the path contains dot segments");
     }
-    let encoded = rest.split('/').map(|segment| utf8_percent_encode(segment, UNRESERVED).to_string());
+    let encoded = rest.split('/').map(|segment| utf8_percent_encode(segment, ENCODED_IN_PATHS).to_string());
     Ok(format!("/{}", encoded.collect::<Vec<_>>().join("/")))
 }
 
@@ -185,7 +186,7 @@ pub fn decode_path(path: &str) -> Result<String, Problem> {
     percent_decode_str(path).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| bad())
 }
 
-/// True if every percent sign begins the code of a byte.
+/// True if every percent sign is followed by two hexadecimal digits.
 fn is_percent_encoded(text: &str) -> bool {
     text.split('%').skip(1).all(|rest| {
         let code = rest.as_bytes().first_chunk::<2>();
@@ -193,8 +194,8 @@ fn is_percent_encoded(text: &str) -> bool {
     })
 }
 
-/// Refuses a query that is no part of a URI (RFC 3986, section 3.4; brackets, braces and bars are let through, as browsers
-/// send them as they are).
+/// Refuses a query that is not valid in a URI (RFC 3986, section 3.4). Brackets, braces and bars are
+/// allowed, because browsers send them unencoded.
 fn check_query(query: &str) -> Result<(), Problem> {
     let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`');
     let is_text = || percent_decode_str(query).decode_utf8().is_ok();
@@ -205,7 +206,7 @@ fn check_query(query: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Refuses a `Host` that holds more than a host and a port.
+/// Refuses a `Host` header that contains more than a host and a port.
 fn check_host(event: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     let is_host = |host: &[u8]| !host.is_empty() && host.iter().copied().all(plain);

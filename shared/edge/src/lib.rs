@@ -1,7 +1,9 @@
-//! The only crate that knows HTTP and JWT claims: who calls, what was sent, and how answers look.
+//! The only crate that knows HTTP and JWT claims: reads callers and requests, and renders responses.
 //!
-//! **Invariant:** raw text from a caller stops here and in each function's `wire` module; what goes on is typed.
-//! **Invariant:** every error becomes a problem in exactly one place ([`problem`]), and no internal text leaves.
+//! **Invariant:** raw text from callers is parsed here and in each function's `wire` module; later code
+//! sees only typed values.
+//! **Invariant:** every error becomes a problem in exactly one place ([`problem`]), and no internal text
+//! is sent.
 
 pub mod api_request;
 pub mod app;

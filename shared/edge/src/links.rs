@@ -1,6 +1,6 @@
-//! Links of the OpenAPI document: which answer names what other calls take.
+//! Links of the OpenAPI document: which response contains parameters or bodies of other operations.
 //!
-//! **Invariant:** a link names an operation that there is, and gives every parameter that stands in its path.
+//! **Invariant:** a link names an existing operation and supplies every parameter of its path.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -9,14 +9,14 @@ use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::response::Response;
 use utoipa::openapi::{OpenApi as Document, PathItem, RefOr};
 
-/// An answer, and where the parameters of other calls stand in it.
-struct Naming {
+/// An operation, and where its request or response contains parameters of other operations.
+struct IdFields {
     operation: &'static str,
     names: &'static [(&'static str, &'static str)],
 }
 
-const fn naming(operation: &'static str, names: &'static [(&'static str, &'static str)]) -> Naming {
-    Naming { operation, names }
+const fn naming(operation: &'static str, names: &'static [(&'static str, &'static str)]) -> IdFields {
+    IdFields { operation, names }
 }
 
 const OWN_ENTRY: &[(&str, &str)] =
@@ -27,7 +27,7 @@ const BUDGET_ENTRY: &[(&str, &str)] = &[
     ("transaction_id", "$response.body#/out_transaction/id"),
 ];
 
-const NAMINGS: [Naming; 16] = [
+const NAMINGS: [IdFields; 16] = [
     naming("post_wallet_create", &[("customer_id", "$response.body#/customer_id")]),
     naming("post_wallet_customer_id_add_credits", OWN_ENTRY),
     naming("post_wallet_customer_id_deduct_credits", OWN_ENTRY),
@@ -55,7 +55,7 @@ const NAMINGS: [Naming; 16] = [
     naming("get_integration_status_customer_id", &[("order_id", "$response.body#/orders/0/order_id")]),
 ];
 
-/// Calls whose body goes on from an answer.
+/// Operations whose request body can be built from a response: from, to, body.
 fn bodies() -> [(&'static str, &'static str, Value); 3] {
     [
         (
@@ -90,13 +90,13 @@ fn bodies() -> [(&'static str, &'static str, Value); 3] {
     ]
 }
 
-/// The parameters in the path of each operation, and whether it is a list that goes on.
+/// The path parameters of an operation, and whether it is a paged list.
 struct Taking {
     path: Vec<String>,
     pages: bool,
 }
 
-/// Writes the links into the document.
+/// Adds the links to the document.
 pub(crate) fn write(document: &mut Document) {
     let mut takes = BTreeMap::new();
     for operation in operations(document) {

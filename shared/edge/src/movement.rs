@@ -1,6 +1,6 @@
-//! A movement of value as callers see it, in every function that answers with one.
+//! The API view of a wallet transaction, shared by all functions that return one.
 //!
-//! **Invariant:** it is rendered from the entry alone, so a replay shows the same.
+//! **Invariant:** it is rendered from the entry alone, so a replay returns the same.
 
 use crate::json::Number;
 use domain::ids::WalletId;
@@ -12,37 +12,37 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// Some credit of one date.
+/// Credit of one expiry date and source.
 #[derive(Serialize, ToSchema)]
 pub struct LotView {
     amount: Number,
-    /// The last date; null: never expires.
+    /// Last date on which the credit is valid; null: never expires.
     #[schema(format = Date)]
     expires_on: Option<String>,
     source: &'static str,
 }
 
-/// Who did it.
+/// The actor of a transaction.
 #[derive(Serialize, ToSchema)]
 pub struct ActorView {
-    /// The role, or `system` for what the clock has done.
+    /// The role, or `system` for automatic changes such as expiries.
     pub role: &'static str,
     /// The token's subject.
     pub sub: String,
 }
 
-/// One movement of value; never changed, never deleted.
+/// One movement of value in a wallet. It never changes and is never deleted.
 #[derive(Serialize, ToSchema)]
 pub struct Transaction {
     pub id: String,
     pub customer_id: String,
     pub wallet_id: String,
-    /// Its number in the wallet, without gaps.
+    /// Sequence number within the wallet, without gaps.
     pub seq: u64,
     #[serde(rename = "type")]
     #[schema(examples("DEBIT"))]
     pub kind: &'static str,
-    /// Positive; the type tells the direction.
+    /// Always positive; `type` determines the direction.
     pub amount: Number,
     pub currency: &'static str,
     pub reason: Option<String>,
@@ -53,12 +53,12 @@ pub struct Transaction {
     pub status: &'static str,
     #[schema(format = Date)]
     pub expiry_date: Option<String>,
-    /// The balance (available + held) afterwards; of another's wallet only for staff.
+    /// Balance (available + held) afterwards; null for the recipient of a transfer, unless staff made it.
     pub balance_after: Option<Number>,
     #[schema(format = DateTime)]
     pub created_at: String,
     pub actor: ActorView,
-    /// The cause: why value moved, once.
+    /// The idempotency cause of the movement; unique.
     pub reference: String,
     pub lots: Vec<LotView>,
     pub metadata: BTreeMap<String, String>,
@@ -73,7 +73,7 @@ fn lots(lots: &[Lot], unit: Unit) -> Vec<LotView> {
     lots.iter().map(view).collect()
 }
 
-/// A movement as callers see it.
+/// Renders an entry for callers.
 pub fn transaction(entry: &Entry) -> Transaction {
     Transaction {
         id: entry.id().to_string(),
@@ -98,7 +98,7 @@ pub fn transaction(entry: &Entry) -> Transaction {
     }
 }
 
-/// Where a movement can be read again.
+/// Returns the path under which the transaction can be read.
 pub fn location(entry: &Entry) -> String {
     format!("/api/wallet/{}/transactions/{}", entry.account.customer(), entry.id())
 }

@@ -1,6 +1,6 @@
-//! What every operation of the OpenAPI document has in common.
+//! The parts that all operations of the OpenAPI document share.
 //!
-//! **Invariant:** every operation lists every problem that the conventions of the contract allow it.
+//! **Invariant:** every operation lists every problem that the API's conventions allow for it.
 
 use crate::problem::{FieldError, ProblemBody};
 use crate::schema;
@@ -28,14 +28,14 @@ use utoipa::{OpenApi, ToSchema};
         (name = "wallet", description = "Customers' money wallets"),
         (name = "payments", description = "Top-ups, orders and refunds"),
         (name = "budgets", description = "Prepaid budgets: platform, agency, client, campaign"),
-        (name = "gift cards", description = "Brands, pools, redemption codes and the cards they come to"),
-        (name = "alerts", description = "What someone must look at"),
+        (name = "gift cards", description = "Brands, pools, redemption codes and the cards issued for them"),
+        (name = "alerts", description = "Conditions that need an operator's attention"),
         (name = "webhooks", description = "Gateways' and suppliers' webhooks; the signature is the authentication")
     )
 )]
 struct Common;
 
-/// The document of several functions, with what they have in common.
+/// Merges the documents of several functions and adds the shared parts.
 pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
     let mut document = Common::openapi();
     for function in functions {
@@ -72,17 +72,17 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
     document
 }
 
-/// Unique, as it must be: the method and the path.
+/// Returns a unique operation id, made of the method and the path.
 fn operation_id(method: &str, path: &str) -> String {
     let words =
         path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "api");
     std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
 
-/// Gateways' calls: each report is known by its own id.
+/// Webhook paths; they take no key, because each report has its own id.
 const WEBHOOKS: &str = "/webhook/";
 
-/// Calls that move no value and are idempotent by nature.
+/// Ends of the paths of writes that move no value and are idempotent by nature, so they take no key.
 const STATUSES: [&str; 7] =
     ["/freeze", "/unfreeze", "/suspend", "/acknowledge", "/accounts/{account_id}", "/reveal", "/cards"];
 
@@ -96,13 +96,13 @@ const PROBLEMS: [(&str, &str, &str); 12] = [
     ),
     ("401", "Unauthenticated", "unauthenticated: no valid bearer token, or signature of a webhook"),
     ("402", "InsufficientFunds", "insufficient_funds, with `available`, `required` and `currency`"),
-    ("403", "Forbidden", "forbidden: the role or scope is too small"),
+    ("403", "Forbidden", "forbidden: the role or scope does not allow this"),
     (
         "404",
         "NotFound",
         "wallet_not_found, hold_not_found, order_not_found, topup_not_found, event_not_found, account_not_found, \
          brand_not_found, denomination_not_found, payment_not_found, pool_not_found, redemption_not_found, code_not_found, alert_not_found, transaction_not_found; \
-         also for what may not be known",
+         also for resources that the caller may not know of",
     ),
     (
         "409",
@@ -112,15 +112,15 @@ const PROBLEMS: [(&str, &str, &str); 12] = [
          budget_paused, account_not_empty, already_redeemed, out_of_stock, supplier_rejected, \
          gateway_rejected, card_not_issued, not_a_campaign, not_an_agency or too_few_slices",
     ),
-    ("405", "MethodNotAllowed", "method_not_allowed: the path takes other methods"),
+    ("405", "MethodNotAllowed", "method_not_allowed: the path does not support this method"),
     ("413", "TooLarge", "The body is over 256 KiB (CSV: 4 MiB), as sent or decompressed"),
-    ("415", "UnsupportedMediaType", "The body is of another type, or its encoding is unknown"),
+    ("415", "UnsupportedMediaType", "The Content-Type or Content-Encoding of the body is not supported"),
     ("422", "KeyReused", "idempotency_key_reused: the key was used for a different request"),
-    ("429", "RateLimited", "rate_limited: too many tries"),
+    ("429", "RateLimited", "rate_limited: too many attempts"),
     (
         "503",
         "Unavailable",
-        "contention (nothing was applied) or unavailable (outcome unknown: the same request with the same key tells)",
+        "contention (nothing was applied) or unavailable (outcome unknown: repeat the request with the same key to learn it)",
     ),
 ];
 
@@ -137,7 +137,7 @@ fn problem(status: &str, description: &str) -> Response {
     response.build()
 }
 
-/// Members that are left out where they mean nothing, or are not for the caller.
+/// Response fields that are omitted where they do not apply, or where the caller may not see them.
 const LEFT_OUT: [(&str, &str); 4] = [
     ("BudgetAccount", "issued"),
     ("BudgetAccount", "estimated_redemptions_remaining"),
@@ -145,7 +145,7 @@ const LEFT_OUT: [(&str, &str); 4] = [
     ("RedemptionBody", "profit"),
 ];
 
-/// What we answer has all its other fields, null or not.
+/// Marks all other fields of response schemas as required: they are always present, possibly null.
 fn answers_are_whole(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     for (name, schema) in schemas {
         if let (false, RefOr::T(Schema::Object(object))) =
@@ -157,17 +157,18 @@ fn answers_are_whole(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
 }
 
-/// Every write takes an Idempotency-Key and says whether its answer was given before.
+/// Adds the `Idempotency-Key` parameter to a write, and to its responses the headers about replays and
+/// locations.
 fn takes_a_key(operation: &mut Operation) {
     let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
-    // Spaces at either end are no part of a header's value, and quotes around it no part of the key.
+    // A header's value has no spaces at its ends, and quotes around it are not part of the key.
     let key = json!({"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "not": {"const": "\"\""}});
     let key = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(
-            "1 to 255 printable ASCII characters: the same key and request give the first answer",
+            "1 to 255 printable ASCII characters: a repeated request with the same key returns the first response",
         ))
         .schema(Some(schema::inline(key)))
         .build();
@@ -176,15 +177,15 @@ fn takes_a_key(operation: &mut Operation) {
         let (true, RefOr::T(response)) = (status.starts_with('2'), response) else { continue };
         let header =
             |description| HeaderBuilder::new().schema(Some(text().build())).description(Some(description));
-        let replayed = header("true: this answer was given before").build();
+        let replayed = header("true: this response repeats an earlier one").build();
         response.headers.insert("Idempotent-Replayed".to_owned(), replayed.into());
         if status == "201" {
-            response.headers.insert("Location".to_owned(), header("where it can be read").build().into());
+            response.headers.insert("Location".to_owned(), header("path of the new resource").build().into());
         }
     }
 }
 
-/// The operations of a path, each with whether it writes, and its method.
+/// Returns the operations of a path, each with whether it writes and its method.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &'static str, &mut Operation)> {
     let all = [
         (true, "post", &mut item.post),

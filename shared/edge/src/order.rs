@@ -1,6 +1,7 @@
-//! An order as callers see it, in every function that answers with one.
+//! The API view of an order, shared by all functions that return one.
 //!
-//! **Invariant:** after a movement it is rendered from that movement's entry alone, so a replay shows the same.
+//! **Invariant:** after a movement it is rendered from that movement's entry alone, so a replay returns
+//! the same.
 
 use crate::json::Number;
 use crate::movement::{Transaction, transaction};
@@ -12,17 +13,17 @@ use domain::unit::Unit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An order.
+/// An order and how much of it has been paid from wallets.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Order)]
 pub struct OrderBody {
     order_id: String,
     customer_id: String,
-    /// What is to be paid.
+    /// Amount to pay.
     total: Number,
-    /// What wallets have paid.
+    /// Amount paid from wallets.
     paid: Number,
-    /// What has gone back.
+    /// Amount refunded to wallets.
     refunded: Number,
     #[schema(examples("INR"))]
     currency: &'static str,
@@ -30,7 +31,7 @@ pub struct OrderBody {
     status: &'static str,
     #[schema(examples("wallet"))]
     payment_method: &'static str,
-    /// The ids of the movements that changed it, oldest first, at most the newest hundred.
+    /// Ids of the transactions that changed the order, oldest first; at most the newest 100.
     transactions: Vec<String>,
 }
 
@@ -49,19 +50,19 @@ fn body(id: &OrderId, customer: &CustomerId, view: &OrderView, unit: Unit) -> Or
     }
 }
 
-/// An order as it stands.
+/// Renders the current state of an order.
 pub fn order(order: &Order) -> OrderBody {
     body(&order.id, &order.customer, &order.view(), order.currency.into())
 }
 
-/// An order and the movement that changed it.
+/// An order and the transaction that changed it.
 #[derive(Serialize, ToSchema)]
 pub struct OrderMovement {
     order: OrderBody,
     transaction: Transaction,
 }
 
-/// The order that a movement left, and the movement.
+/// Renders an entry with the order as it was after that entry.
 pub fn order_movement(entry: &Entry) -> Result<OrderMovement, Problem> {
     let (Some(id), Some(view)) = (&entry.order_id, &entry.after.order) else {
         return Err(Problem::internal());

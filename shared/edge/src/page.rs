@@ -1,23 +1,23 @@
-//! A page of a list that is read whole, oldest first.
+//! Paging over a list that is read as a whole, oldest first.
 //!
-//! **Invariant:** a page goes on where the last one ended, whatever was added meanwhile.
+//! **Invariant:** a page continues where the previous one ended, whatever was added in between.
 
 use crate::app::App;
 use crate::params::Window;
 use crate::problem::Problem;
 
-/// A page.
+/// A page of a list.
 #[derive(Debug)]
 pub struct Page<T> {
-    /// What is shown.
+    /// At most `limit` elements.
     pub items: Vec<T>,
-    /// How many there are in all.
+    /// The number of elements of the whole list.
     pub total: Option<u64>,
-    /// Where to go on.
+    /// The cursor of the next page; None on the last page.
     pub next_cursor: Option<String>,
 }
 
-/// The page of `all` that the window shows; `place` tells where an item stands.
+/// Returns the page of `all` that the window selects; `place` returns the sort position of an item.
 pub fn of<T>(
     app: &App,
     query: &str,

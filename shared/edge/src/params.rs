@@ -1,6 +1,6 @@
-//! Reading query parameters, and the three that every list takes.
+//! Reading query parameters, among them the three that every list accepts.
 //!
-//! **Invariant:** a parameter that nobody asked for, or that was sent twice, is an error.
+//! **Invariant:** a parameter that the request does not define, or that was sent twice, is an error.
 
 use crate::input::{Limit, Skip, Text};
 use crate::problem::{FieldError, Problem};
@@ -9,39 +9,39 @@ use form_urlencoded::parse;
 use serde_json::{Value, json};
 use store::PageRange;
 
-/// The parameters of one request.
+/// The query parameters of one request.
 pub struct Params {
     pairs: Vec<(String, String)>,
     looked_up: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
 
-/// Which part of a list is wanted.
+/// The requested part of a list.
 #[derive(Clone, Debug)]
 pub struct Window {
-    /// How many, 1 to 100.
+    /// Page size, 1 to 100.
     pub limit: u16,
-    /// How many to pass over first (from the cursor, if there is one), 0 to 10 000.
+    /// Elements to skip, counted from the cursor if one is set; 0 to 10 000.
     pub skip: u16,
-    /// Where to go on; sealed.
+    /// The cursor of a previous page, not yet verified.
     pub cursor: Option<String>,
 }
 
 impl Window {
-    /// The part of the list behind the cursor.
+    /// Returns the range after the cursor.
     pub fn range(&self) -> PageRange {
         PageRange { skip: self.skip, limit: self.limit }
     }
 }
 
 impl Params {
-    /// Reads a query string.
+    /// Parses a query string.
     pub fn new(query: Option<&str>) -> Self {
         let pairs = parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
         Self { pairs, looked_up: vec![], errors: vec![] }
     }
 
-    /// A parameter that may be left out.
+    /// Reads an optional parameter.
     pub fn optional<T>(
         &mut self,
         name: &'static str,
@@ -53,7 +53,7 @@ impl Params {
         value.map_err(|error| self.offend(name, error.0)).ok()
     }
 
-    /// The window that every list takes.
+    /// Reads the window parameters that every list accepts; `limit` defaults to 50, `skip` to 0.
     pub fn window(&mut self) -> Window {
         let WindowQuery { limit, skip, cursor } = WindowQuery::take(self);
         let (limit, skip) = (limit.map_or(50, |limit| limit.0), skip.map_or(0, |skip| skip.0));
@@ -65,7 +65,7 @@ impl Params {
         self.errors.push(FieldError { pointer: format!("/{name}"), detail: detail.to_owned() });
     }
 
-    /// Tells every offending parameter.
+    /// Reports all invalid parameters: those recorded, unknown ones, and those sent twice.
     pub fn finish(mut self) -> Result<(), Problem> {
         let names: Vec<String> = self.pairs.iter().map(|(name, _)| name.clone()).collect();
         for (at, name) in names.iter().enumerate() {
@@ -79,12 +79,12 @@ impl Params {
     }
 }
 
-/// Where a list goes on: text that an answer gave.
+/// The text of a cursor, as an earlier response returned it.
 #[derive(Clone, Debug)]
 pub struct Cursor(String);
 
 impl Text for Cursor {
-    /// Whether it is one of this list is said when it is opened.
+    /// Accepts any text; opening the cursor verifies that it belongs to the list.
     fn parse(text: &str) -> Result<Self, ParseError> {
         Ok(Self(text.to_owned()))
     }
@@ -95,13 +95,13 @@ impl Text for Cursor {
 }
 
 crate::query! {
-    /// Which part of a list is wanted.
+    /// The requested part of a list.
     pub struct WindowQuery {
-        /// How many, 50 if left out.
+        /// Page size; 50 if omitted.
         limit: Limit,
-        /// How many to pass over first (from the cursor, if there is one).
+        /// Elements to skip, counted from the cursor if one is set.
         skip: Skip,
-        /// `next_cursor` of the page before, for the same list and filters.
+        /// `next_cursor` of the previous page, for the same list and filters.
         cursor: Cursor,
     }
 }

@@ -1,6 +1,6 @@
-//! The ids that stand in paths.
+//! The ids in paths.
 //!
-//! **Invariant:** what a path's segment is read as is what the API document says of it.
+//! **Invariant:** a path segment is parsed by the type that the API document describes.
 
 use crate::input::{CampaignId, ChildAccountId, Text};
 use crate::schema;
@@ -12,13 +12,13 @@ use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
-/// A segment of a path.
+/// A path parameter.
 pub trait Segment {
-    /// Its name in the route.
+    /// The name of the parameter in the route.
     const NAME: &'static str;
-    /// What it is.
+    /// The type of the parsed value.
     type Id;
-    /// Reads it.
+    /// Parses the segment.
     fn parse(text: &str) -> Result<Self::Id, ParseError>;
 }
 
@@ -49,7 +49,7 @@ macro_rules! segments {
 
 fn parameter(name: &str, description: &str, mut schema: Value) -> Parameter {
     if let (CustomerPath::NAME, Some(keywords)) = (name, schema.as_object_mut()) {
-        // A reserved word in its place makes another path, which has its own description.
+        // A reserved word in this position is another path with its own description.
         keywords.remove("not");
     }
     ParameterBuilder::new()
@@ -63,36 +63,36 @@ fn parameter(name: &str, description: &str, mut schema: Value) -> Parameter {
 
 segments! {
     /// `{customer_id}`
-    CustomerPath: "customer_id", CustomerId, "Whose wallet; the words of other paths, such as `create` and `holds`, are no ids";
+    CustomerPath: "customer_id", CustomerId, "Id of the wallet's customer; words of other paths, such as `create` and `holds`, are not valid ids";
     /// `{hold_id}`
-    HoldPath: "hold_id", HoldId, "Which hold";
+    HoldPath: "hold_id", HoldId, "Id of the hold";
     /// `{order_id}`
-    OrderPath: "order_id", OrderId, "Which order";
+    OrderPath: "order_id", OrderId, "Id of the order";
     /// `{topup_id}`
-    TopUpPath: "topup_id", TopUpId, "Which top-up";
+    TopUpPath: "topup_id", TopUpId, "Id of the top-up";
     /// `{event_id}`
-    EventPath: "event_id", EventId, "Which report of a gateway";
+    EventPath: "event_id", EventId, "Id of the gateway's report";
     /// `{account_id}`
-    AccountPath: "account_id", AccountId, "Which account";
-    /// `{account_id}` of an account below another.
-    ChildAccountPath: "account_id", ChildAccountId, "Which account";
+    AccountPath: "account_id", AccountId, "Id of the budget account";
+    /// `{account_id}` of an account that has a parent.
+    ChildAccountPath: "account_id", ChildAccountId, "Id of the budget account";
     /// `{campaign_id}`
-    CampaignPath: "campaign_id", CampaignId, "Which campaign";
+    CampaignPath: "campaign_id", CampaignId, "Id of the campaign";
     /// `{pool_id}`
-    PoolPath: "pool_id", PoolId, "Which pool";
+    PoolPath: "pool_id", PoolId, "Id of the pool";
     /// `{redemption_id}`
-    RedemptionPath: "redemption_id", RedemptionId, "Which redemption";
+    RedemptionPath: "redemption_id", RedemptionId, "Id of the redemption";
     /// `{alert_id}`
-    AlertPath: "alert_id", AlertId, "Which alert";
+    AlertPath: "alert_id", AlertId, "Id of the alert";
 }
 
-/// `{transaction_id}`: read by each ledger in its own way; what is none is not found.
+/// `{transaction_id}`: each ledger parses it in its own way; an invalid id is answered as not found.
 #[derive(Clone, Copy, Debug)]
 pub struct TransactionPath;
 
 impl IntoParams for TransactionPath {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let schema = json!({"type": "string", "pattern": "^txn_[0-9]{1,15}_[0-9a-f]{20}$"});
-        vec![parameter("transaction_id", "Which movement", schema)]
+        vec![parameter("transaction_id", "Id of the transaction", schema)]
     }
 }

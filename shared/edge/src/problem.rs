@@ -1,7 +1,8 @@
-//! Problems: the one mapping from refusals and failures to RFC 9457 answers.
+//! Problems: the single mapping from rejections and failures to RFC 9457 responses.
 //!
-//! **Invariant:** the mapping is exhaustive without a catch-all, so a new rejection cannot be forgotten.
-//! **Invariant:** inner causes are logged here, once, and never sent.
+//! **Invariant:** the mapping is exhaustive without a catch-all arm, so a new rejection cannot be
+//! forgotten.
+//! **Invariant:** internal error texts are logged here, once, and never sent.
 
 use axum::response::{IntoResponse, Response};
 use domain::money::Money;
@@ -14,17 +15,17 @@ use store::StoreError;
 
 use crate::json::Number;
 
-/// One offending field.
+/// One invalid field.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
-    /// Where: a JSON pointer into the body, or the name of a parameter behind a slash.
+    /// JSON pointer into the body, or the name of a parameter after a slash.
     #[schema(examples("/amount"))]
     pub pointer: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub detail: String,
 }
 
-/// What `insufficient_funds` tells beyond.
+/// The additional fields of `insufficient_funds`.
 #[derive(Clone, Debug)]
 pub struct Shortfall {
     available: Money,
@@ -32,12 +33,12 @@ pub struct Shortfall {
     unit: Unit,
 }
 
-/// A refusal or failure, ready to be answered.
+/// A rejection or failure, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The stable code.
+    /// The stable code that clients branch on.
     pub code: &'static str,
     detail: String,
     errors: Vec<FieldError>,
@@ -45,73 +46,73 @@ pub struct Problem {
     retry_after: Option<u32>,
 }
 
-/// A problem as it is sent.
+/// Problem details (RFC 9457).
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// A URN that ends in the code.
+    /// URN that ends in the code.
     #[serde(rename = "type")]
     #[schema(examples("urn:scrip:problem:insufficient_funds"))]
     kind: String,
-    /// The status in words.
+    /// The standard phrase of the status.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong, for a developer.
+    /// Explanation for developers; the text may change.
     detail: String,
-    /// The id of this request.
+    /// Id of this request.
     instance: String,
-    /// The stable code to branch on.
+    /// Stable code to branch on.
     #[schema(examples("insufficient_funds"))]
     code: &'static str,
-    /// Every offending field, for `invalid_request`.
+    /// For `invalid_request`: all invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
-    /// What could be spent, for `insufficient_funds`.
+    /// For `insufficient_funds`: the amount that could be spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<Number>,
-    /// What was asked for, for `insufficient_funds`.
+    /// For `insufficient_funds`: the requested amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Number>,
-    /// In which currency, for `insufficient_funds`.
+    /// For `insufficient_funds`: the currency of both amounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
 }
 
 impl Problem {
-    /// A problem with this status and code.
+    /// Creates a problem with this status and code.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), errors: vec![], shortfall: None, retry_after: None }
     }
 
-    /// A request that cannot be understood as a whole.
+    /// A request that is invalid as a whole.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
     }
 
-    /// A request with offending fields.
+    /// A request with invalid fields.
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::invalid("some fields are not as they must be; see errors") }
+        Self { errors, ..Self::invalid("some fields are invalid; see errors") }
     }
 
-    /// A request with one offending field.
+    /// A request with one invalid field.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::fields(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
 
-    /// The same, with the field that it is about.
+    /// Adds the field that the problem is about.
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
         self.errors.push(FieldError { pointer: pointer.into(), detail: self.detail.clone() });
         self
     }
 
-    /// No verified caller.
+    /// The request has no verified caller.
     pub fn unauthenticated() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "a valid bearer token is required")
     }
 
-    /// The role or scope is too small.
+    /// The caller's role or scope does not allow the action.
     pub fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "the token's role or scope does not allow this")
     }
@@ -120,73 +121,73 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
-    /// No such budget account, for all the caller may know.
+    /// The budget account does not exist, or the caller may not know of it.
     pub fn account_not_found() -> Self {
         Self::from(Rejection::AccountNotFound)
     }
 
-    /// A redemption code that comes to nothing, whatever the reason.
+    /// The redemption code cannot be redeemed; the same for every reason.
     pub fn code_not_found() -> Self {
         Self::missing("code_not_found", "this code cannot be redeemed".to_owned())
     }
 
-    /// Too many tries.
+    /// The caller has made too many attempts; retry after these seconds.
     pub fn rate_limited(seconds: u32) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many tries; wait a while")
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many attempts; retry later")
             .retry(seconds)
     }
 
-    /// No such wallet, for all the caller may know.
+    /// The wallet does not exist, or the caller may not know of it.
     pub fn wallet_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "wallet_not_found", "there is no such wallet")
     }
 
-    /// No such hold, for all the caller may know.
+    /// The hold does not exist, or the caller may not know of it.
     pub fn hold_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "hold_not_found", "there is no such hold")
     }
 
-    /// The gateway knows no such payment.
+    /// The gateway does not know the payment.
     pub fn payment_not_found() -> Self {
-        let detail = "the gateway of this top-up knows no such payment";
+        let detail = "the gateway of this top-up does not know this payment";
         Self::new(StatusCode::NOT_FOUND, "payment_not_found", detail).at("/gateway_payment_id")
     }
 
-    /// No such top-up, for all the caller may know.
+    /// The top-up does not exist, or the caller may not know of it.
     pub fn topup_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "topup_not_found", "there is no such top-up")
     }
 
-    /// A gateway that does not do its part; the same request with the same key resumes.
+    /// The gateway does not answer; a repeated request with the same key resumes.
     pub fn gateway_unavailable() -> Self {
         let detail =
-            "the payment gateway does not answer; the same request with the same Idempotency-Key resumes";
+            "the payment gateway does not answer; retry with the same Idempotency-Key to resume the request";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(5)
     }
 
-    /// A gateway that refuses what we ask: most often its keys are wrong.
+    /// The gateway refuses the call, most often because its API keys are wrong.
     pub fn gateway_refused() -> Self {
-        let detail = "the payment gateway refuses the request (its keys may be wrong: see the log); nothing was credited";
+        let detail = "the payment gateway refuses the request (its API keys may be wrong: see the log); nothing was credited";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(60)
     }
 
-    /// A body over the limit.
+    /// The body exceeds the size limit.
     pub fn too_large() -> Self {
         let detail = "the body must be at most 256 KiB (CSV: 4 MiB)";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
-    /// A gateway that refuses for good what it was asked; its reason is for the caller.
+    /// The gateway refuses the payment permanently; `reason` is shown to the caller.
     pub fn gateway_rejected(reason: &str) -> Self {
         let detail = format!(
-            "the payment gateway refuses this payment: {reason}; nothing was begun, and the key is free"
+            "the payment gateway refuses this payment: {reason}; nothing was started, and the key can be used again"
         );
         Self::new(StatusCode::CONFLICT, "gateway_rejected", detail)
     }
 
-    /// A failure of ours.
+    /// An internal error.
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error occurred")
     }
 
     fn retry(self, seconds: u32) -> Self {
@@ -198,7 +199,7 @@ impl Problem {
         Self { shortfall: Some(shortfall), ..problem }
     }
 
-    /// Sends the problem; `instance` is the request's id.
+    /// Returns the response for the problem; `instance` is the request's id.
     pub fn respond(&self, instance: &str) -> Response {
         let short = self.shortfall.as_ref();
         let body = ProblemBody {
@@ -227,7 +228,7 @@ impl Problem {
     }
 }
 
-/// The telemetry layer, which knows the request's id, sends the problem again with it.
+/// The telemetry layer replaces this response by one with the request's id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.respond("");
@@ -237,7 +238,8 @@ impl IntoResponse for Problem {
 }
 
 impl Problem {
-    /// Why a caller may not; of what they may not know, that it is not there.
+    /// The caller may not do this. If the caller may not know of the resource, the problem is
+    /// `not_found`.
     pub fn denied(denial: Denial, not_found: fn() -> Self) -> Self {
         match denial {
             Denial::Forbidden => Self::forbidden(),
@@ -253,12 +255,12 @@ impl From<StoreError> for Problem {
             StoreError::Rejected(rejection) => Self::from(rejection),
             StoreError::Contention(inner) => {
                 tracing::warn!(inner, "contention");
-                let detail = "others were quicker for too long; nothing was applied, try again";
+                let detail = "too many conflicting requests; nothing was applied, try again";
                 Self::new(unavailable, "contention", detail).retry(1)
             }
             StoreError::Unavailable(inner) => {
                 tracing::error!(inner, "unavailable");
-                let detail = "the outcome is unknown; the same request with the same Idempotency-Key tells";
+                let detail = "the outcome is unknown; retry with the same Idempotency-Key to learn it";
                 Self::new(unavailable, "unavailable", detail).retry(2)
             }
             StoreError::Corrupt(inner) => {
@@ -289,9 +291,9 @@ impl From<Rejection> for Problem {
             Rejection::NotAChild => bad("not_a_child"),
             Rejection::WrongParent => Self::field("/parent_id", detail),
             Rejection::SharedCampaign => Self::field("/to_account_id", detail),
-            Rejection::NoCampaign => conflict("not_a_campaign").at("/budget_mode"),
-            Rejection::NoAgency => conflict("not_an_agency").at("/brands"),
-            Rejection::FewerSlices => conflict("too_few_slices").at("/slices"),
+            Rejection::NotACampaign => conflict("not_a_campaign").at("/budget_mode"),
+            Rejection::NotAnAgency => conflict("not_an_agency").at("/brands"),
+            Rejection::InvalidSliceCount => conflict("too_few_slices").at("/slices"),
             Rejection::NoSuchDenomination => {
                 Self::missing("denomination_not_found", detail).at("/denomination")
             }
@@ -340,11 +342,11 @@ impl From<Rejection> for Problem {
     }
 }
 
-/// A required field that could not be read; the error is noted already.
+/// A required field is missing or invalid; its error is already recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingField;
 
-/// [`crate::fields::Fields::finish`] has reported the field already.
+/// Not reached in practice, because [`crate::fields::Fields::finish`] has already reported the field.
 impl From<MissingField> for Problem {
     fn from(_: MissingField) -> Self {
         Self::invalid("a required field is missing")

@@ -1,7 +1,7 @@
-//! A request of which the raw bytes count: a gateway's webhook.
+//! A request whose raw bytes matter: a webhook of a gateway or supplier.
 //!
-//! **Invariant:** the body is what was sent, byte for byte, with nothing undone but the base64 of a gateway in
-//! between; nobody is trusted for having sent it.
+//! **Invariant:** the body is unchanged, byte for byte, except that API Gateway's base64 is decoded; the
+//! request is not authenticated yet.
 
 use crate::api_request::request_id;
 use crate::body::{MAX_BODY, read_body};
@@ -10,13 +10,13 @@ use axum::extract::{FromRequest, Request};
 use domain::ids::RequestId;
 use http::HeaderMap;
 
-/// A request as it came.
+/// A request with its raw body.
 pub struct RawRequest {
-    /// This invocation's id.
+    /// The id of this invocation.
     pub request: RequestId,
-    /// Its headers.
+    /// All headers, as received.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The raw body, at most 256 KiB.
     pub body: Vec<u8>,
 }
 

@@ -1,6 +1,6 @@
-//! Answers: JSON bytes, and the headers that creations and replays carry.
+//! Responses: JSON bytes, and the headers of creations and replays.
 //!
-//! **Invariant:** the bytes of an answer depend on the stored outcome alone, so a replay repeats them.
+//! **Invariant:** the bytes of a response depend only on the stored outcome, so a replay repeats them.
 
 use crate::problem::Problem;
 use axum::response::{IntoResponse, Response};
@@ -9,38 +9,39 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use store::Done;
 
-/// How often the store had to try again; read by the telemetry layer.
+/// Number of retries by the store; read by the telemetry layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retries(pub u32);
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// What ids may hold and the path of a URI may not (RFC 3986, section 3.3).
+/// Characters that ids may contain but the path of a URI may not (RFC 3986, section 3.3).
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS.add(b'|');
 
-/// A 200 with this body.
+/// Returns a 200 with this body.
 pub fn ok(body: &impl Serialize) -> Result<Response, Problem> {
     json(StatusCode::OK, body)
 }
 
-/// The answer to an operation that moved value or changed a wallet; `location` makes it a 201.
+/// Returns the response to an operation that moved value or changed a wallet; with a `location` it is a
+/// 201.
 pub fn done<O>(done: &Done<O>, location: Option<String>, body: &impl Serialize) -> Result<Response, Problem> {
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
     answer(status, ReplyMeta { location, replayed: done.replayed, retries: done.retries }, body)
 }
 
-/// How an answer came about.
+/// Headers and metrics of a response.
 #[derive(Clone, Debug, Default)]
 pub struct ReplyMeta {
-    /// Where what was made can be read.
+    /// The path of the created resource.
     pub location: Option<String>,
-    /// True if an earlier request did it.
+    /// True if the response repeats an earlier one.
     pub replayed: bool,
-    /// How often it had to be tried again.
+    /// Number of retries.
     pub retries: u32,
 }
 
-/// An answer with this status.
+/// Returns a response with this status.
 pub fn answer(status: StatusCode, meta: ReplyMeta, body: &impl Serialize) -> Result<Response, Problem> {
     let mut response = json(status, body)?;
     let headers = response.headers_mut();
@@ -57,7 +58,7 @@ pub fn answer(status: StatusCode, meta: ReplyMeta, body: &impl Serialize) -> Res
 
 fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(body).map_err(|error| {
-        tracing::error!(%error, "an answer cannot be written");
+        tracing::error!(%error, "a response cannot be serialized");
         Problem::internal()
     })?;
     let mut response = (status, bytes).into_response();

@@ -1,4 +1,5 @@
-//! A request in one place: its fields, how each is read, what goes together, and what the API document says of it.
+//! Defines a request in one place: its fields, how they are read, rules across fields, and its schema in
+//! the API document.
 //!
 //! ```ignore
 //! request! {
@@ -12,11 +13,13 @@
 //! }
 //! ```
 //!
-//! gives the struct, `DeductCreditsRequest::read(request.fields()?)`, and its schema. `field as "name": Type` names a field otherwise;
-//! `check(fields) { … }` looks at what was read (each field under its name, before it is known whether all could be read) and may
-//! `fields.offend(…)`; `rules [ … ]` adds schemas that say the same in the document.
+//! defines the struct, `DeductCreditsRequest::read(request.fields()?)`, and its schema.
 //!
-//! **Invariant:** a field is named once: what is read is what is described.
+//! `field as "name": Type` sets another name for the JSON field. `check(fields) { … }` checks rules
+//! across fields: it sees each field as read, before it is known whether all are valid, and may call
+//! `fields.offend(…)`. `rules [ … ]` adds schemas that describe the same rules.
+//!
+//! **Invariant:** a field is defined once, so that reader and schema agree.
 
 use crate::fields::Fields;
 use crate::input::{Input, Text};
@@ -27,17 +30,17 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
-/// A field of a request: required, or optional (`Option`), or one whose null takes something away ([`Clearable`]).
+/// The type of a request's field: required, optional (`Option`), or cleared by null ([`Clearable`]).
 pub trait Field: Sized {
-    /// What reading it gives before it is known whether all could be read.
+    /// The result of reading the field, before it is known whether all fields are valid.
     type Read;
-    /// Whether it must be there.
+    /// True if the field is required.
     const REQUIRED: bool;
-    /// Reads it.
+    /// Reads the field, and records an error if it is invalid.
     fn take(fields: &mut Fields<'_>, name: &'static str) -> Self::Read;
-    /// The field, once all could be read.
+    /// Returns the value, once all fields are valid.
     fn done(read: Self::Read) -> Result<Self, MissingField>;
-    /// Describes it.
+    /// Returns the schema of the field.
     fn schema() -> Value;
 }
 
@@ -75,7 +78,7 @@ impl<T: Input> Field for Option<T> {
     }
 }
 
-/// A field that changes what is there: left out, it stays; null takes it away.
+/// A field that changes a stored value: if omitted, the value stays; null clears it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clearable<T>(pub Option<Option<T>>);
 
@@ -96,15 +99,15 @@ impl<T: Input> Field for Clearable<T> {
     }
 }
 
-/// A field as the document shows it.
+/// A field as described in the API document.
 pub struct FieldSchema {
-    /// Its name.
+    /// The name of the JSON field.
     pub name: &'static str,
-    /// What it means.
+    /// The lines of its description.
     pub doc: &'static [&'static str],
-    /// Whether it must be there.
+    /// True if it must be sent.
     pub required: bool,
-    /// What it takes.
+    /// The JSON Schema of the accepted values.
     pub schema: Value,
 }
 
@@ -112,7 +115,7 @@ fn prose(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 
-/// The schema of a request: these fields and no others.
+/// Returns the schema of a request with these fields and no others.
 pub fn object(doc: &[&str], fields: Vec<FieldSchema>, rules: Vec<Value>) -> Value {
     let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     let described = |field: FieldSchema| {
@@ -141,7 +144,7 @@ pub fn object(doc: &[&str], fields: Vec<FieldSchema>, rules: Vec<Value>) -> Valu
     schema
 }
 
-/// A parameter of a query that may be left out.
+/// Describes an optional query parameter.
 pub fn query_parameter<T: Text>(name: &str, doc: &[&str]) -> Parameter {
     let doc = prose(doc);
     ParameterBuilder::new()
@@ -153,12 +156,12 @@ pub fn query_parameter<T: Text>(name: &str, doc: &[&str]) -> Parameter {
         .build()
 }
 
-/// A parameter of a query that was read.
+/// Reads an optional query parameter.
 pub fn query_value<T: Text>(params: &mut Params, name: &'static str) -> Option<T> {
     params.optional(name, T::parse)
 }
 
-/// The name of a field: its own, or the one behind `as`.
+/// Expands to the name of a field: the one after `as`, or else the identifier.
 #[macro_export]
 macro_rules! wire_name {
     ($field:ident) => {
@@ -186,7 +189,7 @@ macro_rules! request {
         }
 
         impl $request {
-            /// Reads it; every field that is wrong is reported.
+            /// Reads the request; reports all invalid fields.
             #[allow(unused_mut, unused_variables)]
             $vis fn read(
                 mut sent: $crate::fields::Fields<'_>
@@ -228,7 +231,7 @@ macro_rules! request {
     };
 }
 
-/// Declares the parameters of a query, all of which may be left out.
+/// Declares the parameters of a query, all of which are optional.
 #[macro_export]
 macro_rules! query {
     (
@@ -243,7 +246,7 @@ macro_rules! query {
         }
 
         impl $query {
-            /// Takes them out of a query.
+            /// Reads the parameters from a query.
             $vis fn take(params: &mut $crate::params::Params) -> Self {
                 Self {
                     $($field: $crate::request::query_value::<$type>(

@@ -1,7 +1,7 @@
-//! What every HTTP function's router has in common.
+//! The parts that the routers of all HTTP functions share.
 //!
-//! **Invariant:** a path or method that no route takes is answered with a problem, and every request is logged
-//! and counted once.
+//! **Invariant:** a path or method without a route is answered with a problem, and every request is
+//! logged and counted once.
 
 use crate::app::VERSION;
 use crate::problem::Problem;
@@ -13,7 +13,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Completes a function's routes.
+/// Adds the fallbacks, the telemetry layer and the state to a function's routes.
 pub fn complete<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: S) -> Router
 where
     App: FromRef<S>,
@@ -30,11 +30,11 @@ async fn not_found() -> Problem {
 }
 
 async fn method_not_allowed() -> Problem {
-    let detail = "this path does not take this method";
+    let detail = "this path does not support this method";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
-/// That a function runs and reaches its table.
+/// Health of a function: it runs and can reach its table.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     #[schema(examples("ok"))]
@@ -43,7 +43,7 @@ pub struct Health {
     table: String,
 }
 
-/// Answers whether the table is reachable.
+/// Checks that the table is reachable.
 pub async fn health(app: &App) -> Result<Response, Problem> {
     app.store.ping().await?;
     reply::ok(&Health { status: "ok", version: VERSION, table: app.store.table().to_owned() })

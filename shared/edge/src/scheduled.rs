@@ -1,15 +1,17 @@
-//! What calls a scheduled function: its own input, or an envelope of EventBridge or EventBridge Scheduler around it.
+//! The event of a scheduled function: its input, alone or in an envelope of EventBridge or EventBridge
+//! Scheduler.
 //!
-//! A rule sends its event with the input as `detail`; a schedule without an input of its own sends the same with `detail` as text
-//! (`"{}"`).
+//! A rule sends its event with the input as `detail`; a schedule without a configured input sends the
+//! same with `detail` as text (`"{}"`).
 //!
-//! **Invariant:** an unknown member of the input is refused; of an envelope, all but `detail` is ignored.
+//! **Invariant:** an unknown member of the input is refused; of an envelope, everything except `detail`
+//! is ignored.
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// The input of a scheduled function, out of its envelope.
+/// The input of a scheduled function, taken from its envelope.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scheduled<T>(pub T);
 

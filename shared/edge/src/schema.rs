@@ -1,6 +1,8 @@
-//! JSON Schema (draft 2020-12) for the API document, written as JSON: `utoipa` has no builder for every keyword that is needed.
+//! JSON Schema (draft 2020-12) for the API document, written as JSON, because `utoipa` lacks builders
+//! for some keywords.
 //!
-//! **Invariant:** a schema that is made here says exactly what its reader in [`crate::input`] takes.
+//! **Invariant:** a schema that is built here describes exactly what its parser in [`crate::input`]
+//! accepts.
 
 use domain::currency::Currency;
 use domain::time::Date;
@@ -11,20 +13,22 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType};
 
-/// Text without control characters and overrides of the direction of writing.
+/// The pattern of text without control characters and without overrides of the text direction.
 pub const PLAIN_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$";
 
-/// The same, with at least one character that is not a space.
+/// The pattern of such text with at least one character that is not white space.
 const SAID_TEXT: &str = concat!(
     r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*",
     r"[^\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]",
     r"[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
 );
 
-/// Stands in a schema for the pattern of the dates after today, which is put in when the document is made.
+/// A placeholder for the pattern of the dates after today, which is inserted when the document is
+/// generated.
 pub const LATER_THAN_TODAY: &str = "(later than today)";
 
-/// The pattern of the dates after this one: equal to it up to one digit, greater there, anything behind.
+/// Returns the pattern of the dates after `today`: the same digits up to one position, a greater digit
+/// there, any digits after it.
 pub fn later_than(today: Date) -> String {
     let digits: Vec<char> = today.format("%Y%m%d").to_string().chars().collect();
     let greater = |at: usize| {
@@ -47,7 +51,7 @@ pub fn later_than(today: Date) -> String {
 /// The largest amount that a request may name, in major units.
 const MAX_AMOUNT: u64 = 10_000_000_000_000;
 
-/// A schema of `utoipa` that says just this.
+/// Converts a JSON Schema to a `utoipa` schema with exactly these keywords.
 pub fn component(schema: Value) -> Schema {
     let keywords = match schema {
         Value::Object(keywords) => keywords,
@@ -57,12 +61,12 @@ pub fn component(schema: Value) -> Schema {
     builder.extensions(Some(keywords.into_iter().collect::<Extensions>())).build().into()
 }
 
-/// The same, in place.
+/// Converts a JSON Schema to an inline `utoipa` schema.
 pub fn inline(schema: Value) -> RefOr<Schema> {
     RefOr::T(component(schema))
 }
 
-/// A schema with more keywords.
+/// Adds keywords to a schema.
 pub fn with(mut schema: Value, more: Value) -> Value {
     if let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more) {
         schema.extend(more);
@@ -70,7 +74,7 @@ pub fn with(mut schema: Value, more: Value) -> Value {
     schema
 }
 
-/// A schema, or null, which says the same as leaving the field out.
+/// Allows null in addition; it means the same as omitting the field.
 pub fn or_null(schema: Value) -> Value {
     let plain = schema.get("type").and_then(Value::as_str).map(str::to_owned);
     match plain {
@@ -81,45 +85,46 @@ pub fn or_null(schema: Value) -> Value {
     }
 }
 
-/// One of these words.
+/// The schema of one of these words.
 pub fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Value {
     json!({"type": "string", "enum": words.into_iter().collect::<Vec<_>>()})
 }
 
-/// Any of these words, as a pattern: for those that are something else than an id.
+/// Matches any of these words, by a pattern: for words that cannot be used as an id.
 pub fn one_of_words(words: &[&str]) -> Value {
     json!({"pattern": format!("^({})$", words.join("|").replace('.', r"\."))})
 }
 
-/// Text of this pattern (ECMA-262).
+/// The schema of text that matches this pattern (ECMA-262).
 pub fn pattern(pattern: &str) -> Value {
     json!({"type": "string", "pattern": pattern})
 }
 
-/// A whole number within bounds.
+/// The schema of a whole number; both bounds are inclusive.
 pub fn whole(min: u64, max: u64) -> Value {
     json!({"type": "integer", "minimum": min, "maximum": max})
 }
 
-/// Free text.
+/// The schema of free text, at most 500 characters.
 pub fn free_text() -> Value {
     with(pattern(PLAIN_TEXT), json!({"maxLength": 500}))
 }
 
-/// Free text that says something.
-pub fn said_text() -> Value {
+/// The schema of free text that is not blank, at most 500 characters.
+pub fn non_blank_text() -> Value {
     with(pattern(SAID_TEXT), json!({"minLength": 1, "maxLength": 500}))
 }
 
-/// An ISO 4217 code.
+/// The schema of an ISO 4217 currency code.
 pub fn currency() -> Value {
     static CODES: OnceLock<Vec<&'static str>> = OnceLock::new();
     let codes = CODES.get_or_init(|| Currency::all().map(Currency::code).collect());
     with(words(codes.iter().copied()), json!({"examples": ["INR"]}))
 }
 
-/// Money in major units as a JSON number or decimal text: at least this many hundredths, no more than two digits after the point
-/// (as the default currency has; an account in another takes as many as that has).
+/// The schema of money in major units, as a JSON number or decimal text: at least `least_hundredths`,
+/// with at most two digits after the point (as in the default currency; accounts in other currencies
+/// accept as many as theirs has).
 pub fn amount_from(least_hundredths: u64) -> Value {
     let (units, hundredths) = (least_hundredths / 100, least_hundredths % 100);
     let least = if hundredths == 0 { json!(units) } else { decimal(&format!("{units}.{hundredths:02}")) };
@@ -132,17 +137,17 @@ pub fn amount_from(least_hundredths: u64) -> Value {
     })
 }
 
-/// Money in major units, above zero.
+/// The schema of money in major units, above zero.
 pub fn amount() -> Value {
     amount_from(1)
 }
 
-/// A number of the document, exactly as it is written.
+/// Returns a JSON number that is written exactly like the text.
 fn decimal(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// Decimal text of at least this many hundredths (below one unit, or one unit).
+/// Returns the pattern of decimal text of at least `least_hundredths`, which must be at most 100.
 fn amount_pattern(least_hundredths: u64) -> String {
     let whole = r"[1-9][0-9]{0,12}(\.[0-9]{1,2})?";
     let most = r"10000000000000(\.0{1,2})?";
@@ -154,12 +159,12 @@ fn amount_pattern(least_hundredths: u64) -> String {
     format!("^({whole}|{below_one}|{most})$")
 }
 
-/// Money in major units as decimal text.
+/// The schema of money in major units as decimal text, above zero.
 pub fn amount_text() -> Value {
     pattern(&amount_pattern(1))
 }
 
-/// Amounts in a currency without fractions.
+/// The schema of an amount in a currency without fraction digits.
 fn whole_amount() -> Value {
     json!({"oneOf": [
         {"type": "integer", "minimum": 1, "maximum": MAX_AMOUNT},
@@ -167,7 +172,8 @@ fn whole_amount() -> Value {
     ]})
 }
 
-/// In a currency without fractions, this field of a request is a whole amount; null or left out only if it may be.
+/// The rule that this field of a request is a whole amount if the currency has no fraction digits;
+/// `may_be_null` also allows null.
 pub fn whole_in_whole_currencies(field: &str, may_be_null: bool) -> Value {
     let codes: Vec<_> =
         Currency::all().filter(|currency| currency.digits() == 0).map(Currency::code).collect();
@@ -178,7 +184,7 @@ pub fn whole_in_whole_currencies(field: &str, may_be_null: bool) -> Value {
     )
 }
 
-/// Pairs of strings.
+/// The schema of an object of strings; `reserved` lists names that are not allowed.
 pub fn metadata(reserved: &[&str]) -> Value {
     let name = with(pattern(PLAIN_TEXT), json!({"minLength": 1}));
     let name = if reserved.is_empty() { name } else { with(name, json!({"not": {"enum": reserved}})) };
@@ -187,31 +193,31 @@ pub fn metadata(reserved: &[&str]) -> Value {
         "maxProperties": 20,
         "propertyNames": name,
         "additionalProperties": pattern(PLAIN_TEXT),
-        "description": "At most 20 pairs, and 2 KB in all",
+        "description": "At most 20 pairs and 2 KB in total",
     })
 }
 
-/// A date, or an instant.
+/// The schema of a date or an instant.
 pub fn date_or_instant() -> Value {
     json!({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
 }
 
-/// A field that is left out or null.
+/// The schema of a field that must be omitted or null.
 pub fn absent() -> Value {
     json!({"type": "null"})
 }
 
-/// An object whose field is one of these words has these other fields as well; what else it is says each variant.
+/// One variant of an object: the schemas of its fields, and the fields that are required.
 pub fn variant(properties: &Value, required: &[&str]) -> Value {
     json!({"properties": properties, "required": required})
 }
 
-/// Fields that exclude each other.
+/// The rule that two fields exclude each other.
 pub fn not_both(one: &str, other: &str) -> Value {
     json!({"anyOf": [{"properties": {one: absent()}}, {"properties": {other: absent()}}]})
 }
 
-/// If the first schema fits, the second one must.
+/// The rule that an object that matches the first schema also matches the second.
 pub fn when(condition: &Value, then: &Value) -> Value {
     json!({"if": condition, "then": then})
 }

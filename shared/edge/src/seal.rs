@@ -1,5 +1,5 @@
-//! Sealing what is kept but not to be read by whoever can read the table.
+//! Sealing of stored secrets, so that read access to the table does not reveal them.
 //!
-//! **Invariant:** there is one way to seal, the vault's.
+//! **Invariant:** the only implementation is the vault's.
 
 pub use vault::SealKeys;

@@ -1,37 +1,38 @@
-//! Going through what is due: bounded in number and time, shard by shard, each item once.
+//! Sweeps over due items: bounded in number and time, shard by shard, each item once.
 //!
-//! **Invariant:** a backlog in one shard does not keep the others waiting: each run begins with another shard.
-//! **Invariant:** an item is given once in a run, though the index may still show what has just been dealt with.
+//! **Invariant:** a backlog in one shard does not starve the others: each run begins with another shard.
+//! **Invariant:** an item is returned once in a run, although the index may still show an item that was
+//! just handled.
 
 use domain::time::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 use store::{DuePage, DueWork, Place, StoreError, keys};
 
-/// How many items one read of the index asks for.
+/// Items per query of the index.
 const PAGE: u16 = 25;
 
-/// What bounds a run.
+/// The bounds of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// What is due at this instant or earlier is taken.
+    /// Items that are due at this instant or earlier are returned.
     pub until: Timestamp,
-    /// How far apart runs are: it says with which shard this one begins.
+    /// The interval between runs; it determines the shard with which this run begins.
     pub interval: Duration,
-    /// How many items are taken at most.
+    /// The maximum number of items.
     pub limit: u32,
-    /// When no further item is taken.
+    /// The instant from which no further item is returned; None: unlimited.
     pub deadline: Option<Instant>,
 }
 
-/// A run over what is due.
+/// A run over due items.
 #[derive(Debug)]
 pub struct Sweep<'a, W: DueWork> {
     work: &'a W,
     bounds: Bounds,
     wanted: fn(&W::Item) -> bool,
     shards: VecDeque<u8>,
-    /// Where the next read of the current shard begins; none if it has been read to its end.
+    /// Where the next read of the current shard begins; None at the beginning of a shard.
     from: Option<Place>,
     page: VecDeque<(W::Item, Place)>,
     seen: BTreeSet<W::Item>,
@@ -40,7 +41,7 @@ pub struct Sweep<'a, W: DueWork> {
 }
 
 impl<'a, W: DueWork> Sweep<'a, W> {
-    /// Begins a run over all that is due.
+    /// Begins a run over all due items.
     pub fn new(work: &'a W, bounds: Bounds) -> Self {
         let interval = i64::try_from(bounds.interval.as_millis()).unwrap_or(i64::MAX).max(1);
         let first = (bounds.until.millis() / interval).rem_euclid(i64::from(keys::DUE_SHARDS));
@@ -58,13 +59,14 @@ impl<'a, W: DueWork> Sweep<'a, W> {
         }
     }
 
-    /// Passes over what is not wanted; it does not count.
+    /// Skips items that are not wanted; they do not count towards the limit.
     #[must_use]
     pub fn only(self, wanted: fn(&W::Item) -> bool) -> Self {
         Self { wanted, ..self }
     }
 
-    /// The next item with its place in the index; `None` at the end, or when the run has reached its bounds.
+    /// Returns the next item with its place in the index; `None` at the end, or when the run has reached
+    /// its bounds.
     pub async fn next(&mut self) -> Result<Option<(W::Item, Place)>, StoreError> {
         loop {
             while let Some((item, place)) = self.page.pop_front() {
@@ -90,17 +92,18 @@ impl<'a, W: DueWork> Sweep<'a, W> {
         }
     }
 
-    /// True if the run ended at its bounds: there was more.
+    /// True if the run ended at its bounds while more items were due.
     pub fn more(&self) -> bool {
         self.more
     }
 
-    /// Has an item that could not be dealt with taken again at `until`, so that it does not block those behind it.
+    /// Postpones an item that could not be handled to `until`, so that it does not block the items
+    /// behind it.
     pub async fn postpone(&self, item: &W::Item, until: Timestamp) -> Result<(), StoreError> {
         self.work.postpone(item, until).await
     }
 
-    /// Reads on; false when all shards have been read.
+    /// Reads the next page; false when all shards have been read.
     async fn read(&mut self) -> Result<bool, StoreError> {
         let from = match self.from.take() {
             Some(from) => from,

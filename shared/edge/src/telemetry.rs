@@ -1,7 +1,7 @@
-//! Logs and metrics: one line for each request, and in Lambda one CloudWatch EMF record.
+//! Logs and metrics: one log line per request, and in Lambda one CloudWatch EMF record.
 //!
-//! **Invariant:** a log line has no body, no header and no query: what a caller sent in confidence stays out.
-//! **Invariant:** a panic in a handler becomes a 500 problem; the process goes on.
+//! **Invariant:** a log line contains no body, header or query, so that no confidential input is logged.
+//! **Invariant:** a panic in a handler becomes a 500 problem; the process continues.
 
 use crate::api_request::request_id;
 use crate::problem::Problem;
@@ -17,10 +17,10 @@ use std::sync::OnceLock;
 use std::time::{Instant, UNIX_EPOCH};
 use tracing_subscriber::EnvFilter;
 
-/// Where metrics go: the name of the Lambda function, if this is one.
+/// The name of the Lambda function; metrics are written only if it is set.
 static FUNCTION: OnceLock<String> = OnceLock::new();
 
-/// Logs as JSON with metrics, for a Lambda function of this name.
+/// Enables JSON logs and metrics for a Lambda function of this name.
 pub fn init_lambda(function: &str) {
     let _ = FUNCTION.set(function.to_owned());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -28,13 +28,13 @@ pub fn init_lambda(function: &str) {
     let _ = lines.with_current_span(false).without_time().try_init();
 }
 
-/// Logs as text to standard error, for a terminal; quiet unless something is wrong.
+/// Enables text logs on standard error; `default` is the filter if `RUST_LOG` is not set.
 pub fn init_terminal(default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// The outermost layer of every HTTP function.
+/// The outermost layer of every HTTP function: logs and counts the request, and adds its id to problems.
 pub async fn layer(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.extensions());
@@ -66,15 +66,17 @@ pub async fn layer(request: Request, next: Next) -> Response {
     response
 }
 
-/// Counts an operation of a scheduled or queued function.
+/// Counts an operation of a function that is scheduled or reads a queue.
 pub fn count(operation: &str, code: Option<&'static str>, retries: u32, micros: u64) {
     record(operation, code, retries, micros);
 }
 
-/// One record in CloudWatch's embedded metric format: operations, rejections, conflicts, duration.
+/// Writes one record in CloudWatch's embedded metric format: operations, rejections, conflicts,
+/// contention, duration.
 fn record(operation: &str, code: Option<&'static str>, retries: u32, micros: u64) {
     let Some(function) = FUNCTION.get() else { return };
-    // Wall-clock time of the machine, not business time: CloudWatch refuses records dated elsewhere.
+    // Uses the machine's clock, not business time, because CloudWatch refuses records with other
+    // timestamps.
     #[allow(clippy::disallowed_methods)]
     let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let contended = code == Some("contention");

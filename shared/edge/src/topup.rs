@@ -1,6 +1,7 @@
-//! A top-up as callers see it, in every function that answers with one.
+//! The API view of a top-up, shared by all functions that return one.
 //!
-//! **Invariant:** its status is that of the clock: an unpaid one that has expired says so, whether or not a job has run.
+//! **Invariant:** the status depends on the current time: an unpaid top-up that has expired is shown as
+//! expired, whether or not a scheduled job has run.
 
 use crate::json::Number;
 use domain::currency::Currency;
@@ -10,7 +11,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A top-up.
+/// A top-up: a payment into a wallet through a gateway.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TopUp)]
 pub struct TopUpBody {
@@ -18,21 +19,21 @@ pub struct TopUpBody {
     customer_id: String,
     /// razorpay, stripe or paypal
     gateway: &'static str,
-    /// null until the gateway has answered.
+    /// null until the gateway has created its order.
     gateway_order_id: Option<String>,
-    /// The payment that was credited.
+    /// Id of the credited payment; null until then.
     gateway_payment_id: Option<String>,
-    /// How the customer paid, where that is said apart, such as google_pay.
+    /// Payment method, such as google_pay, if the gateway reports it separately.
     method: Option<String>,
     amount: Number,
-    /// What refunds and disputes have taken back of it.
+    /// Amount taken back by refunds and disputes.
     reversed: Number,
     #[schema(examples("INR"))]
     currency: &'static str,
     /// PENDING, CREDITED, FAILED, EXPIRED, PARTIALLY_REVERSED or REVERSED
     status: &'static str,
     checkout_url: Option<String>,
-    /// The ids of the movements that it caused, oldest first, at most the newest hundred.
+    /// Ids of the transactions that the top-up caused, oldest first; at most the newest 100.
     transactions: Vec<String>,
     #[schema(format = DateTime)]
     created_at: String,
@@ -42,7 +43,7 @@ pub struct TopUpBody {
     credited_at: Option<String>,
 }
 
-/// A top-up as it stands at `now`.
+/// Renders the state of a top-up at `now`.
 pub fn topup(topup: &TopUp, now: Timestamp) -> TopUpBody {
     let money = |amount: Money, currency: Currency| Number::money(amount, currency);
     let (placed, credited) = (topup.placed.as_ref(), topup.credited.as_ref());

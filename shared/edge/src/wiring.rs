@@ -1,23 +1,33 @@
-//! Wiring: the only place that reads the environment and the machine's clock.
+//! Wiring: the only place that reads configuration from the environment, and business time from the
+//! machine's clock.
 //!
-//! **Invariant:** a function that is not configured does not start; nothing is guessed but the defaults named
-//! here.
+//! **Invariant:** a function whose configuration is incomplete does not start; the only defaults are
+//! those listed here and, for settings of gateways and suppliers, in the `gateways` crate.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `SCRIP_TABLE` | the table | `scrip` |
+//! | `SCRIP_TABLE` | name of the DynamoDB table | `scrip` |
 //! | `SCRIP_CURRENCY` | the deployment's currency | `INR` |
-//! | `SCRIP_CURSOR_KEY` | the secret that seals cursors | required |
-//! | `SCRIP_ROLE_CLAIM`, `SCRIP_ACCOUNT_CLAIM`, `SCRIP_SCOPE_CLAIM` | what the issuer calls these claims | `role`, `account_id`, `scope` |
-//! | `SCRIP_TIERS` | the ladder, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the contract's |
-//! | `SCRIP_REFUND_GRACE_DAYS` | life of refunds whose date has passed | 30 |
-//! | `SCRIP_EXPIRY_HISTORY_DAYS` | how far past expiries are listed | for good |
-//! | `SCRIP_SEAL_KEYS` | `id:key`, comma-separated (32 bytes in base64, or 32 random characters and more): seal gateways' reports; the first seals, all open | required by the functions that take them |
-//! | `SCRIP_CARD_KEYS` | as `SCRIP_SEAL_KEYS`, or `id:kms:blob` with a data key that KMS has wrapped: seal gift cards | required by the functions that handle them |
-//! | `SCRIP_CODE_KEY` | 32 characters and more, or `kms:blob`: makes the digests that codes are known by; for good | likewise |
-//! | `SCRIP_REDEEM_WRONG_PER_ADDRESS`, `SCRIP_REDEEM_PER_CAMPAIGN` | wrong codes of an address in ten minutes, redemptions of a campaign in a minute | 30, 60000 |
-//! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | as Lambda sets them | required |
-//! | `AWS_ENDPOINT_URL_DYNAMODB` | another endpoint | AWS |
+//! | `SCRIP_CURSOR_KEY` | the secret that authenticates cursors | required |
+//! | `SCRIP_ROLE_CLAIM` | token claim with the caller's role | `role` |
+//! | `SCRIP_ACCOUNT_CLAIM` | token claim with the budget account of an agency or client | `account_id` |
+//! | `SCRIP_SCOPE_CLAIM` | token claim with the scopes of a service | `scope` |
+//! | `SCRIP_TIERS` | the tiers, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the standard tiers |
+//! | `SCRIP_REFUND_GRACE_DAYS` | days of validity for refunded credit whose expiry date has passed | 30 |
+//! | `SCRIP_EXPIRY_HISTORY_DAYS` | days that the list of past expiries covers | unlimited |
+//! | `SCRIP_SEAL_KEYS` | keys that seal gateways' reports | required by functions that handle reports |
+//! | `SCRIP_CARD_KEYS` | keys that seal gift cards | required by functions that handle gift cards |
+//! | `SCRIP_CODE_KEY` | key of the digests under which codes are stored | as `SCRIP_CARD_KEYS` |
+//! | `SCRIP_REDEEM_WRONG_PER_ADDRESS` | limit of wrong codes per address in ten minutes | 30 |
+//! | `SCRIP_REDEEM_PER_CAMPAIGN` | limit of redemptions per campaign in a minute | 60000 |
+//! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | set by Lambda | required |
+//! | `AWS_ENDPOINT_URL_DYNAMODB` | endpoint of DynamoDB | AWS |
+//! | `AWS_ENDPOINT_URL_KMS` | endpoint of KMS | AWS |
+//!
+//! `SCRIP_SEAL_KEYS` is a comma-separated list of `id:key`. A key is 32 bytes in base64, or at least 32
+//! random characters. The first key seals, all keys open. `SCRIP_CARD_KEYS` has the same format and also
+//! accepts `id:kms:blob`, a data key that KMS has wrapped. `SCRIP_CODE_KEY` is at least 32 characters,
+//! or `kms:blob`; it must never change.
 
 #![allow(clippy::disallowed_methods)]
 
@@ -36,7 +46,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Credentials, HttpClient, Settings, Store, connect, https};
 use vault::Vault;
 
-/// Why a function cannot start.
+/// A configuration error because of which a function cannot start.
 #[derive(Debug, thiserror::Error)]
 #[error("configuration: {0}")]
 pub struct ConfigError(String);
@@ -53,8 +63,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// Builds what a Lambda function needs and opens the connection to the table (one priming read, so that the
-/// first request does not pay for it).
+/// Builds the app of a Lambda function and opens the connection to the table by one read, so that the
+/// first request is not delayed by it.
 pub async fn lambda_app() -> Result<App, ConfigError> {
     let region = required("AWS_REGION")?;
     let credentials = credentials()?;
@@ -67,7 +77,7 @@ pub async fn lambda_app() -> Result<App, ConfigError> {
     Ok(app)
 }
 
-/// Builds the parts that depend on configuration; the rest is given.
+/// Builds an app from the environment and the given parts.
 pub fn app(
     settings: Settings,
     http: HttpClient,
@@ -85,7 +95,7 @@ pub fn app(
     })
 }
 
-/// What callers' claims are called.
+/// Reads the names of the token claims.
 pub fn claim_names() -> ClaimNames {
     let standard = ClaimNames::default();
     ClaimNames {
@@ -138,13 +148,13 @@ fn credentials() -> Result<Credentials, ConfigError> {
     Ok(Credentials::new(id, secret, optional("AWS_SESSION_TOKEN"), None, "environment"))
 }
 
-/// The keys that seal gateways' reports.
+/// Reads the keys that seal gateways' reports.
 pub fn seal_keys() -> Result<SealKeys, ConfigError> {
     let keys = required("SCRIP_SEAL_KEYS")?;
     SealKeys::parse(&keys).ok_or_else(|| ConfigError("SCRIP_SEAL_KEYS is malformed".to_owned()))
 }
 
-/// The vault of gift cards; its keys are unwrapped by KMS if they are wrapped.
+/// Opens the vault for gift cards; has KMS unwrap its keys if they are wrapped.
 pub async fn vault() -> Result<Vault, ConfigError> {
     let (keys, digests) = (required("SCRIP_CARD_KEYS")?, required("SCRIP_CODE_KEY")?);
     let wrapped = [&keys, &digests].iter().any(|key| key.contains("kms:"));
@@ -158,13 +168,14 @@ pub async fn vault() -> Result<Vault, ConfigError> {
     opened.map_err(|error| ConfigError(format!("SCRIP_CARD_KEYS or SCRIP_CODE_KEY: {error}")))
 }
 
-/// The vault, or a closed one where neither of its keys is set: a deployment without gift cards.
+/// Opens the vault, or returns a closed one if neither of its keys is set (a deployment without gift
+/// cards).
 pub async fn vault_if_set() -> Result<Vault, ConfigError> {
     let names = ["SCRIP_CARD_KEYS", "SCRIP_CODE_KEY"];
     if names.into_iter().all(|name| optional(name).is_none()) { Ok(Vault::closed()) } else { vault().await }
 }
 
-/// The endpoint, region and credentials of the environment, where an endpoint is set.
+/// Reads endpoint, region and credentials from the environment, if a DynamoDB endpoint is set.
 pub fn other_endpoint() -> Option<(String, String, Credentials)> {
     let endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB")?;
     let region = optional("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());
@@ -173,7 +184,7 @@ pub fn other_endpoint() -> Option<(String, String, Credentials)> {
     Some((endpoint, region, credentials))
 }
 
-/// A variable, if it is set and not empty.
+/// Reads a variable; None if it is unset or empty.
 pub fn optional(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -182,7 +193,7 @@ fn required(name: &str) -> Result<String, ConfigError> {
     optional(name).ok_or_else(|| ConfigError(format!("{name} is not set")))
 }
 
-/// A whole number, if it is set.
+/// Reads a whole number; None if the variable is unset or empty.
 pub fn number(name: &str) -> Result<Option<u32>, ConfigError> {
     let parse = |text: String| text.parse().map_err(|_| ConfigError(format!("{name} is not a whole number")));
     optional(name).map(parse).transpose()

@@ -1,9 +1,11 @@
-//! The certificates that PayPal signs its webhooks with.
+//! Certificates with which PayPal signs its webhooks.
 //!
-//! **Invariant:** no connection is made to an address that is not exactly one of PayPal's own, spelled out; no
-//! redirect is followed. An unchecked fetch of an address that a stranger names would be ours to answer for.
-//! **Invariant:** a signature counts only if the chain leads to a trusted root, every date holds at the time of the
-//! delivery, and the certificate's name ends in `.paypal.com`.
+//! **Invariant:** a certificate is fetched only from an address of PayPal that is listed here (or
+//! of a gateway on this machine), and no redirect is followed. Otherwise a forged delivery could
+//! make this service send requests to any address.
+//! **Invariant:** a signature is accepted only if the chain leads to a trusted root, every
+//! certificate is valid at the time of the delivery, and every name of the signing certificate is
+//! `paypal.com` or ends in `.paypal.com`.
 
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::limited;
@@ -20,24 +22,25 @@ use webpki::ring::{
 };
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-/// How many addresses' certificates are kept.
+/// Number of certificate chains that are cached.
 const MAX_CERTIFICATES: usize = 8;
 
-/// The longest file of certificates that is read.
+/// Longest certificate file that is read, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Where they lie.
+/// Path under which PayPal serves its certificates.
 const PATH: &str = "/v1/notifications/certs/";
 
-/// What may stand behind the path: one plain name.
+/// Returns true if the name may follow [`PATH`]: up to 128 letters, digits, `-` or `_`.
 fn is_plain(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     !name.is_empty() && name.len() <= 128 && name.bytes().all(plain)
 }
 
-/// Trusted roots, allowed addresses, and what was fetched.
+/// Trusted roots, allowed origins and cached certificate chains.
 pub(crate) struct Certificates {
-    /// Each an address up to its host.
+    /// What an address may have before [`PATH`]: scheme and host, or the base URL of a gateway on
+    /// this machine.
     origins: Vec<String>,
     roots: Vec<TrustAnchor<'static>>,
     kept: Mutex<VecDeque<(String, Arc<Chain>)>>,
@@ -49,26 +52,27 @@ impl std::fmt::Debug for Certificates {
     }
 }
 
-/// A certificate and what leads from it to a root.
+/// A signing certificate, its intermediate certificates, and the trusted roots.
 pub(crate) struct Chain {
     certificates: Vec<CertificateDer<'static>>,
     roots: Vec<TrustAnchor<'static>>,
 }
 
-/// Why a signature is not believed.
+/// Why a signature is not accepted.
 #[derive(Debug)]
 pub(crate) enum NotTrusted {
-    /// No root of ours is at the end of the chain.
+    /// The chain does not lead to a trusted root.
     Root,
-    /// For another reason.
+    /// Any other reason.
     Otherwise(Forged),
 }
 
 impl Certificates {
-    /// Allows what belongs to the API at this address; trusts these roots (PEM), or the machine's.
+    /// Allows the origins that belong to the API at `base_url`. Trusts the roots given in PEM, or
+    /// else the machine's.
     pub fn new(base_url: &str, roots: Option<&str>) -> Self {
         let of = |hosts: [&str; 2]| hosts.map(|host| format!("https://{host}")).to_vec();
-        // A gateway on this machine is one of our own making.
+        // A gateway on this machine is a fake.
         let is_local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
             .iter()
             .any(|local| base_url.starts_with(local));
@@ -90,7 +94,7 @@ impl Certificates {
         Self { origins, roots, kept: Mutex::default() }
     }
 
-    /// The certificates at an address, fetched once.
+    /// Returns the certificate chain at an address, from the cache if it was fetched before.
     pub async fn fetch(&self, http: &Client, address: &str) -> Result<Arc<Chain>, VerifyError> {
         let named = |origin: &String| address.strip_prefix(origin.as_str())?.strip_prefix(PATH);
         if !self.origins.iter().filter_map(named).any(is_plain) {
@@ -104,7 +108,8 @@ impl Certificates {
         let reply = request.send().await.map_err(unreachable)?;
         match reply.status().as_u16() {
             200 => {}
-            // A redirect leads elsewhere; an address that PayPal does not know is nobody's.
+            // A redirect leads to another address, and a 4xx means that PayPal has no certificate
+            // here.
             300..500 => return Err(Forged::Address.into()),
             status => return Err(GatewayError::Unreachable(format!("status {status}")).into()),
         }
@@ -130,7 +135,7 @@ impl Certificates {
 }
 
 impl Chain {
-    /// Verifies a signature as of a time.
+    /// Verifies a signature over a text, as of the time `now`.
     pub fn verify(&self, now: Timestamp, text: &[u8], signature: &[u8]) -> Result<(), NotTrusted> {
         const BAD: NotTrusted = NotTrusted::Otherwise(Forged::Certificate);
         let (leaf, between) = self.certificates.split_first().ok_or(BAD)?;

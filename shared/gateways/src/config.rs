@@ -1,21 +1,22 @@
-//! What is configured, read once at start.
+//! Configuration of the payment gateways, read once at start.
 //!
-//! **Invariant:** a gateway of which a part is configured and a part is missing is a mistake, said at start.
+//! **Invariant:** if the key of a gateway is set, each missing variable that it requires is an
+//! error at start.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `SCRIP_RAZORPAY_KEY_ID`, `_KEY_SECRET` | API key | without them, Razorpay is off |
-//! | `SCRIP_RAZORPAY_WEBHOOK_SECRETS` | comma-separated, each valid | required with the key |
-//! | `SCRIP_RAZORPAY_BASE_URL` | another host | `https://api.razorpay.com` |
-//! | `SCRIP_CHECKOUT_PAGE` | the shop's page that runs Razorpay's checkout | no `checkout_url` |
+//! | `SCRIP_RAZORPAY_WEBHOOK_SECRETS` | comma-separated; each verifies webhooks | required with the key |
+//! | `SCRIP_RAZORPAY_BASE_URL` | base URL of the API | `https://api.razorpay.com` |
+//! | `SCRIP_CHECKOUT_PAGE` | the shop's page that runs Razorpay's checkout | none: no `checkout_url` |
 //! | `SCRIP_STRIPE_SECRET_KEY` | API key | without it, Stripe is off |
-//! | `SCRIP_STRIPE_WEBHOOK_SECRETS` | comma-separated `whsec_…`, each valid | required with the key |
-//! | `SCRIP_STRIPE_BASE_URL` | another host | `https://api.stripe.com` |
+//! | `SCRIP_STRIPE_WEBHOOK_SECRETS` | comma-separated `whsec_…`; each verifies webhooks | required with the key |
+//! | `SCRIP_STRIPE_BASE_URL` | base URL of the API | `https://api.stripe.com` |
 //! | `SCRIP_PAYPAL_CLIENT_ID`, `_CLIENT_SECRET`, `_WEBHOOK_ID` | REST app and webhook | without them, PayPal is off |
-//! | `SCRIP_PAYPAL_BASE_URL` | live, sandbox or another host | `https://api-m.paypal.com` |
-//! | `SCRIP_PAYPAL_ROOTS` | PEM of roots for webhooks' certificates | the machine's |
-//! | `SCRIP_GOOGLE_PAY_PSP` | razorpay or stripe: who takes the payments | `razorpay` |
-//! | `SCRIP_GOOGLE_PAY_RECIPIENT_ID`, `_ROOT_KEYS` | Wallet callbacks | off |
+//! | `SCRIP_PAYPAL_BASE_URL` | base URL of the API: live, sandbox or another | `https://api-m.paypal.com` |
+//! | `SCRIP_PAYPAL_ROOTS` | trusted roots of webhook certificates, PEM | the machine's |
+//! | `SCRIP_GOOGLE_PAY_PSP` | gateway behind Google Pay: `razorpay` or `stripe` | `razorpay` |
+//! | `SCRIP_GOOGLE_PAY_RECIPIENT_ID`, `_ROOT_KEYS` | verification of Wallet callbacks | off |
 
 use crate::certificates::Certificates;
 use crate::error::GatewayError;
@@ -29,27 +30,27 @@ use secrecy::SecretString;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// Every gateway that is configured.
+/// The configured payment gateways.
 #[derive(Clone, Debug)]
 pub struct Gateways {
     pub(crate) razorpay: Option<Razorpay>,
     pub(crate) stripe: Option<Stripe>,
     pub(crate) paypal: Option<PayPal>,
     pub(crate) google_pay: Option<Tokens>,
-    /// Who takes the payments that are made with Google Pay.
+    /// Gateway behind Google Pay: Razorpay or Stripe.
     pub(crate) psp: Gateway,
 }
 
-/// What is wrong with the configuration.
+/// Error in the configuration of gateways or suppliers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// A variable is missing beside others that are set.
+    /// A variable is missing that other variables require.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// A variable cannot be understood.
+    /// A variable cannot be parsed.
     #[error("{0} is malformed")]
     Malformed(&'static str),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be built.
     #[error(transparent)]
     Http(#[from] GatewayError),
 }
@@ -57,7 +58,7 @@ pub enum SetupError {
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Gateways {
-    /// Reads the configuration by name.
+    /// Reads the configuration; `environment` returns the value of a variable.
     pub fn configure(environment: Environment<'_>) -> Result<Self, SetupError> {
         let http = client()?;
         let psp = environment("SCRIP_GOOGLE_PAY_PSP").unwrap_or_else(|| "razorpay".to_owned());

@@ -1,6 +1,7 @@
-//! A webhook as it came, and what it is once it is believed.
+//! Webhooks as they are received, and as they are after verification.
 //!
-//! **Invariant:** the body is the raw bytes that were sent: base64 of a gateway in between is undone, nothing else.
+//! **Invariant:** the body is the raw bytes that were sent: only the base64 encoding of an API
+//! gateway is undone.
 
 use crate::error::Forged;
 use domain::ids::EventId;
@@ -8,21 +9,22 @@ use domain::payments::gateway_report::GatewayReport;
 use domain::time::Timestamp;
 use http::HeaderMap;
 
-/// Which webhook.
+/// Webhook endpoint of a payment gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Razorpay's.
+    /// Webhooks of Razorpay.
     Razorpay,
-    /// Stripe's.
+    /// Webhooks of Stripe.
     Stripe,
-    /// PayPal's.
+    /// Webhooks of PayPal.
     PayPal,
-    /// Google Pay's: the gateway behind it, or wallet callbacks.
+    /// Webhooks of the gateway behind Google Pay, and callbacks of Wallet passes.
     GooglePay,
 }
 
 impl Endpoint {
-    /// The last segment of its path, and the first part of its events' ids.
+    /// Returns the last segment of the endpoint's path, which is also the first part of its events'
+    /// ids.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Razorpay => "razorpay",
@@ -32,7 +34,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint that an event's id begins with.
+    /// Returns the endpoint that is the first part of an event's id.
     pub fn of(event: &EventId) -> Option<Self> {
         let (endpoint, _) = event.as_str().split_once(':')?;
         [Self::Razorpay, Self::Stripe, Self::PayPal, Self::GooglePay]
@@ -41,44 +43,44 @@ impl Endpoint {
     }
 }
 
-/// A webhook as it came.
+/// A webhook as it was received.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookDelivery<'a> {
-    /// Its headers.
+    /// Headers of the request.
     pub headers: &'a HeaderMap,
-    /// Its raw bytes.
+    /// Raw bytes of the body.
     pub body: &'a [u8],
-    /// When it came.
+    /// Time of receipt.
     pub now: Timestamp,
 }
 
-/// What a delivery says, once it is believed.
+/// A webhook whose signature has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedWebhook {
-    /// Which.
+    /// Id of the event: the endpoint and the gateway's id, or a digest of the body if it has none.
     pub id: EventId,
-    /// The gateway's word for its type.
+    /// Type of the event, in the gateway's words.
     pub kind: String,
-    /// What it says; none if a field that its type must have cannot be read.
+    /// None if a field that the event's type requires cannot be read.
     pub report: Option<GatewayReport>,
-    /// It says that a customer has approved a PayPal order, which waits to be captured.
+    /// True if a customer has approved a PayPal order, which can now be captured.
     pub approved: bool,
 }
 
 impl<'a> WebhookDelivery<'a> {
-    /// A header that must be there once.
+    /// Returns a header that must occur exactly once.
     pub(crate) fn header(&self, name: &str) -> Result<&'a str, Forged> {
         let mut values = self.headers.get_all(name).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return Err(Forged::Header) };
         value.to_str().map_err(|_| Forged::Header)
     }
 
-    /// A header that may be missing, but not be repeated.
+    /// Returns a header that may be missing, but not repeated.
     pub(crate) fn maybe_header(&self, name: &str) -> Result<Option<&'a str>, Forged> {
         if self.headers.contains_key(name) { self.header(name).map(Some) } else { Ok(None) }
     }
 
-    /// Refuses an instant that is further than this from now, in either direction.
+    /// Returns an error if the time differs from the time of receipt by more than the tolerance.
     pub(crate) fn within(&self, sent_millis: i64, tolerance_seconds: i64) -> Result<(), Forged> {
         let apart = self.now.millis().saturating_sub(sent_millis).saturating_abs();
         if apart <= tolerance_seconds.saturating_mul(1_000) { Ok(()) } else { Err(Forged::Time) }

@@ -1,20 +1,20 @@
-//! Why a gateway could not be asked, or a delivery is not believed.
+//! Errors of calls to gateways, and reasons to refuse a delivery.
 //!
-//! **Invariant:** no variant holds a body, a secret or a signature, so none can reach a log.
+//! **Invariant:** no variant contains a body, a secret or a signature, so none can reach a log.
 
 use std::fmt;
 
-/// Why a gateway refuses, in its own words: for the caller, and for no log.
+/// A gateway's explanation of a refusal, in its own words. Shown to the caller, never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
 impl Reason {
-    /// The first sentences of what a gateway says, without what no message needs.
+    /// Keeps the first 200 characters of a gateway's text, without control characters.
     pub(crate) fn of(text: &str) -> Self {
         Self(text.chars().filter(|c| !c.is_control()).take(200).collect())
     }
 
-    /// The words.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -26,32 +26,33 @@ impl fmt::Debug for Reason {
     }
 }
 
-/// A call that brought no answer we can use.
+/// Error of a call that brought no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
-    /// This gateway is not configured.
+    /// The gateway is not configured.
     #[error("the gateway is not configured")]
     NotConfigured,
-    /// No answer, or a 5xx: it may have been done.
-    #[error("the gateway does not answer: {0}")]
+    /// No answer, a 429 or a 5xx: the outcome of the call is unknown.
+    #[error("the gateway is unavailable: {0}")]
     Unreachable(String),
-    /// It answered that it will not.
-    #[error("the gateway refuses: {status} {code}")]
+    /// The gateway refused the call.
+    #[error("the gateway refused the call: {status} {code}")]
     Refused {
-        /// The HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// The gateway's own code, where it gives one.
+        /// Gateway's error code; empty if it sends none.
         code: String,
-        /// Its reason, where it gives one.
+        /// Gateway's explanation, if it sends one.
         reason: Option<Reason>,
     },
-    /// An answer that is not as documented.
+    /// The answer is not as documented, or the call cannot be prepared.
     #[error("the gateway's answer is not as documented: {0}")]
     Unreadable(&'static str),
 }
 
 impl GatewayError {
-    /// What went wrong when keys were exchanged for a token.
+    /// Returns the error of a failed exchange of API keys for a token: a refusal is about the keys,
+    /// so its status becomes 401.
     pub(crate) fn of_keys(self) -> Self {
         match self {
             Self::Refused { code, .. } => Self::Refused { status: 401, code, reason: None },
@@ -59,8 +60,9 @@ impl GatewayError {
         }
     }
 
-    /// The gateway's reason, if it refuses what it was asked whenever it is asked: not for our keys (401, 403), a conflict (409) or
-    /// its load (429), and in its own format, not that of a proxy in between.
+    /// Returns the gateway's reason if it would refuse the same call every time. `None` for a
+    /// refusal because of our keys (401, 403), a conflict (409) or load (429), and for an answer
+    /// without an error code of the gateway, such as that of a proxy.
     pub fn final_reason(&self) -> Option<&str> {
         match self {
             Self::Refused { status: 400 | 402 | 422, code, reason }
@@ -73,45 +75,45 @@ impl GatewayError {
     }
 }
 
-/// Why a delivery is refused.
+/// Why a delivery fails verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
-    /// A header that must be there once is missing or repeated.
+    /// A header that must occur exactly once is missing or repeated.
     #[error("a signature header is missing or repeated")]
     Header,
-    /// The signature is not that of these bytes under any of our secrets.
+    /// The signature does not match these bytes under any of our secrets.
     #[error("the signature does not match")]
     Signature,
-    /// Sent too long ago, or in the future.
+    /// The delivery was sent too long ago, or its time is in the future.
     #[error("the time is outside the tolerance")]
     Time,
-    /// Another algorithm than the one that is accepted.
+    /// The signature algorithm is not the accepted one.
     #[error("the algorithm is not accepted")]
     Algorithm,
-    /// The certificate is elsewhere than it may be.
+    /// The certificate is at an address that is not allowed.
     #[error("the certificate's address is not allowed")]
     Address,
-    /// The certificate is expired, untrusted, or for another name.
+    /// The certificate is expired, untrusted, or issued for another name.
     #[error("the certificate is not valid")]
     Certificate,
-    /// A key that signed it has expired.
+    /// A key that signed the delivery has expired.
     #[error("a signing key has expired")]
     Expired,
-    /// It is not shaped as such deliveries are.
+    /// The delivery does not have the documented form.
     #[error("the delivery is malformed")]
     Shape,
 }
 
-/// Why a delivery is not taken.
+/// Why a delivery is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// It must not be believed.
+    /// The delivery fails verification.
     #[error("{0}")]
     Forged(#[from] Forged),
-    /// Nothing verifies deliveries of this kind here.
+    /// The gateway that could verify it is not configured.
     #[error("the gateway is not configured")]
     NotConfigured,
-    /// What is needed to verify it cannot be had at the moment.
+    /// A certificate or service that the verification needs is unavailable.
     #[error("cannot be verified now: {0}")]
     Unavailable(#[from] GatewayError),
 }

@@ -1,10 +1,12 @@
-//! Google Pay and Wallet: envelopes of `ECv2SigningOnly`.
+//! Google Pay and Wallet: callbacks signed with `ECv2SigningOnly`.
 //!
 //! Source: developers.google.com/pay/api/web/guides/resources/payment-data-cryptography.
 //!
-//! **Invariant:** Google Pay sends merchants no payment: an envelope is recorded, and never credits anything.
-//! **Invariant:** a root key that has not expired signs the intermediate key, which has not expired and signs the
-//! message for our recipient id; all over the texts as they were sent.
+//! **Invariant:** Google Pay sends merchants no payments: an envelope is recorded, and never
+//! credits anything.
+//! **Invariant:** an unexpired root key must sign the intermediate key, and the unexpired
+//! intermediate key must sign the message for our recipient id. Signatures are verified over the
+//! texts exactly as they were sent.
 
 use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, VerifyError};
@@ -21,16 +23,16 @@ use serde_json::Value;
 
 const PROTOCOL: &str = "ECv2SigningOnly";
 
-/// Who signs the callbacks of Wallet passes.
+/// Sender id in the signatures of callbacks of Wallet passes.
 const SENDER: &str = "GooglePayPasses";
 
-/// The DER head of a P-256 public key in SPKI; what follows is the point.
+/// DER prefix of a P-256 public key in SPKI format; the point follows it.
 const SPKI_P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// The keys, configured.
+/// Our recipient id, and Google's root keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens {
     recipient_id: String,
@@ -67,7 +69,7 @@ struct Key {
     protocol_version: Option<String>,
 }
 
-/// True if the body is shaped as an envelope is.
+/// Returns true if the body has the form of an envelope.
 pub(crate) fn is_envelope(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("protocolVersion").is_some())
 }
@@ -78,7 +80,7 @@ fn point(spki: &str) -> Option<Vec<u8>> {
     (point.len() == 65).then(|| point.to_vec())
 }
 
-/// Each text with its length in bytes before it: four bytes, the least first.
+/// Concatenates the texts, each preceded by its length in bytes as four bytes, little-endian.
 fn framed(texts: &[&str]) -> Option<Vec<u8>> {
     let mut framed = Vec::new();
     for text in texts {
@@ -98,8 +100,8 @@ fn expired(expires_millis: Option<i64>, now: Timestamp) -> bool {
 }
 
 impl Tokens {
-    /// Reads Google's list of root keys: `{"keys": [{"keyValue", "protocolVersion", "keyExpiration"}]}`, or the
-    /// list alone.
+    /// Parses Google's root keys: `{"keys": [{"keyValue", "protocolVersion", "keyExpiration"}]}`,
+    /// or only the list.
     pub fn parse(recipient_id: &str, keys: &str) -> Option<Self> {
         let keys: Value = serde_json::from_str(keys).ok()?;
         let list = keys.get("keys").cloned().unwrap_or(keys);
@@ -114,7 +116,7 @@ impl Tokens {
         Some(Self { recipient_id: recipient_id.to_owned(), roots })
     }
 
-    /// Verifies an envelope and records what it says.
+    /// Verifies an envelope; the report it returns moves no value.
     pub fn verify(
         &self,
         delivery: &WebhookDelivery<'_>,
@@ -128,7 +130,7 @@ impl Tokens {
         let message = framed(&[SENDER, PROTOCOL, signed_key]).ok_or(Forged::Shape)?;
         let signatures = &envelope.intermediate_signing_key.signatures;
         let by = |root: &&Root| signatures.iter().any(|tag| verifies(&root.point, &message, tag));
-        // One that is alive counts, whatever an expired one has signed too.
+        // The signature of one unexpired root is enough, even if an expired root has signed too.
         let alive = self
             .roots
             .iter()

@@ -1,7 +1,8 @@
-//! The HTTP client that all gateways are asked with.
+//! HTTP clients for all calls to gateways and suppliers.
 //!
-//! **Invariant:** no redirect is followed, no call takes longer than its time-out, and a call that brought no
-//! answer or a 5xx is made once more (every call of this crate can be repeated without effect), but by [`once`].
+//! **Invariant:** no redirect is followed, and no call takes longer than its timeout. A call
+//! without an answer, or with a 5xx, is repeated once, because every call of this crate can be
+//! repeated without further effect; only a client from [`once`] never repeats a call.
 
 use crate::error::{GatewayError, Reason};
 use reqwest::redirect::Policy;
@@ -11,16 +12,16 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a connection may take.
+/// Timeout for connecting.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How long a call may take in all, its repetition included. Gateways want a webhook answered within 5 s.
+/// Timeout of a call, including its repetition. Gateways expect an answer to a webhook within 5 s.
 const CALL: Duration = Duration::from_secs(4);
 
-/// The longest answer that is read.
+/// Longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// TLS by ring, trusting the machine's roots.
+/// Returns a TLS configuration that uses ring and trusts the machine's roots.
 fn tls() -> Result<rustls::ClientConfig, GatewayError> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -30,7 +31,7 @@ fn tls() -> Result<rustls::ClientConfig, GatewayError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// A client.
+/// Returns a client that repeats a failed call once.
 pub fn client() -> Result<Client, GatewayError> {
     let again = retry::for_host(AnyHost).max_retries_per_request(1).classify_fn(|reply| {
         let busy = reply.status().is_some_and(|status| status.is_server_error());
@@ -39,7 +40,7 @@ pub fn client() -> Result<Client, GatewayError> {
     built(Client::builder().retry(again))
 }
 
-/// A client whose calls are made once.
+/// Returns a client that never repeats a call.
 pub(crate) fn once() -> Result<Client, GatewayError> {
     built(Client::builder().retry(retry::never()))
 }
@@ -63,16 +64,16 @@ impl PartialEq<&str> for AnyHost {
     }
 }
 
-/// Sends a request; gives the status and the body.
+/// Sends a request; returns the status and the body.
 pub(crate) async fn send(request: RequestBuilder) -> Result<(u16, Vec<u8>), GatewayError> {
     let unreachable = |error: &reqwest::Error| {
-        // The error's own text may hold the URL; what went wrong is enough.
+        // The error's own text may contain the URL; the kind of error is enough.
         let what = if error.is_timeout() {
             "timed out"
         } else if error.is_connect() {
-            "no connection"
+            "connection failed"
         } else {
-            "broke off"
+            "connection lost"
         };
         GatewayError::Unreachable(what.to_owned())
     };
@@ -82,7 +83,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<(u16, Vec<u8>), Gate
     Ok((status, body))
 }
 
-/// A body of at most so many bytes.
+/// Reads a body of at most `limit` bytes.
 pub(crate) async fn limited(
     mut reply: Response,
     limit: usize,
@@ -100,7 +101,9 @@ pub(crate) async fn limited(
     }
 }
 
-/// Sends a request and reads a 2xx as JSON; everything else is an error that names the gateway's code.
+/// Sends a request and returns the body of a 2xx as text. A 429 or 5xx is
+/// [`GatewayError::Unreachable`], any other status is [`GatewayError::Refused`] with the gateway's
+/// code.
 pub(crate) async fn call(request: RequestBuilder) -> Result<String, GatewayError> {
     let (status, body) = send(request).await?;
     let text = String::from_utf8(body).map_err(|_| GatewayError::Unreadable("it is not UTF-8"))?;
@@ -114,15 +117,16 @@ pub(crate) async fn call(request: RequestBuilder) -> Result<String, GatewayError
     }
 }
 
-/// The reason of a gateway's error: Razorpay's `error.description`, Stripe's `error.message`, PayPal's first `description` or
-/// `message`.
+/// Returns the explanation in a gateway's error: Razorpay's `error.description`, Stripe's
+/// `error.message`, PayPal's first `description` or `message`.
 fn reason_of(body: &Value) -> Option<Reason> {
     let places = ["/error/description", "/error/message", "/details/0/description", "/message"];
     let text = places.iter().find_map(|place| body.pointer(place)?.as_str())?;
     Some(Reason::of(text))
 }
 
-/// The code of a gateway's error: Reloadly's `errorCode`, Razorpay's and Stripe's `error.code`, PayPal's first `issue` or `name`.
+/// Returns the code in a gateway's error: Reloadly's `errorCode`, Razorpay's and Stripe's
+/// `error.code`, PayPal's first `issue` or `name`.
 fn code_of(body: &Value) -> String {
     if body.pointer("/error/type").and_then(Value::as_str) == Some("idempotency_error") {
         return "idempotency_error".to_owned();

@@ -1,9 +1,12 @@
-//! Payment gateways and suppliers of gift cards: how their webhooks are verified and read, and how they are asked.
+//! Payment gateways and suppliers of gift cards: verifies and reads their webhooks, and calls their
+//! APIs.
 //!
-//! **Invariant:** every signature is over the raw bytes as they were received, and compared in constant time.
-//! **Invariant:** a verifier's time is the clock that it is handed; secrets are in types that do not print.
-//! **Invariant:** every call that is made can be repeated without effect (an idempotency header, a unique receipt,
-//! or a read), so a call whose outcome is unknown is simply made again.
+//! **Invariant:** every signature is verified over the raw bytes as received; HMACs are compared in
+//! constant time.
+//! **Invariant:** verification takes the time from its caller's clock; secrets are kept in types
+//! that do not print.
+//! **Invariant:** every call can be repeated without further effect (it has an idempotency header
+//! or a unique receipt, or only reads), so a call with an unknown outcome is repeated.
 
 mod certificates;
 mod config;
@@ -29,17 +32,19 @@ use domain::payments::gateway_report::{GatewayReport, PaymentFact};
 use domain::payments::process::ProcessReport;
 use domain::payments::topup::{GatewayOrder, TopUp};
 
-/// What makes the gateway's order of an intent the same whenever it is asked for. An intent that was refused may be followed by
-/// another of the same cause: what is asked for is part of it.
+/// Returns the idempotency key with which a gateway places one order for an intent, however often
+/// it is requested. It contains part of the fingerprint, because a refused intent may be followed
+/// by a different one with the same cause.
 pub(crate) fn request_id(topup: &TopUp) -> String {
     let fingerprint = topup.fingerprint.as_str();
     format!("{}-{}", topup.id.short(), fingerprint.get(..12).unwrap_or(fingerprint))
 }
 
 impl PolledReport {
-    /// The report that the answer is, about a top-up: kept only if something is wrong with it, and then sealed.
+    /// Turns the answer into a report about a top-up, to be processed like a webhook. The report is
+    /// recorded, sealed, only if its processing fails.
     ///
-    /// `None` if it moves nothing, or cannot be sealed.
+    /// Returns `None` if it moves no value, or cannot be sealed.
     pub fn report(
         self,
         topup: &TopUp,
@@ -68,17 +73,17 @@ impl PolledReport {
     }
 }
 
-/// What a gateway answered about a payment, and the answer itself (kept if something is wrong with it).
+/// A gateway's answer when it is polled about a payment.
 #[derive(Clone, Debug)]
 pub struct PolledReport {
-    /// What it says.
+    /// What the answer reports.
     pub report: GatewayReport,
-    /// Its body.
+    /// Body of the answer; recorded if the report cannot be processed.
     pub body: String,
 }
 
 impl Gateways {
-    /// True if this gateway is configured.
+    /// Returns true if the gateway is configured.
     pub fn has(&self, gateway: Gateway) -> bool {
         match gateway {
             Gateway::Razorpay => self.razorpay.is_some(),
@@ -87,7 +92,8 @@ impl Gateways {
         }
     }
 
-    /// Makes the gateway's order for an intent; asked again for the same intent, it gives the same order.
+    /// Places the gateway's order for an intent; a repeated call for the same intent returns the
+    /// same order.
     pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.place(topup).await,
@@ -96,10 +102,11 @@ impl Gateways {
         }
     }
 
-    /// Asks what has become of a top-up; an approved PayPal order is captured.
+    /// Polls the gateway about a top-up; captures a PayPal order that its customer has approved.
     ///
-    /// Gives every payment that the gateway knows for it, and what has been refunded of each; what moved no money says
-    /// [`PaymentFact::Nothing`]. An order that the gateway does not know (any more) has no payments.
+    /// Returns a report of every payment that the gateway knows for the top-up, and of its refunds.
+    /// A payment that moved no money has [`PaymentFact::Nothing`]. Returns no reports if the order
+    /// was not placed, or the gateway does not know it (any more).
     pub async fn poll(&self, topup: &TopUp) -> Result<Vec<PolledReport>, GatewayError> {
         let Some(placed) = &topup.placed else { return Ok(vec![]) };
         let answers = match topup.gateway {
@@ -113,7 +120,7 @@ impl Gateways {
         }
     }
 
-    /// Asks about the one payment that a client says it has made.
+    /// Polls the gateway about the payment that a client says it has made.
     pub async fn poll_payment(
         &self,
         topup: &TopUp,
@@ -122,12 +129,14 @@ impl Gateways {
         match topup.gateway {
             Gateway::Razorpay => self.razorpay()?.payment(payment).await,
             Gateway::Stripe => self.stripe()?.payment(payment).await,
-            // The client's word names nothing that is asked about: the approved order is what it is.
+            // A payment that the client names is ignored: PayPal is polled about the top-up's
+            // order.
             Gateway::PayPal => self.poll(topup).await,
         }
     }
 
-    /// Checks the signature that Razorpay's checkout gave the client, over the order that we stored.
+    /// Verifies the signature that the client received from Razorpay's checkout, over the order id
+    /// that we stored.
     pub fn checkout_signature(
         &self,
         order: &GatewayId,
@@ -138,7 +147,7 @@ impl Gateways {
         razorpay.checkout_signature(order, payment, signature)
     }
 
-    /// Captures a PayPal order that its customer has approved.
+    /// Captures a PayPal order that its customer has approved; does nothing for other gateways.
     pub async fn capture(&self, topup: &TopUp) -> Result<Vec<PolledReport>, GatewayError> {
         match (topup.gateway, &topup.placed) {
             (Gateway::PayPal, Some(placed)) => self.paypal()?.settle(topup, &placed.order).await,
@@ -166,7 +175,7 @@ impl Gateways {
         }
     }
 
-    /// Reads a body that was believed when it came.
+    /// Reads a body that was verified when it was received.
     pub fn read(&self, endpoint: Endpoint, kind: &str, body: &[u8]) -> Option<GatewayReport> {
         match endpoint {
             Endpoint::Razorpay => razorpay::read(kind, body),

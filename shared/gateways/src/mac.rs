@@ -1,12 +1,13 @@
-//! HMAC-SHA256 in hex, as Razorpay and Stripe sign.
+//! HMAC-SHA256 in hex, with which Razorpay, Stripe and the suppliers sign.
 //!
-//! **Invariant:** tags are compared in constant time; which of several secrets matched is not told.
+//! **Invariant:** tags are compared in constant time; which of several secrets matched is not
+//! revealed.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// True if `tag` (hex) is the HMAC of `parts` under one of the secrets.
+/// Returns true if `tag` (hex) is the HMAC of the concatenated `parts` under one of the secrets.
 pub(crate) fn signed(secrets: &[SecretString], parts: &[&[u8]], tag: &str) -> bool {
     let Ok(tag) = hex::decode(tag) else { return false };
     let mut matched = false;

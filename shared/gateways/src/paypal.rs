@@ -2,10 +2,12 @@
 //!
 //! Source: developer.paypal.com/api/rest/webhooks and /docs/api/orders/v2.
 //!
-//! **Invariant:** a delivery is believed if RSA PKCS#1 v1.5 with SHA-256 over
-//! `transmission id|transmission time|webhook id|crc32 of the raw body` verifies with a certificate that
-//! [`crate::certificates`] trusts; the webhook id comes from configuration. No other algorithm is accepted.
-//! **Invariant:** an approval is no money: the order is captured, under a request id that makes that happen once.
+//! **Invariant:** a delivery is accepted if its signature, RSA PKCS#1 v1.5 with SHA-256 over
+//! `transmission id|transmission time|webhook id|crc32 of the raw body`, verifies with a
+//! certificate that [`crate::certificates`] trusts, or if PayPal itself verifies it. The webhook id
+//! comes from the configuration. No other algorithm is accepted.
+//! **Invariant:** an approval is not money: the order is captured, with a request id that makes
+//! this happen once.
 
 use crate::certificates::{Certificates, NotTrusted};
 use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
@@ -30,13 +32,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// How far a delivery's time may be from ours: it is that of the transmission, not of the event.
+/// Largest difference between the time of a transmission (not of its event) and the time of
+/// receipt, in seconds.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// The longest custom_id that PayPal takes.
+/// Longest `custom_id` that PayPal accepts, in characters.
 const MAX_CUSTOM_ID: usize = 127;
 
-/// PayPal, configured.
+/// Client and configuration of PayPal.
 #[derive(Clone, Debug)]
 pub(crate) struct PayPal {
     pub http: Client,
@@ -63,7 +66,7 @@ impl PayPal {
         delivery.within(sent.millis(), TOLERANCE_SECONDS)?;
         let signature = STANDARD.decode(signature).map_err(|_| Forged::Signature)?;
         let text = format!("{id}|{time}|{}|{}", self.webhook_id, crc32fast::hash(delivery.body));
-        // PayPal itself answers for a certificate that cannot be fetched, or whose root is not among ours.
+        // PayPal is asked if the certificate cannot be fetched, or its root is not trusted here.
         match self.certificates.fetch(&self.http, address).await {
             Ok(chain) => match chain.verify(delivery.now, text.as_bytes(), &signature) {
                 Ok(()) => {}
@@ -76,7 +79,8 @@ impl PayPal {
         Ok(read(delivery.body))
     }
 
-    /// `POST /v1/notifications/verify-webhook-signature`, with the raw body spliced in as it came.
+    /// Asks PayPal to verify a delivery: `POST /v1/notifications/verify-webhook-signature`, with
+    /// the raw body inserted unchanged.
     async fn ask_paypal(&self, delivery: &WebhookDelivery<'_>) -> Result<(), VerifyError> {
         let event = std::str::from_utf8(delivery.body).map_err(|_| Forged::Shape)?;
         let mut fields = String::new();
@@ -98,7 +102,7 @@ impl PayPal {
 
     pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         let value = paypal_text(topup.amount, topup.currency)
-            .ok_or(GatewayError::Unreadable("PayPal takes no fractions of this currency"))?;
+            .ok_or(GatewayError::Unreadable("PayPal accepts no decimals in this currency"))?;
         let mut unit = object!({"amount": {"currency_code": topup.currency.code(), "value": value}});
         if let (Some(fields), true) = (unit.as_object_mut(), topup.id.as_str().len() <= MAX_CUSTOM_ID) {
             fields.insert("custom_id".to_owned(), topup.id.as_str().into());
@@ -120,7 +124,8 @@ impl PayPal {
         Ok(GatewayOrder { order, checkout: checkout.to_string(), checkout_url: page.map(str::to_owned) })
     }
 
-    /// Captures the order if its customer has approved it; gives its payments.
+    /// Captures the order if its customer has approved it; returns reports of its payments and
+    /// refunds.
     pub async fn settle(&self, topup: &TopUp, order: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let url = format!("{}/v2/checkout/orders/{order}", self.base_url);
         let reply = call(self.authorized(self.http.get(&url)).await?).await;
@@ -129,11 +134,12 @@ impl PayPal {
                 let approved = Doc(&json(&text)?).text("/status") == Some("APPROVED");
                 (text, approved)
             }
-            // An order that cannot be read may be captured all the same: PayPal refuses if it is not approved.
+            // The capture is tried even if the order cannot be read: PayPal refuses it if it is not
+            // approved.
             Err(GatewayError::Refused { status: 404 | 405, .. }) => (String::from("{}"), true),
             Err(error) => {
                 if matches!(error, GatewayError::Refused { status: 401, .. }) {
-                    // The token was revoked: the next call gets another.
+                    // The token was revoked: the next call requests another.
                     *self.token.lock().await = None;
                 }
                 return Err(error);
@@ -148,7 +154,7 @@ impl PayPal {
                 .body("{}");
             text = match call(request).await {
                 Ok(text) => text,
-                // Captured meanwhile, or refused: the order tells.
+                // The order was captured meanwhile, or the capture is refused: read the order.
                 Err(GatewayError::Refused { status: 422, .. }) => {
                     call(self.authorized(self.http.get(&url)).await?).await?
                 }
@@ -172,7 +178,7 @@ impl PayPal {
         Ok(answers)
     }
 
-    /// Signs a request with an access token, which is kept until shortly before it expires.
+    /// Adds an access token to a request; the token is cached until a minute before it expires.
     async fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, GatewayError> {
         let mut kept = self.token.lock().await;
         if let Some((token, until)) = kept.as_ref()
@@ -187,7 +193,7 @@ impl PayPal {
             .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
-        // Who is refused a token has the wrong keys: that says nothing of what is to be paid.
+        // A refused token means wrong API keys, and says nothing about the payment.
         let reply = json(&call(reply).await.map_err(GatewayError::of_keys)?)?;
         let token = Doc(&reply).text("/access_token").ok_or(GatewayError::Unreadable("no access token"))?;
         let seconds = Doc(&reply).units("/expires_in").unwrap_or(0).saturating_sub(60);
@@ -197,7 +203,7 @@ impl PayPal {
     }
 }
 
-/// Reads a delivery that is believed.
+/// Reads a verified delivery.
 fn read(bytes: &[u8]) -> VerifiedWebhook {
     let body = parsed(bytes);
     let event = Doc(&body);
@@ -238,7 +244,7 @@ fn capture(capture: Doc<'_>, fact: PaymentFact) -> Option<GatewayReport> {
     })
 }
 
-/// What an event says; none if a field that its type must have is missing.
+/// Returns what an event reports; `None` if a field that its type requires is missing.
 fn report(kind: &str, resource: Doc<'_>) -> Option<GatewayReport> {
     let nothing = GatewayReport::nothing(Gateway::PayPal);
     match kind {
@@ -263,7 +269,7 @@ fn report(kind: &str, resource: Doc<'_>) -> Option<GatewayReport> {
     }
 }
 
-/// What a refund's status says; none while it is pending.
+/// Returns the state that a refund's status means; `None` while the refund is pending.
 /// (developer.paypal.com/docs/api/payments/v2, `refund_status`)
 fn refund_phase(refund: Doc<'_>) -> Option<ReversalState> {
     match refund.text("/status") {
@@ -277,7 +283,8 @@ fn refunded(resource: Doc<'_>, phase: ReversalState) -> Option<GatewayReport> {
     taken_back(resource, ReversalId::refund, phase)
 }
 
-/// A refund resource: it names its capture in its link upwards. Some reversals are sent as the capture itself.
+/// Reads a refund, whose link with `rel` `up` names its capture. Some reversals are sent as the
+/// capture itself.
 fn taken_back(
     resource: Doc<'_>,
     named: impl Fn(Gateway, &GatewayId) -> ReversalId,
@@ -297,7 +304,7 @@ fn taken_back(
     })
 }
 
-/// A dispute that has ended. (developer.paypal.com/docs/api/customer-disputes: `outcome_code`)
+/// Reads a resolved dispute. (developer.paypal.com/docs/api/customer-disputes: `outcome_code`)
 fn disputed(resource: Doc<'_>, nothing: GatewayReport) -> Option<GatewayReport> {
     let phase = match resource.text("/dispute_outcome/outcome_code").unwrap_or("NONE") {
         "RESOLVED_BUYER_FAVOUR" | "RESOLVED_BUYER_FAVOR" | "ACCEPTED" => ReversalState::Lost,
@@ -324,7 +331,7 @@ fn disputed(resource: Doc<'_>, nothing: GatewayReport) -> Option<GatewayReport> 
     })
 }
 
-/// Reads the body of an event of this type again.
+/// Reads the body of a recorded event of this type again.
 pub(crate) fn read_again(kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
     report(kind, Doc(&body).at("/resource"))

@@ -2,10 +2,11 @@
 //!
 //! Source: razorpay.com/docs/webhooks and /docs/api/orders, and the official client libraries.
 //!
-//! **Invariant:** `X-Razorpay-Signature` is hex HMAC-SHA256 of the raw body under one of the webhook secrets. It has
-//! no time in it: an old delivery is told from a new one by its event id alone.
-//! **Invariant:** an order's receipt is a function of the top-up, and `unique_receipt` makes a repetition give the
-//! same order.
+//! **Invariant:** `X-Razorpay-Signature` is hex HMAC-SHA256 of the raw body under one of the
+//! webhook secrets. It contains no time: only the event id distinguishes a repeated delivery from a
+//! new one.
+//! **Invariant:** an order's receipt is a function of the top-up, and `unique_receipt` makes a
+//! repeated call return the same order.
 
 use crate::PolledReport;
 use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
@@ -23,7 +24,7 @@ use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json as object};
 
-/// Razorpay, configured.
+/// Client and configuration of Razorpay.
 #[derive(Clone, Debug)]
 pub(crate) struct Razorpay {
     pub http: Client,
@@ -31,11 +32,11 @@ pub(crate) struct Razorpay {
     pub key_id: String,
     pub key_secret: SecretString,
     pub webhook_secrets: Vec<SecretString>,
-    /// A page of the shop on which its customers pay (Razorpay's checkout runs in the shop's own page).
+    /// Page of the shop on which customers pay (Razorpay's checkout runs in the shop's own page).
     pub checkout_page: Option<String>,
 }
 
-/// The receipt of a top-up's order: at most 40 characters, the same whenever it is asked for.
+/// Returns the receipt of a top-up's order: at most 40 characters, always the same for a top-up.
 pub fn receipt(topup: &TopUpId) -> &str {
     topup.short()
 }
@@ -60,7 +61,7 @@ impl Razorpay {
         Ok(VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved: false })
     }
 
-    /// `hex(HMAC-SHA256(key_secret, order_id + "|" + payment_id))`
+    /// Verifies a checkout signature: `hex(HMAC-SHA256(key_secret, order_id + "|" + payment_id))`.
     pub fn checkout_signature(
         &self,
         order: &GatewayId,
@@ -88,11 +89,11 @@ impl Razorpay {
         let text = call(self.sign(request)).await?;
         let reply = json(&text)?;
         let order = Doc(&reply).id("/id").ok_or(GatewayError::Unreadable("an order without an id"))?;
-        // A receipt that was used for another amount would give that order.
+        // If the receipt was used for another amount, Razorpay returns that order.
         let other = Doc(&reply).units("/amount").is_some_and(|report| report != units)
             || Doc(&reply).currency("/currency").is_some_and(|report| report != topup.currency);
         if other {
-            return Err(GatewayError::Unreadable("an order of another amount"));
+            return Err(GatewayError::Unreadable("the order has another amount or currency"));
         }
         let checkout = object!({
             "key_id": self.key_id,
@@ -116,17 +117,17 @@ impl Razorpay {
         let url = format!("{}/v1/payments/{payment}", self.base_url);
         let text = match call(self.sign(self.http.get(url))).await {
             Ok(text) => text,
-            // Razorpay answers 400 for an id that it does not know.
+            // Razorpay answers 400 for an unknown id.
             Err(GatewayError::Refused { status: 400 | 404, .. }) => return Ok(vec![]),
             Err(error) => return Err(error),
         };
         let reply = json(&text)?;
-        let mut answers = vec![answered(payment_told(Doc(&reply)), text)?];
+        let mut answers = vec![answered(payment_report(Doc(&reply)), text)?];
         answers.extend(self.refunds_of(Doc(&reply)).await?);
         Ok(answers)
     }
 
-    /// The refunds of a payment that says it has some.
+    /// Polls the refunds of a payment, if it has been refunded in part or in full.
     async fn refunds_of(&self, payment: Doc<'_>) -> Result<Vec<PolledReport>, GatewayError> {
         let some = payment.units("/amount_refunded").is_some_and(|units| units > 0);
         let (true, Some(id)) = (some, payment.id("/id")) else { return Ok(vec![]) };
@@ -154,7 +155,7 @@ impl Razorpay {
         let reply = json(&call(self.sign(self.http.get(url))).await?)?;
         let mut answers = Vec::new();
         for payment in Doc(&reply).list("/items") {
-            answers.push(answered(payment_told(payment), payment.0.to_string())?);
+            answers.push(answered(payment_report(payment), payment.0.to_string())?);
             answers.extend(self.refunds_of(payment).await?);
         }
         Ok(answers)
@@ -165,8 +166,8 @@ impl Razorpay {
     }
 }
 
-/// What a payment entity says.
-fn payment_told(payment: Doc<'_>) -> Option<GatewayReport> {
+/// Returns what a payment entity reports.
+fn payment_report(payment: Doc<'_>) -> Option<GatewayReport> {
     let report = |fact| named(payment, Doc(&Value::Null), fact);
     match payment.text("/status")? {
         // A payment that has been refunded was captured first.
@@ -184,7 +185,7 @@ fn captured(payment: Doc<'_>) -> Option<PaymentFact> {
     })
 }
 
-/// The fee (its tax included), where the payment says that the customer bore it: then it is part of the amount.
+/// Returns the fee, tax included, if the customer bore it; it is then part of the amount.
 /// (razorpay.com/docs/payments/payment-gateway/customer-fee-bearer)
 fn customer_fee(payment: Doc<'_>) -> Option<Money> {
     let bears = payment.text("/fee_bearer") == Some("customer");
@@ -205,7 +206,7 @@ fn named(payment: Doc<'_>, order: Doc<'_>, fact: PaymentFact) -> Option<GatewayR
     })
 }
 
-/// What an event says; none if a field that its type must have is missing.
+/// Returns what an event reports; `None` if a field that its type requires is missing.
 fn report(kind: &str, payload: Doc<'_>) -> Option<GatewayReport> {
     let (payment, order) = (payload.at("/payment/entity"), payload.at("/order/entity"));
     let nothing = GatewayReport::nothing(Gateway::Razorpay);
@@ -240,14 +241,14 @@ fn disputed(kind: &str, payload: Doc<'_>, nothing: GatewayReport) -> Option<Gate
     };
     match (ended, deducted) {
         ("won", _) => reversed(payload, dispute, "/amount", id, ReversalState::Returned),
-        // What was deducted is what was withdrawn, whenever that is said.
+        // A deducted amount was taken from us, whatever the status of the dispute.
         (_, true) => reversed(payload, dispute, "/amount_deducted", id, ReversalState::Taken),
         ("lost", false) => reversed(payload, dispute, "/amount", id, ReversalState::Lost),
         (_, false) => Some(nothing),
     }
 }
 
-/// A refund or dispute entity, with the payment's own entity where it is sent along.
+/// Reads a refund or dispute entity, together with the payment entity if it is included.
 fn reversed(
     payload: Doc<'_>,
     entity: Doc<'_>,
@@ -256,7 +257,7 @@ fn reversed(
     phase: ReversalState,
 ) -> Option<GatewayReport> {
     let payment = payload.at("/payment/entity");
-    // A dispute need not name its currency: it is the payment's.
+    // A dispute may omit its currency, which is then the payment's.
     let currency = entity.currency("/currency").or_else(|| payment.currency("/currency"))?;
     let amount = from_units(Gateway::Razorpay, entity.units(amount)?, currency)?;
     Some(GatewayReport {
@@ -272,7 +273,7 @@ fn reversed(
     })
 }
 
-/// Reads the body of an event of this type again.
+/// Reads the body of a recorded event of this type again.
 pub(crate) fn read(kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
     report(kind, Doc(&body).at("/payload"))

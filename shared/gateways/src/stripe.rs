@@ -2,9 +2,9 @@
 //!
 //! Source: docs.stripe.com/webhooks (signatures) and /api, and the official client libraries.
 //!
-//! **Invariant:** `Stripe-Signature` holds `t` once and any number of `v1`; one of them must be hex HMAC-SHA256 of
-//! `"{t}.{raw body}"` under one of the secrets (the whole `whsec_…` text), and `t` within 300 s of now, either way.
-//! Other schemes count for nothing.
+//! **Invariant:** `Stripe-Signature` contains `t` once and `v1` at least once. One `v1` must be hex
+//! HMAC-SHA256 of `"{t}.{raw body}"` under one of the secrets (the whole `whsec_…` text), and `t`
+//! must be at most 300 s before or after the time of receipt. Other schemes are ignored.
 
 use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, GatewayError, VerifyError};
@@ -21,13 +21,13 @@ use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json as object};
 
-/// How far a delivery's time may be from ours.
+/// Largest difference between the time of a delivery and the time of receipt, in seconds.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// The version of Stripe's API that this module is written against.
+/// Version of Stripe's API that this module uses.
 const VERSION: &str = "2026-01-28.clover";
 
-/// Stripe, configured.
+/// Client and configuration of Stripe.
 #[derive(Clone, Debug)]
 pub(crate) struct Stripe {
     pub http: Client,
@@ -77,8 +77,8 @@ impl Stripe {
         Ok(VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved: false })
     }
 
-    /// With a page to return to, a checkout session on Stripe's own page; without, a payment intent for the
-    /// client's own form.
+    /// Creates a checkout session on Stripe's own page if the top-up has a return URL, else a
+    /// payment intent for the client's own form.
     pub async fn place(&self, topup: &TopUp) -> Result<GatewayOrder, GatewayError> {
         let (path, form) = form(topup)?;
         let request = self
@@ -100,7 +100,7 @@ impl Stripe {
         Ok(GatewayOrder { order, checkout: checkout.to_string(), checkout_url })
     }
 
-    /// What a session or payment intent says, and how much of its charge has been refunded.
+    /// Polls a session or payment intent, with the refunds of its charge.
     pub async fn payment(&self, id: &GatewayId) -> Result<Vec<PolledReport>, GatewayError> {
         let is_session = id.as_str().starts_with("cs_");
         let (kind, expand) = if is_session {
@@ -134,7 +134,7 @@ impl Stripe {
     }
 }
 
-/// The form that makes a session or payment intent, and where it is sent.
+/// Returns the path and the form that create a session or payment intent.
 fn form(topup: &TopUp) -> Result<(&'static str, String), GatewayError> {
     let units = to_units(Gateway::Stripe, topup.amount, topup.currency)
         .ok_or(GatewayError::Unreadable("the amount has no minor units"))?;
@@ -182,7 +182,7 @@ fn naming(object: Doc<'_>, fact: PaymentFact) -> GatewayReport {
     }
 }
 
-/// A payment intent: money once it has succeeded.
+/// Reads a payment intent, which is captured once it has succeeded.
 fn intent(object: Doc<'_>) -> Option<GatewayReport> {
     let fact = match object.text("/status")? {
         "succeeded" => {
@@ -196,7 +196,7 @@ fn intent(object: Doc<'_>) -> Option<GatewayReport> {
     Some(GatewayReport { payment: Some(object.id("/id")?), charge: object.id("/latest_charge"), ..report })
 }
 
-/// A checkout session: money only if it says that it is paid.
+/// Reads a checkout session, which is captured only if its payment status is `paid`.
 fn session(object: Doc<'_>, failed: bool) -> Option<GatewayReport> {
     let fact = if failed {
         PaymentFact::Failed
@@ -208,19 +208,20 @@ fn session(object: Doc<'_>, failed: bool) -> Option<GatewayReport> {
     };
     let order = object.id("/id")?;
     let report = naming(object, fact);
-    // A session without an intent of its own is its own payment.
+    // A session without a payment intent is its own payment.
     let payment = report.payment.clone().or_else(|| Some(order.clone()));
     Some(GatewayReport { payment, order: Some(order), ..report })
 }
 
-/// What an event says, and when; none if a field that its type must have is missing.
+/// Returns what an event reports, with its time; `None` if a field that its type requires is
+/// missing.
 fn report(kind: &str, event: Doc<'_>) -> Option<GatewayReport> {
     let at = event.units("/created").and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000));
-    let report = said(kind, event.at("/data/object"))?;
+    let report = event_report(kind, event.at("/data/object"))?;
     Some(GatewayReport { at: at.and_then(Timestamp::from_millis), ..report })
 }
 
-fn said(kind: &str, object: Doc<'_>) -> Option<GatewayReport> {
+fn event_report(kind: &str, object: Doc<'_>) -> Option<GatewayReport> {
     match kind {
         "payment_intent.succeeded" => intent(object).filter(|report| report.fact != PaymentFact::Nothing),
         "payment_intent.payment_failed" => {
@@ -241,7 +242,7 @@ fn said(kind: &str, object: Doc<'_>) -> Option<GatewayReport> {
     }
 }
 
-/// A charge says how much of it has been refunded in all.
+/// Reads the total refunded amount of a charge.
 fn charge_refunded(charge: Doc<'_>) -> Option<GatewayReport> {
     let id = charge.id("/id")?;
     let (amount, currency) = money(charge, "/amount_refunded")?;
@@ -251,18 +252,19 @@ fn charge_refunded(charge: Doc<'_>) -> Option<GatewayReport> {
     Some(GatewayReport { charge: Some(id), ..report })
 }
 
-/// One refund: it counts from when it is made, and no longer once it has failed or was cancelled.
+/// Reads a single refund. It counts from its creation, and no longer once it has failed or was
+/// cancelled.
 /// (docs.stripe.com/api/refunds/object, `status`)
 fn refund(object: Doc<'_>) -> Option<GatewayReport> {
     let failed = match object.text("/status")? {
         "failed" | "canceled" => true,
         "succeeded" | "pending" => false,
-        // Until the customer has acted, nothing has been paid back.
+        // Other statuses wait for the customer: nothing has been paid back yet.
         _ => return Some(naming(object, PaymentFact::Nothing)),
     };
     let (amount, currency) = money(object, "/amount")?;
     let named = naming(object, PaymentFact::Nothing);
-    // The refunds of a payment are kept under its charge.
+    // The refunds of a payment are kept under its charge, if it has one.
     let of = ReversalId::refund(Gateway::Stripe, named.charge.as_ref().or(named.payment.as_ref())?);
     Some(GatewayReport {
         fact: PaymentFact::Refund { of, refund: object.id("/id")?, failed, amount, currency },
@@ -277,7 +279,7 @@ fn disputed(object: Doc<'_>, phase: ReversalState) -> Option<GatewayReport> {
     (report.payment.is_some() || report.charge.is_some()).then_some(report)
 }
 
-/// Reads the body of an event of this type again.
+/// Reads the body of a recorded event of this type again.
 pub(crate) fn read(kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
     report(kind, Doc(&body))

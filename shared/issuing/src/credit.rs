@@ -1,8 +1,9 @@
-//! Setting credit aside for a try: on one slice or several, with what is looked for beside it.
+//! Reserving credit for a try, on one slice or several, with the reads that run in parallel.
 //!
-//! **Invariant:** what one send may have set aside without our knowing is never committed: another attempt begins.
-//! **Invariant:** too little credit is only told after every slice was read, at an instant at which none was being evened
-//! out.
+//! **Invariant:** an attempt whose reservation has an unknown outcome is never committed: a new attempt
+//! begins.
+//! **Invariant:** a lack of credit is only reported after a consistent read of every slice, that is, one
+//! taken while no credit was moving between slices (up to a limited number of reads).
 
 use crate::job::TryOutcome;
 use crate::run::IssueAttempt;
@@ -17,11 +18,12 @@ use domain::rejection::Rejection;
 use std::collections::BTreeMap;
 use store::{Reservation, Reserve, Retry, StoreError};
 
-/// How often slices that contradict each other are read again.
+/// How often the slices are read again if they show credit that is moving between slices.
 const MAX_TORN_READS: u8 = 5;
 
 impl IssueAttempt<'_> {
-    /// Sets credit aside; beside it, a card is looked for, and at first whether the code has come to something before.
+    /// Reserves credit on a slice. In parallel, looks for a card in the pool and, on the first call, for
+    /// an earlier redemption of the code and for the credit of the other slices.
     pub(crate) async fn reserve(
         &mut self,
         slice: u8,
@@ -53,7 +55,7 @@ impl IssueAttempt<'_> {
         match self.or_release(reserved).await? {
             Reserve::Held(left) => {
                 self.machine.spend.reserved(slice, amount);
-                // Once every slice was read, that tells better what is left of all.
+                // After every slice was read, `left` is more exact.
                 if self.left.is_none() {
                     self.on_slice = left;
                 }
@@ -69,7 +71,7 @@ impl IssueAttempt<'_> {
                 }
             }
             Reserve::Unknown(why) => {
-                tracing::warn!(why, "whether credit was set aside is unknown: another attempt begins");
+                tracing::warn!(why, "the outcome of a reservation is unknown: a new attempt begins");
                 self.abandon().await?;
                 return Ok(Some(TryOutcome::Again(why)));
             }
@@ -99,12 +101,14 @@ impl IssueAttempt<'_> {
         }
     }
 
-    /// The attempt is never committed: what it is known to hold is given back, the rest is found by whoever resolves.
+    /// Abandons the attempt, which is never committed. Releases what it is known to hold; anything else
+    /// is released when the slices are resolved.
     async fn abandon(&mut self) -> Result<(), StoreError> {
         self.release().await?;
         let next = self.issuer.store.budgets().attempt(self.job.context);
         let abandoned = std::mem::replace(&mut self.attempt, next);
-        // It may be there by now, and then nobody need wait for it.
+        // The reservation of unknown outcome may have been applied by now; releasing it here saves
+        // others the wait.
         let sliced = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
         for slice in sliced.iter().flat_map(|sliced| sliced.slices().collect::<Vec<_>>()) {
             if let Some(held) = slice.pending.get(&abandoned) {
@@ -116,7 +120,8 @@ impl IssueAttempt<'_> {
         Ok(())
     }
 
-    /// A slice says that account or campaign is stopped: true, or has it just been resumed?
+    /// Decides after a slice reported a stop: rejects if the account or the campaign is not active, and
+    /// retries if the stop on the slice is out of date.
     async fn stopped(&mut self) -> Result<TryOutcome, StoreError> {
         let store = &self.issuer.store;
         let campaign = store.budgets().account(&self.job.campaign.id).await?;
@@ -131,7 +136,8 @@ impl IssueAttempt<'_> {
         })
     }
 
-    /// The account with all its slices, none of them in the middle of being evened out: what has left one has arrived.
+    /// Reads the account with all its slices, again while credit is moving between them (the sums of
+    /// what moved out and what moved in differ).
     async fn load_consistent_account(&self) -> Result<Option<SlicedAccount>, StoreError> {
         let mut read = self.issuer.store.budgets().load_sliced(&self.job.charged).await?;
         for _ in 0..MAX_TORN_READS {
@@ -147,7 +153,8 @@ impl IssueAttempt<'_> {
         Ok(read)
     }
 
-    /// Reads every slice; what is committed is taken off where a slice is full.
+    /// Reads every slice and plans the next reservations. Resolves full slices first; fences stale
+    /// attempts if they hold credit that is needed.
     pub(crate) async fn survey(&mut self) -> Result<Option<TryOutcome>, StoreError> {
         let (store, account) = (&self.issuer.store, &self.job.charged);
         let read = async {

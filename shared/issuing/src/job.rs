@@ -1,6 +1,8 @@
-//! What issuing a card is about: what is asked for, what it is done by, and the entry that pays for it.
+//! The types of issuing a card: the request, its context, the outcome of a try, and the entry that pays
+//! for the card.
 //!
-//! **Invariant:** an entry is a function of its redemption, so whoever finishes an order writes the same one.
+//! **Invariant:** an entry is a function of its redemption, so it is the same whichever process finishes
+//! an order.
 
 use domain::budget::BudgetAccount;
 use domain::budget::entry::{BudgetEntry, MoveType, Paid};
@@ -19,41 +21,41 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is wished for.
+/// A request for a card.
 #[derive(Clone, Debug)]
 pub struct IssueRequest {
-    /// On whose budget.
+    /// The campaign whose budget pays.
     pub campaign: AccountId,
-    /// Of which brand.
+    /// The requested brand.
     pub brand: BrandId,
-    /// Of which face value.
+    /// The requested face value, in major units of the brand's currency.
     pub denomination: Amount,
-    /// What the code comes to: its keyed digest.
+    /// The keyed digest of campaign and redemption code.
     pub redemption: RedemptionId,
-    /// Whom it is for.
+    /// The recipient, who may read the card again.
     pub recipient: Option<RecipientId>,
-    /// How and where it is sent.
+    /// The delivery method and address; None if the card is not sent.
     pub delivery: Option<(Method, String)>,
-    /// From which address it was asked for, and with which program.
+    /// The caller's IP address and `User-Agent`, if known.
     pub origin: (Option<String>, Option<String>),
-    /// How long the caller waits for a supplier; the order goes on without.
+    /// How long the caller waits for a supplier; None: until it answers. The order continues after that.
     pub wait: Option<Duration>,
 }
 
-/// What came of it.
+/// The outcome of a successful request.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// The redemption.
+    /// The redemption, issued or pending.
     pub redemption: Redemption,
-    /// The card; none while a supplier has not said what became of its order.
+    /// None while the supplier has not reported the outcome of its order.
     pub card: Option<PlainCard>,
-    /// True if an earlier request did it.
+    /// True if an earlier request made the redemption.
     pub replayed: bool,
-    /// How often it had to be tried again.
+    /// Number of retries.
     pub retries: u32,
 }
 
-/// All that a provision is done by.
+/// Everything that one try to issue a card needs to know.
 pub(crate) struct IssueContext<'a> {
     pub(crate) issue: &'a IssueRequest,
     pub(crate) context: &'a Context,
@@ -66,17 +68,17 @@ pub(crate) struct IssueContext<'a> {
     pub(crate) cause: Cause,
 }
 
-/// One try.
+/// The outcome of one try.
 pub(crate) enum TryOutcome {
     Done(Box<Issued>),
     Rejected(Rejection),
-    /// The supplier has said no: that is final.
+    /// The supplier rejected the order, which is final.
     Refused(Rejection),
-    /// Nothing is set aside; try again.
+    /// Nothing is reserved any more; retry.
     Again(String),
 }
 
-/// The entry of a redemption.
+/// Returns the budget entry that pays for a redemption.
 pub(crate) fn entry_of(
     redemption: &Redemption,
     source: CardSource,

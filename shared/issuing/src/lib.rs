@@ -1,7 +1,9 @@
-//! Issuing gift cards: credit, pools and suppliers brought together, for the functions that do it.
+//! Issuing gift cards from budget credit, pools and suppliers; used by the functions that issue them and
+//! the monitor.
 //!
-//! **Invariant:** what to do next is decided in `domain::giftcard::provision`; here it is only done.
-//! **Invariant:** a supplier is asked only about an order that the table knows, under that order's reference.
+//! **Invariant:** `domain::giftcard::provision` decides each next step; this crate only executes it.
+//! **Invariant:** a supplier is only asked about an order that is stored in the table, under that
+//! order's reference.
 
 mod alerts;
 mod credit;
@@ -21,13 +23,13 @@ use gateways::suppliers::Suppliers;
 use store::Store;
 use vault::Vault;
 
-/// What issuing is done with.
+/// The services needed to issue cards.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    /// The table.
+    /// The DynamoDB table.
     pub store: Store,
-    /// What opens and seals cards.
+    /// Seals and opens cards.
     pub vault: Vault,
-    /// Who delivers on demand.
+    /// The configured suppliers, which deliver cards on demand.
     pub suppliers: Suppliers,
 }

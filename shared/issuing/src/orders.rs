@@ -1,8 +1,9 @@
-//! Asking suppliers about orders that the table knows, and what follows from what they say.
+//! Placing and checking supplier orders that are stored in the table, and applying what suppliers report.
 //!
-//! **Invariant:** an order is asked under one reference until it is resolved; only what the supplier says for certain
-//! ends it.
-//! **Invariant:** a card that comes for an order which had ended goes into stock, and someone is told.
+//! **Invariant:** an order keeps one reference until it is resolved; only a definite reply of the
+//! supplier ends it.
+//! **Invariant:** a card that is delivered for an order that has already ended is added to stock, and an
+//! alert is raised.
 
 use crate::job::{Issued, entry_of};
 use crate::{Issuer, alerts};
@@ -19,28 +20,28 @@ use gateways::suppliers::{CardOrder, OrderIntent, Refusal, SupplierReply};
 use std::time::Duration;
 use store::{Committed, StoreError};
 
-/// How long an order may still be on its way.
+/// Seconds for which an order that was sent may still be in flight.
 const LATE_SECONDS: u32 = 900;
 
-/// How long a supplier may be silent before someone is told.
+/// Seconds without a definite reply of the supplier after which an alert is raised.
 const SILENT_SECONDS: u32 = 3_600;
 
-/// What became of an order that was asked about.
+/// The outcome of asking a supplier about an order.
 #[derive(Clone, Debug)]
 pub enum OrderOutcome {
-    /// The card is the recipient's.
+    /// The supplier delivered the card, and it was issued.
     Issued(Box<Redemption>, PlainCard),
-    /// The supplier has not said.
+    /// The supplier has not reported an outcome.
     Pending,
-    /// There will be no card; the credit is given back.
+    /// There will be no card; the credit was released.
     Failed(Rejection),
-    /// It had ended before.
+    /// The order had already ended.
     Ended,
 }
 
 impl Issuer {
-    /// Asks for the first time, for the caller who waits: for so long, if that is said. An order whose caller has waited
-    /// long enough is one whose answer was lost.
+    /// Sends an order for the first time, while the caller waits for at most `wait`, if set. An order
+    /// that takes longer is treated as one whose reply was lost.
     pub(crate) async fn first_ask(
         &self,
         pending: Redemption,
@@ -73,7 +74,7 @@ impl Issuer {
         })
     }
 
-    /// Asks the supplier of a pending redemption, and does what its answer says.
+    /// Asks the supplier about the order of a pending redemption, and applies the reply.
     pub async fn settle_order(
         &self,
         pending: &Redemption,
@@ -90,12 +91,12 @@ impl Issuer {
             self.store.alerts().raise(&new_alert, context.now).await;
         }
         let Some(supplier) = self.suppliers.get(supplier_order.supplier) else {
-            tracing::error!(redemption = %pending.id, "its supplier is not configured any more");
+            tracing::error!(redemption = %pending.id, "the supplier of the order is no longer configured");
             self.store.gift_cards().record_asked(pending, next).await?;
             return Ok(OrderOutcome::Pending);
         };
         let late = supplier_order.at.plus_seconds(LATE_SECONDS).is_none_or(|until| context.now >= until);
-        // That it was asked is written down before: a call whose answer is lost was one.
+        // Recorded before the call, so that a call whose reply is lost counts as sent.
         let sent_before = supplier_order.tries > 0 || context.now > supplier_order.at;
         if sent_before {
             self.store.gift_cards().record_asked(pending, next).await?;
@@ -111,7 +112,7 @@ impl Issuer {
             SupplierReply::Delivered(card, cost) => self.deliver(pending, card, cost, context).await,
             SupplierReply::Rejected(refusal) => self.refuse(pending, &refusal, context).await,
             SupplierReply::Unresolved(why) => {
-                tracing::warn!(redemption = %pending.id, why, "the supplier has not said what became of the order");
+                tracing::warn!(redemption = %pending.id, why, "the supplier has not reported the outcome of the order");
                 if supplier_order.tries == 0 && context.now == supplier_order.at {
                     self.store.gift_cards().record_asked(pending, next).await?;
                 }
@@ -134,17 +135,17 @@ impl Issuer {
         if !self.store.gift_cards().fail_order(pending, &why).await? {
             return Ok(OrderOutcome::Ended);
         }
-        self.over(pending, context.now).await;
+        self.close_unresolved_alert(pending, context.now).await;
         let new_alert = alerts::failed(&pending.campaign, &pending.brand, &format!("the supplier: {why}"));
         self.store.alerts().raise(&new_alert, context.now).await;
         Ok(OrderOutcome::Failed(rejection))
     }
 
-    /// The order is resolved: nobody need look after it any more.
-    async fn over(&self, pending: &Redemption, now: Timestamp) {
+    /// Closes the alert about an unresolved order, once the order is resolved.
+    async fn close_unresolved_alert(&self, pending: &Redemption, now: Timestamp) {
         let new_alert = alerts::unresolved(pending.id.as_str(), "");
         if let Err(error) = self.store.alerts().close_alert(&new_alert.id(), now).await {
-            tracing::warn!(%error, "an alert that is over stays open for now");
+            tracing::warn!(%error, "the alert about a resolved order could not be closed");
         }
     }
 
@@ -171,20 +172,20 @@ impl Issuer {
         let entry = entry_of(&issued, CardSource::Api, cost, pending.id.cause(), context);
         match self.store.gift_cards().commit_delivered(&entry, &issued, &card).await? {
             Committed::Done => {
-                // It is issued: what follows is made up for by whoever resolves the slices.
+                // The card is issued. If settling fails, the slices are resolved later.
                 let slices = pending.takes.keys().copied();
                 if let Err(error) =
                     self.store.budgets().settle(&pending.charged, slices, &pending.attempt).await
                 {
-                    tracing::warn!(%error, "a committed attempt is taken off another time");
+                    tracing::warn!(%error, "a committed attempt could not be settled now; it is settled when its slice is resolved");
                 }
-                self.over(pending, context.now).await;
+                self.close_unresolved_alert(pending, context.now).await;
                 if let Ok(Some(charged)) = self.store.budgets().cached_account(&pending.charged).await {
                     self.after(&issued, &charged, context).await;
                 }
                 Ok(OrderOutcome::Issued(Box::new(issued), plain))
             }
-            // It is known: what was just delivered may have been committed by another who asked.
+            // The card is already stored: a concurrent check of the same order may have committed it.
             Committed::CardGone => {
                 let found = self.store.gift_cards().redemption(&pending.id).await?;
                 if found.is_some_and(|found| found.card.as_ref() == Some(&card.id)) {
@@ -212,7 +213,7 @@ impl Issuer {
         }
     }
 
-    /// A card that came for an order which had ended goes into stock.
+    /// Adds a card to stock that was delivered for an order that had already ended, and raises an alert.
     async fn restock(
         &self,
         ended: &Redemption,
@@ -231,7 +232,8 @@ impl Issuer {
         Ok(())
     }
 
-    /// A supplier tells of a reference: whatever it is about is asked about. False if it is nothing of ours.
+    /// Looks up the order or refill whose reference a supplier's webhook names. Returns false if the
+    /// reference is unknown.
     pub async fn look_up_reported(&self, reference: &str, context: &Context) -> Result<bool, StoreError> {
         if let Some((pool, number)) = reference.split_once('.').filter(|(pool, _)| pool.starts_with("pool_"))
         {
@@ -239,7 +241,7 @@ impl Issuer {
             return self.look_up_refill(&pool, number, context).await;
         }
         let Some((id, attempt)) = Redemption::of_reference(reference) else { return Ok(false) };
-        // The order as it was opened: its redemption may have been tried again since, otherwise.
+        // The order as it was opened: its redemption may since have been retried with another attempt.
         let Some(order) = self.store.gift_cards().card_order(&id, &attempt).await? else { return Ok(false) };
         let Some(found) = self.store.gift_cards().redemption(&id).await? else { return Ok(false) };
         if found.attempt == attempt && found.status == RedemptionStatus::Pending {
@@ -249,7 +251,7 @@ impl Issuer {
         if found.attempt == attempt && found.status != RedemptionStatus::Failed {
             return Ok(true);
         }
-        // An order that had failed: has its card come after all?
+        // The order had failed: asks whether its card was delivered nevertheless.
         let Some(supplier_order) = &order.order else { return Ok(true) };
         let Some(supplier) = self.suppliers.get(supplier_order.supplier) else { return Ok(true) };
         let lookup = CardOrder {
@@ -262,18 +264,19 @@ impl Issuer {
         match supplier.order(&lookup).await {
             SupplierReply::Delivered(card, _) => self.restock(&order, &card, context).await.map(|()| true),
             SupplierReply::Rejected(_) => Ok(true),
-            // Nobody looks again by himself: the supplier is to tell once more.
+            // No scheduled check covers this order, so the error makes the supplier send its webhook
+            // again.
             SupplierReply::Unresolved(why) => Err(StoreError::Unavailable(why)),
         }
     }
 
-    /// The account that a redemption is charged to, if it is known.
+    /// Reads the account that a redemption is charged to.
     pub async fn charged(&self, redemption: &Redemption) -> Result<Option<BudgetAccount>, StoreError> {
         self.store.budgets().account(&redemption.charged).await
     }
 }
 
-/// A redemption whose supplier is about to be asked.
+/// Returns the redemption with the supplier order that is about to be placed.
 pub(crate) fn asking(redemption: Redemption, product: SupplierProduct, context: &Context) -> Redemption {
     let supplier_order = redemption::SupplierOrder {
         supplier: product.supplier,
@@ -281,12 +284,12 @@ pub(crate) fn asking(redemption: Redemption, product: SupplierProduct, context: 
         at: context.now,
         tries: 0,
     };
-    // Whoever asks first may never come back: the monitor asks after that.
+    // If the process that places the order stops before the reply, the monitor asks from then on.
     let next_check_at = context.now.plus_seconds(60);
     Redemption { order: Some(supplier_order), next_check_at, ..redemption }
 }
 
-/// Later each time, up to fifteen minutes.
+/// Returns the time of the next check: exponential backoff from one to fifteen minutes.
 fn next_check(tries: u32, now: Timestamp) -> Timestamp {
     let seconds = 60_u32.saturating_mul(1 << tries.min(4)).min(900);
     now.plus_seconds(seconds).unwrap_or(now)

@@ -1,8 +1,9 @@
-//! From a redemption code to a card.
+//! Provisioning: issues the card for a redemption code.
 //!
-//! **Invariant:** one code of one campaign comes to one card; whoever comes again gets what the first got.
-//! **Invariant:** what is refused leaves nothing set aside, but for attempts whose outcome is unknown: those are
-//! resolved by what stands at their cause's key.
+//! **Invariant:** one code of one campaign yields one card; a repeated request returns the card of the
+//! first.
+//! **Invariant:** a refused request leaves nothing reserved, except by attempts whose outcome is
+//! unknown: those are resolved by the state of their cause's key.
 
 use crate::job::{IssueContext, IssueRequest, Issued, TryOutcome};
 use crate::run::IssueAttempt;
@@ -18,7 +19,7 @@ use domain::rejection::Rejection;
 use store::{Retry, StoreError};
 
 impl Issuer {
-    /// Has a card issued for a code, exactly once.
+    /// Issues the card for a code, exactly once.
     pub async fn provision(&self, issue: &IssueRequest, context: &Context) -> Result<Issued, StoreError> {
         let mut retry = self.store.retry();
         let mut doubted = false;
@@ -36,7 +37,8 @@ impl Issuer {
                     if let Some(found) = self.replay(issue, context, retry.tries()).await? {
                         return Ok(found);
                     }
-                    // What was known may have been old: everything is read anew before it is refused.
+                    // The decision may rest on stale cache entries: they are reloaded before the request
+                    // is refused.
                     if doubted || !rests_on_memory(&rejection) {
                         self.raise(issue, &rejection, context).await;
                         return Err(rejection.into());
@@ -55,7 +57,7 @@ impl Issuer {
         }
     }
 
-    /// Forgets what this process knew of all that a wish names.
+    /// Reloads the campaign, and invalidates the cached ancestors and pools that a request depends on.
     async fn forget(&self, issue: &IssueRequest) -> Result<(), StoreError> {
         if let Some(campaign) = self.store.budgets().account(&issue.campaign).await? {
             for above in &campaign.ancestors {
@@ -68,7 +70,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// What the code has come to before, if it has.
+    /// Answers from an earlier redemption of the code, if there is one that has not failed.
     async fn replay(
         &self,
         issue: &IssueRequest,
@@ -82,7 +84,8 @@ impl Issuer {
         }
     }
 
-    /// Answers from a redemption that is there: it must be of what was wished for.
+    /// Answers from an existing redemption; rejects if its brand or denomination is not the requested
+    /// one.
     pub(crate) async fn answer(
         &self,
         issue: &IssueRequest,
@@ -100,7 +103,7 @@ impl Issuer {
         Ok(Issued { redemption: found, card, replayed, retries })
     }
 
-    /// The card of a redemption, in the clear.
+    /// Reads and opens the card of a redemption; None if it has no card yet.
     pub async fn card_of(&self, redemption: &Redemption) -> Result<Option<PlainCard>, StoreError> {
         let Some(id) = &redemption.card else { return Ok(None) };
         let card = self.store.gift_cards().card(id).await?;
@@ -176,17 +179,17 @@ impl Issuer {
         let mut run = IssueAttempt::new(self, &job, &charged, machine, retry.tries());
         let outcome = Box::pin(run.run_to_end(retry)).await?;
         if matches!(outcome, TryOutcome::Rejected(Rejection::BudgetShort { .. })) {
-            // It was short of whose credit it was thought to spend; read now, the campaign is remembered as it is.
+            // The cached campaign may name another account to charge; this read also refreshes the cache.
             let fresh = self.store.budgets().account(&issue.campaign).await?;
             if fresh.is_none_or(|fresh| *fresh.charged() != job.charged) {
-                return Ok(TryOutcome::Again("the campaign spends another's credit by now".to_owned()));
+                return Ok(TryOutcome::Again("the campaign now charges another account".to_owned()));
             }
         }
         Ok(outcome)
     }
 }
 
-/// True if a refusal was decided on what the process remembers.
+/// True if a rejection may rest on cached data.
 fn rests_on_memory(rejection: &Rejection) -> bool {
     matches!(
         rejection,
@@ -199,21 +202,22 @@ fn rests_on_memory(rejection: &Rejection) -> bool {
 }
 
 impl Issuer {
-    /// What is told when a card was issued: the budget may be at its end.
+    /// After a card was issued: records the card price of the campaign if it has none, and raises alerts
+    /// about low credit.
     pub(crate) async fn after(&self, redemption: &Redemption, charged: &BudgetAccount, context: &Context) {
         let campaign = self.store.budgets().cached_account(&redemption.campaign).await.ok().flatten();
         if campaign.as_ref().is_some_and(|campaign| campaign.card_price.is_none())
             && let Err(error) =
                 self.store.budgets().record_card_price(&redemption.campaign, redemption.amount).await
         {
-            tracing::debug!(%error, "the price of a card is noted another time");
+            tracing::debug!(%error, "the card price could not be recorded now; the next issue records it");
         }
         let left = redemption.credit_remaining;
         if left.is_zero() {
             let new_alert = alerts::depleted(&redemption.campaign, left, redemption.currency);
             self.store.alerts().raise(&new_alert, context.now).await;
         }
-        // Of a campaign that spends its client's credit, both may want to know.
+        // A campaign that shares its client's credit has a threshold of its own, beside the client's.
         let shared = campaign.as_deref().filter(|campaign| campaign.is_shared());
         for account in shared.into_iter().chain([charged]) {
             if account.low_credit_threshold.is_some_and(|threshold| left < threshold) {
@@ -222,7 +226,8 @@ impl Issuer {
         }
     }
 
-    /// What is told when a card could not be issued.
+    /// Raises the alert about a card that could not be issued, for rejections that an operator must act
+    /// on.
     async fn raise(&self, issue: &IssueRequest, rejection: &Rejection, context: &Context) {
         let stops = [
             Rejection::BudgetPaused,

@@ -1,7 +1,8 @@
-//! Filling buffer pools ahead of need, and finding a shelf for cards that came for nobody.
+//! Refilling buffer pools ahead of demand, and choosing a pool for cards whose order has already ended.
 //!
-//! **Invariant:** each card of a refill is an order of its own, opened in the table before its supplier is asked.
-//! **Invariant:** a pool is refilled when it falls below its threshold, up to twice that.
+//! **Invariant:** each card of a refill is a separate order, stored in the table before its supplier is
+//! asked.
+//! **Invariant:** a pool is refilled when it falls below its threshold, up to twice the threshold.
 
 use crate::{Issuer, alerts};
 use domain::cause::Cause;
@@ -16,27 +17,28 @@ use gateways::suppliers::{CardOrder, OrderIntent, Refusal, SupplierReply};
 use std::time::Instant;
 use store::{Refill, StoreError};
 
-/// How many cards of one pool are ordered in one run.
+/// The maximum number of cards that are ordered for one pool in one run.
 const MAX_ORDERS_PER_RUN: u64 = 20;
 
-/// How long an order may still be on its way.
+/// Seconds for which an order that was sent may still be in flight.
 const LATE_SECONDS: u32 = 900;
 
-/// What a look at a pool came to.
+/// The outcome of refilling a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RefillSummary {
-    /// Cards that lie in the pool now.
+    /// Cards that were delivered into the pool.
     pub delivered: u32,
-    /// Orders whose supplier has not said what became of them.
+    /// Orders whose outcome the supplier has not reported.
     pub open: u32,
-    /// Orders that the supplier has rejected.
+    /// Orders that the supplier rejected.
     pub rejected: u32,
 }
 
 impl Issuer {
     /// Refills a buffer pool that has `free` cards, if that is below its threshold.
     ///
-    /// Suppliers may take seconds to answer: what is not asked by `until` is left to the next look.
+    /// Suppliers may take seconds to answer: orders that are not sent by `until` are left to the next
+    /// run.
     pub async fn refill(
         &self,
         pool: &Pool,
@@ -58,7 +60,7 @@ impl Issuer {
         let wanted = (2 * threshold).saturating_sub(coming).min(MAX_ORDERS_PER_RUN);
         let unresolved = refilled.open;
         for _ in 0..wanted {
-            // One that says no, or nothing, will say so again.
+            // A supplier that rejected an order or did not answer is not sent another one in this run.
             if refilled.rejected > 0 || refilled.open > unresolved || Instant::now() >= until {
                 break;
             }
@@ -69,7 +71,8 @@ impl Issuer {
         Ok(refilled)
     }
 
-    /// A supplier tells of a refill: it is asked about, and one that had failed is looked at.
+    /// Looks up a refill that a supplier's webhook names. If the refill has already ended, a card that
+    /// was delivered for it nevertheless is added to stock. Returns false if the refill is unknown.
     pub(crate) async fn look_up_refill(
         &self,
         pool: &PoolId,
@@ -94,7 +97,8 @@ impl Issuer {
         let plain = match supplier.order(&lookup).await {
             SupplierReply::Delivered(plain, _) => plain,
             SupplierReply::Rejected(_) => return Ok(true),
-            // Nobody looks again by himself: the supplier is to tell once more.
+            // No scheduled check covers this refill, so the error makes the supplier send its webhook
+            // again.
             SupplierReply::Unresolved(why) => return Err(StoreError::Unavailable(why)),
         };
         let sealed =
@@ -108,7 +112,8 @@ impl Issuer {
         Ok(true)
     }
 
-    /// Asks about every refill of a pool that is not done.
+    /// Asks suppliers about every open refill of a pool; those that are not reached by `until` count as
+    /// open.
     async fn ask_refills(
         &self,
         pool: &Pool,
@@ -161,7 +166,7 @@ impl Issuer {
                 }
             }
             SupplierReply::Unresolved(why) => {
-                tracing::warn!(pool = %pool.id, why, "the supplier has not said what became of a refill");
+                tracing::warn!(pool = %pool.id, why, "the supplier has not reported the outcome of a refill");
                 refilled.open += 1;
             }
             SupplierReply::Rejected(refusal) => {
@@ -190,12 +195,13 @@ impl Issuer {
             self.vault.seal_card(plain, &pool.brand, pool.denomination, CardSource::Buffer, context.now);
         let mut card = sealed.ok_or_else(|| StoreError::Corrupt("a card cannot be sealed".to_owned()))?;
         card.pool = Some(pool.id.clone());
-        // What the supplier says it had cost counts more than what the pool expects.
+        // The cost that the supplier reports takes precedence over the pool's expected cost.
         let pool = Pool { cost_per_card: cost.unwrap_or(pool.cost_per_card), ..pool.clone() };
         self.store.gift_cards().finish_refill(refill, &pool, &card).await
     }
 
-    /// A pool for cards of a redemption's kind: a buffer pool, else any, else one that is made for them.
+    /// Returns a pool for cards of a redemption's brand and denomination: a buffer pool, else any pool,
+    /// else a new one.
     pub(crate) async fn fallback_pool(
         &self,
         ended: &Redemption,

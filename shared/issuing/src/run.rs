@@ -1,7 +1,7 @@
-//! One try to have a card issued: what `domain::giftcard::provision` says is done, step by step.
+//! One try to issue a card: executes the steps that `domain::giftcard::provision` decides.
 //!
-//! **Invariant:** only this try commits its attempt; what it has set aside is committed, handed to an order, or given
-//! back, unless the outcome of a commit is unknown.
+//! **Invariant:** only this try commits its attempt; its reservations are committed, handed over to an
+//! order, or released, unless the outcome of a commit is unknown.
 
 use crate::Issuer;
 use crate::job::{IssueContext, Issued, TryOutcome, entry_of};
@@ -16,27 +16,28 @@ use domain::money::Money;
 use domain::rejection::Rejection;
 use store::{Committed, Ordered, Retry, StoreError};
 
-/// A try under way.
+/// A try in progress.
 pub(crate) struct IssueAttempt<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) job: &'a IssueContext<'a>,
     pub(crate) charged: &'a BudgetAccount,
     pub(crate) machine: Provision,
     pub(crate) attempt: AttemptId,
-    /// What the slice has left that credit was set aside on first, and what others had beside it.
+    /// What the reserved slice has left, and what the account's other slices had at the first
+    /// reservation.
     pub(crate) on_slice: Money,
     pub(crate) elsewhere: Money,
-    /// What all have left, if all were read.
+    /// What all slices have left; None unless every slice was read.
     pub(crate) left: Option<Money>,
-    /// Attempts of ours that may stand on a slice and are never committed.
+    /// Earlier attempts of this try that may still be on a slice and are never committed.
     pub(crate) abandoned: Vec<AttemptId>,
-    /// True if it was looked whether the code has come to something before.
+    /// True if an earlier redemption of the code was looked up.
     pub(crate) looked_up: bool,
     pub(crate) tries: u32,
 }
 
 impl<'a> IssueAttempt<'a> {
-    /// A try for a job, on the credit of this account.
+    /// Creates a try that charges this account.
     pub(crate) fn new(
         issuer: &'a Issuer,
         job: &'a IssueContext<'a>,
@@ -61,29 +62,30 @@ impl<'a> IssueAttempt<'a> {
         }
     }
 
-    /// Takes step after step until it is done, refused, or must be tried again with nothing set aside.
+    /// Executes steps until the card is issued, the request is refused, or a retry is needed. Releases
+    /// what is reserved.
     pub(crate) async fn run_to_end(&mut self, retry: &mut Retry) -> Result<TryOutcome, StoreError> {
         loop {
             let steps = self.machine.next();
             let pool = steps
                 .iter()
-                .find_map(|step| if let ProvisionStep::Look(pool) = step { Some(pool) } else { None });
+                .find_map(|step| if let ProvisionStep::FindCard(pool) = step { Some(pool) } else { None });
             let ended = match steps.first() {
                 Some(ProvisionStep::Credit(spend::SpendStep::Reserve { slice, amount })) => {
                     Box::pin(self.reserve(*slice, *amount, pool, retry)).await?
                 }
                 Some(ProvisionStep::Credit(spend::SpendStep::Survey)) => self.survey().await?,
                 Some(ProvisionStep::Credit(spend::SpendStep::Covered)) | None => {
-                    return Err(StoreError::Corrupt("a provision stands still".to_owned()));
+                    return Err(StoreError::Corrupt("a provision has no next step".to_owned()));
                 }
                 Some(ProvisionStep::Credit(spend::SpendStep::Wait)) => {
-                    Some(TryOutcome::Again("credit is set aside by others".to_owned()))
+                    Some(TryOutcome::Again("the credit is reserved by other attempts".to_owned()))
                 }
                 Some(ProvisionStep::Credit(spend::SpendStep::Short { available })) => {
                     let (available, required, currency) = (*available, self.job.price, self.job.currency);
                     Some(TryOutcome::Rejected(Rejection::BudgetShort { available, required, currency }))
                 }
-                Some(ProvisionStep::Look(pool)) => {
+                Some(ProvisionStep::FindCard(pool)) => {
                     let today = self.job.context.now.date();
                     let found = self.issuer.store.gift_cards().free_card(pool, today).await;
                     let found = self.or_release(found).await?;
@@ -101,7 +103,7 @@ impl<'a> IssueAttempt<'a> {
         }
     }
 
-    /// What fails before anything was sent to commit gives back what is set aside.
+    /// Releases the reservations if a step failed; only for steps before the commit is sent.
     pub(crate) async fn or_release<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if result.is_err() {
             self.release().await?;
@@ -109,7 +111,7 @@ impl<'a> IssueAttempt<'a> {
         result
     }
 
-    /// Gives back whatever is set aside.
+    /// Releases everything that is reserved.
     pub(crate) async fn release(&mut self) -> Result<(), StoreError> {
         let held = self.machine.spend.take_held();
         self.issuer.store.budgets().release_reservation(&self.job.charged, &held, &self.attempt).await
@@ -156,7 +158,7 @@ impl<'a> IssueAttempt<'a> {
         })
     }
 
-    /// The card is taken and all is written; its parts are read meanwhile.
+    /// Commits entry, redemption and card in one transaction, and reads the card in parallel.
     async fn commit(&mut self, card: &FreeCard) -> Result<Option<TryOutcome>, StoreError> {
         let redemption = Redemption {
             source: Some(card.source),
@@ -177,7 +179,8 @@ impl<'a> IssueAttempt<'a> {
                 let held = self.machine.spend.take_held();
                 store.budgets().settle_later(&self.job.charged, held.into_keys(), &self.attempt);
                 self.issuer.after(&redemption, self.charged, self.job.context).await;
-                // It is issued: that its parts cannot be read now is no refusal, and the same code tells them later.
+                // The card is issued. An error of reading it must not look like a refusal: a repeated
+                // request returns the card.
                 let plain = plain
                     .map_err(StoreError::after_effect)?
                     .and_then(|card| self.issuer.vault.open_card(&card));
@@ -197,7 +200,7 @@ impl<'a> IssueAttempt<'a> {
             }
             Ok(Committed::Fenced) => Ok(Some(TryOutcome::Again("the attempt was fenced".to_owned()))),
             Ok(Committed::Another(found)) => self.another(*found).await.map(Some),
-            // Nothing was committed for certain.
+            // Contention means that nothing was committed.
             Err(error @ StoreError::Contention(_)) => {
                 self.release().await?;
                 Err(error)
@@ -209,17 +212,17 @@ impl<'a> IssueAttempt<'a> {
         }
     }
 
-    /// Another request was quicker with the same code.
+    /// Answers when another request committed the same code first.
     async fn another(&mut self, found: Redemption) -> Result<TryOutcome, StoreError> {
         self.release().await?;
         if found.status == RedemptionStatus::Failed {
-            return Ok(TryOutcome::Again("the code is being tried by another".to_owned()));
+            return Ok(TryOutcome::Again("another request is trying the same code".to_owned()));
         }
         let answer = self.issuer.answer(self.job.issue, found, self.job.context, self.tries).await?;
         Ok(TryOutcome::Done(Box::new(answer)))
     }
 
-    /// The supplier is asked, once the table knows of it.
+    /// Stores a supplier order, then sends it to the supplier.
     async fn order(&mut self) -> Result<Option<TryOutcome>, StoreError> {
         let Some(product) = self.job.brand.supplier.clone() else {
             return Ok(Some(TryOutcome::Rejected(Rejection::OutOfStock)));
@@ -230,9 +233,9 @@ impl<'a> IssueAttempt<'a> {
             Ok(Ordered::Open) => {}
             Ok(Ordered::Another(found)) => return self.another(*found).await.map(Some),
             Ok(Ordered::Not) => return Ok(Some(TryOutcome::Again("the attempt was fenced".to_owned()))),
-            // Trying again at once would not help: suppliers must answer first.
+            // An immediate retry would not help: open orders must be resolved first.
             Ok(Ordered::TooMany) => return Ok(Some(TryOutcome::Rejected(Rejection::SuppliersBusy))),
-            // Nothing was opened for certain.
+            // Contention means that no order was opened.
             Err(error @ StoreError::Contention(_)) => {
                 self.release().await?;
                 return Err(error);
@@ -242,7 +245,7 @@ impl<'a> IssueAttempt<'a> {
                 return Err(error);
             }
         }
-        // From here on the order's own outcome says what becomes of the credit.
+        // From here on, the outcome of the order decides whether the credit is spent or released.
         self.machine.spend.take_held();
         self.issuer.first_ask(pending, self.job.context, self.job.issue.wait, self.tries).await.map(
             |outcome| match outcome {

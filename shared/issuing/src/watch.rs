@@ -1,6 +1,8 @@
-//! The scheduled look at stock and credit: what is low is told, what has recovered is closed.
+//! The scheduled check of stock and credit: raises alerts about low values and closes alerts that are
+//! resolved.
 //!
-//! **Invariant:** an alert of stock or credit is open exactly as long as what it is about is low, as of the last look.
+//! **Invariant:** an alert about stock or credit is open exactly as long as the value is low, as of the
+//! last check.
 
 use crate::{Issuer, alerts};
 use domain::alert::{Alert, AlertStatus, NewAlert};
@@ -15,49 +17,49 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use store::{PageRange, Refill, StoreError};
 
-/// For how long something that has happened is told after the last time.
+/// Seconds after its last occurrence for which an alert about a past event stays open.
 const ALERT_TTL_SECONDS: u32 = 86_400;
 
-/// How many accounts are read at once.
+/// Accounts read in one batch.
 const ACCOUNTS_PER_READ: usize = 100;
 
-/// How many alerts one look goes through.
+/// The maximum number of alerts of each status that one check goes through.
 const MAX_ALERTS: u16 = 1_000;
 
-/// What a look found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WatchSummary {
     /// Pools that are low or empty.
     pub csv_pools: u32,
-    /// Campaigns with nothing left.
+    /// Active campaigns that cannot pay for another card.
     pub campaigns: u32,
     /// Agencies below their threshold.
     pub agencies: u32,
     /// Clients below their threshold.
     pub clients: u32,
-    /// Campaigns of which a card could not be issued within a day.
+    /// Campaigns with an alert, raised within the last day, about a card that could not be issued.
     pub provisioning_failures: u32,
-    /// Cards that were delivered into buffer pools.
+    /// Cards that refills delivered into buffer pools.
     pub refilled: u32,
-    /// What could not be looked at.
+    /// Number of accounts, pools and steps that could not be checked.
     pub failed: u32,
-    /// The alerts that were opened.
+    /// Alerts that the check opened.
     pub opened: Vec<AlertId>,
 }
 
-/// Counts what could not be looked at; the rest goes on.
+/// Logs and counts a failed check, so that the remaining checks continue.
 fn failed(result: Result<(), StoreError>, what: &str, summary: &mut WatchSummary) {
     if let Err(error) = result {
-        tracing::warn!(what, %error, "cannot be looked at now");
+        tracing::warn!(what, %error, "cannot be checked now");
         summary.failed += 1;
     }
 }
 
 impl Issuer {
-    /// Looks at every account and pool; pools are refilled for so long.
+    /// Checks every account and pool; spends at most about `refills` on refilling pools.
     pub async fn watch(&self, context: &Context, refills: Duration) -> WatchSummary {
         let mut summary = WatchSummary::default();
-        // Those that ask nobody come first.
+        // Checks that call no supplier come first.
         let accounts = self.watch_accounts(context, &mut summary).await;
         failed(accounts, "accounts", &mut summary);
         let closed = self.close_stale_alerts(context, &mut summary).await;
@@ -67,7 +69,8 @@ impl Issuer {
         summary
     }
 
-    /// Tells what is low, or that it has become worse, and closes what has recovered.
+    /// Raises an alert if the value is low and no open alert has the same severity; closes the alert if
+    /// it has recovered.
     async fn record_state(
         &self,
         is_low: bool,
@@ -117,7 +120,7 @@ impl Issuer {
                 self.store.alerts().close_alert(&alerts::refill_failed(pool, "").id(), context.now).await?;
             }
         }
-        // A pool that nobody wants to hear of has no threshold.
+        // A threshold of zero means that no alerts are wanted for the pool.
         let low = pool.low_stock_threshold > 0
             && StockHealth::of(free, pool.low_stock_threshold) != StockHealth::Green;
         summary.csv_pools += u32::from(low);
@@ -137,7 +140,7 @@ impl Issuer {
                 }
             };
             for some in children.chunks(ACCOUNTS_PER_READ) {
-                // One that cannot be read keeps nobody else from being looked at.
+                // If one account cannot be read, the others are read one by one.
                 let sliced_accounts = match self.store.budgets().sliced_accounts(some.to_vec()).await {
                     Ok(sliced_accounts) => sliced_accounts,
                     Err(_) => self.one_by_one(some, summary).await,
@@ -176,7 +179,7 @@ impl Issuer {
     ) -> Result<(), StoreError> {
         let account: &BudgetAccount = &sliced.account;
         let open = account.status().is_open();
-        // What it can spend: of a campaign that shares its client's credit, that.
+        // What the account can spend; a shared campaign spends its client's credit.
         let left = if account.is_shared() { parent.available() } else { sliced.available() };
         if let Some(threshold) = account.low_credit_threshold {
             let low = open && left < threshold;
@@ -188,7 +191,8 @@ impl Issuer {
             self.record_state(low, &alerts::low_credit(account, left), context, summary).await?;
         }
         if account.kind() == BudgetKind::Campaign {
-            // A campaign that nobody has funded or used yet is not depleted; one that cannot pay another card is.
+            // A campaign counts as depleted if it cannot pay for another card, and only once it has
+            // issued one.
             let short = account.card_price.is_some_and(|price| left.is_zero() || left < price);
             let depleted = account.status() == BudgetStatus::Active && short;
             summary.campaigns += u32::from(depleted);
@@ -198,7 +202,8 @@ impl Issuer {
         Ok(())
     }
 
-    /// Things that have happened are told by who meets them; here those are closed that nobody needs to hear of any more.
+    /// Closes alerts about past events, which are raised elsewhere, once they have been open for long
+    /// enough.
     async fn close_stale_alerts(
         &self,
         context: &Context,
@@ -217,7 +222,7 @@ impl Issuer {
                     .is_some_and(|until| context.now >= until);
                 let over = match alert.kind.as_str() {
                     "provision_failed" | "code_guessing" => old,
-                    // Someone has to look where a card came from.
+                    // An operator must check where the card came from, so these need an acknowledgement.
                     "card_known" | "card_unclaimed" => old && status == AlertStatus::Acknowledged,
                     _ => false,
                 };
@@ -231,7 +236,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// The refills of a pool that are not done; for showing.
+    /// Returns the open refills of a pool, for display.
     pub async fn open_refills(&self, pool: &domain::ids::budget::PoolId) -> Result<Vec<Refill>, StoreError> {
         self.store.gift_cards().open_refills(pool).await
     }

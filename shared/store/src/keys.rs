@@ -1,32 +1,37 @@
-//! Every key of the table, in one place.
+//! All keys of the table, in one place.
 //!
 //! | item | pk | sk | indexes |
 //! |---|---|---|---|
-//! | wallet account | `A#w:<customer>` | `A` | `due` when something will fall due |
+//! | wallet account | `A#w:<customer>` | `A` | `due` while something will fall due |
 //! | hold | `A#w:<customer>` | `H#<hold id>` | |
-//! | change of status | `A#w:<customer>` | `S#<version, 12 digits>` | |
+//! | record of a status change | `A#w:<customer>` | `S#<version, 12 digits>` | |
 //! | entry | `E#w:<customer>` | `<cause>` | `by_account` by number |
 //! | order | `O#<order>` | `O` | |
-//! | change of what is owed | `A#w:<customer>` | `W#<version, 12 digits>#<n, 3 digits>` | |
+//! | record of a change of the owed amount | `A#w:<customer>` | `W#<version, 12 digits>#<n, 3 digits>` | |
 //! | top-up | `P#<topup>` | `P` | `due` until it has expired or is credited |
-//! | where a gateway's id leads | `G#<gateway>:<id>`, `G#<topup>` | `G` | |
+//! | gateway reference | `G#<gateway>:<id>`, `G#<topup>` | `G` | |
 //! | gateway's report | `W#<event>` | `W` | `due` while it waits |
 //! | alert | `Y#<alert>` | `Y` | |
-//! | a customer's top-up | `L#t:<customer>` | `<instant>#<topup>` | |
-//! | report of a status | `L#e:<status>`, of processed and ignored ones `…:<shard>` | `<instant>#<event>` | |
-//! | open or closed alert | `L#a:<open or closed>` | `<instant>#<alert>` | |
-//! | a customer's registered order | `L#o:<customer>` | `<instant>#<order>` | |
+//! | top-up in its customer's list | `L#t:<customer>` | `<instant>#<topup>` | |
+//! | report in the list of its status | `L#e:<status>`; if processed or ignored `…:<shard>` | `<instant>#<event>` | |
+//! | alert in the list of open or closed alerts | `L#a:<open or closed>` | `<instant>#<alert>` | |
+//! | registered order in its customer's list | `L#o:<customer>` | `<instant>#<order>` | |
 //! | referral code | `R#<code>` | `R` | |
 //! | budgets, gift cards | see `keys/giftcards.rs` and `keys/budgets.rs` | | |
 //! | (probe, never written) | `Z#probe` | `Z` | |
 //!
 //! | index | hash key | range key | projection |
 //! |---|---|---|---|
-//! | `by_account` | `pk` | `hs`: the entry's number, 12 digits; of budgets `<instant>#<digest>` | all |
-//! | `due` | `dpk`: `D#<shard>` (wallets), `D#p<shard>` (top-ups and reports), `D#b<shard>` (slices and redemptions), `D#n<shard>` (what is to be sent) | `dsk`: `<instant>#<pk>` | keys only |
+//! | `by_account` | `pk` | `hs`: number of the entry, 12 digits; for budgets `<instant>#<digest>` | all |
+//! | `due` | `dpk`: `D#<kind and shard>` | `dsk`: `<instant>#<pk>` | keys only |
 //!
-//! **Invariant:** the prefix comes first, so that IAM can be cut by `dynamodb:LeadingKeys`.
-//! **Invariant:** ids hold no `#` (domain::ids), so no id can leave its prefix; causes stand alone in `sk`.
+//! Hash keys of `due`: `D#<shard>` for wallets, `D#p<shard>` for top-ups and reports, `D#b<shard>`
+//! for slices and redemptions, `D#n<shard>` for messages to recipients.
+//!
+//! **Invariant:** every partition key begins with its prefix, so that IAM policies can restrict
+//! access by `dynamodb:LeadingKeys`.
+//! **Invariant:** ids contain no `#` (domain::ids), so no id can escape its prefix. A cause is
+//! always the whole of `sk`.
 
 mod budgets;
 mod giftcards;
@@ -46,29 +51,29 @@ use domain::payments::webhook_event::EventStatus;
 use domain::time::Timestamp;
 use std::collections::HashMap;
 
-/// Hash key of the table.
+/// Attribute name of the table's hash key.
 pub const PK: &str = "pk";
-/// Range key of the table.
+/// Attribute name of the table's range key.
 pub const SK: &str = "sk";
-/// Range key of `by_account`.
+/// Attribute name of the range key of `by_account`.
 pub const HISTORY_SK: &str = "hs";
-/// Hash key of `due`.
+/// Attribute name of the hash key of `due`.
 pub const DUE_PK: &str = "dpk";
-/// Range key of `due`.
+/// Attribute name of the range key of `due`.
 pub const DUE_SK: &str = "dsk";
-/// The index of a wallet's entries by number.
+/// Index of entries by account: a wallet's by number, a budget's by instant.
 pub const BY_ACCOUNT: &str = "by_account";
-/// The index of what falls due.
+/// Sparse index of the items that fall due.
 pub const DUE: &str = "due";
-/// How many shards the index `due` has; a fixed property of the table.
+/// Number of shards of the index `due`; a fixed property of the table.
 pub const DUE_SHARDS: u8 = 8;
 
-/// A primary key.
+/// Primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// Hash key.
+    /// Hash key, with its prefix.
     pub pk: String,
-    /// Range key.
+    /// Range key; for most items a fixed letter.
     pub sk: String,
 }
 
@@ -77,7 +82,7 @@ impl Key {
         Self { pk, sk: sk.into() }
     }
 
-    /// As DynamoDB wants it.
+    /// Returns the key as DynamoDB attributes.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             (PK.to_owned(), AttributeValue::S(self.pk.clone())),
@@ -86,111 +91,112 @@ impl Key {
     }
 }
 
-/// A key that is never written; reading it tells whether the table is there.
+/// Returns a key that is never written; reading it shows whether the table is reachable.
 pub fn probe() -> Key {
     Key::new("Z#probe".to_owned(), "Z")
 }
 
-/// The partition of an account, its holds and records.
+/// Returns the partition of an account, which also has its holds and records.
 pub fn account_partition(account: &AccountRef) -> String {
     format!("A#{account}")
 }
 
-/// An account.
+/// Returns the key of an account.
 pub fn account(account: &AccountRef) -> Key {
     Key::new(account_partition(account), "A")
 }
 
-/// A customer's wallet.
+/// Returns the key of a customer's wallet.
 pub fn wallet(customer: &CustomerId) -> Key {
     account(&AccountRef::wallet(customer))
 }
 
-/// The account whose partition this is.
+/// Parses the account from its partition key.
 pub fn account_of(pk: &str) -> Option<AccountRef> {
     AccountRef::parse(pk.strip_prefix("A#")?).ok()
 }
 
-/// A hold.
+/// Returns the key of a hold.
 pub fn hold(hold: &HoldId) -> Key {
     Key::new(account_partition(hold.account()), format!("H#{hold}"))
 }
 
-/// The record of a change of status.
+/// Returns the key of the record of a status change that produced this version.
 pub fn status(account: &AccountRef, version: u64) -> Key {
     Key::new(account_partition(account), format!("S#{version:012}"))
 }
 
-/// The partition of an account's entries.
+/// Returns the partition of an account's entries.
 pub fn entry_partition(account: &AccountRef) -> String {
     format!("E#{account}")
 }
 
-/// The account whose entries' partition this is.
+/// Parses the account from the partition key of its entries.
 pub fn entry_account(pk: &str) -> Option<AccountRef> {
     AccountRef::parse(pk.strip_prefix("E#")?).ok()
 }
 
-/// An account's entry.
+/// Returns the key of the entry of a cause.
 pub fn entry(account: &AccountRef, cause: &Cause) -> Key {
     Key::new(entry_partition(account), cause.as_str())
 }
 
-/// An order.
+/// Returns the key of an order.
 pub fn order(order: &OrderId) -> Key {
     Key::new(format!("O#{order}"), "O")
 }
 
-/// The list of a customer's registered orders.
+/// Returns the partition that lists a customer's registered orders.
 pub fn order_list(customer: &CustomerId) -> String {
     format!("L#o:{customer}")
 }
 
-/// A registered order in its customer's list.
+/// Returns the key of a registered order in its customer's list.
 pub fn listed_order(customer: &CustomerId, at: Timestamp, order: &OrderId) -> Key {
     Key::new(order_list(customer), format!("{at}#{order}"))
 }
 
-/// The order whose partition this is.
+/// Parses the order from its partition key.
 pub fn order_of(pk: &str) -> Option<OrderId> {
     OrderId::parse(pk.strip_prefix("O#")?).ok()
 }
 
-/// The referral code whose partition this is.
+/// Parses the referral code from its partition key.
 pub fn referral_of(pk: &str) -> Option<ReferralCode> {
     pk.strip_prefix("R#").map(ReferralCode::stored)
 }
 
-/// A referral code.
+/// Returns the key of a referral code.
 pub fn referral(code: &ReferralCode) -> Key {
     Key::new(format!("R#{code}"), "R")
 }
 
-/// The range key of an entry in `by_account`.
+/// Returns the range key in `by_account` of the entry with this number.
 pub fn history(seq: u64) -> String {
     format!("{seq:012}")
 }
 
-/// What falls due, kept apart so that one sweep does not wade through another's.
+/// Kinds of due items. Each has its own shards, so that one sweep does not read the items of
+/// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DueKind {
-    /// Wallets.
+    /// Wallets with an expiry or a hold that falls due.
     Wallets,
     /// Top-ups and gateways' reports.
     Payments,
     /// Slices of budgets, and redemptions that wait for suppliers.
     Budgets,
-    /// What is to be sent.
+    /// Queued messages to recipients.
     Notices,
 }
 
-/// The hash key of `due` for an item.
+/// Returns the hash key of `due` for an item, from the hash of its partition key.
 pub fn due_partition(kind: DueKind, pk: &str) -> String {
     let shard = Hash::of(pk).bytes().first().copied().unwrap_or(0) % DUE_SHARDS;
     due_shard(kind, shard)
 }
 
-/// The hash key of `due` for a shard.
+/// Returns the hash key of `due` for a shard.
 pub fn due_shard(kind: DueKind, shard: u8) -> String {
     match kind {
         DueKind::Wallets => format!("D#{shard}"),
@@ -200,50 +206,52 @@ pub fn due_shard(kind: DueKind, shard: u8) -> String {
     }
 }
 
-/// A change of what is owed.
+/// Returns the key of the record of a change of the owed amount; `at` numbers the changes of one
+/// version.
 pub fn owed(account: &AccountRef, version: u64, at: usize) -> Key {
     Key::new(account_partition(account), format!("W#{version:012}#{at:03}"))
 }
 
-/// A top-up.
+/// Returns the key of a top-up.
 pub fn topup(topup: &TopUpId) -> Key {
     Key::new(format!("P#{topup}"), "P")
 }
 
-/// The top-up whose partition this is.
+/// Parses the top-up from its partition key.
 pub fn topup_of(pk: &str) -> Option<TopUpId> {
     TopUpId::parse(pk.strip_prefix("P#")?).ok()
 }
 
-/// Where a gateway's id leads.
+/// Returns the key of a gateway reference.
 pub fn gateway_ref(key: &GatewayKey) -> Key {
     Key::new(format!("G#{key}"), "G")
 }
 
-/// A gateway's report.
+/// Returns the key of a gateway's report.
 pub fn event(event: &EventId) -> Key {
     Key::new(format!("W#{event}"), "W")
 }
 
-/// The report whose partition this is.
+/// Parses the report from its partition key.
 pub fn event_of(pk: &str) -> Option<EventId> {
     EventId::parse_stored(pk.strip_prefix("W#")?).ok()
 }
 
-/// An alert.
+/// Returns the key of an alert.
 pub fn alert(alert: &AlertId) -> Key {
     Key::new(format!("Y#{alert}"), "Y")
 }
 
-/// The list of a customer's top-ups.
+/// Returns the partition that lists a customer's top-ups.
 pub fn topup_list(customer: &CustomerId) -> String {
     format!("L#t:{customer}")
 }
 
-/// How many lists share the reports that nobody need look at: every report is written to one of them.
+/// Number of lists over which the reports with a final status are spread. Nearly every report ends
+/// in one of them, so a single list would be a hot partition.
 const EVENT_SHARDS: u8 = 8;
 
-/// The lists of reports of a status.
+/// Returns the partitions that list the reports of a status.
 pub fn event_lists(status: EventStatus) -> Vec<String> {
     let name = status.as_str();
     if status.is_final() {
@@ -253,14 +261,14 @@ pub fn event_lists(status: EventStatus) -> Vec<String> {
     }
 }
 
-/// The list that a report of a status stands in.
+/// Returns the partition that lists a report with this status.
 fn event_list(status: EventStatus, event: &EventId) -> String {
     let shard = Hash::of(event.as_str()).bytes().first().copied().unwrap_or(0) % EVENT_SHARDS;
     let name = status.as_str();
     if status.is_final() { format!("L#e:{name}:{shard}") } else { format!("L#e:{name}") }
 }
 
-/// A place in a list.
+/// Returns the key of a list entry.
 pub fn listing(listing: &Listing) -> Key {
     match listing {
         Listing::TopUp { id, at } => Key::new(topup_list(id.customer()), format!("{at}#{id}")),
@@ -269,13 +277,13 @@ pub fn listing(listing: &Listing) -> Key {
     }
 }
 
-/// An alert's place in the list of open or of closed ones.
+/// Returns the key of an alert in the list of open or of closed alerts.
 pub fn listed_alert(place: &AlertListing) -> Key {
     let AlertListing { id, open, at } = place;
     Key::new(format!("L#a:{}", if *open { "open" } else { "closed" }), format!("{at}#{id}"))
 }
 
-/// The range key of `due` for an item.
+/// Returns the range key of `due` for an item that is due at `at`.
 pub fn due(at: Timestamp, pk: &str) -> String {
     format!("{at}#{pk}")
 }

@@ -1,13 +1,16 @@
-//! The only crate that knows DynamoDB: how the domain's state is laid out, read and changed.
+//! The only crate that talks to DynamoDB: item layout, reads and conditional writes of the domain's
+//! state.
 //!
-//! [`Store`] hands out one noun for each area: `store.wallets()`, `.payments()`, `.budgets()`, `.gift_cards()`,
-//! `.alerts()`. Each stands on the same engine, which sends requests, retries them and tells what became of them.
+//! [`Store`] has one accessor for each area: `store.wallets()`, `.payments()`, `.budgets()`,
+//! `.gift_cards()`, `.alerts()`. All areas use the same engine, which sends requests, retries them
+//! and determines their outcome.
 //!
-//! **Invariant:** a wallet's value changes only through [`Wallets::execute`] and [`Payments::execute`], a budget's only
-//! through [`Budgets::transfer`] and [`GiftCards::commit_card`]: all writes of a decision in one transaction under their
-//! conditions.
-//! **Invariant:** no decision is made on anything but a strongly consistent read; indexes serve lists, and
-//! candidates that a condition then proves.
+//! **Invariant:** the value of a wallet changes only through [`Wallets::execute`] and
+//! [`Payments::execute`], the value of a budget only through [`Budgets::transfer`] and
+//! [`GiftCards::commit_card`]. All writes of a decision go into one transaction, each under its
+//! condition.
+//! **Invariant:** every decision is based on strongly consistent reads. Indexes serve only lists,
+//! and candidates that a condition then verifies.
 
 mod alerts;
 mod audit;
@@ -45,7 +48,7 @@ use aws_sdk_dynamodb::Client;
 use engine::table::Table;
 use std::sync::Arc;
 
-/// The table, by area.
+/// Entry point to the table; one accessor for each area.
 #[derive(Clone, Debug)]
 pub struct Store {
     table: Table,
@@ -58,7 +61,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store over one table.
+    /// Creates a store over one table, with the default retry policy and without a meter.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         let table = Table { client, name: table.into(), policy: RetryPolicy::default(), meter: None };
         let budgets = Budgets::new(table.clone());
@@ -73,7 +76,7 @@ impl Store {
         }
     }
 
-    /// What is remembered stays.
+    /// Returns the store over another handle of the same table; caches are kept.
     fn over_same(self, table: Table) -> Self {
         let budgets = self.budgets.over(table.clone());
         Self {
@@ -87,65 +90,65 @@ impl Store {
         }
     }
 
-    /// The same store, trying for longer or shorter.
+    /// Returns the same store with another retry policy.
     pub fn with_retry_policy(self, policy: RetryPolicy) -> Self {
         let table = Table { policy, ..self.table.clone() };
         self.over_same(table)
     }
 
-    /// The same store, counting what it costs.
+    /// Returns the same store, which counts round trips and capacity units in `meter`.
     pub fn with_meter(self, meter: Arc<Meter>) -> Self {
         let table = Table { meter: Some(meter), ..self.table.clone() };
         self.over_same(table)
     }
 
-    /// Customers' wallets.
+    /// Returns the area of customers' wallets.
     pub fn wallets(&self) -> &Wallets {
         &self.wallets
     }
 
-    /// Payments into wallets.
+    /// Returns the area of payments into wallets.
     pub fn payments(&self) -> &Payments {
         &self.payments
     }
 
-    /// Prepaid budgets.
+    /// Returns the area of prepaid budgets.
     pub fn budgets(&self) -> &Budgets {
         &self.budgets
     }
 
-    /// Gift cards, which budgets pay for.
+    /// Returns the area of gift cards, which budgets pay for.
     pub fn gift_cards(&self) -> &GiftCards {
         &self.gift_cards
     }
 
-    /// Alerts.
+    /// Returns the area of alerts.
     pub fn alerts(&self) -> &Alerts {
         &self.alerts
     }
 
-    /// All that is stored, for proving it.
+    /// Returns the reads of everything stored, from which the audit proves the balances.
     pub fn audit(&self) -> &Audit {
         &self.audit
     }
 
-    /// The tries of one operation, under this store's policy.
+    /// Starts the retries of one operation, under this store's policy.
     pub fn retry(&self) -> Retry {
         self.table.retry()
     }
 
-    /// The table's name.
+    /// Returns the name of the table.
     pub fn table(&self) -> &str {
         &self.table.name
     }
 
-    /// The client underneath; for set-up and tests.
+    /// Returns the underlying DynamoDB client, for set-up and tests.
     pub fn client(&self) -> &Client {
         &self.table.client
     }
 
-    /// Reads a key that need not exist: opens the connection before the first request needs it, and tells
-    /// whether the table is reachable.
+    /// Reads a key that need not exist. This opens the connection before the first request needs it
+    /// and checks that the table is reachable.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.table.get(keys::probe()).await.map(|_| ())
     }

@@ -1,7 +1,7 @@
-//! Envelope keys: data keys that AWS KMS has wrapped, unwrapped once at start.
+//! Envelope encryption: unwraps data keys that AWS KMS has wrapped, once at start-up.
 //!
-//! **Invariant:** a wrapped key is no secret; it opens only with KMS's consent, and only for this product (the
-//! encryption context).
+//! **Invariant:** a wrapped key is not secret: only KMS can unwrap it, and only with this product's
+//! encryption context.
 
 use crate::VaultError;
 use aws_sdk_kms::Client;
@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 
-/// KMS.
+/// A client for AWS KMS.
 #[derive(Clone)]
 pub struct Kms(Client);
 
@@ -21,7 +21,7 @@ impl fmt::Debug for Kms {
     }
 }
 
-/// A client for KMS; `endpoint` is another than AWS's own.
+/// Creates a client for KMS; `endpoint`, if set, replaces the AWS endpoint.
 pub fn connect(
     region: String,
     endpoint: Option<String>,
@@ -39,7 +39,7 @@ pub fn connect(
 }
 
 impl Kms {
-    /// Unwraps a data key (base64 of `CiphertextBlob`).
+    /// Unwraps a data key; `blob` is the base64 of KMS's `CiphertextBlob`.
     pub async fn unwrap(&self, blob: &str) -> Result<Vec<u8>, VaultError> {
         let blob = STANDARD.decode(blob).map_err(|_| VaultError::Malformed("a wrapped key"))?;
         let request =
@@ -47,9 +47,9 @@ impl Kms {
         let answer = request.send().await.map_err(|error| {
             let code =
                 error.as_service_error().map(|error| error.meta().code().unwrap_or("refused").to_owned());
-            VaultError::Unwrap(code.unwrap_or_else(|| "no answer".to_owned()))
+            VaultError::Unwrap(code.unwrap_or_else(|| "no response".to_owned()))
         })?;
-        let plain = answer.plaintext.ok_or_else(|| VaultError::Unwrap("an empty answer".to_owned()))?;
+        let plain = answer.plaintext.ok_or_else(|| VaultError::Unwrap("an empty response".to_owned()))?;
         Ok(plain.into_inner())
     }
 }

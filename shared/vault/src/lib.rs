@@ -1,8 +1,11 @@
-//! The vault: what is secret is sealed field by field, and known again by keyed digests.
+//! The vault: encrypts (seals) secrets field by field, and makes keyed digests by which stored secrets
+//! are found.
 //!
-//! **Invariant:** keys do not print, and stand in no error.
-//! **Invariant:** a digest can only be made with the key: whoever has the table alone can neither read nor guess a code.
-//! **Invariant:** the digest's key is for good (what was stored under it is found by it); keys that seal can be rotated.
+//! **Invariant:** keys appear neither in `Debug` output nor in errors.
+//! **Invariant:** a digest can only be made with the key: the table alone is not enough to read or guess
+//! a code.
+//! **Invariant:** the digest key never changes, because items are stored under its digests; the sealing
+//! keys can be rotated.
 
 mod kms;
 mod seal;
@@ -24,27 +27,27 @@ use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why the vault cannot be opened.
+/// The reason why the vault cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The configuration cannot be understood.
+    /// This part of the configuration cannot be parsed.
     #[error("{0} is malformed")]
     Malformed(&'static str),
-    /// KMS does not unwrap a key.
-    #[error("KMS does not unwrap the key: {0}")]
+    /// KMS failed to unwrap a key; holds its error code.
+    #[error("KMS cannot unwrap the key: {0}")]
     Unwrap(String),
 }
 
-/// How long a minted redemption code is: 16 of 32 letters are 80 bits.
+/// Letters of a minted redemption code: 16 letters of a 32-letter alphabet are 80 bits.
 const CODE_LETTERS: usize = 16;
 
-/// The letters of minted codes: none can be mistaken for another.
+/// The alphabet of minted codes; excludes characters that are easily confused (I, O, 0, 1).
 const LETTERS: [char; 32] = [
     'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W',
     'X', 'Y', 'Z', '2', '3', '4', '5', '6', '7', '8', '9',
 ];
 
-/// Seals, opens and makes digests.
+/// Seals and opens secrets, and makes keyed digests.
 #[derive(Clone)]
 pub struct Vault {
     keys: SealKeys,
@@ -58,18 +61,19 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// A vault with these keys.
+    /// Creates a vault from sealing keys and the digest key.
     pub fn new(keys: SealKeys, digests: impl Into<Vec<u8>>) -> Self {
         Self { keys, digests: std::sync::Arc::new(digests.into().into()) }
     }
 
-    /// A vault without keys, which seals, opens and knows nothing: where there are no gift cards.
+    /// Creates a vault without keys, which can seal, open and digest nothing: for deployments without
+    /// gift cards.
     pub fn closed() -> Self {
         Self::new(SealKeys::none(), [])
     }
 
-    /// A vault by its configuration: keys that seal (`id:key` or `id:kms:blob`, comma-separated) and the key of digests
-    /// (text of 32 characters and more, or `kms:blob`).
+    /// Creates a vault from its configuration: the sealing keys (`id:key` or `id:kms:blob`,
+    /// comma-separated) and the digest key (text of at least 32 characters, or `kms:blob`).
     pub async fn open(keys: &str, digests: &str, kms: Option<&Kms>) -> Result<Self, VaultError> {
         let keys = SealKeys::open_all(keys, kms).await?;
         let digests = match (digests.strip_prefix("kms:"), kms) {
@@ -80,10 +84,10 @@ impl Vault {
         Ok(Self::new(keys, digests))
     }
 
-    /// The HMAC-SHA256 of a text, for one purpose.
+    /// Returns the HMAC-SHA256 of a purpose and a text; `None` without a digest key.
     fn mac(&self, purpose: &str, text: &str) -> Option<[u8; 32]> {
         let key = self.digests.expose_secret();
-        // A digest without a key could be made by anyone.
+        // Without a secret key, any party could compute the digests.
         if key.is_empty() {
             return None;
         }
@@ -94,32 +98,32 @@ impl Vault {
         Some(mac.finalize().into_bytes().into())
     }
 
-    /// Its first 128 bits.
+    /// Returns the first 128 bits of the HMAC, in hex.
     fn digest(&self, purpose: &str, text: &str) -> Option<String> {
         Some(hex::encode(self.mac(purpose, text)?.get(..16)?))
     }
 
-    /// How a card is known again.
+    /// Returns the id of a card: the digest of its identifying parts.
     pub fn card_id(&self, card: &PlainCard) -> Option<CardId> {
         Some(CardId::of(self.digest("card", &card.identity()?)?))
     }
 
-    /// How a registered redemption code is known again.
+    /// Returns the id of a registered redemption code: the digest of its folded form.
     pub fn code_id(&self, code: &RedemptionCode) -> Option<CodeId> {
         Some(CodeId::of(self.digest("code", code.folded())?))
     }
 
-    /// What a code of a campaign comes to.
+    /// Returns the id of the redemption of a code in a campaign.
     pub fn redemption_id(&self, campaign: &AccountId, code: &RedemptionCode) -> Option<RedemptionId> {
         Some(RedemptionId::of(&self.digest(&format!("redemption|{campaign}"), code.folded())?))
     }
 
-    /// How an address is known again without being stored.
+    /// Returns the digest of a caller's address, so that the address itself is not stored.
     pub fn address_id(&self, address: &str) -> Option<String> {
         self.digest("address", address)
     }
 
-    /// Seals each part of a card.
+    /// Seals each part of a card separately.
     pub fn seal_card(
         &self,
         plain: &PlainCard,
@@ -145,7 +149,7 @@ impl Vault {
         })
     }
 
-    /// Opens each part of a card.
+    /// Opens every part of a card; `None` if one of them cannot be opened.
     pub fn open_card(&self, card: &Card) -> Option<PlainCard> {
         let open = |(part, sealed): (&Part, &Sealed)| {
             let text = String::from_utf8(self.keys.open(&field(&card.id, *part), &sealed.0)?).ok()?;
@@ -155,36 +159,36 @@ impl Vault {
         Some(PlainCard { parts, expires_on: card.expires_on })
     }
 
-    /// Seals where a redemption is sent.
+    /// Seals the delivery address of a redemption.
     pub fn seal_address(&self, redemption: &RedemptionId, address: &str) -> Option<Sealed> {
         self.keys.seal(&format!("delivery|{redemption}"), address.as_bytes()).map(Sealed)
     }
 
-    /// A new redemption code: `XXXX-XXXX-XXXX-XXXX`, 80 random bits.
+    /// Returns a new redemption code with 80 random bits: `XXXX-XXXX-XXXX-XXXX`.
     pub fn mint_code(&self) -> Option<String> {
         let mut bytes = [0_u8; CODE_LETTERS];
         SystemRandom::new().fill(&mut bytes).ok()?;
         spelt(&bytes)
     }
 
-    /// The `n`-th code that a request mints: 80 bits that nobody can tell who lacks the key, and the same whenever it is
-    /// asked for again.
+    /// Returns the `n`-th code that a request mints: 80 bits that cannot be predicted without the key. A
+    /// repetition of the request yields the same code.
     pub fn mint_code_for(&self, campaign: &AccountId, cause: &Cause, n: u32) -> Option<String> {
         let bytes = self.mac(&format!("mint|{campaign}"), &format!("{cause}|{n}"))?;
         spelt(bytes.get(..CODE_LETTERS)?)
     }
 }
 
-/// A code of these bytes; each gives five bits.
+/// Spells bytes as a code, five bits of each byte per letter.
 fn spelt(bytes: &[u8]) -> Option<String> {
     let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32));
     let letters = bytes.iter().map(letter).collect::<Option<String>>()?;
-    // In groups of four, as people read them.
+    // Groups of four letters are easier to read.
     let groups = letters.as_bytes().chunks(4).map(|group| std::str::from_utf8(group).ok());
     Some(groups.collect::<Option<Vec<_>>>()?.join("-"))
 }
 
-/// The name that a part of a card is sealed under.
+/// The associated data under which a part of a card is sealed.
 fn field(card: &CardId, part: Part) -> String {
     format!("card|{card}|{}", part.as_str())
 }

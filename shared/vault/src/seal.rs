@@ -1,7 +1,9 @@
-//! Sealing what is kept but not to be read by whoever can read the table: AES-256-GCM, keys by id.
+//! Sealing: encrypts stored secrets with AES-256-GCM, so that read access to the table does not reveal
+//! them.
 //!
-//! **Invariant:** what is sealed opens only under its own name (the associated data), with a key that is still
-//! configured; the first key seals, the others only open, so keys can be rotated.
+//! **Invariant:** sealed bytes open only under the name that they were sealed under (the associated
+//! data), and only while their key is configured.
+//! **Invariant:** the first key seals, the others only open, so keys can be rotated.
 
 use crate::VaultError;
 use crate::kms::Kms;
@@ -13,7 +15,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 
-/// Keys by id; they do not print.
+/// Sealing keys by id; `Debug` shows only the ids.
 #[derive(Clone)]
 pub struct SealKeys(Arc<Vec<(String, LessSafeKey)>>);
 
@@ -30,8 +32,8 @@ fn key_of(text: &str) -> Option<[u8; 32]> {
 }
 
 impl SealKeys {
-    /// Reads `id:key,id:key`; a key is 32 bytes in base64, or a random text of 32 characters or more, of which the
-    /// SHA-256 is the key.
+    /// Parses `id:key,id:key`. A key is 32 bytes in base64, or a random text of at least 32 characters,
+    /// whose SHA-256 is used as the key.
     pub fn parse(text: &str) -> Option<Self> {
         let key = |part: &str| {
             let (id, key) = part.trim().split_once(':')?;
@@ -43,12 +45,12 @@ impl SealKeys {
         keys.filter(|keys| !keys.is_empty()).map(|keys| Self(Arc::new(keys)))
     }
 
-    /// No keys: nothing is sealed or opened.
+    /// Returns an empty set of keys, which can neither seal nor open.
     pub(crate) fn none() -> Self {
         Self(Arc::default())
     }
 
-    /// As [`SealKeys::parse`], where a key may also be `id:kms:blob`: wrapped by KMS.
+    /// Parses keys as [`SealKeys::parse`] does, and unwraps those of the form `id:kms:blob` with KMS.
     pub async fn open_all(text: &str, kms: Option<&Kms>) -> Result<Self, VaultError> {
         const MALFORMED: VaultError = VaultError::Malformed("a list of keys");
         let mut plain = Vec::new();
@@ -63,7 +65,9 @@ impl SealKeys {
         Self::parse(&plain.join(",")).ok_or(MALFORMED)
     }
 
-    /// Seals bytes under a name: the key's id, a colon, a nonce, and the sealed bytes with their tag.
+    /// Seals bytes under a name with the first key.
+    ///
+    /// The result is the key's id, a colon, the nonce, and the ciphertext with its tag.
     pub fn seal(&self, name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
         let (id, key) = self.0.first()?;
         let mut nonce = [0_u8; NONCE_LEN];
@@ -74,7 +78,8 @@ impl SealKeys {
         Some([id.as_bytes(), b":", &nonce, &sealed].concat())
     }
 
-    /// Opens what was sealed under this name.
+    /// Opens bytes that were sealed under this name; `None` if the key is unknown or the tag does not
+    /// match.
     pub fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let end = sealed.iter().position(|byte| *byte == b':')?;
         let (id, rest) = sealed.split_at_checked(end)?;

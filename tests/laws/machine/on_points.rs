@@ -14,7 +14,7 @@ fn whole_points(count: i64) -> Amount {
 }
 
 impl Machine {
-    /// As `apply`, for points: there are no orders and no transfers, and what is granted has a date.
+    /// Like `apply`, for points: there are no orders and no transfers, and granted points always expire.
     pub(super) fn apply_to_points(&mut self, op: &Op) -> Option<Move> {
         let cause = self.cause(Operation::AddCredits, true);
         let lock = |hold: &prop::sample::Index| {
@@ -78,7 +78,7 @@ impl Machine {
     }
 }
 
-/// The wallet whose hold it is, by its number.
+/// Returns the number of the wallet that a hold belongs to.
 fn owner(hold: &HoldId) -> usize {
     hold.customer().as_str().trim_start_matches("c:").parse().unwrap()
 }

@@ -1,6 +1,6 @@
-//! The fakes' payment page: a customer pays, or does not, in the browser.
+//! Payment page of the fake gateways: a customer pays or declines in the browser.
 //!
-//! **Invariant:** only the page itself can pay: a form that another site sends is refused.
+//! **Invariant:** only the page itself can pay: a form sent by another site is refused.
 
 use super::send::Deliver;
 use super::state::FakeOrder;
@@ -18,12 +18,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 pub(super) fn router() -> Router<Arc<Fakes>> {
-    // Razorpay's checkout runs in the shop's own page, which is told the order.
+    // Razorpay's checkout runs in the shop's own page, which receives the order's id in its query.
     Router::new().route("/", get(named)).route("/{order}", get(page).post(act))
 }
 
 fn missing() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such order at the fake gateways")
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "the fake gateways have no such order")
 }
 
 async fn named(State(fakes): State<Arc<Fakes>>, request: Request) -> Result<Response, Problem> {
@@ -41,7 +41,8 @@ async fn page(State(fakes): State<Arc<Fakes>>, Path(order): Path<String>) -> Res
     Ok(Html(view(order)).into_response())
 }
 
-/// Ids, digits and codes alone: nothing on the page comes from a customer.
+/// Returns the page of an order. It contains only ids, digits and codes, nothing that a customer
+/// wrote.
 fn view(order: &FakeOrder) -> String {
     let amount = super::paypal::value(order.units, &order.currency);
     let (gateway, currency, status) = (&order.gateway, &order.currency, &order.status);
@@ -75,7 +76,7 @@ async fn act(
 ) -> Result<Response, Problem> {
     let foreign = headers.get(header::ORIGIN).is_some_and(|origin| origin.as_bytes() != fakes.url.as_bytes());
     if foreign {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "only the page itself can pay"));
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "only the payment page itself can pay"));
     }
     let order = fakes.read().orders.get(&id).cloned().ok_or_else(missing)?;
     let pays = form_urlencoded::parse(&body).any(|(name, value)| name == "do" && value == "pay");
@@ -97,7 +98,8 @@ async fn act(
         id: None,
         deliver: Deliver::Once,
     };
-    // Each gateway leads back as it really does: Stripe fills in its session, PayPal appends its order.
+    // Redirects like the real gateways: Stripe fills in its session id, PayPal appends its order
+    // id.
     let back = order.return_url.as_ref().map(|url| match order.gateway.as_str() {
         "paypal" => {
             let glue = if url.contains('?') { '&' } else { '?' };

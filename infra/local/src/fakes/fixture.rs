@@ -1,6 +1,7 @@
-//! The sample webhooks of `events/webhooks`, told of the payment at hand.
+//! The sample webhooks of `events/webhooks`, filled in with a payment's values.
 //!
-//! **Invariant:** a webhook that is sent is the vendor's own shape: only ids, amounts and times differ from the sample.
+//! **Invariant:** a webhook has the form of the vendor's sample: only ids, amounts, currency and
+//! times differ.
 
 use super::paypal::value;
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ macro_rules! fixture {
     };
 }
 
-/// Every sample, by name.
+/// Every sample with its name.
 const FIXTURES: &[(&str, &str)] = &[
     fixture!("google-pay.payment_captured"),
     fixture!("paypal.checkout_order_approved"),
@@ -51,37 +52,37 @@ const FIXTURES: &[(&str, &str)] = &[
     fixture!("stripe.refund_updated"),
 ];
 
-/// The names of all samples.
+/// Returns the names of all samples.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FIXTURES.iter().map(|(name, _)| *name)
 }
 
-/// What a webhook is about.
+/// Values that are inserted into a sample.
 #[derive(Clone, Debug, Default)]
 pub struct SampleValues {
-    /// The gateway's id of the event.
+    /// Gateway's id of the event.
     pub event: String,
-    /// The top-up.
+    /// Id of our top-up.
     pub topup: String,
-    /// The order.
+    /// Gateway's id of the order.
     pub order: String,
-    /// The payment.
+    /// Gateway's id of the payment.
     pub payment: String,
-    /// The charge.
+    /// Gateway's id of the charge.
     pub charge: String,
-    /// The refund or dispute.
+    /// Gateway's id of the refund or dispute.
     pub reversal: String,
-    /// How much was paid, in minor units.
+    /// Paid amount, in minor units.
     pub units: u64,
-    /// How much was taken back.
+    /// Refunded or disputed amount, in minor units.
     pub reversed: u64,
-    /// The currency, in capitals.
+    /// Currency code, in capitals.
     pub currency: String,
-    /// When, in seconds.
+    /// Time of the event, in seconds since 1970.
     pub at: i64,
 }
 
-/// What the samples say, by what it stands for.
+/// Values in the samples that are replaced.
 const SAMPLE_TIME: i64 = 1_768_471_200;
 const SAMPLE_TOPUP: &str = "topup_0123456789abcdef0123.cust_123";
 const ORDERS: [&str; 3] = ["order_NXhj67fGH2JK9L", "cs_test_a1SpTopUpSample00001", "5O190127TN364715T"];
@@ -97,7 +98,7 @@ const REVERSALS: [&str; 6] = [
 ];
 const EVENTS: [&str; 2] = ["evt_1SpTopUpSample00001", "WH-58D329510W468432D-8HN650336L201105X"];
 
-/// A sample, told of the payment at hand.
+/// Returns a sample with the values filled in; `None` for an unknown name.
 pub fn render(name: &str, values: &SampleValues) -> Option<String> {
     let (_, text) = FIXTURES.iter().find(|(known, _)| *known == name)?;
     let sample: Value = serde_json::from_str(text).ok()?;
@@ -106,7 +107,7 @@ pub fn render(name: &str, values: &SampleValues) -> Option<String> {
 
 fn replace(value: Value, values: &SampleValues) -> Value {
     match value {
-        Value::String(text) => Value::String(said(&text, values)),
+        Value::String(text) => Value::String(replaced(&text, values)),
         Value::Number(number) => match number.as_i64() {
             Some(50_000) => values.units.into(),
             Some(20_000) => values.reversed.into(),
@@ -122,7 +123,7 @@ fn replace(value: Value, values: &SampleValues) -> Value {
     }
 }
 
-fn said(text: &str, values: &SampleValues) -> String {
+fn replaced(text: &str, values: &SampleValues) -> String {
     match text {
         SAMPLE_TOPUP => return values.topup.clone(),
         CHARGE => return values.charge.clone(),
@@ -144,7 +145,7 @@ fn said(text: &str, values: &SampleValues) -> String {
             if text == *sample {
                 return actual.clone();
             }
-            // Links end in the id of what they lead to.
+            // A link ends with the id of its target.
             if let Some(head) = text.strip_suffix(sample).filter(|head| head.ends_with('/')) {
                 return format!("{head}{actual}");
             }

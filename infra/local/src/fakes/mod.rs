@@ -1,8 +1,10 @@
-//! Fake gateways on loopback: they keep orders, answer as documented, and send webhooks that are correctly signed.
+//! Fake gateways and suppliers on loopback: they keep orders, answer as documented, and send
+//! correctly signed webhooks.
 //!
-//! **Invariant:** they know of us only what a gateway knows: what they were asked, and where their webhooks go.
-//! **Invariant:** ids are a function of what they stand for and of a counter, so a repetition of a call gives what the
-//! first one gave.
+//! **Invariant:** they know only what a real gateway knows of a merchant: its requests, and the URL
+//! of its webhooks.
+//! **Invariant:** ids are functions of the idempotency key and of a counter, so a repeated call
+//! returns the same as the first one.
 
 mod checkout;
 pub mod fixture;
@@ -27,55 +29,56 @@ use state::GatewayState;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where the fakes' own routes begin.
+/// Path prefix of the fakes' routes.
 pub const PREFIX: &str = "/_gateways";
 
-/// What the fakes and our side agree on, as a merchant and a gateway do.
+/// Secrets that the fakes share with the functions, as a gateway shares them with a merchant.
 #[derive(Clone)]
 pub struct SharedSecrets {
-    /// Razorpay's API secret.
+    /// Razorpay's API key: its id and secret.
     pub razorpay_key: (String, String),
     /// Razorpay's webhook secret.
     pub razorpay_webhook: String,
     /// Stripe's webhook secret.
     pub stripe_webhook: String,
-    /// PayPal's id of our webhook.
+    /// Id of our webhook at PayPal.
     pub paypal_webhook_id: String,
-    /// Reloadly's API secret and webhook secret.
+    /// Reloadly's client secret and webhook secret.
     pub reloadly: (String, String),
     /// Tremendous's API key and webhook key.
     pub tremendous: (String, String),
-    /// What PayPal signs with.
+    /// Key and certificates with which the fake PayPal signs.
     pub paypal: Arc<PayPalKeys>,
 }
 
-/// The fake gateways.
+/// The fake gateways and suppliers.
 pub struct Fakes {
-    /// Where they are: `http://127.0.0.1:8787`.
+    /// Base URL of the fakes, such as `http://127.0.0.1:8787`.
     pub url: String,
-    /// Where our API is.
+    /// Base URL of our API.
     pub api: String,
     pub(crate) secrets: SharedSecrets,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: reqwest::Client,
     state: Mutex<GatewayState>,
     held: Mutex<Vec<Outgoing>>,
-    /// What the suppliers do with orders from now on.
+    /// How the suppliers handle orders.
     pub(crate) supply: Mutex<supply::Switches>,
     file: Option<PathBuf>,
 }
 
-/// Where the fakes are served, and where they send webhooks.
+/// URLs of the fakes and of the API.
 #[derive(Clone, Debug)]
 pub struct FakeUrls {
-    /// The fakes' own base URL.
+    /// Base URL of the fakes.
     pub own: String,
-    /// The API's base URL.
+    /// Base URL of the API, to which the fakes send webhooks.
     pub api: String,
 }
 
 impl Fakes {
-    /// Fakes that remember what is in the file, if there is one.
+    /// Creates the fakes with the state in the file. Without a file, they start empty and store
+    /// nothing.
     pub fn open(
         urls: FakeUrls,
         secrets: SharedSecrets,
@@ -89,7 +92,7 @@ impl Fakes {
         Ok(Arc::new(Self { url: urls.own, api: urls.api, secrets, clock, http, state, held, supply, file }))
     }
 
-    /// Their routes.
+    /// Returns the routes of the fakes.
     pub fn router(self: &Arc<Self>) -> Router {
         let routes = Router::new()
             .nest("/razorpay", razorpay::router())
@@ -101,7 +104,7 @@ impl Fakes {
         Router::new().nest(PREFIX, routes).with_state(self.clone())
     }
 
-    /// The base URL of one of them.
+    /// Returns the base URL of one gateway or supplier.
     pub fn base_url(url: &str, gateway: &str) -> String {
         format!("{url}{PREFIX}/{gateway}")
     }
@@ -110,7 +113,7 @@ impl Fakes {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the book and keeps it.
+    /// Changes the state and stores it.
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut GatewayState) -> T) -> T {
         let mut state = self.read();
         let done = change(&mut state);
@@ -118,13 +121,13 @@ impl Fakes {
             let next = file.with_extension("next");
             let text = serde_json::to_string(&*state).unwrap_or_default();
             if std::fs::write(&next, text).and_then(|()| std::fs::rename(&next, file)).is_err() {
-                tracing::error!("the fake gateways cannot keep their book");
+                tracing::error!("the state of the fake gateways cannot be stored");
             }
         }
         done
     }
 
-    /// Changes the book: something happens at the gateway.
+    /// Changes the state from outside, as if something happened at the gateway.
     pub fn change<T>(&self, change: impl FnOnce(&mut GatewayState) -> T) -> T {
         self.write(change)
     }
@@ -134,12 +137,12 @@ impl Fakes {
     }
 }
 
-/// A gateway's answer.
+/// Returns a gateway's answer with a JSON body.
 pub(crate) fn answer(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// A gateway's refusal, in the shape that Razorpay and Stripe share.
+/// Returns a gateway's refusal in a form that fits both Razorpay and Stripe.
 pub(crate) fn refusal(status: StatusCode, code: &str, description: &str) -> Response {
     let error = serde_json::json!({"code": code, "description": description, "message": description});
     answer(status, &serde_json::json!({"error": error}))

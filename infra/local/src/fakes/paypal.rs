@@ -1,6 +1,6 @@
-//! A fake PayPal, with a certificate of its own making.
+//! A fake PayPal, with a certificate that it issues itself.
 //!
-//! **Invariant:** an order is captured once, and only when its customer has approved it.
+//! **Invariant:** an order is captured once, and only after its customer has approved it.
 
 use super::state::{FakeOrder, FakePayment, FakeRefund};
 use super::{Fakes, PREFIX, answer};
@@ -29,17 +29,17 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What the fake PayPal signs with.
+/// Key and certificates with which the fake PayPal signs.
 pub struct PayPalKeys {
     key: RsaKeyPair,
-    /// Its certificate, and the root that signed it.
+    /// Certificate of the key, followed by the root that signed it, in PEM.
     pub certificate: String,
-    /// The root that our side must trust.
+    /// Root that our side must trust, in PEM.
     pub root: String,
 }
 
 impl PayPalKeys {
-    /// Reads the key and certificates of a data directory, or makes them.
+    /// Reads the key and certificates of a data directory; generates them if they do not exist.
     pub fn open(data: &DataDir) -> Result<Self, Failure> {
         let pem = data.read_or_make("paypal-key.pem", || {
             Ok(RsaPrivateKey::new(&mut OsRng, 2_048)?.to_pkcs8_pem(LineEnding::LF)?.to_string())
@@ -48,7 +48,7 @@ impl PayPalKeys {
         Self::of(&pem, &both)
     }
 
-    /// Keys that are forgotten.
+    /// Generates keys that are not stored.
     pub fn make() -> Result<Self, Failure> {
         let pem = RsaPrivateKey::new(&mut OsRng, 2_048)?.to_pkcs8_pem(LineEnding::LF)?.to_string();
         Self::of(&pem, &certificates(&pem)?)
@@ -56,12 +56,12 @@ impl PayPalKeys {
 
     fn of(pem: &str, certificates: &str) -> Result<Self, Failure> {
         let der = RsaPrivateKey::from_pkcs8_pem(pem)?.to_pkcs8_der()?;
-        let key = RsaKeyPair::from_pkcs8(der.as_bytes()).map_err(|_| "the PayPal key is not one")?;
-        let at = certificates.rfind("-----BEGIN").ok_or("the PayPal certificates are not two")?;
+        let key = RsaKeyPair::from_pkcs8(der.as_bytes()).map_err(|_| "the PayPal key is invalid")?;
+        let at = certificates.rfind("-----BEGIN").ok_or("the PayPal certificates are invalid")?;
         Ok(Self { key, certificate: certificates.to_owned(), root: certificates.split_at(at).1.to_owned() })
     }
 
-    /// RSA PKCS#1 v1.5 with SHA-256, base64.
+    /// Signs a text with RSA PKCS#1 v1.5 and SHA-256; returns the signature in base64.
     pub fn sign(&self, text: &str) -> Option<String> {
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).ok()?;
@@ -69,7 +69,7 @@ impl PayPalKeys {
     }
 }
 
-/// A certificate for the key, and a root that signs it: leaf first.
+/// Returns a certificate for the key, followed by the root that signs it, in PEM.
 fn certificates(pem: &str) -> Result<String, Failure> {
     let mut root = CertificateParams::new(vec![])?;
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -98,7 +98,7 @@ async fn token() -> Response {
     answer(StatusCode::OK, &body)
 }
 
-/// `10.00` for 1000 units of a currency with two digits.
+/// Formats minor units: `10.00` for 1000 units of a currency with two digits.
 pub(crate) fn value(units: u64, currency: &str) -> String {
     let money = |currency: Currency| {
         let units = i64::try_from(units).ok()?;

@@ -1,6 +1,6 @@
 //! A fake Razorpay.
 //!
-//! **Invariant:** an order with a receipt that is known is the order that was made with it (`unique_receipt`).
+//! **Invariant:** a repeated receipt returns the order that was created with it (`unique_receipt`).
 
 use super::state::{FakeOrder, FakePayment};
 use super::{Fakes, answer, refusal};

@@ -1,6 +1,8 @@
-//! Sending webhooks, signed with the real algorithms, in every way that deliveries go wrong.
+//! Sends webhooks, signed with the real algorithms, including the ways in which deliveries go
+//! wrong.
 //!
-//! **Invariant:** a delivery's bytes are made once; a duplicate is the same bytes under the same event id.
+//! **Invariant:** the bytes of a webhook are rendered once; a duplicate has the same bytes and the
+//! same event id.
 
 use super::{Fakes, PREFIX};
 use crate::Failure;
@@ -16,38 +18,38 @@ pub enum Deliver {
     /// Once.
     #[default]
     Once,
-    /// Twice, the same.
+    /// Twice, with the same bytes.
     Duplicate,
-    /// Later: when the next delivery has been made, or when asked to.
+    /// Held back until after the next delivery, or until POST /_local/deliver.
     Delayed,
-    /// After the one that comes next.
+    /// Held back until after the next webhook, so that the two arrive in reverse order.
     Reordered,
-    /// For another amount than was paid.
+    /// With an amount that differs from the paid one.
     WrongAmount,
-    /// Signed with another secret.
+    /// Signed with a wrong secret.
     Forged,
-    /// Not at all.
+    /// Not delivered at all.
     NeverSent,
 }
 
-/// A webhook that a gateway sends.
+/// Webhook that a gateway sends.
 pub struct Outgoing {
-    /// The endpoint that it goes to.
+    /// Endpoint that receives it.
     pub gateway: String,
-    /// The gateway's id of the event.
+    /// Gateway's id of the event.
     pub event: String,
-    /// Its bytes, which are signed.
+    /// Body, which is signed.
     pub body: String,
 }
 
-/// How a delivery was answered.
+/// Answer to a delivery.
 #[derive(Clone, Debug)]
 pub struct Delivered {
-    /// The status; none if it was not delivered.
+    /// HTTP status; `None` if the webhook was not delivered.
     pub status: Option<u16>,
-    /// The answer.
+    /// Body of the answer, or the reason why the webhook was not delivered.
     pub answer: String,
-    /// How often it was delivered.
+    /// Number of times that the webhook was delivered.
     pub times: u8,
 }
 
@@ -62,12 +64,12 @@ pub(super) fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
 }
 
 impl Fakes {
-    /// The signature that Razorpay's checkout gives the client.
+    /// Returns the signature that the client receives from Razorpay's checkout.
     pub fn checkout_signature(&self, order: &str, payment: &str) -> String {
         hmac_hex(&self.secrets.razorpay_key.1, &[order.as_bytes(), b"|", payment.as_bytes()])
     }
 
-    /// The headers that sign a body as this gateway does.
+    /// Returns the headers with which this gateway signs a body.
     pub fn headers(&self, gateway: &str, event: &str, body: &str, forged: bool) -> Vec<(String, String)> {
         let spoil = |secret: &str| if forged { format!("{secret}-not") } else { secret.to_owned() };
         let text = |name: &str, value: String| (name.to_owned(), value);
@@ -98,7 +100,7 @@ impl Fakes {
         }
     }
 
-    /// Delivers a webhook in this way; gives the last answer.
+    /// Delivers a webhook in the given way; returns the last answer.
     pub async fn deliver(&self, webhook: Outgoing, how: Deliver) -> Result<Delivered, Failure> {
         let not_yet = |why: &str| Ok(Delivered { status: None, answer: why.to_owned(), times: 0 });
         match how {
@@ -118,7 +120,7 @@ impl Fakes {
         Ok(delivered)
     }
 
-    /// Delivers what was held back; gives how many.
+    /// Delivers the webhooks that were held back; returns their number.
     pub async fn deliver_held(&self) -> Result<usize, Failure> {
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         for one in &held {
@@ -131,7 +133,7 @@ impl Fakes {
         let Outgoing { gateway, event, body } = webhook;
         let url = format!("{}/api/integration/webhook/{gateway}", self.api);
         let mut request = self.http.post(url).header("content-type", "application/json").body(body.clone());
-        // What comes through Google Pay is signed by the gateway behind it.
+        // Webhooks of Google Pay payments are signed by the gateway behind it.
         let signer = if gateway == "google-pay" { "razorpay" } else { gateway.as_str() };
         for (name, value) in self.headers(signer, event, body, forged) {
             request = request.header(name, value);

@@ -1,103 +1,104 @@
-//! What the fake gateways remember: orders, payments, refunds and disputes.
+//! Stored state of the fake gateways and suppliers: orders, payments, refunds and orders of gift
+//! cards.
 //!
-//! **Invariant:** amounts are whole minor units; an order is paid once.
+//! **Invariant:** amounts of payments are whole minor units; an order is paid only once.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// An order, checkout session or payment intent.
+/// Order, checkout session or payment intent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FakeOrder {
-    /// razorpay, stripe or paypal
+    /// razorpay, stripe or paypal.
     pub gateway: String,
-    /// Its id.
+    /// Gateway's id of the order.
     pub id: String,
-    /// How much.
+    /// Amount in minor units.
     pub units: u64,
-    /// In which currency, in capitals.
+    /// Currency code, in capitals.
     pub currency: String,
-    /// The top-up that it was made for, if it names one.
+    /// Id of the top-up, if the order names it.
     pub topup: Option<String>,
-    /// What we sent to make a repetition give the same.
+    /// Idempotency key or receipt of the request that created the order.
     pub key: String,
-    /// Where the customer goes afterwards.
+    /// URL to which the customer returns after the payment.
     pub return_url: Option<String>,
-    /// created, approved, paid or failed
+    /// created, approved, authorized, paid or failed.
     pub status: String,
 }
 
-/// A payment of an order.
+/// Payment of an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FakePayment {
-    /// Its id.
+    /// Gateway's id of the payment.
     pub id: String,
-    /// The charge, where that is another thing.
+    /// Id of the charge; empty except at Stripe.
     pub charge: String,
-    /// Of which order.
+    /// Id of the order.
     pub order: String,
-    /// How much.
+    /// Amount in minor units.
     pub units: u64,
-    /// captured, authorized or failed
+    /// captured, authorized or failed.
     pub status: String,
-    /// What has been refunded in all.
+    /// Total refunded amount, in minor units.
     pub refunded: u64,
-    /// Its place among all payments.
+    /// Sequence number; a later payment has a higher one.
     pub number: u64,
 }
 
-/// A refund of a payment.
+/// Refund of a payment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FakeRefund {
-    /// Its id.
+    /// Gateway's id of the refund.
     pub id: String,
-    /// Of which payment.
+    /// Id of the payment.
     pub payment: String,
-    /// How much.
+    /// Amount in minor units.
     pub units: u64,
 }
 
-/// An order of a gift card.
+/// Order of a gift card.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FakeCardOrder {
-    /// The supplier's own number of it.
+    /// Supplier's number of the order.
     pub number: u64,
     /// Our reference.
     pub reference: String,
-    /// The product.
+    /// Supplier's id of the product.
     pub product: String,
-    /// The price, as it was written.
+    /// Price, exactly as the order writes it.
     pub amount: String,
-    /// In which currency, where that is said.
+    /// Currency code; INR if the order states none.
     pub currency: String,
-    /// done, pending or failed
+    /// done, pending, pending again, or hidden (not found yet).
     pub status: String,
 }
 
-/// All of it.
+/// Stored state of all fakes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GatewayState {
-    /// By id.
+    /// Orders by id.
     pub orders: BTreeMap<String, FakeOrder>,
-    /// By id.
+    /// Payments by id.
     pub payments: BTreeMap<String, FakePayment>,
-    /// In the order made.
+    /// Refunds, oldest first.
     #[serde(default)]
     pub refunds: Vec<FakeRefund>,
-    /// Orders of gift cards, by `supplier|our reference`.
+    /// Orders of gift cards by `supplier|our reference`.
     #[serde(default)]
     pub cards: BTreeMap<String, FakeCardOrder>,
     count: u64,
 }
 
-/// A fresh-looking id.
+/// Returns an id that looks random but is a digest of `of`.
 pub fn id(prefix: &str, of: &str) -> String {
     let digest = Sha256::digest(of.as_bytes());
     format!("{prefix}{}", hex::encode(digest.get(..7).unwrap_or_default()))
 }
 
 impl GatewayState {
-    /// Makes an order, or gives the one that was made with this key.
+    /// Creates an order, or returns the one created with the same key before.
     pub fn order(&mut self, prefix: &str, order: FakeOrder) -> FakeOrder {
         let same = |known: &&FakeOrder| known.gateway == order.gateway && known.key == order.key;
         if let Some(known) = self.orders.values().find(same) {
@@ -109,13 +110,14 @@ impl GatewayState {
         order
     }
 
-    /// A number that no other thing has.
+    /// Returns a number that was not used before.
     pub fn number(&mut self) -> u64 {
         self.count += 1;
         self.count
     }
 
-    /// Pays an order, or tries in vain; the payment that was made.
+    /// Records a payment of an order with this status; returns the payment. Capturing a paid order
+    /// again returns the first payment.
     pub fn pay(&mut self, order: &str, status: &str) -> Option<FakePayment> {
         let (gateway, units) = self.orders.get(order).map(|order| (order.gateway.clone(), order.units))?;
         let earlier = |payment: &&FakePayment| payment.order == order && payment.status == status;
@@ -151,7 +153,7 @@ impl GatewayState {
         Some(payment)
     }
 
-    /// Refunds a payment, as far as there is something left; gives how much of it has been refunded in all.
+    /// Refunds a payment, at most what is not refunded yet; returns the total refunded amount.
     pub fn refund(&mut self, id: &str, payment: &str, units: u64) -> u64 {
         let Some(paid) = self.payments.get_mut(payment) else { return 0 };
         let units = units.min(paid.units.saturating_sub(paid.refunded));
@@ -161,15 +163,15 @@ impl GatewayState {
         refunded
     }
 
-    /// A refund has failed: what it had paid back is not.
+    /// Records that a refund has failed: subtracts it from the total refunded amount.
     pub fn refund_fails(&mut self, payment: &str, units: u64) {
         if let Some(paid) = self.payments.get_mut(payment) {
             paid.refunded = paid.refunded.saturating_sub(units);
         }
     }
 
-    /// The newest captured payment of a customer with this gateway.
-    pub fn payment_key(&self, gateway: &str, customer: &str) -> Option<&FakePayment> {
+    /// Returns the newest captured payment of a customer with this gateway.
+    pub fn newest_payment(&self, gateway: &str, customer: &str) -> Option<&FakePayment> {
         let theirs = |order: &FakeOrder| {
             order.gateway == gateway
                 && order

@@ -1,6 +1,7 @@
 //! A fake Stripe.
 //!
-//! **Invariant:** a session or payment intent with an idempotency key that is known is the one that was made with it.
+//! **Invariant:** a repeated idempotency key returns the session or payment intent that was created
+//! with it.
 
 use super::state::{FakeOrder, FakePayment};
 use super::{Fakes, PREFIX, answer, refusal};
@@ -103,7 +104,7 @@ async fn read(State(fakes): State<Arc<Fakes>>, Path((_, id)): Path<(String, Stri
     let paid = state.payments.get(&id).filter(|payment| payment.status == "captured");
     let order = paid.map_or(&id, |payment| &payment.order);
     let Some(order) = state.orders.get(order) else { return missing() };
-    // A session's intent has its own id.
+    // The payment intent of a session has an id of its own.
     answer(StatusCode::OK, &intent_body(&FakeOrder { id, ..order.clone() }, paid))
 }
 

@@ -1,6 +1,7 @@
-//! A fake Reloadly and a fake Tremendous: they deliver cards, and go wrong as they are told.
+//! A fake Reloadly and a fake Tremendous: they deliver cards, or fail in the way that is set.
 //!
-//! **Invariant:** one card for each of our references, however often it is ordered: the reference makes the card.
+//! **Invariant:** each of our references has one card, however often it is ordered: the card is a
+//! function of the reference.
 
 use super::state::{FakeCardOrder, GatewayState};
 use super::supply::Switch;
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Takes an order, or gives the one that was taken under this reference.
+/// Accepts an order, or returns the one accepted before with the same reference.
 fn take(state: &mut GatewayState, supplier: &str, order: FakeCardOrder) -> FakeCardOrder {
     let key = format!("{supplier}|{}", order.reference);
     if let Some(known) = state.cards.get(&key) {
@@ -29,7 +30,8 @@ fn take(state: &mut GatewayState, supplier: &str, order: FakeCardOrder) -> FakeC
     order
 }
 
-/// Asked about again: what is slow comes nearer.
+/// Returns an order that is polled. A slow order is delivered when it is polled for the second
+/// time.
 fn nearer(state: &mut GatewayState, supplier: &str, reference: &str) -> Option<FakeCardOrder> {
     let order = state.cards.get_mut(&format!("{supplier}|{reference}"))?;
     order.status = match order.status.as_str() {
@@ -67,17 +69,17 @@ fn allowed(headers: &HeaderMap, token: &str) -> bool {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct TriggerRequest {
+struct ReloadlyOrder {
     product_id: u64,
     unit_price: Box<RawValue>,
     custom_identifier: String,
 }
 
 fn refused(code: &str) -> Response {
-    answer(StatusCode::BAD_REQUEST, &json!({"errorCode": code, "message": "the fake says no"}))
+    answer(StatusCode::BAD_REQUEST, &json!({"errorCode": code, "message": "refused by the fake supplier"}))
 }
 
-/// What a switch refuses with, if it does.
+/// Returns the code with which a supplier with this setting rejects an order, if it does.
 fn refusal(switch: Switch) -> Option<&'static str> {
     match switch {
         Switch::OutOfStock => Some("PRODUCT_OUT_OF_STOCK"),
@@ -92,7 +94,7 @@ fn refusal(switch: Switch) -> Option<&'static str> {
     }
 }
 
-/// How an order stands that is taken.
+/// Returns the status of an accepted order.
 fn taken_as(switch: Switch) -> String {
     let slow = switch == Switch::Slow;
     let late = if switch == Switch::LateDelivery { "hidden" } else { "done" };
@@ -103,7 +105,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     if !allowed(&headers, "reloadly-token") {
         return answer(StatusCode::UNAUTHORIZED, &json!({"errorCode": "INVALID_TOKEN"}));
     }
-    let Ok(wanted) = serde_json::from_slice::<TriggerRequest>(&body) else { return refused("INVALID_BODY") };
+    let Ok(wanted) = serde_json::from_slice::<ReloadlyOrder>(&body) else { return refused("INVALID_BODY") };
     let switch = fakes.switch("reloadly");
     let known = fakes.read().cards.contains_key(&format!("reloadly|{}", wanted.custom_identifier));
     if known && switch != Switch::Slow {
@@ -126,7 +128,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
         status,
     };
     if switch == Switch::LateDelivery {
-        // It is found by those who look later, not now.
+        // The order exists, but stays hidden until the setting changes.
         fakes.write(|state| take(state, "reloadly", order));
         return refused("COULD_NOT_PROCESS");
     }
@@ -137,7 +139,7 @@ async fn order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, body: Bytes)
     raw(&transaction(&order))
 }
 
-/// JSON whose numbers are as they were written.
+/// Returns an answer with JSON text, whose numbers stay exactly as written.
 fn raw(text: &str) -> Response {
     use axum::response::IntoResponse;
     (StatusCode::OK, [(http::header::CONTENT_TYPE, "application/json")], text.to_owned()).into_response()
@@ -177,7 +179,7 @@ async fn cards(State(fakes): State<Arc<Fakes>>, Path(number): Path<u64>) -> Resp
     if fakes.switch("reloadly") == Switch::Withheld {
         return answer(StatusCode::FORBIDDEN, &json!({"errorCode": "CARD_NOT_AVAILABLE"}));
     }
-    // A card number may come as a JSON number: it must not be read through a float.
+    // The card number is a JSON number on purpose: clients must not convert it to floating point.
     let code = fakes.code_of("reloadly", &order.reference);
     let pin = code.chars().rev().take(6).collect::<String>();
     raw(&format!(r#"[{{"cardNumber":9{code}00000001,"pinCode":"{pin}","redemptionUrl":null}}]"#))
@@ -224,7 +226,7 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
         | Switch::Duplicate
         | Switch::Withheld => {}
     }
-    // The amount as it was written, not as a float reads it.
+    // The amount exactly as written, without conversion to floating point.
     let amount = text.split(r#""denomination":"#).nth(1).unwrap_or_default();
     let amount: String = amount.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let word = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -241,14 +243,14 @@ async fn tremendous_order(State(fakes): State<Arc<Fakes>>, headers: HeaderMap, b
         return std::future::pending().await;
     }
     if switch == Switch::LateDelivery {
-        // It is found by those who look later, not now.
+        // The order exists, but stays hidden until the setting changes.
         let code = refusal(switch).unwrap_or_default();
         return answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"errorCode": code}));
     }
     view(&fakes, StatusCode::CREATED, &order, true)
 }
 
-/// The reward of an order: the same for all, if that is what goes wrong.
+/// Returns the id of an order's reward; it is the same for all orders if duplicates are set.
 fn reward(fakes: &Fakes, order: &FakeCardOrder) -> String {
     format!("R{}", fakes.code_of("tremendous", &order.reference))
 }
@@ -257,7 +259,7 @@ fn link(fakes: &Fakes, order: &FakeCardOrder) -> String {
     format!("https://reward.example.com/{}", fakes.code_of("tremendous", &order.reference))
 }
 
-/// An order as it is shown; its link stands in the answer to the order itself alone.
+/// Returns an order as JSON; only the answer to the order itself contains the link.
 fn order_text(fakes: &Fakes, order: &FakeCardOrder, with_link: bool) -> String {
     let done = order.status == "done";
     let status = if done { "EXECUTED" } else { "PENDING APPROVAL" };

@@ -1,6 +1,6 @@
-//! What the fake suppliers are told to do, and the webhooks that they send.
+//! Control of the fake suppliers: how they handle orders, and the webhooks that they send.
 //!
-//! **Invariant:** a webhook is signed as its supplier signs, and says no more than the supplier's would.
+//! **Invariant:** a webhook is signed like the real supplier's, and contains no more than that.
 
 use super::Fakes;
 use super::state::{FakeCardOrder, id};
@@ -10,41 +10,42 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-/// The suppliers that there are fakes of.
+/// Suppliers that have a fake.
 const SUPPLIERS: [&str; 2] = ["reloadly", "tremendous"];
 
-/// What a supplier does with an order.
+/// How a fake supplier handles orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Switch {
     /// Delivers at once.
     #[default]
     Well,
-    /// Takes the order, and delivers when it is asked the third time.
+    /// Accepts the order, and delivers when it is polled for the second time.
     Slow,
-    /// Takes the order, and never answers.
+    /// Accepts the order, but never answers.
     ReplyLost,
-    /// Never answers, and takes nothing.
+    /// Neither accepts the order nor answers.
     Silent,
-    /// Has none.
+    /// Rejects the order as out of stock.
     OutOfStock,
-    /// We have too little money there.
+    /// Rejects the order because our balance is too low.
     OutOfFunds,
-    /// Refuses whatever it is asked.
+    /// Rejects every order.
     Rejects,
     /// Delivers the same card for every order.
     Duplicate,
-    /// Delivers, and refuses to show the card.
+    /// Delivers, but refuses to show the card.
     Withheld,
-    /// Says no, and delivers all the same: the card is there when one looks.
+    /// Rejects the order, but delivers nevertheless: the card is found once this setting is
+    /// changed.
     LateDelivery,
 }
 
-/// By supplier.
+/// Setting of each supplier, by name; a missing one is the default.
 pub type Switches = BTreeMap<String, Switch>;
 
 impl Fakes {
-    /// From now on a supplier does this.
+    /// Sets how a supplier handles orders from now on.
     pub fn supply(&self, supplier: &str, switch: Switch) {
         let mut switches = self.supply.lock().unwrap_or_else(PoisonError::into_inner);
         switches.insert(supplier.to_owned(), switch);
@@ -55,7 +56,7 @@ impl Fakes {
         switches.get(supplier).copied().unwrap_or_default()
     }
 
-    /// Every card that a supplier has issued, by our reference.
+    /// Returns our references of all orders that a supplier has accepted.
     pub fn issued(&self, supplier: &str) -> Vec<String> {
         let of = |key: &&String| key.starts_with(&format!("{supplier}|"));
         self.read()
@@ -66,7 +67,7 @@ impl Fakes {
             .collect()
     }
 
-    /// The code of the card that a reference makes.
+    /// Returns the code of the card for a reference.
     pub fn code_of(&self, supplier: &str, reference: &str) -> String {
         let same = self.switch(supplier) == Switch::Duplicate;
         let of = if same { "the same" } else { reference };
@@ -74,7 +75,8 @@ impl Fakes {
         digest.bytes().map(|byte| char::from(b'0' + byte % 10)).take(14).collect()
     }
 
-    /// A webhook about a reference, as this supplier signs it: its path, headers and body.
+    /// Returns the path, headers and body of a webhook about a reference, signed like the
+    /// supplier's.
     pub fn supplier_webhook(
         &self,
         supplier: &str,
@@ -103,36 +105,36 @@ impl Fakes {
     }
 }
 
-/// What is asked of a fake supplier.
+/// Command to a fake supplier.
 #[derive(Clone, Debug, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct SupplyCommand {
-    /// Which one.
+    /// Supplier.
     #[arg(value_parser = ["reloadly", "tremendous"])]
     pub supplier: String,
-    /// What it does with orders from now on.
+    /// How it handles orders from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub does: Option<Switch>,
-    /// Deliver what was ordered and not delivered yet, and tell of it by webhook.
+    /// Deliver all orders that are still open, and send a webhook for each.
     #[arg(long)]
     #[serde(default)]
     pub deliver: bool,
 }
 
-/// What came of it.
+/// Result of a command.
 #[derive(Clone, Debug, Serialize)]
 pub struct SupplyAnswer {
     supplier: String,
     does: Switch,
-    /// How the webhooks were answered, one for each order that was delivered.
+    /// HTTP status of the answer to each webhook, one per delivered order.
     delivered: Vec<u16>,
 }
 
 impl Fakes {
-    /// Does what is asked.
+    /// Executes a command.
     pub async fn supply_as(&self, command: &SupplyCommand) -> Result<SupplyAnswer, Failure> {
         if !SUPPLIERS.contains(&command.supplier.as_str()) {
-            return Err(format!("suppliers: {}", SUPPLIERS.join(", ")).into());
+            return Err(format!("unknown supplier; the suppliers are {}", SUPPLIERS.join(", ")).into());
         }
         if let Some(does) = command.does {
             self.supply(&command.supplier, does);
@@ -150,7 +152,7 @@ impl Fakes {
         Ok(SupplyAnswer { supplier: command.supplier.clone(), does, delivered })
     }
 
-    /// Delivers every order of a supplier that was taken and not delivered; gives their references.
+    /// Delivers every open order of a supplier; returns their references.
     fn finish(&self, supplier: &str) -> Vec<String> {
         let ours = format!("{supplier}|");
         self.write(|state| {

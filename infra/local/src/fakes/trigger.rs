@@ -1,6 +1,7 @@
-//! Making something happen at a fake gateway, and its webhook with it.
+//! Triggers an event at a fake gateway and sends its webhook.
 //!
-//! **Invariant:** what is reported has happened in the fake's book first: a payment is paid there, a refund adds up.
+//! **Invariant:** an event changes the state of the fake before its webhook is sent: a payment is
+//! recorded as paid, and a refund is added to the total.
 
 use super::Fakes;
 use super::fixture::{self, SampleValues};
@@ -9,29 +10,29 @@ use super::state::{FakeOrder, FakePayment, id};
 use crate::Failure;
 use serde::{Deserialize, Serialize};
 
-/// What to make happen.
+/// Request to trigger an event.
 #[derive(Clone, Debug, Deserialize, Serialize, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerRequest {
-    /// The sample, such as razorpay.payment_captured (see events/webhooks).
+    /// Sample webhook to send, such as razorpay.payment_captured (see events/webhooks).
     pub fixture: String,
-    /// Whose wallet.
+    /// Customer whose wallet is topped up.
     #[arg(long, default_value = "cust_123")]
-    #[serde(default = "someone")]
+    #[serde(default = "default_customer")]
     pub customer: String,
-    /// How much: of the payment, or of the refund or dispute.
+    /// Amount of the payment, or of the refund or dispute.
     #[arg(long)]
     #[serde(default)]
     pub amount: Option<String>,
-    /// Of which gateway order; a top-up is begun without one.
+    /// Gateway's order to pay; without it, a top-up is initiated.
     #[arg(long)]
     #[serde(default)]
     pub order: Option<String>,
-    /// Of which payment; the customer's last without one.
+    /// Payment to refund or dispute; without it, the customer's latest.
     #[arg(long)]
     #[serde(default)]
     pub payment: Option<String>,
-    /// The gateway's id of the refund or dispute.
+    /// Gateway's id of the refund or dispute; without it, one is generated.
     #[arg(long)]
     #[serde(default)]
     pub id: Option<String>,
@@ -41,57 +42,57 @@ pub struct TriggerRequest {
     pub deliver: Deliver,
 }
 
-fn someone() -> String {
+fn default_customer() -> String {
     "cust_123".to_owned()
 }
 
-/// What happened.
+/// Result of a triggered event.
 #[derive(Clone, Debug, Serialize)]
 pub struct Triggered {
-    /// The sample.
+    /// Sample webhook.
     pub fixture: String,
-    /// The gateway's id of the event.
+    /// Gateway's id of the event.
     pub event_id: String,
-    /// The top-up.
+    /// Id of our top-up.
     pub topup_id: String,
-    /// The gateway's order.
+    /// Gateway's id of the order.
     pub order: String,
-    /// The gateway's payment.
+    /// Gateway's id of the payment.
     pub payment: String,
-    /// The gateway's refund or dispute.
+    /// Gateway's id of the refund or dispute.
     pub reversal: Option<String>,
-    /// How often the webhook was delivered.
+    /// Number of times that the webhook was delivered.
     pub delivered: u8,
-    /// How it was answered; none if it was not delivered.
+    /// HTTP status of the answer; `None` if the webhook was not delivered.
     pub status: Option<u16>,
-    /// The answer, or why there is none.
+    /// Body of the answer, or the reason why the webhook was not delivered.
     pub answer: String,
 }
 
-/// What a sample is about.
+/// Kind of event that a sample reports.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum BudgetKind {
+enum SampleKind {
     Paid,
     Tried(&'static str),
     Approved,
     Reversed,
 }
 
-fn kind_of(fixture: &str) -> BudgetKind {
+fn kind_of(fixture: &str) -> SampleKind {
     if ["refund", "dispute", "reversed"].iter().any(|word| fixture.contains(word)) {
-        BudgetKind::Reversed
+        SampleKind::Reversed
     } else if fixture.contains("approved") {
-        BudgetKind::Approved
+        SampleKind::Approved
     } else if fixture.contains("authorized") || fixture.contains("pending") {
-        BudgetKind::Tried("authorized")
+        SampleKind::Tried("authorized")
     } else if ["failed", "denied", "declined"].iter().any(|word| fixture.contains(word)) {
-        BudgetKind::Tried("failed")
+        SampleKind::Tried("failed")
     } else {
-        BudgetKind::Paid
+        SampleKind::Paid
     }
 }
 
-/// The gateway that keeps the orders of a sample.
+/// Returns the gateway that keeps the orders of a sample.
 pub fn gateway_of(fixture: &str) -> Option<&'static str> {
     let (name, _) = fixture.split_once('.')?;
     ["razorpay", "stripe", "paypal"]
@@ -100,27 +101,29 @@ pub fn gateway_of(fixture: &str) -> Option<&'static str> {
         .or((name == "google-pay").then_some("razorpay"))
 }
 
-/// True if a top-up must be begun first: the sample is about a payment that is not made yet.
+/// Returns true if a top-up must be initiated first, because no order or payment exists for the
+/// sample.
 pub fn begins(fakes: &Fakes, wanted: &TriggerRequest) -> bool {
-    let known = |gateway| fakes.read().payment_key(gateway, &wanted.customer).is_some();
+    let known = |gateway| fakes.read().newest_payment(gateway, &wanted.customer).is_some();
     match kind_of(&wanted.fixture) {
-        BudgetKind::Reversed => wanted.payment.is_none() && !gateway_of(&wanted.fixture).is_some_and(known),
-        BudgetKind::Paid | BudgetKind::Tried(_) | BudgetKind::Approved => wanted.order.is_none(),
+        SampleKind::Reversed => wanted.payment.is_none() && !gateway_of(&wanted.fixture).is_some_and(known),
+        SampleKind::Paid | SampleKind::Tried(_) | SampleKind::Approved => wanted.order.is_none(),
     }
 }
 
-/// True if the payment itself must be made and reported first.
+/// Returns true if the payment must be made and reported first, because the sample is about a
+/// refund or dispute.
 pub fn needs_payment(fixture: &str) -> bool {
-    kind_of(fixture) == BudgetKind::Reversed
+    kind_of(fixture) == SampleKind::Reversed
 }
 
 impl Fakes {
-    /// Makes it happen, and delivers the webhook.
+    /// Triggers an event and delivers its webhook.
     pub async fn trigger(&self, wanted: &TriggerRequest) -> Result<Triggered, Failure> {
         let known = fixture::names().any(|name| name == wanted.fixture);
         if !known {
             let names: Vec<&str> = fixture::names().collect();
-            return Err(format!("there is no {}; there are: {}", wanted.fixture, names.join(" ")).into());
+            return Err(format!("no sample {}; samples: {}", wanted.fixture, names.join(" ")).into());
         }
         let (order, payment) = self.settle(wanted)?;
         let values = self.values(wanted, &order, &payment)?;
@@ -140,38 +143,38 @@ impl Fakes {
             topup_id: values.topup,
             order: values.order,
             payment: values.payment,
-            reversal: (kind_of(&wanted.fixture) == BudgetKind::Reversed).then_some(values.reversal),
+            reversal: (kind_of(&wanted.fixture) == SampleKind::Reversed).then_some(values.reversal),
             delivered: times,
             status,
             answer,
         })
     }
 
-    /// The fake's book says that it has happened.
+    /// Records the event in the state of the fake.
     fn settle(&self, wanted: &TriggerRequest) -> Result<(FakeOrder, FakePayment), Failure> {
-        let gateway = gateway_of(&wanted.fixture).ok_or("no such gateway")?;
+        let gateway = gateway_of(&wanted.fixture).ok_or("the sample belongs to no known gateway")?;
         let order_of = |id: &str| self.read().orders.get(id).cloned();
         match kind_of(&wanted.fixture) {
-            BudgetKind::Reversed => {
+            SampleKind::Reversed => {
                 let state = self.read();
                 let payment = match &wanted.payment {
                     Some(id) => state.payments.get(id),
-                    None => state.payment_key(gateway, &wanted.customer),
+                    None => state.newest_payment(gateway, &wanted.customer),
                 };
-                let payment = payment.cloned().ok_or("the customer has paid nothing with this gateway")?;
+                let payment = payment.cloned().ok_or("the customer has no payment with this gateway")?;
                 drop(state);
-                let order = order_of(&payment.order).ok_or("the payment's order is not known")?;
+                let order = order_of(&payment.order).ok_or("the payment's order is unknown")?;
                 Ok((order, payment))
             }
-            BudgetKind::Approved => {
-                let id = wanted.order.clone().ok_or("an order is needed")?;
+            SampleKind::Approved => {
+                let id = wanted.order.clone().ok_or("the sample needs an order")?;
                 let approve = |order: &mut FakeOrder| {
                     if order.status == "created" {
                         "approved".clone_into(&mut order.status);
                     }
                 };
                 self.write(|state| state.orders.get_mut(&id).map(approve));
-                let order = order_of(&id).ok_or("the order is not known")?;
+                let order = order_of(&id).ok_or("the order is unknown")?;
                 let none = FakePayment {
                     id: String::new(),
                     charge: String::new(),
@@ -183,11 +186,11 @@ impl Fakes {
                 };
                 Ok((order, none))
             }
-            kind @ (BudgetKind::Paid | BudgetKind::Tried(_)) => {
-                let id = wanted.order.clone().ok_or("an order is needed")?;
-                let status = if let BudgetKind::Tried(status) = kind { status } else { "captured" };
-                let payment = self.write(|state| state.pay(&id, status)).ok_or("the order is not known")?;
-                Ok((order_of(&id).ok_or("the order is not known")?, payment))
+            kind @ (SampleKind::Paid | SampleKind::Tried(_)) => {
+                let id = wanted.order.clone().ok_or("the sample needs an order")?;
+                let status = if let SampleKind::Tried(status) = kind { status } else { "captured" };
+                let payment = self.write(|state| state.pay(&id, status)).ok_or("the order is unknown")?;
+                Ok((order_of(&id).ok_or("the order is unknown")?, payment))
             }
         }
     }
@@ -217,13 +220,13 @@ impl Fakes {
             currency: order.currency.clone(),
             at: self.now_seconds(),
         };
-        if kind_of(&wanted.fixture) == BudgetKind::Reversed {
+        if kind_of(&wanted.fixture) == SampleKind::Reversed {
             self.reversal(wanted, payment, number, &mut values)?;
         }
         Ok(values)
     }
 
-    /// What a refund or dispute is called, and how much it comes to.
+    /// Sets the id and the amount of a refund or dispute, and records it in the state of the fake.
     fn reversal(
         &self,
         wanted: &TriggerRequest,
@@ -232,7 +235,7 @@ impl Fakes {
         values: &mut SampleValues,
     ) -> Result<(), Failure> {
         let units = match &wanted.amount {
-            Some(text) => units(text, &values.currency).ok_or("the amount is not one")?,
+            Some(text) => units(text, &values.currency).ok_or("the amount is not valid for the currency")?,
             None => payment.units,
         };
         let is_dispute = wanted.fixture.contains("dispute");
@@ -250,7 +253,7 @@ impl Fakes {
             wanted.fixture.as_str(),
             "razorpay.refund_processed" | "stripe.charge_refunded" | "paypal.payment_capture_refunded"
         );
-        // A refund of Stripe's that fails is no part of the charge's sum any more.
+        // A failed refund no longer counts in the total of Stripe's charge.
         let fails = ["stripe.charge_refund_updated", "stripe.refund_failed", "stripe.refund_updated"];
         if fails.contains(&wanted.fixture.as_str()) {
             self.write(|state| state.refund_fails(&payment.id, units));
@@ -258,7 +261,7 @@ impl Fakes {
         if is_refund {
             let refunded = self.write(|state| state.refund(&values.reversal, &payment.id, units));
             if wanted.fixture == "stripe.charge_refunded" {
-                // Stripe tells how much of the charge has been refunded in all.
+                // Stripe reports the total refunded amount of the charge.
                 values.reversed = refunded;
             }
         }
@@ -266,7 +269,7 @@ impl Fakes {
     }
 }
 
-/// `500` or `500.00` of a currency, in minor units.
+/// Converts an amount such as `500` or `500.00` to minor units.
 fn units(text: &str, currency: &str) -> Option<u64> {
     let currency = domain::currency::Currency::parse(currency).ok()?;
     let amount = domain::money::Amount::parse(text).ok()?.in_currency(currency)?;

@@ -1,8 +1,10 @@
-//! Moving credit between a parent and its child.
+//! Transfers of credit between a parent and its child.
 //!
-//! **Invariant:** both sides and both entries are one transaction; what leaves one arrives in the other.
-//! **Invariant:** credit moves along one step of the hierarchy, in one currency, and never into or out of an account
-//! that is closing or closed, except that what is left of a closing one goes back to its parent.
+//! **Invariant:** both entries are written in one transaction; what leaves one account arrives in
+//! the other.
+//! **Invariant:** credit moves along one step of the hierarchy, in one currency, and never into or
+//! out of an account that is closing or closed, except that the rest of a closing account returns
+//! to its parent.
 
 use super::entry::{BudgetEntry, MoveType, Other};
 use super::slice::Slice;
@@ -19,32 +21,32 @@ use crate::text::FreeText;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Which way.
+/// Direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From a parent to its child.
     Down,
     /// From a child back to its parent.
     Up,
-    /// What is left of a closing child, back to its parent.
+    /// The rest of a closing child, back to its parent.
     Closing,
 }
 
 keyed_request! {
-    /// What is asked for.
+    /// A requested transfer.
     #[derive(Clone, Debug)]
     pub struct BudgetTransfer {
-        /// Which way.
+        /// Direction of the transfer.
         pub direction: Direction => _,
-        /// Where it comes from.
+        /// Account that the credit leaves.
         pub from: AccountId => "from",
-        /// Where it goes.
+        /// Account that the credit enters.
         pub to: AccountId => "to",
-        /// How much; all that is available, if it is not said.
+        /// Amount to move; None for all that is available.
         pub amount: Option<Amount> => "amount",
-        /// Why, in the caller's words.
+        /// Reason, in the caller's words.
         pub notes: Option<FreeText> => "notes",
-        /// What makes it happen once; of the account acted on.
+        /// Idempotency cause, unique in the account that the credit leaves.
         pub cause: Cause => _,
     }
 }
@@ -52,24 +54,25 @@ keyed_request! {
 /// An account with all its slices.
 #[derive(Clone, Debug)]
 pub struct SlicedAccount {
-    /// What is known of it, and its first slice.
+    /// Account with its first slice.
     pub account: BudgetAccount,
-    /// The others.
+    /// All slices but the first.
     pub others: Vec<Slice>,
 }
 
 impl SlicedAccount {
-    /// Every slice.
+    /// Returns every slice, the first one first.
     pub fn slices(&self) -> impl Iterator<Item = &Slice> {
         std::iter::once(&self.account.first).chain(&self.others)
     }
 
-    /// What can be spent, of all slices.
+    /// Returns the available credit of all slices.
     pub fn available(&self) -> Money {
         self.slices().map(|slice| slice.available).sum()
     }
 
-    /// What the account shows as its balance: what is available, or of the platform what has been issued.
+    /// Returns the account's balance: its available credit, or for the platform the credit it has
+    /// issued.
     pub fn balance(&self) -> Money {
         if self.account.kind() != BudgetKind::Platform {
             return self.available();
@@ -79,26 +82,26 @@ impl SlicedAccount {
     }
 }
 
-/// The accounts of a transfer as they were read.
+/// Accounts of a transfer, as read.
 #[derive(Clone, Copy, Debug)]
 pub struct TransferAccounts<'a> {
-    /// The account that credit leaves.
+    /// Account that the credit leaves.
     pub from: &'a SlicedAccount,
-    /// The account that it is added to.
+    /// Account that the credit enters.
     pub to: &'a SlicedAccount,
 }
 
-/// A decision: both entries, in the order out, in.
+/// A decided transfer: both entries.
 #[derive(Clone, Debug)]
 pub struct Transferred {
-    /// What leaves.
+    /// Entry of the account that the credit leaves.
     pub out: BudgetEntry,
-    /// What arrives.
+    /// Entry of the account that the credit enters.
     pub arrival: BudgetEntry,
 }
 
 impl BudgetTransfer {
-    /// The account acted on, in which the cause makes it happen once.
+    /// Returns the account in which the cause is unique.
     pub fn acted_on(&self) -> &AccountId {
         &self.from
     }
@@ -110,7 +113,7 @@ impl BudgetTransfer {
         }
     }
 
-    /// May it be, and how much is it?
+    /// Checks that the transfer is allowed, and returns its amount.
     pub fn check(&self, accounts: TransferAccounts<'_>) -> Result<Money, Rejection> {
         let TransferAccounts { from, to } = accounts;
         let (parent, child) = match self.direction {
@@ -151,7 +154,7 @@ impl BudgetTransfer {
         Ok(amount)
     }
 
-    /// The decision.
+    /// Decides the transfer.
     pub fn decide(
         &self,
         accounts: TransferAccounts<'_>,
@@ -168,15 +171,15 @@ impl BudgetTransfer {
         Ok(self.entries(accounts, takes, attempt, context))
     }
 
-    /// True if what is to be taken must be set aside first, slice by slice: others spend from all of them meanwhile, and a
-    /// transaction over several would hardly ever find them as they were read.
+    /// Returns true if the amount must first be reserved slice by slice: others spend from all
+    /// slices meanwhile, and a transaction over several of them would nearly always conflict.
     pub fn is_gathered(from: &SlicedAccount, decided: &Transferred) -> bool {
         let account = &from.account;
         let busy = account.kind().is_spent_from() && account.status() == BudgetStatus::Active;
         busy && decided.out.takes.len() > 1
     }
 
-    /// Both entries of what is taken from these slices.
+    /// Returns both entries of a transfer that takes these amounts from these slices.
     pub fn entries(
         &self,
         accounts: TransferAccounts<'_>,
@@ -189,7 +192,7 @@ impl BudgetTransfer {
         let puts = BTreeMap::from([(first_slice(&self.cause, to.account.slices), amount)]);
         let currency = from.account.currency;
         let mirrored = Cause::counterpart("budget", self.from.as_str(), &self.cause);
-        // The platform shows what it has issued: that rises with what leaves.
+        // The platform's balance is what it has issued: it rises when credit leaves.
         let shown = |sliced: &SlicedAccount, leaves: bool| {
             let before = sliced.balance();
             if leaves == (sliced.account.kind() == BudgetKind::Platform) {
@@ -227,7 +230,7 @@ impl BudgetTransfer {
     }
 }
 
-/// What to take from which slices: from one, if one suffices.
+/// Returns how much to take from which slice: all from one, if one suffices.
 fn takes(from: &SlicedAccount, cause: &Cause, amount: Money) -> BTreeMap<u8, Money> {
     let first = first_slice(cause, from.account.slices);
     let mut slices: Vec<&Slice> = from.slices().collect();
@@ -248,9 +251,11 @@ fn takes(from: &SlicedAccount, cause: &Cause, amount: Money) -> BTreeMap<u8, Mon
     takes
 }
 
-/// Evens out the slices of an account: from the fullest to the emptiest, so that both have the same.
+/// Evens out the slices of an account: moves credit from the fullest to the emptiest, so that both
+/// have the same.
 ///
-/// `None` if they are even enough (the emptiest has at least a quarter of the mean), or credit may not move.
+/// Returns None if they are even enough (the emptiest has at least a quarter of the mean), or if
+/// credit may not move.
 pub fn rebalance(sliced: &SlicedAccount, attempt: &AttemptId, context: &Context) -> Option<BudgetEntry> {
     let (account, currency) = (&sliced.account, sliced.account.currency);
     if account.kind() == BudgetKind::Platform || !account.status().is_open() {

@@ -1,7 +1,7 @@
-//! The proof of one budget account: its slices against its entries.
+//! Audit of one budget account: compares its slices with its entries.
 //!
-//! **Invariant:** the audit trusts no stored sum: flows and spends are recomputed from entries, and each difference
-//! names the account and, where there is one, the slice or entry.
+//! **Invariant:** the audit trusts no stored sum: flows and spends are recomputed from entries, and
+//! each difference names the account and, where possible, the slice or entry.
 
 use super::allocate::SlicedAccount;
 use super::entry::{BudgetEntry, MoveType};
@@ -11,41 +11,41 @@ use crate::ledger::audit::Difference;
 use crate::money::Money;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything stored about one account: the slices, and the entries read after them.
+/// Everything stored about one account: its slices, and the entries read after them.
 #[derive(Clone, Debug)]
 pub struct BudgetBooks {
-    /// What is known of it, and its slices.
+    /// Account and slices, read before the entries.
     pub sliced: SlicedAccount,
-    /// The same slices, read again after the entries.
+    /// Account and slices, read again after the entries.
     pub again: SlicedAccount,
-    /// Its entries.
+    /// All entries of the account.
     pub entries: Vec<BudgetEntry>,
 }
 
-/// What one account proved to be.
+/// Result of the audit of one account.
 #[derive(Clone, Debug, Default)]
 pub struct BudgetProof {
-    /// What it has available.
+    /// Available credit; zero for the platform.
     pub available: Money,
-    /// What is set aside and has no entry.
+    /// Reserved credit without an entry.
     pub reserved: Money,
-    /// What was spent.
+    /// Credit spent.
     pub spent: Money,
-    /// What was given to children, and came back from them.
+    /// Credit allocated to children, and credit returned from them.
     pub below: (Money, Money),
-    /// What came from the parent, and went back.
+    /// Credit received from the parent, and credit returned to it.
     pub above: (Money, Money),
-    /// What does not add up.
+    /// Contradictions that were found.
     pub differences: Vec<Difference>,
 }
 
-/// What the entries of an account add up to.
+/// Sums of an account's entries.
 #[derive(Default)]
 struct Folded {
     flows: BTreeMap<(u8, Flow), Money>,
     spent: BTreeMap<u8, Money>,
     done: BTreeSet<AttemptId>,
-    /// Attempts of movements that set aside what they took.
+    /// Attempts of transfers, with the flow in which the reserved amount is counted.
     moved: BTreeMap<AttemptId, Flow>,
 }
 
@@ -84,27 +84,28 @@ impl Folded {
         self.flows.keys().map(|(slice, _)| *slice).chain(self.spent.keys().copied()).collect()
     }
 
-    /// What is set aside on a slice and has no entry.
+    /// Returns the credit reserved on a slice by attempts without an entry.
     fn open(&self, slice: &Slice) -> Money {
         let open = |id: &AttemptId| !self.done.contains(id) && !self.moved.contains_key(id);
         slice.attempts().filter(|(id, _)| open(id)).map(|(_, held)| held.amount).sum()
     }
 
-    /// What is set aside on a slice and has its entry, but is not counted in its flow yet.
+    /// Returns the credit reserved on a slice by attempts that have an entry but are not counted in
+    /// this flow yet.
     fn uncounted(&self, slice: &Slice, flow: Flow) -> Money {
         let so = |id: &AttemptId| self.moved.get(id) == Some(&flow);
         slice.attempts().filter(|(id, _)| so(id)).map(|(_, held)| held.amount).sum()
     }
 }
 
-/// What is wrong with an entry by itself.
+/// Returns what is wrong with an entry by itself.
 fn oddities(entry: &BudgetEntry, books: &BudgetBooks) -> Vec<&'static str> {
     let mut odd = Vec::new();
     if entry.digest() != entry.hash {
-        odd.push("was changed: its hash is not that of its content");
+        odd.push("was changed: its hash does not match its content");
     }
     if entry.currency != books.sliced.account.currency {
-        odd.push("is in another currency than its account");
+        odd.push("has another currency than its account");
     }
     let sum = |part: &BTreeMap<u8, Money>| part.values().copied().sum::<Money>();
     let (took, put) = (sum(&entry.takes), sum(&entry.puts));
@@ -116,12 +117,12 @@ fn oddities(entry: &BudgetEntry, books: &BudgetBooks) -> Vec<&'static str> {
         }
     };
     if !sliced {
-        odd.push("names slices that do not sum to its amount");
+        odd.push("its amounts by slice do not sum to its amount");
     }
     odd
 }
 
-/// What is wrong with a slice, by what its entries add up to.
+/// Returns the differences between a slice and the sums of its entries.
 fn slice_differences(slice: &Slice, folded: &Folded, limited: bool) -> Vec<String> {
     let mut differences = Vec::new();
     for flow in Flow::ALL {
@@ -129,42 +130,43 @@ fn slice_differences(slice: &Slice, folded: &Folded, limited: bool) -> Vec<Strin
         let entries = folded.of(slice.number, flow);
         if stored != entries {
             let what = flow.as_str();
-            differences.push(format!("{what} is stored as {stored}, its entries give {entries}"));
+            differences.push(format!("{what} is stored as {stored}, its entries sum to {entries}"));
         }
     }
     let spent = folded.spent.get(&slice.number).copied().unwrap_or_default();
     let uncounted: Money = Flow::ALL.into_iter().map(|flow| folded.uncounted(slice, flow)).sum();
     let gone: Money = [folded.open(slice), spent, uncounted].into_iter().sum();
     if limited && slice.used() != Some(gone) {
-        let used = slice.used().map_or_else(|| "less than nothing".to_owned(), |used| used.to_string());
-        differences.push(format!("{used} has left it, its entries and attempts give {gone}"));
+        let used = slice.used().map_or_else(|| "a negative amount".to_owned(), |used| used.to_string());
+        differences.push(format!("{used} has left it, its entries and attempts sum to {gone}"));
     }
     differences
 }
 
-/// Recomputes one account. While it is being written, only what both readings agree on is compared.
+/// Recomputes one account. If it changes meanwhile, only slices that both reads agree on are
+/// compared.
 pub fn prove(books: &BudgetBooks) -> BudgetProof {
     let account = &books.sliced.account;
     let limited = account.kind() != BudgetKind::Platform;
     let mut differences = Vec::new();
-    let mut differ = |at: String, detail: String| {
+    let mut record_difference = |at: String, detail: String| {
         differences.push(Difference { account: format!("b:{}", account.id), at: Some(at), detail });
     };
     let mut folded = Folded::default();
     for entry in &books.entries {
         for odd in oddities(entry, books) {
-            differ(entry.id().to_string(), odd.to_owned());
+            record_difference(entry.id().to_string(), odd.to_owned());
         }
         folded.add(entry);
     }
     let known: BTreeSet<u8> = books.sliced.slices().map(|slice| slice.number).collect();
     for number in folded.slices().difference(&known) {
-        differ(format!("slice {number}"), "is named by entries and is not there".to_owned());
+        record_difference(format!("slice {number}"), "is named by entries but does not exist".to_owned());
     }
     for (slice, again) in books.sliced.slices().zip(books.again.slices()) {
         if slice == again {
             for detail in slice_differences(slice, &folded, limited) {
-                differ(format!("slice {}", slice.number), detail);
+                record_difference(format!("slice {}", slice.number), detail);
             }
         }
     }

@@ -1,21 +1,21 @@
-//! What causes entries of budgets beside requests.
+//! Causes of budget entries other than keys of requests.
 //!
 //! **Invariant:** a redemption, a closing and a rebalancing each have one cause.
 
 use crate::cause::Cause;
 
 impl Cause {
-    /// A redemption of a gift card: `redemption:rdm_…`.
+    /// Returns the cause of a redemption of a gift card: `redemption:rdm_…`.
     pub fn redemption(id: &str) -> Self {
         Self::composed(format!("redemption:{}", Self::part(id)))
     }
 
-    /// What is left of an account that is being closed, by the version of its status.
+    /// Returns the cause of returning the rest of a closing account, by the version of its status.
     pub fn closing(status_version: u64) -> Self {
         Self::composed(format!("closing:{status_version}"))
     }
 
-    /// The evening out of two slices.
+    /// Returns the cause of rebalancing two slices.
     pub fn rebalance(attempt: &str) -> Self {
         Self::composed(format!("rebalance:{}", Self::part(attempt)))
     }

@@ -1,8 +1,8 @@
-//! Opening accounts and changing what is known of them.
+//! Opens and changes budget accounts.
 //!
 //! **Invariant:** an account's parent, kind and currency never change.
-//! **Invariant:** a change of status gets a new status version; whichever slice has the higher version has the newer
-//! status, in whatever order they arrive.
+//! **Invariant:** a change of status increments the status version. A slice with a higher version
+//! has a newer status, in whatever order copies arrive.
 
 use super::allocate::SlicedAccount;
 use super::slice::{Slice, Stop};
@@ -17,42 +17,44 @@ use crate::text::FreeText;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
-/// How long a stop that was lifted stays on its client's slices: longer than any late copy of it is on its way.
+/// Seconds that a lifted stop stays on the client's slices: longer than any late copy of it can be
+/// in transit.
 const LIFTED_SECONDS: u32 = 3_600;
 
-/// How long one that holds does: longer than any process lives that was frozen when it held something else in memory.
+/// Seconds that an active stop stays there: longer than any process lives that was suspended with
+/// older data cached.
 const HOLDING_SECONDS: u32 = 7 * 86_400;
 
 keyed_request! {
-    /// Open an account.
+    /// Opens an account.
     #[derive(Clone, Debug)]
     pub struct OpenAccount {
-        /// What it stands for.
+        /// Agency, client or campaign.
         pub kind: BudgetKind => "kind",
-        /// Where its credit comes from.
+        /// Account that its credit comes from.
         pub parent: AccountId => "parent",
-        /// What people call it.
+        /// Display name.
         pub name: FreeText => "name",
-        /// Below this, someone is told.
+        /// Available credit below which an alert is raised.
         pub low_credit_threshold: Option<Amount> => "threshold",
-        /// Whose credit a campaign spends.
+        /// Which account's credit a campaign spends; None means shared.
         pub mode: Option<Mode> => "mode",
-        /// How many slices it has.
+        /// Number of slices, 1 to 64.
         pub slices: u8 => "slices",
-        /// The brands that an agency may use.
+        /// Brands that an agency may use; None means all.
         pub brands: Option<BTreeSet<BrandId>> => "brands",
-        /// What makes it happen once.
+        /// Idempotency cause.
         pub cause: Cause => _,
     }
 }
 
 impl OpenAccount {
-    /// The account that this makes.
+    /// Returns the id of the account that this request creates.
     pub fn id(&self) -> AccountId {
         AccountId::mint(self.kind, &self.parent, &self.cause)
     }
 
-    /// The decision.
+    /// Decides the new account.
     pub fn decide(&self, above: &SlicedAccount, context: &Context) -> Result<BudgetAccount, Rejection> {
         let parent = &above.account;
         if self.kind.parent() != Some(parent.kind()) {
@@ -107,34 +109,35 @@ fn exact(amount: Option<Amount>, currency: crate::currency::Currency) -> Result<
     amount.map(exact).transpose()
 }
 
-/// Change an account; what is not named stays.
+/// Changes an account; a field that is None stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeAccount {
-    /// What people call it.
+    /// New display name.
     pub name: Option<FreeText>,
-    /// Below this, someone is told; or nobody any more.
+    /// New alert threshold; `Some(None)` removes it.
     pub low_credit_threshold: Option<Option<Amount>>,
-    /// Whether credit may leave it.
+    /// New status.
     pub status: Option<BudgetStatus>,
-    /// Whose credit a campaign spends.
+    /// New mode; campaigns only.
     pub mode: Option<Mode>,
-    /// How many slices it has.
+    /// New number of slices, up to 64; never fewer than before.
     pub slices: Option<u8>,
-    /// The brands that an agency may use; or all again.
+    /// New brands that an agency may use; `Some(None)` allows all.
     pub brands: Option<Option<BTreeSet<BrandId>>>,
 }
 
-/// What surrounds an account that is to be changed.
+/// Facts outside an account that its change depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangePreconditions {
-    /// True if attempts of it are undecided: of a shared campaign, on its client's slices.
+    /// True if the account has undecided attempts; those of a shared campaign are on its client's
+    /// slices.
     pub reserved: bool,
     /// True if an account below it is not closed.
     pub children: bool,
 }
 
 impl ChangeAccount {
-    /// The account as it is to be known; its slices and version follow.
+    /// Returns the changed account; the caller adds slices and copies the status to all of them.
     pub fn decide(
         &self,
         sliced: &SlicedAccount,
@@ -149,17 +152,17 @@ impl ChangeAccount {
             account.low_credit_threshold = exact(threshold, account.currency)?;
         }
         if self.brands.is_some() && account.kind() != BudgetKind::Agency {
-            return Err(Rejection::NoAgency);
+            return Err(Rejection::NotAnAgency);
         }
         if self.mode.is_some() && account.kind() != BudgetKind::Campaign {
-            return Err(Rejection::NoCampaign);
+            return Err(Rejection::NotACampaign);
         }
         if let Some(brands) = &self.brands {
             account.brands.clone_from(brands);
         }
         if let Some(slices) = self.slices {
             if slices < account.slices || slices > MAX_SLICES {
-                return Err(Rejection::FewerSlices);
+                return Err(Rejection::InvalidSliceCount);
             }
             account.slices = slices;
         }
@@ -169,8 +172,8 @@ impl ChangeAccount {
             }
             account.mode = mode;
             account.was_shared |= mode == Mode::Shared;
-            // Whoever knows it by its old mode must learn of the new one: a campaign of its own credit is stopped on its
-            // client's slices.
+            // Processes that cached the old mode must learn of the change: a campaign with its own
+            // credit is stopped on its client's slices.
             account.first.status_version += 1;
         }
         if let Some(status) = self.status {
@@ -182,19 +185,19 @@ impl ChangeAccount {
     }
 }
 
-/// The stop of a shared campaign, as its client's slices are to have it.
+/// Returns the stop of a campaign, as stored on its client's slices.
 pub fn stop_of(campaign: &BudgetAccount, now: Timestamp) -> Stop {
     let on = campaign.status() != BudgetStatus::Active || !campaign.is_shared();
     Stop { version: campaign.first.status_version, on, at: now }
 }
 
-/// When a stop may be dropped: every process has learnt of it by then.
+/// Returns when a stop may be dropped: every process knows of it by then.
 pub fn dropped_at(stop: &Stop) -> Timestamp {
     let seconds = if stop.on { HOLDING_SECONDS } else { LIFTED_SECONDS };
     stop.at.plus_seconds(seconds).unwrap_or(stop.at)
 }
 
-/// A slice that is added to an account: it starts empty, with the status and stops of the first.
+/// Returns a slice to add to an account: empty, with the status and stops of the first slice.
 pub fn added(account: &BudgetAccount, number: u8) -> Slice {
     Slice {
         status: account.first.status,
@@ -204,7 +207,7 @@ pub fn added(account: &BudgetAccount, number: u8) -> Slice {
     }
 }
 
-/// Changes the status, if that may be.
+/// Changes the status if that is allowed.
 fn restate(
     account: &mut BudgetAccount,
     to: BudgetStatus,

@@ -1,14 +1,15 @@
-//! Ledger entries of budgets: the immutable record of every movement, kept by its cause.
+//! Entries of budgets: the immutable record of every movement of credit, stored by its cause.
 //!
-//! **Invariant:** an entry, once written, never changes; it names the slices it took from or put into, so each can be
-//! recomputed from its entries.
-//! **Invariant:** the answer to the request that caused an entry can be rendered from the entry alone.
+//! **Invariant:** an entry never changes once it is written. It names the slices it took from or
+//! put into, so each slice can be recomputed from its entries.
+//! **Invariant:** the response to the request that caused an entry can be rendered from the entry
+//! alone.
 
 use super::slice::Flow;
 use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::currency::Currency;
-use crate::fingerprint::{Fingerprint, as_worded};
+use crate::fingerprint::{Fingerprint, fingerprint_by_word};
 use crate::hash::Hash;
 use crate::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
 use crate::ids::{RequestId, TransactionId};
@@ -19,22 +20,22 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Where a card comes from, in the order in which they are tried.
+/// Where a card comes from, in the order in which the sources are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CardSource {
-    /// A pool that was filled from files.
+    /// A pool that is filled from files.
     Csv,
-    /// A pool that is filled from a supplier ahead of need.
+    /// A pool that is refilled from a supplier ahead of demand.
     Buffer,
-    /// A supplier, asked for this redemption.
+    /// A supplier's order for this redemption.
     Api,
 }
 
 impl CardSource {
-    /// Every source, in order.
+    /// All sources, in order.
     pub const ALL: [Self; 3] = [Self::Csv, Self::Buffer, Self::Api];
 
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -43,37 +44,37 @@ impl CardSource {
         }
     }
 
-    /// Reads a stored word.
+    /// Parses the stored word.
     pub fn stored(text: &str) -> Result<Self, ParseError> {
         Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(ParseError("is not a source"))
     }
 
-    /// Reads the kind of a pool.
+    /// Parses the kind of a pool: csv or buffer.
     pub fn pool(text: &str) -> Result<Self, ParseError> {
         let known = Self::stored(text).ok().filter(|source| *source != Self::Api);
         known.ok_or(ParseError("must be csv or buffer"))
     }
 }
 
-/// What a movement is; the type tells its direction, amounts are positive.
+/// Type of an entry. It determines the direction; amounts are positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MoveType {
-    /// To a child.
+    /// Credit moves to a child.
     AllocationOut,
-    /// From the parent.
+    /// Credit arrives from the parent.
     AllocationIn,
-    /// Back to the parent.
+    /// Credit returns to the parent.
     ReclaimOut,
-    /// Back from a child.
+    /// Credit returns from a child.
     ReclaimIn,
-    /// A gift card was paid.
+    /// A gift card is paid for.
     Redemption,
-    /// From one slice to another; the account's balance stays.
+    /// Credit moves from one slice to another; the account's balance does not change.
     Rebalance,
 }
 
 impl MoveType {
-    /// Every type.
+    /// All types.
     pub const ALL: [Self; 6] = [
         Self::AllocationOut,
         Self::AllocationIn,
@@ -83,7 +84,7 @@ impl MoveType {
         Self::Rebalance,
     ];
 
-    /// The word that callers see.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AllocationOut => "ALLOCATION_OUT",
@@ -95,14 +96,14 @@ impl MoveType {
         }
     }
 
-    /// Reads the word.
+    /// Parses the API's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(ParseError(
             "must be one of ALLOCATION_OUT, ALLOCATION_IN, RECLAIM_OUT, RECLAIM_IN, REDEMPTION",
         ))
     }
 
-    /// The flows of the slices that it takes from, and of those that it puts into.
+    /// Returns the flow of the slices that it takes from, and the flow of those that it puts into.
     pub fn flows(self) -> (Option<Flow>, Option<Flow>) {
         match self {
             Self::AllocationOut => (Some(Flow::Allocated), None),
@@ -115,86 +116,88 @@ impl MoveType {
     }
 }
 
-/// The entry on the other side.
+/// The counterpart of an entry, in the other account of the transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
-    /// In which account.
+    /// Account of the counterpart.
     pub account: AccountId,
-    /// Under which cause.
+    /// Cause of the counterpart.
     pub cause: Cause,
-    /// What that account had available afterwards (of the platform: issued).
+    /// Available credit of that account afterwards; for the platform, the credit it has issued.
     pub balance_after: Money,
 }
 
-/// The card that a redemption paid.
+/// The card that a redemption paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paid {
-    /// By which campaign.
+    /// Campaign that the code belongs to.
     pub campaign: AccountId,
-    /// The redemption.
+    /// Redemption that the entry belongs to.
     pub redemption: RedemptionId,
-    /// Of which brand.
+    /// Brand of the card.
     pub brand: BrandId,
-    /// Its face value.
+    /// Face value.
     pub denomination: Money,
-    /// Where it came from.
+    /// Where the card came from.
     pub source: CardSource,
-    /// What it had cost us.
+    /// Purchase cost of the card.
     pub cost: Money,
 }
 
-/// One movement.
+/// An entry of a budget account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetEntry {
-    /// In which account.
+    /// Account that it belongs to.
     pub account: AccountId,
-    /// Why; the key that makes it happen once.
+    /// Idempotency cause, unique in the account.
     pub cause: Cause,
-    /// The attempt that committed it.
+    /// Attempt that committed it.
     pub attempt: AttemptId,
-    /// What it is.
+    /// Type of the entry.
     pub kind: MoveType,
-    /// How much.
+    /// Positive; the type determines the direction.
     pub amount: Money,
-    /// In which currency.
+    /// Currency of the account.
     pub currency: Currency,
-    /// What it took, by slice.
+    /// Amounts taken, by slice.
     pub takes: BTreeMap<u8, Money>,
-    /// What it put, by slice.
+    /// Amounts put in, by slice.
     pub puts: BTreeMap<u8, Money>,
-    /// What was available afterwards, as far as was seen (of the platform: issued).
+    /// Available credit afterwards, as far as it was read; for the platform, the credit it has
+    /// issued.
     pub balance_after: Money,
-    /// When.
+    /// When it was decided.
     pub at: Timestamp,
-    /// Who did it.
+    /// Actor who caused it.
     pub by: PerformedBy,
-    /// The invocation that wrote it.
+    /// Invocation that wrote it.
     pub request: RequestId,
-    /// What was asked for; none for what follows from something else.
+    /// Fingerprint of the request; None if it follows from something else.
     pub fingerprint: Option<Fingerprint>,
-    /// Why, in the caller's words.
+    /// Reason, in the caller's words.
     pub notes: Option<FreeText>,
-    /// The other side, of an allocation.
+    /// Counterpart; only for transfers between accounts.
     pub other: Option<Other>,
-    /// What was paid, of a redemption.
+    /// Card that was paid for; only for redemptions.
     pub paid: Option<Paid>,
-    /// The digest of all of the above.
+    /// Digest of all fields above.
     pub hash: Hash,
 }
 
 impl BudgetEntry {
-    /// The id that callers see.
+    /// Returns the id that the API shows.
     pub fn id(&self) -> TransactionId {
         let digest = Hash::of(format!("{}|{}|{}", self.account, self.cause, self.at));
         TransactionId::stored(format!("txn_{}_{}", self.at.millis(), digest.prefix(10)))
     }
 
-    /// This entry with its digest.
+    /// Returns the entry with its digest set.
     pub fn sealed(self) -> Self {
         Self { hash: self.digest(), ..self }
     }
 
-    /// The digest of its fields: SHA-256 over a line `name=length:value` for each that is present, in this order.
+    /// Returns the digest of its fields: SHA-256 over a line `name=length:value` for each that is
+    /// present, in this order.
     pub fn digest(&self) -> Hash {
         let mut text = String::new();
         let mut put = |name: &str, value: &dyn std::fmt::Display| {
@@ -234,4 +237,4 @@ impl BudgetEntry {
     }
 }
 
-as_worded!(CardSource);
+fingerprint_by_word!(CardSource);

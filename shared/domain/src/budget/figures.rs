@@ -1,7 +1,7 @@
-//! What an account adds up to: from its slices, and from the attempts on them that are not settled yet.
+//! Figures of an account, from its slices and the attempts on them that are not settled yet.
 //!
-//! **Invariant:** received = available + reserved + allocated + spent, of every account but the platform and campaigns
-//! that spend their client's credit.
+//! **Invariant:** received = available + reserved + allocated + spent, for every account except the
+//! platform and campaigns that spend their client's credit.
 
 use super::allocate::SlicedAccount;
 use super::slice::{Flow, MAX_PENDING, Reserved, Slice};
@@ -12,22 +12,22 @@ use crate::money::Money;
 /// An attempt that is still on its slice and has no entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenAttempt {
-    /// Its id.
+    /// Attempt without an entry.
     pub id: AttemptId,
-    /// The number of the slice.
+    /// Number of the slice.
     pub slice: u8,
-    /// What it has set aside there.
+    /// Reservation of the attempt on that slice.
     pub held: Reserved,
-    /// True if a supplier was asked for its card.
+    /// True if an order for its card was sent to a supplier.
     pub at_supplier: bool,
 }
 
 /// The attempts on an account's slices that are not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undecided {
-    /// Those without an entry.
+    /// Attempts without an entry.
     pub attempts: Vec<OpenAttempt>,
-    /// Of movements whose entry exists: the amounts that are not counted in their slice's flow yet.
+    /// Amounts of transfers whose entry exists, and that are not counted in the slice's flow yet.
     pub uncounted: Vec<(Flow, Money)>,
 }
 
@@ -36,28 +36,28 @@ impl Undecided {
         self.attempts.iter().filter(|attempt| of(attempt)).map(|attempt| attempt.held.amount).sum()
     }
 
-    /// How much of a slice is undecided.
+    /// Returns the undecided amount on a slice.
     pub fn of(&self, slice: u8) -> Money {
         self.sum(|attempt| attempt.slice == slice)
     }
 
-    /// What may come free soon: all that does not wait for a supplier.
+    /// Returns the amount that may be released soon: all that does not wait for a supplier.
     pub fn soon(&self) -> Money {
         self.sum(|attempt| !attempt.at_supplier)
     }
 
-    /// How much is undecided in all; of one campaign, if one is named.
+    /// Returns the undecided amount in total, or of one campaign.
     pub fn total(&self, campaign: Option<&AccountId>) -> Money {
         self.sum(|attempt| campaign.is_none_or(|campaign| attempt.held.campaign == *campaign))
     }
 
-    /// How much of a flow is not counted yet.
+    /// Returns the amount that is not counted in a flow yet.
     pub fn uncounted(&self, flow: Flow) -> Money {
         self.uncounted.iter().filter(|(of, _)| *of == flow).map(|(_, amount)| *amount).sum()
     }
 
-    /// The slices as a spender sees them: what its own attempts hold, and what waits for suppliers, will not come free
-    /// for it.
+    /// Returns the slices as a spender sees them: what its own attempts hold, and what waits for
+    /// suppliers, will not be released for it.
     pub fn slice_views(&self, sliced: &SlicedAccount, own: &[&AttemptId]) -> Vec<SliceView> {
         let others = |slice: u8| {
             self.sum(|attempt| attempt.slice == slice && !attempt.at_supplier && !own.contains(&&attempt.id))
@@ -72,32 +72,32 @@ impl Undecided {
     }
 }
 
-/// The figures of an account, in its currency.
+/// Figures of an account, in its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountFigures {
-    /// What can be spent or allocated.
+    /// Credit that can be spent or allocated.
     pub available: Money,
-    /// Set aside for redemptions that are under way.
+    /// Credit reserved for redemptions in progress.
     pub reserved: Money,
-    /// Given to children, less what came back.
+    /// Credit given to children, minus what they returned.
     pub allocated: Money,
-    /// Received from the parent, less what went back.
+    /// Credit received from the parent, minus what was returned to it.
     pub received: Money,
-    /// Paid for gift cards.
+    /// Credit paid for gift cards; zero for the platform.
     pub spent: Money,
 }
 
-/// What a campaign that spends its client's credit shares of the client.
+/// What a shared campaign uses of its client.
 #[derive(Clone, Debug)]
 pub struct SharedCredit {
-    /// What the client has available.
+    /// Available credit of the client.
     pub available: Money,
-    /// The undecided attempts on the client's slices.
+    /// Undecided attempts on the client's slices.
     pub undecided: Undecided,
 }
 
 impl AccountFigures {
-    /// Of an account by its own slices.
+    /// Computes the figures of an account from its own slices.
     pub fn of(sliced: &SlicedAccount, undecided: &Undecided) -> Self {
         let flows = |flow| sliced.slices().map(|slice| slice.flows.of(flow)).sum::<Money>();
         let net = |up, down| flows(up).saturating_sub(flows(down));
@@ -115,7 +115,8 @@ impl AccountFigures {
         }
     }
 
-    /// The same of a campaign that spends its client's credit, of which it has spent `spent`.
+    /// Returns these figures for a campaign that spends its client's credit and has spent `spent`
+    /// of it.
     pub fn sharing(self, campaign: &AccountId, client: &SharedCredit, spent: Money) -> Self {
         Self {
             available: client.available,
@@ -125,7 +126,8 @@ impl AccountFigures {
         }
     }
 
-    /// For how many cards the credit lasts at this price, if that is known.
+    /// Returns the number of cards that the credit suffices for at this price; None if the price is
+    /// unknown or zero.
     pub fn cards_remaining(&self, price: Option<Money>) -> Option<u64> {
         let cards = self.available.value().checked_div(price?.value())?.trunc();
         u64::try_from(cards).ok()

@@ -1,8 +1,65 @@
 //! Prepaid budgets: platform → agency → client → campaign, and what may be done with them.
 //!
 //! **Invariant:** value flows from a parent to its own child and back, or is spent; nothing else.
-//! **Invariant:** an account is one or more slices, each never below zero, and of each holds at every instant:
-//! received = available + Σ attempts without an entry + Σ amounts of entries naming it.
+//! **Invariant:** an account is one or more slices, none ever below zero, and for each slice holds at every
+//! instant: received = available + Σ attempts without an entry + Σ amounts of entries naming it.
+//!
+//! # Slices
+//!
+//! An account has 1 to 64 **slices**, each an item of its own, so that many spenders do not write to one
+//! item; the first slice *is* the account (its name, parent, mode and thresholds). Credit moves in three
+//! ways:
+//!
+//! * **Down and up** the tree ([`allocate`]): one slice of each side and both entries in one transaction. If
+//!   an account that is being spent from has no slice with enough, the amount is reserved on several slices
+//!   as a spend does, and moved by a transaction that contains none of them; each slice counts it when the
+//!   attempt is removed.
+//! * **Between slices** of an account, by the monitor, if one has too little and others have much.
+//! * **Spent** ([`spend`]), never with a balance inside a transaction, because DynamoDB rejects overlapping
+//!   transactions but serializes single updates:
+//!
+//! ```text
+//! reserve  one update of a slice: available − amount, pending.<attempt>         ┐ concurrently: a card is looked up,
+//!          if there is cover, no stop is set and fewer than 64 are pending      ┘ and an earlier result of the code
+//! commit   one transaction of items that are not shared: entry, redemption, card, free card
+//! settle   pending.<attempt> is removed together with this process's next reservation
+//! ```
+//!
+//! # Attempts
+//!
+//! An **attempt** is one send's right to commit, with the credit it has reserved. The entry's key is the only
+//! arbiter of a cause ([`key`]): free; VOID (the attempts listed there are *fenced*: they can no longer
+//! commit); PENDING (a supplier was sent an order for this attempt); or the entry. Only the process that made
+//! an attempt commits it, and each send has an attempt of its own. An attempt whose outcome is unknown is
+//! resolved by the monitor (by the index `due`, after 60 s) or by a spend that finds a slice full. It reads
+//! the key: if the entry is of this attempt, the attempt is *settled*; if the entry is of another attempt or
+//! this one is fenced, its reservation is released; if the key is free, VOID is written first. So a crash at
+//! any point ends with one card or with all of the credit released, and a late commit fails on the fence.
+//!
+//! [`spend`] decides on which slice to begin (by the cause's hash), where to continue, and when to gather
+//! from several slices. 402 is only returned after every slice was read and nothing undecided would suffice;
+//! otherwise the answer is `503 contention`. Credit reserved for supplier orders counts as unavailable. A
+//! caller short of credit first fences attempts that have timed out, and what an earlier request for the same
+//! code left behind more than 15 s ago.
+//!
+//! # Stops
+//!
+//! A **stop** (paused, closing) is stored on the slices that are spent from: an account's own, and for a
+//! shared campaign on its client's, each with the version of the status, so that late copies cannot overtake
+//! newer ones. `PATCH` returns when every slice has the stop; from then on no reservation succeeds, whatever
+//! a process has cached. `auto_paused` is only shown, never stored: active with nothing left. Closing
+//! resolves attempts, returns what is left to the parent, and is finished by the monitor if attempts are
+//! undecided. Slices can be added while others spend: empty, with the status and stops of the first, in the
+//! transaction that changes the account.
+//!
+//! # What is cached
+//!
+//! Accounts, brands and pools are cached for five seconds, to choose where to look; a cached value never
+//! authorizes a movement (slices carry the stops) and is read again before it causes a refusal. One
+//! exception: an agency's list of brands is on no slice, so a brand that was withdrawn can be issued for five
+//! more seconds. A campaign's mode changes only while nothing is available or reserved, a condition on every
+//! slice in that transaction; a process with the old mode cached finds the campaign empty, or its stop on the
+//! client's slices, and reads again.
 
 pub mod allocate;
 pub mod audit;
@@ -17,7 +74,7 @@ pub mod spend;
 pub mod tree;
 
 use crate::currency::Currency;
-use crate::fingerprint::{Fingerprint, as_worded};
+use crate::fingerprint::{Fingerprint, fingerprint_by_word};
 use crate::ids::RequestId;
 use crate::ids::budget::{AccountId, BrandId, BudgetKind};
 use crate::money::Money;
@@ -28,20 +85,20 @@ use crate::time::Timestamp;
 use slice::Slice;
 use std::collections::BTreeSet;
 
-/// The most slices that an account can have.
+/// Maximum number of slices of an account.
 pub const MAX_SLICES: u8 = 64;
 
-/// Whose credit a campaign spends.
+/// Which account's credit a campaign spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Its client's.
+    /// The credit of its client.
     Shared,
-    /// Its own.
+    /// Its own credit.
     Isolated,
 }
 
 impl Mode {
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Shared => "shared",
@@ -49,7 +106,7 @@ impl Mode {
         }
     }
 
-    /// Reads the contract's word.
+    /// Parses the API's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         match text {
             "shared" => Ok(Self::Shared),
@@ -62,18 +119,18 @@ impl Mode {
 /// Whether credit may leave an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BudgetStatus {
-    /// It may.
+    /// Credit may leave it.
     Active,
-    /// Someone has stopped it.
+    /// It was stopped by a request.
     Paused,
-    /// What is left goes back to the parent as soon as nothing is reserved.
+    /// What is left returns to the parent as soon as nothing is reserved.
     Closing,
-    /// For good.
+    /// Closed for good.
     Closed,
 }
 
 impl BudgetStatus {
-    /// The stored word.
+    /// Returns the stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -83,91 +140,92 @@ impl BudgetStatus {
         }
     }
 
-    /// Reads the stored word.
+    /// Parses the stored word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let all = [Self::Active, Self::Paused, Self::Closing, Self::Closed];
         let named = all.into_iter().find(|status| status.as_str() == text);
         named.ok_or(ParseError("must be one of active, paused, closing"))
     }
 
-    /// True if credit may still come in and go back by hand.
+    /// Returns true if credit may still be allocated to it and reclaimed from it.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Active | Self::Paused)
     }
 }
 
-/// How an account came to be: what its creation answers, however often it is asked for.
+/// State of an account at its creation, from which every repetition of the request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetOpening {
-    /// What was asked for.
+    /// Fingerprint of the request.
     pub fingerprint: Fingerprint,
-    /// The invocation that did it.
+    /// Invocation that created the account.
     pub request: RequestId,
-    /// The name it was given.
+    /// Name at creation.
     pub name: FreeText,
-    /// The threshold it was given.
+    /// Threshold at creation.
     pub low_credit_threshold: Option<Money>,
-    /// The mode it was given.
+    /// Mode at creation.
     pub mode: Mode,
-    /// The number of slices it was given.
+    /// Number of slices at creation.
     pub slices: u8,
-    /// The brands it was given.
+    /// Brands at creation.
     pub brands: Option<BTreeSet<BrandId>>,
-    /// What it could spend: of a campaign that shares its client's credit, what that had.
+    /// Credit that it could spend; for a shared campaign, the credit of its client.
     pub available: Money,
 }
 
-/// An account: what is known of it, and its first slice (both are one item).
+/// An account together with its first slice; both are one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetAccount {
-    /// Its id.
+    /// Contains the kind of the account.
     pub id: AccountId,
-    /// Where its credit comes from; none for the platform.
+    /// Account that its credit comes from; None for the platform.
     pub parent: Option<AccountId>,
-    /// All above it but the platform, the highest first.
+    /// All accounts above it except the platform, the highest first.
     pub ancestors: Vec<AccountId>,
-    /// What people call it.
+    /// Display name.
     pub name: FreeText,
-    /// The one currency it holds.
+    /// Currency of the account, its entries and its children.
     pub currency: Currency,
-    /// Whose credit a campaign spends; of others, its own.
+    /// Which account's credit a campaign spends; other accounts spend their own.
     pub mode: Mode,
-    /// True of a campaign that spends its client's credit, or ever did.
+    /// True if the campaign spends its client's credit, or ever did.
     pub was_shared: bool,
-    /// How many slices it has.
+    /// Number of slices, 1 to 64.
     pub slices: u8,
-    /// Below this, someone is told.
+    /// Available credit below which an alert is raised.
     pub low_credit_threshold: Option<Money>,
-    /// The brands that an agency may use; all, if none are named.
+    /// Brands that an agency may use; None means all.
     pub brands: Option<BTreeSet<BrandId>>,
-    /// What one of its cards costs, as far as is known: for estimates.
+    /// Price of one of its cards, for estimates; None until known.
     pub card_price: Option<Money>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When what is known of it last changed.
+    /// When it last changed, apart from its slices.
     pub updated_at: Timestamp,
-    /// How it came to be.
+    /// State at creation.
     pub opened: BudgetOpening,
-    /// Counts the changes of what is known of it; the guard against a stale read.
+    /// Incremented by every change apart from its slices; the condition against stale reads.
     pub version: u64,
-    /// The version of its status that every slice, and of a shared campaign every slice of its client, is known to have.
+    /// Status version that all copies are known to have: on every slice and, for a shared campaign,
+    /// on every slice of its client.
     pub copied_status_version: u64,
-    /// Its first slice.
+    /// First slice.
     pub first: Slice,
 }
 
 impl BudgetAccount {
-    /// What it stands for.
+    /// Returns the kind of the account.
     pub fn kind(&self) -> BudgetKind {
         self.id.kind()
     }
 
-    /// Whether credit may leave it.
+    /// Returns the status, which decides whether credit may leave the account.
     pub fn status(&self) -> BudgetStatus {
         self.first.status
     }
 
-    /// The account that its spends are charged to.
+    /// Returns the account that its spends are charged to.
     pub fn charged(&self) -> &AccountId {
         match (self.mode, &self.parent) {
             (Mode::Shared, Some(parent)) if self.kind() == BudgetKind::Campaign => parent,
@@ -175,22 +233,22 @@ impl BudgetAccount {
         }
     }
 
-    /// True if this is a campaign that spends its client's credit.
+    /// Returns true if this is a campaign that spends its client's credit.
     pub fn is_shared(&self) -> bool {
         *self.charged() != self.id
     }
 
-    /// True if the account is this one or below it.
+    /// Returns true if the account is `root` or below it.
     pub fn is_within(&self, root: &AccountId) -> bool {
         self.id == *root || self.ancestors.contains(root)
     }
 
-    /// The agency that it is, or belongs to.
+    /// Returns the agency that it is or belongs to.
     pub fn agency(&self) -> Option<&AccountId> {
         if self.kind() == BudgetKind::Agency { Some(&self.id) } else { self.ancestors.first() }
     }
 
-    /// The platform's account, as it is before anything has happened.
+    /// Returns the platform's account in its initial state.
     pub fn platform(currency: Currency, now: Timestamp) -> Option<Self> {
         let name = FreeText::parse("Platform").ok()?;
         let opened = BudgetOpening {
@@ -225,4 +283,4 @@ impl BudgetAccount {
     }
 }
 
-as_worded!(Mode);
+fingerprint_by_word!(Mode);

@@ -1,36 +1,37 @@
-//! Who may do what with budgets and gift cards.
+//! Permissions for budgets and gift cards.
 //!
-//! **Invariant:** an agency or client reaches its own account and what is below it; who reaches none reads nothing.
+//! **Invariant:** an agency or client reaches its own account and those below it; an actor who
+//! reaches none reads nothing.
 
 use super::BudgetAccount;
 use crate::actor::{Actor, Role};
 use crate::ids::budget::{AccountId, BudgetKind};
 use crate::permit::{Action, Denial, Reach};
 
-/// What can be done.
+/// An action on budgets or gift cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BudgetAction {
     /// Open an account of this kind below the account.
     Open(BudgetKind),
-    /// Read it, what is below it, and its movements.
+    /// Read the account, the accounts below it, and its entries.
     Read,
-    /// Change it.
+    /// Change the account.
     Change,
-    /// Move credit from it to a child, or back to it from one.
+    /// Move credit from the account to a child, or back.
     Allocate,
-    /// Say which brands an agency may use.
+    /// Set the brands that an agency may use.
     GrantBrands,
-    /// Register redemption codes of it.
+    /// Register redemption codes of the account.
     Register,
-    /// Have a card issued on its credit.
+    /// Have a card issued with the account's credit.
     Provision,
-    /// Read a redemption of it.
+    /// Read a redemption of the account.
     ReadRedemption,
-    /// See the card of a redemption of it.
+    /// See the card of a redemption of the account.
     Reveal,
-    /// Brands, pools, cards, inventory and profit; not about one account.
+    /// Manage brands, pools, cards, inventory and profit; not about one account.
     Catalogue,
-    /// Alerts; not about one account.
+    /// Manage alerts; not about one account.
     Alerts,
 }
 
@@ -44,7 +45,7 @@ impl Action for BudgetAction {
     fn permit_own(self, actor: &Actor, account: &BudgetAccount) -> Result<(), Denial> {
         let own = own(actor).filter(|own| account.is_within(own)).ok_or(Denial::Unknown)?;
         match self {
-            // An agency opens clients, a client campaigns, each below itself.
+            // An agency opens clients and a client opens campaigns, each directly below itself.
             Self::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
                 Err(Denial::Forbidden)
             }
@@ -82,7 +83,8 @@ fn reach(actor: &Actor, action: BudgetAction) -> Result<Reach, Denial> {
         Role::Admin => Ok(Reach::All),
         Role::Staff if staff => Ok(Reach::All),
         Role::Service if service && actor.scopes.contains("giftcard:provision") => Ok(Reach::All),
-        // An agency opens clients, a client campaigns; nobody else but admins opens anything.
+        // An agency opens clients and a client opens campaigns; apart from them only admins open
+        // accounts.
         Role::Agency if within => opens(action, BudgetKind::Client),
         Role::Client if within => opens(action, BudgetKind::Campaign),
         Role::Staff | Role::Service | Role::Agency | Role::Client | Role::Customer | Role::System => {
@@ -96,7 +98,8 @@ fn opens(action: BudgetAction, allowed: BudgetKind) -> Result<Reach, Denial> {
     if other { Err(Denial::Forbidden) } else { Ok(Reach::Own) }
 }
 
-/// The account that an agency or client acts for; a token for another kind of account acts for none.
+/// Returns the account that an agency or client acts for; None if its token is for another kind of
+/// account.
 fn own(actor: &Actor) -> Option<&AccountId> {
     let kind = match actor.role {
         Role::Agency => BudgetKind::Agency,
@@ -106,7 +109,7 @@ fn own(actor: &Actor) -> Option<&AccountId> {
     actor.account.as_ref().filter(|account| account.kind() == kind)
 }
 
-/// True if the caller may see what cards cost, and what is earned.
+/// Returns true if the actor may see purchase costs and profit.
 pub fn sees_costs(actor: &Actor) -> bool {
     actor.role == Role::Admin
 }

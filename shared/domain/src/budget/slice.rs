@@ -1,7 +1,8 @@
 //! A slice of an account: one item that many spend from, by plain conditional updates.
 //!
-//! **Invariant:** `available` is never below zero; what left it stands either in an attempt or in an entry.
-//! **Invariant:** flows only grow: each is the sum of the entries of its kind that name the slice.
+//! **Invariant:** `available` is never below zero; what left it is either in an attempt or in an
+//! entry.
+//! **Invariant:** flows only grow; each is the sum of the entries of its kind that name the slice.
 
 use super::BudgetStatus;
 use crate::cause::Cause;
@@ -10,26 +11,26 @@ use crate::money::Money;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// How many attempts a slice bears at once.
+/// Maximum number of pending attempts on a slice.
 pub const MAX_PENDING: usize = 64;
 
-/// How many of them may wait for suppliers.
+/// Maximum number of attempts on a slice that wait for suppliers.
 pub const MAX_WAITING: usize = 32;
 
-/// What is set aside for one attempt.
+/// A reservation: the credit set aside for one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserved {
-    /// What it is for.
+    /// Cause of the attempt.
     pub cause: Cause,
-    /// By which campaign.
+    /// Campaign that spends; for a transfer, the account that the credit leaves.
     pub campaign: AccountId,
-    /// How much of this slice.
+    /// Amount reserved on this slice.
     pub amount: Money,
-    /// Since when.
+    /// When it was reserved.
     pub at: Timestamp,
 }
 
-/// What has flowed through a slice, spends aside.
+/// Total flows of a slice, without spends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flows {
     /// From the parent.
@@ -64,11 +65,11 @@ pub enum Flow {
 }
 
 impl Flow {
-    /// Every flow.
+    /// All flows.
     pub const ALL: [Self; 6] =
         [Self::Received, Self::Reclaimed, Self::Allocated, Self::Returned, Self::MovedIn, Self::MovedOut];
 
-    /// The stored word.
+    /// Returns the stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
@@ -80,14 +81,14 @@ impl Flow {
         }
     }
 
-    /// True if it raises what is available.
+    /// Returns true if it increases the available credit.
     pub fn is_in(self) -> bool {
         matches!(self, Self::Received | Self::Returned | Self::MovedIn)
     }
 }
 
 impl Flows {
-    /// How much has flowed so.
+    /// Returns the total of a flow.
     pub fn of(&self, flow: Flow) -> Money {
         match flow {
             Flow::Received => self.received,
@@ -99,7 +100,7 @@ impl Flows {
         }
     }
 
-    /// The place of a flow.
+    /// Returns the field of a flow.
     pub fn place(&mut self, flow: Flow) -> &mut Money {
         match flow {
             Flow::Received => &mut self.received,
@@ -111,7 +112,7 @@ impl Flows {
         }
     }
 
-    /// What came in in all, and what went out.
+    /// Returns the totals of all incoming and all outgoing flows.
     pub fn sums(&self) -> (Money, Money) {
         let sum =
             |is_in: bool| Flow::ALL.into_iter().filter(|f| f.is_in() == is_in).map(|f| self.of(f)).sum();
@@ -122,41 +123,42 @@ impl Flows {
 /// Whether a shared campaign may spend from its client's slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// The version of the campaign's status that this is.
+    /// Version of the campaign's status that it was copied from.
     pub version: u64,
-    /// True if it may not.
+    /// True if the campaign may not spend.
     pub on: bool,
-    /// Since when.
+    /// When it was set.
     pub at: Timestamp,
 }
 
 /// A slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// Which of its account.
+    /// Number within the account, from 0.
     pub number: u8,
-    /// What can be spent (of the platform: nothing, it needs none).
+    /// Credit that can be spent; zero for the platform, which needs none.
     pub available: Money,
-    /// What is set aside for attempts that are about to be committed, or were.
+    /// Reservations of attempts that are about to be committed, or were committed and are not
+    /// settled.
     pub pending: BTreeMap<AttemptId, Reserved>,
-    /// What is set aside for attempts that wait for a supplier, or did.
+    /// Reservations of attempts that wait for a supplier, or did and are not settled.
     pub waiting: BTreeMap<AttemptId, Reserved>,
-    /// What has flowed through it.
+    /// Total flows of the slice.
     pub flows: Flows,
-    /// The account's status, as copied here.
+    /// Account's status, as copied to this slice.
     pub status: BudgetStatus,
-    /// The version of that status.
+    /// Version of that status.
     pub status_version: u64,
-    /// Which shared campaigns are stopped.
+    /// Stops of shared campaigns.
     pub stops: BTreeMap<AccountId, Stop>,
-    /// Counts the changes of `stops` (of the first slice).
+    /// Incremented whenever a stop is put on this slice.
     pub stops_version: u64,
-    /// When it is looked at next.
+    /// When the sweep checks it next; None if no check is due.
     pub next_check_at: Option<Timestamp>,
 }
 
 impl Slice {
-    /// An empty one.
+    /// Creates an empty slice.
     pub fn new(number: u8) -> Self {
         Self {
             number,
@@ -172,20 +174,20 @@ impl Slice {
         }
     }
 
-    /// Every attempt that it bears.
+    /// Returns every attempt on the slice.
     pub fn attempts(&self) -> impl Iterator<Item = (&AttemptId, &Reserved)> {
         self.pending.iter().chain(&self.waiting)
     }
 
-    /// What has left it and is in no flow: attempts, and spends that are done.
+    /// Returns what has left the slice and is in no flow: attempts and completed spends.
     ///
-    /// `None` if its numbers contradict each other.
+    /// Returns None if its numbers contradict each other.
     pub fn used(&self) -> Option<Money> {
         let (came, went) = self.flows.sums();
         came.checked_sub(went)?.checked_sub(self.available)
     }
 
-    /// True if this campaign may not spend from it.
+    /// Returns true if this campaign may not spend from the slice.
     pub fn stops(&self, campaign: &AccountId) -> bool {
         self.status != BudgetStatus::Active || self.stops.get(campaign).is_some_and(|stop| stop.on)
     }

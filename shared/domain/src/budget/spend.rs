@@ -1,8 +1,8 @@
-//! Setting credit aside: at which slice to begin, where to go on, and when there is too little.
+//! Reserves credit: on which slice to begin, where to continue, and when there is too little.
 //!
-//! **Invariant:** a refusal for lack of credit is only given after every slice was read; while others hold what would
-//! suffice, the answer is to wait.
-//! **Invariant:** what was set aside is either committed whole or given back whole.
+//! **Invariant:** a refusal for lack of credit is only returned after every slice was read; while
+//! others hold what would suffice, the answer is to wait.
+//! **Invariant:** a reservation is either committed in full or released in full.
 
 use crate::cause::Cause;
 use crate::hash::Hash;
@@ -10,46 +10,46 @@ use crate::money::Money;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// How often all slices are read before others are said to be quicker.
+/// How often all slices are read before the spend waits for concurrent ones.
 const MAX_SURVEYS: u8 = 6;
 
-/// A slice, as it was read.
+/// A slice, as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SliceView {
-    /// Which.
+    /// Number of the slice.
     pub slice: u8,
-    /// What it has.
+    /// Available credit.
     pub available: Money,
-    /// What undecided attempts of others hold of it: it may come free.
+    /// Credit held by undecided attempts of others; it may be released.
     pub undecided: Money,
-    /// True if it bears as many attempts as it may.
+    /// True if the slice has the maximum number of attempts.
     pub full: bool,
 }
 
-/// What to do next.
+/// Next step of a spend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SpendStep {
-    /// Set this aside.
+    /// Reserve an amount.
     Reserve {
-        /// On which slice.
+        /// Slice to reserve on.
         slice: u8,
-        /// How much.
+        /// Amount to reserve.
         amount: Money,
     },
     /// Read every slice.
     Survey,
-    /// All of it is set aside.
+    /// All of the amount is reserved.
     Covered,
-    /// Give back what is set aside, wait a little, and begin again.
+    /// Release the reservation, back off, and begin again.
     Wait,
-    /// Give back what is set aside: there is too little.
+    /// Release the reservation: there is too little credit.
     Short {
-        /// What there is.
+        /// Credit that the account has, including what this spend reserved.
         available: Money,
     },
 }
 
-/// Credit that is being set aside.
+/// A spend for which credit is being reserved.
 #[derive(Clone, Debug)]
 pub struct Spend {
     amount: Money,
@@ -61,13 +61,13 @@ pub struct Spend {
     step: SpendStep,
 }
 
-/// The slice at which a cause begins.
+/// Returns the slice on which a cause begins.
 pub fn first_slice(cause: &Cause, slices: u8) -> u8 {
     Hash::of(cause.as_str()).bytes().get(1).copied().unwrap_or(0) % slices.max(1)
 }
 
 impl Spend {
-    /// Begins: at the slice that the cause hashes to.
+    /// Begins on the slice that the cause hashes to.
     pub fn new(amount: Money, cause: &Cause, slices: u8) -> Self {
         let first = first_slice(cause, slices);
         let step = SpendStep::Reserve { slice: first, amount };
@@ -75,27 +75,27 @@ impl Spend {
         Self { amount, first, slices: slices.max(1), held, plan, surveys: 0, step }
     }
 
-    /// What to do next.
+    /// Returns the next step.
     pub fn next(&self) -> &SpendStep {
         &self.step
     }
 
-    /// What is set aside, by slice.
+    /// Returns the reserved amounts, by slice.
     pub fn held(&self) -> &BTreeMap<u8, Money> {
         &self.held
     }
 
-    /// Takes what is set aside: it has been given back, or was committed.
+    /// Returns the reserved amounts and forgets them, because they were released or committed.
     pub fn take_held(&mut self) -> BTreeMap<u8, Money> {
         std::mem::take(&mut self.held)
     }
 
-    /// What is still to be set aside.
+    /// Returns the amount that is still to reserve.
     pub fn missing(&self) -> Money {
         self.amount.saturating_sub(self.held.values().copied().sum())
     }
 
-    /// It was set aside.
+    /// Records that an amount was reserved.
     pub fn reserved(&mut self, slice: u8, amount: Money) {
         let there = self.held.entry(slice).or_default();
         *there = [*there, amount].into_iter().sum();
@@ -109,13 +109,14 @@ impl Spend {
         };
     }
 
-    /// It could not be set aside: there was too little on the slice, or it bears too many attempts.
+    /// Records that an amount could not be reserved: the slice had too little credit or too many
+    /// attempts.
     pub fn refused(&mut self) {
         self.plan.clear();
         self.step = SpendStep::Survey;
     }
 
-    /// Every slice was read.
+    /// Records that every slice was read, and plans the next steps.
     pub fn surveyed(&mut self, seen: &[SliceView]) {
         self.surveys += 1;
         let missing = self.missing();
@@ -131,7 +132,7 @@ impl Spend {
         if let Some(sliced) = usable.iter().find(|seen| seen.available >= missing) {
             self.plan = vec![(sliced.slice, missing)];
         } else {
-            // The fullest first, so that few slices are touched.
+            // The fullest first, so that few slices are changed.
             usable.sort_by_key(|seen| Reverse(seen.available));
             self.plan = usable.iter().map(|seen| (seen.slice, seen.available)).collect();
         }

@@ -1,7 +1,8 @@
-//! Cards, and the lines of the files that bring cards and redemption codes.
+//! Cards, and the lines of files that contain cards and redemption codes.
 //!
-//! **Invariant:** a line is either taken as it is or refused with a reason that repeats nothing of it.
-//! **Invariant:** what a line holds does not print.
+//! **Invariant:** a line is either accepted as it is or refused with a reason that repeats nothing
+//! of it.
+//! **Invariant:** the content of a line is not printed.
 
 use super::code::{RedemptionCode, is_error_value, is_scientific, plain};
 use super::{CardSource, Sealed};
@@ -12,24 +13,24 @@ use crate::time::{Date, Timestamp, parse_date};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What is secret about a card, each part for itself.
+/// A secret part of a card; each is sealed separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// What is redeemed.
+    /// Code to redeem.
     Code,
-    /// A number printed on it.
+    /// Number printed on the card.
     Number,
-    /// Its PIN.
+    /// PIN of the card.
     Pin,
-    /// Where it can be redeemed.
+    /// URL at which it can be redeemed.
     Url,
 }
 
 impl Part {
-    /// Every part.
+    /// All parts.
     pub const ALL: [Self; 4] = [Self::Code, Self::Number, Self::Pin, Self::Url];
 
-    /// The column and the stored word.
+    /// Returns the column name, which is also the stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Code => "code",
@@ -40,12 +41,12 @@ impl Part {
     }
 }
 
-/// A card in the clear, for as long as it takes to seal or to show it.
+/// A card in plain text, kept only until it is sealed or shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainCard {
-    /// Its parts.
+    /// Parts in plain text.
     pub parts: BTreeMap<Part, String>,
-    /// The last date on which it is worth something.
+    /// Last date on which it is valid; None if it does not expire.
     pub expires_on: Option<Date>,
 }
 
@@ -56,8 +57,8 @@ impl fmt::Debug for PlainCard {
 }
 
 impl PlainCard {
-    /// What makes it this card and no other: its code, else its number, else its PIN and its address together (many cards
-    /// of a product may share an address).
+    /// Returns what identifies the card: its code, else its number, else its PIN together with its
+    /// URL (many cards of a product may share a URL), else its URL.
     pub fn identity(&self) -> Option<String> {
         let part = |part| self.parts.get(&part).cloned();
         match (part(Part::Code).or_else(|| part(Part::Number)), part(Part::Pin), part(Part::Url)) {
@@ -68,45 +69,45 @@ impl PlainCard {
     }
 }
 
-/// A card as it is kept.
+/// A card as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// The keyed digest of its code.
+    /// Keyed digest of what identifies it.
     pub id: CardId,
-    /// Of which brand.
+    /// Brand of the card.
     pub brand: BrandId,
-    /// Its face value.
+    /// Face value.
     pub denomination: Money,
-    /// The pool that it was put into, if it was.
+    /// Pool that it was put into, if any.
     pub pool: Option<PoolId>,
-    /// How it came to us.
+    /// Where it came from.
     pub source: CardSource,
-    /// Its parts, sealed.
+    /// Sealed parts.
     pub parts: BTreeMap<Part, Sealed>,
-    /// The last date on which it is worth something.
+    /// Last date on which it is valid; None if it does not expire.
     pub expires_on: Option<Date>,
-    /// When it came.
+    /// When it was added.
     pub created_at: Timestamp,
 }
 
-/// A free card: where it lies, so that it can be taken.
+/// A free card and its place, so that it can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreeCard {
-    /// Which.
+    /// Card that is free.
     pub card: CardId,
-    /// In which pool.
+    /// Pool that it is in.
     pub pool: PoolId,
-    /// In which shard of it.
+    /// Shard of the pool.
     pub shard: u8,
-    /// The last date on which it is worth something.
+    /// Last date on which it is valid; None if it does not expire.
     pub expires_on: Option<Date>,
-    /// What it had cost us.
+    /// Purchase cost.
     pub cost: Money,
-    /// What kind of pool it is.
+    /// Kind of the pool.
     pub source: CardSource,
 }
 
-/// A cell that a spreadsheet would take for a formula (OWASP, "CSV Injection").
+/// Returns true for a cell that a spreadsheet would read as a formula (OWASP, "CSV Injection").
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
@@ -116,14 +117,14 @@ const NO_VALUE: ParseError = ParseError("is an error value of a spreadsheet, not
 fn part(text: &str, least: usize) -> Result<String, ParseError> {
     let text = plain(text);
     if is_formula(&text) {
-        return Err(ParseError("begins as a formula"));
+        return Err(ParseError("starts like a formula"));
     }
     if is_error_value(&text) {
         return Err(NO_VALUE);
     }
     if is_scientific(&text) {
         return Err(ParseError(
-            "is a number in scientific notation: have the spreadsheet keep this column as text",
+            "is a number in scientific notation: format this column as text in the spreadsheet",
         ));
     }
     if text.len() < least || text.len() > 500 {
@@ -135,13 +136,13 @@ fn part(text: &str, least: usize) -> Result<String, ParseError> {
     Ok(text)
 }
 
-/// Why a line of a file cannot be taken.
+/// Why a line of a file is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{column} {error}")]
 pub struct CellError {
-    /// The name of the column.
+    /// Name of the column.
     pub column: &'static str,
-    /// What its text must be.
+    /// What is wrong with its text.
     pub error: ParseError,
 }
 
@@ -149,7 +150,7 @@ fn in_column(column: &'static str) -> impl Fn(ParseError) -> CellError {
     move |error| CellError { column, error }
 }
 
-/// Reads a line of a file of cards; `cell` gives the text of a column.
+/// Parses a line of a file of cards; `cell` returns the text of a column.
 pub fn read_card(cell: impl Fn(&'static str) -> Option<String>, today: Date) -> Result<PlainCard, CellError> {
     let mut parts = BTreeMap::new();
     let code = cell("code").unwrap_or_default();
@@ -176,14 +177,14 @@ pub fn read_card(cell: impl Fn(&'static str) -> Option<String>, today: Date) -> 
     Ok(PlainCard { parts, expires_on })
 }
 
-/// A redemption code that is to be registered.
+/// A redemption code to register.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainCode {
-    /// The code.
+    /// Code to register.
     pub code: RedemptionCode,
-    /// Of which brand the card is to be.
+    /// Brand of the card.
     pub brand: BrandId,
-    /// Its face value.
+    /// Face value of the card.
     pub denomination: Amount,
 }
 
@@ -201,28 +202,28 @@ impl PartialEq for Amount {
 
 impl Eq for Amount {}
 
-/// A redemption code as it is registered.
+/// A redemption code as registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
-    /// Its keyed digest.
+    /// Keyed digest of the code.
     pub id: CodeId,
-    /// Of which campaign.
+    /// Campaign that it belongs to.
     pub campaign: AccountId,
-    /// Of which brand the card is to be.
+    /// Brand of the card.
     pub brand: BrandId,
-    /// Its face value.
+    /// Face value of the card.
     pub denomination: Money,
     /// When it was registered.
     pub at: Timestamp,
 }
 
-/// Reads a line of a file of redemption codes.
+/// Parses a line of a file of redemption codes; `cell` returns the text of a column.
 pub fn read_code_line(cell: impl Fn(&'static str) -> Option<String>) -> Result<PlainCode, CellError> {
     let text = |name| cell(name).map(|text: String| plain(&text)).unwrap_or_default();
     let code = text("code");
-    // A dash at the beginning is no part of a code.
+    // A dash at the beginning is not part of a code.
     if is_formula(code.trim_start_matches(['-', ' '])) {
-        return Err(CellError { column: "code", error: ParseError("begins as a formula") });
+        return Err(CellError { column: "code", error: ParseError("starts like a formula") });
     }
     if is_error_value(&code) {
         return Err(CellError { column: "code", error: NO_VALUE });

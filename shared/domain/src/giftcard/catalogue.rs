@@ -1,7 +1,7 @@
-//! What the platform and agencies ask of the catalogue: a brand, a pool, redemption codes.
+//! Requests to the catalogue: add a brand, add a pool, mint redemption codes.
 //!
-//! **Invariant:** what is added carries the fingerprint of the request that added it: another request with the same key is
-//! told from a repetition.
+//! **Invariant:** an added item stores the fingerprint of its request, which distinguishes a
+//! repetition from another request with the same key.
 
 use super::{Brand, CardSource, Pool, Supplier, SupplierProduct};
 use crate::cause::Cause;
@@ -20,24 +20,24 @@ impl Fingerprinted for BTreeMap<Money, Money> {
 }
 
 keyed_request! {
-    /// Add a brand.
+    /// Adds a brand.
     #[derive(Clone, Debug)]
     pub struct AddBrand {
-        /// Shown to people.
+        /// Display name.
         pub name: FreeText => "name",
         /// The price of each denomination, in the deployment's currency.
         pub prices: BTreeMap<Money, Money> => "prices",
-        /// Who delivers on demand.
+        /// Supplier that delivers on demand.
         pub supplier: Option<Supplier> => "supplier",
-        /// The supplier's id of the product; present exactly if a supplier is.
+        /// Supplier's id of the product; present exactly if `supplier` is.
         pub product: Option<String> => "product",
-        /// The idempotency cause.
+        /// Idempotency cause.
         pub cause: Cause => _,
     }
 }
 
 impl AddBrand {
-    /// The brand.
+    /// Creates the brand.
     pub fn decide(self, context: &Context) -> Brand {
         Brand {
             id: BrandId::mint(&self.cause),
@@ -56,26 +56,26 @@ impl AddBrand {
 }
 
 keyed_request! {
-    /// Add a pool.
+    /// Adds a pool.
     #[derive(Clone, Debug)]
     pub struct AddPool {
-        /// The brand of its cards.
+        /// Brand of its cards.
         pub brand: BrandId => "brand",
         /// One of the brand's denominations.
         pub denomination: Money => "denomination",
         /// How it is filled: csv or buffer.
         pub source: CardSource => "source",
-        /// The cost of one card, in the deployment's currency.
+        /// Purchase cost of one card, in the deployment's currency.
         pub cost_per_card: Money => "cost",
-        /// With fewer free cards than this, an alert is raised or the pool is refilled.
+        /// Free cards below which an alert is raised or the pool is refilled.
         pub low_stock_threshold: u32 => "threshold",
-        /// The idempotency cause.
+        /// Idempotency cause.
         pub cause: Cause => _,
     }
 }
 
 impl AddPool {
-    /// The pool, empty.
+    /// Creates the pool, empty.
     pub fn decide(self, brand: &Brand, context: &Context) -> Result<Pool, Rejection> {
         if brand.price(self.denomination).is_none() {
             return Err(Rejection::NoSuchDenomination);
@@ -97,12 +97,13 @@ impl AddPool {
 }
 
 keyed_request! {
-    /// Mint redemption codes of a campaign; its id and the key tell the request apart from others.
+    /// Mints redemption codes of a campaign; the campaign's id and the key distinguish the request
+    /// from others.
     #[derive(Clone, Debug)]
     pub struct MintCodes {
-        /// How many: 1 to 1000.
+        /// Number of codes, 1 to 1000.
         pub count: u32 => "count",
-        /// The brand of their cards.
+        /// Brand of their cards.
         pub brand: BrandId => "brand",
         /// One of the brand's denominations.
         pub denomination: Money => "denomination",

@@ -1,19 +1,21 @@
-//! Redemption codes, and the texts of files, as people, word processors and spreadsheets write them.
+//! Redemption codes and cells of files, as people, word processors and spreadsheets write them.
 //!
-//! **Invariant:** a redemption code is known by its folded form alone: capitals, without spaces, dashes and what cannot be seen.
-//! Every digest of a code is made of a [`RedemptionCode`], so no endpoint can forget to fold.
-//! **Invariant:** a code does not print.
+//! **Invariant:** a redemption code is identified by its folded form alone: upper case, without
+//! spaces, dashes and invisible characters. Every digest of a code is made of a [`RedemptionCode`],
+//! so no endpoint can forget to fold.
+//! **Invariant:** a code is not printed.
 
 use crate::parse::ParseError;
 use std::fmt;
 
-/// How long a folded code is.
+/// Length of a folded code, in characters.
 const FOLDED_LENGTH: std::ops::RangeInclusive<usize> = 4..=64;
 
-/// How long a code may be as it is written, in characters.
+/// Maximum length of a code as written, in characters.
 pub const MAX_WRITTEN_LENGTH: usize = 256;
 
-/// Spaces, dashes and invisible characters of Unicode's first plane, as a class of a regular expression.
+/// Spaces, dashes and invisible characters of Unicode's first plane, as a class of a regular
+/// expression.
 macro_rules! separators {
     () => {
         concat!(
@@ -24,12 +26,13 @@ macro_rules! separators {
     };
 }
 
-/// What a code looks like as it is written (ECMA-262): 4 to 64 visible ASCII characters, with spaces, dashes and invisible
-/// characters around and between them.
+/// Pattern of a code as written (ECMA-262): 4 to 64 visible ASCII characters, with spaces, dashes
+/// and invisible characters around and between them.
 pub const CODE_PATTERN: &str = concat!("^(?:", separators!(), "*[!-,.-~]){4,64}", separators!(), "*$");
 
-/// What a spreadsheet makes of a long number (ECMA-262), however it is spaced: with a fraction, or with a plus in its exponent.
-/// A dash in it is one like any other in a code.
+/// Pattern of a long number as a spreadsheet writes it (ECMA-262), however it is spaced: with a
+/// fraction, or with a plus sign in its exponent. A dash in it counts like any other dash in a
+/// code.
 pub const SCIENTIFIC_PATTERN: &str = concat!(
     "^(?:",
     separators!(),
@@ -52,7 +55,7 @@ pub const SCIENTIFIC_PATTERN: &str = concat!(
     "*$"
 );
 
-/// A redemption code, folded.
+/// A redemption code in its folded form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RedemptionCode(String);
 
@@ -63,7 +66,7 @@ impl fmt::Debug for RedemptionCode {
 }
 
 impl RedemptionCode {
-    /// Reads a code as a caller writes it.
+    /// Parses a code as a caller writes it.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError =
             ParseError("must be 4 to 64 printable ASCII characters, spaces and dashes aside");
@@ -73,7 +76,7 @@ impl RedemptionCode {
         let plain = plain(text);
         let seen = plain.chars().filter(|c| !matches!(c, ' ' | '-'));
         let folded: String = seen.map(|c| c.to_ascii_uppercase()).collect();
-        // Of the folded form, so that every spelling of a code is taken or none.
+        // Checked on the folded form, so that all spellings of a code are accepted or none.
         if is_scientific(&folded) {
             return Err(ParseError("is a number in scientific notation, as a spreadsheet writes it"));
         }
@@ -81,13 +84,14 @@ impl RedemptionCode {
         if visible && FOLDED_LENGTH.contains(&folded.len()) { Ok(Self(folded)) } else { Err(SHAPE) }
     }
 
-    /// The folded form; only for digests.
+    /// Returns the folded form; only for digests.
     pub fn folded(&self) -> &str {
         &self.0
     }
 }
 
-/// A text with plain spaces and dashes for all kinds of them, without what cannot be seen, and without spaces around it.
+/// Returns the text with plain spaces and dashes in place of all other kinds, without invisible
+/// characters, and trimmed.
 pub fn plain(text: &str) -> String {
     let plain = |c: char| match c {
         c if is_invisible(c) => None,
@@ -98,7 +102,8 @@ pub fn plain(text: &str) -> String {
     text.chars().filter_map(plain).collect::<String>().trim().to_owned()
 }
 
-/// True for a number in scientific notation, such as `6.03571E+15` or `4,68769E+17`: what a spreadsheet leaves of a long code.
+/// Returns true for a number in scientific notation, such as `6.03571E+15` or `4,68769E+17`, which
+/// a spreadsheet makes of a long code.
 pub fn is_scientific(plain: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let Some((mantissa, exponent)) = plain.split_once(['E', 'e']) else { return false };
@@ -108,7 +113,8 @@ pub fn is_scientific(plain: &str) -> bool {
     signed && digits(whole) && fraction.is_none_or(digits) && digits(sign.unwrap_or(exponent))
 }
 
-/// True for what a spreadsheet shows where it has no value (`#N/A`, `#REF!`) or no room for one (`####`).
+/// Returns true for what a spreadsheet shows where a value is missing (`#N/A`, `#REF!`) or does not
+/// fit (`####`).
 pub fn is_error_value(plain: &str) -> bool {
     const ERRORS: [&str; 9] =
         ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"];
@@ -116,7 +122,7 @@ pub fn is_error_value(plain: &str) -> bool {
     filled || ERRORS.iter().any(|error| plain.eq_ignore_ascii_case(error))
 }
 
-/// Unicode's dashes (property `Dash`), and the hyphen bullet.
+/// Returns true for Unicode's dashes (property `Dash`) and the hyphen bullet.
 fn is_dash(c: char) -> bool {
     matches!(
         c,
@@ -146,7 +152,8 @@ fn is_dash(c: char) -> bool {
     )
 }
 
-/// What Unicode has shown as nothing (property `Default_Ignorable_Code_Point`).
+/// Returns true for characters that Unicode displays as nothing (property
+/// `Default_Ignorable_Code_Point`).
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -1,6 +1,39 @@
-//! Gift cards: brands, pools of cards, and what a redemption code comes to.
+//! Gift cards: brands, pools of cards, redemption codes and redemptions.
 //!
-//! **Invariant:** what is secret about a card is only ever held sealed here; nothing that prints shows it.
+//! **Invariant:** the secrets of a card are only held sealed here; nothing that prints shows them.
+//!
+//! # From a code to a card
+//!
+//! [`provision`] decides the order: credit first, then CSV pools, then buffer pools, then the supplier. The
+//! crate `issuing` executes it step by step.
+//!
+//! * **A free card** is an item `F#<pool>#<shard>`, ordered by its last date. A reader draws a shard at
+//!   random, then a card among those that expire soonest, so concurrent buyers rarely conflict and expired
+//!   cards are not read. The transaction that sells a card deletes this item. Pools get more shards as their
+//!   stock grows. A buyer that loses a card to another looks for the next, then falls back to the next
+//!   source.
+//! * **A card** is an item whose key is the keyed digest of its code, so no card is stocked twice. Code,
+//!   number, PIN and URL are sealed one by one, bound to the names of item and field, with the key's id in
+//!   front. The [redemption](redemption) is an item whose key is the keyed digest of campaign and code, and
+//!   that id is the cause of its entry: one card for a code, ever.
+//! * **A supplier's order** is written as PENDING at the key and in the redemption, in one transaction,
+//!   before the supplier is called with a reference that contains the attempt. The attempt moves from
+//!   `pending` to `waiting`, so an outage of a supplier does not block pools. Any answer but a definite
+//!   rejection keeps it pending: the webhook or the monitor asks again with the same reference, and the order
+//!   is never placed with another supplier. A rejection turns PENDING into VOID and releases the credit. A
+//!   card that is delivered all the same goes into stock with an alert; its webhook is not acknowledged
+//!   before that is known.
+//! * **Buffer pools** are refilled below their threshold by the same kind of order, recorded as a refill
+//!   `J#<pool>` before it is placed. A supplier that rejects an order or does not answer gets no further
+//!   orders for that pool in that run.
+//! * **Deliveries** are outbox items `Q#…`, written with the redemption.
+//!
+//! # The public redemption endpoint
+//!
+//! Every failure is the same 404 after the same time; a supplier is waited for at most that long, then the
+//! answer is 202. Tries are counted by address before a code is looked up, and raise an alert that does not
+//! contain the address. Every digest of a code is made of its folded form ([`code`]), so it does not matter
+//! how a code is written.
 
 pub mod card;
 pub mod catalogue;
@@ -14,7 +47,7 @@ pub mod stock;
 pub use crate::budget::entry::CardSource;
 
 use crate::currency::Currency;
-use crate::fingerprint::{Fingerprint, as_worded};
+use crate::fingerprint::{Fingerprint, fingerprint_by_word};
 use crate::ids::RequestId;
 use crate::ids::budget::{BrandId, PoolId};
 use crate::money::Money;
@@ -24,7 +57,7 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Who delivers cards of a brand on demand.
+/// A supplier that delivers cards on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supplier {
     /// Reloadly.
@@ -34,7 +67,7 @@ pub enum Supplier {
 }
 
 impl Supplier {
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reloadly => "reloadly",
@@ -42,7 +75,7 @@ impl Supplier {
         }
     }
 
-    /// Reads the contract's word.
+    /// Parses the API's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         match text {
             "reloadly" => Ok(Self::Reloadly),
@@ -55,35 +88,35 @@ impl Supplier {
 /// A product of a supplier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplierProduct {
-    /// Who delivers it.
+    /// Supplier that delivers it.
     pub supplier: Supplier,
-    /// The supplier's id of it.
+    /// Supplier's id of the product.
     pub product: String,
 }
 
 /// A brand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brand {
-    /// Its id.
+    /// Minted from the cause of the request that added it.
     pub id: BrandId,
-    /// What people call it.
+    /// Display name.
     pub name: FreeText,
-    /// In which currency its cards are.
+    /// Currency of its cards.
     pub currency: Currency,
-    /// Its denominations, and what a budget pays for a card of each.
+    /// Price that a budget pays for a card, by denomination.
     pub prices: BTreeMap<Money, Money>,
-    /// Who delivers on demand, and what they call the product.
+    /// Product that delivers its cards on demand; None if no supplier does.
     pub supplier: Option<SupplierProduct>,
     /// When it was added.
     pub created_at: Timestamp,
-    /// What was asked for when it was added.
+    /// Fingerprint of the request that added it.
     pub fingerprint: Fingerprint,
-    /// The invocation that added it.
+    /// Invocation that added it.
     pub request: RequestId,
 }
 
 impl Brand {
-    /// What a budget pays for a card.
+    /// Returns the price that a budget pays for a card; None if the brand lacks the denomination.
     pub fn price(&self, denomination: Money) -> Option<Money> {
         self.prices.get(&denomination).copied()
     }
@@ -92,55 +125,55 @@ impl Brand {
 /// A pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
-    /// Its id.
+    /// Minted from the cause of the request that added it.
     pub id: PoolId,
-    /// Of which brand.
+    /// Brand of its cards.
     pub brand: BrandId,
-    /// The face value of its cards.
+    /// Face value of its cards.
     pub denomination: Money,
     /// How it is filled: csv or buffer.
     pub source: CardSource,
-    /// What a card of it had cost us.
+    /// Purchase cost of a card.
     pub cost_per_card: Money,
-    /// Below this, someone is told, or it is refilled.
+    /// Free cards below which an alert is raised or the pool is refilled.
     pub low_stock_threshold: u32,
-    /// Over how many shards its free cards are spread.
+    /// Number of shards over which its free cards are spread, 1 to 16.
     pub shards: u8,
-    /// How many cards it has ever been given.
+    /// Number of cards ever added.
     pub stocked: u64,
     /// When it was added.
     pub created_at: Timestamp,
-    /// What was asked for when it was added.
+    /// Fingerprint of the request that added it.
     pub fingerprint: Fingerprint,
-    /// The invocation that added it.
+    /// Invocation that added it.
     pub request: RequestId,
 }
 
-/// The most shards that a pool is spread over: each takes some 500 sales a second.
+/// Maximum number of shards of a pool; each supports about 500 sales per second.
 pub const MAX_SHARDS: u8 = 16;
 
-/// How many cards a shard is worth.
+/// Number of stocked cards per shard.
 const CARDS_PER_SHARD: u64 = 500;
 
-/// Over how many shards a pool is spread that has been given so many cards.
+/// Returns over how many shards a pool is spread after `stocked` cards were added.
 pub fn shards_for(stocked: u64) -> u8 {
     let wanted = stocked.div_ceil(CARDS_PER_SHARD).clamp(1, u64::from(MAX_SHARDS));
     u8::try_from(wanted).unwrap_or(MAX_SHARDS)
 }
 
-/// How a pool stands.
+/// Stock level of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StockHealth {
-    /// Enough.
+    /// At or above its threshold.
     Green,
     /// Below its threshold.
     Yellow,
-    /// Nothing.
+    /// No free card.
     Red,
 }
 
 impl StockHealth {
-    /// Of a pool with so many free cards.
+    /// Returns the stock level of a pool with `free` free cards.
     pub fn of(free: u64, low_stock_threshold: u32) -> Self {
         match free {
             0 => Self::Red,
@@ -149,7 +182,7 @@ impl StockHealth {
         }
     }
 
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Green => "green",
@@ -159,7 +192,7 @@ impl StockHealth {
     }
 }
 
-/// Bytes that only the vault can read; they do not print.
+/// Bytes that only the vault can read; they are not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(pub Vec<u8>);
 
@@ -169,4 +202,4 @@ impl fmt::Debug for Sealed {
     }
 }
 
-as_worded!(Supplier);
+fingerprint_by_word!(Supplier);

@@ -1,6 +1,7 @@
-//! What is earned: what budgets paid, less what cards had cost.
+//! Profit: what budgets paid, minus what the cards cost.
 //!
-//! **Invariant:** every figure is a fold over REDEMPTION entries; each counts once in its group and once in the total.
+//! **Invariant:** every figure is a sum over REDEMPTION entries; each counts once in its group and
+//! once in the total.
 
 use crate::budget::BudgetAccount;
 use crate::budget::entry::{BudgetEntry, CardSource, MoveType};
@@ -9,7 +10,7 @@ use crate::money::Money;
 use crate::parse::ParseError;
 use std::collections::BTreeMap;
 
-/// What earnings are grouped by.
+/// What profit is grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfitGrouping {
     /// The brand of the card.
@@ -23,10 +24,10 @@ pub enum ProfitGrouping {
 }
 
 impl ProfitGrouping {
-    /// Every grouping.
+    /// All groupings.
     pub const ALL: [Self; 4] = [Self::Brand, Self::Campaign, Self::Client, Self::Agency];
 
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Brand => "brand",
@@ -36,7 +37,7 @@ impl ProfitGrouping {
         }
     }
 
-    /// Reads the contract's word.
+    /// Parses the API's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let found = Self::ALL.into_iter().find(|group| group.as_str() == text);
         found.ok_or(ParseError("must be one of brand, campaign, client, agency"))
@@ -46,34 +47,34 @@ impl ProfitGrouping {
 /// Sums of redemptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfitSums {
-    /// How many redemptions.
+    /// Number of redemptions.
     pub count: u64,
-    /// What budgets paid.
+    /// Amount that budgets paid.
     pub revenue: Money,
-    /// What the cards had cost.
+    /// Purchase cost of the cards.
     pub cost: Money,
-    /// How many by where the card came from.
+    /// Number of redemptions, by where the card came from.
     pub by_source: BTreeMap<CardSource, u64>,
 }
 
-/// Earnings of a period in the making.
+/// Profit of a period, while entries are added.
 #[derive(Debug)]
 pub struct ProfitReport<'a> {
     grouping: ProfitGrouping,
     accounts: &'a BTreeMap<AccountId, BudgetAccount>,
-    /// By the id of the brand or account; what belongs to no known one stands under an empty id.
+    /// Sums by id of the brand or account; an empty id if that is unknown.
     pub groups: BTreeMap<String, ProfitSums>,
-    /// All of them.
+    /// Sums of all groups.
     pub total: ProfitSums,
 }
 
 impl<'a> ProfitReport<'a> {
-    /// Begins with nothing; campaigns find their clients and agencies among these accounts.
+    /// Starts empty; the clients and agencies of campaigns are found among these accounts.
     pub fn new(grouping: ProfitGrouping, accounts: &'a BTreeMap<AccountId, BudgetAccount>) -> Self {
         Self { grouping, accounts, groups: BTreeMap::new(), total: ProfitSums::default() }
     }
 
-    /// Counts an entry, if it is a redemption.
+    /// Adds an entry, if it is a redemption.
     pub fn add(&mut self, entry: &BudgetEntry) {
         let (MoveType::Redemption, Some(paid)) = (entry.kind, &entry.paid) else { return };
         let campaign = self.accounts.get(&paid.campaign);

@@ -1,7 +1,7 @@
-//! From a redemption code to a card: credit first, then a CSV pool, then a buffer pool, then the supplier.
+//! Issues a card for a code: credit first, then a CSV pool, then a buffer pool, then the supplier.
 //!
-//! **Invariant:** nothing is sold and nobody is asked before all of the credit is set aside.
-//! **Invariant:** a lack of credit is told before a lack of stock.
+//! **Invariant:** no card is sold and no supplier is called before all of the credit is reserved.
+//! **Invariant:** a lack of credit is reported before a lack of stock.
 
 use super::CardSource;
 use super::card::FreeCard;
@@ -9,25 +9,25 @@ use crate::budget::spend::{self, Spend};
 use crate::ids::budget::PoolId;
 use std::collections::VecDeque;
 
-/// What to do next. Setting credit aside and looking for a card go side by side.
+/// The next step. Reserving credit and looking for a card run concurrently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProvisionStep {
-    /// Set credit aside, or see who has it.
+    /// Reserve credit, or read all slices to see who holds it.
     Credit(spend::SpendStep),
     /// Look for a card in this pool.
-    Look(PoolId),
+    FindCard(PoolId),
     /// Take this card, and commit.
     Commit(FreeCard),
-    /// Ask the supplier.
+    /// Order a card from the supplier.
     Order,
-    /// Give back what is set aside: there is no card to be had.
+    /// Release the reservation: no card is available.
     OutOfStock,
 }
 
-/// A card on its way to a recipient.
+/// The decisions that issue one card.
 #[derive(Clone, Debug)]
 pub struct Provision {
-    /// The credit.
+    /// Reservation of the credit.
     pub spend: Spend,
     pools: VecDeque<PoolId>,
     card: Option<FreeCard>,
@@ -35,7 +35,7 @@ pub struct Provision {
 }
 
 impl Provision {
-    /// Begins, with these pools (csv ones first, of each kind in the order given).
+    /// Begins with these pools: csv pools first, then buffer pools, each kind in the given order.
     pub fn new(spend: Spend, pools: &[(PoolId, CardSource)], has_supplier: bool) -> Self {
         let of = |wanted: CardSource| {
             pools.iter().filter(move |(_, source)| *source == wanted).map(|(pool, _)| pool.clone())
@@ -44,11 +44,14 @@ impl Provision {
         Self { spend, pools, card: None, has_supplier }
     }
 
-    /// What can be done now, side by side.
+    /// Returns the steps that can be taken now, concurrently.
     pub fn next(&self) -> Vec<ProvisionStep> {
         let covered = *self.spend.next() == spend::SpendStep::Covered;
-        let look =
-            self.pools.front().filter(|_| self.card.is_none()).map(|pool| ProvisionStep::Look(pool.clone()));
+        let look = self
+            .pools
+            .front()
+            .filter(|_| self.card.is_none())
+            .map(|pool| ProvisionStep::FindCard(pool.clone()));
         if !covered {
             let side = look.filter(|_| matches!(self.spend.next(), spend::SpendStep::Reserve { .. }));
             return std::iter::once(ProvisionStep::Credit(self.spend.next().clone())).chain(side).collect();
@@ -61,7 +64,7 @@ impl Provision {
         }]
     }
 
-    /// A pool was looked at.
+    /// Records the result of looking into a pool.
     pub fn found(&mut self, pool: &PoolId, card: Option<FreeCard>) {
         if card.is_none() && self.pools.front() == Some(pool) {
             self.pools.pop_front();
@@ -69,7 +72,7 @@ impl Provision {
         self.card = card;
     }
 
-    /// Another was quicker with the card: look again, in the same pool.
+    /// Records that another request won the card: look again, in the same pool.
     pub fn card_is_gone(&mut self) {
         self.card = None;
     }

@@ -1,8 +1,9 @@
-//! What a redemption code of a campaign came to.
+//! Redemptions of a campaign's codes.
 //!
-//! **Invariant:** one code of one campaign comes to at most one card; a redemption that failed may be tried again.
-//! **Invariant:** while a supplier has not said what became of an order, its credit stays set aside and nobody else is
-//! asked.
+//! **Invariant:** one code of one campaign yields at most one card; a redemption that failed may be
+//! tried again.
+//! **Invariant:** while the outcome of a supplier's order is unknown, its credit stays reserved and
+//! no other supplier is asked.
 
 use super::{CardSource, Sealed, Supplier};
 use crate::actor::PerformedBy;
@@ -15,21 +16,21 @@ use crate::time::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
-/// How far a redemption has come.
+/// Progress of a redemption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedemptionStatus {
-    /// A supplier has been asked.
+    /// An order was sent to a supplier.
     Pending,
-    /// The card is the recipient's.
+    /// The card belongs to the recipient.
     Issued,
-    /// It was sent to them.
+    /// The card was sent to the recipient.
     Delivered,
-    /// The supplier has said no; it may be tried again.
+    /// The supplier rejected the order; the code may be tried again.
     Failed,
 }
 
 impl RedemptionStatus {
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -39,14 +40,14 @@ impl RedemptionStatus {
         }
     }
 
-    /// Reads the contract's word.
+    /// Parses the API's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let all = [Self::Pending, Self::Issued, Self::Delivered, Self::Failed];
         all.into_iter().find(|status| status.as_str() == text).ok_or(ParseError("is not a status"))
     }
 }
 
-/// How a card is to reach its recipient.
+/// How a card is sent to its recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// By e-mail.
@@ -58,7 +59,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -67,7 +68,7 @@ impl Method {
         }
     }
 
-    /// Reads the contract's word; `none` is no method.
+    /// Parses the API's word; `none` means no method.
     pub fn parse(text: &str) -> Result<Option<Self>, ParseError> {
         match text {
             "email" => Ok(Some(Self::Email)),
@@ -78,7 +79,8 @@ impl Method {
         }
     }
 
-    /// Checks an address: an e-mail address, or a telephone number in international form.
+    /// Checks an address and returns its normal form: an e-mail address, or a telephone number in
+    /// international form.
     pub fn address(self, text: &str) -> Result<String, ParseError> {
         let text = text.trim();
         match self {
@@ -100,7 +102,7 @@ impl Method {
         }
     }
 
-    /// An address as it may be shown: enough to know it again.
+    /// Returns an address as it may be shown: enough to recognize it.
     pub fn masked(self, address: &str) -> String {
         match self {
             Self::Email => {
@@ -115,97 +117,97 @@ impl Method {
     }
 }
 
-/// Where a card is to be sent.
+/// Where to send a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardDelivery {
-    /// How.
+    /// Method of the delivery.
     pub method: Method,
-    /// Where to, as it may be shown.
+    /// Masked address that may be shown.
     pub shown: String,
-    /// Where to, sealed.
+    /// Sealed address.
     pub address: Sealed,
 }
 
-/// An order at a supplier.
+/// An order with a supplier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplierOrder {
-    /// Whom.
+    /// Supplier that was asked.
     pub supplier: Supplier,
-    /// What they call the product.
+    /// Supplier's id of the product.
     pub product: String,
-    /// Since when.
+    /// When the order was opened.
     pub at: Timestamp,
-    /// How often they were asked.
+    /// Number of requests to the supplier that were recorded.
     pub tries: u32,
 }
 
 /// A redemption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redemption {
-    /// Its id.
+    /// Keyed digest of campaign and code.
     pub id: RedemptionId,
-    /// Of which campaign.
+    /// Campaign that the code belongs to.
     pub campaign: AccountId,
-    /// Whose credit paid, or is set aside.
+    /// Account whose credit paid, or is reserved.
     pub charged: AccountId,
-    /// Of which brand.
+    /// Brand of the card.
     pub brand: BrandId,
-    /// The card's face value.
+    /// Face value of the card.
     pub denomination: Money,
-    /// In which currency.
+    /// Currency of all amounts.
     pub currency: Currency,
-    /// How far it has come.
+    /// Progress of the redemption.
     pub status: RedemptionStatus,
-    /// Where the card came from; none before there is one.
+    /// Where the card came from; None until a card is found.
     pub source: Option<CardSource>,
-    /// What the card had cost us; none before there is one.
+    /// Purchase cost of the card; None until a card is found.
     pub cost: Option<Money>,
-    /// What the budget pays.
+    /// Amount that the budget pays.
     pub amount: Money,
-    /// What the budget had left afterwards, as far as was seen.
+    /// Credit left in the budget afterwards, as far as it was read.
     pub credit_remaining: Money,
-    /// Whom it is for.
+    /// Recipient of the card, as the caller names it.
     pub recipient: Option<RecipientId>,
-    /// Where it is to be sent.
+    /// Where to send the card.
     pub delivery: Option<CardDelivery>,
-    /// The card; none before there is one.
+    /// Card that was issued; None until a card is found.
     pub card: Option<CardId>,
-    /// The attempt that it was, or is to be, committed by.
+    /// Attempt that committed it, or will commit it.
     pub attempt: AttemptId,
-    /// What that attempt has set aside, by slice.
+    /// Amounts that the attempt reserved, by slice.
     pub takes: BTreeMap<u8, Money>,
-    /// The order at a supplier.
+    /// Order with a supplier, if one was placed.
     pub order: Option<SupplierOrder>,
     /// Why it failed.
     pub failure: Option<String>,
-    /// Who asked for it.
+    /// Actor who requested it.
     pub by: PerformedBy,
-    /// The invocation that made it.
+    /// Invocation that created it.
     pub request: RequestId,
-    /// From which address.
+    /// IP address of the caller.
     pub ip: Option<String>,
-    /// With which program.
+    /// User agent of the caller.
     pub user_agent: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When the card was the recipient's.
+    /// When the card was issued to the recipient.
     pub issued_at: Option<Timestamp>,
-    /// When it is looked at next.
+    /// When the sweep checks it next; None if no check is due.
     pub next_check_at: Option<Timestamp>,
 }
 
 impl Redemption {
-    /// What is left of what the budget paid when the card is paid; below zero, if it had cost more.
+    /// Returns the amount paid minus the cost of the card; negative if the card cost more.
     pub fn profit(&self) -> Option<Decimal> {
         self.amount.value().checked_sub(self.cost?.value())
     }
 
-    /// The reference that its supplier is asked under: another attempt is another order.
+    /// Returns the reference of its order with the supplier; every attempt is another order.
     pub fn reference(&self) -> String {
         format!("{}.{}", self.id, self.attempt)
     }
 
-    /// The redemption and attempt that a reference names.
+    /// Parses the redemption and attempt from a reference.
     pub fn of_reference(text: &str) -> Option<(RedemptionId, AttemptId)> {
         let (id, attempt) = text.split_once('.')?;
         let plain = attempt.len() == 16 && attempt.bytes().all(|b| b.is_ascii_hexdigit());

@@ -1,29 +1,29 @@
-//! What pools have in stock, added up.
+//! Sums of the stock of pools.
 //!
-//! **Invariant:** the three kinds of health add up to the number of pools.
+//! **Invariant:** the pools of the three stock levels add up to the number of pools.
 
 use super::{CardSource, Pool, StockHealth};
 use crate::money::Money;
 
-/// Pools of one source, added up.
+/// Sums over the pools of one source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StockSummary {
-    /// How many pools.
+    /// Number of pools.
     pub pools: u64,
-    /// How many free cards they have.
+    /// Number of free cards.
     pub available: u64,
-    /// The face value of those cards.
+    /// Face value of those cards.
     pub value: Money,
     /// Pools at or above their threshold.
     pub green: u64,
     /// Pools below their threshold.
     pub yellow: u64,
-    /// Empty pools.
+    /// Pools without free cards.
     pub red: u64,
 }
 
 impl StockSummary {
-    /// Of the pools of a source, each with its number of free cards.
+    /// Sums up the pools of a source; each comes with its number of free cards.
     pub fn of(source: CardSource, pools: &[(Pool, u64)]) -> Self {
         let mut summary = Self::default();
         for (pool, free) in pools.iter().filter(|(pool, _)| pool.source == source) {

@@ -1,7 +1,9 @@
-//! Which account of the ledger is meant: its kind, and whose it is.
+//! References to ledger accounts: the kind of account and its owner.
 //!
-//! **Invariant:** the text of an account (`w:cust_1`) is made and read here alone: keys, canonical bytes and proofs spell it alike.
-//! **Invariant:** kinds never share a key space: a customer's wallet and points stand apart, whatever the customer is called.
+//! **Invariant:** the text of an account (`w:cust_1`) is written and parsed only here, so keys,
+//! canonical bytes and proofs use the same spelling.
+//! **Invariant:** kinds never share a key space: a customer's wallet and points account are
+//! separate for any customer id.
 
 use super::caller::CustomerId;
 use crate::parse::ParseError;
@@ -20,7 +22,7 @@ impl AccountKind {
     /// Every kind.
     pub const ALL: [Self; 2] = [Self::Wallet, Self::Points];
 
-    /// The prefix in keys and canonical bytes; stored, so it never changes.
+    /// Returns the prefix used in keys and canonical bytes; it is stored, so it never changes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Wallet => "w",
@@ -29,27 +31,27 @@ impl AccountKind {
     }
 }
 
-/// An account of the ledger.
+/// A reference to a ledger account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountRef {
-    /// What it holds.
+    /// What the account holds.
     pub kind: AccountKind,
-    /// The customer whose it is.
+    /// The owner of the account.
     pub id: CustomerId,
 }
 
 impl AccountRef {
-    /// A customer's wallet.
+    /// Returns the reference to a customer's wallet.
     pub fn wallet(customer: &CustomerId) -> Self {
         Self { kind: AccountKind::Wallet, id: customer.clone() }
     }
 
-    /// A customer's loyalty points.
+    /// Returns the reference to a customer's points account.
     pub fn points(customer: &CustomerId) -> Self {
         Self { kind: AccountKind::Points, id: customer.clone() }
     }
 
-    /// Reads the text of a key.
+    /// Parses the text used in keys.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError = ParseError("is not an account");
         let (kind, id) = text.split_once(':').ok_or(SHAPE)?;
@@ -57,12 +59,12 @@ impl AccountRef {
         Ok(Self { kind, id: CustomerId::parse(id)? })
     }
 
-    /// The customer whose it is.
+    /// Returns the owner of the account.
     pub fn customer(&self) -> &CustomerId {
         &self.id
     }
 
-    /// The customer, if this is a wallet.
+    /// Returns the owner, if this is a wallet.
     pub fn wallet_customer(&self) -> Option<&CustomerId> {
         match self.kind {
             AccountKind::Wallet => Some(&self.id),
@@ -70,8 +72,9 @@ impl AccountRef {
         }
     }
 
-    /// What ids of entries and holds are hashed from. Wallets came first, so theirs is the bare customer; no customer's
-    /// id holds a `#`, so another kind's can never equal it.
+    /// Returns the text from which ids of entries and holds are hashed. Wallets existed first, so
+    /// theirs is the customer id alone; a customer id never contains `#`, so the seed of another
+    /// kind never equals it.
     pub(super) fn id_seed(&self) -> String {
         match self.kind {
             AccountKind::Wallet => self.id.to_string(),

@@ -1,4 +1,4 @@
-//! Ids of alerts.
+//! Alert ids.
 //!
 //! **Invariant:** an alert's id is a function of its kind and subject.
 
@@ -7,17 +7,17 @@ use crate::hash::Hash;
 use crate::parse::ParseError;
 
 text_id! {
-    /// An alert: `alert_<hash of what it is about>`.
+    /// An alert: `alert_<hash of kind and subject>`.
     AlertId
 }
 
 impl AlertId {
-    /// The alert about this.
+    /// Returns the id of the alert with this kind and subject.
     pub fn of(kind: &str, subject: &str) -> Self {
         Self(format!("alert_{}", Hash::of(format!("{kind}|{subject}")).prefix(10)))
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let plain = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         let known =
@@ -25,7 +25,7 @@ impl AlertId {
         if known { Ok(Self(text.to_owned())) } else { Err(ParseError("is not the id of an alert")) }
     }
 
-    /// Takes an id that was stored.
+    /// Wraps a stored id.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }

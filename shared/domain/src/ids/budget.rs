@@ -1,34 +1,35 @@
-//! Identifiers of budgets, brands, pools, cards and redemptions.
+//! Ids of budget accounts, brands, pools, cards, codes and redemptions.
 //!
-//! **Invariant:** an account's id tells its kind, so its entries can be found without reading it.
-//! **Invariant:** a redemption's id is a keyed digest of campaign and code: it finds the redemption of a code, and
-//! tells nothing about the code.
+//! **Invariant:** an account's id contains its kind, so its entries can be found without reading
+//! the account.
+//! **Invariant:** a redemption's id is a keyed digest of campaign and code: it finds the redemption
+//! of a code and reveals nothing about the code.
 
 use super::cause::Cause;
 use super::text::text_id;
-use crate::fingerprint::{Fingerprinted, as_printed, as_worded};
+use crate::fingerprint::{Fingerprinted, fingerprint_by_display, fingerprint_by_word};
 use crate::hash::Hash;
 use crate::parse::ParseError;
 use std::collections::BTreeSet;
 
-/// What an account stands for.
+/// The kind of a budget account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BudgetKind {
-    /// Where all credit comes from; unlimited.
+    /// The source of all credit; unlimited.
     Platform,
     /// A reseller.
     Agency,
     /// A customer of an agency.
     Client,
-    /// What a client spends on.
+    /// A purpose on which a client spends.
     Campaign,
 }
 
 impl BudgetKind {
-    /// The kinds that can be created.
+    /// The kinds that can be created; all are below the platform.
     pub const BELOW: [Self; 3] = [Self::Agency, Self::Client, Self::Campaign];
 
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Platform => "platform",
@@ -38,13 +39,13 @@ impl BudgetKind {
         }
     }
 
-    /// Reads the kind of a new account.
+    /// Parses the kind of a new account.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let named = Self::BELOW.into_iter().find(|kind| kind.as_str() == text);
         named.ok_or(ParseError("must be one of agency, client, campaign"))
     }
 
-    /// What its parent must be.
+    /// Returns the kind that its parent must have; `None` for the platform.
     pub fn parent(self) -> Option<Self> {
         match self {
             Self::Platform => None,
@@ -54,7 +55,8 @@ impl BudgetKind {
         }
     }
 
-    /// True if it is spent from, by many at once: then its entries are spread.
+    /// Returns true if many callers can spend from it at once; its entries are then spread over
+    /// several partitions.
     pub fn is_spent_from(self) -> bool {
         matches!(self, Self::Client | Self::Campaign)
     }
@@ -70,7 +72,7 @@ impl BudgetKind {
 }
 
 text_id! {
-    /// A budget account: `platform`, or `acct_` with a letter for its kind.
+    /// A budget account: `platform`, or `acct_` followed by a letter for its kind and a hash.
     AccountId
 }
 text_id! {
@@ -82,19 +84,20 @@ text_id! {
     PoolId
 }
 text_id! {
-    /// What one redemption code of one campaign came to.
+    /// The redemption of one code in one campaign.
     RedemptionId
 }
 text_id! {
-    /// One try to spend: what is set aside is set aside for it, and only the process that made it commits it.
+    /// An attempt to spend: credit is reserved for it, and only the process that made it commits
+    /// it.
     AttemptId
 }
 text_id! {
-    /// A gift card: the keyed digest of its code.
+    /// A gift card, identified by the keyed digest of its code.
     CardId
 }
 text_id! {
-    /// A registered redemption code: its keyed digest.
+    /// A registered redemption code, identified by its keyed digest.
     CodeId
 }
 
@@ -104,24 +107,24 @@ fn hex_tail(text: &str, prefix: &str, length: usize) -> bool {
 }
 
 impl AccountId {
-    /// The account that all credit comes from.
+    /// Returns the account that is the source of all credit.
     pub fn platform() -> Self {
         Self("platform".to_owned())
     }
 
-    /// The account that this cause makes below a parent.
+    /// Returns the id of the account that this cause creates below a parent.
     pub fn mint(kind: BudgetKind, parent: &AccountId, cause: &Cause) -> Self {
         Self(format!("acct_{}{}", kind.letter(), Hash::of(format!("{parent}|{cause}")).prefix(10)))
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let known = text == "platform"
             || BudgetKind::BELOW.iter().any(|kind| hex_tail(text, &format!("acct_{}", kind.letter()), 20));
         if known { Ok(Self(text.to_owned())) } else { Err(ParseError("is not the id of an account")) }
     }
 
-    /// What kind of account it is.
+    /// Returns the kind of the account.
     pub fn kind(&self) -> BudgetKind {
         let letter = self.0.strip_prefix("acct_").and_then(|rest| rest.chars().next());
         let of = |kind: &BudgetKind| letter == Some(kind.letter());
@@ -130,12 +133,12 @@ impl AccountId {
 }
 
 impl BrandId {
-    /// The brand that this cause makes.
+    /// Returns the id of the brand that this cause creates.
     pub fn mint(cause: &Cause) -> Self {
         Self(format!("brand_{}", Hash::of(format!("brand|{cause}")).prefix(10)))
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let known = hex_tail(text, "brand_", 20);
         if known { Ok(Self(text.to_owned())) } else { Err(ParseError("is not the id of a brand")) }
@@ -143,12 +146,12 @@ impl BrandId {
 }
 
 impl PoolId {
-    /// The pool that this cause makes.
+    /// Returns the id of the pool that this cause creates.
     pub fn mint(cause: &Cause) -> Self {
         Self(format!("pool_{}", Hash::of(format!("pool|{cause}")).prefix(10)))
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let known = hex_tail(text, "pool_", 20);
         if known { Ok(Self(text.to_owned())) } else { Err(ParseError("is not the id of a pool")) }
@@ -156,51 +159,52 @@ impl PoolId {
 }
 
 impl RedemptionId {
-    /// The redemption with this keyed digest (32 hexadecimal digits).
+    /// Returns the id of the redemption with this keyed digest (32 hexadecimal digits).
     pub fn of(digest: &str) -> Self {
         Self(format!("rdm_{digest}"))
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let known = hex_tail(text, "rdm_", 32);
         if known { Ok(Self(text.to_owned())) } else { Err(ParseError("is not the id of a redemption")) }
     }
 
-    /// Why the budget pays: for this redemption.
+    /// Returns the cause of the budget entry that pays for this redemption.
     pub fn cause(&self) -> Cause {
         Cause::redemption(&self.0)
     }
 }
 
 impl AttemptId {
-    /// An attempt of an invocation; `chance` sets apart two invocations that were given one id.
+    /// Returns the id of an invocation's attempt; `chance` distinguishes two invocations that have
+    /// the same request id.
     pub fn mint(request: &str, chance: u64) -> Self {
         Self(Hash::of(format!("attempt|{request}|{chance}")).prefix(8))
     }
 
-    /// Takes an id that was stored.
+    /// Wraps a stored id.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
 impl CardId {
-    /// The card with this keyed digest.
+    /// Returns the id of the card with this keyed digest.
     pub fn of(digest: impl Into<String>) -> Self {
         Self(digest.into())
     }
 }
 
 impl CodeId {
-    /// The code with this keyed digest.
+    /// Returns the id of the code with this keyed digest.
     pub fn of(digest: impl Into<String>) -> Self {
         Self(digest.into())
     }
 }
 
-as_printed!(AccountId, BrandId);
-as_worded!(BudgetKind);
+fingerprint_by_display!(AccountId, BrandId);
+fingerprint_by_word!(BudgetKind);
 
 impl Fingerprinted for BTreeSet<BrandId> {
     fn fingerprint_text(&self) -> Option<String> {

@@ -1,13 +1,14 @@
-//! Ids that callers bring, and those of their requests.
+//! Ids supplied by callers, and the ids of their requests.
 //!
-//! **Invariant:** what is read here can stand in a key, a path and a log line as it is.
+//! **Invariant:** every id parsed here can be used in a key, a path and a log line as it is; an
+//! idempotency key is encoded first.
 
 use super::text::{RESERVED_CUSTOMER_IDS, caller_id, text_id};
-use crate::fingerprint::as_printed;
+use crate::fingerprint::fingerprint_by_display;
 use crate::parse::ParseError;
 
 text_id! {
-    /// Who owns a wallet; brought by the caller.
+    /// The owner of a wallet; chosen by the caller.
     CustomerId
 }
 
@@ -17,17 +18,17 @@ text_id! {
 }
 
 text_id! {
-    /// For whom a gift card is, as the caller knows them: a customer's id, or another of the caller's.
+    /// The recipient of a gift card: a customer id, or another id chosen by the caller.
     RecipientId
 }
 
 text_id! {
-    /// What a supplier of gift cards calls a product.
+    /// A product id assigned by a supplier of gift cards.
     SupplierProductId
 }
 
 text_id! {
-    /// One invocation; minted at the edge, unique.
+    /// One invocation; unique.
     RequestId
 }
 
@@ -37,7 +38,7 @@ text_id! {
 }
 
 impl CustomerId {
-    /// Reads a caller's id; words that are path segments are refused.
+    /// Parses a caller's id; rejects words that are path segments.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         if RESERVED_CUSTOMER_IDS.contains(&text) {
             return Err(ParseError("is a reserved word"));
@@ -47,35 +48,36 @@ impl CustomerId {
 }
 
 impl OrderId {
-    /// Reads a caller's id.
+    /// Parses a caller's id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         caller_id(text).map(|id| Self(id.to_owned()))
     }
 }
 
 impl RecipientId {
-    /// Reads a caller's id.
+    /// Parses a caller's id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         caller_id(text).map(|id| Self(id.to_owned()))
     }
 }
 
 impl SupplierProductId {
-    /// Reads a supplier's id, in the alphabet of callers' ids.
+    /// Parses a supplier's id; the same characters are allowed as in callers' ids.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         caller_id(text).map(|id| Self(id.to_owned()))
     }
 }
 
 impl RequestId {
-    /// Takes the id that the platform gave this invocation.
+    /// Wraps the id that the platform assigned to this invocation.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
 impl IdempotencyKey {
-    /// Reads the header's value; quotes around it (draft-ietf-httpapi-idempotency-key-header) are not part of it.
+    /// Parses the header's value; quotes around it (draft-ietf-httpapi-idempotency-key-header) are
+    /// not part of the key.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
         if bare.is_empty() || bare.len() > 255 || !bare.bytes().all(|b| (0x20..0x7f).contains(&b)) {
@@ -85,4 +87,4 @@ impl IdempotencyKey {
     }
 }
 
-as_printed!(CustomerId, OrderId);
+fingerprint_by_display!(CustomerId, OrderId);

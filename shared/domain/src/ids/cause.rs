@@ -1,8 +1,9 @@
-//! Why value moved: the key of a ledger entry, and so the guard against moving it twice.
+//! The cause of a movement of value: the key of its ledger entry, and so the guard against moving
+//! the value twice.
 //!
-//! **Invariant:** two different reasons never have the same text: every component is percent-encoded, so a
-//! `:` inside an id or a key cannot be mistaken for a separator.
-//! **Invariant:** a cause fits a DynamoDB sort key (1 024 bytes), whatever the caller sent.
+//! **Invariant:** different causes never have the same text: every component is percent-encoded, so
+//! a `:` inside an id or a key cannot be mistaken for a separator.
+//! **Invariant:** a cause fits into a DynamoDB sort key (1024 bytes), whatever the caller sent.
 
 use super::caller::{IdempotencyKey, RequestId};
 use crate::hash::Hash;
@@ -11,7 +12,8 @@ use std::fmt;
 
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'@');
 
-/// The kinds of request that move value; part of the cause, so one key serves each of them once.
+/// The kinds of requests that have a cause. The kind is part of the cause, so one idempotency key
+/// can be used once for each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Open a wallet.
@@ -30,13 +32,13 @@ pub enum Operation {
     Release,
     /// Transfer to another wallet.
     Transfer,
-    /// Begin a top-up.
+    /// Start a top-up.
     TopUp,
     /// Open a budget account.
     OpenAccount,
-    /// Give credit to a child.
+    /// Allocate credit to a child account.
     Allocate,
-    /// Take credit back from a child.
+    /// Reclaim credit from a child account.
     Reclaim,
     /// Add a brand of gift cards.
     AddBrand,
@@ -47,7 +49,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The word in the cause.
+    /// Returns the word used in the cause.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -74,7 +76,8 @@ impl Operation {
 pub struct Cause(String);
 
 impl Cause {
-    /// A request: by its key if it has one (then a repetition is the same cause), else by itself.
+    /// Returns the cause of a request: its idempotency key if it has one, so that a repetition has
+    /// the same cause; otherwise its own id.
     pub fn of_request(operation: Operation, key: Option<&IdempotencyKey>, request: &RequestId) -> Self {
         match key {
             Some(key) => Self(format!("key:{}:{}", operation.as_str(), Self::part(key.as_str()))),
@@ -82,28 +85,30 @@ impl Cause {
         }
     }
 
-    /// Takes a cause that an area composes of encoded [`Cause::part`]s.
+    /// Wraps a cause that an area composes of encoded [`Cause::part`]s.
     pub(crate) fn composed(text: String) -> Self {
         Self(text)
     }
 
-    /// One component: percent-encoded; if that grows past 400 bytes, its digest (`~` occurs in no encoding).
+    /// Encodes one component: percent-encoded, or its digest if that exceeds 400 bytes (`~` occurs
+    /// in no encoding).
     pub(crate) fn part(text: &str) -> String {
         let encoded = utf8_percent_encode(text, PLAIN).to_string();
         if encoded.len() > 400 { format!("~{}", Hash::of(text)) } else { encoded }
     }
 
-    /// Takes a cause that was stored.
+    /// Wraps a stored cause.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// True if the caller's key is the cause; another request with that key is then a mistake of the caller's.
+    /// Returns true if the cause is a caller's idempotency key; another request with that key is
+    /// then an error of the caller.
     pub fn is_keyed(&self) -> bool {
         self.0.starts_with("key:")
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

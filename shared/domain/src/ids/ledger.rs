@@ -1,12 +1,12 @@
-//! Ids of what the ledger makes: entries and holds.
+//! Ids created by the ledger: those of entries and holds.
 //!
-//! **Invariant:** an id that we mint is a function of what caused it, so a retry mints the same one.
+//! **Invariant:** an id created here is a function of its cause, so a retry creates the same id.
 
 use super::account::{AccountKind, AccountRef};
 use super::caller::CustomerId;
 use super::cause::Cause;
 use super::text::text_id;
-use crate::fingerprint::as_printed;
+use crate::fingerprint::fingerprint_by_display;
 use crate::hash::Hash;
 use crate::parse::ParseError;
 use base64::Engine;
@@ -14,18 +14,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 
 text_id! {
-    /// A ledger entry as callers see it: `txn_<seq>_<hash>`; the number finds the entry in its account.
+    /// A ledger entry as callers see it: `txn_<seq>_<hash>`; the number locates the entry in its
+    /// account.
     TransactionId
 }
 
 impl TransactionId {
-    /// The id of the entry with this number and cause.
+    /// Returns the id of the entry with this number and cause.
     pub fn of(account: &AccountRef, seq: u64, cause: &Cause) -> Self {
         let seed = account.id_seed();
         Self(format!("txn_{seq}_{}", Hash::of(format!("{seed}|{seq}|{cause}")).prefix(10)))
     }
 
-    /// Reads an id from a path; gives the entry's number to look it up by.
+    /// Parses an id from a path; also returns the entry's number, by which the entry is read.
     pub fn parse(text: &str) -> Result<(Self, u64), ParseError> {
         const SHAPE: ParseError = ParseError("is not a transaction id");
         let rest = text.strip_prefix("txn_").ok_or(SHAPE)?;
@@ -37,14 +38,15 @@ impl TransactionId {
         Ok((Self(text.to_owned()), number))
     }
 
-    /// Takes an id that was stored.
+    /// Wraps a stored id.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
-/// A hold; its text carries the account, so that `/holds/{hold_id}` finds the wallet: `hold_<customer>.<hash>` of a
-/// wallet, `lock_<customer>.<hash>` of points.
+/// A hold. Its text contains the account, so that `/holds/{hold_id}` finds the wallet:
+/// `hold_<customer>.<hash>` for a wallet, `lock_<customer>.<hash>` for points; the customer id is
+/// encoded as base64url.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldId {
     text: String,
@@ -59,19 +61,19 @@ fn hold_prefix(kind: AccountKind) -> &'static str {
 }
 
 impl HoldId {
-    /// The id of the hold that this cause makes.
+    /// Returns the id of the hold that this cause places.
     pub fn mint(account: &AccountRef, cause: &Cause) -> Self {
         let (prefix, place) = (hold_prefix(account.kind), URL_SAFE_NO_PAD.encode(account.id.as_str()));
         let hash = Hash::of(format!("{}|{cause}", account.id_seed()));
         Self { text: format!("{prefix}{place}.{}", hash.prefix(10)), account: account.clone() }
     }
 
-    /// Reads the id of a wallet's hold, from a path or a stored item.
+    /// Parses the id of a hold on a wallet, from a path or a stored item.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::parse_of(AccountKind::Wallet, text)
     }
 
-    /// Reads the id of a hold of this kind of account.
+    /// Parses the id of a hold on this kind of account.
     pub fn parse_of(kind: AccountKind, text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError = ParseError("is not a hold id");
         let (place, tail) =
@@ -85,23 +87,23 @@ impl HoldId {
         Ok(Self { text: text.to_owned(), account: AccountRef { kind, id } })
     }
 
-    /// Reads a stored id, of whatever kind of account.
+    /// Parses a stored id of a hold on any kind of account.
     pub fn parse_stored(text: &str) -> Result<Self, ParseError> {
         let kind = AccountKind::ALL.into_iter().find(|kind| text.starts_with(hold_prefix(*kind)));
         Self::parse_of(kind.unwrap_or(AccountKind::Wallet), text)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The account that holds it.
+    /// Returns the account on which the hold is placed.
     pub fn account(&self) -> &AccountRef {
         &self.account
     }
 
-    /// The customer whose account holds it.
+    /// Returns the owner of that account.
     pub fn customer(&self) -> &CustomerId {
         &self.account.id
     }
@@ -119,4 +121,4 @@ impl fmt::Debug for HoldId {
     }
 }
 
-as_printed!(HoldId);
+fingerprint_by_display!(HoldId);

@@ -1,7 +1,8 @@
-//! Identifiers: those that callers bring, and those that we mint.
+//! Ids: those supplied by callers, and those created by Scrip.
 //!
-//! **Invariant:** an id of a caller can stand in a key or a log line as it is; one of ours is a function of what
-//! caused it, so a retry mints the same one.
+//! **Invariant:** a caller's id can be used in a key or a log line as it is; an id created by Scrip
+//! is a function of its cause, so a retry creates the same id (except an attempt's, which is
+//! unique).
 
 mod account;
 mod alert;

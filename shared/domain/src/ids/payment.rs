@@ -1,17 +1,17 @@
-//! Payment gateways, and ids of what they and we call payments.
+//! Payment gateways, and ids of payments on both sides.
 //!
 //! **Invariant:** a gateway's id is 1–128 characters of `A–Z a–z 0–9 . _ : @ -`.
-//! **Invariant:** an id that we mint is a function of what caused it, so a retry mints the same one.
+//! **Invariant:** an id created here is a function of its cause, so a retry creates the same id.
 
 use super::caller::CustomerId;
 use super::cause::Cause;
 use super::text::{DOT_SEGMENTS, gateway_id, text_id};
-use crate::fingerprint::as_worded;
+use crate::fingerprint::fingerprint_by_word;
 use crate::hash::Hash;
 use crate::parse::ParseError;
 use std::fmt;
 
-/// A payment gateway that keeps orders of ours.
+/// A payment gateway at which orders are created for top-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gateway {
     /// Razorpay.
@@ -26,13 +26,13 @@ impl Gateway {
     /// Every gateway, the default first.
     pub const ALL: [Self; 3] = [Self::Razorpay, Self::Stripe, Self::PayPal];
 
-    /// Reads the contract's word.
+    /// Parses the contract's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let known = Self::ALL.into_iter().find(|gateway| gateway.as_str() == text);
         known.ok_or(ParseError("must be one of razorpay, stripe, paypal"))
     }
 
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Razorpay => "razorpay",
@@ -43,17 +43,18 @@ impl Gateway {
 }
 
 text_id! {
-    /// What a payment gateway calls one of its orders, payments, charges or reports.
+    /// An id assigned by a payment gateway to an order, payment, charge or report.
     GatewayId
 }
 
 text_id! {
-    /// A webhook event: `<endpoint>:<the gateway's id of it>`.
+    /// A webhook event: `<endpoint>:<the gateway's id of the event>`.
     EventId
 }
 
 impl GatewayId {
-    /// Reads a gateway's id; what paths treat specially is refused: we ask the gateway for it by path.
+    /// Parses a gateway's id. Dot segments are rejected, because the id is used in request paths of
+    /// the gateway's API.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         if DOT_SEGMENTS.contains(&text) {
             return Err(ParseError("is not an id"));
@@ -63,14 +64,15 @@ impl GatewayId {
 }
 
 impl EventId {
-    /// The event that a gateway calls `id`; an id in another alphabet is known by its digest.
+    /// Returns the id of the event that a gateway calls `id`; an id with other characters is
+    /// replaced by its digest.
     pub fn of(endpoint: &str, id: &str) -> Self {
         let plain =
             gateway_id(id).map_or_else(|_| format!("sha256-{}", Hash::of(id).prefix(16)), str::to_owned);
         Self(format!("{endpoint}:{plain}"))
     }
 
-    /// Reads an id from a path.
+    /// Parses an id from a path.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         match text.split_once(':') {
             Some((_, id)) if DOT_SEGMENTS.contains(&id) => Err(ParseError("is not the id of an event")),
@@ -78,7 +80,7 @@ impl EventId {
         }
     }
 
-    /// Reads an id from a stored item: a gateway may have called an event by a dot.
+    /// Parses an id from a stored item, in which the gateway's id can be a dot segment.
     pub fn parse_stored(text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError = ParseError("is not the id of an event");
         let (endpoint, id) = text.split_once(':').ok_or(SHAPE)?;
@@ -87,7 +89,8 @@ impl EventId {
     }
 }
 
-/// A top-up; its text carries the customer, so that a gateway's report that names it finds the wallet.
+/// A top-up. Its text contains the customer, so that a gateway's report that names it leads to the
+/// wallet.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopUpId {
     text: String,
@@ -95,13 +98,13 @@ pub struct TopUpId {
 }
 
 impl TopUpId {
-    /// The id of the top-up that this cause makes.
+    /// Returns the id of the top-up that this cause starts.
     pub fn mint(customer: &CustomerId, cause: &Cause) -> Self {
         let text = format!("topup_{}.{customer}", Hash::of(format!("topup|{customer}|{cause}")).prefix(10));
         Self { text, customer: customer.clone() }
     }
 
-    /// Reads an id from a path, a body, a gateway's report or a stored item.
+    /// Parses an id from a path, a body, a gateway's report or a stored item.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError = ParseError("is not a top-up id");
         let (hash, customer) = text.strip_prefix("topup_").and_then(|t| t.split_once('.')).ok_or(SHAPE)?;
@@ -112,17 +115,17 @@ impl TopUpId {
         Ok(Self { text: text.to_owned(), customer })
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The part without the customer: short, and as unlikely to be met twice.
+    /// Returns the part without the customer: shorter, and just as unlikely to collide.
     pub fn short(&self) -> &str {
         self.text.split('.').next().unwrap_or(&self.text)
     }
 
-    /// Into whose wallet.
+    /// Returns the customer whose wallet is topped up.
     pub fn customer(&self) -> &CustomerId {
         &self.customer
     }
@@ -140,27 +143,29 @@ impl fmt::Debug for TopUpId {
     }
 }
 
-/// What a report can be found by: something of a gateway's, or a top-up of ours.
+/// A gateway reference: the key by which a report is matched, which is an order or payment of a
+/// gateway, or a top-up.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GatewayKey(String);
 
 impl GatewayKey {
-    /// An order of a gateway. Kept apart from payments: Stripe may call both the same.
+    /// Returns the reference of a gateway's order. It differs from that of a payment, because
+    /// Stripe can use the same id for both.
     pub fn order(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("{}/order:{id}", gateway.as_str()))
     }
 
-    /// A payment or charge of a gateway.
+    /// Returns the reference of a gateway's payment or charge.
     pub fn of(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("{}:{id}", gateway.as_str()))
     }
 
-    /// A top-up that a report names before we know it.
+    /// Returns the reference of a top-up that a report can name before the top-up is stored.
     pub fn topup(id: &TopUpId) -> Self {
         Self(id.to_string())
     }
 
-    /// Takes a handle that was stored.
+    /// Wraps a stored reference.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -178,42 +183,43 @@ impl fmt::Debug for GatewayKey {
     }
 }
 
-/// A refund or dispute, by its own id: `refund:razorpay:rfnd_1`, `dispute:stripe:dp_1`.
+/// A refund or dispute, identified by its own id: `refund:razorpay:rfnd_1`, `dispute:stripe:dp_1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReversalId(String);
 
 impl ReversalId {
-    /// A refund.
+    /// Returns the id of a refund.
     pub fn refund(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("refund:{}:{id}", gateway.as_str()))
     }
 
-    /// A reversal that names no dispute: how PayPal takes a dispute's money.
+    /// Returns the id of a reversal that names no dispute; PayPal takes back the money of a dispute
+    /// in this way.
     pub fn reversal(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("reversal:{}:{id}", gateway.as_str()))
     }
 
-    /// True if it is one that names no dispute.
+    /// Returns true for a reversal that names no dispute.
     pub fn is_unnamed(&self) -> bool {
         self.0.starts_with("reversal:")
     }
 
-    /// True if it is a dispute.
+    /// Returns true for a dispute.
     pub fn is_dispute(&self) -> bool {
         self.0.starts_with("dispute:")
     }
 
-    /// A dispute.
+    /// Returns the id of a dispute.
     pub fn dispute(gateway: Gateway, id: &GatewayId) -> Self {
         Self(format!("dispute:{}:{id}", gateway.as_str()))
     }
 
-    /// Takes an id that was stored.
+    /// Wraps a stored id.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -232,20 +238,20 @@ impl fmt::Debug for ReversalId {
 }
 
 text_id! {
-    /// A payment that can be taken back, as the ledger knows it: a top-up's id.
+    /// A payment that can be reversed, as the ledger refers to it: a top-up's id.
     PaymentRef
 }
 
 impl PaymentRef {
-    /// A top-up.
+    /// Returns the reference to a top-up.
     pub fn topup(id: &TopUpId) -> Self {
         Self(id.to_string())
     }
 
-    /// Takes a reference that was stored.
+    /// Wraps a stored reference.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }
 
-as_worded!(Gateway);
+fingerprint_by_word!(Gateway);

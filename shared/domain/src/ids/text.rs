@@ -1,22 +1,23 @@
-//! What ids are made of, and the macro that defines one.
+//! The characters allowed in ids, and the macro that defines an id type.
 //!
-//! **Invariant:** an id that a caller brings is 1–128 characters of `A–Z a–z 0–9 . _ : @ - | + = ~`, so it can stand
-//! in a key or a log line as it is. None of them separates parts of a key (`#`) or of a cause, which encodes them.
+//! **Invariant:** an id supplied by a caller is 1–128 characters of
+//! `A–Z a–z 0–9 . _ : @ - | + = ~`, so it can be used in a key or a log line as it is. None of these
+//! characters separates parts of a key (`#`); causes encode their parts.
 
 use crate::parse::ParseError;
 
-/// Segments of the wallet API's paths, and what paths treat specially: none of them can be a customer's id.
+/// Path segments of the wallet API, and dot segments: none of them can be a customer id.
 pub const RESERVED_CUSTOMER_IDS: [&str; 8] =
     ["create", "bulk", "rewards", "referral", "holds", "health", ".", ".."];
 
-/// What ids that callers bring look like: those of shops and identity providers (`auth0|5f7c`, `ann+test@example.com`,
-/// `+919812345678`) as they are.
+/// Pattern of ids supplied by callers. It accepts ids of shops and identity providers unchanged
+/// (`auth0|5f7c`, `ann+test@example.com`, `+919812345678`).
 pub const CALLER_ID_PATTERN: &str = "^[A-Za-z0-9._:@|+=~-]{1,128}$";
 
-/// What paths treat specially: no id at all.
+/// Segments with a special meaning in paths; they cannot be ids.
 pub const DOT_SEGMENTS: [&str; 2] = [".", ".."];
 
-/// What gateways' ids look like.
+/// Pattern of gateways' ids.
 pub const GATEWAY_ID_PATTERN: &str = "^[A-Za-z0-9._:@-]{1,128}$";
 
 fn is_gateways(b: u8) -> bool {
@@ -54,7 +55,7 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// The id as text.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,6 +1,7 @@
-//! Ids of wallets, and the codes that customers hand to friends.
+//! Wallet ids and referral codes.
 //!
-//! **Invariant:** both are functions of the customer.
+//! **Invariant:** a wallet's id is a function of the customer id, and so is each candidate for the
+//! customer's referral code.
 
 use super::caller::CustomerId;
 use super::text::text_id;
@@ -12,19 +13,21 @@ text_id! {
 }
 
 text_id! {
-    /// What a customer hands to friends: eight characters that cannot be misread.
+    /// A code that a customer passes on to friends: eight characters without ambiguous letters or
+    /// digits.
     ReferralCode
 }
 
 impl WalletId {
-    /// The wallet of a customer.
+    /// Returns the id of a customer's wallet.
     pub fn of(customer: &CustomerId) -> Self {
         Self(format!("wallet_{}", Hash::of(format!("wallet|{customer}")).prefix(10)))
     }
 }
 
 impl ReferralCode {
-    /// The `attempt`-th candidate for a customer's code (the first is taken unless another customer has it).
+    /// Returns the `attempt`-th candidate for a customer's code; the first is used unless another
+    /// customer has it.
     pub fn mint(customer: &CustomerId, attempt: u32) -> Self {
         const ALPHABET: [char; 32] = [
             'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U',
@@ -35,7 +38,7 @@ impl ReferralCode {
         Self(hash.bytes().iter().take(8).map(letter).collect())
     }
 
-    /// Takes a code that was stored.
+    /// Wraps a stored code.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -1,8 +1,9 @@
-//! An account as its entries have made it: a customer's money or points.
+//! A ledger account, as produced by its entries: a customer's money or points.
 //!
-//! **Invariant:** `apply` is the only way value enters or leaves; it refuses an entry that does not continue
-//! the chain, so a stored account equals the fold of its entries or something was tampered with.
-//! **Invariant:** what is owed changes only by [`Account::owe`] and by the collection of it.
+//! **Invariant:** `apply` is the only way value enters or leaves an account. It rejects an entry
+//! that does not continue the chain, so a stored account equals the fold of its entries unless data
+//! was tampered with.
+//! **Invariant:** what is owed changes only by [`Account::owe`] and by entries that collect it.
 //! **Invariant:** available = Σ lots, held = Σ open holds, balance = available + held; none is negative.
 
 use crate::actor::PerformedBy;
@@ -22,19 +23,19 @@ use crate::time::Timestamp;
 use crate::unit::Unit;
 use std::collections::BTreeMap;
 
-/// Whether value may move.
+/// Whether value may move in an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountStatus {
-    /// It may.
+    /// Value may move.
     Active,
     /// Nothing may be spent.
     Frozen,
-    /// As frozen, and no credit may be added by hand or come in by transfer.
+    /// Nothing may be spent, and no credit may be added manually or received by transfer.
     Suspended,
 }
 
 impl AccountStatus {
-    /// Reads a stored status.
+    /// Parses a stored status.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Ok(match text {
             "ACTIVE" => Self::Active,
@@ -44,7 +45,7 @@ impl AccountStatus {
         })
     }
 
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "ACTIVE",
@@ -54,12 +55,13 @@ impl AccountStatus {
     }
 }
 
-/// An open hold as the account knows it: enough for `available` to rise when its time is up.
+/// An open hold as stored in the account item: enough to compute `available` once the hold has
+/// timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenHold {
-    /// When it ends by itself.
+    /// When it times out.
     pub due: Timestamp,
-    /// What remains of it.
+    /// The amount that remains.
     pub amount: Money,
 }
 
@@ -79,88 +81,89 @@ pub struct Totals {
 /// How the account was opened; enough to answer a repetition of that request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// The request's cause.
+    /// The cause of the request.
     pub cause: Cause,
-    /// What it asked for.
+    /// The fingerprint of the request.
     pub fingerprint: Fingerprint,
-    /// The invocation that did it.
+    /// The invocation that opened the account.
     pub request: RequestId,
-    /// The balance it started with.
+    /// The initial balance.
     pub initial: Money,
-    /// Who did it.
+    /// The caller who opened the account.
     pub by: PerformedBy,
 }
 
-/// Who last changed the status, and why.
+/// A change of status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChange {
     /// The status before.
     pub from: AccountStatus,
     /// The status after.
     pub to: AccountStatus,
-    /// Why.
+    /// The reason given by the caller.
     pub reason: FreeText,
-    /// Who.
+    /// The caller.
     pub by: PerformedBy,
-    /// When.
+    /// When it took effect.
     pub at: Timestamp,
 }
 
-/// An account.
+/// A ledger account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its kind, and whose it is.
+    /// Kind and owner.
     pub id: AccountRef,
-    /// What its numbers count.
+    /// The unit of all its amounts.
     pub unit: Unit,
     /// Whether value may move.
     pub status: AccountStatus,
-    /// What can be spent, by date.
+    /// Credit that can be spent, by expiry date and class.
     pub lots: Lots,
-    /// What is set aside.
+    /// Open holds.
     pub holds: BTreeMap<HoldId, OpenHold>,
-    /// What is still to be collected for payments that were taken back.
+    /// Debts for reversed payments that remain to be collected.
     pub owed: Owed,
-    /// Sums since it was opened.
+    /// Sums since the account was opened.
     pub totals: Totals,
-    /// The number of its last entry.
+    /// Number of the last entry; 0 before the first.
     pub seq: u64,
-    /// The hash of its last entry.
+    /// Hash of the last entry; [`Hash::GENESIS`] before the first.
     pub head: Hash,
-    /// Counts its changes; the guard against a stale read.
+    /// Incremented by each change; the condition against stale reads.
     pub version: u64,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When its last entry took effect.
+    /// When its last entry took effect; `None` before the first.
     pub last_transaction_at: Option<Timestamp>,
     /// How it was opened.
     pub opening: Opening,
-    /// When the sweep looks at it next: at or before the instant at which something falls due.
+    /// When the sweep next checks the account: at or before the instant at which something falls
+    /// due; `None` if nothing will.
     pub next_check_at: Option<Timestamp>,
 }
 
-/// What a new account is made of.
+/// What is needed to open an account.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
-    /// Its kind, and whose it is.
+    /// Kind and owner.
     pub id: AccountRef,
-    /// What its numbers count.
+    /// The unit of all its amounts.
     pub unit: Unit,
     /// How it is opened.
     pub opening: Opening,
-    /// When.
+    /// When it is opened.
     pub at: Timestamp,
 }
 
-/// An entry does not continue the account it was applied to.
+/// Why an entry, or a change of what is owed, does not continue the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ApplyError(pub &'static str);
 
 impl Account {
-    /// An empty account.
+    /// Creates an empty account.
     pub fn open(new: NewAccount) -> Self {
         Self {
             id: new.id,
@@ -181,43 +184,45 @@ impl Account {
         }
     }
 
-    /// The account as it was when it was opened: what its entries are folded onto.
+    /// Returns the account as it was when it was opened: the state onto which its entries are
+    /// folded.
     pub fn at_opening(&self) -> Self {
         let (id, unit, opening) = (self.id.clone(), self.unit, self.opening.clone());
         Self::open(NewAccount { id, unit, opening, at: self.created_at })
     }
 
-    /// The currency of an account of money.
+    /// Returns the currency of a money account; fails for a points account.
     pub fn currency(&self) -> Result<Currency, Rejection> {
-        self.unit.currency().ok_or(Rejection::Inconsistent("an account of points is asked for its currency"))
+        self.unit.currency().ok_or(Rejection::Inconsistent("a points account has no currency"))
     }
 
-    /// What can be spent (expired lots count until their EXPIRY is applied; see [`crate::ledger::due`]).
+    /// Returns what can be spent. Expired lots count until their EXPIRY is applied; see
+    /// [`crate::ledger::due`].
     pub fn available(&self) -> Money {
         self.lots.total()
     }
 
-    /// What is set aside.
+    /// Returns the sum of the open holds.
     pub fn held(&self) -> Money {
         self.holds.values().map(|hold| hold.amount).sum()
     }
 
-    /// Available and held together.
+    /// Returns available plus held.
     pub fn balance(&self) -> Money {
         Money::checked_add(self.available(), self.held()).unwrap_or(Money::ZERO)
     }
 
-    /// When the clock next changes this account: the end of a lot's date, or of a hold.
+    /// Returns when something next falls due: the end of the first lot's date, or of a hold.
     pub fn next_due(&self) -> Option<Timestamp> {
         let lot = self.lots.first().and_then(|lot| lot.expires_on).map(Timestamp::end_of);
         let hold = self.holds.values().map(|hold| hold.due).min();
         lot.into_iter().chain(hold).min()
     }
 
-    /// Appoints the sweep's next visit.
+    /// Sets when the sweep next checks the account.
     ///
-    /// A visit that comes too early is kept (it costs the sweep a look), so that a debit which burns the
-    /// soonest lot does not have to rewrite an index.
+    /// A check that is too early is kept (it costs the sweep one read), so that a debit that
+    /// burns the earliest lot does not have to update an index.
     pub fn schedule_check(&mut self, now: Timestamp) {
         self.next_check_at = match (self.next_check_at, self.next_due()) {
             (_, None) => self.next_check_at.filter(|next_check_at| *next_check_at > now),
@@ -228,18 +233,18 @@ impl Account {
         };
     }
 
-    /// Books one entry: the fold step of the ledger.
+    /// Applies one entry: the fold step of the ledger.
     ///
-    /// On an error the account may be half changed and must be thrown away.
+    /// After an error the account can be partly changed and must be discarded.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         if entry.account != self.id || entry.unit != self.unit {
             return Err(ApplyError("belongs to another account or unit"));
         }
         if entry.seq != self.seq + 1 {
-            return Err(ApplyError("is not the next number"));
+            return Err(ApplyError("does not have the next number"));
         }
         if entry.prev_hash != self.head {
-            return Err(ApplyError("does not name its predecessor's hash"));
+            return Err(ApplyError("does not contain its predecessor's hash"));
         }
         if entry.at < self.updated_at {
             return Err(ApplyError("is dated before its predecessor"));
@@ -248,14 +253,14 @@ impl Account {
             return Err(ApplyError("has lots that do not sum to its amount"));
         }
         if entry.amount.is_zero() {
-            return Err(ApplyError("moves nothing"));
+            return Err(ApplyError("has an amount of zero"));
         }
         self.move_lots(entry)?;
         self.move_hold(entry)?;
         self.collect(entry)?;
         self.count(entry)?;
         if self.balance() != entry.balance_after {
-            return Err(ApplyError("states another balance than its predecessors lead to"));
+            return Err(ApplyError("states another balance than the one computed"));
         }
         self.seq = entry.seq;
         self.head = entry.hash;
@@ -282,7 +287,7 @@ impl Account {
             | EntryType::Clawback
             | EntryType::OwedCollected => {
                 for lot in &entry.lots {
-                    self.lots.remove(lot).ok_or(ApplyError("takes more from a lot than it has"))?;
+                    self.lots.remove(lot).ok_or(ApplyError("takes more from a lot than it contains"))?;
                 }
             }
             // The lots left the account when the hold was placed.
@@ -295,16 +300,16 @@ impl Account {
         if entry.kind != EntryType::OwedCollected {
             return Ok(());
         }
-        let reversed = entry.after.reversal.as_ref().ok_or(ApplyError("names no debt"))?;
+        let reversed = entry.after.reversal.as_ref().ok_or(ApplyError("names no debt to collect"))?;
         self.owed.lower(&reversed.id, entry.amount).ok_or(ApplyError("collects more than is owed"))
     }
 
-    /// Records that more or less is owed; on an error the account must be thrown away.
+    /// Applies a recorded change of what is owed; after an error the account must be discarded.
     pub fn owe(&mut self, change: &OwedChange) -> Result<(), ApplyError> {
         if change.seq != self.seq {
-            return Err(ApplyError("changes what is owed at another entry"));
+            return Err(ApplyError("changes what is owed after another entry than the last"));
         }
-        self.owed.change(change).ok_or(ApplyError("changes what is owed to what cannot be"))?;
+        self.owed.change(change).ok_or(ApplyError("changes what is owed in a way that is not possible"))?;
         self.updated_at = self.updated_at.max(change.at);
         Ok(())
     }
@@ -313,7 +318,7 @@ impl Account {
         let id = || entry.hold_id.clone().ok_or(ApplyError("names no hold"));
         match entry.kind {
             EntryType::Hold => {
-                let view = entry.after.hold.as_ref().ok_or(ApplyError("keeps no hold"))?;
+                let view = entry.after.hold.as_ref().ok_or(ApplyError("contains no hold"))?;
                 let open = OpenHold { due: view.expires_at, amount: entry.amount };
                 if self.holds.insert(id()?, open).is_some() {
                     return Err(ApplyError("places a hold twice"));
@@ -325,7 +330,7 @@ impl Account {
                 open.amount = open
                     .amount
                     .checked_sub(entry.amount)
-                    .ok_or(ApplyError("takes more than is left of a hold"))?;
+                    .ok_or(ApplyError("takes more from a hold than remains"))?;
                 if open.amount.is_zero() {
                     self.holds.remove(&id);
                 }

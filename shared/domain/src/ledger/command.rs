@@ -1,8 +1,9 @@
-//! What an operation is: what it must see, what makes it happen once, and its decision.
+//! An operation: the state that it needs, the key that makes it happen once, and its decision.
 //!
-//! **Invariant:** a decision looks only at the command, the loaded state and the context; it gives all writes
-//! of the operation, to be committed together, or a rejection that leaves no trace.
-//! **Invariant:** every decision starts from the account as the clock has made it (due entries first).
+//! **Invariant:** a decision depends only on the command, the loaded state and the context. It
+//! returns all writes of the operation, to be committed together, or a rejection that leaves no
+//! trace.
+//! **Invariant:** every decision starts from the account after what has fallen due is posted.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -19,53 +20,54 @@ use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
 use crate::text::{FreeText, Metadata};
 
-/// What an area loads for its decisions, strongly consistent.
+/// What an area loads for its decisions, with strongly consistent reads.
 pub trait State: Sized + Send + Sync {
     /// Names the items to load.
     type Needs: Send + Sync;
 
-    /// The accounts that are decided on, the one that the cause's entry belongs to first.
+    /// Returns the accounts that are decided on; the first contains the entry of the cause.
     fn accounts(needs: &Self::Needs) -> Vec<AccountRef>;
 
-    /// Those accounts as they were loaded, in the same order; `None`: there is none.
+    /// Returns those accounts as they were loaded, in the same order; `None` for an account that
+    /// does not exist.
     fn loaded(&self) -> Vec<Option<&LoadedAccount>>;
 
-    /// Tells how many candidates for a unique name have been found taken.
+    /// Sets how many candidates for a unique name have been found taken.
     fn set_names_taken(&mut self, _: u32) {}
 
-    /// The version of the account acted on; zero if there is none.
+    /// Returns the version of the first account; zero if it does not exist.
     fn version(&self) -> u64 {
         self.loaded().into_iter().next().flatten().map_or(0, |loaded| loaded.account.version)
     }
 }
 
-/// The cause of a command and what it asks for: what makes it happen once.
+/// What makes a command happen once: its cause and the fingerprint of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseKey {
-    /// Why value is to move.
+    /// Why value moves.
     pub cause: Cause,
-    /// What is asked for.
+    /// The fingerprint of the request.
     pub fingerprint: Fingerprint,
-    /// A capture is only answered by a capture of the same hold.
+    /// Set for a capture that pays an order: it is only answered by a capture of the same hold.
     pub capture: Option<CaptureOf>,
 }
 
-/// Which capture a request is.
+/// Identifies the capture that a request makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureOf {
-    /// Of which hold.
+    /// The hold.
     pub hold: HoldId,
-    /// All that remains, without saying how much.
+    /// True if the request names no amount and captures all that remains.
     pub whole: bool,
 }
 
 impl CauseKey {
-    /// A key that only the same request answers to.
+    /// Creates a key that is answered only by the same request.
     pub fn new(cause: Cause, fingerprint: Fingerprint) -> Self {
         Self { cause, fingerprint, capture: None }
     }
 
-    /// Tells whether an entry found under this cause answers this request.
+    /// Checks that an entry found under this cause answers this request.
     pub fn answers(&self, entry: &Entry) -> Result<(), Rejection> {
         if let Some(CaptureOf { hold, whole }) = &self.capture {
             let took_all = |hold: &HoldView| hold.remaining().is_zero() && hold.released.is_zero();
@@ -86,28 +88,31 @@ impl CauseKey {
 
 /// An operation.
 pub trait Command: Send + Sync {
-    /// What it must see.
+    /// The state that it needs.
     type State: State;
-    /// What it leaves to answer from.
+    /// What its response is rendered from.
     type Outcome: Outcome;
     /// What it writes.
     type Write: Conditional;
 
-    /// What must be loaded.
+    /// Returns what must be loaded.
     fn needs(&self) -> <Self::State as State>::Needs;
-    /// What makes it happen once; `None` where another item guards it, or repeating is harmless by nature.
+    /// Returns what makes it happen once; `None` if another item guards it, or if repeating it is
+    /// harmless.
     fn key(&self, state: &Self::State) -> Option<CauseKey>;
-    /// The decision.
+    /// Makes the decision.
     fn decide(&self, state: &Self::State, context: &Context) -> Decided<Self::Outcome, Self::Write>;
 }
 
-/// Starts a decision on an account: posts what is due. More than one transaction carries is written down first.
+/// Starts a decision on an account by posting what is due. If that is more than one transaction can
+/// carry, it is written first.
 pub fn begin(loaded: &LoadedAccount, context: &Context) -> Result<Posting, NoDecision> {
     let posting = Posting::open(loaded, context.now, MAX_DUE)?;
     if posting.more_due() { Err(NoDecision::SettleFirst(posting.into_writes())) } else { Ok(posting) }
 }
 
-/// Ends a decision: what the own entry made due at once is posted too, then all is written.
+/// Ends a decision: also posts what became due by the operation's own entry, and returns all
+/// writes.
 pub fn finish<W: Conditional>(mut posting: Posting, entry: Entry, more: Vec<W>) -> Decided<Entry, W> {
     post_due(&mut posting, MAX_DUE)?;
     let mut writes: Vec<W> = posting.into_writes().into_iter().map(W::from).collect();
@@ -115,7 +120,7 @@ pub fn finish<W: Conditional>(mut posting: Posting, entry: Entry, more: Vec<W>) 
     Ok(Decision::Commit { outcome: entry, writes })
 }
 
-/// Writes down what has fallen due, and nothing else.
+/// Writes what has fallen due, and nothing else.
 pub fn settle(loaded: &LoadedAccount, context: &Context) -> Decided<Account, Write> {
     let posting = begin(loaded, context)?;
     let scheduled_check = {
@@ -130,12 +135,12 @@ pub fn settle(loaded: &LoadedAccount, context: &Context) -> Decided<Account, Wri
     Ok(Decision::Commit { outcome, writes: posting.into_writes() })
 }
 
-/// The amount in the account's unit.
+/// Returns the amount in the account's unit, or a rejection if it has too many decimal places.
 pub fn exact(amount: Amount, account: &Account) -> Result<Money, Rejection> {
     amount.with_digits(account.unit.digits()).ok_or(Rejection::TooPrecise { unit: account.unit })
 }
 
-/// Refuses to take value out of an account that is frozen or suspended.
+/// Rejects spending from an account that is frozen or suspended.
 pub fn may_spend(account: &Account) -> Result<(), Rejection> {
     match account.status {
         AccountStatus::Active => Ok(()),
@@ -144,7 +149,7 @@ pub fn may_spend(account: &Account) -> Result<(), Rejection> {
     }
 }
 
-/// Refuses to put new credit into an account that is suspended.
+/// Rejects new credit for an account that is suspended.
 pub fn may_receive(account: &Account) -> Result<(), Rejection> {
     match account.status {
         AccountStatus::Active | AccountStatus::Frozen => Ok(()),
@@ -152,7 +157,7 @@ pub fn may_receive(account: &Account) -> Result<(), Rejection> {
     }
 }
 
-/// What a debit burns, or that there is too little.
+/// Returns the lots that a debit burns, or a rejection if there is too little credit.
 pub fn burn(account: &Account, amount: Money) -> Result<Vec<Lot>, Rejection> {
     account.lots.burn(amount).ok_or_else(|| Rejection::InsufficientFunds {
         available: account.available(),
@@ -161,7 +166,7 @@ pub fn burn(account: &Account, amount: Money) -> Result<Vec<Lot>, Rejection> {
     })
 }
 
-/// An entry that this request causes.
+/// Drafts an entry that this request causes.
 pub fn draft(
     key: CauseKey,
     kind: EntryType,

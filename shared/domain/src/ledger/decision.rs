@@ -1,7 +1,9 @@
-//! What a decision gives: the outcome to answer from, and the writes that must all happen or none.
+//! The result of a decision: the outcome from which the response is rendered, and the writes, all
+//! of which happen or none.
 //!
-//! **Invariant:** every write carries the condition under which it was decided; a condition that fails means
-//! either that the state has moved (decide again), or a rejection that the write itself names.
+//! **Invariant:** every write carries the condition under which it was decided. A failed condition
+//! means that the state has changed (load and decide again), or what the write itself defines
+//! ([`FailedCondition`]).
 
 use crate::ids::{AccountRef, RequestId};
 use crate::ledger::account::{Account, StatusChange};
@@ -10,67 +12,68 @@ use crate::ledger::hold::Hold;
 use crate::ledger::owed::OwedChange;
 use crate::rejection::Rejection;
 
-/// One item of an account to write, with its condition. An area's own writes are an enum of its own that takes these in.
+/// A write of one item of an account, with its condition. An area's own writes are an enum that
+/// includes these.
 #[derive(Clone, Debug)]
 pub enum Write {
-    /// A changed account; it must still have version `was`.
+    /// A changed account; its stored version must still be `was`.
     Account {
         /// The account after the decision.
         account: Account,
         /// Its version before.
         was: u64,
     },
-    /// A new entry; its cause must be free.
+    /// A new entry; no entry with its cause may exist.
     Entry(Box<Entry>),
-    /// A new hold; its id must be free.
+    /// A new hold; no hold with its id may exist.
     PlaceHold(Hold),
     /// A changed hold; entry `was` must still be the last that changed it.
     Hold {
         /// The hold after the decision.
         hold: Hold,
-        /// The entry that had changed it last.
+        /// The number of the entry that changed it last.
         was: u64,
     },
-    /// The record of a change of what is owed; written with the account.
+    /// The record of a change of what is owed; written together with the account.
     OwedRecord {
-        /// Whose.
+        /// The account.
         account: AccountRef,
-        /// The version that the change made.
+        /// The version of the account that the change created.
         version: u64,
-        /// Its place among the changes of that version.
+        /// Index among the changes of that version.
         at: usize,
-        /// What changed.
+        /// The change.
         change: OwedChange,
     },
-    /// The record of a change of status; written with the account.
+    /// The record of a change of status; written together with the account.
     StatusRecord {
-        /// Whose.
+        /// The account.
         account: AccountRef,
-        /// The version that the change made.
+        /// The version of the account that the change created.
         version: u64,
-        /// What changed.
+        /// The change.
         change: StatusChange,
     },
 }
 
-/// What it means that a write's condition did not hold.
+/// What it means that the condition of a write failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailedCondition {
-    /// The state has moved: load and decide again.
+    /// The state has changed: load and decide again.
     Stale,
-    /// The cause has an entry already: answer from that.
+    /// An entry with this cause exists: answer from that entry.
     Caused,
-    /// The account is there already: answer from its opening, or reject.
+    /// The account exists already: answer from its opening, or reject.
     Opened,
-    /// Another has this name: try the next candidate.
+    /// The name is taken: try the next candidate.
     NameTaken,
 }
 
-/// A write of some area: what the failure of its condition means, and which entry it is, if it is one.
+/// A write of an area.
 pub trait Conditional: From<Write> {
-    /// What a failed condition of this write means.
+    /// Returns what it means that the condition of this write failed.
     fn failed(&self) -> FailedCondition;
-    /// The entry, if this write is one.
+    /// Returns the entry, if this write is one.
     fn entry(&self) -> Option<&Entry>;
 }
 
@@ -91,14 +94,16 @@ impl Conditional for Write {
     }
 }
 
-/// What an operation leaves to answer from.
+/// What the response to an operation is rendered from.
 pub trait Outcome: Sized {
-    /// The outcome of a request whose cause has this entry; `None` where such an operation leaves no entry.
+    /// Returns the outcome of a request whose cause has this entry; `None` if the operation leaves
+    /// no entry.
     fn of_entry(_: Entry) -> Option<Self> {
         None
     }
 
-    /// The invocation that did it, where that is known: another one's is a replay.
+    /// Returns the invocation that performed the operation, if known. The outcome of another
+    /// invocation is a replay.
     fn request(&self) -> Option<&RequestId>;
 }
 
@@ -118,24 +123,25 @@ impl Outcome for Account {
     }
 }
 
-/// A decision of an area: what it leaves to answer from, and the writes that make it so.
+/// A decision of an area.
 #[derive(Clone, Debug)]
 pub enum Decision<O, W> {
-    /// Do this, and answer from the outcome.
+    /// Commit the writes, then answer from the outcome.
     Commit {
         /// What the response is rendered from.
         outcome: O,
         /// All or nothing.
         writes: Vec<W>,
     },
-    /// Do this much, then decide again: all of it is more than one transaction carries.
+    /// Commit these writes, then decide again: the whole operation does not fit into one
+    /// transaction.
     Partly(Vec<W>),
-    /// It was done before; answer from the outcome.
+    /// The operation was performed before: answer from the outcome.
     Already(O),
 }
 
 impl<O, W> Decision<O, W> {
-    /// The same decision with another outcome and the writes of another area.
+    /// Maps the outcome and converts the writes to those of another area.
     pub fn map<P, V: From<W>>(self, outcome_of: impl FnOnce(O) -> P) -> Decision<P, V> {
         let into = |writes: Vec<W>| writes.into_iter().map(V::from).collect();
         match self {
@@ -151,9 +157,10 @@ impl<O, W> Decision<O, W> {
 /// Why there is no decision.
 #[derive(Clone, Debug)]
 pub enum NoDecision {
-    /// The request is refused.
+    /// The request is rejected.
     Rejected(Rejection),
-    /// More has fallen due than fits the operation's own transaction: write this down first, then decide again.
+    /// More has fallen due than fits into the operation's own transaction: write this first, then
+    /// decide again.
     SettleFirst(Vec<Write>),
 }
 
@@ -163,5 +170,5 @@ impl From<Rejection> for NoDecision {
     }
 }
 
-/// What every `decide` gives.
+/// The result of every `decide`.
 pub type Decided<O, W> = Result<Decision<O, W>, NoDecision>;

@@ -1,9 +1,9 @@
-//! What falls due by itself: lots whose date has passed, holds whose time is up.
+//! What falls due by time: lots whose date has passed, and holds that have timed out.
 //!
-//! **Invariant:** whether credit counts is decided from the clock at the time of reading or writing, never by
-//! whether a job has run; the job only writes down, once, what is true already.
-//! **Invariant:** due entries are posted in due order and dated at the instant they fell due, so the same
-//! history results whoever writes it, and whenever.
+//! **Invariant:** whether credit counts is decided by the clock at the time of reading or writing,
+//! never by whether a job has run; the job only records, once, what is already true.
+//! **Invariant:** due entries are posted in due order and dated at the instant they fell due, so
+//! the history is the same whichever process writes it, and whenever.
 
 use crate::cause::Cause;
 use crate::ids::HoldId;
@@ -16,7 +16,7 @@ use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
 impl LoadedAccount {
-    /// The state as it stands at `now`: what has fallen due counts as having happened.
+    /// Returns the state at `now`, in which everything that has fallen due is posted.
     pub fn settled(&self, now: Timestamp) -> Result<Posting, Rejection> {
         Posting::open(self, now, usize::MAX)
     }
@@ -25,8 +25,9 @@ impl LoadedAccount {
 impl Posting {
     /// Starts from a loaded account and posts what has fallen due, up to `limit` entries.
     pub fn open(loaded: &LoadedAccount, now: Timestamp, limit: usize) -> Result<Self, Rejection> {
-        let mut posting = Self::of_loaded(loaded, now, limit);
-        // What an earlier entry has made available pays debts as of then, if they were too many to go with it.
+        let mut posting = Self::from_loaded(loaded, now, limit);
+        // Credit from an earlier entry pays debts as of that entry, if they were too many for its
+        // transaction.
         posting.collect(posting.account.updated_at)?;
         post_due(&mut posting, limit)?;
         Ok(posting)
@@ -41,7 +42,8 @@ enum Due {
 /// Posts what is due at the posting's instant, earliest first, up to `limit` entries.
 pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
     for _ in 0..limit {
-        // Credit that is to pay debts must not expire before it has: another transaction pays the rest first.
+        // Credit that will pay debts must not expire before it has: another transaction pays the
+        // rest first.
         if posting.is_behind() {
             break;
         }
@@ -54,7 +56,7 @@ pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// The earliest thing that is due; a lot before a hold at the same instant.
+/// Returns what is due first; at the same instant, a lot before a hold.
 fn next(posting: &Posting) -> Option<(Timestamp, Due)> {
     let account = &posting.account;
     let lot = account.lots.first().and_then(|lot| Some((Timestamp::end_of(lot.expires_on?), lot)));
@@ -72,7 +74,7 @@ fn expire(posting: &mut Posting, lot: Lot, at: Timestamp) -> Result<(), Rejectio
     let date = lot.expires_on.ok_or(Rejection::Inconsistent("a lot without a date is due"))?;
     let cause = Cause::expiry(date, lot.class, posting.next_seq());
     let source = lot.source;
-    let mut draft = Draft::of_clock(cause, EntryType::Expiry, vec![lot]);
+    let mut draft = Draft::without_request(cause, EntryType::Expiry, vec![lot]);
     draft.source = Some(source);
     draft.expires_on = Some(date);
     posting.post_at(draft, at).map(|_| ())
@@ -84,15 +86,15 @@ fn time_out(posting: &mut Posting, id: &HoldId, at: Timestamp) -> Result<(), Rej
     let open = posting.account.holds.get(id).map(|open| open.amount);
     let lots = Money::checked_sum(hold.lots.iter().map(|lot| lot.amount));
     if hold.view.status != HoldStatus::Open || lots != open {
-        // Read at another moment than the account; or damaged.
-        return Err(Rejection::Inconsistent("a hold that is due is not as its account says"));
+        // It was read at another moment than the account, or is damaged.
+        return Err(Rejection::Inconsistent("a hold that is due does not match its account"));
     }
     let cause = Cause::hold_timeout(id);
     let lots = hold.lots.clone();
     hold.release(HoldStatus::Expired).ok_or(MISSING)?;
     let transaction = posting.next_transaction(&cause);
     hold.view.note(transaction);
-    let mut draft = Draft::of_clock(cause, EntryType::Release, lots);
+    let mut draft = Draft::without_request(cause, EntryType::Release, lots);
     draft.hold_id = Some(id.clone());
     draft.order_id = hold.view.order_id.clone();
     draft.after = After { hold: Some(hold.view.clone()), ..After::default() };

@@ -1,7 +1,7 @@
-//! Ledger entries: the immutable record of every movement of value, chained by digests.
+//! Ledger entries: the immutable record of every movement of value, chained by hashes.
 //!
-//! **Invariant:** an entry, once written, is never changed or deleted; its number is one more than its
-//! predecessor's, and its hash covers every field and the predecessor's hash.
+//! **Invariant:** an entry, once written, is never changed or deleted; its number is one more than
+//! its predecessor's, and its hash covers every field and the predecessor's hash.
 //! **Invariant:** the response to the request that caused an entry can be rendered from the entry alone.
 
 use crate::actor::PerformedBy;
@@ -18,37 +18,37 @@ use crate::text::{FreeText, Metadata};
 use crate::time::{Date, Timestamp};
 use crate::unit::Unit;
 
-/// What a movement is; the type tells its direction, amounts are positive.
+/// The type of a movement. It determines the direction; amounts are positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryType {
-    /// Credit in.
+    /// Credit was added.
     Credit,
-    /// Spent.
+    /// Credit was spent.
     Debit,
-    /// Back from an order.
+    /// Credit was returned from an order.
     Refund,
-    /// A lot's date has passed.
+    /// Credit expired.
     Expiry,
-    /// Set aside; the balance stays.
+    /// Credit was set aside; the balance is unchanged.
     Hold,
-    /// Set free again; the balance stays.
+    /// Credit that was set aside was released; the balance is unchanged.
     Release,
-    /// Spent from a hold.
+    /// Credit was spent from a hold.
     Capture,
-    /// From another wallet.
+    /// Credit was received from another wallet.
     TransferIn,
-    /// To another wallet.
+    /// Credit was sent to another wallet.
     TransferOut,
-    /// Taken back for a gateway's refund or dispute.
+    /// Credit was taken back for a gateway's refund or dispute.
     Clawback,
-    /// Collected of what was owed.
+    /// Credit was collected to pay what was owed.
     OwedCollected,
-    /// Given back of what was taken: a dispute was won, or a refund failed.
+    /// Credit that was taken back was restored: a dispute was won, or a refund failed.
     Adjustment,
 }
 
 impl EntryType {
-    /// True if it makes more available: whatever is owed is paid from it.
+    /// Returns true if the type increases `available`; debts are then paid from it.
     pub fn raises(self) -> bool {
         match self {
             Self::Credit | Self::Refund | Self::TransferIn | Self::Release | Self::Adjustment => true,
@@ -78,7 +78,7 @@ impl EntryType {
         Self::Adjustment,
     ];
 
-    /// Reads the contract's word.
+    /// Parses the contract's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(ParseError(
             "must be one of CREDIT, DEBIT, REFUND, EXPIRY, HOLD, RELEASE, CAPTURE, TRANSFER_IN, TRANSFER_OUT, \
@@ -86,7 +86,7 @@ impl EntryType {
         ))
     }
 
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Credit => "CREDIT",
@@ -105,38 +105,38 @@ impl EntryType {
     }
 }
 
-/// The other side of a transfer, as the sender's entry remembers it.
+/// The other side of a transfer, as stored in the sender's entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counterpart {
-    /// The account that received.
+    /// The receiving account.
     pub account: AccountRef,
     /// The number of the entry there.
     pub seq: u64,
     /// The cause of the entry there.
     pub cause: Cause,
-    /// The balance there afterwards; only staff may see it.
+    /// The balance there after the entry; only staff may see it.
     pub balance_after: Money,
 }
 
 /// What the response needs beyond the movement itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct After {
-    /// The hold after it.
+    /// The hold after the movement.
     pub hold: Option<HoldView>,
-    /// The order after it.
+    /// The order after the movement.
     pub order: Option<OrderView>,
-    /// The entry on the other side.
+    /// The entry in the receiving account of a transfer.
     pub counterpart: Option<Counterpart>,
-    /// The refund or dispute that it is about.
+    /// The refund or dispute that the movement belongs to.
     pub reversal: Option<Reversed>,
 }
 
-/// The refund or dispute of a payment that a movement is about.
+/// The refund or dispute that a movement belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reversed {
-    /// Which.
+    /// The refund or dispute.
     pub id: ReversalId,
-    /// The payment that it takes back.
+    /// The payment that it reverses.
     pub payment: PaymentRef,
 }
 
@@ -145,62 +145,64 @@ pub struct Reversed {
 pub struct Entry {
     /// The account.
     pub account: AccountRef,
-    /// Why; the key that makes it happen once.
+    /// Why value moved; the key that makes it happen once.
     pub cause: Cause,
-    /// Its number in the account: 1, 2, 3 … without gaps.
+    /// The number in the account: 1, 2, 3 … without gaps.
     pub seq: u64,
-    /// What it is.
+    /// The type.
     pub kind: EntryType,
-    /// How much; the type tells the direction.
+    /// Above zero; the type determines the direction.
     pub amount: Money,
     /// The account's unit.
     pub unit: Unit,
-    /// The balance (available + held) afterwards.
+    /// The balance (available + held) after the entry.
     pub balance_after: Money,
     /// When it took effect; never before its predecessor.
     pub at: Timestamp,
-    /// Who did it.
+    /// Who caused it.
     pub by: PerformedBy,
-    /// The invocation that wrote it; none for what the clock has done.
+    /// The invocation that wrote it; `None` for what has fallen due by time.
     pub request: Option<RequestId>,
-    /// What was asked for; none for what follows from something else.
+    /// The fingerprint of the request; `None` if the entry follows from something else.
     pub fingerprint: Option<Fingerprint>,
-    /// Why, in the caller's words.
+    /// The reason given by the caller.
     pub reason: Option<FreeText>,
-    /// Where credit came from.
+    /// The source of the credit; `None` for types without a single source.
     pub source: Option<CreditSource>,
     /// The order it belongs to.
     pub order_id: Option<OrderId>,
     /// The hold it belongs to.
     pub hold_id: Option<HoldId>,
-    /// The last date of the credit, where there is one.
+    /// The last date of the credit; `None` if it never expires or the type has no single date.
     pub expires_on: Option<Date>,
-    /// The lots it touched, in the order touched.
+    /// The lots that it changed, in the order of change.
     pub lots: Vec<Lot>,
-    /// The caller's pairs.
+    /// The pairs supplied by the caller.
     pub metadata: Metadata,
     /// What the response needs beyond the above.
     pub after: After,
-    /// The predecessor's hash.
+    /// The hash of the predecessor; [`Hash::GENESIS`] in the first entry.
     pub prev_hash: Hash,
-    /// The digest of all of the above.
+    /// The digest of all fields above.
     pub hash: Hash,
 }
 
 impl Entry {
-    /// The id that callers see.
+    /// Returns the id that callers see.
     pub fn id(&self) -> TransactionId {
         TransactionId::of(&self.account, self.seq, &self.cause)
     }
 
-    /// The digest of this entry's fields: SHA-256 over its canonical bytes.
+    /// Returns the digest of this entry's fields: SHA-256 over its canonical bytes.
     pub fn digest(&self) -> Hash {
         Hash::of(self.canonical())
     }
 
-    /// The canonical bytes: a line `name=length:value` for each field that is present, in a fixed order.
+    /// Returns the canonical bytes: a line `name=length:value` for each field that is present, in a
+    /// fixed order.
     ///
-    /// Anyone can recompute a chain from this rule and the stored items (ARCHITECTURE.md, "The proof").
+    /// Anyone can recompute a chain from this rule and the stored items (see
+    /// ARCHITECTURE.md, "The proof").
     fn canonical(&self) -> Vec<u8> {
         let mut lines = Lines::default();
         lines.put("prev_hash", &self.prev_hash);
@@ -260,7 +262,7 @@ impl Entry {
     }
 }
 
-/// A lot as canonical text: `date|class|source|amount`.
+/// Returns a lot as canonical text: `date|class|source|amount`.
 fn lot_text(lot: &Lot) -> String {
     let date = lot.expires_on.map_or_else(|| "never".to_owned(), |date| date.to_string());
     format!("{date}|{}|{}|{}", lot.class.as_str(), lot.source.as_str(), lot.amount)

@@ -1,6 +1,7 @@
-//! Holds: value set aside until it is captured, released, or its time is up.
+//! Holds: value set aside until it is captured or released, or times out.
 //!
-//! **Invariant:** amount = captured + released + remaining, and the lots of an open hold sum to what remains.
+//! **Invariant:** amount = captured + released + remaining, and the lots of an open hold sum to
+//! what remains.
 
 use crate::actor::{Actor, Role};
 use crate::ids::{CustomerId, HoldId, OrderId, TransactionId};
@@ -10,24 +11,24 @@ use crate::parse::ParseError;
 use crate::text::FreeText;
 use crate::time::Timestamp;
 
-/// How many holds of one wallet may be open at once.
+/// The maximum number of open holds of a wallet.
 pub const MAX_OPEN_HOLDS: usize = 20;
 
-/// How far a hold has come.
+/// The status of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldStatus {
-    /// Something remains.
+    /// An amount remains.
     Open,
     /// Closed by a capture.
     Captured,
     /// Closed by a release.
     Released,
-    /// Closed by the clock.
+    /// Closed by its time-out.
     Expired,
 }
 
 impl HoldStatus {
-    /// Reads a stored status.
+    /// Parses a stored status.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Ok(match text {
             "open" => Self::Open,
@@ -38,7 +39,7 @@ impl HoldStatus {
         })
     }
 
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -49,30 +50,31 @@ impl HoldStatus {
     }
 }
 
-/// What callers see of a hold, as an entry remembers it.
+/// What callers see of a hold, as stored in an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldView {
-    /// How much was set aside.
+    /// The amount that was set aside.
     pub amount: Money,
-    /// How much of it was spent.
+    /// The part that was spent.
     pub captured: Money,
-    /// How much of it went back.
+    /// The part that was released.
     pub released: Money,
-    /// How far it has come.
+    /// The status.
     pub status: HoldStatus,
     /// The order it is for.
     pub order_id: Option<OrderId>,
-    /// When it ends by itself.
+    /// When it times out.
     pub expires_at: Timestamp,
-    /// The entries it caused, oldest first: the one that placed it, and the newest 99.
+    /// The ids of its entries, oldest first: the first, and the newest 99.
     pub transactions: Vec<TransactionId>,
 }
 
-/// How many entries a hold names: it must stay an item, however often it is captured.
+/// The maximum number of entries that a hold lists, so that it fits into an item however often it
+/// is captured.
 const MAX_TRANSACTIONS: usize = 100;
 
 impl HoldView {
-    /// Names another entry that it caused.
+    /// Adds an entry to the list; if the list is full, drops the oldest except for the first.
     pub fn note(&mut self, transaction: TransactionId) {
         if self.transactions.len() >= MAX_TRANSACTIONS {
             self.transactions.remove(1);
@@ -80,43 +82,43 @@ impl HoldView {
         self.transactions.push(transaction);
     }
 
-    /// What can still be captured or released.
+    /// Returns what can still be captured or released.
     pub fn remaining(&self) -> Money {
         self.amount.saturating_sub(self.captured).saturating_sub(self.released)
     }
 }
 
-/// A hold as it is stored.
+/// A hold, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Its id.
+    /// The id.
     pub id: HoldId,
     /// What callers see.
     pub view: HoldView,
-    /// Who placed it: only that side, or staff, may capture or release it.
+    /// The role of the caller who placed it; only callers with that role, and staff, may close it.
     pub side: Role,
-    /// Why.
+    /// The reason given by the caller.
     pub reason: Option<FreeText>,
-    /// Since when.
+    /// When it was placed.
     pub created_at: Timestamp,
-    /// The lots that remain set aside, in burn order.
+    /// The lots that are still set aside, in burn order.
     pub lots: Vec<Lot>,
-    /// The account's entry that last changed it; the guard against a stale read.
+    /// The number of the account's entry that last changed it; the condition against stale reads.
     pub seq: u64,
 }
 
 impl Hold {
-    /// Whose it is.
+    /// Returns the owner of the account.
     pub fn customer(&self) -> &CustomerId {
         self.id.customer()
     }
 
-    /// True if the caller is of the side that placed it, or staff.
+    /// Returns true if the caller has the role that placed the hold, or is staff.
     pub fn may_close(&self, actor: &Actor) -> bool {
         actor.is_staff() || actor.role == self.side
     }
 
-    /// Spends from the front of its lots.
+    /// Spends from the front of its lots; `None` on overflow.
     pub fn capture(&mut self, amount: Money) -> Option<()> {
         self.lots = without_front(&self.lots, amount);
         self.view.captured = self.view.captured.checked_add(amount)?;
@@ -126,7 +128,7 @@ impl Hold {
         Some(())
     }
 
-    /// Gives back all that remains.
+    /// Releases all that remains and sets the status; `None` on overflow.
     pub fn release(&mut self, status: HoldStatus) -> Option<()> {
         self.lots.clear();
         self.view.released = self.view.released.checked_add(self.view.remaining())?;

@@ -1,8 +1,10 @@
-//! Setting value aside, spending it later, giving it back: the movements of a hold on any account.
+//! The movements of a hold in any account: placing, capturing and releasing.
 //!
-//! **Invariant:** a hold takes its value out of its lots when placed: its burn date is the hold's, and a
-//! capture succeeds even if the lots' dates have passed meanwhile.
-//! **Invariant:** of a capture, a release and a time-out that meet, exactly one takes the remainder.
+//! **Invariant:** a hold takes its value out of the lots when it is placed. From then on only the
+//! hold's own time-out counts, and a capture succeeds even if the lots' dates have passed
+//! meanwhile.
+//! **Invariant:** of a capture, a release and a time-out that conflict, exactly one takes the
+//! remainder.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -25,23 +27,23 @@ const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a hold overflow
 pub struct NewHold {
     /// What makes it happen once.
     pub key: CauseKey,
-    /// The lots that it takes; they sum to the amount.
+    /// The lots that it takes; they sum to `amount`.
     pub lots: Vec<Lot>,
-    /// How much, in the account's unit.
+    /// In the account's unit.
     pub amount: Money,
-    /// Why, in the caller's words.
+    /// The reason given by the caller.
     pub reason: Option<FreeText>,
     /// The order it is for.
     pub order_id: Option<OrderId>,
-    /// How long it lasts.
+    /// The time until it times out, in seconds.
     pub ttl_seconds: u32,
 }
 
-/// Places a hold.
+/// Places a hold and returns its entry.
 pub fn place(posting: &mut Posting, new: NewHold, context: &Context) -> Result<Entry, Rejection> {
     let NewHold { key, lots, amount, reason, order_id, ttl_seconds } = new;
     let id = HoldId::mint(&posting.account.id, &key.cause);
-    let too_late = Rejection::Inconsistent("a hold would end past the year 9999");
+    let too_late = Rejection::Inconsistent("a hold would time out after the year 9999");
     let view = HoldView {
         amount,
         captured: Money::ZERO,
@@ -61,7 +63,7 @@ pub fn place(posting: &mut Posting, new: NewHold, context: &Context) -> Result<E
     Ok(entry)
 }
 
-/// The hold, if the caller may close it and the clock has not.
+/// Returns the hold, if the caller may close it and it is open.
 pub fn closable(
     posting: &Posting,
     loaded: Option<&Hold>,
@@ -80,27 +82,27 @@ pub fn closable(
     }
 }
 
-/// A capture of an open hold, in part or whole.
+/// A capture of all or part of an open hold.
 #[derive(Clone, Debug)]
 pub struct Capture {
     /// What makes it happen once.
     pub key: CauseKey,
-    /// The hold before it.
+    /// The hold before the capture.
     pub hold: Hold,
-    /// How much, at most what remains.
+    /// At most what remains.
     pub amount: Money,
-    /// Whether the rest goes back.
+    /// True if the rest is released.
     pub is_final: bool,
-    /// The order that it pays, as it is afterwards.
+    /// The order that it pays, after the payment.
     pub order: Option<OrderView>,
 }
 
-/// The lots that a capture of this amount spends.
+/// Returns the lots that a capture of this amount spends.
 pub fn captured_lots(hold: &Hold, amount: Money) -> Vec<Lot> {
     split(&hold.lots, amount).0
 }
 
-/// Captures a hold.
+/// Captures a hold and returns the CAPTURE entry.
 pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Result<Entry, Rejection> {
     let Capture { key, mut hold, amount, is_final, order } = capture;
     if amount > hold.view.remaining() {
@@ -134,7 +136,7 @@ pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Re
     Ok(entry)
 }
 
-/// Releases an open hold: all that remains goes back to its lots.
+/// Releases an open hold: all that remains returns to its lots.
 pub fn release(
     posting: &mut Posting,
     key: CauseKey,

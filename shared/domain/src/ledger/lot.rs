@@ -1,33 +1,35 @@
-//! Lots: the credit of a wallet, by the date until which it can be spent.
+//! Lots: the credit of an account, grouped by the date until which it can be spent, and by class.
 //!
-//! **Invariant:** lots are in burn order (soonest date first, never-expiring last; within a date promotional
-//! before refund before paid), no two share date and class, none is empty, and there are at most 100.
+//! **Invariant:** lots are in burn order (earliest date first, never-expiring last; within a date
+//! promotional before refund before paid), no two have the same date and class, none is empty, and
+//! there are at most 100.
 
-use crate::fingerprint::as_worded;
+use crate::fingerprint::fingerprint_by_word;
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::{Date, days_until};
 use std::collections::BTreeMap;
 
-/// How many lots a wallet keeps apart; beyond, neighbours merge in the customer's favour.
+/// The maximum number of lots of an account; beyond it, the nearest dates are merged in the
+/// customer's favor.
 pub const MAX_LOTS: usize = 100;
 
-/// Where credit came from.
+/// The source of credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CreditSource {
-    /// Bought.
+    /// Bought by the customer.
     Purchase,
-    /// For bringing another customer.
+    /// Granted for referring another customer.
     Referral,
-    /// A campaign.
+    /// Granted by a promotional campaign.
     Promotion,
-    /// A reward.
+    /// Granted as a loyalty reward.
     Loyalty,
-    /// Given back.
+    /// Returned by a refund.
     Refund,
-    /// Booked by hand.
+    /// Added manually.
     Manual,
-    /// Paid in through a gateway; reserved.
+    /// Paid through a gateway; reserved for captured payments.
     Topup,
 }
 
@@ -43,7 +45,7 @@ impl CreditSource {
         Self::Topup,
     ];
 
-    /// Reads a source.
+    /// Parses the contract's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::ALL
             .into_iter()
@@ -51,7 +53,7 @@ impl CreditSource {
             .ok_or(ParseError("must be one of purchase, referral, promotion, loyalty, refund, manual, topup"))
     }
 
-    /// The contract's word.
+    /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Purchase => "purchase",
@@ -64,7 +66,7 @@ impl CreditSource {
         }
     }
 
-    /// The class of lot that credit of this source goes to.
+    /// Returns the class of lot to which credit from this source belongs.
     pub fn class(self) -> LotClass {
         match self {
             Self::Purchase | Self::Manual | Self::Topup => LotClass::Paid,
@@ -74,29 +76,29 @@ impl CreditSource {
     }
 }
 
-/// What kind of credit a lot is; the order is the burn order within a date.
+/// The class of credit in a lot; the order of the variants is the burn order within a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LotClass {
     /// Given away.
     Promotional,
-    /// Given back after its date had passed; never extended again.
+    /// Returned after its date had passed, or added with the source `refund`; never extended again.
     Refund,
-    /// Paid for.
+    /// Paid for, or added manually.
     Paid,
 }
 
 impl LotClass {
-    /// Reads a stored class.
+    /// Parses a stored class.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Ok(match text {
             "promotional" => Self::Promotional,
             "refund" => Self::Refund,
             "paid" => Self::Paid,
-            _ => return Err(ParseError("is not a class of lot")),
+            _ => return Err(ParseError("is not a lot class")),
         })
     }
 
-    /// The stored word.
+    /// Returns the stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Promotional => "promotional",
@@ -106,32 +108,33 @@ impl LotClass {
     }
 }
 
-/// Some credit with one date and class.
+/// Credit with one date and class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
-    /// The last date it can be spent on; `None` lives for ever.
+    /// The last date on which it can be spent; `None` if it never expires.
     pub expires_on: Option<Date>,
-    /// Its class.
+    /// The class.
     pub class: LotClass,
-    /// Where it came from first (later credit of the same date and class joins it).
+    /// The source of the first credit in it; later credit with the same date and class joins it.
     pub source: CreditSource,
-    /// How much is left.
+    /// In the account's unit.
     pub amount: Money,
 }
 
 impl Lot {
-    /// True if its date has passed.
+    /// Returns true if its date has passed.
     pub fn is_expired(&self, today: Date) -> bool {
         self.expires_on.is_some_and(|date| date < today)
     }
 
-    /// Sorts into burn order: `None` (never) after every date.
+    /// Returns the key of the burn order; never-expiring lots come after every date.
     fn rank(&self) -> (bool, Option<Date>, LotClass) {
         (self.expires_on.is_none(), self.expires_on, self.class)
     }
 
-    /// The lot that value comes back to: its own, or once in its life, when its date has passed, a refund lot that can be
-    /// spent until `graced` (`None`: for ever).
+    /// Returns the lot to which returned value goes: the same lot, or, if its date has passed and
+    /// it has not been extended before, a refund lot that can be spent until `graced` (`None`:
+    /// never expires).
     #[must_use]
     pub fn returned(self, today: Date, graced: Option<Date>) -> Self {
         if !self.is_expired(today) || self.class == LotClass::Refund {
@@ -141,18 +144,19 @@ impl Lot {
         Self { expires_on: graced, class: LotClass::Refund, source, amount: self.amount }
     }
 
-    /// The same credit with another amount.
+    /// Returns the same credit with another amount.
     pub fn with_amount(&self, amount: Money) -> Self {
         Self { amount, ..self.clone() }
     }
 }
 
-/// The lots of one wallet.
+/// The lots of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lots(Vec<Lot>);
 
 impl Lots {
-    /// Takes stored lots; they are put in order, merged and bounded.
+    /// Builds lots from stored ones: sorted, merged and limited to [`MAX_LOTS`]; `None` if a sum
+    /// cannot be represented.
     pub fn new(lots: impl IntoIterator<Item = Lot>) -> Option<Self> {
         let mut all = Self::default();
         for lot in lots {
@@ -161,34 +165,34 @@ impl Lots {
         Some(all)
     }
 
-    /// The date that credit expires on next, and how much does.
+    /// Returns the next date on which credit expires, and how much expires.
     pub fn next_expiry(&self) -> Option<(Date, Money)> {
         let date = self.0.first()?.expires_on?;
         let expiring = self.0.iter().filter(|lot| lot.expires_on == Some(date));
         Some((date, expiring.map(|lot| lot.amount).sum()))
     }
 
-    /// The lots in burn order.
+    /// Returns the lots in burn order.
     pub fn iter(&self) -> impl Iterator<Item = &Lot> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of lots.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// True if there are none.
+    /// Returns true if there are no lots.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The sum of all lots.
+    /// Returns the sum of all lots.
     pub fn total(&self) -> Money {
         self.0.iter().map(|lot| lot.amount).sum()
     }
 
-    /// The lot that burns first.
+    /// Returns the lot that burns first.
     pub fn first(&self) -> Option<&Lot> {
         self.0.first()
     }
@@ -211,7 +215,7 @@ impl Lots {
         Some(())
     }
 
-    /// Removes exactly this credit; `None` (and no change) if the lot has less.
+    /// Removes exactly this credit; `None`, without a change, if the lot has less.
     pub fn remove(&mut self, lot: &Lot) -> Option<()> {
         let at = self.0.binary_search_by(|held| held.rank().cmp(&lot.rank())).ok()?;
         let held = self.0.get_mut(at)?;
@@ -222,13 +226,15 @@ impl Lots {
         Some(())
     }
 
-    /// What a debit of `amount` burns, in burn order; `None` if there is less. Changes nothing.
+    /// Returns the lots that a debit of `amount` burns, in burn order; `None` if there is less.
+    /// Changes nothing.
     pub fn burn(&self, amount: Money) -> Option<Vec<Lot>> {
         let (burned, rest) = split(&self.0, amount);
         rest.is_zero().then_some(burned)
     }
 
-    /// Merges the two nearest dates of one class into the later one. Never-expiring lots stay apart.
+    /// Merges the two nearest dates of one class into the later one. Never-expiring lots are not
+    /// merged.
     fn merge_nearest(&mut self) -> Option<()> {
         let mut last: BTreeMap<LotClass, (usize, Date)> = BTreeMap::new();
         let mut nearest: Option<(u64, usize, usize)> = None;
@@ -250,7 +256,7 @@ impl Lots {
     }
 }
 
-/// Takes `amount` from the front of `lots`; gives what was taken and how much was missing.
+/// Takes `amount` from the front of `lots`; returns what was taken and how much was missing.
 pub fn split(lots: &[Lot], amount: Money) -> (Vec<Lot>, Money) {
     let mut missing = amount;
     let mut taken = Vec::new();
@@ -265,7 +271,7 @@ pub fn split(lots: &[Lot], amount: Money) -> (Vec<Lot>, Money) {
     (taken, missing)
 }
 
-/// What is left of `lots` when `amount` has been taken from the front.
+/// Returns what is left of `lots` after `amount` is taken from the front.
 pub fn without_front(lots: &[Lot], amount: Money) -> Vec<Lot> {
     let mut missing = amount;
     let mut rest = Vec::new();
@@ -280,4 +286,4 @@ pub fn without_front(lots: &[Lot], amount: Money) -> Vec<Lot> {
     rest
 }
 
-as_worded!(CreditSource);
+fingerprint_by_word!(CreditSource);

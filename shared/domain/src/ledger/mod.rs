@@ -1,6 +1,6 @@
 //! The ledger: accounts, their entries, lots and holds, and how a decision is posted.
 //!
-//! **Invariant:** nothing here knows payments, budgets or gift cards.
+//! **Invariant:** nothing here depends on payments, budgets or gift cards.
 
 pub mod account;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! Orders, as far as wallets pay for them and get refunds.
+//! Orders, as far as wallets pay for them and receive refunds.
 //!
 //! **Invariant:** refunded ≤ paid ≤ total, and the refundable lots sum to paid − refunded.
 
@@ -9,30 +9,30 @@ use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
-/// How many lots an order keeps apart.
+/// The number of lots above which an order merges lots with equal date and class.
 const MAX_ORDER_LOTS: usize = 300;
 
-/// How many movements an order names: the newest.
+/// The maximum number of entries that an order lists; the newest are kept.
 const MAX_TRANSACTIONS: usize = 100;
 
-/// The sums of an order, as an entry remembers them.
+/// The sums of an order, as stored in an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderTotals {
-    /// What is to be paid.
+    /// The amount to pay.
     pub total: Money,
-    /// What wallets have paid.
+    /// The amount that wallets have paid.
     pub paid: Money,
-    /// What has gone back.
+    /// The amount that was refunded.
     pub refunded: Money,
 }
 
 impl OrderTotals {
-    /// An order of which nothing has been paid.
+    /// Returns the sums of an order of which nothing has been paid.
     pub fn unpaid(total: Money) -> Self {
         Self { total, paid: Money::ZERO, refunded: Money::ZERO }
     }
 
-    /// The contract's word for these sums.
+    /// Returns the contract's word for these sums.
     pub fn status(&self) -> &'static str {
         if self.paid.is_zero() {
             "OPEN"
@@ -48,64 +48,64 @@ impl OrderTotals {
     }
 }
 
-/// An order as an entry remembers it: enough to answer from.
+/// An order as stored in an entry: enough to render the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderView {
     /// Its sums.
     pub totals: OrderTotals,
-    /// The movements that changed it, oldest first, at most the newest hundred.
+    /// The ids of the entries that changed it, oldest first; at most the newest 100.
     pub transactions: Vec<TransactionId>,
 }
 
-/// An order as it is stored.
+/// An order, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// The caller's id.
     pub id: OrderId,
-    /// Whose order it is.
+    /// The customer to whom the order belongs.
     pub customer: CustomerId,
-    /// In which currency.
+    /// The currency of its amounts.
     pub currency: Currency,
     /// Its sums.
     pub totals: OrderTotals,
-    /// What each lot paid and has left to refund, in burn order.
+    /// What can still be refunded of each lot that paid, in the order in which they were burned.
     pub lots: Vec<Lot>,
-    /// The movements that changed it, oldest first, at most the newest hundred.
+    /// The ids of the entries that changed it, oldest first; at most the newest 100.
     pub transactions: Vec<TransactionId>,
-    /// Since when it is known.
+    /// When it was registered.
     pub created_at: Timestamp,
-    /// The invocation that made it known.
+    /// The invocation that registered it.
     pub request: RequestId,
-    /// The wallet's entry that last changed it (zero: none yet).
+    /// The number of the wallet's entry that last changed it; 0 if there was no entry yet.
     pub seq: u64,
-    /// Counts its changes; the guard against a stale read.
+    /// Incremented by each change; the condition against stale reads.
     pub version: u64,
 }
 
 impl Order {
-    /// What is still to be paid.
+    /// Returns what remains to be paid.
     pub fn due(&self) -> Money {
         self.totals.total.saturating_sub(self.totals.paid)
     }
 
-    /// What can still be refunded.
+    /// Returns what can still be refunded.
     pub fn refundable(&self) -> Money {
         self.totals.paid.saturating_sub(self.totals.refunded)
     }
 
-    /// The order as callers see it.
+    /// Returns the order as callers see it.
     pub fn view(&self) -> OrderView {
         OrderView { totals: self.totals, transactions: self.transactions.clone() }
     }
 
-    /// Notes a movement that changes it.
+    /// Adds the id of an entry that changes it; drops the oldest if there are too many.
     pub fn note(&mut self, transaction: TransactionId) {
         self.transactions.push(transaction);
         let extra = self.transactions.len().saturating_sub(MAX_TRANSACTIONS);
         self.transactions.drain(..extra);
     }
 
-    /// Books a payment from these lots.
+    /// Records a payment from these lots.
     pub fn pay(&mut self, lots: &[Lot], amount: Money) -> Result<(), Rejection> {
         if amount > self.due() {
             return Err(Rejection::PaymentExceedsDue);
@@ -125,8 +125,8 @@ impl Order {
         Ok(())
     }
 
-    /// Merges lots of equal date and class into the one that paid last: an order paid in very many parts must
-    /// stay an item.
+    /// Merges lots with equal date and class into the lot that paid last, so that an order paid in
+    /// very many parts fits into an item.
     fn merge_equal(&mut self) {
         let mut kept: Vec<Lot> = Vec::new();
         for lot in std::mem::take(&mut self.lots).into_iter().rev() {
@@ -140,7 +140,8 @@ impl Order {
         self.lots = kept;
     }
 
-    /// Takes back the lots that paid, last burned first; gives them in that order, with their old dates.
+    /// Takes a refund from the lots that paid, last burned first; returns them in that order, with
+    /// their original dates.
     pub fn refund(&mut self, amount: Money) -> Result<Vec<Lot>, Rejection> {
         if amount > self.refundable() {
             return Err(Rejection::RefundExceedsPayment);
@@ -152,7 +153,7 @@ impl Order {
         while !missing.is_zero() {
             let Some(last) = self.lots.last_mut() else {
                 return Err(Rejection::Inconsistent(
-                    "the lots of an order are fewer than what it can refund",
+                    "the lots of an order sum to less than its refundable amount",
                 ));
             };
             let part = last.amount.min(missing);

@@ -1,112 +1,113 @@
-//! What an account owes for payments that were taken back when there was too little to take.
+//! What an account owes for payments that were reversed when it had too little credit.
 //!
-//! **Invariant:** the debts are open (none is zero), oldest first, and at most 400; while there is one, nothing is
-//! available: whatever would raise `available` pays first. One transaction pays 20; the rest counts as paid from then on
-//! and is written down before anything else is decided.
-//! **Invariant:** a debt grows or is cancelled only by a recorded [`OwedChange`], and shrinks otherwise only by an
-//! OWED_COLLECTED entry.
+//! **Invariant:** open debts are above zero, oldest first, and at most 400. While a debt is open,
+//! nothing is available: whatever would increase `available` pays debts first. One transaction pays
+//! 20 debts; the rest counts as paid from then on and is written before anything else is decided.
+//! **Invariant:** a debt grows or is cancelled only by a recorded [`OwedChange`], and otherwise
+//! shrinks only by an OWED_COLLECTED entry.
 
 use crate::ids::{PaymentRef, ReversalId};
 use crate::ledger::lot::LotClass;
 use crate::money::Money;
 use crate::time::{Date, Timestamp};
 
-/// How many debts an account has open at most.
+/// The maximum number of open debts of an account.
 pub const MAX_OWED: usize = 400;
 
-/// How many dates' forgiven sums an account remembers; the earliest are forgotten first.
+/// The maximum number of forgiven sums, one for each date and class, that an account stores; the
+/// earliest are dropped first.
 const MAX_FORGIVEN: usize = 50;
 
 /// What is owed for one refund or dispute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debt {
-    /// For which.
+    /// The refund or dispute.
     pub reversal: ReversalId,
-    /// Of which payment.
+    /// The payment that it reverses.
     pub payment: PaymentRef,
-    /// How much.
+    /// Above zero.
     pub amount: Money,
 }
 
-/// Credit of one date that had expired when it was to be taken back, and so is not owed.
+/// Credit of one date that had expired before it could be taken back, and so is not owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forgiven {
-    /// The date.
+    /// The expiry date of the credit.
     pub date: Date,
-    /// The class.
+    /// The class of the credit.
     pub class: LotClass,
-    /// How much.
+    /// The amount that is not owed.
     pub amount: Money,
 }
 
-/// All that an account owes.
+/// Everything that an account owes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owed {
     debts: Vec<Debt>,
     forgiven: Vec<Forgiven>,
 }
 
-/// A change of what is owed that is not itself a movement.
+/// A change of what is owed that is not itself a ledger entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwedChange {
-    /// For which refund or dispute.
+    /// The refund or dispute.
     pub reversal: ReversalId,
-    /// Of which payment.
+    /// The payment that it reverses.
     pub payment: PaymentRef,
-    /// How much more is owed.
+    /// The amount by which the debt grows.
     pub raised: Money,
-    /// How much less is owed.
+    /// The amount by which the debt shrinks.
     pub cancelled: Money,
-    /// What had expired and is not owed.
+    /// Credit that had expired and is not owed.
     pub forgiven: Option<Forgiven>,
-    /// What had been forgiven and is taken back no longer, so that it could be forgiven again.
+    /// Credit that was forgiven and is no longer taken back, so that it can be forgiven again.
     pub restored: Option<Forgiven>,
     /// The number of the entry after which it took effect.
     pub seq: u64,
-    /// When.
+    /// When it took effect.
     pub at: Timestamp,
 }
 
 impl Owed {
-    /// Takes what was stored; `None` if it is not as it must be.
+    /// Builds the value from stored parts; `None` if there are too many debts or a debt is zero.
     pub fn stored(debts: Vec<Debt>, forgiven: Vec<Forgiven>) -> Option<Self> {
         let sound = debts.len() <= MAX_OWED && debts.iter().all(|debt| !debt.amount.is_zero());
         sound.then_some(Self { debts, forgiven })
     }
 
-    /// The sum.
+    /// Returns the sum of all debts.
     pub fn total(&self) -> Money {
         self.debts.iter().map(|debt| debt.amount).sum()
     }
 
-    /// The debts, oldest first.
+    /// Returns the debts, oldest first.
     pub fn debts(&self) -> &[Debt] {
         &self.debts
     }
 
-    /// What was forgiven, by date and class.
+    /// Returns what was forgiven, by date and class.
     pub fn forgiven(&self) -> &[Forgiven] {
         &self.forgiven
     }
 
-    /// What is owed for one.
+    /// Returns what is owed for one refund or dispute.
     pub fn of(&self, reversal: &ReversalId) -> Money {
         let found = self.debts.iter().find(|debt| debt.reversal == *reversal);
         found.map_or(Money::ZERO, |debt| debt.amount)
     }
 
-    /// True if another debt could be opened for this one.
+    /// Returns true if a debt for this refund or dispute is open or can be opened.
     pub fn has_room_for(&self, reversal: &ReversalId) -> bool {
         self.debts.len() < MAX_OWED || self.debts.iter().any(|debt| debt.reversal == *reversal)
     }
 
-    /// How much of this date and class has been forgiven.
+    /// Returns how much credit of this date and class has been forgiven.
     pub fn forgiven_of(&self, date: Date, class: LotClass) -> Money {
         let same = self.forgiven.iter().find(|had| had.date == date && had.class == class);
         same.map_or(Money::ZERO, |had| had.amount)
     }
 
-    /// Applies a recorded change; `None` if it does not fit.
+    /// Applies a recorded change; `None` if it cannot be applied.
     #[must_use]
     pub fn change(&mut self, change: &OwedChange) -> Option<()> {
         if !change.raised.is_zero() {
@@ -143,7 +144,7 @@ impl Owed {
         Some(())
     }
 
-    /// What was forgotten meanwhile needs no restoring.
+    /// Lowers a forgiven sum; a sum that was dropped meanwhile does not need it.
     fn restore(&mut self, less: Forgiven) {
         let same = |had: &&mut Forgiven| had.date == less.date && had.class == less.class;
         if let Some(had) = self.forgiven.iter_mut().find(same) {

@@ -1,7 +1,7 @@
-//! An account in the middle of a decision: due entries first, then the operation's own.
+//! An account in the middle of a decision: due entries first, then those of the operation.
 //!
-//! **Invariant:** entries are numbered, dated and chained here and nowhere else, and each is applied to the
-//! account as it is made, so what will be written always proves itself.
+//! **Invariant:** entries are numbered, dated and chained only here, and each is applied to the
+//! account when it is created, so what will be written always passes the audit.
 
 use crate::actor::PerformedBy;
 use crate::cause::Cause;
@@ -20,52 +20,52 @@ use crate::text::{FreeText, Metadata};
 use crate::time::{Date, Timestamp};
 use std::collections::BTreeMap;
 
-/// How many due entries one transaction carries; more go into transactions of their own.
+/// The maximum number of due entries in one transaction; more go into transactions of their own.
 pub const MAX_DUE: usize = 20;
 
-/// An account as loaded, and the holds whose time is up.
+/// An account as loaded, with the holds that have timed out.
 #[derive(Clone, Debug)]
 pub struct LoadedAccount {
     /// The account item.
     pub account: Account,
-    /// The hold items that were due when it was loaded.
+    /// The hold items that were due when the account was loaded.
     pub due_holds: Vec<Hold>,
 }
 
-/// What an entry says, before it is numbered, dated and chained.
+/// The content of an entry, before it is numbered, dated and chained.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Why.
+    /// Why value moves.
     pub cause: Cause,
-    /// What it is.
+    /// The type.
     pub kind: EntryType,
-    /// The lots it touches; they sum to its amount.
+    /// The lots that it changes; they sum to its amount.
     pub lots: Vec<Lot>,
-    /// Who does it.
+    /// Who causes it.
     pub by: PerformedBy,
-    /// The invocation.
+    /// The invocation; `None` for what has fallen due by time.
     pub request: Option<RequestId>,
-    /// What was asked for.
+    /// The fingerprint of the request; `None` if the entry follows from something else.
     pub fingerprint: Option<Fingerprint>,
-    /// Why, in words.
+    /// The reason given by the caller.
     pub reason: Option<FreeText>,
-    /// Where credit came from.
+    /// The source of the credit; `None` for types without a single source.
     pub source: Option<CreditSource>,
     /// The order it belongs to.
     pub order_id: Option<OrderId>,
     /// The hold it belongs to.
     pub hold_id: Option<HoldId>,
-    /// The last date of the credit.
+    /// The last date of the credit; `None` if it never expires or the type has no single date.
     pub expires_on: Option<Date>,
-    /// The caller's pairs.
+    /// The pairs supplied by the caller.
     pub metadata: Metadata,
-    /// What the response needs beyond.
+    /// What the response needs beyond the above.
     pub after: After,
 }
 
 impl Draft {
-    /// An entry that follows from the clock.
-    pub fn of_clock(cause: Cause, kind: EntryType, lots: Vec<Lot>) -> Self {
+    /// Creates a draft of an entry that no request causes directly.
+    pub fn without_request(cause: Cause, kind: EntryType, lots: Vec<Lot>) -> Self {
         Self {
             cause,
             kind,
@@ -84,25 +84,25 @@ impl Draft {
     }
 }
 
-/// The account, what has been posted to it, and the holds changed on the way.
+/// An account, the entries posted to it, and the holds changed by them.
 #[derive(Clone, Debug)]
 pub struct Posting {
-    /// The account after all that was posted.
+    /// The account after all entries posted.
     pub account: Account,
-    /// What was posted, in order.
+    /// The entries posted, in order.
     pub entries: Vec<Entry>,
-    /// The instant of this decision: the clock, or the account's last change if that is later.
+    /// The instant of the decision: the clock, or the account's last change if that is later.
     pub now: Timestamp,
     was: u64,
     holds: BTreeMap<HoldId, (Hold, u64)>,
     owed: Vec<OwedChange>,
-    /// How many debts it pays at most.
+    /// The maximum number of debts that it pays.
     pays: usize,
 }
 
 impl Posting {
-    /// A loaded account, with nothing posted yet; at most `limit` debts will be paid.
-    pub(super) fn of_loaded(loaded: &LoadedAccount, now: Timestamp, limit: usize) -> Self {
+    /// Starts from a loaded account, with nothing posted yet; pays at most `limit` debts.
+    pub(super) fn from_loaded(loaded: &LoadedAccount, now: Timestamp, limit: usize) -> Self {
         let holds = loaded.due_holds.iter().map(|hold| (hold.id.clone(), (hold.clone(), hold.seq))).collect();
         Self {
             account: loaded.account.clone(),
@@ -115,8 +115,8 @@ impl Posting {
         }
     }
 
-    /// A new account.
-    pub fn of_new(account: Account) -> Self {
+    /// Starts from a new account.
+    pub fn from_new(account: Account) -> Self {
         let (now, was) = (account.created_at, account.version);
         Self {
             account,
@@ -129,24 +129,24 @@ impl Posting {
         }
     }
 
-    /// Today, UTC.
+    /// Returns the UTC date of `now`.
     pub fn today(&self) -> Date {
         self.now.date()
     }
 
-    /// True if the writes are too many to go with an operation's own: something is due that has not been posted,
-    /// or what was due has met debts.
+    /// Returns true if there are too many writes to go into an operation's own transaction:
+    /// something that is due has not been posted, or debts were paid by what was due.
     pub fn more_due(&self) -> bool {
         let collected = self.entries.iter().any(|entry| entry.kind == EntryType::OwedCollected);
         collected || self.account.next_due().is_some_and(|due| due <= self.now)
     }
 
-    /// Posts an entry dated now; gives it back.
+    /// Posts an entry dated now, and returns it.
     pub fn post(&mut self, draft: Draft) -> Result<Entry, Rejection> {
         self.post_at(draft, self.now)
     }
 
-    /// Posts an entry that took effect at `at` (never before the account's last change).
+    /// Posts an entry that took effect at `at`, or at the account's last change if that is later.
     pub fn post_at(&mut self, draft: Draft, at: Timestamp) -> Result<Entry, Rejection> {
         const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of an account overflow");
         let amount = Money::checked_sum(draft.lots.iter().map(|lot| lot.amount)).ok_or(OVERFLOW)?;
@@ -195,11 +195,11 @@ impl Posting {
         Ok(entry)
     }
 
-    /// Pays what is owed, oldest first, from what has just become available.
+    /// Pays what is owed, oldest debt first, from what has just become available.
     pub(super) fn collect(&mut self, at: Timestamp) -> Result<(), Rejection> {
         let debts: Vec<Debt> = self.account.owed.debts().iter().take(self.can_pay()).cloned().collect();
         for debt in debts {
-            // What has expired by then is not there to pay with; it expires next.
+            // Credit that had expired by then cannot pay; its expiry is posted next.
             let alive: Vec<Lot> =
                 self.account.lots.iter().filter(|lot| !lot.is_expired(at.date())).cloned().collect();
             let (lots, _) = split(&alive, debt.amount);
@@ -207,27 +207,28 @@ impl Posting {
                 break;
             }
             let cause = Cause::collection(&debt.reversal, self.next_seq());
-            let mut draft = Draft::of_clock(cause, EntryType::OwedCollected, lots);
+            let mut draft = Draft::without_request(cause, EntryType::OwedCollected, lots);
             draft.after.reversal = Some(Reversed { id: debt.reversal, payment: debt.payment });
             self.post_at(draft, at)?;
         }
         Ok(())
     }
 
-    /// How many more debts this posting pays.
+    /// Returns how many more debts this posting may pay.
     fn can_pay(&self) -> usize {
         let is_payment = |entry: &&Entry| entry.kind == EntryType::OwedCollected;
         self.pays.saturating_sub(self.entries.iter().filter(is_payment).count())
     }
 
-    /// True if there are debts, and credit for them, but this posting has paid as many as it may.
+    /// Returns true if there are debts, and credit to pay them, but this posting has paid the
+    /// maximum number.
     pub(crate) fn is_behind(&self) -> bool {
         let day = self.account.updated_at.date();
         let alive = self.account.lots.iter().any(|lot| !lot.is_expired(day));
         alive && !self.account.owed.debts().is_empty() && self.can_pay() == 0
     }
 
-    /// Records that more or less is owed, as of now.
+    /// Records a change of what is owed, as of now.
     pub fn owe(&mut self, change: OwedChange) -> Result<(), Rejection> {
         let change = OwedChange { seq: self.account.seq, at: self.now, ..change };
         self.account.owe(&change).map_err(|broken| Rejection::Inconsistent(broken.0))?;
@@ -235,53 +236,56 @@ impl Posting {
         Ok(())
     }
 
-    /// The number that the next entry will have.
+    /// Returns the number of the next entry.
     pub fn next_seq(&self) -> u64 {
         self.account.seq + 1
     }
 
-    /// The id that the next entry will have, if this is its cause.
+    /// Returns the id of the next entry if this is its cause.
     pub fn next_transaction(&self, cause: &Cause) -> TransactionId {
         TransactionId::of(&self.account.id, self.next_seq(), cause)
     }
 
-    /// The id that the entry after the next will have, if this is its cause.
+    /// Returns the id of the entry after the next if this is its cause.
     pub fn transaction_after_next(&self, cause: &Cause) -> TransactionId {
         TransactionId::of(&self.account.id, self.next_seq() + 1, cause)
     }
 
-    /// Takes a hold that was loaded because its time was up.
+    /// Removes and returns a hold that was loaded because it is due, with the number of the entry
+    /// that last changed it.
     pub fn take_hold(&mut self, id: &HoldId) -> Option<(Hold, u64)> {
         self.holds.remove(id)
     }
 
-    /// Notes a changed hold; `was` is the entry that had changed it before this decision.
+    /// Stores a changed hold; `was` is the number of the entry that changed it before this
+    /// decision, or 0 if it is new.
     pub fn keep_hold(&mut self, mut hold: Hold, was: u64) {
         hold.seq = self.account.seq;
         self.holds.insert(hold.id.clone(), (hold, was));
     }
 
-    /// A hold as it stands after what was posted, if it was loaded or changed here.
+    /// Returns a hold after what was posted, if it was loaded or changed here.
     pub fn hold(&self, id: &HoldId) -> Option<&Hold> {
         self.holds.get(id).map(|(hold, _)| hold)
     }
 
-    /// The version that the account will have.
+    /// Returns the version that the account will have.
     pub fn next_version(&self) -> u64 {
         self.was + 1
     }
 
-    /// True if something was recorded about what is owed.
+    /// Returns true if a change of what is owed was recorded.
     pub fn has_owed(&self) -> bool {
         !self.owed.is_empty()
     }
 
-    /// True if nothing was posted.
+    /// Returns true if no entry was posted.
     pub fn is_untouched(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The writes: the entries, the holds changed, and the account under its condition.
+    /// Returns the writes: the entries, the changed holds, the records of what is owed, and the
+    /// account with its condition.
     pub fn into_writes(mut self) -> Vec<Write> {
         self.account.version = self.was + 1;
         self.account.schedule_check(self.now);

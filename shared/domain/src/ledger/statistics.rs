@@ -1,6 +1,6 @@
-//! What a history adds up to: counts and sums by type and source, averages, a series by month.
+//! Statistics of a history: counts and sums by type and source, averages, and a series by month.
 //!
-//! **Invariant:** a report is a fold over entries; it decides nothing.
+//! **Invariant:** statistics are a fold over entries; they decide nothing.
 
 use crate::currency::Currency;
 use crate::ledger::entry::{Entry, EntryType};
@@ -10,10 +10,10 @@ use crate::time::Timestamp;
 use chrono::Datelike;
 use std::collections::BTreeMap;
 
-/// How many, and how much.
+/// A count and a sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many entries.
+    /// The number of entries.
     pub count: u64,
     /// The sum of their amounts.
     pub amount: Money,
@@ -25,20 +25,20 @@ impl Tally {
         self.amount = [self.amount, amount].into_iter().sum();
     }
 
-    /// The mean amount, in the currency's digits.
+    /// Returns the mean amount, rounded to the currency's decimal places.
     pub fn mean(&self, currency: Currency) -> Money {
         self.amount.mean(self.count, currency)
     }
 }
 
-/// A report in the making.
+/// Statistics of the entries added so far.
 #[derive(Clone, Debug, Default)]
 pub struct EntryStatistics {
-    /// By type of entry.
+    /// By entry type.
     pub by_type: BTreeMap<EntryType, Tally>,
-    /// By source of credit.
+    /// By source of credit; expiries are not counted.
     pub by_source: BTreeMap<CreditSource, Tally>,
-    /// By month (`2026-01`) and type.
+    /// By month (`2026-01`) and entry type.
     pub by_month: BTreeMap<String, BTreeMap<EntryType, Tally>>,
     /// When the first entry took effect.
     pub first: Option<Timestamp>,
@@ -47,7 +47,7 @@ pub struct EntryStatistics {
 }
 
 impl EntryStatistics {
-    /// Counts one entry.
+    /// Adds one entry.
     pub fn add(&mut self, entry: &Entry) {
         self.by_type.entry(entry.kind).or_default().add(entry.amount);
         if let Some(source) = entry.source.filter(|_| entry.kind != EntryType::Expiry) {
@@ -60,12 +60,12 @@ impl EntryStatistics {
         self.last = self.last.into_iter().chain([entry.at]).max();
     }
 
-    /// The tally of one type.
+    /// Returns the tally of one type.
     pub fn of(&self, kind: EntryType) -> Tally {
         self.by_type.get(&kind).copied().unwrap_or_default()
     }
 
-    /// What was spent: debits and captures.
+    /// Returns the tally of what was spent: debits and captures.
     pub fn spends(&self) -> Tally {
         let (debits, captures) = (self.of(EntryType::Debit), self.of(EntryType::Capture));
         Tally {
@@ -74,7 +74,7 @@ impl EntryStatistics {
         }
     }
 
-    /// How many entries were counted.
+    /// Returns the number of entries added.
     pub fn count(&self) -> u64 {
         self.by_type.values().map(|tally| tally.count).sum()
     }

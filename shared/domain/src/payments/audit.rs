@@ -1,7 +1,7 @@
-//! Law 7: a payment is credited at most once, and what was taken back of it is what its reports came to.
+//! Law 7: a payment is credited at most once, and what was taken back follows from its reports.
 //!
-//! **Invariant:** of each refund and dispute: allotted = taken − given back + collected + owed + forgiven; and all
-//! that is allotted of a top-up is at most its credit.
+//! **Invariant:** for each refund and dispute: allotted = taken − returned + collected + owed +
+//! forgiven; and the sum allotted for a top-up is at most its credit.
 
 use crate::cause::Cause;
 use crate::ids::{PaymentRef, TopUpId};
@@ -15,18 +15,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Everything stored about the payments into one wallet.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentBooks {
-    /// The customer's top-ups.
+    /// All top-ups of the customer.
     pub topups: Vec<TopUp>,
-    /// Those of them that their payment's own item leads to.
+    /// Top-ups to which the gateway reference of their payment leads.
     pub resolved: BTreeSet<TopUpId>,
 }
 
-/// Compares top-ups with the entries that they are said to have caused.
+/// Compares top-ups with the entries that they caused.
 pub fn compare(audit: &mut AccountAudit<'_>, books: &PaymentBooks) {
     let mut credits: BTreeMap<String, u32> = BTreeMap::new();
     for topup in &books.topups {
         for detail in differences(audit, books, topup) {
-            audit.differ(Some(topup.id.to_string()), detail);
+            audit.record_difference(Some(topup.id.to_string()), detail);
         }
         if let Some(credited) = &topup.credited {
             *credits.entry(credited.transaction.to_string()).or_default() += 1;
@@ -38,7 +38,10 @@ pub fn compare(audit: &mut AccountAudit<'_>, books: &PaymentBooks) {
         audit.entries.iter().filter(is_topup).map(|entry| entry.id().to_string()).collect();
     for id in known {
         if credits.get(&id).copied() != Some(1) {
-            audit.differ(Some(id), "credits a payment of no top-up, or of more than one");
+            audit.record_difference(
+                Some(id),
+                "credits a payment that belongs to no top-up, or to more than one",
+            );
         }
     }
 }
@@ -49,7 +52,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
         return if topup.reversals.is_empty() {
             found
         } else {
-            vec!["is taken back without having been credited"]
+            vec!["has refunds or disputes, but was never credited"]
         };
     };
     let payment = PaymentRef::topup(&topup.id);
@@ -57,7 +60,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
         |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.payment == payment);
     let cause = Cause::topup(topup.gateway, &credited.payment);
     let is_credit = |entry: &Entry| entry.cause == cause;
-    let credits = audit.picked(audit.books.seen.max(topup.seq), is_credit);
+    let credits = audit.entries_where(audit.books.seen.max(topup.seq), is_credit);
     let same = |entry: &&Entry| {
         entry.kind == EntryType::Credit
             && entry.amount == topup.amount
@@ -67,28 +70,29 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
             && entry.lots.iter().all(|lot| lot.class == credited.class)
     };
     if credits.len() != 1 || !credits.first().is_some_and(same) {
-        found.push("was credited, but there is no such movement");
+        found.push("was credited, but its entry is missing or different");
     }
     let newest = |entry: &Entry| concerns(entry) && entry.kind != EntryType::OwedCollected;
-    if audit.picked(audit.books.seen, newest).last().is_some_and(|last| last.seq > topup.seq) {
-        found.push("the top-up is older than its movements: it was put back");
+    if audit.entries_where(audit.books.seen, newest).last().is_some_and(|last| last.seq > topup.seq) {
+        found.push("the top-up is older than its entries: it was put back");
     }
     if topup.reversed() > topup.amount {
         found.push("more was taken back than was credited");
     }
     let settled = topup.clone().allot(1).is_empty();
     if !settled {
-        found.push("what is allotted to its refunds and disputes is not what they were reported to come to");
+        found.push("the amounts allotted to its refunds and disputes do not follow from their reports");
     }
     if !books.resolved.contains(&topup.id) {
-        found.push("its payment does not lead to it: it could be credited again");
+        found.push("the gateway reference of its payment does not lead to it: it could be credited again");
     }
-    // What is owed is the account's: only a top-up that it has not outrun can be held against it.
+    // Owed amounts belong to the account: they are compared only with a top-up that is not newer
+    // than the account.
     let version = audit.books.account.as_ref().map_or(0, |account| account.version);
     let Some(account) = audit.folded.as_ref().filter(|_| topup.wallet_version <= version) else {
         return found;
     };
-    let named = audit.picked(account.seq, concerns);
+    let named = audit.entries_where(account.seq, concerns);
     let named = named.iter().filter_map(|entry| entry.after.reversal.as_ref()).map(|reversed| &reversed.id);
     let owed = account.owed.debts().iter().filter(|debt| debt.payment == payment).map(|debt| &debt.reversal);
     if named.chain(owed).any(|id| !topup.reversals.contains_key(id)) {
@@ -97,7 +101,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
     for (id, reversal) in &topup.reversals {
         let mine = |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
         let sum = |kind: EntryType| -> Money {
-            let entries = audit.picked(account.seq, |entry| mine(entry) && entry.kind == kind);
+            let entries = audit.entries_where(account.seq, |entry| mine(entry) && entry.kind == kind);
             entries.iter().map(|entry| entry.amount).sum()
         };
         let parts =
@@ -105,7 +109,7 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
         let all: Money = parts.into_iter().sum();
         if all.checked_sub(sum(EntryType::Adjustment)) != Some(reversal.allotted) {
             found.push(
-                "what was taken, given back, collected, owed and forgiven is not what its reports came to",
+                "the amounts taken, returned, collected, owed and forgiven do not sum to what is allotted",
             );
         }
     }

@@ -1,7 +1,8 @@
-//! Payment gateways, and what each of their reports says once it is read into our terms.
+//! Reports of payment gateways, translated into our own terms.
 //!
-//! **Invariant:** only [`PaymentFact::Captured`] is money in, and only [`PaymentFact::Reversed`] and [`PaymentFact::Refund`] money out; an approval, an
-//! authorisation or a client's word is neither.
+//! **Invariant:** only [`PaymentFact::Captured`] is money in, and only [`PaymentFact::Reversed`]
+//! and [`PaymentFact::Refund`] are money out. An approval, an authorization or a statement of the
+//! client is neither.
 
 use crate::currency::Currency;
 use crate::ids::{Gateway, GatewayId, GatewayKey, ReversalId, TopUpId};
@@ -9,19 +10,19 @@ use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
 
-/// How far a refund or dispute has come.
+/// State of a refund or dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReversalState {
-    /// The gateway has taken this much in all.
+    /// The gateway has taken the reported amount, in total.
     Taken,
-    /// It is lost; counts if no withdrawal is ever reported.
+    /// The dispute is lost. Counts only if no report says that the money was taken.
     Lost,
-    /// It has come to nothing: won, reinstated, or the refund failed.
+    /// Without effect: the dispute was won or the money reinstated, or the refund failed.
     Returned,
 }
 
 impl ReversalState {
-    /// Reads a stored phase.
+    /// Parses the stored word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         [Self::Taken, Self::Lost, Self::Returned]
             .into_iter()
@@ -29,7 +30,7 @@ impl ReversalState {
             .ok_or(ParseError("is not a phase of a reversal"))
     }
 
-    /// The stored word.
+    /// Returns the stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Taken => "taken",
@@ -39,85 +40,85 @@ impl ReversalState {
     }
 }
 
-/// What a report says happened.
+/// What happened, according to a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentFact {
-    /// The payment is captured: this is money.
+    /// A payment was captured: this is money.
     Captured {
-        /// How much, as the gateway says.
+        /// Captured amount, as the gateway reports it.
         amount: Money,
-        /// In which currency, as the gateway says.
+        /// Currency of the amount, as the gateway reports it.
         currency: Currency,
     },
-    /// A payment has failed; another may follow.
+    /// A payment failed; another may follow.
     Failed,
-    /// A refund or dispute has come this far.
+    /// A refund or dispute reached a state.
     Reversed {
-        /// Which.
+        /// Refund or dispute that the report is about.
         id: ReversalId,
-        /// How far.
+        /// State that it reached.
         phase: ReversalState,
-        /// How much of the payment, in all.
+        /// Total amount of the payment that it concerns.
         amount: Money,
-        /// In which currency.
+        /// Currency of the amount.
         currency: Currency,
     },
-    /// One refund of a payment whose gateway also reports how much has been refunded in all (Stripe).
+    /// One refund of a payment whose gateway also reports the refunded total (Stripe).
     Refund {
-        /// What the payment's refunds are kept under.
+        /// Id under which the payment's refunds are kept.
         of: ReversalId,
-        /// The refund's own id.
+        /// Gateway's id of this refund.
         refund: GatewayId,
-        /// It has failed or was cancelled.
+        /// True if the refund failed or was cancelled.
         failed: bool,
-        /// How much.
+        /// Amount of this refund.
         amount: Money,
-        /// In which currency.
+        /// Currency of the amount.
         currency: Currency,
     },
     /// Nothing that moves value.
     Nothing,
 }
 
-/// A gateway's report in our terms: what it is about, and what it says.
+/// A gateway's report: what it is about, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayReport {
-    /// Who says it.
+    /// Gateway that sent the report.
     pub gateway: Gateway,
-    /// The top-up of ours that it names, in its notes, metadata or custom_id.
+    /// Our top-up, if the report names it in its notes, metadata or `custom_id`.
     pub topup: Option<TopUpId>,
-    /// The gateway's order (checkout session).
+    /// Gateway's order (checkout session).
     pub order: Option<GatewayId>,
-    /// The gateway's payment (payment intent, capture).
+    /// Gateway's payment (payment intent, capture).
     pub payment: Option<GatewayId>,
-    /// The gateway's charge, where that is another thing than the payment.
+    /// Gateway's charge, if that differs from the payment.
     pub charge: Option<GatewayId>,
-    /// How the customer paid, where that is said apart (`google_pay`).
+    /// Payment method, if the report states it separately (`google_pay`).
     pub method: Option<String>,
-    /// The fee that the customer has paid on top, as part of what was captured.
+    /// Gateway fee that the customer paid on top; included in the captured amount.
     pub customer_fee: Option<Money>,
-    /// When, as the gateway says.
+    /// Time of the event, as the gateway reports it.
     pub at: Option<Timestamp>,
     /// What happened.
     pub fact: PaymentFact,
 }
 
 impl GatewayReport {
-    /// A report that moves no value and names nothing.
+    /// Returns a report that moves no value and names nothing.
     pub fn nothing(gateway: Gateway) -> Self {
         let (topup, order, payment, charge) = (None, None, None, None);
         let (method, customer_fee, at) = (None, None, None);
         Self { gateway, topup, order, payment, charge, method, customer_fee, at, fact: PaymentFact::Nothing }
     }
 
-    /// What it can be found by, the payment first.
+    /// Returns the keys of the gateway references by which it can be found, the payment's first.
     pub fn keys(&self) -> Vec<GatewayKey> {
         let paid = [&self.payment, &self.charge].into_iter().flatten();
         let paid = paid.map(|id| GatewayKey::of(self.gateway, id));
         paid.chain(self.order.iter().map(|id| GatewayKey::order(self.gateway, id))).collect()
     }
 
-    /// What its payment is known by: itself, else its charge.
+    /// Returns the key of its payment, or else of its charge.
     pub fn payment_key(&self) -> Option<GatewayKey> {
         self.payment.as_ref().or(self.charge.as_ref()).map(|id| GatewayKey::of(self.gateway, id))
     }

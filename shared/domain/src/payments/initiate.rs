@@ -1,7 +1,7 @@
-//! Beginning to pay in through a gateway.
+//! Creates top-ups and records the orders that gateways create for them.
 //!
-//! **Invariant:** the intent is stored before the gateway is asked, under an id that a repetition of the request
-//! mints again; so whatever happens in between, there is one gateway order for it.
+//! **Invariant:** the intent is stored before the gateway is called, under an id that a repeated
+//! request computes again. So whatever happens in between, it has one gateway order.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -19,24 +19,24 @@ use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 keyed_request! {
-    /// Begin a top-up.
+    /// Creates a top-up.
     #[derive(Clone, Debug)]
     pub struct InitiateTopUp ("topup") {
-        /// Into whose wallet.
+        /// Customer whose wallet is credited.
         pub customer: CustomerId => _,
-        /// How much.
+        /// Amount to pay in, in the wallet's currency.
         pub amount: Amount => "amount",
-        /// Through which gateway.
+        /// Gateway through which the customer pays.
         pub gateway: Gateway => "gateway",
-        /// Where the customer goes afterwards.
+        /// URL to which the customer returns after the payment.
         pub return_url: Option<String> => "return_url",
-        /// Why.
+        /// Idempotency cause.
         pub cause: Cause => _,
     }
 }
 
 impl InitiateTopUp {
-    /// The top-up that this request makes, or made.
+    /// Returns the id of the top-up that this request creates; a repetition returns the same id.
     pub fn id(&self) -> TopUpId {
         TopUpId::mint(&self.customer, &self.cause)
     }
@@ -57,7 +57,8 @@ impl Command for InitiateTopUp {
         }
     }
 
-    /// The top-up's own key is the guard; the stored intent answers repetitions.
+    /// None: the condition on the top-up's own key suffices, and the stored intent answers
+    /// repetitions.
     fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
@@ -78,7 +79,7 @@ impl Command for InitiateTopUp {
         let amount = exact(self.amount, account)?;
         let currency = account.currency()?;
         limits::check(self.gateway, amount, currency)?;
-        let overflow = Rejection::Inconsistent("a top-up would end past the year 9999");
+        let overflow = Rejection::Inconsistent("the top-up would expire after the year 9999");
         let expires_at = context.now.plus_seconds(TOPUP_TTL_SECONDS).ok_or(overflow)?;
         let topup = TopUp {
             id: id.clone(),
@@ -105,26 +106,27 @@ impl Command for InitiateTopUp {
             PaymentWrite::OpenTopUp(topup.clone()),
             PaymentWrite::List(Listing::TopUp { id: id.clone(), at: context.now }),
         ];
-        // Written even if nothing waits, so that a report that has just not found the top-up cannot come to wait here.
+        // Written even if nothing waits: a concurrent report that has not found the top-up can then
+        // no longer wait here.
         let waiting = gateway_ref.map(waiting).unwrap_or_default();
         writes.push(put_ref(gateway_ref, &key, RefTarget::TopUp(id)));
         Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting }, writes })
     }
 }
 
-/// When the gateway is asked first: ten minutes before the top-up expires.
+/// Returns when the gateway is polled first: ten minutes before the top-up expires.
 fn first_check_at(expires_at: Timestamp) -> Timestamp {
     expires_at.minus_minutes(10)
 }
 
-/// Keep what the gateway made of an intent.
+/// Records the order that the gateway created for an intent.
 #[derive(Clone, Debug)]
 pub struct PlaceTopUp {
-    /// Which.
+    /// Top-up that the order belongs to.
     pub topup: TopUpId,
-    /// Through which gateway.
+    /// Gateway of the top-up.
     pub gateway: Gateway,
-    /// What the gateway made of it.
+    /// Order that the gateway created.
     pub placed: GatewayOrder,
 }
 
@@ -151,7 +153,7 @@ impl Command for PlaceTopUp {
             return Ok(Decision::Already(TopUpOutcome { topup, waiting }));
         }
         topup.placed = Some(self.placed.clone());
-        // One that was given up before it was placed is looked at again.
+        // A top-up that was given up before it was placed is checked again.
         if topup.next_check_at.is_none() && topup.credited.is_none() {
             topup.next_check_at = context.now.plus_seconds(TOPUP_TTL_SECONDS);
         }
@@ -165,10 +167,10 @@ impl Command for PlaceTopUp {
     }
 }
 
-/// Take back an intent that its gateway has refused for good: nothing is left of it, and its cause is free.
+/// Deletes an intent that its gateway has refused for good, so that its cause can be used again.
 #[derive(Clone, Debug)]
 pub struct AbandonTopUp {
-    /// The intent that was refused.
+    /// Intent that was refused.
     pub refused: TopUp,
 }
 
@@ -188,7 +190,8 @@ impl Command for AbandonTopUp {
 
     fn decide(&self, state: &PaymentState, _: &Context) -> Decided<Abandoned, PaymentWrite> {
         let Some(topup) = &state.topup else { return Ok(Decision::Already(Abandoned::Gone)) };
-        // Another intent of the same cause, or one that the gateway has taken after all, stays.
+        // Another intent of the same cause, or an intent that the gateway has accepted after all,
+        // is kept.
         let same = (&topup.fingerprint, &topup.request) == (&self.refused.fingerprint, &self.refused.request);
         if !same || topup.placed.is_some() || topup.credited.is_some() {
             return Ok(Decision::Already(Abandoned::Kept(Box::new(topup.clone()))));
@@ -205,10 +208,10 @@ impl Command for AbandonTopUp {
     }
 }
 
-/// Note that the gateway was asked once more.
+/// Records that the gateway was polled, and schedules the next poll.
 #[derive(Clone, Debug)]
 pub struct CloseTopUp {
-    /// Which.
+    /// Top-up that was polled.
     pub topup: TopUpId,
 }
 
@@ -230,7 +233,8 @@ impl Command for CloseTopUp {
         if topup.next_check_at.is_none() {
             return Ok(Decision::Already(TopUpOutcome { topup, waiting: vec![] }));
         }
-        // Before it expires, and when it has: nothing that was paid at the last moment is missed.
+        // Polled before it expires and when it has expired, so that a payment at the last moment is
+        // not missed.
         topup.next_check_at = (context.now < topup.expires_at).then_some(topup.expires_at);
         let was = topup.version;
         topup.version += 1;
@@ -239,7 +243,7 @@ impl Command for CloseTopUp {
     }
 }
 
-/// The reports that wait under a lead.
+/// Returns the reports that wait under a gateway reference.
 pub(crate) fn waiting(gateway_ref: &GatewayRef) -> Vec<EventId> {
     match &gateway_ref.to {
         RefTarget::Waiting(events) => events.clone(),
@@ -247,7 +251,7 @@ pub(crate) fn waiting(gateway_ref: &GatewayRef) -> Vec<EventId> {
     }
 }
 
-/// The write of a lead that leads elsewhere now.
+/// Returns the write that changes what a gateway reference leads to.
 pub(crate) fn put_ref(gateway_ref: Option<&GatewayRef>, key: &GatewayKey, to: RefTarget) -> PaymentWrite {
     let was = gateway_ref.map_or(0, |gateway_ref| gateway_ref.version);
     PaymentWrite::GatewayRef { gateway_ref: GatewayRef { key: key.clone(), to, version: was + 1 }, was }

@@ -1,11 +1,11 @@
-//! What gateways can never take, as far as it is known before they are asked.
+//! Amounts that gateways never accept, as far as this is known before they are called.
 //!
 //! Sources: razorpay.com/docs/api/orders/create and /docs/payments/international-payments (currencies of three digits);
 //! docs.stripe.com/currencies ("Zero-decimal", "Three-decimal currencies", "Minimum and maximum charge amounts");
 //! developer.paypal.com/reference/currency-codes ("does not support decimals").
 //!
-//! **Invariant:** what is refused here would be refused by the gateway, whenever it is asked. What is not known is the gateway's
-//! to say.
+//! **Invariant:** the gateway would always refuse an amount that is refused here. Where the limit
+//! is not known, the gateway decides.
 
 use crate::currency::Currency;
 use crate::ids::Gateway;
@@ -13,14 +13,15 @@ use crate::money::Money;
 use crate::rejection::Rejection;
 use rust_decimal::Decimal;
 
-/// Stripe's currencies without minor units.
+/// Currencies without minor units at Stripe.
 const STRIPE_WHOLE: [&str; 15] =
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
 
-/// PayPal's currencies of which it takes no fractions.
+/// Currencies of which PayPal accepts no decimals.
 const PAYPAL_WHOLE: [&str; 3] = ["HUF", "JPY", "TWD"];
 
-/// The least that Stripe charges, in hundredths. (What it charges in other currencies depends on how they are settled.)
+/// Minimum amounts that Stripe charges, in hundredths. (Minimums in other currencies depend on how
+/// these are settled.)
 const STRIPE_LEAST: [(&str, i64); 24] = [
     ("AED", 200),
     ("AUD", 50),
@@ -48,18 +49,19 @@ const STRIPE_LEAST: [(&str, i64); 24] = [
     ("USD", 50),
 ];
 
-/// How many digits of the amount a gateway's minor unit stands for.
+/// Returns how many decimal digits the gateway's minor unit represents.
 pub fn unit_digits(gateway: Gateway, currency: Currency) -> u32 {
     match (gateway, currency.code()) {
         (Gateway::Stripe, code) if STRIPE_WHOLE.contains(&code) => 0,
-        // Without fractions, and yet written in hundredths.
+        // No fractions, although amounts are written in hundredths.
         (Gateway::Stripe, "ISK" | "UGX") => 2,
         (Gateway::PayPal, code) if PAYPAL_WHOLE.contains(&code) => 0,
         (Gateway::Razorpay | Gateway::Stripe | Gateway::PayPal, _) => currency.digits(),
     }
 }
 
-/// How many digits after the point a gateway takes; of a third one it takes zero alone.
+/// Returns how many decimal digits a gateway accepts: a third digit must be zero at Razorpay and
+/// Stripe.
 fn digits(gateway: Gateway, currency: Currency) -> u32 {
     match gateway {
         Gateway::Razorpay | Gateway::Stripe => unit_digits(gateway, currency).min(2),
@@ -67,7 +69,7 @@ fn digits(gateway: Gateway, currency: Currency) -> u32 {
     }
 }
 
-/// The least that a gateway takes.
+/// Returns the minimum amount that a gateway accepts; None if no minimum is known.
 fn least(gateway: Gateway, currency: Currency) -> Option<Money> {
     let hundredths = match gateway {
         Gateway::Razorpay => Some(100),
@@ -79,7 +81,7 @@ fn least(gateway: Gateway, currency: Currency) -> Option<Money> {
     Money::try_new(Decimal::new(hundredths?, 2)).ok()
 }
 
-/// Refuses an amount that the gateway can never take.
+/// Rejects an amount that the gateway can never accept.
 pub fn check(gateway: Gateway, amount: Money, currency: Currency) -> Result<(), Rejection> {
     let digits = digits(gateway, currency);
     if amount.value().normalize().scale() > digits {

@@ -1,11 +1,13 @@
 //! Refunds and disputes of a payment, as far as a gateway has reported them.
 //!
-//! Most gateways report each refund by its own id. Stripe reports how much of a charge has been refunded in all
-//! (`charge.refunded`), and apart from that each refund, which may fail or be cancelled days later (`refund.failed`,
-//! `refund.updated`, `charge.refund.updated`). Then the charge says less than before, so the largest sum that it ever said is not
-//! what it has refunded: what each report counts, and when, is kept.
+//! Most gateways report each refund by its own id. Stripe reports the refunded total of a charge
+//! (`charge.refunded`) and, separately, each refund, which may fail or be cancelled days later
+//! (`refund.failed`, `refund.updated`, `charge.refund.updated`). The total then decreases, so the
+//! largest total ever reported is not what was refunded. Therefore every reported amount is kept
+//! with its time.
 //!
-//! **Invariant:** what a reversal amounts to is a function of the set of its reports, whatever their order and number.
+//! **Invariant:** the effective amount of a reversal is a function of the set of its reports,
+//! whatever their order and number.
 
 use crate::currency::Currency;
 use crate::ids::{GatewayId, ReversalId};
@@ -14,72 +16,75 @@ use crate::payments::gateway_report::ReversalState;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// How many refunds of a payment are kept apart by their own ids.
+/// Maximum number of single refunds of a payment that are kept by their own ids.
 pub const MAX_REFUNDS: usize = 100;
 
-/// What a report says of a refund or dispute.
+/// What a report says about a refund or dispute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReversalReport {
-    /// Which.
+    /// Refund or dispute that the report is about.
     pub id: ReversalId,
-    /// How far it has come.
+    /// State that it reached.
     pub step: ReversalStep,
-    /// How much of the payment; in all, unless the step is about one refund.
+    /// Amount of the payment: of one refund if the step is about one, otherwise the total.
     pub amount: Money,
-    /// In which currency.
+    /// Currency of the amount.
     pub currency: Currency,
-    /// When the gateway says that it was so.
+    /// Time of the event, as the gateway reports it.
     pub at: Option<Timestamp>,
 }
 
-/// How far a refund or dispute has come.
+/// State of a refund or dispute, or of one refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReversalStep {
-    /// All of it.
-    Whole(ReversalState),
-    /// One refund of a payment that also reports sums.
+    /// State of the whole refund or dispute.
+    Total(ReversalState),
+    /// One refund of a payment whose gateway also reports totals.
     Refund {
-        /// Its own id.
+        /// Gateway's id of this refund.
         refund: GatewayId,
-        /// It has failed or was cancelled.
+        /// True if the refund failed or was cancelled.
         failed: bool,
     },
 }
 
-/// One refund of a payment that also reports sums.
+/// One refund of a payment whose gateway also reports totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SingleRefund {
-    /// How much.
+    /// Largest amount reported for it.
     pub amount: Money,
-    /// When it had failed at the latest; the end of time, if a report does not say when.
+    /// Earliest time at which it was reported as failed; [`Timestamp::LAST`] if the reports contain
+    /// no time.
     pub failed_at: Option<Timestamp>,
 }
 
-/// A refund or dispute of the payment, as far as it has been reported.
+/// A refund or dispute of a payment, as far as it has been reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reversal {
-    /// The most that was reported as taken in all.
+    /// Largest total reported as taken.
     pub taken: Option<Money>,
-    /// The most that was reported as lost.
+    /// Largest amount reported as lost.
     pub lost: Option<Money>,
-    /// It has come to nothing, whatever else is reported, before or after; how much that was about.
+    /// Largest amount reported as returned. If present, the reversal has no effect, whatever else
+    /// is reported before or after.
     pub returned: Option<Money>,
-    /// Refunds that were reported by their own ids.
+    /// Refunds that were reported by their own ids; at most 100.
     pub refunds: BTreeMap<GatewayId, SingleRefund>,
-    /// Since when it has been reported as taken.
+    /// Earliest time at which it was reported as taken.
     pub first_at: Option<Timestamp>,
-    /// What was reported as taken in all, by when; only sums that no later one exceeds.
+    /// Totals reported as taken, by time; only those that no later total reaches or exceeds.
     pub sums: BTreeMap<Timestamp, Money>,
-    /// How much of the credit goes to it: taken back, owed, or expired before it could be.
+    /// Part of the credit that is allotted to it: taken back, owed, or expired before it could be
+    /// taken.
     pub allotted: Money,
-    /// How much of that had expired, and is not owed.
+    /// Part of the allotted amount that had expired and is not owed.
     pub forgiven: Money,
-    /// How many movements it has caused, those of collection aside.
+    /// Number of entries that it caused, except those that collect owed amounts.
     pub steps: u32,
 }
 
 impl Reversal {
-    /// What it amounts to by what has been reported, in any order.
+    /// Returns its effective amount, according to all reports in any order.
     pub fn effective_amount(&self) -> Money {
         if self.returned.is_some() {
             return Money::ZERO;
@@ -95,7 +100,8 @@ impl Reversal {
         self.refunds.values().filter_map(|refund| Some((refund.failed_at?, refund.amount)))
     }
 
-    /// All that had ever been refunded when this sum was reported: with what had failed by then, and so is no part of it.
+    /// Returns all that had ever been refunded when this total was reported: the total, plus
+    /// refunds that had failed before and so are not part of it.
     fn with_failed_before(&self, at: Timestamp, sum: Money) -> Money {
         let earlier =
             |failed_at: Timestamp| failed_at < at && self.first_at.is_some_and(|first| first <= failed_at);
@@ -103,28 +109,28 @@ impl Reversal {
         failed.chain([sum]).sum()
     }
 
-    /// True if a report can be kept.
+    /// Returns true if there is room for a report.
     pub fn has_room_for(&self, report: &ReversalReport) -> bool {
         match &report.step {
-            ReversalStep::Whole(_) => true,
+            ReversalStep::Total(_) => true,
             ReversalStep::Refund { refund, .. } => {
                 self.refunds.len() < MAX_REFUNDS || self.refunds.contains_key(refund)
             }
         }
     }
 
-    /// Takes another report of it.
+    /// Adds a report.
     pub fn report(&mut self, report: &ReversalReport) {
         let amount = report.amount;
         match &report.step {
-            ReversalStep::Whole(ReversalState::Taken) => {
+            ReversalStep::Total(ReversalState::Taken) => {
                 self.taken = self.taken.max(Some(amount));
                 if let Some(at) = report.at {
                     self.record_sum(at, amount);
                 }
             }
-            ReversalStep::Whole(ReversalState::Lost) => self.lost = self.lost.max(Some(amount)),
-            ReversalStep::Whole(ReversalState::Returned) => self.returned = self.returned.max(Some(amount)),
+            ReversalStep::Total(ReversalState::Lost) => self.lost = self.lost.max(Some(amount)),
+            ReversalStep::Total(ReversalState::Returned) => self.returned = self.returned.max(Some(amount)),
             ReversalStep::Refund { refund, failed } => {
                 let known =
                     self.refunds.entry(refund.clone()).or_insert(SingleRefund { amount, failed_at: None });
@@ -148,19 +154,20 @@ impl Reversal {
     }
 }
 
-/// The id under which a payment keeps a reversal. A Stripe payment has one charge, whose refunds are kept together: a report that
-/// names its payment instead is about the same.
-pub fn known_as(reversals: &BTreeMap<ReversalId, Reversal>, reported: &ReversalId) -> ReversalId {
+/// Returns the id under which a payment keeps a reversal. A Stripe payment has one charge, whose
+/// refunds are kept together: a report that names the payment instead is about the same refunds.
+pub fn canonical_id(reversals: &BTreeMap<ReversalId, Reversal>, reported: &ReversalId) -> ReversalId {
     const OF_CHARGE: &str = "refund:stripe:";
     let same = |id: &&ReversalId| id.as_str().starts_with(OF_CHARGE);
     let known = reversals.keys().find(same).filter(|_| reported.as_str().starts_with(OF_CHARGE));
     known.unwrap_or(reported).clone()
 }
 
-/// What each refund and dispute comes to by what has been reported, in any order.
+/// Returns the effective amount of each refund and dispute, according to all reports in any order.
 ///
-/// PayPal takes a dispute's money by reversals that do not name the dispute: those that were won give back of
-/// what reversals took, and those that were lost count only beyond what reversals took.
+/// PayPal withdraws a dispute's money by reversals that do not name the dispute. A dispute that was
+/// won returns part of what those reversals took; a dispute that was lost counts only beyond what
+/// they took.
 pub fn effective_amounts(reversals: &BTreeMap<ReversalId, Reversal>) -> BTreeMap<ReversalId, Money> {
     let mut all: BTreeMap<ReversalId, Money> =
         reversals.iter().map(|(id, reversal)| (id.clone(), reversal.effective_amount())).collect();

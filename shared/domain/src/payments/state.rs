@@ -1,6 +1,7 @@
-//! What decisions about payments see, write and leave.
+//! What decisions about payments read, write and return.
 //!
-//! **Invariant:** a report is written with what became of it, in the transaction that has its effect.
+//! **Invariant:** a report is written together with its outcome, in the transaction that applies
+//! its effect.
 
 use crate::alert::{Alert, AlertListing};
 use crate::context::Context;
@@ -15,37 +16,39 @@ use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The items that a command must see.
+/// Items to read before a decision.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentNeeds {
-    /// Whose wallet is paid into, if that is known.
+    /// Customer whose wallet is credited; None if unknown.
     pub customer: Option<CustomerId>,
-    /// The top-up acted on.
+    /// Top-up that the command acts on.
     pub topup: Option<TopUpId>,
-    /// What is known under these gateways' ids; a quarantined report that one leads to is needed with it.
+    /// Gateway references to read. If one leads to an unmatched payment, its quarantined report is
+    /// read too.
     pub refs: Vec<GatewayKey>,
-    /// The report as it is kept.
+    /// Report to read, as stored.
     pub event: Option<EventId>,
-    /// The refund or dispute: if the top-up has been credited, its movements and the expiries of its credit.
+    /// Refund or dispute. If the top-up has been credited, its entries and the expiries of the
+    /// credit are read.
     pub reversal: Option<ReversalId>,
 }
 
-/// What was loaded.
+/// Items that were read.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentState {
-    /// The account of the wallet that is paid into.
+    /// Account of the wallet that is credited.
     pub account: Option<LoadedAccount>,
-    /// The top-up acted on.
+    /// Top-up that the command acts on.
     pub topup: Option<TopUp>,
-    /// What is known under gateways' ids.
+    /// Gateway references that exist.
     pub refs: BTreeMap<GatewayKey, GatewayRef>,
-    /// The report as it is kept.
+    /// Report as stored; None if it is new.
     pub event: Option<WebhookEvent>,
-    /// Quarantined reports that leads lead to.
+    /// Quarantined reports that a gateway reference leads to.
     pub quarantined: BTreeMap<EventId, WebhookEvent>,
-    /// The movements of the refund or dispute, oldest first.
+    /// Entries of the refund or dispute, and of those that may change with it; oldest first.
     pub moved: Vec<Entry>,
-    /// The expiries of the date and class of the top-up's credit.
+    /// Expiry entries of the date and class of the top-up's credit.
     pub expired: Vec<Entry>,
 }
 
@@ -61,7 +64,7 @@ impl command::State for PaymentState {
     }
 }
 
-/// Starts a decision on the wallet that is paid into: posts what is due.
+/// Starts a decision on the wallet that is credited: posts what is due.
 pub(super) fn begin(
     state: &PaymentState,
     customer: &CustomerId,
@@ -71,78 +74,79 @@ pub(super) fn begin(
     command::begin(account.ok_or_else(|| Rejection::WalletNotFound(customer.clone()))?, context)
 }
 
-/// One item to write, with its condition.
+/// An item to write, with its condition.
 #[derive(Clone, Debug)]
 pub enum PaymentWrite {
-    /// Of the wallet's account.
+    /// A write of the wallet's account or its entries.
     Ledger(LedgerWrite),
-    /// A new top-up; its id must be free.
+    /// A new top-up. Condition: its id is unused.
     OpenTopUp(TopUp),
-    /// A changed top-up; it must still have version `was`.
+    /// A changed top-up. Condition: the stored version is `was`.
     TopUp {
-        /// The top-up after the decision.
+        /// Top-up after the decision.
         topup: TopUp,
-        /// Its version before.
+        /// Version before the decision.
         was: u64,
     },
-    /// A top-up that is taken back; it must still have version `was`.
+    /// Deletes a top-up. Condition: the stored version is `was`.
     DropTopUp {
-        /// Which.
+        /// Top-up to delete.
         id: TopUpId,
-        /// Its version.
+        /// Version before the decision.
         was: u64,
     },
-    /// A report; it must still have version `was` (zero: be new).
+    /// A report. Condition: the stored version is `was`; zero means that the report is new.
     Event {
-        /// The report and what became of it.
+        /// Report with its outcome.
         event: WebhookEvent,
-        /// Its body, sealed; only with a new one.
+        /// Sealed body; written only with a new report.
         body: Vec<u8>,
-        /// Its version before.
+        /// Version before the decision; zero for a new report.
         was: u64,
     },
-    /// What is known under a gateway's id; it must still have version `was` (zero: be new).
+    /// A gateway reference. Condition: the stored version is `was`; zero means that the reference
+    /// is new.
     GatewayRef {
-        /// Where it leads.
+        /// Reference after the decision.
         gateway_ref: GatewayRef,
-        /// Its version before.
+        /// Version before the decision; zero for a new reference.
         was: u64,
     },
-    /// A gateway's id of which nothing is known any more; it must still have version `was`.
+    /// Deletes a gateway reference. Condition: the stored version is `was`.
     DropRef {
-        /// Which.
+        /// Key of the reference to delete.
         key: GatewayKey,
-        /// Its version.
+        /// Version before the decision.
         was: u64,
     },
-    /// An alert, opened or closed; written with what it is about.
+    /// An alert that is raised or closed, in the same transaction as its subject.
     Alert(Alert),
-    /// A place in a list; written with what it lists.
+    /// Adds an item to a list, in the same transaction as the item.
     List(Listing),
-    /// A place in a list that is given up.
+    /// Removes an item from a list.
     Unlist(Listing),
 }
 
-/// A place in a list that people ask for, by time.
+/// Place of an item in a list that the API returns, ordered by time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// A customer's top-ups.
+    /// In the list of a customer's top-ups.
     TopUp {
-        /// Which.
+        /// Top-up in the list.
         id: TopUpId,
-        /// Since when.
+        /// When the top-up was created.
         at: Timestamp,
     },
-    /// Reports of a status.
+    /// In the list of reports with a status.
     Event {
-        /// Which.
+        /// Report in the list.
         id: EventId,
-        /// Of which status.
+        /// Status that the list is for.
         status: EventStatus,
-        /// When it came.
+        /// When the report was received.
         at: Timestamp,
     },
-    /// Alerts.
+    /// In a list of alerts.
     Alert(AlertListing),
 }
 
@@ -173,12 +177,12 @@ impl Conditional for PaymentWrite {
     }
 }
 
-/// A top-up as an operation left it.
+/// Outcome of an operation on a top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopUpOutcome {
-    /// The top-up.
+    /// Top-up after the operation.
     pub topup: TopUp,
-    /// The reports that had waited for it.
+    /// Reports that waited for it, to be processed next.
     pub waiting: Vec<EventId>,
 }
 
@@ -188,12 +192,12 @@ impl Outcome for TopUpOutcome {
     }
 }
 
-/// What is left of a top-up that its gateway had refused.
+/// What remains of a top-up that its gateway refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Abandoned {
     /// Nothing.
     Gone,
-    /// The top-up: another's, or one that the gateway has taken after all.
+    /// The top-up: it belongs to another request, or the gateway accepted it after all.
     Kept(Box<TopUp>),
 }
 
@@ -203,12 +207,12 @@ impl Outcome for Abandoned {
     }
 }
 
-/// What became of a report.
+/// Outcome of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportOutcome {
-    /// It is kept, with what became of it; these had waited for it.
+    /// The report with its outcome, and the reports that waited for it.
     Kept(Box<WebhookEvent>, Vec<EventId>),
-    /// It is about this top-up: decide again with it loaded.
+    /// The report is about this top-up: load it and decide again.
     OtherTopUp(TopUpId),
 }
 

@@ -1,118 +1,120 @@
-//! Paying in through a gateway: from the intent to the credit, and back for refunds and disputes.
+//! Top-ups: payments through a gateway, from the intent to the credit, with refunds and disputes.
 //!
-//! **Invariant:** a top-up is credited at most once, for exactly the amount and currency of its intent, and from
-//! every unpaid state.
-//! **Invariant:** Σ allotted = min(the credit, Σ of what its refunds and disputes have come to), in whatever order
-//! they were reported.
+//! **Invariant:** a top-up is credited at most once, for exactly the amount and currency of its
+//! intent, and from every unpaid state.
+//! **Invariant:** Σ allotted = min(the credit, Σ effective amounts of its refunds and disputes), in
+//! whatever order they were reported.
 
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{EventId, Gateway, GatewayId, RequestId, ReversalId, TopUpId, TransactionId};
 use crate::ledger::lot::LotClass;
 use crate::money::Money;
-use crate::payments::reversal::{Reversal, effective_amounts, known_as};
+use crate::payments::reversal::{Reversal, canonical_id, effective_amounts};
 use crate::time::{Date, Timestamp};
 use std::collections::BTreeMap;
 
-/// How long a customer has to pay: a day.
+/// Seconds that a customer has to pay: one day.
 pub const TOPUP_TTL_SECONDS: u32 = 86_400;
 
-/// How many movements a top-up names: the newest.
+/// Maximum number of entries that a top-up names; the newest are kept.
 const MAX_TRANSACTIONS: usize = 100;
 
-/// How many reports a top-up names: the newest.
+/// Maximum number of reports that a top-up names; the newest are kept.
 const MAX_EVENTS: usize = 10;
 
-/// How many refunds and disputes a top-up keeps apart.
+/// Maximum number of refunds and disputes that a top-up keeps.
 pub const MAX_REVERSALS: usize = 400;
 
-/// What the gateway made of the intent.
+/// The order that the gateway created for the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayOrder {
-    /// The gateway's order (checkout session).
+    /// Gateway's order (checkout session).
     pub order: GatewayId,
-    /// What the client's SDK needs, as JSON, sealed.
+    /// Sealed JSON that the client's SDK needs.
     pub checkout: String,
-    /// A page on which the customer can pay.
+    /// URL of a page on which the customer can pay.
     pub checkout_url: Option<String>,
 }
 
 /// The payment that was credited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credited {
-    /// The gateway's payment.
+    /// Gateway's payment.
     pub payment: GatewayId,
-    /// The gateway's charge, where that is another thing.
+    /// Gateway's charge, if that differs from the payment.
     pub charge: Option<GatewayId>,
-    /// How the customer paid, where that is said apart.
+    /// Payment method, if the report states it separately.
     pub method: Option<String>,
-    /// The last date of the credit.
+    /// Last date of the credit; None if it does not expire.
     pub expires_on: Option<Date>,
-    /// The class of its lot.
+    /// Class of the credit's lot.
     pub class: LotClass,
-    /// The movement.
+    /// Entry that credited the wallet.
     pub transaction: TransactionId,
-    /// When.
+    /// When the entry was posted.
     pub at: Timestamp,
 }
 
-/// A top-up as it is stored.
+/// A top-up as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopUp {
-    /// Its id, which names the customer.
+    /// Contains the customer's id.
     pub id: TopUpId,
-    /// How much is to be paid in.
+    /// Amount to pay in.
     pub amount: Money,
-    /// In the wallet's currency.
+    /// Currency of the wallet.
     pub currency: Currency,
-    /// Through which gateway.
+    /// Gateway through which the customer pays.
     pub gateway: Gateway,
-    /// Where the customer goes afterwards.
+    /// URL to which the customer returns after the payment.
     pub return_url: Option<String>,
-    /// What was asked for.
+    /// Fingerprint of the request.
     pub fingerprint: Fingerprint,
-    /// The invocation that began it.
+    /// Invocation that created it.
     pub request: RequestId,
-    /// What the gateway made of it; none yet if it did not answer.
+    /// Order that the gateway created; None until the gateway has answered.
     pub placed: Option<GatewayOrder>,
-    /// A payment has failed, and none has succeeded.
+    /// True if a payment failed before any was credited.
     pub failed: bool,
-    /// The payment that was credited.
+    /// Payment that was credited; None until then.
     pub credited: Option<Credited>,
-    /// The movements that it caused, oldest first, at most the newest hundred; those of collection are not among
-    /// them.
+    /// Entries that it caused, oldest first; at most the newest 100. Entries that collect owed
+    /// amounts are not included.
     pub transactions: Vec<TransactionId>,
-    /// The reports that changed it or that someone must look at, oldest first, at most the newest ten.
+    /// Reports that changed it or need an operator's attention, oldest first; at most the newest
+    /// ten.
     pub events: Vec<EventId>,
-    /// Refunds and disputes of it.
+    /// Its refunds and disputes; at most 400.
     pub reversals: BTreeMap<ReversalId, Reversal>,
-    /// When it began.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Until when the customer can be expected to pay.
+    /// Time until which the customer is expected to pay.
     pub expires_at: Timestamp,
-    /// When it is looked at next: the gateway is asked once more when it expires.
+    /// When the gateway is polled next: shortly before it expires and when it has expired. None if
+    /// no poll is due.
     pub next_check_at: Option<Timestamp>,
-    /// The wallet's entry that last changed it (zero: none yet).
+    /// Sequence number of the wallet's entry in the last change; zero if none.
     pub seq: u64,
-    /// The wallet's version that last changed it (zero: none yet).
+    /// Version of the wallet in the last change; zero if none.
     pub wallet_version: u64,
-    /// Counts its changes; the guard against a stale read.
+    /// Incremented by every change; the condition against stale reads.
     pub version: u64,
 }
 
-/// A reversal whose allotment changes.
+/// A change of the amount allotted to a reversal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllotmentChange {
-    /// Which.
+    /// Reversal whose allotment changes.
     pub id: ReversalId,
-    /// What was allotted to it.
+    /// Amount allotted before.
     pub from: Money,
-    /// What is allotted to it now.
+    /// Amount allotted now.
     pub to: Money,
 }
 
 impl TopUp {
-    /// The contract's word for its state at `now`.
+    /// Returns the API's word for its state at `now`.
     pub fn status(&self, now: Timestamp) -> &'static str {
         let reversed = self.reversed();
         match &self.credited {
@@ -125,24 +127,24 @@ impl TopUp {
         }
     }
 
-    /// The refunds and disputes that may move when one of them is reported: itself, and where they are told apart only
-    /// by their sums, the others.
+    /// Returns the refunds and disputes that may change when one is reported: itself and, at
+    /// PayPal, where only amounts link them, all disputes and all reversals that name no dispute.
     pub fn moves_with(&self, reported: &ReversalId) -> Vec<ReversalId> {
-        let reported = known_as(&self.reversals, reported);
+        let reported = canonical_id(&self.reversals, reported);
         let linked = |id: &&ReversalId| **id != reported && (id.is_unnamed() || id.is_dispute());
         let others: Vec<_> = self.reversals.keys().filter(linked).cloned().collect();
         let paypal = self.gateway == Gateway::PayPal;
         std::iter::once(reported).chain(others.into_iter().filter(|_| paypal)).collect()
     }
 
-    /// Notes movements that it caused.
+    /// Adds entries that it caused, and drops the oldest beyond the limit.
     pub fn note(&mut self, transactions: impl IntoIterator<Item = TransactionId>) {
         self.transactions.extend(transactions);
         let extra = self.transactions.len().saturating_sub(MAX_TRANSACTIONS);
         self.transactions.drain(..extra);
     }
 
-    /// Notes a report about it.
+    /// Adds a report about it, as the newest, and drops the oldest beyond the limit.
     pub fn record_event(&mut self, event: &EventId) {
         self.events.retain(|known| known != event);
         self.events.push(event.clone());
@@ -150,15 +152,16 @@ impl TopUp {
         self.events.drain(..extra);
     }
 
-    /// How much of the credit its refunds and disputes have come to.
+    /// Returns how much of the credit is allotted to its refunds and disputes.
     pub fn reversed(&self) -> Money {
         self.reversals.values().map(|reversal| reversal.allotted).sum()
     }
 
-    /// Allots the credit anew after a report; gives what changes, decreases first.
+    /// Allots the credit again after a report. Returns the changes, decreases first.
     ///
-    /// One that was reported earlier keeps what it has; what is free goes to those that lack, by id. No more than `limit`
-    /// change: the rest is allotted when it is asked again.
+    /// A reversal keeps what it was allotted before; what is free goes to those that lack an
+    /// amount, in the order of their ids. At most `limit` allotments change; the rest changes in a
+    /// further call.
     pub fn allot(&mut self, limit: usize) -> Vec<AllotmentChange> {
         let wanted = effective_amounts(&self.reversals);
         let wants = |id: &ReversalId| wanted.get(id).copied().unwrap_or(Money::ZERO);

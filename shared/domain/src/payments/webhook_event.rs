@@ -1,8 +1,9 @@
-//! What gateways have reported, kept: each report once, with what became of it.
+//! Reports of gateways as stored: each once, with its outcome.
 //!
-//! **Invariant:** an event that is processed or ignored never changes again; one that waits or is quarantined is
-//! looked at anew when what it lacks arrives, or when an admin asks.
-//! **Invariant:** an alert about an event is open exactly as long as the event is quarantined or failed.
+//! **Invariant:** a report that is processed or ignored never changes again. A parked or
+//! quarantined report is processed again when what it lacks arrives, or when an admin requests it.
+//! **Invariant:** an alert about a report is open exactly as long as the report is quarantined or
+//! failed.
 
 use crate::alert::Alert;
 use crate::currency::Currency;
@@ -14,36 +15,37 @@ use crate::payments::reversal::{Reversal, effective_amounts};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// How long a report waits for what it lacks before someone is told: a day.
+/// Seconds that a report waits for what it lacks before it is quarantined and an alert is raised:
+/// one day.
 pub const WAIT_SECONDS: u32 = 86_400;
 
-/// For how long one that waits is looked at again by itself: thirty days.
-pub const LOOK_SECONDS: u32 = 30 * 86_400;
+/// Seconds for which a waiting report is checked again automatically: 30 days.
+pub const RECHECK_SECONDS: u32 = 30 * 86_400;
 
-/// How many reports wait under one handle.
+/// Maximum number of reports that wait under one gateway reference.
 pub const MAX_WAITING: usize = 400;
 
-/// What became of a report.
+/// Outcome of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventStatus {
-    /// It had its effect, or says what had its effect already.
+    /// Its effect was applied, by this report or an equivalent one.
     Processed,
     /// It moves nothing.
     Ignored,
     /// It waits for what it lacks.
     Parked,
-    /// It must not have its effect until someone has looked.
+    /// Its effect is not applied until an operator has checked it.
     Quarantined,
-    /// It could not be understood.
+    /// It could not be read.
     Failed,
 }
 
 impl EventStatus {
-    /// Every status, in the contract's order.
+    /// All statuses, in the API's order.
     pub const ALL: [Self; 5] =
         [Self::Processed, Self::Ignored, Self::Parked, Self::Quarantined, Self::Failed];
 
-    /// Reads the contract's word.
+    /// Parses the API's word.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::ALL
             .into_iter()
@@ -51,7 +53,7 @@ impl EventStatus {
             .ok_or(ParseError("must be one of processed, ignored, parked, quarantined, failed"))
     }
 
-    /// The contract's word.
+    /// Returns the API's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Processed => "processed",
@@ -62,72 +64,73 @@ impl EventStatus {
         }
     }
 
-    /// True if nothing more can come of it.
+    /// Returns true if it never changes again.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Processed | Self::Ignored)
     }
 
-    /// True if someone must look.
+    /// Returns true if an operator must check the report.
     pub fn needs_attention(self) -> bool {
         matches!(self, Self::Quarantined | Self::Failed)
     }
 }
 
-/// A report, kept.
+/// A report as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookEvent {
-    /// Which endpoint, and the gateway's id.
+    /// Endpoint and the gateway's id of the event.
     pub id: EventId,
-    /// The gateway's word for its type.
+    /// Gateway's word for the type of the event.
     pub kind: String,
-    /// What became of it.
+    /// Outcome of the report.
     pub status: EventStatus,
-    /// Why, in our words.
+    /// Reason for the status; one of [`reasons`].
     pub detail: Option<&'static str>,
-    /// What it says; none if it could not be understood.
+    /// What it says; None if it could not be read.
     pub report: Option<GatewayReport>,
-    /// The top-up that it is about.
+    /// Top-up that it is about.
     pub topup: Option<TopUpId>,
-    /// The movements that it caused, or that had been caused by one that says the same.
+    /// Entries that it caused, or that an equivalent report caused before.
     pub transactions: Vec<TransactionId>,
-    /// What it waits under.
+    /// Gateway reference under which it waits.
     pub waiting_on: Option<GatewayKey>,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
     /// When its status last changed.
     pub updated_at: Timestamp,
-    /// Since when someone must look.
+    /// Since when an operator must check it.
     pub alerted_at: Option<Timestamp>,
-    /// When it is looked at next.
+    /// When the sweep checks it next; None if no check is due.
     pub next_check_at: Option<Timestamp>,
-    /// The invocation that stored it.
+    /// Invocation that stored it.
     pub request: RequestId,
-    /// Counts its changes; the guard against a stale read.
+    /// Incremented by every change; the condition against stale reads.
     pub version: u64,
 }
 
 impl WebhookEvent {
-    /// When it is looked at next if nothing comes of it: while it waits for something that may still arrive.
+    /// Returns when it is checked next if nothing arrives: as long as it waits for something that
+    /// may still arrive.
     pub fn next_check(&self, now: Timestamp) -> Option<Timestamp> {
         let is_waiting = self.waiting_on.is_some() && !self.status.is_final();
-        let late = self.received_at.plus_seconds(LOOK_SECONDS).is_none_or(|until| now >= until);
+        let late = self.received_at.plus_seconds(RECHECK_SECONDS).is_none_or(|until| now >= until);
         if !is_waiting || late {
             return None;
         }
         let seconds = if self.status == EventStatus::Parked { 900 } else { 21_600 };
         let next = now.plus_seconds(seconds)?;
-        // On the day it has waited for, someone is told without delay.
+        // The check at the end of the waiting time must not be late: it raises the alert.
         Some(if now < self.waits_until() { next.min(self.waits_until()) } else { next })
     }
 
-    /// Until when it waits.
+    /// Returns the time until which it waits before it is quarantined.
     pub fn waits_until(&self) -> Timestamp {
         self.received_at.plus_seconds(WAIT_SECONDS).unwrap_or(self.received_at)
     }
 }
 
 impl Alert {
-    /// The alert about an event that is quarantined or failed.
+    /// Creates the alert about a report that is quarantined or failed.
     pub fn for_event(event: &WebhookEvent) -> Self {
         let kind = if event.status == EventStatus::Failed { "webhook_failed" } else { "payment_quarantined" };
         let opened_at = event.alerted_at.unwrap_or(event.updated_at);
@@ -146,12 +149,12 @@ impl Alert {
     }
 }
 
-/// Reasons for what became of a report, as text that is stored and shown.
+/// Reasons for the outcome of a report, as text that is stored and shown.
 pub mod reasons {
     macro_rules! reasons {
         ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
             $($(#[$doc])* pub const $name: &str = $text;)*
-            /// Finds a reason by its text.
+            /// Returns the reason with this text.
             pub fn known(text: &str) -> Option<&'static str> {
                 [$($name),*].into_iter().find(|reason| *reason == text)
             }
@@ -201,45 +204,46 @@ pub mod reasons {
     }
 }
 
-/// A quarantined payment: money that a gateway holds for us and that is nobody's credit.
+/// An unmatched payment: it is quarantined, its money is held by the gateway for us and credited to
+/// no wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmatchedPayment {
-    /// The report that is quarantined.
+    /// The quarantined report.
     pub event: EventId,
-    /// How much was paid.
+    /// Captured amount.
     pub amount: Money,
-    /// In which currency.
+    /// Currency of the amount.
     pub currency: Currency,
-    /// What has been reported of its refunds and disputes.
+    /// Its refunds and disputes, as far as they have been reported.
     pub reversed: BTreeMap<ReversalId, Reversal>,
 }
 
 impl UnmatchedPayment {
-    /// How much of it has gone back.
+    /// Returns how much of it has been refunded or reversed.
     pub fn gone(&self) -> Money {
         let gone: Money = effective_amounts(&self.reversed).into_values().sum();
         gone.min(self.amount)
     }
 }
 
-/// Where a handle leads.
+/// What a gateway reference leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefTarget {
-    /// Nowhere yet; these reports wait for it.
+    /// Nothing yet; these reports wait for it.
     Waiting(Vec<EventId>),
-    /// To a payment that is quarantined.
+    /// An unmatched payment.
     UnmatchedPayment(UnmatchedPayment),
-    /// To a top-up.
+    /// A top-up.
     TopUp(TopUpId),
 }
 
-/// What is known under a gateway's id.
+/// A gateway reference: what an id that a report may name leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayRef {
-    /// The id.
+    /// Id of a gateway's order, payment or charge, or of a top-up.
     pub key: GatewayKey,
-    /// Where it leads.
+    /// What it leads to.
     pub to: RefTarget,
-    /// Counts its changes; the guard against a stale read.
+    /// Incremented by every change; the condition against stale reads.
     pub version: u64,
 }

@@ -1,13 +1,13 @@
-//! ISO 4217 currencies and how many digits each has.
+//! ISO 4217 currencies and their number of decimal places.
 //!
-//! **Invariant:** a [`Currency`] always has a number of minor digits; units that ISO lists without one
-//! (gold, special drawing rights) cannot be constructed.
+//! **Invariant:** a [`Currency`] always has a number of decimal places; codes that ISO lists
+//! without one (gold, special drawing rights) cannot be constructed.
 
-use crate::fingerprint::as_printed;
+use crate::fingerprint::fingerprint_by_display;
 use crate::parse::ParseError;
 use std::fmt;
 
-/// A currency that money can be held in.
+/// A currency in which an account can hold money.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Currency {
     iso: iso_currency::Currency,
@@ -15,7 +15,7 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// Reads a three-letter code in capitals, such as `INR`.
+    /// Parses a three-letter code in capitals, such as `INR`.
     pub fn parse(code: &str) -> Result<Self, ParseError> {
         let unknown = ParseError("must be an ISO 4217 currency code such as INR");
         let iso = iso_currency::Currency::from_code(code).ok_or(unknown.clone())?;
@@ -26,7 +26,7 @@ impl Currency {
         Ok(Self { iso, digits })
     }
 
-    /// Every currency that there is, by code.
+    /// Returns every supported currency, sorted by code.
     pub fn all() -> impl Iterator<Item = Self> {
         let letters = || 'A'..='Z';
         letters()
@@ -36,12 +36,12 @@ impl Currency {
             .filter_map(|code| Self::parse(&code).ok())
     }
 
-    /// The three-letter code.
+    /// Returns the three-letter code.
     pub fn code(self) -> &'static str {
         self.iso.code()
     }
 
-    /// How many digits follow the point (INR 2, VND 0, BHD 3).
+    /// Returns the number of decimal places (INR 2, VND 0, BHD 3).
     pub fn digits(self) -> u32 {
         self.digits
     }
@@ -59,4 +59,4 @@ impl fmt::Debug for Currency {
     }
 }
 
-as_printed!(Currency);
+fingerprint_by_display!(Currency);

@@ -1,19 +1,20 @@
-//! What a request asked for, in 22 characters: tells a repetition from another request with the same key.
+//! Fingerprints of requests: 22 characters that distinguish a repetition from another request with
+//! the same key.
 //!
-//! **Invariant:** requests that are equal after parsing have equal fingerprints (`100` and `100.00`); who
-//! asked is no part of it.
+//! **Invariant:** requests that are equal after parsing have equal fingerprints (`100` and
+//! `100.00`); the caller is not part of the fingerprint.
 
 use crate::hash::Hash;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt::{self, Write};
 
-/// The digest of a request's meaning.
+/// The digest of a request's content: the first 16 bytes of a SHA-256, in base64url.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The fingerprint of named parts; `None` differs from any text.
+    /// Returns the fingerprint of named parts; `None` differs from any text.
     pub fn of(parts: &[(&str, Option<String>)]) -> Self {
         let mut text = String::new();
         for (name, value) in parts {
@@ -25,21 +26,22 @@ impl Fingerprint {
         Self(URL_SAFE_NO_PAD.encode(hash.bytes().get(..16).unwrap_or(hash.bytes())))
     }
 
-    /// Takes a fingerprint that was stored.
+    /// Wraps a stored fingerprint.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How a value stands in a fingerprint; `None`: it was not sent, which differs from any text. Fingerprints are stored: the
-/// text of a type never changes.
+/// The representation of a value in a fingerprint. Fingerprints are stored, so the representation
+/// of a type never changes.
 pub trait Fingerprinted {
-    /// The text of the value as it was understood: equal values have equal texts.
+    /// Returns the text of the parsed value; equal values have equal texts. `None` means that the
+    /// value was not sent, which differs from any text.
     fn fingerprint_text(&self) -> Option<String>;
 }
 
@@ -49,8 +51,8 @@ impl<T: Fingerprinted> Fingerprinted for Option<T> {
     }
 }
 
-/// Values whose text is how they print.
-macro_rules! as_printed {
+/// Implements [`Fingerprinted`] for types by their `Display` text.
+macro_rules! fingerprint_by_display {
     ($($type:ty),* $(,)?) => {
         $(impl $crate::fingerprint::Fingerprinted for $type {
             fn fingerprint_text(&self) -> Option<String> {
@@ -60,8 +62,8 @@ macro_rules! as_printed {
     };
 }
 
-/// Values whose text is their word in the contract.
-macro_rules! as_worded {
+/// Implements [`Fingerprinted`] for types by their word in the contract (`as_str`).
+macro_rules! fingerprint_by_word {
     ($($type:ty),* $(,)?) => {
         $(impl $crate::fingerprint::Fingerprinted for $type {
             fn fingerprint_text(&self) -> Option<String> {
@@ -71,13 +73,14 @@ macro_rules! as_worded {
     };
 }
 
-pub(crate) use {as_printed, as_worded};
+pub(crate) use {fingerprint_by_display, fingerprint_by_word};
 
-as_printed!(bool, u8, u16, u32, u64, String);
+fingerprint_by_display!(bool, u8, u16, u32, u64, String);
 
-/// Defines a request that an `Idempotency-Key` may name, and its fingerprint: each field says by which name it is part of
-/// that, or `_` if it is not (it tells the key itself apart, such as the account; or it is the cause). So no field can be added
-/// without saying so, and none can be forgotten.
+/// Defines a request that an `Idempotency-Key` can name, with its fingerprint. Each field states
+/// the name under which it is part of the fingerprint, or `_` if it is not part of it (because it
+/// is part of the key itself, such as the account, or is the cause). So a field cannot be added
+/// without this choice, and none can be forgotten.
 ///
 /// ```
 /// domain::fingerprint::keyed_request! {
@@ -106,7 +109,8 @@ macro_rules! keyed_request {
         }
 
         impl $name {
-            /// What is asked for: tells a repetition from another request with the same key.
+            /// Returns the fingerprint, which distinguishes a repetition from another request with
+            /// the same key.
             pub fn fingerprint(&self) -> $crate::fingerprint::Fingerprint {
                 let parts = [
                     $(Some(("op", Some($operation.to_owned()))),)?

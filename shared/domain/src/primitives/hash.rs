@@ -1,4 +1,4 @@
-//! SHA-256 digests as they stand in entries, ids and proofs.
+//! SHA-256 digests, as used in entries, ids and proofs.
 //!
 //! **Invariant:** a [`Hash`] is 32 bytes; its text is 64 lowercase hexadecimal digits.
 
@@ -11,27 +11,28 @@ use std::fmt;
 pub struct Hash([u8; 32]);
 
 impl Hash {
-    /// What the first entry of an account names as its predecessor.
+    /// The predecessor's hash in the first entry of an account.
     pub const GENESIS: Self = Self([0; 32]);
 
-    /// The digest of the bytes.
+    /// Returns the digest of the bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(bytes.as_ref()).into())
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The first `length` bytes as hexadecimal text; for ids, where 10 bytes leave no practical collision.
+    /// Returns the first `length` bytes as hexadecimal text. Ids use 10 bytes, which makes
+    /// collisions practically impossible.
     pub fn prefix(&self, length: usize) -> String {
         hex(self.0.get(..length).unwrap_or(&self.0))
     }
 
-    /// Reads 64 lowercase hexadecimal digits.
+    /// Parses 64 lowercase hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        const SHAPE: ParseError = ParseError("must be 64 hexadecimal digits");
+        const SHAPE: ParseError = ParseError("must be 64 lowercase hexadecimal digits");
         let mut bytes = [0; 32];
         if text.len() != 64 || text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(SHAPE);

@@ -1,6 +1,7 @@
-//! What every area is written in: money, time, text, digests.
+//! Basic types of every area: money, time, text and digests.
 //!
-//! **Invariant:** a value of these types is valid by construction; nothing here knows an account.
+//! **Invariant:** a value of these types is valid by construction; nothing here depends on an
+//! account.
 
 pub mod currency;
 pub mod fingerprint;

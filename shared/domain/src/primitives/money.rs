@@ -1,66 +1,67 @@
-//! Exact, never negative quantities: money in major units, and points.
+//! Exact, non-negative quantities: money in major units, and points.
 //!
-//! **Invariant:** a [`Money`] is never negative and never went through a float; sums and differences are
-//! checked, so an amount cannot wrap, and cannot fall below zero without the caller having asked.
+//! **Invariant:** a [`Money`] is never negative and is never converted from or to a float; sums and
+//! differences are checked, so an amount can neither wrap around nor fall below zero unnoticed.
 
 use crate::currency::Currency;
-use crate::fingerprint::as_printed;
+use crate::fingerprint::fingerprint_by_display;
 use crate::parse::ParseError;
 use rust_decimal::Decimal;
 use std::fmt;
 use std::iter::Sum;
 
-/// The largest amount that one request may name: 10^13 major units.
+/// The largest amount of one request: 10^13 major units.
 const MAX_REQUESTED: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0);
 
-/// A quantity of what an account holds, zero or more: money in major units, or whole points.
+/// A quantity held in an account, zero or more: money in major units, or whole points.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money(Decimal);
 
 impl Money {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// Takes a stored or computed number; fails if it is negative.
+    /// Wraps a stored or computed number; fails if it is negative.
     pub fn try_new(value: Decimal) -> Result<Self, ParseError> {
         if value.is_sign_negative() && !value.is_zero() {
-            return Err(ParseError("money is never negative"));
+            return Err(ParseError("must not be negative"));
         }
         Ok(Self(value.normalize()))
     }
 
-    /// The number, normalised (no trailing zeros).
+    /// Returns the number, normalized (no trailing zeros).
     pub fn value(self) -> Decimal {
         self.0
     }
 
-    /// True for zero.
+    /// Returns true for zero.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
-    /// The sum, or `None` if it cannot be represented.
+    /// Returns the sum, or `None` if it cannot be represented.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(|sum| Self(sum.normalize()))
     }
 
-    /// The difference, or `None` if it would be below zero.
+    /// Returns the difference, or `None` if it would be below zero.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         let rest = self.0.checked_sub(other.0)?;
         (!rest.is_sign_negative() || rest.is_zero()).then(|| Self(rest.normalize()))
     }
 
-    /// The difference, or zero if there is less than `other`.
+    /// Returns the difference, or zero if it would be below zero.
     pub fn saturating_sub(self, other: Self) -> Self {
         self.checked_sub(other).unwrap_or(Self::ZERO)
     }
 
-    /// The sum of many, or `None` if it cannot be represented.
+    /// Returns the sum of all amounts, or `None` if it cannot be represented.
     pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
 
-    /// The mean of `count` amounts that sum to `self`, rounded half to even to the currency's digits.
+    /// Returns the mean of `count` amounts that sum to `self`, rounded half to even to the
+    /// currency's decimal places; zero if `count` is zero.
     pub fn mean(self, count: u64, currency: Currency) -> Self {
         match self.0.checked_div(Decimal::from(count)) {
             Some(mean) => Self(mean.round_dp(currency.digits()).normalize()),
@@ -70,21 +71,23 @@ impl Money {
 }
 
 impl Currency {
-    /// The amount with exactly this currency's digits: `300.10`, `5000`.
+    /// Formats the amount with exactly this currency's decimal places: `300.10`, `5000`.
     pub fn format(self, money: Money) -> String {
         let digits = usize::try_from(self.digits()).unwrap_or(0);
         format!("{:.digits$}", money.value())
     }
 }
 
-/// Sums that are shown, never stored: saturates at the largest representable amount.
+/// Saturates at the largest representable amount; use [`Money::checked_sum`] where an overflow must
+/// be detected.
 impl Sum for Money {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         iter.fold(Self::ZERO, |a, b| a.checked_add(b).unwrap_or(Self(Decimal::MAX)))
     }
 }
 
-/// The shortest exact text: `300.1`, `5000`. What is hashed and stored; callers see [`Currency::format`].
+/// The shortest exact text: `300.1`, `5000`. This form is hashed and stored; callers see
+/// [`Currency::format`].
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.normalize())
@@ -97,17 +100,18 @@ impl fmt::Debug for Money {
     }
 }
 
-/// An amount that a caller asked for: above zero, at most 10^13, with the digits as written.
+/// An amount requested by a caller: above zero, at most 10^13, with the digits as written.
 ///
-/// Whether it has too many digits can only be told when the account's currency is known, so it becomes
-/// [`Money`] by [`Amount::in_currency`].
+/// Its number of decimal places can only be checked when the account's currency is known;
+/// [`Amount::in_currency`] does so and returns [`Money`].
 #[derive(Clone, Copy, Debug)]
 pub struct Amount(Decimal);
 
 impl Amount {
-    /// Reads plain decimal notation: digits, and at most one point followed by digits.
+    /// Parses plain decimal notation: digits, and at most one point followed by 1 to 4 digits.
     ///
-    /// Signs, exponents, leading zeros, separators, zero and anything above 10^13 are refused, never rounded.
+    /// Signs, exponents, leading zeros, separators, zero and anything above 10^13 are rejected,
+    /// never rounded.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         const SHAPE: ParseError = ParseError("must be a plain decimal number such as 300.10");
         let (whole, fraction) = match text.split_once('.') {
@@ -137,22 +141,23 @@ impl Amount {
         Ok(Self(value))
     }
 
-    /// The amount as money, or `None` if it was written with more digits than the currency has.
+    /// Returns the amount as money, or `None` if it was written with more decimal places than the
+    /// currency has.
     pub fn in_currency(self, currency: Currency) -> Option<Money> {
         self.with_digits(currency.digits())
     }
 
-    /// The quantity, or `None` if it was written with more digits than these.
+    /// Returns the quantity, or `None` if it was written with more than `digits` decimal places.
     pub fn with_digits(self, digits: u32) -> Option<Money> {
         (self.0.scale() <= digits).then(|| Money(self.0.normalize()))
     }
 }
 
-/// Equal amounts print equally (`100` and `100.00` are one request).
+/// Equal amounts have equal texts (`100` and `100.00` are the same request).
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.normalize())
     }
 }
 
-as_printed!(Money, Amount);
+fingerprint_by_display!(Money, Amount);

@@ -1,8 +1,8 @@
-//! The one error of reading outside text into a domain type.
+//! The error returned when external text cannot be parsed into a domain type.
 //!
-//! **Invariant:** the message is fit for the caller: it never repeats the text that was refused.
+//! **Invariant:** the message can be shown to the caller: it never repeats the rejected text.
 
-/// Why a text is not a value of the wanted type.
+/// Why a text is not a valid value of the expected type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ParseError(pub &'static str);

@@ -1,33 +1,34 @@
-//! Free text and metadata that callers attach to what they do.
+//! Free text and metadata that callers attach to their requests.
 //!
-//! **Invariant:** free text has at most 500 characters and no control characters; metadata has at most
-//! 20 pairs and 2 KB. Neither is ever interpreted: it is stored and shown as text.
+//! **Invariant:** free text has at most 500 characters and no control characters; metadata has at
+//! most 20 pairs and 2 KB. Neither is interpreted: both are stored and shown as text.
 
-use crate::fingerprint::{Fingerprinted, as_worded};
+use crate::fingerprint::{Fingerprinted, fingerprint_by_word};
 use crate::parse::ParseError;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-/// True for what may stand in free text: no control character, and none that overrides the direction of writing, which makes a
-/// text look like another.
+/// Returns true for characters allowed in free text: no control characters, and no bidirectional
+/// formatting characters, which can make one text look like another.
 fn is_plain(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A reason, a note or a name.
+/// A reason, note or name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FreeText(String);
 
 impl FreeText {
-    /// Reads a caller's text.
+    /// Parses a caller's text.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         if !text.chars().all(is_plain) {
-            return Err(ParseError("must not contain control characters or overrides of direction"));
+            return Err(ParseError("must not contain control or bidirectional formatting characters"));
         }
         Self::parse_stored(text)
     }
 
-    /// Reads a stored text: overrides of direction were taken once, and what holds one must stay readable.
+    /// Parses a stored text. Bidirectional formatting characters were accepted in the past, and
+    /// texts that contain them must stay readable.
     pub fn parse_stored(text: &str) -> Result<Self, ParseError> {
         if text.chars().count() > 500 {
             return Err(ParseError("must be at most 500 characters"));
@@ -38,7 +39,7 @@ impl FreeText {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,20 +51,20 @@ impl fmt::Debug for FreeText {
     }
 }
 
-/// A caller's own pairs of strings.
+/// Pairs of strings supplied by a caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(BTreeMap<String, String>);
 
 impl Metadata {
-    /// Takes a caller's pairs within these bounds.
+    /// Checks and wraps a caller's pairs.
     pub fn try_new(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
         if !pairs.iter().all(|(k, v)| k.chars().chain(v.chars()).all(is_plain)) {
-            return Err(ParseError("must not contain control characters or overrides of direction"));
+            return Err(ParseError("must not contain control or bidirectional formatting characters"));
         }
         Self::parse_stored(pairs)
     }
 
-    /// Takes stored pairs; see [`FreeText::parse_stored`].
+    /// Checks and wraps stored pairs; see [`FreeText::parse_stored`].
     pub fn parse_stored(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
         if pairs.len() > 20 {
             return Err(ParseError("must have at most 20 pairs"));
@@ -72,17 +73,17 @@ impl Metadata {
             return Err(ParseError("must be at most 2 KB"));
         }
         if pairs.iter().any(|(k, v)| k.is_empty() || k.chars().chain(v.chars()).any(char::is_control)) {
-            return Err(ParseError("must have names, and no control characters"));
+            return Err(ParseError("must have non-empty names and no control characters"));
         }
         Ok(Self(pairs))
     }
 
-    /// The pairs, by name.
+    /// Returns the pairs, sorted by name.
     pub fn pairs(&self) -> &BTreeMap<String, String> {
         &self.0
     }
 
-    /// One text for equal pairs and no others; for fingerprints.
+    /// Returns a text that is the same only for equal pairs; used in fingerprints.
     pub fn canonical(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, (name, value)| {
             let _ = write!(text, "{}:{name}{}:{value}", name.len(), value.len());
@@ -90,13 +91,13 @@ impl Metadata {
         })
     }
 
-    /// True if there are none.
+    /// Returns true if there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-as_worded!(FreeText);
+fingerprint_by_word!(FreeText);
 
 impl Fingerprinted for Metadata {
     fn fingerprint_text(&self) -> Option<String> {

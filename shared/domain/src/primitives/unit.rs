@@ -1,31 +1,32 @@
-//! What an account's numbers count: money of a currency, or points.
+//! The unit of an account's amounts: a currency, or points.
 //!
-//! **Invariant:** a unit's code never changes: it is stored, and part of an entry's canonical bytes.
+//! **Invariant:** a unit's code never changes: it is stored, and it is part of an entry's canonical
+//! bytes.
 
 use crate::currency::Currency;
 use crate::money::Money;
 use crate::parse::ParseError;
 use std::fmt;
 
-/// The text that stands for points where a currency's code would stand.
+/// The code of points, used in place of a currency code.
 const POINTS: &str = "points";
 
-/// What an account's numbers count.
+/// The unit of an account's amounts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Major units of a currency.
     Currency(Currency),
-    /// Loyalty points, whole.
+    /// Whole loyalty points.
     Points,
 }
 
 impl Unit {
-    /// Reads a stored code: a currency's, or `points`.
+    /// Parses a stored code: a currency code or `points`.
     pub fn parse(code: &str) -> Result<Self, ParseError> {
         if code == POINTS { Ok(Self::Points) } else { Currency::parse(code).map(Self::Currency) }
     }
 
-    /// The currency's code, or `points`.
+    /// Returns the currency code, or `points`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Currency(currency) => currency.code(),
@@ -33,7 +34,7 @@ impl Unit {
         }
     }
 
-    /// How many digits follow the point: the currency's, none of points.
+    /// Returns the number of decimal places: the currency's, or zero for points.
     pub fn digits(self) -> u32 {
         match self {
             Self::Currency(currency) => currency.digits(),
@@ -41,7 +42,7 @@ impl Unit {
         }
     }
 
-    /// The currency, if it is money that is counted.
+    /// Returns the currency, or `None` for points.
     pub fn currency(self) -> Option<Currency> {
         match self {
             Self::Currency(currency) => Some(currency),
@@ -49,7 +50,7 @@ impl Unit {
         }
     }
 
-    /// The quantity with exactly this unit's digits: `300.10`, `5000`.
+    /// Formats the quantity with exactly this unit's decimal places: `300.10`, `5000`.
     pub fn format(self, quantity: Money) -> String {
         let digits = usize::try_from(self.digits()).unwrap_or(0);
         format!("{:.digits$}", quantity.value())

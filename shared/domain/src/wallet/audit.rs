@@ -1,14 +1,15 @@
-//! Law of wallets: the referral code that a wallet shows is registered as its customer's.
+//! The law of wallets: the referral code of a wallet is registered for its customer.
 //!
-//! **Invariant:** a wallet without its code is a difference, as is a code without its wallet.
+//! **Invariant:** a wallet whose code is not registered is a difference, and so is a registered
+//! code without its wallet.
 
 use crate::ids::ReferralCode;
 use crate::ledger::audit::AccountAudit;
 use crate::wallet::profile::Profile;
 
-/// Compares a wallet's profile with the code that is registered as its customer's.
+/// Compares the referral code in a wallet's profile with the code registered for its customer.
 pub fn compare(audit: &mut AccountAudit<'_>, profile: Option<&Profile>, registered: Option<&ReferralCode>) {
     if audit.folded.is_some() && profile.map(|profile| &profile.referral_code) != registered {
-        audit.differ(None, "its referral code is not registered as this customer's");
+        audit.record_difference(None, "its referral code is not registered for this customer");
     }
 }

@@ -1,7 +1,8 @@
-//! Opening a wallet, with or without a first credit.
+//! Opening a wallet, with or without an initial balance.
 //!
-//! **Invariant:** a customer has one wallet; its referral code is nobody else's; a repetition of the request
-//! that opened it is answered as at first, whatever has happened to the wallet since.
+//! **Invariant:** a customer has one wallet, and its referral code belongs to no other customer; a
+//! repetition of the request that opened the wallet gets the first answer, whatever has happened to
+//! the wallet since.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -23,18 +24,18 @@ use crate::wallet::profile::{LoadedWallet, Profile, Wallet};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
 keyed_request! {
-    /// Open a wallet.
+    /// Opens a wallet.
     #[derive(Clone, Debug)]
     pub struct CreateWallet ("create") {
-        /// For whom.
+        /// The owner of the new wallet.
         pub customer: CustomerId => _,
-        /// The first credit.
+        /// Credited with the source `manual`; `None` opens an empty wallet.
         pub initial_balance: Option<Amount> => "initial",
-        /// What it will hold.
+        /// The currency of the wallet.
         pub currency: Currency => "currency",
-        /// The caller's pairs.
+        /// Pairs of the caller, stored with the wallet.
         pub metadata: Metadata => "metadata",
-        /// Why.
+        /// The idempotency cause; stored in the account's opening.
         pub cause: Cause => _,
     }
 }
@@ -48,7 +49,8 @@ impl Command for CreateWallet {
         WalletNeeds::wallet(&self.customer)
     }
 
-    /// The account's own key is the guard; its opening answers repetitions.
+    /// Returns `None`: the key of the account item is the guard, and the account's opening answers
+    /// repetitions.
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
         None
     }
@@ -88,7 +90,8 @@ impl Command for CreateWallet {
 }
 
 impl CreateWallet {
-    /// The customer has a wallet: the answer that its opening gave, if this is the same request.
+    /// Answers for a customer who has a wallet: as at its opening if this is the same request,
+    /// otherwise with a rejection.
     fn repeated(&self, wallet: &LoadedWallet, context: &Context) -> Decided<Wallet, WalletWrite> {
         let account = &wallet.loaded.account;
         if account.opening.cause != self.cause {
@@ -103,10 +106,11 @@ impl CreateWallet {
     }
 }
 
-/// Posts the opening's initial balance: a CREDIT of source `manual` that lives as the lowest tier's do.
+/// Posts the opening's initial balance: a CREDIT with the source `manual` and the default lifetime
+/// of the lowest tier.
 fn first_credit(account: Account, context: &Context) -> Result<Posting, Rejection> {
     let opening = account.opening.clone();
-    let mut posting = Posting::of_new(account);
+    let mut posting = Posting::from_new(account);
     if !opening.initial.is_zero() {
         let expires_on = context.policy.default_expiry(Money::ZERO, posting.today());
         let source = CreditSource::Manual;

@@ -1,7 +1,7 @@
-//! Adding credit by hand or by a trusted service.
+//! Adding credit, manually or by a trusted service.
 //!
-//! **Invariant:** new credit always lives at least until tomorrow's midnight, and its default life is that of
-//! the tier held before it.
+//! **Invariant:** new credit can be spent at least until the end of tomorrow (UTC), and its default
+//! lifetime is that of the wallet's tier before the credit.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -17,14 +17,14 @@ use crate::text::{FreeText, Metadata};
 use crate::time::{Date, plus_days};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
-/// How long new credit lives.
+/// How long new credit can be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// As the tier held before says.
+    /// The default lifetime of the wallet's tier before the credit.
     ByTier,
-    /// So many days from today.
+    /// This number of days from today.
     Days(u32),
-    /// Through this date.
+    /// Until the end of this date.
     On(Date),
 }
 
@@ -39,24 +39,24 @@ impl Fingerprinted for Expiry {
 }
 
 keyed_request! {
-    /// Add credits.
+    /// Adds credit to a wallet.
     #[derive(Clone, Debug)]
     pub struct AddCredits ("add-credits") {
-        /// To whose wallet.
+        /// The owner of the wallet.
         pub customer: CustomerId => _,
-        /// How much.
+        /// More than zero, in the wallet's currency.
         pub amount: Amount => "amount",
-        /// Why, in words.
+        /// Shown in the wallet's history.
         pub reason: Option<FreeText> => "reason",
-        /// Where it comes from.
+        /// The source of the credit; `topup` is rejected.
         pub source: CreditSource => "source",
-        /// How long it lives.
+        /// How long the credit can be spent.
         pub expiry: Expiry => "expiry",
-        /// The order it is about; a note, no rules.
+        /// Stored with the entry; the order is not checked.
         pub order_id: Option<OrderId> => "order",
-        /// The caller's pairs.
+        /// Pairs of the caller, stored with the entry.
         pub metadata: Metadata => "metadata",
-        /// Why.
+        /// The idempotency cause.
         pub cause: Cause => _,
     }
 }

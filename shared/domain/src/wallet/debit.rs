@@ -1,6 +1,6 @@
-//! Spending from a wallet, for an order or not.
+//! Spending from a wallet, with or without an order.
 //!
-//! **Invariant:** a debit burns whole what it is asked for, soonest date first, or nothing.
+//! **Invariant:** a debit burns the whole amount, earliest date first, or nothing.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -16,26 +16,28 @@ use crate::wallet::order_payment::{OrderPayment, order_write, payable};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 keyed_request! {
-    /// Deduct credits.
+    /// Deducts credit from a wallet.
     #[derive(Clone, Debug)]
     pub struct DeductCredits ("deduct-credits") {
-        /// From whose wallet.
+        /// The owner of the wallet.
         pub customer: CustomerId => _,
-        /// How much.
+        /// More than zero, in the wallet's currency.
         pub amount: Amount => "amount",
-        /// Why, in words.
+        /// Shown in the wallet's history.
         pub reason: Option<FreeText> => "reason",
-        /// The order it pays.
+        /// The order to pay.
         pub order_id: Option<OrderId> => "order",
-        /// The caller's key made this cause; without one and with an order, the order itself is the cause.
+        /// The idempotency cause. Without an idempotency key, a payment of an order has the order
+        /// as its cause instead.
         pub cause: Cause => _,
     }
 }
 
 keyed_request! {
-    /// *The* payment of an order: it is known by its amount alone, and the party is the account.
+    /// An order's payment that has no idempotency key; its fingerprint is the amount alone, because
+    /// the account is part of the key.
     pub(crate) struct NaturalPayment ("order-payment") {
-        /// How much.
+        /// The shortest exact text of the amount.
         pub(crate) amount: String => "amount",
     }
 }
@@ -72,7 +74,8 @@ impl Command for DeductCredits {
             request: &context.request,
         };
         let order = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
-        // An order that is unknown is said before a frozen wallet, one that is paid after it.
+        // An unknown order takes precedence over a frozen wallet; an order that is already paid
+        // does not.
         if let Some(Err(rejection @ (Rejection::OrderNotFound | Rejection::CurrencyMismatch))) = order {
             return Err(rejection.into());
         }

@@ -1,6 +1,7 @@
-//! Holds on a wallet: for an order or not.
+//! Holds on a wallet, with or without an order.
 //!
-//! **Invariant:** an order that is held for is registered with the hold, and paid by its capture alone.
+//! **Invariant:** an order named by a hold is registered with the hold if it was not before, and the
+//! hold pays it only when captured.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -20,20 +21,20 @@ use crate::wallet::order_payment::{OrderPayment, order_write, payable};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 keyed_request! {
-    /// Place a hold.
+    /// Places a hold.
     #[derive(Clone, Debug)]
     pub struct PlaceHold ("hold") {
-        /// On whose wallet.
+        /// The owner of the wallet.
         pub customer: CustomerId => _,
-        /// How much.
+        /// More than zero, in the wallet's currency.
         pub amount: Amount => "amount",
-        /// Why, in words.
+        /// Shown in the wallet's history.
         pub reason: Option<FreeText> => "reason",
-        /// The order it is for.
+        /// The order that the hold is for.
         pub order_id: Option<OrderId> => "order",
-        /// How long it lasts by itself.
+        /// The time until the hold times out, in seconds.
         pub ttl_seconds: u32 => "ttl",
-        /// Why.
+        /// The idempotency cause.
         pub cause: Cause => _,
     }
 }
@@ -79,23 +80,25 @@ impl Command for PlaceHold {
         let (reason, order_id) = (self.reason.clone(), self.order_id.clone());
         let new = NewHold { key, lots, amount, reason, order_id, ttl_seconds: self.ttl_seconds };
         let entry = hold_moves::place(&mut posting, new, context)?;
-        // An order that this hold makes known is registered with it; one that is known stays as it is.
+        // An order that was not stored before is registered with the hold; a stored order is not
+        // changed.
         let order = order.filter(|order| order.version == 0).map(|order| order_write(order, entry.seq));
         finish(posting, entry, order.into_iter().collect())
     }
 }
 
 keyed_request! {
-    /// Capture a hold, in part or whole.
+    /// Captures all or part of a hold.
     #[derive(Clone, Debug)]
     pub struct CaptureHold ("capture") {
-        /// Which.
+        /// The hold to capture.
         pub hold: HoldId => "hold",
-        /// How much; all that remains if not said.
+        /// In the wallet's currency; `None` captures all that remains.
         pub amount: Option<Amount> => "amount",
-        /// Whether the rest goes back.
+        /// True if the rest is released.
         pub is_final: bool => "final",
-        /// The caller's key made this cause; without one, a hold for an order has the order as its cause.
+        /// The idempotency cause. Without an idempotency key, a hold for an order has the order as
+        /// its cause instead.
         pub cause: Cause => _,
     }
 }
@@ -112,7 +115,8 @@ impl Command for CaptureHold {
     fn key(&self, state: &WalletState) -> Option<CauseKey> {
         let order = state.hold.as_ref().and_then(|hold| hold.view.order_id.as_ref());
         if let (Some(order), false) = (order, self.cause.is_keyed()) {
-            // Without an amount it is all that remains; once captured, a capture that took all answers.
+            // Without an amount, the capture takes all that remains; its repetition is answered by a
+            // capture that took everything.
             let remains = state.hold.as_ref().map(|hold| hold.view.remaining().to_string());
             let amount = self.amount.map(|a| a.to_string());
             let capture = Some(CaptureOf { hold: self.hold.clone(), whole: amount.is_none() });
@@ -154,12 +158,12 @@ impl Command for CaptureHold {
 }
 
 keyed_request! {
-    /// Release a hold: all that remains goes back to its lots.
+    /// Releases a hold: all that remains returns to its lots.
     #[derive(Clone, Debug)]
     pub struct ReleaseHold ("release") {
-        /// Which.
+        /// The hold to release.
         pub hold: HoldId => "hold",
-        /// Why.
+        /// The idempotency cause.
         pub cause: Cause => _,
     }
 }

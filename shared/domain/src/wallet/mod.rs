@@ -1,6 +1,13 @@
-//! Customers' money wallets: one decision for each operation, and who may ask for it.
+//! Customers' money wallets: one command for each operation, and who may request it.
 //!
-//! **Invariant:** a decision looks only at the command, the loaded state and the context.
+//! **Invariant:** a decision depends only on the command, the loaded state and the context.
+//!
+//! Each command implements [`Command`](crate::ledger::command::Command): `needs` names what is loaded, `key`
+//! is its cause and fingerprint, and `decide` returns the writes of one transaction or a rejection. The
+//! account of a wallet is a ledger account ([`ledger::account`](crate::ledger::account)) of the kind `w` with
+//! a money unit; what only wallets have (referral code, metadata) is its [profile](profile), and what it owes
+//! is counted by the ledger. Orders are items of their own, written under their version in the same
+//! transaction, with what each lot paid and has left to refund.
 
 pub mod audit;
 pub mod create;

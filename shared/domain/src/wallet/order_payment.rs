@@ -1,7 +1,7 @@
-//! What an order allows: shared by debits and captures that name one.
+//! The checks for debits, holds and captures that name an order.
 //!
-//! **Invariant:** what wallets pay for an order never exceeds its total; only a trusted caller can make an
-//! order known by paying it.
+//! **Invariant:** what wallets pay for an order never exceeds its total; only a trusted caller can
+//! register an order by paying for it.
 
 use crate::actor::{Actor, Role};
 use crate::currency::Currency;
@@ -12,7 +12,7 @@ use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::wallet::state::WalletWrite;
 
-/// Who names an order, and for how much.
+/// A payment or hold that names an order.
 pub(crate) struct OrderPayment<'a> {
     pub order: &'a OrderId,
     pub customer: &'a CustomerId,
@@ -23,8 +23,8 @@ pub(crate) struct OrderPayment<'a> {
     pub request: &'a RequestId,
 }
 
-/// The order that is named: the one known, or (for a trusted caller) one with this amount as its total.
-/// What is still due must cover the amount.
+/// Returns the order that is named: the stored one, or, for a trusted caller, a new one with this
+/// amount as its total. The amount must not exceed what is due.
 pub(crate) fn payable(known: Option<&Order>, naming: &OrderPayment<'_>) -> Result<Order, Rejection> {
     let Some(order) = known else {
         if naming.actor.role == Role::Customer {
@@ -44,7 +44,7 @@ pub(crate) fn payable(known: Option<&Order>, naming: &OrderPayment<'_>) -> Resul
     Ok(order.clone())
 }
 
-/// An order of which nothing has been paid.
+/// Returns a new order of which nothing has been paid.
 pub(crate) fn opened(naming: &OrderPayment<'_>) -> Order {
     Order {
         id: naming.order.clone(),
@@ -60,7 +60,7 @@ pub(crate) fn opened(naming: &OrderPayment<'_>) -> Order {
     }
 }
 
-/// The write of a changed order; version zero is one that nobody had registered.
+/// Returns the write of a changed order; version zero means that the order was not stored before.
 pub(crate) fn order_write(mut order: Order, seq: u64) -> WalletWrite {
     let was = order.version;
     order.version += 1;

@@ -1,41 +1,41 @@
-//! Who may do what with wallets, orders and payments.
+//! Permissions for wallets, orders and payments.
 //!
-//! **Invariant:** what is not granted here is refused; a customer reaches their own wallet alone.
+//! **Invariant:** what is not granted here is refused; a customer reaches only their own wallet.
 
 use crate::actor::{Actor, Role};
 use crate::ids::CustomerId;
 use crate::permit::{Action, Denial, Reach};
 
-/// What can be done to a wallet.
+/// The actions on a wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalletAction {
-    /// Open it.
+    /// Open a wallet.
     Create,
     /// Read the wallet, its history, statistics, expiry, tier and referral code.
     Read,
-    /// Read its balance alone.
+    /// Read only its balance.
     ReadBalance,
-    /// Put credit in.
+    /// Add credit.
     Credit,
     /// Spend from it.
     Debit,
-    /// Give back what an order took.
+    /// Refund what an order was paid with.
     Refund,
     /// Place, read, capture or release a hold.
     Hold,
-    /// Move value to another wallet.
+    /// Transfer credit to another wallet.
     Transfer,
-    /// Freeze, suspend or unfreeze.
+    /// Freeze, suspend or unfreeze it.
     SetStatus,
-    /// Make an order known.
+    /// Register an order.
     RegisterOrder,
     /// Pay an order from it.
     PayOrder,
     /// Read one of the customer's orders.
     ReadOrder,
-    /// Start or finish paying in through a gateway.
+    /// Start or verify a top-up.
     TopUp,
-    /// Read what gateways have reported, and have it looked at again; this is not about one wallet.
+    /// Read what gateways have reported, and have it processed again; not limited to one wallet.
     Reports,
 }
 
@@ -87,7 +87,7 @@ fn reach(actor: &Actor, action: WalletAction) -> Result<Reach, Denial> {
     let all = match actor.role {
         Role::Admin => true,
         Role::Staff => staff,
-        // The contract names no scope for reading an order.
+        // The contract defines no scope for reading an order, so every service may.
         Role::Service => {
             action == WalletAction::ReadOrder || scope.is_some_and(|scope| actor.scopes.contains(scope))
         }

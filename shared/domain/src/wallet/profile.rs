@@ -1,6 +1,6 @@
-//! What a wallet has beside its account: the caller's pairs and the referral code.
+//! Data of a wallet beside its account: metadata and the referral code.
 //!
-//! **Invariant:** a wallet's account counts money; its profile moves no value.
+//! **Invariant:** a wallet's account holds money; its profile moves no value.
 
 use crate::ids::{CustomerId, ReferralCode, RequestId};
 use crate::ledger::account::Account;
@@ -10,28 +10,28 @@ use crate::rejection::Rejection;
 use crate::text::Metadata;
 use crate::time::Timestamp;
 
-/// What only a wallet has.
+/// Data of a wallet beside its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// The caller's pairs.
+    /// The pairs supplied by the caller.
     pub metadata: Metadata,
-    /// What the customer hands to friends.
+    /// Passed on to friends by the customer; unique.
     pub referral_code: ReferralCode,
-    /// How many friends came.
+    /// The number of customers referred.
     pub referral_count: u64,
 }
 
 /// A customer's wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wallet {
-    /// Its account.
+    /// The ledger account.
     pub account: Account,
-    /// What only a wallet has.
+    /// Data beside the account.
     pub profile: Profile,
 }
 
 impl Wallet {
-    /// Whose it is.
+    /// Returns the owner of the wallet.
     pub fn customer(&self) -> &CustomerId {
         self.account.id.customer()
     }
@@ -46,14 +46,14 @@ impl Outcome for Wallet {
 /// A wallet as loaded.
 #[derive(Clone, Debug)]
 pub struct LoadedWallet {
-    /// Its account, with what is due.
+    /// The account, with its due holds.
     pub loaded: LoadedAccount,
-    /// What only a wallet has.
+    /// Data beside the account.
     pub profile: Profile,
 }
 
 impl LoadedWallet {
-    /// The wallet as it stands at `now`.
+    /// Returns the wallet at `now`, in which everything that has fallen due is posted.
     pub fn settled(&self, now: Timestamp) -> Result<Wallet, Rejection> {
         let account = self.loaded.settled(now)?.account;
         Ok(Wallet { account, profile: self.profile.clone() })

@@ -1,7 +1,7 @@
-//! Giving back what an order took.
+//! Refunds of orders to the wallet that paid.
 //!
-//! **Invariant:** the refunds of an order never exceed what the wallet paid for it; value goes back to the
-//! lots that paid, last burned first, and is extended at most once in its life.
+//! **Invariant:** the refunds of an order never exceed what the wallet paid for it; value returns
+//! to the lots that paid, last burned first, and its date is extended at most once.
 
 use crate::cause::Cause;
 use crate::context::Context;
@@ -18,18 +18,19 @@ use crate::wallet::order_payment::order_write;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 keyed_request! {
-    /// Refund an order to the wallet that paid it.
+    /// Refunds an order to the wallet that paid for it.
     #[derive(Clone, Debug)]
     pub struct RefundOrder ("refund") {
-        /// To whose wallet.
+        /// The owner of the wallet.
         pub customer: CustomerId => _,
-        /// How much.
+        /// More than zero, in the wallet's currency; at most what can still be refunded of the
+        /// order.
         pub amount: Amount => "amount",
-        /// Of which order.
+        /// The order to refund.
         pub order_id: OrderId => "order",
-        /// Why, in words.
+        /// Shown in the wallet's history.
         pub reason: Option<FreeText> => "reason",
-        /// Why.
+        /// The idempotency cause.
         pub cause: Cause => _,
     }
 }

@@ -1,6 +1,6 @@
-//! Making an order known before anyone pays for it.
+//! Registering an order before it is paid.
 //!
-//! **Invariant:** an order is registered once; whoever registers it again in the same way gets the first answer,
+//! **Invariant:** an order is registered once; an identical registration gets the first answer,
 //! whatever has been paid since.
 
 use crate::context::Context;
@@ -14,16 +14,16 @@ use crate::rejection::Rejection;
 use crate::wallet::order_payment::{OrderPayment, opened, order_write};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
-/// Register an order.
+/// Registers an order.
 #[derive(Clone, Debug)]
 pub struct RegisterOrder {
-    /// The caller's id.
+    /// The id chosen by the caller.
     pub order: OrderId,
-    /// Who is to pay it.
+    /// The customer who will pay the order.
     pub customer: CustomerId,
-    /// What is to be paid.
+    /// The amount to pay, in `currency`.
     pub total: Money,
-    /// In which currency.
+    /// Must be the currency of the customer's wallet, if the wallet exists.
     pub currency: Currency,
 }
 
@@ -36,7 +36,8 @@ impl Command for RegisterOrder {
         WalletNeeds { order: Some(self.order.clone()), ..WalletNeeds::wallet(&self.customer) }
     }
 
-    /// The order's own key is the guard; the stored order answers repetitions.
+    /// Returns `None`: the key of the order item is the guard, and the stored order answers
+    /// repetitions.
     fn key(&self, _: &WalletState) -> Option<CauseKey> {
         None
     }

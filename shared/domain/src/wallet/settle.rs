@@ -1,6 +1,6 @@
-//! Writing down what has fallen due in a wallet.
+//! Writing what has fallen due in a wallet.
 //!
-//! **Invariant:** nothing but what the clock has done is written.
+//! **Invariant:** nothing is written except what has fallen due by time.
 
 use crate::context::Context;
 use crate::ids::CustomerId;
@@ -10,10 +10,10 @@ use crate::rejection::Rejection;
 use crate::wallet::profile::Wallet;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
 
-/// Writes down what has fallen due.
+/// Writes what has fallen due in a wallet.
 #[derive(Clone, Debug)]
 pub struct Settle {
-    /// Whose wallet.
+    /// The owner of the wallet.
     pub customer: CustomerId,
 }
 

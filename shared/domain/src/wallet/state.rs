@@ -1,6 +1,6 @@
-//! What decisions about wallets see and write.
+//! What decisions about wallets read and write.
 //!
-//! **Invariant:** a wallet is opened with its referral code, in one transaction.
+//! **Invariant:** a wallet and its referral code are created in one transaction.
 
 use crate::context::Context;
 use crate::ids::{AccountRef, CustomerId, HoldId, OrderId, ReferralCode, RequestId};
@@ -14,21 +14,21 @@ use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::wallet::profile::{LoadedWallet, Wallet};
 
-/// The items that a command must see.
+/// The items that a command needs.
 #[derive(Clone, Debug)]
 pub struct WalletNeeds {
-    /// Whose wallet is acted on.
+    /// The owner of the wallet that is changed.
     pub customer: CustomerId,
-    /// Whose wallet is on the other side.
+    /// The owner of the receiving wallet of a transfer.
     pub counterparty: Option<CustomerId>,
-    /// The hold acted on; the order it names is needed with it.
+    /// The hold to close; the order that it names is loaded with it.
     pub hold: Option<HoldId>,
-    /// The order named.
+    /// The order named by the command.
     pub order: Option<OrderId>,
 }
 
 impl WalletNeeds {
-    /// A wallet alone.
+    /// Returns the needs of a command that uses one wallet only.
     pub fn wallet(customer: &CustomerId) -> Self {
         Self { customer: customer.clone(), counterparty: None, hold: None, order: None }
     }
@@ -37,13 +37,13 @@ impl WalletNeeds {
 /// What was loaded.
 #[derive(Clone, Debug, Default)]
 pub struct WalletState {
-    /// The wallet acted on.
+    /// The wallet that is changed; `None` if it does not exist.
     pub wallet: Option<LoadedWallet>,
-    /// The wallet on the other side, if one was named.
+    /// The receiving wallet of a transfer, if it exists.
     pub counterparty: Option<LoadedWallet>,
-    /// The hold acted on.
+    /// The hold to close, if it exists.
     pub hold: Option<Hold>,
-    /// The order named, by the command or by the hold.
+    /// The order named by the command or by the hold, if it exists.
     pub order: Option<Order>,
     /// How many candidates for a referral code were found taken.
     pub codes_taken: u32,
@@ -65,36 +65,36 @@ impl command::State for WalletState {
     }
 }
 
-/// One item to write, with its condition.
+/// A write of one item, with its condition.
 #[derive(Clone, Debug)]
 pub enum WalletWrite {
-    /// Of the wallet's account.
+    /// A write of the wallet's account.
     Ledger(LedgerWrite),
-    /// A new wallet; the customer must have none.
+    /// A new wallet; the customer must not have one.
     Open(Wallet),
-    /// A referral code; nobody may have it.
+    /// A new referral code; it must not be taken.
     ReferralCode {
         /// The code.
         code: ReferralCode,
-        /// Whose it is.
+        /// The customer to whom it belongs.
         customer: CustomerId,
     },
-    /// An order that nobody has registered; its id must be free.
+    /// A new order; no order with its id may exist.
     OpenOrder(Order),
-    /// A changed order; it must still have version `was`.
+    /// A changed order; its stored version must still be `was`.
     Order {
         /// The order after the decision.
         order: Order,
         /// Its version before.
         was: u64,
     },
-    /// A place in the list of a customer's registered orders; written with the order.
+    /// A place in the list of a customer's registered orders; written together with the order.
     ListOrder {
-        /// Whose.
+        /// The customer.
         customer: CustomerId,
-        /// Which.
+        /// The order.
         order: OrderId,
-        /// Since when.
+        /// When it was registered.
         at: Timestamp,
     },
 }
@@ -126,7 +126,7 @@ impl Outcome for Order {
     }
 }
 
-/// Starts a decision on a wallet: posts what is due.
+/// Starts a decision on a wallet by posting what is due.
 pub(crate) fn begin(
     wallet: Option<&LoadedWallet>,
     customer: &CustomerId,

@@ -1,7 +1,7 @@
-//! Freezing, suspending and lifting both.
+//! Freezing, suspending and unfreezing a wallet.
 //!
-//! **Invariant:** a change of status moves no value; it is recorded with who, when and why, and asking for
-//! the status that a wallet has already, or for a weaker stop than it has, changes nothing.
+//! **Invariant:** a change of status moves no value and is recorded with caller, time and reason;
+//! requesting the current status, or freezing a suspended wallet, changes nothing.
 
 use crate::context::Context;
 use crate::ids::CustomerId;
@@ -14,14 +14,14 @@ use crate::text::FreeText;
 use crate::wallet::profile::Wallet;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
-/// Set the status of a wallet.
+/// Sets the status of a wallet.
 #[derive(Clone, Debug)]
 pub struct SetStatus {
-    /// Whose wallet.
+    /// The owner of the wallet.
     pub customer: CustomerId,
-    /// To what.
+    /// The new status.
     pub status: AccountStatus,
-    /// Why.
+    /// Recorded with the change.
     pub reason: FreeText,
 }
 
@@ -43,7 +43,7 @@ impl Command for SetStatus {
         let profile = state.wallet.as_ref().map(|wallet| wallet.profile.clone());
         let profile = profile.ok_or_else(|| Rejection::WalletNotFound(self.customer.clone()))?;
         let from = posting.account.status;
-        // To freeze what is suspended would let credit in again: the stricter status stays.
+        // Freezing a suspended wallet would allow credit again, so the stricter status stays.
         let weaker = from == AccountStatus::Suspended && self.status == AccountStatus::Frozen;
         if from == self.status || weaker {
             return Ok(Decision::Already(Wallet { account: posting.account, profile }));

@@ -1,4 +1,4 @@
-//! Moving credit from one customer's wallet to another's.
+//! Transfers of credit from one customer's wallet to another's.
 //!
 //! **Invariant:** what leaves one wallet arrives in the other in the same transaction, lot by lot, with the
 //! same dates.
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 keyed_request! {
-    /// Transfer credits.
+    /// Transfers credit to another wallet.
     #[derive(Clone, Debug)]
     pub struct TransferCredits ("transfer") {
         /// The sender.
@@ -49,20 +49,21 @@ impl Command for TransferCredits {
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Entry, WalletWrite> {
-        // Both sides see one instant, so a lot cannot leave alive and arrive expired.
+        // Both sides use one instant, so that a lot cannot leave before its expiry and arrive after
+        // it.
         let wallets = [&state.wallet, &state.counterparty].into_iter().flatten();
         let now = wallets.map(|wallet| wallet.loaded.account.updated_at).fold(context.now, Timestamp::max);
         let context = &Context { now, ..context.clone() };
         let mut sender = begin(state.wallet.as_ref(), &self.from, context)?;
         if self.from == self.to {
-            // What the wallet could not do to another is said first.
+            // Rejections that a transfer to another wallet could also get take precedence.
             let amount = exact(self.amount, &sender.account)?;
             may_spend(&sender.account)?;
             burn(&sender.account, amount)?;
             return Err(Rejection::SelfTransfer.into());
         }
         let mut recipient = begin(state.counterparty.as_ref(), &self.to, context)?;
-        // Both sides share one transaction: what is due goes with it only if it is little.
+        // Both sides share one transaction, so due entries are included only if they are few.
         for posting in [&sender, &recipient] {
             if posting.entries.len() > MAX_DUE / 2 {
                 return Err(NoDecision::SettleFirst(posting.clone().into_writes()));

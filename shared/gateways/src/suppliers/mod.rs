@@ -1,20 +1,22 @@
 //! Suppliers of gift cards, behind one trait.
 //!
-//! **Invariant:** an order is known by our reference; asking again under it never buys a second card.
-//! **Invariant:** [`SupplierReply::Rejected`] is only said when no card was or will be delivered for the reference; whatever
-//! is not certain is [`SupplierReply::Unresolved`].
-//! **Invariant:** what is secret about a card is handed on and stands in no error.
+//! **Invariant:** an order is identified by our reference; repeating it with the same reference
+//! never buys a second card.
+//! **Invariant:** the reply is [`SupplierReply::Rejected`] only if no card was or will be delivered
+//! for the reference; every unknown outcome is [`SupplierReply::Unresolved`].
+//! **Invariant:** the secret parts of a card are returned to the caller and appear in no error.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `SCRIP_RELOADLY_CLIENT_ID`, `_CLIENT_SECRET` | API client | without them, Reloadly is off |
-//! | `SCRIP_RELOADLY_WEBHOOK_SECRETS` | comma-separated, each valid | webhooks are refused |
-//! | `SCRIP_RELOADLY_BASE_URL`, `_AUTH_URL` | other hosts | `https://giftcards.reloadly.com`, `https://auth.reloadly.com` |
-//! | `SCRIP_RELOADLY_SENDER` | the sender's name on an order | `Scrip` |
+//! | `SCRIP_RELOADLY_WEBHOOK_SECRETS` | comma-separated; each verifies webhooks | webhooks are refused |
+//! | `SCRIP_RELOADLY_BASE_URL` | base URL of the API | `https://giftcards.reloadly.com` |
+//! | `SCRIP_RELOADLY_AUTH_URL` | base URL of the token endpoint | `https://auth.reloadly.com` |
+//! | `SCRIP_RELOADLY_SENDER` | sender name on orders | `Scrip` |
 //! | `SCRIP_TREMENDOUS_API_KEY` | API key | without it, Tremendous is off |
-//! | `SCRIP_TREMENDOUS_WEBHOOK_SECRETS` | the webhook's private keys, comma-separated | webhooks are refused |
-//! | `SCRIP_TREMENDOUS_BASE_URL` | another host | `https://api.tremendous.com/api/v2` |
-//! | `SCRIP_TREMENDOUS_FUNDING_SOURCE` | what pays | `BALANCE` |
+//! | `SCRIP_TREMENDOUS_WEBHOOK_SECRETS` | private keys of the webhook, comma-separated | webhooks are refused |
+//! | `SCRIP_TREMENDOUS_BASE_URL` | base URL of the API | `https://api.tremendous.com/api/v2` |
+//! | `SCRIP_TREMENDOUS_FUNDING_SOURCE` | id of the funding source that pays | `BALANCE` |
 
 mod reloadly;
 mod tremendous;
@@ -34,70 +36,71 @@ use secrecy::SecretString;
 use std::sync::Arc;
 use tremendous::Tremendous;
 
-/// An order of one card.
+/// Order of one card.
 #[derive(Clone, Debug)]
 pub struct CardOrder {
-    /// Ours; unique.
+    /// Our reference; unique per order.
     pub reference: String,
-    /// What the supplier calls the product.
+    /// Supplier's id of the product.
     pub product: String,
-    /// The card's face value.
+    /// Face value of the card.
     pub amount: Money,
-    /// In which currency.
+    /// Currency of the face value.
     pub currency: Currency,
-    /// Whether it may have been sent before.
+    /// Whether the order may have been sent before.
     pub intent: OrderIntent,
 }
 
 /// Whether an order may have been sent before, and whether one may be placed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderIntent {
-    /// The first time: place it.
+    /// It was never sent: place it.
     Place,
-    /// It may have been sent before: find it, or place it.
+    /// It may have been sent before: find it, or else place it.
     Retry {
-        /// True if it was first sent so long ago that it can no longer be in flight.
+        /// True if it was first sent so long ago that it cannot be in flight any more.
         late: bool,
     },
-    /// Find it; nothing is placed.
+    /// Find it; place nothing.
     LookUp,
 }
 
 impl OrderIntent {
-    /// To place an order, again if it may have been sent before.
+    /// Returns the intent to place an order that may have been sent before.
     pub fn of(sent_before: bool, late: bool) -> Self {
         if sent_before { Self::Retry { late } } else { Self::Place }
     }
 }
 
-/// Why there will be no card.
+/// Why a supplier rejects an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The supplier has none.
+    /// The supplier is out of stock.
     OutOfStock,
-    /// We have too little money there.
+    /// Our balance at the supplier is too low.
     OutOfFunds,
-    /// Anything else; the supplier's own code.
+    /// Any other reason: the supplier's code.
     Other(String),
 }
 
-/// What became of an order.
+/// Outcome of an order.
 #[derive(Clone, Debug)]
 pub enum SupplierReply {
-    /// The card, and what it had cost us, if that is said in the order's currency.
+    /// The card, and its cost, if the supplier states it in the order's currency.
     Delivered(PlainCard, Option<Money>),
-    /// Not known: ask again under the same reference, and nobody else.
+    /// Unknown outcome, and why: ask this supplier again with the same reference, and no other
+    /// supplier.
     Unresolved(String),
-    /// There will be no card for this reference.
+    /// No card was or will be delivered for this reference.
     Rejected(Refusal),
 }
 
-/// A supplier.
+/// Client of a supplier.
 pub trait Supply: Send + Sync {
-    /// Orders a card, or asks what became of the order.
+    /// Orders a card, or asks for the outcome of the order.
     fn order<'a>(&'a self, order: &'a CardOrder) -> BoxFuture<'a, SupplierReply>;
 
-    /// Verifies a webhook and gives our reference that it is about; none if it is about nothing of ours.
+    /// Verifies a webhook and returns our reference of its order; `None` if it names none.
     fn webhook_reference<'a>(
         &'a self,
         headers: &'a HeaderMap,
@@ -106,7 +109,7 @@ pub trait Supply: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<String>, VerifyError>>;
 }
 
-/// The suppliers that are configured.
+/// The configured suppliers.
 #[derive(Clone)]
 pub struct Suppliers {
     reloadly: Option<Arc<dyn Supply>>,
@@ -122,7 +125,7 @@ impl std::fmt::Debug for Suppliers {
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Suppliers {
-    /// Reads the configuration by name.
+    /// Reads the configuration; `environment` returns the value of a variable.
     pub fn configure(environment: Environment<'_>) -> Result<Self, SetupError> {
         let http = client()?;
         let base = |name: &str, default: &str| {
@@ -162,12 +165,12 @@ impl Suppliers {
         Ok(Self { reloadly, tremendous })
     }
 
-    /// True if no supplier is configured.
+    /// Returns true if no supplier is configured.
     pub fn are_none(&self) -> bool {
         self.reloadly.is_none() && self.tremendous.is_none()
     }
 
-    /// A supplier, if it is configured.
+    /// Returns a supplier's client, if it is configured.
     pub fn get(&self, supplier: Supplier) -> Option<Arc<dyn Supply>> {
         match supplier {
             Supplier::Reloadly => self.reloadly.clone(),
@@ -181,19 +184,20 @@ fn secrets(list: Option<String>) -> Vec<SecretString> {
     list.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(SecretString::from).collect()
 }
 
-/// A header that must be there once.
+/// Returns a header that must occur exactly once.
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Forged> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(Forged::Header) };
     value.to_str().map_err(|_| Forged::Header)
 }
 
-/// True if a 4xx says that nothing was made: it was not cut short, redirected, or met by another that is under way.
+/// Returns true if the status means that nothing was ordered: a 4xx, except those for a timeout, a
+/// conflict with a concurrent request, a misdirected or too early request, and too many requests.
 fn is_definite(status: u16) -> bool {
     (400..500).contains(&status) && ![408, 409, 421, 425, 429].contains(&status)
 }
 
-/// A call that was not answered as documented.
+/// Turns an error of a call into an unknown outcome.
 fn unresolved(error: &GatewayError) -> SupplierReply {
     SupplierReply::Unresolved(error.to_string())
 }

@@ -1,12 +1,13 @@
-//! Reloadly's gift cards.
+//! Reloadly, a supplier of gift cards.
 //!
-//! Orders: `POST /orders` with our reference as `customIdentifier`, which Reloadly keeps unique; cards: `GET
-//! /orders/transactions/{id}/cards` (developers.reloadly.com). What a second order with one identifier answers is not
-//! documented: whatever it says, the order is looked up by its identifier (`GET /reports/transactions`) before it is
-//! believed. Webhooks: HMAC-SHA256 in hex over `body:timestamp` (as several public clients compute it).
+//! Orders: `POST /orders` with our reference as `customIdentifier`, which Reloadly keeps unique.
+//! Cards: `GET /orders/transactions/{id}/cards` (developers.reloadly.com). The answer to a second
+//! order with the same identifier is not documented, so a refusal is accepted only after the order
+//! was looked up by its identifier (`GET /reports/transactions`). Webhooks: HMAC-SHA256 in hex over
+//! `body:timestamp` (as several public clients compute it).
 //!
-//! **Invariant:** a refusal of an order that may have been sent before is believed only when it is late and no
-//! transaction has its identifier.
+//! **Invariant:** the refusal of an order that may have been sent before is final only if the order
+//! was first sent long ago and no transaction has its identifier.
 
 use super::{CardOrder, OrderIntent, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
@@ -30,13 +31,13 @@ use tokio::sync::Mutex;
 
 const ACCEPT: &str = "application/com.reloadly.giftcards-v1+json";
 
-/// How far a webhook's time may lie from ours.
+/// Largest difference between the time of a webhook and the time of receipt, in seconds.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// Reloadly, as we are known there.
+/// Client and configuration of Reloadly.
 pub(super) struct Reloadly {
     pub(super) http: Client,
-    /// Sends an order once: what a repetition is answered is not documented.
+    /// Never repeats a call, because the answer to a repeated order is not documented.
     pub(super) orders: Client,
     pub(super) base_url: String,
     pub(super) auth_url: String,
@@ -83,7 +84,7 @@ struct Delivered {
     redemption_url: Option<Box<RawValue>>,
 }
 
-/// Text, or a number as it is written: it never goes through a float.
+/// Returns a text, or a number exactly as it is written, without conversion to floating point.
 fn plain(raw: Option<&RawValue>) -> Option<String> {
     let raw = raw?.get();
     let text = if raw.starts_with('"') { serde_json::from_str(raw).ok()? } else { raw.to_owned() };
@@ -105,14 +106,15 @@ impl Reloadly {
         let request = self.http.post(format!("{}/oauth/token", self.auth_url));
         let answer = call(request.header("content-type", "application/json").body(body.to_string())).await?;
         let fresh: Token =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no token"))?;
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it contains no token"))?;
         let life = Duration::from_secs(fresh.expires_in.saturating_sub(60).clamp(1, 86_400));
         let fresh_token = SecretString::from(fresh.access_token);
         *token = Some((fresh_token.clone(), Instant::now() + life));
         Ok(fresh_token)
     }
 
-    /// A call with our token; one that was withdrawn is replaced once.
+    /// Makes a call with an access token; if the token is refused, requests a new one and repeats
+    /// the call once.
     async fn call(
         &self,
         request: &(dyn Fn() -> RequestBuilder + Send + Sync),
@@ -126,12 +128,12 @@ impl Reloadly {
         call(signed_in(request(), &token)).await
     }
 
-    /// The transaction with our reference, if there is one.
+    /// Returns the transaction with our reference, if any.
     async fn find(&self, reference: &str) -> Result<Option<Transaction>, GatewayError> {
         let url = format!("{}/reports/transactions?customIdentifier={reference}", self.base_url);
         let answer = self.call(&|| self.http.get(&url)).await?;
         let report: TransactionReport =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no report"))?;
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("not a transaction list"))?;
         let ours = |transaction: &Transaction| transaction.custom_identifier.as_deref() == Some(reference);
         Ok(report.content.into_iter().find(ours))
     }
@@ -157,11 +159,11 @@ impl Reloadly {
         let json = "application/json";
         let answer =
             self.call(&|| self.orders.post(&url).header("content-type", json).body(body.clone())).await?;
-        // It was taken: from here on, nothing that cannot be read is a refusal.
-        serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no transaction"))
+        // The order was accepted: an unreadable answer is not a refusal.
+        serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("not a transaction"))
     }
 
-    /// What a transaction has come to.
+    /// Returns the outcome of a transaction; fetches its card if it was successful.
     async fn outcome(&self, found: &Transaction, currency: Currency) -> Result<SupplierReply, GatewayError> {
         match found.status.as_str() {
             "SUCCESSFUL" => {}
@@ -173,8 +175,8 @@ impl Reloadly {
         let url = format!("{}/orders/transactions/{}/cards", self.base_url, found.transaction_id);
         let answer = self.call(&|| self.http.get(&url)).await?;
         let cards: Vec<Delivered> =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no cards"))?;
-        let card = cards.first().ok_or(GatewayError::Unreadable("it holds no card"))?;
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("not a list of cards"))?;
+        let card = cards.first().ok_or(GatewayError::Unreadable("it contains no card"))?;
         let parts = [
             (Part::Code, plain(card.card_number.as_deref())),
             (Part::Number, plain(card.card_number.as_deref())),
@@ -185,7 +187,7 @@ impl Reloadly {
             parts.into_iter().filter_map(|(part, text)| Some((part, text?))).collect();
         let card = PlainCard { parts, expires_on: None };
         if card.identity().is_none() {
-            return Err(GatewayError::Unreadable("the card has neither number, PIN nor address"));
+            return Err(GatewayError::Unreadable("the card has neither number, PIN nor URL"));
         }
         let paid = plain(found.amount.as_deref())
             .filter(|_| found.currency_code.as_deref() == Some(currency.code()));
@@ -208,7 +210,7 @@ impl Reloadly {
             }
             Err(error @ GatewayError::Refused { status: 401 | 403, .. }) => Err(error),
             Err(GatewayError::Refused { code, status, .. }) if is_definite(status) => {
-                // It may be refused because it was taken before.
+                // It may be refused because it was accepted before.
                 if let Some(found) = self.find(&order.reference).await? {
                     return self.outcome(&found, order.currency).await;
                 }
@@ -236,10 +238,10 @@ fn cost(text: &str, currency: Currency) -> Option<Money> {
     exact(text, currency)
 }
 
-/// A status as it may stand in a log: a word of capitals, as theirs are.
+/// Returns a status for the log, if it is a short word in capitals like all of Reloadly's statuses.
 fn status(text: &str) -> String {
     let word = text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    format!("status {}", if word { text } else { "of another shape" })
+    format!("status {}", if word { text } else { "in an unknown format" })
 }
 
 fn refusal(code: &str) -> Refusal {
@@ -273,7 +275,7 @@ impl Supply for Reloadly {
             if !signed(&self.webhook_secrets, &[body, b":", at.as_bytes()], tag) {
                 return Err(Forged::Signature.into());
             }
-            // Seconds, or milliseconds: a number of thirteen digits is the latter.
+            // Seconds or milliseconds: a number of more than eleven digits is in milliseconds.
             let sent: i64 = at.parse().map_err(|_| Forged::Shape)?;
             let millis = if sent > 99_999_999_999 { sent } else { sent.saturating_mul(1_000) };
             if now.millis().saturating_sub(millis).saturating_abs() > TOLERANCE_SECONDS * 1_000 {

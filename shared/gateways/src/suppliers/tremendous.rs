@@ -1,13 +1,15 @@
-//! Tremendous.
+//! Tremendous, a supplier of gift cards.
 //!
-//! Orders: `POST /orders` with our reference as `external_id`, which makes it idempotent: a repetition answers 201 with
-//! the first order; insufficient funds is a 402; costs are told in US dollars (developers.tremendous.com). Links: in the
-//! answer to the order, later by `POST /rewards/{id}/generate_link` (as the vendor's own Ruby client asks for it).
-//! Webhooks: `sha256=` and the HMAC-SHA256 in hex over the raw body (as several public clients compute it); they name the
-//! order, which is then asked for.
+//! Orders: `POST /orders` with our reference as `external_id`, which makes it idempotent: a
+//! repeated order is answered with 201 and the first order; insufficient funds are a 402; costs are
+//! stated in US dollars (developers.tremendous.com). Links: in the answer to the order, later from
+//! `POST /rewards/{id}/generate_link` (as in the vendor's own Ruby client). Webhooks: `sha256=` and
+//! the HMAC-SHA256 in hex over the raw body (as several public clients compute it); they name the
+//! order, which is then fetched.
 //!
-//! **Invariant:** every question is the same order again, so none buys a second card; a refusal of one that was sent
-//! before is only believed when no order has the reference.
+//! **Invariant:** a retry sends the same order again, with the same reference, so it never buys a
+//! second card. The refusal of an order that may have been sent before is final only if the order
+//! was first sent long ago and no order has its reference.
 
 use super::{CardOrder, OrderIntent, Refusal, SupplierReply, Supply, header, is_definite, unresolved};
 use crate::error::{Forged, GatewayError, VerifyError};
@@ -26,10 +28,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Tremendous, as we are known there.
+/// Client and configuration of Tremendous.
 pub(super) struct Tremendous {
     pub(super) http: Client,
-    /// Calls that are made once.
+    /// Never repeats a call.
     pub(super) orders: Client,
     pub(super) base_url: String,
     pub(super) api_key: SecretString,
@@ -75,13 +77,13 @@ struct Reward {
     #[serde(default)]
     id: String,
     #[serde(default)]
-    delivery: Option<WebhookDelivery>,
+    delivery: Option<RewardDelivery>,
     #[serde(default)]
     link: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct WebhookDelivery {
+struct RewardDelivery {
     #[serde(default)]
     link: Option<String>,
 }
@@ -92,15 +94,16 @@ impl Tremendous {
         call(request.bearer_auth(self.api_key.expose_secret())).await
     }
 
-    /// The order with our reference, if there is one; nothing is ordered.
+    /// Returns the order with our reference, if any; places nothing.
     async fn find(&self, reference: &str) -> Result<Option<Order>, GatewayError> {
         let answer = self.get(&format!("orders?external_id={reference}")).await?;
         let list: List =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no orders"))?;
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("not a list of orders"))?;
         Ok(list.orders.into_iter().find(|found| found.external_id.as_deref() == Some(reference)))
     }
 
-    /// Orders, once: whatever is sent again may meet what the first has done.
+    /// Places the order with a call that is never repeated: a repeated call could conflict with the
+    /// first.
     async fn place(&self, order: &CardOrder) -> Result<Order, GatewayError> {
         let price = RawValue::from_string(order.currency.format(order.amount));
         let price = price.map_err(|_| GatewayError::Unreadable("the price cannot be written"))?;
@@ -114,14 +117,14 @@ impl Tremendous {
                 "recipient": {"name": order.reference},
             }],
         });
-        // The price is written as it is, not through a float.
+        // The price is inserted as text, without conversion to floating point.
         let body = body.to_string().replace(r#""denomination":0"#, &format!(r#""denomination":{price}"#));
         let request = self.orders.post(format!("{}/orders", self.base_url));
         let request = request.bearer_auth(self.api_key.expose_secret());
         let answer = call(request.header("content-type", "application/json").body(body)).await?;
-        // It was taken: from here on, nothing that cannot be read is a refusal.
+        // The order was accepted: an unreadable answer is not a refusal.
         let answer: Answer =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it is no order"))?;
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("not an order"))?;
         Ok(answer.order)
     }
 
@@ -134,15 +137,15 @@ impl Tremendous {
         }
         match self.place(order).await {
             Ok(found) => self.outcome(&found, order.currency).await,
-            // With a wrong key nothing was made now; whether something was before, it does not say.
+            // With a wrong key nothing was ordered now, but an earlier call may have succeeded.
             Err(error @ GatewayError::Refused { status: 401 | 403, .. })
                 if order.intent != OrderIntent::Place =>
             {
                 Err(error)
             }
             Err(GatewayError::Refused { status, code, .. }) if is_definite(status) => {
-                // A repetition is answered with the first order, and so with no refusal; one that is refused all the same
-                // does not say what became of the first.
+                // A repeated order is answered with the first order, not with a refusal. If it is
+                // refused nevertheless, the outcome of the first is unknown.
                 if let OrderIntent::Retry { late } = order.intent {
                     if let Some(found) = self.find(&order.reference).await? {
                         return self.outcome(&found, order.currency).await;
@@ -163,7 +166,7 @@ impl Tremendous {
         }
     }
 
-    /// What an order has come to.
+    /// Returns the outcome of an order; fetches its link if it was executed.
     async fn outcome(&self, order: &Order, currency: Currency) -> Result<SupplierReply, GatewayError> {
         match order.status.as_str() {
             "EXECUTED" => {}
@@ -181,26 +184,26 @@ impl Tremendous {
         let Some(link) = link else {
             return Ok(SupplierReply::Unresolved("the reward has no link yet".to_owned()));
         };
-        // What it had cost is told in dollars, whatever the reward is in.
+        // The cost is stated in US dollars, whatever the currency of the reward.
         let total = order.payment.as_ref().and_then(|payment| payment.total.as_ref());
         let cost = total.filter(|_| currency.code() == "USD").and_then(|total| exact(total.get(), currency));
-        // A link may be made anew: the reward's own id is what makes it this one.
+        // A link can be generated again, so the reward's id identifies the card.
         let parts = BTreeMap::from([(Part::Number, reward.id.clone()), (Part::Url, link)]);
         Ok(SupplierReply::Delivered(PlainCard { parts, expires_on: None }, cost))
     }
 
-    /// A reward's link: only the answer to the order itself brings one along.
+    /// Generates a reward's link, which only the answer to the order itself contains.
     async fn link(&self, reward: &str) -> Result<Option<String>, GatewayError> {
         let request = self.http.post(format!("{}/rewards/{reward}/generate_link", self.base_url));
         let answer = call(request.bearer_auth(self.api_key.expose_secret())).await?;
         let answer: Linked =
-            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it holds no link"))?;
+            serde_json::from_str(&answer).map_err(|_| GatewayError::Unreadable("it contains no reward"))?;
         let Reward { delivery, link, .. } = answer.reward;
         Ok(link.or_else(|| delivery?.link).filter(|link| !link.is_empty()))
     }
 }
 
-/// An id as theirs are: it may stand in an address.
+/// Returns true for an id in Tremendous's format, which can be part of a URL.
 fn is_plain(id: &str) -> bool {
     !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
@@ -235,7 +238,7 @@ impl Supply for Tremendous {
             match self.get(&format!("orders/{id}")).await {
                 Ok(answer) => {
                     let answer: Answer = serde_json::from_str(&answer)
-                        .map_err(|_| VerifyError::Unavailable(GatewayError::Unreadable("it is no order")))?;
+                        .map_err(|_| VerifyError::Unavailable(GatewayError::Unreadable("not an order")))?;
                     Ok(answer.order.external_id)
                 }
                 Err(GatewayError::Refused { status: 404, .. }) => Ok(None),

@@ -1,8 +1,9 @@
-//! Alerts: telling, closing, acknowledging and listing them.
+//! Alerts: raising, closing, acknowledging and listing them.
 //!
-//! **Invariant:** an alert stands in one of two lists, open or closed, by the instant it was opened; what is shown of it
-//! is read from the alert itself.
-//! **Invariant:** telling never fails what it is told about: its own trouble is logged.
+//! **Invariant:** an alert is in one of two lists, open or closed, ordered by the instant it was
+//! opened; its content is read from the alert's own item.
+//! **Invariant:** raising an alert never fails the operation that raises it; its own errors are
+//! logged.
 
 pub(crate) mod items;
 
@@ -21,20 +22,21 @@ use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use std::sync::Arc;
 
-/// How often a change of an alert is tried before it is left.
+/// Number of tries to write a change of an alert.
 const MAX_TRIES: u8 = 4;
 
-/// How often one process tells the same within a few seconds: an alert is one item, and a storm must not hold up others.
+/// Maximum number of times that one process raises the same alert within a few seconds. An alert is
+/// one item, and a burst must not slow down the operations that raise it.
 const MAX_RAISES: u32 = 20;
 
-/// The lists of alerts.
+/// Partitions that list the alerts.
 const OPEN: &str = "L#a:open";
 const CLOSED: &str = "L#a:closed";
 
-/// Up to how many matches of a filter are counted.
+/// Number of matches of a filter up to which they are counted.
 const MAX_COUNTED: u64 = 1_000;
 
-/// Alerts.
+/// Alerts for operators.
 #[derive(Clone, Debug)]
 pub struct Alerts {
     table: Table,
@@ -51,19 +53,19 @@ impl Alerts {
     }
 }
 
-/// Some alerts, and where to go on.
+/// Page of alerts.
 #[derive(Debug)]
 pub struct AlertPage {
     /// Newest first.
     pub alerts: Vec<Alert>,
-    /// The place of the last, if there may be older ones.
+    /// Place of the last alert, if there may be older ones.
     pub next: Option<String>,
-    /// How many there are in all, where that is known.
+    /// Number of matching alerts; None if there are too many to count.
     pub total: Option<u64>,
 }
 
 impl Alerts {
-    /// Tells something; gives true if that opened an alert.
+    /// Raises an alert: opens it, or counts it up if it is open. Returns true if it was opened.
     pub async fn raise(&self, new_alert: &NewAlert, now: Timestamp) -> bool {
         if !self.recent.count(new_alert.id(), MAX_RAISES) {
             return false;
@@ -71,7 +73,7 @@ impl Alerts {
         match self.try_raise(new_alert, now).await {
             Ok(opened) => opened,
             Err(error) => {
-                tracing::error!(kind = new_alert.kind, subject = new_alert.subject, %error, "an alert cannot be told");
+                tracing::error!(kind = new_alert.kind, subject = new_alert.subject, %error, "an alert cannot be raised");
                 false
             }
         }
@@ -89,14 +91,15 @@ impl Alerts {
                 return Ok(opens);
             }
         }
-        // It is open, and told by others at this moment: only the count misses this once.
+        // The alert is open and concurrent requests are raising it; only this occurrence is not
+        // counted.
         match self.alert(&new_alert.id()).await? {
             Some(alert) if alert.closed_at.is_none() => Ok(false),
-            Some(_) | None => Err(StoreError::Contention("the alert is being told by others".to_owned())),
+            Some(_) | None => Err(StoreError::Contention("the alert is raised concurrently".to_owned())),
         }
     }
 
-    /// Closes an alert, if it is open: what it is about is over.
+    /// Closes an open alert whose problem is resolved. Returns false if it was not open.
     pub async fn close_alert(&self, id: &AlertId, now: Timestamp) -> Result<bool, StoreError> {
         for _ in 0..MAX_TRIES {
             let Some(known) = self.alert(id).await?.filter(|alert| alert.closed_at.is_none()) else {
@@ -108,10 +111,10 @@ impl Alerts {
                 return Ok(true);
             }
         }
-        Err(StoreError::Contention("the alert is being changed by others".to_owned()))
+        Err(StoreError::Contention("the alert is changed concurrently".to_owned()))
     }
 
-    /// Notes that someone looks after an alert.
+    /// Records that an operator handles an open alert; an earlier acknowledgement is kept.
     pub async fn acknowledge_alert(
         &self,
         id: &AlertId,
@@ -128,23 +131,24 @@ impl Alerts {
                 return Ok(alert);
             }
         }
-        Err(StoreError::Contention("the alert is being changed by others".to_owned()))
+        Err(StoreError::Contention("the alert is changed concurrently".to_owned()))
     }
 
-    /// An alert.
+    /// Reads an alert.
     pub async fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::alert(id))).await?;
         item.map(|item| alert::from_item(&item)).transpose()
     }
 
-    /// Alerts of a status, or all, older than a place, newest first, after passing over `skip`.
+    /// Returns alerts of a status, or all, that are older than the place `before`, newest first.
     pub async fn alerts(
         &self,
         status: Option<AlertStatus>,
         before: Option<&str>,
         page: PageRange,
     ) -> Result<AlertPage, StoreError> {
-        // Open ones are few, and told apart by whether someone looks after them; closed ones stay for good.
+        // Open alerts are few; all are read, because acknowledged ones are in the same list. Closed
+        // alerts are kept forever.
         let (open, closed) =
             (status != Some(AlertStatus::Closed), matches!(status, None | Some(AlertStatus::Closed)));
         let wanted = usize::from(page.skip) + usize::from(page.limit) + 1;
@@ -167,7 +171,7 @@ impl Alerts {
             alerts.extend(self.alerts_at(&places).await?);
         }
         alerts.sort_by_key(|alert| std::cmp::Reverse(place(alert)));
-        // One that was closed meanwhile stands in both lists.
+        // An alert that was closed between the two reads is in both lists.
         alerts.dedup_by_key(|alert| alert.id.clone());
         let mut alerts = alerts.split_off(usize::from(page.skip).min(alerts.len()));
         let more = alerts.len() > usize::from(page.limit);
@@ -176,7 +180,7 @@ impl Alerts {
         Ok(AlertPage { alerts, next, total })
     }
 
-    /// The alerts of these places.
+    /// Reads the alerts at these places.
     async fn alerts_at(&self, places: &[String]) -> Result<Vec<Alert>, StoreError> {
         let id = |place: &String| Some(AlertId::stored(place.split_once('#')?.1));
         let wanted: Vec<Key> = places.iter().filter_map(id).map(|id| keys::alert(&id)).collect();
@@ -184,7 +188,7 @@ impl Alerts {
         wanted.iter().filter_map(|key| found.get(key)).map(alert::from_item).collect()
     }
 
-    /// How many alerts are closed; of many, only if all are wanted.
+    /// Counts the closed alerts. For a filtered list, returns None above [`MAX_COUNTED`].
     async fn count_closed(&self, filtered: bool) -> Result<Option<u64>, StoreError> {
         let (mut count, mut start) = (0, None);
         loop {
@@ -207,7 +211,7 @@ impl Alerts {
         }
     }
 
-    /// The places of the newest closed alerts before a place.
+    /// Returns the places of the newest closed alerts before a place.
     async fn newest_closed(&self, before: Option<&str>, wanted: usize) -> Result<Vec<String>, StoreError> {
         let (mut places, mut start) = (Vec::new(), None);
         loop {
@@ -236,7 +240,8 @@ impl Alerts {
         }
     }
 
-    /// Writes an alert in place of the known one, and its place in the list; false if it has changed meanwhile.
+    /// Replaces the alert `was` by `is` and updates its place in the lists. Returns false if the
+    /// alert has changed since it was read, or if the outcome is not certain.
     async fn rewrite_alert(&self, was: Option<&Alert>, is: &Alert) -> Result<bool, StoreError> {
         let mut put = Put::builder().table_name(&self.table.name).set_item(Some(alert::to_item(is)));
         put = match was {

@@ -1,6 +1,7 @@
-//! Reading all that is stored about budgets and cards, for the audit.
+//! Reads everything stored about budgets and cards, for the audit.
 //!
-//! **Invariant:** slices are read before and after the entries: what both readings agree on held while entries were read.
+//! **Invariant:** slices are read before and after the entries; what both reads agree on was true
+//! while the entries were read.
 
 use super::Audit;
 use crate::budgets::items::budget_entry;
@@ -16,23 +17,24 @@ use domain::ids::budget::{AccountId, CardId};
 use domain::ledger::audit::Difference;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What there is of budgets and cards in a table.
+/// Accounts, cards and redemptions of a table.
 #[derive(Debug, Default)]
 pub struct BudgetList {
-    /// Every account that has left a trace.
+    /// Every account that has a slice or an entry.
     pub accounts: BTreeSet<AccountId>,
-    /// Every card that is known.
+    /// Every card with an item of its own.
     pub cards: BTreeSet<CardId>,
-    /// Free cards, and how often each stands in a pool.
+    /// Free cards; with the number of items in pools for each (correct: 1).
     pub free: BTreeMap<CardId, u32>,
-    /// Every redemption.
+    /// Every redemption that can be read.
     pub redemptions: Vec<Redemption>,
-    /// What cannot be read.
+    /// Redemptions that cannot be read, as differences.
     pub unreadable: Vec<Difference>,
 }
 
 impl Audit {
-    /// Everything about budgets and cards, but entries. Scans: for the audit alone.
+    /// Reads everything about budgets and cards except the entries. Scans the table; for the audit
+    /// only.
     pub async fn budget_list(&self) -> Result<BudgetList, StoreError> {
         let mut list = BudgetList::default();
         let mut start = None;
@@ -62,7 +64,7 @@ impl Audit {
         }
     }
 
-    /// All that is stored about an account.
+    /// Reads everything stored about an account, and lists the items that cannot be read.
     pub async fn budget_books(
         &self,
         account: &AccountId,

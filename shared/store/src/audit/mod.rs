@@ -1,6 +1,6 @@
-//! Reading a whole table for the audit, across all areas.
+//! Reads a whole table for the audit, across all areas.
 //!
-//! **Invariant:** the audit's reads are strongly consistent and from the base table.
+//! **Invariant:** the audit reads the base table only, with strong consistency.
 
 mod budgets;
 mod wallets;
@@ -11,7 +11,7 @@ pub use wallets::{AccountList, Named};
 use crate::budgets::Budgets;
 use crate::engine::table::Table;
 
-/// All that is stored, for proving it.
+/// Reads of everything stored, from which the audit proves the balances.
 #[derive(Clone, Debug)]
 pub struct Audit {
     table: Table,

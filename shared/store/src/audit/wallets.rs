@@ -1,9 +1,11 @@
-//! Reading a whole table for the audit: which accounts there are, and all that is stored about one.
+//! Reads all wallets of a table for the audit: the list of wallets, and everything stored about
+//! one.
 //!
-//! **Invariant:** the audit's reads are strongly consistent and from the base table, in this order: the account,
-//! the entries, the account again with its holds and orders, and the entries again if those are newer. So what is
-//! read later may be newer, never older, than the entries read before it.
-//! **Invariant:** an item that cannot be read is a difference, never an end of the audit.
+//! **Invariant:** the audit reads the base table with strong consistency, in this order: the
+//! account; the entries; the account again with its holds and orders; the entries again, if the
+//! holds, orders or top-ups are newer. So whatever is read later is never older than the entries
+//! read before it.
+//! **Invariant:** an item that cannot be read is reported as a difference; it never ends the audit.
 
 use super::Audit;
 use crate::engine::attr::Item;
@@ -27,7 +29,7 @@ use domain::payments::webhook_event::RefTarget;
 use domain::wallet::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The items of a wallet's own partition.
+/// Items of the wallet's own partition.
 #[derive(Debug, Default)]
 struct OwnItems {
     account: Option<Account>,
@@ -37,28 +39,28 @@ struct OwnItems {
     owed: Vec<(u64, OwedChange)>,
 }
 
-/// What a wallet is named by, beside its own items.
+/// Items outside its own partition that name a customer.
 #[derive(Clone, Debug, Default)]
 pub struct Named {
-    /// The referral code that is this customer's.
+    /// Referral code that belongs to the customer.
     pub referral: Option<ReferralCode>,
-    /// The customer's orders.
+    /// Orders of the customer.
     pub orders: BTreeSet<OrderId>,
-    /// The customer's top-ups.
+    /// Top-ups of the customer.
     pub topups: BTreeSet<TopUpId>,
 }
 
-/// The wallets of a table.
+/// Wallets of a table.
 #[derive(Debug, Default)]
 pub struct AccountList {
-    /// Every customer who has left a trace.
+    /// Every customer that any item names.
     pub wallets: BTreeMap<CustomerId, Named>,
-    /// How many items there are in all.
+    /// Number of items in the table.
     pub items: u64,
 }
 
 impl Audit {
-    /// Every wallet that has left a trace in the table. Scans: for the audit alone.
+    /// Lists every wallet that any item names. Scans the table; for the audit only.
     pub async fn wallets(&self) -> Result<AccountList, StoreError> {
         let mut list = AccountList::default();
         let mut start = None;
@@ -100,7 +102,7 @@ impl Audit {
         }
     }
 
-    /// All that is stored about a wallet, and what of it cannot be read.
+    /// Reads everything stored about a wallet, and lists the items that cannot be read.
     pub async fn wallet_books(
         &self,
         customer: &CustomerId,
@@ -139,7 +141,7 @@ impl Audit {
         Ok((books, bad))
     }
 
-    /// The account, its holds and its changes of status: one partition, read in key order.
+    /// Reads the account, its holds and the records of its changes: one partition, in key order.
     async fn own_items(
         &self,
         customer: &CustomerId,
@@ -174,7 +176,7 @@ impl Audit {
         named: &BTreeSet<TopUpId>,
         bad: &mut Vec<Difference>,
     ) -> Result<Vec<TopUp>, StoreError> {
-        // A credit names its top-up: one that began after the list was made is found all the same.
+        // A credit names its top-up, so a top-up that was created after the scan is found as well.
         let named_by_entries = entries.iter().filter_map(|entry| entry.metadata.pairs().get("topup_id"));
         let mut ids: BTreeSet<TopUpId> = named_by_entries.filter_map(|id| TopUpId::parse(id).ok()).collect();
         ids.extend(named.iter().cloned());
@@ -187,7 +189,7 @@ impl Audit {
         Ok(topups)
     }
 
-    /// The credited top-ups that their payment's own item leads to.
+    /// Returns the credited top-ups to which the gateway reference of their payment leads.
     async fn resolved(&self, topups: &[TopUp]) -> Result<BTreeSet<TopUpId>, StoreError> {
         let key = |topup: &TopUp| {
             let payment = &topup.credited.as_ref()?.payment;

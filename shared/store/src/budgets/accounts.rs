@@ -1,7 +1,9 @@
-//! Opening and reading budget accounts.
+//! Opens and reads budget accounts.
 //!
-//! **Invariant:** the first slice is the account: whoever changes slices or stops sees there what others have changed.
-//! **Invariant:** an account, its other slices and its place in its parent's list are made in one transaction.
+//! **Invariant:** the first slice is the account's own item, so every change of slices or stops
+//! conflicts there with concurrent ones.
+//! **Invariant:** an account, its other slices and its place in its parent's list are written in
+//! one transaction.
 
 use super::Budgets;
 use crate::budgets::items::budget;
@@ -23,7 +25,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 impl Budgets {
-    /// An account, strongly consistent, as one item.
+    /// Reads an account with its first slice, as one strongly consistent item.
     pub async fn account(&self, id: &AccountId) -> Result<Option<BudgetAccount>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::slice(id, 0))).await?;
         let account = item.map(|item| budget::from_item(&item)).transpose()?;
@@ -33,7 +35,7 @@ impl Budgets {
         Ok(account)
     }
 
-    /// An account as this process knows it, at most some seconds old.
+    /// Returns an account from the cache, at most five seconds old, or reads it.
     pub async fn cached_account(&self, id: &AccountId) -> Result<Option<Arc<BudgetAccount>>, StoreError> {
         if let Some(known) = self.accounts.get(id) {
             return Ok(Some(known));
@@ -41,33 +43,34 @@ impl Budgets {
         Ok(self.account(id).await?.map(Arc::new))
     }
 
-    /// Forgets what this process knows of an account.
+    /// Removes an account from this process's cache.
     pub fn invalidate_account(&self, id: &AccountId) {
         self.accounts.invalidate(id);
     }
 
-    /// The platform's account; made when it is first asked for.
+    /// Returns the platform's account; creates it if it does not exist.
     pub async fn platform(&self, context: &Context) -> Result<BudgetAccount, StoreError> {
         let id = AccountId::platform();
         if let Some(account) = self.account(&id).await? {
             return Ok(account);
         }
         let fresh = BudgetAccount::platform(context.policy.currency(), context.now);
-        let fresh = fresh.ok_or_else(|| StoreError::Corrupt("the platform cannot be named".to_owned()))?;
+        let fresh = fresh.ok_or_else(|| StoreError::Corrupt("the platform's name is invalid".to_owned()))?;
         let sent = self.table.transact(vec![self.table.new_put(budget::to_item(&fresh))?]).await?;
         if let Sent::Busy(why) | Sent::Unknown(why) = sent {
-            tracing::warn!(why, "the platform's account is made by another");
+            tracing::warn!(why, "the platform's account may have been created by another request");
         }
         self.account(&id).await?.ok_or_else(|| StoreError::Unavailable("no platform account".to_owned()))
     }
 
-    /// An account with all its slices.
+    /// Reads an account with all its slices.
     pub async fn load_sliced(&self, id: &AccountId) -> Result<Option<SlicedAccount>, StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(None) };
         Ok(Some(self.with_slices(vec![account]).await?.remove(id)).flatten())
     }
 
-    /// Several accounts with all their slices; the platform is made if it is missing.
+    /// Reads several accounts with all their slices; creates the platform's account if it is
+    /// requested and does not exist.
     pub(crate) async fn load_sliced_many(
         &self,
         ids: &[AccountId],
@@ -109,7 +112,8 @@ impl Budgets {
         Ok(sliced_accounts)
     }
 
-    /// What the slices of an account have, but for one, as far as a trailing read shows: for showing.
+    /// Returns the sum that is available on all slices of an account except `but`. For display
+    /// only: the read is eventually consistent.
     pub async fn other_slices_available(
         &self,
         account: &AccountId,
@@ -140,7 +144,8 @@ impl Budgets {
         Ok(amounts.collect::<Result<Vec<_>, _>>()?.into_iter().sum())
     }
 
-    /// Opens an account; asked again, gives what the first request made.
+    /// Opens an account, or finds it if this request is a repetition. Returns the account, and true
+    /// if an earlier request opened it.
     pub async fn open_account(
         &self,
         open: &OpenAccount,
@@ -148,7 +153,8 @@ impl Budgets {
     ) -> Result<(BudgetAccount, bool), StoreError> {
         let mut retry = self.table.retry();
         loop {
-            // Read so, it is not half of a transaction: a plain read could miss what is just being made.
+            // A transactional read conflicts with a transaction in progress; a plain read could
+            // miss an account that is just being created.
             let first = self.table.read_atomically(&[keys::slice(&open.id(), 0)]).await;
             let first = first.map_err(|error| retry.certain(error))?.into_iter().next().flatten();
             let first = first.map(|item| budget::from_item(&item)).transpose()?;
@@ -175,7 +181,7 @@ impl Budgets {
                 let slice = added(&account, number);
                 writes.push(self.table.new_put(budget::slice_to_item(&account.id, &slice))?);
             }
-            // One that is there by now answers.
+            // If the account exists by now, the next read finds it.
             let sent = self.table.transact(writes).await?;
             if let Some(Certain::Done(_)) = retry.settled(sent).await? {
                 return Ok((account, false));
@@ -183,7 +189,8 @@ impl Budgets {
         }
     }
 
-    /// A parent has one child more: whoever is closing it decides again.
+    /// Returns the write that records a new child in its parent's version, so that a concurrent
+    /// closing of the parent is decided again.
     fn parent_update(&self, parent: &AccountId) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&self.table.name)
@@ -197,7 +204,7 @@ impl Budgets {
         Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
     }
 
-    /// The accounts right below one, in the order in which they were made.
+    /// Returns the direct children of an account, in the order in which they were created.
     pub async fn children(&self, id: &AccountId) -> Result<Vec<BudgetAccount>, StoreError> {
         let places = self.table.partition(&keys::children(id), "").await?;
         let ids = places.iter().filter_map(|item| {
@@ -209,7 +216,7 @@ impl Budgets {
         wanted.iter().filter_map(|key| found.get(key)).map(budget::from_item).collect()
     }
 
-    /// The accounts with their slices, by id.
+    /// Reads the slices of these accounts; returns the accounts by id.
     pub async fn sliced_accounts(
         &self,
         accounts: Vec<BudgetAccount>,
@@ -217,7 +224,7 @@ impl Budgets {
         Ok(self.with_slices(accounts).await?.into_iter().collect())
     }
 
-    /// Remembers what a card of a campaign costs, for estimates; once known it is not touched again.
+    /// Records the price of a campaign's card, for estimates; a recorded price is never changed.
     pub async fn record_card_price(&self, id: &AccountId, price: Money) -> Result<(), StoreError> {
         let sent = self
             .table
@@ -229,7 +236,7 @@ impl Budgets {
             })
             .await?;
         if let Sent::Busy(why) | Sent::Unknown(why) = sent {
-            tracing::debug!(why, "the price of a card is noted another time");
+            tracing::debug!(why, "the price of a card is not recorded; a later request records it");
         }
         self.invalidate_account(id);
         Ok(())

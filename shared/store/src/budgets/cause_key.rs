@@ -1,6 +1,7 @@
-//! What stands at an entry's key, and fencing attempts there.
+//! State of an entry's key, and fencing attempts there.
 //!
-//! **Invariant:** once an attempt is fenced, no commit of it can succeed, however late it arrives.
+//! **Invariant:** once an attempt is fenced, none of its commits can succeed, however late they
+//! arrive.
 
 use super::Budgets;
 use super::conditions::fenced;
@@ -13,13 +14,13 @@ use domain::cause::Cause;
 use domain::ids::budget::{AccountId, AttemptId};
 
 impl Budgets {
-    /// What stands at the key of a cause, strongly consistent.
+    /// Reads the state of the key of a cause, with strong consistency.
     pub async fn key_state(&self, account: &AccountId, cause: &Cause) -> Result<KeyState, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::budget_entry(account, cause))).await?;
         budget_entry::state_of(item.as_ref())
     }
 
-    /// What stands at the keys of several causes of one account.
+    /// Reads the states of the keys of several causes of one account.
     pub(crate) async fn key_states(
         &self,
         account: &AccountId,
@@ -33,7 +34,8 @@ impl Budgets {
         keys.iter().map(|key| budget_entry::state_of(found.get(key))).collect()
     }
 
-    /// Fences an attempt, unless its cause has an entry or a supplier was asked for it; gives what stands there then.
+    /// Fences an attempt, unless its cause has an entry or a supplier order was opened for it;
+    /// returns the resulting state of the key.
     pub(crate) async fn fence(
         &self,
         account: &AccountId,

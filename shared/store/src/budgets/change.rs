@@ -1,8 +1,10 @@
-//! Changing what is known of an account, its status, and how many slices it has.
+//! Changes an account's settings, its status, and the number of its slices.
 //!
-//! **Invariant:** a change is made under the versions that it was decided on, and acknowledged when every slice has it.
-//! **Invariant:** slices appear with the change that adds them, in one transaction; so does a campaign's change of whose
-//! credit it spends, under the condition that it has none of its own.
+//! **Invariant:** a change is written under the condition that the versions it was decided on are
+//! current, and is acknowledged once every slice has it.
+//! **Invariant:** slices are added in the transaction of the change that adds them. A change of a
+//! campaign's mode is one transaction as well, under the condition that the campaign has no credit
+//! of its own.
 
 use super::Budgets;
 use super::reserve::scheduled_check;
@@ -20,17 +22,18 @@ use domain::ids::budget::AccountId;
 use domain::rejection::Rejection;
 use std::collections::HashMap;
 
-/// What a slice is that has nothing.
+/// Condition that a slice is empty: nothing available and no attempts.
 const EMPTY: &str = "available = :none AND size(pending) = :none AND size(waiting) = :none";
 
-/// What became of a change.
+/// Outcome of a change.
 #[derive(Debug)]
 pub(super) enum Rewritten {
-    /// It is made.
+    /// The change was written.
     Done,
-    /// Something has changed meanwhile, or others were quicker.
+    /// The change was not written: the account has changed since it was read, or another request
+    /// won.
     Not,
-    /// Perhaps it is made.
+    /// The outcome is unknown: the change may have been written.
     Unknown(String),
 }
 
@@ -53,12 +56,13 @@ impl Budgets {
         context: &Context,
     ) -> Result<BudgetAccount, StoreError> {
         let mut retry = self.table.retry();
-        // A change says how something is to be: decided again on what it had led to, it leads there again.
+        // A change names the target values, so deciding it again on its own result leads to the
+        // same result.
         let mut outcome_unknown = false;
         loop {
             let why = match self.change_once(id, change, context).await {
                 Ok(Rewritten::Done) => break,
-                Ok(Rewritten::Not) => "the account is being changed by others".to_owned(),
+                Ok(Rewritten::Not) => "the account is changed concurrently".to_owned(),
                 Ok(Rewritten::Unknown(why)) => {
                     outcome_unknown = true;
                     why
@@ -74,7 +78,8 @@ impl Budgets {
             }
         }
         self.invalidate_account(id);
-        // It is changed by now: what follows may be cut short, and is due.
+        // The change is written. The steps that follow may be interrupted; the account is due, so
+        // they are resumed.
         let finish = async {
             self.copy_status(id, context.now).await?;
             self.finish_closing(id, context).await?;
@@ -91,7 +96,8 @@ impl Budgets {
     ) -> Result<Rewritten, StoreError> {
         let mut account = self.account(id).await?.ok_or(Rejection::AccountNotFound)?;
         if change.mode.is_some_and(|mode| mode != account.mode) {
-            // What is committed still stands on the slices, and what was given up: they must be empty.
+            // Committed and abandoned attempts are still on the slices, which must be empty:
+            // resolve them first.
             self.resolve(account.charged(), context.now).await?;
             account = self.account(id).await?.ok_or(Rejection::AccountNotFound)?;
         }
@@ -118,15 +124,16 @@ impl Budgets {
         Ok(preconditions)
     }
 
-    /// Writes what is known of an account, with its status, if nothing has changed meanwhile. Slices that it gains are
-    /// written with it, and a campaign that spends another's credit from now on has none of its own at that moment.
+    /// Writes the settings and the status of an account, unless it has changed since `was` was
+    /// read. New slices are written in the same transaction. If the mode changes, the transaction
+    /// requires that every slice is empty.
     pub(super) async fn rewrite(
         &self,
         was: &BudgetAccount,
         account: &BudgetAccount,
     ) -> Result<Rewritten, StoreError> {
         let key = keys::slice(&account.id, 0);
-        let mut set = budget::facts(account).0;
+        let mut set = budget::changing(account).0;
         set.insert("status".to_owned(), text(account.first.status.as_str()));
         set.insert("status_version".to_owned(), number(account.first.status_version));
         if was.first.status_version != account.first.status_version {
@@ -144,7 +151,7 @@ impl Budgets {
             condition = format!("{condition} AND {EMPTY}");
             values.insert(":none".to_owned(), number(0));
         }
-        // What can be taken away again: it is there no more if it is not among the facts.
+        // Optional attributes: they are removed if the account has no value for them.
         let may_go = ["low_credit_threshold", "brands"];
         let gone: Vec<&str> = may_go.into_iter().filter(|name| !set.contains_key(*name)).collect();
         let (mut parts, mut names) = (Vec::new(), HashMap::new());
@@ -157,7 +164,8 @@ impl Budgets {
         if !gone.is_empty() {
             expression = format!("{expression} REMOVE {}", gone.join(", "));
         }
-        // A plain update, if it is enough: that waits its turn among spends, where a transaction is rejected.
+        // A plain update is enough if only one item changes. It is serialized with concurrent
+        // spends, whereas a transaction would be rejected.
         if !switched && was.slices == account.slices {
             let done = self
                 .table
@@ -188,7 +196,7 @@ impl Budgets {
         Ok(Rewritten::of(self.table.transact(writes).await?))
     }
 
-    /// A slice has nothing, and nothing of it is set aside.
+    /// Returns the check that a slice has nothing available and nothing reserved.
     fn empty_check(&self, account: &AccountId, slice: u8) -> Result<TransactWriteItem, StoreError> {
         let check = ConditionCheck::builder()
             .table_name(&self.table.name)

@@ -1,6 +1,7 @@
-//! Closing accounts, and the times at which accounts are looked at again.
+//! Closes accounts, and schedules the next check of an account.
 //!
-//! **Invariant:** an account is closed when it has nothing and nothing of it is undecided; what it had is its parent's.
+//! **Invariant:** an account is closed only when nothing is available and no attempt is undecided;
+//! its remaining credit has been returned to its parent.
 
 use super::Budgets;
 use super::change::Rewritten;
@@ -19,7 +20,8 @@ use domain::rejection::Rejection;
 use domain::time::Timestamp;
 
 impl Budgets {
-    /// Hands what is left of a closing account to its parent and closes it, as soon as nothing of it is undecided.
+    /// Returns the remaining credit of a closing account to its parent and closes it. If attempts
+    /// are still undecided, schedules another check.
     pub async fn finish_closing(&self, id: &AccountId, context: &Context) -> Result<(), StoreError> {
         let Some(account) =
             self.account(id).await?.filter(|account| account.status() == BudgetStatus::Closing)
@@ -51,12 +53,12 @@ impl Budgets {
         closed.updated_at = context.now.max(closed.updated_at);
         match self.rewrite(&account, &closed).await? {
             Rewritten::Done => self.copy_status(id, context.now).await,
-            // Someone has changed it meanwhile: it is closed by the next look.
+            // The account has changed since it was read: the next check closes it.
             Rewritten::Not | Rewritten::Unknown(_) => self.schedule_check(id, context.now).await,
         }
     }
 
-    /// An account is looked at again at this instant.
+    /// Schedules a check of an account at this instant.
     pub(crate) async fn schedule_check(&self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
         let key = keys::slice(id, 0);
         let set = scheduled_check(&key.pk, at);
@@ -70,7 +72,7 @@ impl Budgets {
         self.table.until_sent(&key, schedule_check).await.map(|_| ())
     }
 
-    /// True if an undecided attempt of an account stands on the slices that it spends from.
+    /// Returns true if an undecided attempt of the account is on the slices that it spends from.
     pub(super) async fn is_reserved(&self, account: &BudgetAccount) -> Result<bool, StoreError> {
         let Some(charged) = self.load_sliced(account.charged()).await? else { return Ok(false) };
         let undecided = self.undecided(account.charged(), &charged).await?;

@@ -1,6 +1,7 @@
-//! The conditions of entries, redemptions, cards and slices, as writes of a transaction.
+//! Conditional writes of entries, keys and slices, for use in a transaction.
 //!
-//! **Invariant:** a key takes an entry only if it is free, void without fencing the entry's attempt, or pending for it.
+//! **Invariant:** a key accepts an entry only if it is free, if it is void without fencing the
+//! entry's attempt, or if it is pending for that attempt.
 
 use crate::budgets::Budgets;
 use crate::budgets::items::budget_entry::{self, STATE};
@@ -14,7 +15,8 @@ use domain::ids::budget::{AccountId, AttemptId, BudgetKind};
 use domain::money::Money;
 
 impl Budgets {
-    /// An entry: its key must be free, or void without fencing its attempt, or pending for its attempt.
+    /// Returns the write of an entry; its key must be free, void without fencing its attempt, or
+    /// pending for its attempt.
     pub(crate) fn entry_put(&self, entry: &BudgetEntry) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table.name)
@@ -28,7 +30,8 @@ impl Budgets {
         Ok(TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build())
     }
 
-    /// A slice is changed by a flow; there must be cover, and its status one of these.
+    /// Returns the write of a flow on a slice; the slice must have the amount available, and one of
+    /// these statuses.
     pub(crate) fn flow_update(
         &self,
         account: &AccountId,
@@ -68,7 +71,8 @@ impl Budgets {
         Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
     }
 
-    /// A key that was pending for an attempt fences it: it can never be committed.
+    /// Returns the write that fences an attempt for which the key is pending: the attempt can never
+    /// be committed.
     pub(crate) fn void_update(
         &self,
         key: &Key,
@@ -88,7 +92,8 @@ impl Budgets {
         Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
     }
 
-    /// A key is pending for an attempt from now on; it must be free, or void without fencing it.
+    /// Returns the write that makes a key pending for an attempt; the key must be free, void
+    /// without fencing the attempt, or already pending for it.
     pub(crate) fn pending_update(
         &self,
         key: &Key,
@@ -108,11 +113,11 @@ impl Budgets {
     }
 }
 
-/// When a key can take the entry of an attempt.
+/// Condition under which a key accepts the entry of an attempt.
 const FREE_FOR: &str = "attribute_not_exists(pk) OR (#state = :void AND NOT contains(fenced, :attempt)) \
      OR (#state = :pending AND attempt = :attempt)";
 
-/// An attempt as a set of fenced ones.
+/// Returns an attempt as a one-element set, to be added to the fenced attempts.
 pub(crate) fn fenced(attempt: &AttemptId) -> aws_sdk_dynamodb::types::AttributeValue {
     aws_sdk_dynamodb::types::AttributeValue::Ss(vec![attempt.to_string()])
 }

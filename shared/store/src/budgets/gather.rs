@@ -1,8 +1,9 @@
-//! Taking credit from an account that is being spent from, where no single slice has enough: it is set aside slice by slice,
-//! as for a spend, and moved by one transaction in which none of those slices is.
+//! Moves credit out of an account that is being spent from and has no slice with enough: the amount
+//! is reserved slice by slice, as for a spend, and moved by a transaction that contains none of
+//! those slices.
 //!
-//! **Invariant:** what was set aside is either moved whole, or given back whole; the entry's key is the arbiter, as for a
-//! spend.
+//! **Invariant:** a reserved amount is either moved as a whole or released as a whole; the entry's
+//! key is the arbiter, as for a spend.
 
 use super::Budgets;
 use super::reserve::{Reservation, Reserve};
@@ -17,14 +18,15 @@ use domain::money::Money;
 use domain::rejection::Rejection;
 use std::collections::BTreeMap;
 
-/// How often slices that others spend from are read again, for taking all that they have.
+/// Number of times that the slices are read again when a transfer takes everything and others spend
+/// meanwhile.
 const MAX_REREADS: u8 = 5;
 
-/// What came of setting credit aside on several slices.
+/// Reserved amounts by slice, or the reason why the amount could not be reserved.
 type Gathered = Result<BTreeMap<u8, Money>, String>;
 
 impl Budgets {
-    /// One try of a movement: set aside, moved, and taken off the slices.
+    /// Makes one try of a transfer: reserves the amount, moves it, and settles the slices.
     pub(super) async fn gather_and_move(
         &self,
         transfer: &BudgetTransfer,
@@ -52,27 +54,28 @@ impl Budgets {
         let once =
             moved(decided.clone(), self.table.transact(self.both_entries(transfer, &decided)?).await?)?;
         match &once {
-            // It is moved: what follows is made up for by whoever resolves the slices.
+            // The credit is moved. If settling fails, the next resolve of the slices completes it.
             TransferTry::Done(_) => {
                 for (slice, amount) in held {
                     let Some(flow) = flow else { continue };
                     let counted = self.count_flow(&transfer.from, slice, attempt, flow, amount).await;
                     if let Err(error) = counted {
-                        tracing::warn!(%error, "a movement is counted in its flow another time");
+                        tracing::warn!(%error, "a transfer is not counted in its flow yet; resolving its slice counts it");
                     }
                 }
             }
-            // Nothing was moved for certain.
+            // It is certain that nothing was moved.
             TransferTry::Found(_) | TransferTry::Again(_) | TransferTry::Rejected(_) => {
                 self.release_reservation(&transfer.from, &held, attempt).await?;
             }
-            // It stays set aside until its attempt is fenced, or its entry found.
+            // The reservation stays until its attempt is fenced or its entry is found.
             TransferTry::Unknown(_) => {}
         }
         Ok(once)
     }
 
-    /// Sets an amount aside on as many slices as it takes; if none is said, whatever each of them has.
+    /// Reserves an amount on as many slices as needed; without an amount, everything that each
+    /// slice has available.
     async fn gather(
         &self,
         what: &Reservation,
@@ -97,8 +100,9 @@ impl Budgets {
         }
     }
 
-    /// Gives back whatever an attempt has set aside, known or not: it is never moved. What is still on its way is found by
-    /// whoever resolves.
+    /// Releases everything that an attempt has reserved, known to this process or not; the attempt
+    /// is never moved. A reservation that is still in flight is released when the slice is
+    /// resolved.
     async fn abandon(&self, what: &Reservation) -> Result<(), StoreError> {
         let sliced = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
         let held = sliced.slices().filter_map(|slice| {
@@ -108,7 +112,8 @@ impl Budgets {
         self.release_reservation(&what.account, &held.collect(), &what.attempt).await
     }
 
-    /// The account as it is now; slices that bear as many attempts as they may are relieved of those that are done.
+    /// Reads the account again. If slices have the maximum number of attempts, resolves those
+    /// slices first.
     async fn load_resolved(&self, what: &Reservation) -> Result<SlicedAccount, StoreError> {
         let sliced = self.load_sliced(&what.account).await?.ok_or(Rejection::AccountNotFound)?;
         let full = |slice: &&Slice| slice.pending.len() >= MAX_PENDING;
@@ -136,7 +141,8 @@ impl Budgets {
                     Reserve::Held(_) => {
                         held.insert(slice.number, slice.available);
                     }
-                    // Someone has spent from it since it was read, or it bears too many attempts: it is read again.
+                    // The slice was spent from since it was read, or has too many attempts: read it
+                    // again.
                     Reserve::Short => short = true,
                     stuck @ (Reserve::Stopped | Reserve::Busy(_) | Reserve::Unknown(_)) => {
                         return Ok(Err(describe(stuck)));
@@ -147,11 +153,11 @@ impl Budgets {
                 break;
             }
             if look == MAX_REREADS {
-                return Ok(Err("others are spending from it".to_owned()));
+                return Ok(Err("others are spending from the account".to_owned()));
             }
             sliced = self.load_resolved(what).await?;
         }
-        Ok(if held.is_empty() { Err("others have spent all of it".to_owned()) } else { Ok(()) })
+        Ok(if held.is_empty() { Err("others have spent all credit".to_owned()) } else { Ok(()) })
     }
 
     async fn gather_amount(
@@ -181,17 +187,17 @@ impl Budgets {
                 }
                 SpendStep::Covered => return Ok(Ok(())),
                 SpendStep::Wait | SpendStep::Short { .. } => {
-                    return Ok(Err("others are spending from it".to_owned()));
+                    return Ok(Err("others are spending from the account".to_owned()));
                 }
             }
         }
     }
 }
 
-/// Why credit was not set aside; where that is not known, its attempt is never moved.
+/// Returns why credit was not reserved. If that is unknown, the attempt is never moved.
 fn describe(reserve: Reserve) -> String {
     match reserve {
-        Reserve::Stopped => "it is being stopped".to_owned(),
+        Reserve::Stopped => "the account is being stopped".to_owned(),
         Reserve::Busy(why) | Reserve::Unknown(why) => why,
         Reserve::Held(_) | Reserve::Short => "the state moved".to_owned(),
     }

@@ -1,6 +1,7 @@
-//! An account's movements, newest first, by the index `by_account`.
+//! Entries of an account, newest first, from the index `by_account`.
 //!
-//! **Invariant:** history is for showing; the index may trail a write by milliseconds and decides nothing.
+//! **Invariant:** history is for display only. The index may lag a write by milliseconds; no
+//! decision uses it.
 
 use super::Budgets;
 use super::shared_spend::SETTLED_MINUTES;
@@ -15,15 +16,17 @@ use domain::budget::entry::BudgetEntry;
 use domain::ids::budget::AccountId;
 use domain::time::Period;
 
-/// How many pages of a client's partition are gone through for what one of its campaigns has spent.
+/// Number of pages of a client's partition that one request searches for the spends of one
+/// campaign.
 const MAX_PAGES: usize = 4;
 
-/// Some movements, and where to go on.
+/// Page of entries.
 #[derive(Debug)]
 pub struct BudgetPage {
     /// Newest first.
     pub entries: Vec<BudgetEntry>,
-    /// The place of the last, or up to which was looked, if there may be older ones.
+    /// Place of the last entry, or the place down to which the partitions were searched; None if
+    /// there are no older entries.
     pub next: Option<String>,
 }
 
@@ -31,14 +34,15 @@ pub struct BudgetPage {
 #[derive(Default)]
 struct Newest {
     found: Vec<(String, BudgetEntry)>,
-    /// The place up to which was looked, if there may be older ones that were not reached.
+    /// Place down to which the partition was searched, if older entries may exist.
     upto: Option<String>,
 }
 
 impl Budgets {
-    /// Up to `limit` movements of an account before a place, newest first, after passing over `skip`; of a campaign that
-    /// ever shared its client's credit, with what it spent of that. Those stand among the client's: where few are among
-    /// many, there may be fewer than `limit`, and a place to go on from.
+    /// Returns up to `limit` entries of an account before a place, newest first, after skipping
+    /// `page.skip`. A campaign that ever shared its client's credit also lists what it spent of
+    /// that credit. Those entries are among the client's: if they are rare there, the page may have
+    /// fewer than `limit` entries and a place from which to continue.
     pub async fn budget_history(
         &self,
         account: &BudgetAccount,
@@ -54,7 +58,7 @@ impl Budgets {
         let reads = own.chain(shared.into_iter().flatten());
         let reads = reads.map(|(partition, of)| self.newest_in(partition, of, before, wanted + 1));
         let parts = futures::future::try_join_all(reads).await?;
-        // Below the highest place that was looked up to, something may be missing.
+        // Entries below the highest of these places may be missing.
         let upto = parts.iter().filter_map(|part| part.upto.clone()).max();
         let mut found: Vec<(String, BudgetEntry)> = parts.into_iter().flat_map(|part| part.found).collect();
         found.retain(|(place, _)| upto.as_ref().is_none_or(|upto| place >= upto));
@@ -67,7 +71,8 @@ impl Budgets {
         Ok(BudgetPage { entries, next })
     }
 
-    /// The movements of an account in a period, oldest first within each part.
+    /// Returns the entries of an account in a period, by partition; within a partition, oldest
+    /// first.
     pub async fn budget_period(
         &self,
         account: &AccountId,
@@ -97,7 +102,8 @@ impl Budgets {
         Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
-    /// A question for the entries of a partition between two places, both included, in the order of their instants.
+    /// Builds a query for the entries of a partition between two places, both inclusive, in
+    /// ascending order of their instants.
     pub(super) fn by_account(
         &self,
         partition: &str,
@@ -112,7 +118,7 @@ impl Budgets {
             .expression_attribute_values(":until", text(until.to_string()))
     }
 
-    /// The newest of a partition: all, or those of a campaign's spends.
+    /// Returns the newest entries of a partition: all, or only the spends of a campaign.
     async fn newest_in(
         &self,
         partition: String,
@@ -132,12 +138,12 @@ impl Budgets {
                     let (from, before) = (from.as_deref().unwrap_or("0"), before.unwrap_or("~"));
                     let query = self.by_account(&partition, &from, &before).scan_index_forward(false);
                     let query = query.set_exclusive_start_key(at.clone());
-                    // A filter applies after the limit: then pages are read whole.
+                    // A filter applies after the limit, so filtered pages are read in full.
                     let query = match campaign {
                         Some(campaign) => query
                             .filter_expression("campaign_id = :campaign")
                             .expression_attribute_values(":campaign", text(&campaign.id)),
-                        // One more, for the place itself is no longer wanted.
+                        // One more, because the place itself is excluded.
                         None => query.limit(i32::try_from(left + 1).unwrap_or(i32::MAX)),
                     };
                     query.send().await.map_err(|error| read_error(&error))
@@ -156,7 +162,7 @@ impl Budgets {
             }
             if campaign.is_some() && page >= MAX_PAGES {
                 newest.upto =
-                    Some(Reader::new(&last, "place in an index").text(keys::HISTORY_SK)?.to_owned());
+                    Some(Reader::new(&last, "key in by_account").text(keys::HISTORY_SK)?.to_owned());
                 break;
             }
             start = Some(last);

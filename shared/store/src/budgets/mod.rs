@@ -1,9 +1,10 @@
-//! Budgets over the table: reading accounts, moving credit, setting it aside, and settling what was set aside.
+//! Budgets in the table: reading accounts, moving credit, reserving it, and settling attempts.
 //!
-//! **Invariant:** a balance never stands in a transaction of a spend: credit is set aside by one plain conditional
-//! update, and committed by a transaction in which no item is shared by many.
-//! **Invariant:** what a process knows of accounts is at most five seconds old, and is read again before anything is refused
-//! on it.
+//! **Invariant:** the transaction of a spend never contains a balance: credit is reserved by one
+//! plain conditional update, and committed by a transaction whose items are not shared by many
+//! requests.
+//! **Invariant:** cached accounts are at most five seconds old, and are read again before a request
+//! is refused because of them.
 
 mod accounts;
 mod cause_key;
@@ -32,7 +33,7 @@ use domain::ids::budget::AccountId;
 use settle::Settlements;
 use std::sync::Arc;
 
-/// Prepaid budgets.
+/// Area of prepaid budgets.
 #[derive(Clone, Debug)]
 pub struct Budgets {
     pub(crate) table: Table,

@@ -1,8 +1,8 @@
-//! Setting credit aside for an attempt, giving it back, and taking attempts off that are done.
+//! Reserves credit for an attempt, releases it, and settles attempts.
 //!
-//! **Invariant:** one plain conditional update sets aside: there is cover, nothing is stopped, and the slice bears fewer
-//! attempts than it may.
-//! **Invariant:** giving back is bound to the attempt's being there, so it happens once.
+//! **Invariant:** one plain conditional update reserves credit; it requires that the amount is
+//! available, that nothing is stopped, and that the slice has fewer attempts than the maximum.
+//! **Invariant:** releasing requires that the attempt is still on the slice, so it happens once.
 
 use super::Budgets;
 use crate::budgets::items::budget;
@@ -20,49 +20,50 @@ use domain::money::Money;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// What is to be set aside.
+/// Reservation to make for an attempt.
 #[derive(Clone, Debug)]
 pub struct Reservation {
-    /// Of which account.
+    /// Account whose credit is reserved.
     pub account: AccountId,
-    /// By which campaign.
+    /// Campaign that spends the credit.
     pub campaign: AccountId,
-    /// What for.
+    /// Idempotency cause of the spend or transfer.
     pub cause: Cause,
-    /// For which attempt.
+    /// Attempt that owns the reservation.
     pub attempt: AttemptId,
-    /// When.
+    /// Time of the reservation; it times out after [`LIMIT_SECONDS`].
     pub at: Timestamp,
 }
 
-/// What came of setting credit aside.
+/// Outcome of reserving credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reserve {
-    /// It is set aside; the slice has this left.
+    /// Reserved; with the amount that the slice still has available.
     Held(Money),
-    /// There is too little on the slice, or it bears too many attempts.
+    /// The slice has too little available, or the maximum number of attempts.
     Short,
     /// The account or the campaign is stopped.
     Stopped,
-    /// Others were quicker, or the table throttles.
+    /// Not reserved: another request won, or the table throttles.
     Busy(String),
-    /// It may have been set aside; the attempt must not be committed.
+    /// The outcome is unknown; the attempt must not be committed.
     Unknown(String),
 }
 
-/// What became of moving an attempt to those that wait.
+/// Outcome of moving an attempt to the attempts that wait for a supplier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// It waits.
+    /// The attempt is among the waiting ones.
     Set,
-    /// As many wait as may.
+    /// The slice has the maximum number of waiting attempts.
     TooMany,
-    /// It stands on the slice no more.
+    /// The attempt is no longer on the slice.
     Gone,
 }
 
 impl Budgets {
-    /// Sets an amount aside on a slice, and takes off what this process has committed there.
+    /// Reserves an amount on a slice; in the same update, settles attempts that this process has
+    /// committed there.
     pub async fn reserve(&self, what: &Reservation, slice: u8, amount: Money) -> Result<Reserve, StoreError> {
         let done = self.settlements.take(&what.account, slice);
         let key = keys::slice(&what.account, slice);
@@ -119,7 +120,8 @@ impl Budgets {
         })
     }
 
-    /// Takes attempts that this process has committed off other slices; what does not succeed is left for another time.
+    /// Settles attempts that this process has committed on other slices; failed ones are kept for a
+    /// later reservation.
     async fn settle_elsewhere(&self, account: &AccountId, slice: u8) {
         let others = self.settlements.take_elsewhere(account, slice);
         let settle = |(account, slice, attempt): (AccountId, u8, AttemptId)| async move {
@@ -138,7 +140,8 @@ impl Budgets {
         futures::future::join_all(others.into_iter().map(settle)).await;
     }
 
-    /// An attempt will wait for a supplier: it moves out of the way of others.
+    /// Moves an attempt from `pending` to `waiting`, before its supplier order is opened, so that
+    /// it does not count against [`MAX_PENDING`].
     pub async fn set_waiting(
         &self,
         account: &AccountId,
@@ -158,13 +161,13 @@ impl Budgets {
         Ok(match after {
             Some(slice) if slice.waiting.contains_key(attempt) => Waiting::Set,
             Some(slice) if slice.pending.contains_key(attempt) => Waiting::TooMany,
-            // It was fenced, and given back by another.
+            // The attempt was fenced, and its reservation released by another request.
             Some(_) | None => Waiting::Gone,
         })
     }
 
-    /// Gives back what an attempt has set aside; it must never have been sent to commit, be fenced, or have failed for
-    /// certain.
+    /// Releases what an attempt has reserved. The attempt must be fenced, must never have been sent
+    /// to commit, or its commit must have failed for certain.
     pub async fn release_reservation(
         &self,
         account: &AccountId,
@@ -177,7 +180,7 @@ impl Budgets {
         Ok(())
     }
 
-    /// Takes a committed attempt off its slices, now.
+    /// Settles a committed attempt: removes it from its slices now.
     pub async fn settle(
         &self,
         account: &AccountId,
@@ -190,7 +193,7 @@ impl Budgets {
         Ok(())
     }
 
-    /// Takes a committed attempt of a movement off a slice, and counts it in its flow.
+    /// Removes the committed attempt of a transfer from a slice, and adds the amount to its flow.
     pub(super) async fn count_flow(
         &self,
         account: &AccountId,
@@ -211,7 +214,7 @@ impl Budgets {
             .map(|_| ())
     }
 
-    /// A committed attempt is taken off its slices beside this process's next reservations.
+    /// Queues a committed attempt: the next reservations of this process remove it from its slices.
     pub fn settle_later(
         &self,
         account: &AccountId,
@@ -223,7 +226,8 @@ impl Budgets {
         }
     }
 
-    /// Takes an attempt off, wherever it stands, and gives the amount back, if there is one.
+    /// Removes an attempt, pending or waiting, and makes the amount available again, if one is
+    /// given.
     async fn clear_attempt(
         &self,
         account: &AccountId,
@@ -264,7 +268,7 @@ impl Budgets {
             .await
     }
 
-    /// A slice is looked at again at this instant, or not at all.
+    /// Schedules the next check of a slice, or removes it from the index `due`.
     pub(crate) async fn schedule_slice_check(
         &self,
         account: &AccountId,
@@ -272,8 +276,8 @@ impl Budgets {
         next_check_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let key = keys::slice(account, slice.number);
-        // An attempt that was added meanwhile found the old appointment and made none of its own; whoever has changed the
-        // status has appointed a visit.
+        // An attempt that was added meanwhile has kept the old due time and set none of its own,
+        // and a change of status has set a new one; both make this condition fail.
         let (same, was) = match slice.next_check_at {
             Some(at) => (" AND dsk = :was", keys::due(at, &key.pk)),
             None => (" AND attribute_not_exists(dsk)", String::new()),
@@ -322,7 +326,7 @@ fn attempts(slice: &Slice, which: &str) -> AttributeValue {
     AttributeValue::M(maps.collect::<Item>())
 }
 
-/// Attributes that appoint a visit.
+/// Returns the attributes that make an item due at this instant.
 pub(crate) fn scheduled_check(pk: &str, at: Timestamp) -> Item {
     Attributes::default()
         .text(keys::DUE_PK, keys::due_partition(DueKind::Budgets, pk))

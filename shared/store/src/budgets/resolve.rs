@@ -1,6 +1,7 @@
-//! Looking at the attempts that stand on slices, and deciding each by what stands at its cause's key.
+//! Resolves the attempts on slices: each is decided by the state of its cause's key.
 //!
-//! **Invariant:** an attempt is taken off only when its entry is there, and given back only when it can never commit.
+//! **Invariant:** an attempt is settled only when its entry exists, and released only when it can
+//! never be committed.
 
 use super::Budgets;
 use crate::budgets::items::budget;
@@ -17,27 +18,29 @@ use domain::ids::budget::{AccountId, AttemptId};
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// After so long, a request is not under way any more: longer than tries go on and a supplier is waited for.
-const LEFT_BEHIND_SECONDS: u32 = 15;
+/// Age in seconds at which an attempt of an earlier request is no longer in progress: longer than
+/// the retries and the wait for a supplier.
+const ABANDONED_SECONDS: u32 = 15;
 
-/// What a look at an account's slices came to.
+/// Result of resolving an account's slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResolveSummary {
-    /// Attempts that were taken off, being committed.
+    /// Committed attempts that were removed.
     pub settled: u32,
-    /// Attempts that were given back.
-    pub given_back: u32,
-    /// Attempts that are under way.
+    /// Attempts whose reservation was released.
+    pub released: u32,
+    /// Attempts that are still undecided.
     pub left: u32,
 }
 
-/// The flow that a committed attempt is counted in when it is taken off; none, of a spend.
+/// Returns the flow to which a committed attempt is added when it is removed; None for a spend.
 fn flow_of(state: &KeyState) -> Option<Flow> {
     if let KeyState::Entry(entry) = state { entry.kind.flows().0 } else { None }
 }
 
 impl Budgets {
-    /// Which attempts have no entry; nothing is changed.
+    /// Returns the attempts without an entry, and the transfers that are not counted in a flow yet.
+    /// Changes nothing.
     pub async fn undecided(
         &self,
         account: &AccountId,
@@ -67,13 +70,14 @@ impl Budgets {
                     attempt.at_supplier = true;
                     undecided.attempts.push(attempt);
                 }
-                Verdict::GiveBack | Verdict::Fence | Verdict::Leave => undecided.attempts.push(attempt),
+                Verdict::Release | Verdict::Fence | Verdict::Leave => undecided.attempts.push(attempt),
             }
         }
         Ok(undecided)
     }
 
-    /// Settles and gives back whatever can be, on every slice of an account.
+    /// Settles and releases every decided attempt on all slices of an account; fences attempts that
+    /// have timed out.
     pub async fn resolve(&self, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         match self.load_sliced(account).await? {
             Some(sliced) => self.resolve_slices(account, sliced.slices(), now).await,
@@ -81,7 +85,7 @@ impl Budgets {
         }
     }
 
-    /// The same on these of its slices, at the same time.
+    /// Does the same as [`Self::resolve`] on the given slices, concurrently.
     pub async fn resolve_slices<'a>(
         &self,
         account: &AccountId,
@@ -92,7 +96,8 @@ impl Budgets {
         futures::future::try_join_all(slices.map(resolve)).await.map(|_| ())
     }
 
-    /// Settles and gives back whatever can be on one slice, and appoints the next look.
+    /// Settles and releases every decided attempt on one slice, drops old stops, and schedules the
+    /// next check.
     pub async fn resolve_one(
         &self,
         account: &AccountId,
@@ -112,7 +117,7 @@ impl Budgets {
         };
         let after = budget::slice_from_item(&item, number)?;
         let soon = now.plus_seconds(LIMIT_SECONDS).filter(|_| number == 0);
-        // An account that is closing, or whose status is being copied, is not done with.
+        // A closing account, or one whose status is being copied, needs another check soon.
         let busy = match soon {
             Some(_) => {
                 let known = budget::from_item(&item)?;
@@ -123,10 +128,11 @@ impl Budgets {
         };
         let next = after.attempts().map(|(_, held)| held.at).min().map(|oldest| {
             let until = oldest.plus_seconds(LIMIT_SECONDS).unwrap_or(oldest);
-            // What waits for a supplier is looked at by its redemption; here, now and then.
+            // Attempts that wait for a supplier are checked through their redemption; here, only
+            // rarely.
             until.max(now.plus_seconds(5 * LIMIT_SECONDS).unwrap_or(now))
         });
-        // A stop is dropped when every process has learnt of it.
+        // A stop is dropped once every process has seen it.
         let dropped = after.stops.values().map(dropped_at).min();
         let next = if busy { soon } else { next.into_iter().chain(dropped).min() };
         self.schedule_slice_check(account, &after, next).await?;
@@ -152,14 +158,14 @@ impl Budgets {
             self.carry_out(judged, account, slice.number, attempt, held, &state).await?;
             match judged {
                 Verdict::Settle => resolved.settled += 1,
-                Verdict::GiveBack => resolved.given_back += 1,
+                Verdict::Release => resolved.released += 1,
                 Verdict::AskSupplier | Verdict::Fence | Verdict::Leave => resolved.left += 1,
             }
         }
         Ok(resolved)
     }
 
-    /// Takes an attempt off its slice, if that is what was judged.
+    /// Settles an attempt or releases its reservation, as the verdict requires.
     async fn carry_out(
         &self,
         judged: Verdict,
@@ -174,15 +180,16 @@ impl Budgets {
             (Verdict::Settle, Some(flow)) => {
                 self.count_flow(account, slice, attempt, flow, held.amount).await
             }
-            (Verdict::GiveBack, _) => {
+            (Verdict::Release, _) => {
                 self.release_reservation(account, &BTreeMap::from([(slice, held.amount)]), attempt).await
             }
             (Verdict::AskSupplier | Verdict::Fence | Verdict::Leave, _) => Ok(()),
         }
     }
 
-    /// Makes way for a request that is short of credit, without waiting for a scheduled look: what has had its time is
-    /// fenced and given back, and what an earlier request for the same cause left behind, if that is not under way any more.
+    /// Frees credit for a request that is short of it, without waiting for a scheduled check.
+    /// Attempts that have timed out are fenced and released, as are those that an earlier request
+    /// for the same cause has left behind.
     pub async fn fence_stale(
         &self,
         account: &AccountId,
@@ -194,7 +201,7 @@ impl Budgets {
         let late = |held: &Reserved, seconds| held.at.plus_seconds(seconds).is_some_and(|until| now >= until);
         for slice in sliced.slices() {
             let left = slice.attempts().filter(|(id, held)| {
-                held.cause == *cause && !own.contains(id) && late(held, LEFT_BEHIND_SECONDS)
+                held.cause == *cause && !own.contains(id) && late(held, ABANDONED_SECONDS)
             });
             for (attempt, held) in left {
                 let state = self.fence(account, cause, attempt).await?;

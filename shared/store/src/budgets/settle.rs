@@ -1,29 +1,31 @@
-//! Taking committed attempts off their slices: beside the next reservation of this process, or by whoever resolves.
+//! Committed attempts to remove from their slices: with the next reservation of this process, or
+//! when the slice is resolved.
 //!
-//! **Invariant:** taking an attempt off twice is taking it off once; nothing is counted.
+//! **Invariant:** removing an attempt twice has the same effect as removing it once; nothing is
+//! counted.
 
 use domain::ids::budget::{AccountId, AttemptId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How many attempts one reservation takes off beside itself.
+/// Number of attempts on its own slice that one reservation removes.
 const SETTLED_PER_RESERVATION: usize = 16;
 
-/// On how many other slices, at the same time.
+/// Number of attempts on other slices that one reservation removes, concurrently.
 const OTHER_SLICES_PER_RESERVATION: usize = 4;
 
-/// Attempts that are committed and still stand on their slices.
+/// Committed attempts that are still on their slices.
 #[derive(Debug, Default)]
 pub(crate) struct Settlements(Mutex<BTreeMap<(AccountId, u8), Vec<AttemptId>>>);
 
 impl Settlements {
-    /// Remembers a committed attempt.
+    /// Adds a committed attempt.
     pub(crate) fn add(&self, account: &AccountId, slice: u8, attempt: AttemptId) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry((account.clone(), slice)).or_default().push(attempt);
     }
 
-    /// Some that stand on this slice; they are taken off now.
+    /// Takes some attempts of this slice, for the caller to remove now.
     pub(crate) fn take(&self, account: &AccountId, slice: u8) -> Vec<AttemptId> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (account.clone(), slice);
@@ -36,7 +38,7 @@ impl Settlements {
         taken
     }
 
-    /// Some that stand on other slices; they are taken off now.
+    /// Takes some attempts of other slices, for the caller to remove now.
     pub(crate) fn take_elsewhere(&self, account: &AccountId, slice: u8) -> Vec<(AccountId, u8, AttemptId)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::new();
@@ -50,7 +52,7 @@ impl Settlements {
         taken
     }
 
-    /// Those that could not be taken off after all.
+    /// Puts back attempts that could not be removed.
     pub(crate) fn put_back(&self, account: &AccountId, slice: u8, attempts: Vec<AttemptId>) {
         if !attempts.is_empty() {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

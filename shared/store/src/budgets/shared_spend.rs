@@ -1,9 +1,9 @@
-//! What a campaign has spent of its client's credit: folded from the client's entries.
+//! Sum of what a campaign has spent of its client's credit, computed from the client's entries.
 //!
-//! **Invariant:** the entries say it; the note that a reading leaves holds what they came to up to an instant after which
-//! none of them can be dated any more, so it is only ever quicker.
-//! **Invariant:** a reading goes forward in steps of bounded size, and leaves a note after each: one that is cut short has
-//! not been in vain.
+//! **Invariant:** the entries are authoritative. The cached sum covers entries up to an instant
+//! before which no new entry can be dated, so it only saves reads.
+//! **Invariant:** the entries are read in steps of bounded size, and the sum is cached after each
+//! step, so an interrupted computation is not lost.
 
 use super::Budgets;
 use crate::engine::attr::{Reader, number, text};
@@ -16,30 +16,31 @@ use domain::ids::budget::AccountId;
 use domain::money::Money;
 use domain::time::{Period, Timestamp};
 
-/// An entry is dated when its request began; with clocks five minutes apart, none is dated longer ago than this.
+/// Age in minutes at which no new entry can appear: an entry is dated when its request began, and
+/// clocks differ by at most five minutes.
 pub(super) const SETTLED_MINUTES: u32 = 15;
 
-/// How many entries a reading must have passed over for a note to be worth its write.
+/// Number of entries that must have been read for the sum to be worth caching.
 const MIN_ENTRIES_TO_RECORD: usize = 50;
 
-/// How far ahead an entry may be dated by another machine's clock.
+/// Seconds that the clock of another machine may be ahead when it dates an entry.
 const AHEAD_SECONDS: u32 = 3_600;
 
-/// How many pages of a partition one step reads: a page is up to a megabyte.
+/// Number of pages of a partition that one step reads; a page has up to one megabyte.
 const MAX_PAGES: usize = 4;
 
-/// What one partition holds of a campaign from an instant on.
+/// Spends of a campaign in one partition, from an instant on.
 #[derive(Default)]
 struct Part {
     spends: Vec<(Timestamp, Money)>,
-    /// How many entries of anyone were passed over.
+    /// Number of entries that were read, of any campaign.
     passed: usize,
-    /// The instant before which all is read, if there is more.
+    /// Instant before which everything has been read, if there is more.
     upto: Option<Timestamp>,
 }
 
 impl Budgets {
-    /// What a campaign has spent of its client's credit until now.
+    /// Returns what a campaign has spent of its client's credit until now.
     pub async fn spent_of_client(
         &self,
         campaign: &BudgetAccount,
@@ -56,7 +57,7 @@ impl Budgets {
             let partitions = keys::budget_partitions(client).into_iter();
             let read = |partition| self.spends_in(partition, &campaign.id, Period { from, until });
             let parts: Vec<Part> = futures::future::try_join_all(partitions.map(read)).await?;
-            // What every partition has been read up to.
+            // Every partition has been read up to this instant.
             let upto = parts.iter().filter_map(|part| part.upto).min();
             let note = upto.map_or(settled, |upto| upto.min(settled));
             let sum = |wanted: &dyn Fn(Timestamp) -> bool| {
@@ -72,16 +73,16 @@ impl Budgets {
                     let more = sum(&|at| at >= note && at < upto);
                     (from, spent) = (upto, [earlier, more].into_iter().sum());
                 }
-                // The end, or more within one millisecond than a step reads.
+                // More entries within one millisecond than one step reads.
                 Some(_) => {
-                    return Err(StoreError::Unavailable("too much at once to be summed up".to_owned()));
+                    return Err(StoreError::Unavailable("too many entries in one millisecond".to_owned()));
                 }
                 None => return Ok([earlier, sum(&|at| at >= note)].into_iter().sum()),
             }
         }
     }
 
-    /// What a campaign has spent in one of its client's partitions.
+    /// Reads what a campaign has spent in one of its client's partitions.
     async fn spends_in(
         &self,
         partition: String,
@@ -110,7 +111,7 @@ impl Budgets {
             }
             let Some(last) = output.last_evaluated_key else { return Ok(part) };
             // The place in the index begins with the instant.
-            let read = Reader::new(&last, "place in an index");
+            let read = Reader::new(&last, "key in by_account");
             let place = read.text(keys::HISTORY_SK)?.split('#').next().unwrap_or_default();
             part.upto = Some(Timestamp::parse(place).map_err(|_| read.corrupt(keys::HISTORY_SK))?);
             start = Some(last);
@@ -118,16 +119,17 @@ impl Budgets {
         Ok(part)
     }
 
-    /// Up to when it was folded before, and what it came to.
+    /// Reads the cached sum, and the instant up to which it was computed.
     async fn spent_note(&self, campaign: &AccountId) -> Result<Option<(Timestamp, Money)>, StoreError> {
         let Some(item) = self.table.with_retry(|| self.table.get(keys::spent_note(campaign))).await? else {
             return Ok(None);
         };
-        let read = Reader::new(&item, "note of what was spent");
+        let read = Reader::new(&item, "cached sum of spends");
         Ok(Some((read.instant("upto")?, read.money("spent")?)))
     }
 
-    /// Leaves a note, unless a later one is there; without it, the next reading takes longer.
+    /// Caches the sum, unless a later one is cached; if this fails, the next computation only takes
+    /// longer.
     async fn record_spent(&self, campaign: &AccountId, upto: Timestamp, amount: Money) {
         let sent = self
             .table
@@ -141,8 +143,8 @@ impl Budgets {
             .await;
         match sent {
             Ok(Sent::Done(_) | Sent::Refused(_)) => {}
-            Ok(Sent::Busy(why) | Sent::Unknown(why)) => tracing::debug!(why, "a note is left another time"),
-            Err(error) => tracing::debug!(%error, "a note is left another time"),
+            Ok(Sent::Busy(why) | Sent::Unknown(why)) => tracing::debug!(why, "the spend sum is not cached"),
+            Err(error) => tracing::debug!(%error, "the spend sum is not cached"),
         }
     }
 }

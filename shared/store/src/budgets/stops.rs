@@ -1,8 +1,9 @@
-//! Copying an account's status to its slices, and a shared campaign's stop to its client's.
+//! Copies an account's status to its slices, and a shared campaign's stop to its client's slices.
 //!
-//! **Invariant:** copies are monotone: of two, the one with the higher version stays, in whatever order they arrive.
-//! **Invariant:** the first slice is written first, so whoever adds slices sees what is being copied; a copy that is
-//! interrupted is due, and goes on.
+//! **Invariant:** copies are monotonic: the higher version is kept, in whatever order the copies
+//! arrive.
+//! **Invariant:** the first slice is written first, so a request that adds slices sees what is
+//! being copied. A copy that is interrupted is due, and is resumed.
 
 use super::Budgets;
 use crate::budgets::items::budget;
@@ -16,7 +17,8 @@ use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
 impl Budgets {
-    /// Copies an account's status to its other slices, and a shared campaign's stop to its client's.
+    /// Copies an account's status to its other slices, and a shared campaign's stop to its client's
+    /// slices.
     pub async fn copy_status(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(()) };
         let version = account.first.status_version;
@@ -26,7 +28,8 @@ impl Budgets {
         for slice in 1..account.slices {
             self.copy_to(slice, &account).await?;
         }
-        // One that never spent its client's credit is not known by anyone to do so.
+        // No process can treat a campaign that was never shared as a spender of its client's
+        // credit, so the client's slices need no stop for it.
         if account.was_shared
             && let Some(client) = &account.parent
         {
@@ -44,7 +47,7 @@ impl Budgets {
         Ok(())
     }
 
-    /// Brings a slice's status up to that of the first.
+    /// Updates the status of a slice to that of the first slice.
     async fn copy_to(&self, slice: u8, account: &BudgetAccount) -> Result<(), StoreError> {
         self.table
             .until_sent(&keys::slice(&account.id, slice), |update| {
@@ -59,7 +62,7 @@ impl Budgets {
             .map(|_| ())
     }
 
-    /// Puts a campaign's stop on every slice of its client.
+    /// Writes a campaign's stop on every slice of its client.
     async fn copy_stop(
         &self,
         client: &AccountId,
@@ -75,7 +78,8 @@ impl Budgets {
         Ok(())
     }
 
-    /// Puts a stop on one slice, unless a newer one is there; of the first slice, gives the account as it is then.
+    /// Writes a stop on one slice, unless a newer one is there; for the first slice, returns the
+    /// resulting account.
     async fn put_stop(
         &self,
         account: &AccountId,
@@ -109,7 +113,7 @@ impl Budgets {
         item.map(|item| budget::from_item(&item)).transpose()
     }
 
-    /// Takes stops off a slice that every process has learnt of long since.
+    /// Removes stops from a slice that are so old that every process has seen them.
     pub(crate) async fn drop_old_stops(
         &self,
         account: &AccountId,

@@ -1,7 +1,9 @@
 //! Allocations and reclaims: both sides and both entries in one transaction.
 //!
-//! **Invariant:** a cause is served once, whatever becomes of any send: its entry's key is the arbiter.
-//! **Invariant:** after a send of unknown outcome, a refusal is only answered once its attempt is fenced.
+//! **Invariant:** a cause takes effect once, whatever the outcome of any send: the key of its entry
+//! is the arbiter.
+//! **Invariant:** after a send with an unknown outcome, a rejection is returned only once the
+//! attempt of that send is fenced.
 
 use super::Budgets;
 use crate::budgets::items::budget_entry;
@@ -22,20 +24,20 @@ use domain::context::Context;
 use domain::ids::budget::{AccountId, AttemptId, BudgetKind};
 use domain::rejection::Rejection;
 
-/// An allocation or reclaim that is done.
+/// Result of a completed allocation or reclaim.
 #[derive(Clone, Debug)]
 pub struct TransferReceipt {
-    /// The entry of the account acted on.
+    /// Entry of the account that the credit leaves.
     pub out: BudgetEntry,
-    /// The entry on the other side.
+    /// Entry of the account that receives the credit.
     pub arrival: BudgetEntry,
-    /// True if an earlier request did it.
+    /// True if an earlier request performed the transfer.
     pub replayed: bool,
-    /// How often it had to be tried again.
+    /// Number of retries.
     pub retries: u32,
 }
 
-/// What became of one try.
+/// Outcome of one try.
 pub(super) enum TransferTry {
     Done(Box<Transferred>),
     Found(Box<BudgetEntry>),
@@ -44,7 +46,8 @@ pub(super) enum TransferTry {
     Rejected(Rejection),
 }
 
-/// What a send says of a movement.
+/// Returns the outcome of a try from that of its send; write 0 must be the entry of the account
+/// that the credit leaves.
 pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<TransferTry, StoreError> {
     Ok(match sent {
         Sent::Done(_) => TransferTry::Done(Box::new(decided)),
@@ -63,7 +66,7 @@ pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<Transf
 }
 
 impl Budgets {
-    /// Carries out an allocation or reclaim: exactly once for its cause, or not at all.
+    /// Executes an allocation or reclaim: exactly once for its cause, or not at all.
     pub async fn transfer(
         &self,
         transfer: &BudgetTransfer,
@@ -85,7 +88,8 @@ impl Budgets {
                     return self.replay(transfer, *entry, context, retry.tries()).await;
                 }
                 Ok(TransferTry::Rejected(rejection)) => {
-                    // Until that is known, nothing else is: neither a refusal nor that nothing was applied.
+                    // Until the outcome of earlier sends is known, neither a rejection nor "nothing
+                    // was applied" can be returned.
                     let known = self.confirmed(transfer, &unknown_attempts, context).await;
                     let known = known.map_err(|error| {
                         if unknown_attempts.is_empty() { error } else { error.after_effect() }
@@ -96,7 +100,7 @@ impl Budgets {
                     if !self.may_come_free(transfer, &rejection, context).await? {
                         return Err(rejection.into());
                     }
-                    ("credit is set aside by others".to_owned(), false)
+                    ("credit is reserved by other requests".to_owned(), false)
                 }
                 Ok(TransferTry::Unknown(why)) => {
                     tracing::warn!(why, "outcome of an allocation is unknown");
@@ -120,7 +124,8 @@ impl Budgets {
         }
     }
 
-    /// Evens out the slices of an account, from the fullest to the emptiest; gives how often it moved credit.
+    /// Evens out the slices of an account, from the fullest to the emptiest; returns the number of
+    /// movements.
     pub async fn rebalance(&self, id: &AccountId, context: &Context) -> Result<u32, StoreError> {
         for moved in 0..u32::from(MAX_SLICES) {
             let Some(sliced) = self.load_sliced(id).await? else { return Ok(moved) };
@@ -132,7 +137,7 @@ impl Budgets {
                     writes.push(self.flow_update(id, *slice, flow, *amount, &["active", "paused"])?);
                 }
             }
-            // Whoever spends goes first: what does not succeed now is done another time.
+            // Spends take precedence: if this transaction fails, a later run continues.
             if !matches!(self.table.transact(writes).await?, Sent::Done(_)) {
                 return Ok(moved);
             }
@@ -140,7 +145,7 @@ impl Budgets {
         Ok(u32::from(MAX_SLICES))
     }
 
-    /// A fresh attempt of an invocation.
+    /// Creates a new attempt of an invocation.
     pub fn attempt(&self, context: &Context) -> AttemptId {
         AttemptId::mint(context.request.as_str(), fastrand::u64(..))
     }
@@ -176,7 +181,7 @@ impl Budgets {
         moved(decided, self.table.transact(writes).await?)
     }
 
-    /// The writes of both entries, and of what arrives.
+    /// Returns the writes of both entries and of the receiving slices.
     pub(super) fn both_entries(
         &self,
         transfer: &BudgetTransfer,
@@ -198,13 +203,14 @@ impl Budgets {
         Ok(writes)
     }
 
-    /// A campaign must spend its own credit at the moment that it is given some: its first slice says so.
+    /// Returns the check that a campaign which receives credit spends its own; its first slice has
+    /// the mode.
     fn isolated_check(
         &self,
         campaign: &AccountId,
         arrival: &BudgetEntry,
     ) -> Result<Option<TransactWriteItem>, StoreError> {
-        // The first slice itself is held to it by its own update.
+        // If the first slice receives credit, its own update has this condition.
         if arrival.puts.contains_key(&0) {
             return Ok(None);
         }
@@ -228,7 +234,8 @@ impl Budgets {
         Ok((found.remove(&transfer.from), found.remove(&transfer.to)))
     }
 
-    /// Makes sure that none of these attempts can still be applied; gives the entry if one was.
+    /// Fences attempts with an unknown outcome, so that none of them can still be applied; returns
+    /// the entry if one was applied.
     async fn confirmed(
         &self,
         transfer: &BudgetTransfer,
@@ -241,11 +248,12 @@ impl Budgets {
                 return Ok(Some(*entry));
             }
         }
-        // What they had set aside comes back, now that they are fenced.
+        // What they had reserved is released, now that they are fenced.
         if !unknown_attempts.is_empty() && account.kind().is_spent_from() {
             Box::pin(self.resolve(account, context.now)).await?;
         }
-        // Read so, it is not half of a transaction: a plain read could miss what is just being applied.
+        // A transactional read conflicts with a transaction in progress; a plain read could miss an
+        // entry that is just being written.
         let item = self
             .table
             .read_atomically(&[keys::budget_entry(account, cause)])
@@ -259,7 +267,7 @@ impl Budgets {
         }
     }
 
-    /// True if what is short is set aside by others who may give it back.
+    /// Returns true if the missing credit is reserved by other requests that may release it.
     async fn may_come_free(
         &self,
         transfer: &BudgetTransfer,
@@ -269,7 +277,8 @@ impl Budgets {
         let Rejection::BudgetShort { required, .. } = rejection else { return Ok(false) };
         let Some(sliced) = self.load_sliced(&transfer.from).await? else { return Ok(false) };
         let sum = |flow| sliced.slices().map(|slice| slice.flows.of(flow)).sum::<domain::money::Money>();
-        // Read while slices were being evened out: what has left one has not arrived in another.
+        // The slices were read while being evened out: an amount has left one slice and has not
+        // been seen in the other.
         if sum(Flow::MovedIn) != sum(Flow::MovedOut) {
             return Ok(true);
         }
@@ -283,7 +292,8 @@ impl Budgets {
         Ok(sliced.account.status() != BudgetStatus::Closed && !required.is_zero() && reach >= *required)
     }
 
-    /// The answer of an entry that was found: it must be of the same request.
+    /// Returns the result of an earlier request from its entry; rejects a different request with
+    /// the same key.
     async fn replay(
         &self,
         transfer: &BudgetTransfer,
@@ -294,9 +304,10 @@ impl Budgets {
         if out.fingerprint.as_ref() != Some(&transfer.fingerprint()) {
             return Err(Rejection::KeyReused.into());
         }
-        let missing = || StoreError::Corrupt(format!("the other side of {} is missing", out.id()));
+        let missing = || StoreError::Corrupt(format!("the counterpart entry of {} is missing", out.id()));
         let other = out.other.clone().ok_or_else(missing)?;
-        // Both sides were written together: read so, the other is there too.
+        // Both entries were written in one transaction; a transactional read of the other one finds
+        // it.
         let key = keys::budget_entry(&other.account, &other.cause);
         let item = self.table.read_atomically(&[key]).await.map_err(StoreError::after_effect)?;
         let item = item.into_iter().next().flatten();

@@ -1,7 +1,7 @@
-//! Attributes: writing domain values into items and reading them back.
+//! Attributes: writes domain values into items and reads them back.
 //!
-//! **Invariant:** money is a DynamoDB number, written from and read into an exact decimal; an attribute that
-//! cannot be read makes the item corrupt, never a default.
+//! **Invariant:** money is a DynamoDB number, written from and read into an exact decimal. An
+//! attribute that cannot be read makes the item corrupt; it is never replaced by a default.
 
 use crate::engine::error::StoreError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 
-/// An item, or a map in one.
+/// DynamoDB item, or a map inside an item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) fn text(value: impl Display) -> AttributeValue {
@@ -27,7 +27,7 @@ pub(crate) fn pairs(pairs: &BTreeMap<String, String>) -> AttributeValue {
     AttributeValue::M(pairs.iter().map(|(name, value)| (name.clone(), text(value))).collect())
 }
 
-/// Builds an item; what is absent is left out.
+/// Builder of an item; absent values are left out.
 #[derive(Default)]
 pub(crate) struct Attributes(pub(crate) Item);
 
@@ -57,7 +57,7 @@ impl Attributes {
     }
 }
 
-/// Reads an item; errors name it.
+/// Reader of an item; its errors name the item and the attribute.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     item: &'a Item,
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         self.list(name)?.iter().map(text).collect()
     }
 
-    /// The names of a map.
+    /// Returns the attribute names of the item or map.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
         self.item.keys().map(String::as_str)
     }

@@ -1,6 +1,7 @@
-//! What a process remembers for a few seconds.
+//! In-process cache whose entries live for a few seconds.
 //!
-//! **Invariant:** it is forgotten after five seconds, and at once when this process changes it.
+//! **Invariant:** a cached value is at most five seconds old, and is invalidated when this process
+//! changes it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,13 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long something is remembered.
 const CACHE_TTL: Duration = Duration::from_secs(5);
 
-/// How much is remembered of each kind.
+/// Entries of one cache; a full cache is cleared.
 const MAX_ENTRIES: usize = 10_000;
 
-/// Things by key, each with the time it was read_at.
+/// Values by key, each with the time at which it was read.
 #[derive(Debug)]
 pub(crate) struct TtlCache<K, V>(Mutex<HashMap<K, (Instant, Arc<V>)>>);
 
@@ -46,7 +46,8 @@ impl<K: Hash + Eq, V> TtlCache<K, V> {
 }
 
 impl<K: Hash + Eq> TtlCache<K, u32> {
-    /// Counts up; false when it was counted so often within the time that things are remembered.
+    /// Counts one occurrence; returns false if the key has been counted `most` times within
+    /// [`CACHE_TTL`].
     pub(crate) fn count(&self, key: K, most: u32) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) = match known.get(&key).filter(|(since, _)| since.elapsed() < CACHE_TTL) {

@@ -1,7 +1,7 @@
-//! The DynamoDB client: one per process, lean enough for a cold start.
+//! The DynamoDB client: one for each process, with few features, for a short cold start.
 //!
-//! **Invariant:** the SDK retries nothing: a write whose outcome is unknown is resolved by its cause
-//! ([`crate::Store::execute`]), and only there.
+//! **Invariant:** the SDK retries nothing. A write with an unknown outcome is resolved through its
+//! cause, by the operation that sent it ([`crate::Wallets::execute`]).
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -15,25 +15,25 @@ use std::time::Duration;
 pub use aws_sdk_dynamodb::config::Credentials;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient as HttpClient;
 
-/// Where the table is, and as whom to ask.
+/// Settings of the DynamoDB client.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The region.
+    /// AWS region of the table.
     pub region: String,
-    /// The credentials, from the environment.
+    /// AWS credentials, from the environment.
     pub credentials: Credentials,
-    /// Another endpoint than AWS's own.
+    /// Endpoint URL in place of AWS's own; None for AWS.
     pub endpoint: Option<String>,
-    /// How long one request may take before its outcome counts as unknown.
+    /// Time after which a request without response counts as one with an unknown outcome.
     pub attempt_timeout: Duration,
 }
 
-/// An HTTP client with TLS by ring (a third of the cold start of the default).
+/// Returns an HTTP client that uses ring for TLS (a third of the cold start of the default).
 pub fn https() -> HttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-/// Builds the client.
+/// Returns a DynamoDB client that does not retry.
 pub fn connect(settings: Settings, http: HttpClient) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))

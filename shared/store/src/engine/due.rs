@@ -1,7 +1,8 @@
-//! What falls due, by the sparse index `due`.
+//! Items that fall due, found through the sparse index `due`.
 //!
-//! **Invariant:** the index only names candidates; what is due is decided on the item itself.
-//! **Invariant:** an item that keeps failing is pushed forward, so it cannot block those behind it.
+//! **Invariant:** the index only names candidates; whether an item is due is decided on the item
+//! itself.
+//! **Invariant:** an item that keeps failing is postponed, so it cannot block the items behind it.
 
 use crate::engine::attr::{Item, text};
 use crate::engine::error::StoreError;
@@ -13,34 +14,34 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use domain::time::Timestamp;
 
-/// The place of an item in the index: its time, then its key.
+/// Range key of an item in the index `due`: its due time, then its partition key.
 pub type Place = String;
 
-/// One read of what is due.
+/// Range of due items to read.
 #[derive(Clone, Copy, Debug)]
 pub struct DuePage<'a> {
-    /// Of which shard, below [`keys::DUE_SHARDS`].
+    /// Shard to read, below [`keys::DUE_SHARDS`].
     pub shard: u8,
-    /// Items at this place and after.
+    /// Lowest place to return; inclusive.
     pub from: &'a str,
-    /// Items that are due at this instant or earlier.
+    /// Latest due time to return; inclusive.
     pub until: Timestamp,
-    /// How many at most.
+    /// Maximum number of items to return.
     pub limit: u16,
 }
 
-/// An area whose items fall due.
+/// Area that has due items.
 pub trait DueWork: Sync {
-    /// What falls due.
+    /// Identifies a due item.
     type Item: Clone + Ord + std::fmt::Debug + Send + Sync;
 
-    /// Some items that are due, soonest first, each with its place in the index.
+    /// Returns some due items, earliest first, each with its place in the index.
     fn due(
         &self,
         page: DuePage<'_>,
     ) -> impl Future<Output = Result<Vec<(Self::Item, Place)>, StoreError>> + Send;
 
-    /// Has an item that could not be dealt with looked at again at `until`.
+    /// Postpones an item that could not be processed: it is due again at `until`.
     fn postpone(
         &self,
         item: &Self::Item,
@@ -49,7 +50,7 @@ pub trait DueWork: Sync {
 }
 
 impl Table {
-    /// The partitions of items that are due, soonest first, each with its place.
+    /// Returns the partition keys of due items, earliest first, each with its place.
     pub(crate) async fn due(
         &self,
         kind: DueKind,
@@ -66,7 +67,7 @@ impl Table {
                 .key_condition_expression("dpk = :shard AND dsk BETWEEN :from AND :until")
                 .expression_attribute_values(":shard", text(&shard))
                 .expression_attribute_values(":from", text(from))
-                // `~` sorts after every key, so that what is due at `until` itself is included.
+                // `~` sorts after every key, so items that are due exactly at `until` are included.
                 .expression_attribute_values(":until", text(keys::due(until, "~")))
                 .limit(i32::from(limit));
             let output = request.send().await.map_err(|error| read_error(&error))?;
@@ -77,7 +78,7 @@ impl Table {
         .await
     }
 
-    /// Has an item looked at again at `until`, if it is in the index.
+    /// Sets the due time of an item to `until`, if the item is in the index.
     pub(crate) async fn postpone(&self, key: Key, until: Timestamp) -> Result<(), StoreError> {
         let request = self
             .client
@@ -90,7 +91,8 @@ impl Table {
         ignore_stale(request.send().await)
     }
 
-    /// Takes an item out of the index, unless another time was set meanwhile: nothing more is expected of it.
+    /// Removes an item that needs no further processing from the index, unless its due time has
+    /// changed since it was read.
     pub(crate) async fn remove_due(&self, key: Key, place: &str) -> Result<(), StoreError> {
         let request = self
             .client
@@ -104,7 +106,7 @@ impl Table {
     }
 }
 
-/// An item that was changed meanwhile is left as it is.
+/// Ignores a failed condition: the item has changed since it was read, and is left as it is.
 fn ignore_stale<T>(result: Result<T, SdkError<UpdateItemError, HttpResponse>>) -> Result<(), StoreError> {
     let changed = |error: &SdkError<UpdateItemError, HttpResponse>| {
         error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)

@@ -1,7 +1,7 @@
-//! How each domain value stands in an item, one module each.
+//! Updates of existing items, and the attributes of the index `due`.
 //!
-//! **Invariant:** an existing item is changed by an update that names only the attributes this version knows,
-//! so attributes written by another version stay.
+//! **Invariant:** an update of an existing item sets only the attributes that this version of the
+//! code knows, so attributes written by another version are kept.
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
@@ -10,25 +10,27 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::time::Timestamp;
 
-/// The place of an item in the index of what falls due.
+/// Adds the attributes that put an item into the index `due`.
 pub(crate) fn due(set: Attributes, kind: keys::DueKind, at: Timestamp, pk: &str) -> Attributes {
     set.text(keys::DUE_PK, keys::due_partition(kind, pk)).text(keys::DUE_SK, keys::due(at, pk))
 }
 
-/// When an item is looked at next.
+/// Reads the time at which an item is due; None if it is not in the index.
 pub(crate) fn next_check_at(reader: &Reader<'_>) -> Result<Option<Timestamp>, StoreError> {
     let due = reader.maybe_text(keys::DUE_SK)?.and_then(|due| due.split_once('#'));
     Ok(due.and_then(|(at, _)| Timestamp::parse(at).ok()))
 }
 
 #[derive(Clone, Copy)]
-/// The attribute by which an item is known to be as it was read, and its value then.
+/// Attribute that proves that an item has not changed since it was read, and its value at that
+/// time.
 pub(crate) struct Guard {
     pub(crate) attribute: &'static str,
     pub(crate) value: u64,
 }
 
-/// Sets these attributes of an existing item, if the guard still holds, and removes those named.
+/// Builds an update that sets the attributes of `set` and removes those of `remove`, under the
+/// condition that the guard still holds.
 pub(crate) fn update(
     table: &str,
     key: &keys::Key,

@@ -1,6 +1,8 @@
-//! What operations cost: round trips and capacity units, as the table reports them.
+//! Cost of operations: round trips and capacity units, as DynamoDB reports them.
 //!
-//! **Invariant:** a store without a meter asks for no report; with one, every request is counted.
+//! **Invariant:** a store without a meter does not request capacity reports; with a meter, the
+//! requests of operations are counted: writes, strongly consistent reads by key, wallet history and
+//! free cards. Lists, scans and changes of due times are not counted.
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use rust_decimal::Decimal;
@@ -10,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 /// Counts since the last reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Requests sent.
+    /// Requests sent to DynamoDB.
     pub round_trips: u64,
     /// Write capacity units, indexes included.
     pub write_units: Decimal,
@@ -18,12 +20,12 @@ pub struct Reading {
     pub read_units: Decimal,
 }
 
-/// A running count.
+/// Running count of round trips and capacity units.
 #[derive(Debug, Default)]
 pub struct Meter(Mutex<Reading>);
 
 impl Meter {
-    /// The counts since the last call.
+    /// Returns the counts since the last call and resets them.
     pub fn take(&self) -> Reading {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -43,7 +45,8 @@ impl Meter {
     }
 }
 
-/// The SDK gives units as a binary fraction; its shortest text is the exact decimal that was sent.
+/// Converts units to a decimal. The SDK returns a binary fraction, whose shortest text form is the
+/// exact decimal that DynamoDB sent.
 fn units(capacity: &[ConsumedCapacity]) -> Decimal {
     let parse = |c: &ConsumedCapacity| Decimal::from_str(&c.capacity_units()?.to_string()).ok();
     capacity.iter().filter_map(parse).sum()

@@ -1,6 +1,7 @@
-//! The table itself: sending reads and writes, retrying them, and telling what became of them.
+//! Access to the table: sends reads and writes, retries them and determines their outcome.
 //!
-//! **Invariant:** nothing here knows an area: what is stored, and under which condition, is said by the area.
+//! **Invariant:** nothing here depends on an area; each area defines what it stores and under which
+//! condition.
 
 pub(crate) mod attr;
 pub(crate) mod cache;

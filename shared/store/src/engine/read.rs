@@ -1,7 +1,8 @@
-//! Reads: items by key, several of one instant, and partitions.
+//! Reads: items by key, several items at one instant, and partitions.
 //!
-//! **Invariant:** every read here is strongly consistent; indexes are read where lists are made.
-//! **Invariant:** a read that was not answered is never an empty answer.
+//! **Invariant:** every read here is strongly consistent; indexes are read only where lists are
+//! built.
+//! **Invariant:** a read without response is an error, never an empty result.
 
 use crate::engine::attr::{Item, text};
 use crate::engine::error::StoreError;
@@ -13,16 +14,16 @@ use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGe
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::collections::HashMap;
 
-/// The part of a list that is wanted.
+/// Page of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRange {
-    /// How many items to pass over first.
+    /// Number of items to skip.
     pub skip: u16,
-    /// The most items to give.
+    /// Maximum number of items to return.
     pub limit: u16,
 }
 
-/// A read that was not answered.
+/// Returns the error for a read that failed.
 pub(crate) fn read_error<E>(error: &SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -33,14 +34,14 @@ where
     }
 }
 
-/// The key of an item.
+/// Returns the primary key of an item.
 pub(crate) fn key_of(item: &Item) -> Option<Key> {
     let part = |name: &str| item.get(name)?.as_s().ok().cloned();
     Some(Key { pk: part(keys::PK)?, sk: part(keys::SK)? })
 }
 
 impl Table {
-    /// One item, once.
+    /// Reads one item, without retry.
     pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let request = self
             .client
@@ -56,7 +57,7 @@ impl Table {
         Ok(output.item)
     }
 
-    /// Several items; what the table leaves unprocessed is asked for again.
+    /// Reads several items; keys that DynamoDB leaves unprocessed are requested again.
     pub(crate) async fn batch(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, StoreError> {
         let mut retry = self.retry();
         let mut found = HashMap::new();
@@ -92,7 +93,8 @@ impl Table {
         Ok(found)
     }
 
-    /// Items of one instant, once, in the order asked for: none of them is half of a transaction.
+    /// Reads several items in one transaction, without retry, in the order of `keys`. The result
+    /// never shows half of another transaction.
     pub(crate) async fn read_atomically(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
         let mut request =
             self.client.transact_get_items().set_return_consumed_capacity(self.capacity_report());
@@ -108,7 +110,7 @@ impl Table {
         Ok(output.responses.unwrap_or_default().into_iter().map(|response| response.item).collect())
     }
 
-    /// Reads again while the table throttles or is silent, as long as the policy allows.
+    /// Repeats a read while the table throttles or does not respond, as long as the policy allows.
     pub(crate) async fn with_retry<T, F>(&self, read: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -122,7 +124,7 @@ impl Table {
         }
     }
 
-    /// The items of a partition whose range keys begin so, in key order.
+    /// Reads all items of a partition whose range keys begin with `prefix`, in key order.
     pub(crate) async fn partition(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut start: Option<HashMap<String, AttributeValue>> = None;
@@ -131,7 +133,7 @@ impl Table {
             let output = self
                 .with_retry(|| async {
                     let query = self.client.query().table_name(&self.name);
-                    // An empty prefix is no condition that DynamoDB takes.
+                    // DynamoDB rejects an empty prefix as a condition.
                     let query = if prefix.is_empty() {
                         query.key_condition_expression("pk = :pk")
                     } else {
@@ -157,7 +159,7 @@ impl Table {
         }
     }
 
-    /// The newest places of a list, newest first.
+    /// Returns the newest range keys of a list, newest first.
     pub(crate) async fn newest_listed(&self, list: &str, limit: u16) -> Result<Vec<String>, StoreError> {
         self.with_retry(|| async {
             let request = self

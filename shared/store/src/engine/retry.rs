@@ -1,20 +1,21 @@
-//! How long to keep trying: by elapsed time, with full jitter.
+//! Retries: limited by elapsed time, with exponential backoff and full jitter.
 //!
-//! **Invariant:** an operation that cannot be finished ends within its policy's budget plus one attempt.
+//! **Invariant:** an operation that cannot complete ends within the budget of its policy plus one
+//! attempt.
 
 use crate::engine::error::StoreError;
 use crate::engine::sent::Sent;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long to keep trying, and how long to wait between tries.
+/// Time limit of the retries, and the backoff between them.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
-    /// After this much time no new try begins.
+    /// Time after which no new try begins.
     pub budget: Duration,
-    /// The first wait is at most this long; it doubles.
+    /// Upper limit of the first wait; it doubles with each try.
     pub base: Duration,
-    /// No wait is longer.
+    /// Upper limit of every wait.
     pub cap: Duration,
 }
 
@@ -28,7 +29,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// The tries of one operation.
+/// Retry state of one operation.
 #[derive(Debug)]
 pub struct Retry {
     policy: RetryPolicy,
@@ -38,17 +39,18 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Begins.
+    /// Starts the clock of an operation's retries.
     pub fn new(policy: RetryPolicy) -> Self {
         Self { policy, started: Instant::now(), tries: 0, may_be_applied: false }
     }
 
-    /// How often it was tried again.
+    /// Returns the number of retries so far, including a last one for which the budget was too
+    /// small.
     pub fn tries(&self) -> u32 {
         self.tries
     }
 
-    /// Waits before another try; false if the policy's budget is spent.
+    /// Waits before the next try; returns false if the budget of the policy is used up.
     pub async fn backoff(&mut self) -> bool {
         let longest = self.policy.base.saturating_mul(1 << self.tries.min(16)).min(self.policy.cap);
         self.tries += 1;
@@ -62,18 +64,19 @@ impl Retry {
     }
 }
 
-/// What became of a request, once that is certain.
+/// Outcome of a request, once it is certain.
 #[derive(Debug)]
 pub(crate) enum Certain<T> {
-    /// Done.
+    /// The request was applied.
     Done(T),
-    /// Not done: a condition did not hold; what was found there.
+    /// The request was not applied because a condition failed; with the items that were found.
     Refused(T),
 }
 
 impl Retry {
-    /// The outcome of a send, if it is certain; else waits, and gives `None`: send it again. An error once the policy's
-    /// budget is spent: contention if nothing was ever applied for certain, else unavailable.
+    /// Returns the outcome of a send if it is certain. Otherwise waits and returns `None`: the
+    /// caller sends again. When the budget of the policy is used up, returns an error: contention
+    /// if it is certain that nothing was applied, otherwise unavailable.
     pub(crate) async fn settled<T>(&mut self, sent: Sent<T>) -> Result<Option<Certain<T>>, StoreError> {
         let why = match sent {
             Sent::Done(done) => return Ok(Some(Certain::Done(done))),
@@ -90,18 +93,19 @@ impl Retry {
         Err(self.certain(StoreError::Contention(why)))
     }
 
-    /// True if a send before may have been applied, or may still be.
+    /// Returns true if an earlier send may have been applied, or may still be.
     pub(crate) fn may_be_applied(&self) -> bool {
         self.may_be_applied
     }
 
-    /// The error, if nothing may have been applied; otherwise it cannot say so any more.
+    /// Returns the error unchanged if no earlier send may have been applied; otherwise, contention
+    /// becomes unavailable.
     pub(crate) fn certain(&self, error: StoreError) -> StoreError {
         if self.may_be_applied { error.after_effect() } else { error }
     }
 }
 
-/// Waits until so much time has passed since `started`: what is answered then tells nothing by when it comes.
+/// Waits until `least` has passed since `started`, so that the response time reveals nothing.
 pub async fn not_before(started: Instant, least: Duration) {
     tokio::time::sleep_until(started + least).await;
 }

@@ -1,6 +1,6 @@
-//! The table's definition: what the local platform creates and the template must declare.
+//! Definition of the table: the local platform creates it, and the template must declare the same.
 //!
-//! **Invariant:** this is the only place that says which keys and indexes the table has.
+//! **Invariant:** this is the only place that defines the keys and indexes of the table.
 
 use crate::engine::error::StoreError;
 use crate::engine::retry::{Retry, RetryPolicy};
@@ -13,14 +13,14 @@ use aws_sdk_dynamodb::types::{
 };
 use std::time::Duration;
 
-/// An index: its name, hash key, range key, and whether it holds whole items.
+/// Index: its name, hash key, range key, and whether it projects whole items.
 pub type Index = (&'static str, &'static str, &'static str, bool);
 
-/// Every index of the table.
+/// All indexes of the table.
 pub const INDEXES: [Index; 2] =
     [(keys::BY_ACCOUNT, keys::PK, keys::HISTORY_SK, true), (keys::DUE, keys::DUE_PK, keys::DUE_SK, false)];
 
-/// Creates the table unless it exists.
+/// Creates the table unless it exists, and waits until it is active.
 pub async fn create(client: &Client, name: &str) -> Result<(), StoreError> {
     let mut request = client
         .create_table()
@@ -54,7 +54,7 @@ pub async fn create(client: &Client, name: &str) -> Result<(), StoreError> {
             return Err(StoreError::Unavailable(format!("create table: {:?}", error.into_source())));
         }
     }
-    // AWS takes some seconds to make it.
+    // AWS takes some seconds to create a table.
     let mut retry = Retry::new(RetryPolicy { budget: Duration::from_mins(1), ..RetryPolicy::default() });
     loop {
         let described = client.describe_table().table_name(name).send().await;

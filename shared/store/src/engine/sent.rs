@@ -1,17 +1,17 @@
-//! What became of one send.
+//! Outcome of one send.
 //!
-//! **Invariant:** [`Sent::Unknown`] is given whenever the change may have been made without our knowing; every other
-//! answer is certain.
+//! **Invariant:** [`Sent::Unknown`] is returned whenever the change may have been applied without
+//! confirmation; every other outcome is certain.
 
-/// What became of a request.
+/// Outcome of one request.
 #[derive(Debug)]
 pub(crate) enum Sent<T> {
-    /// Done.
+    /// Applied.
     Done(T),
-    /// Not done: a condition did not hold; what was found there.
+    /// Not applied: a condition failed; with the items that were found.
     Refused(T),
-    /// Not done: others were quicker, or the table throttles.
+    /// Not applied: another request won, or the table throttles.
     Busy(String),
-    /// Perhaps done.
+    /// The outcome is unknown: it may have been applied.
     Unknown(String),
 }

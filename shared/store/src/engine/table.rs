@@ -1,7 +1,7 @@
 //! The table that every area reads and writes.
 //!
-//! **Invariant:** every request to the table is sent by a method of [`Table`], so that each is measured, and each failure is
-//! told apart alike.
+//! **Invariant:** every write of an item, and every strongly consistent read by key, is sent by a
+//! method of [`Table`]; the failure of every request is classified by the same function.
 
 use crate::engine::meter::Meter;
 use crate::engine::retry::{Retry, RetryPolicy};
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use std::sync::Arc;
 
-/// The table: how to reach it, how long to keep trying, and what counts its costs.
+/// Handle of the table: client, name, retry policy, and the meter of its costs.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) client: Client,
@@ -19,12 +19,12 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The tries of one operation.
+    /// Starts the retries of one operation.
     pub(crate) fn retry(&self) -> Retry {
         Retry::new(self.policy)
     }
 
-    /// What a request asks to be told of its cost.
+    /// Returns the capacity report to request from DynamoDB: None without a meter.
     pub(crate) fn capacity_report(&self) -> Option<ReturnConsumedCapacity> {
         self.meter.as_ref().map(|_| ReturnConsumedCapacity::Total)
     }

@@ -1,7 +1,7 @@
-//! Writes: one conditional update, or one transaction, and what became of it.
+//! Writes: one conditional update or one transaction, and its outcome.
 //!
-//! **Invariant:** [`Sent::Unknown`] is given whenever the change may have been made without our knowing; every other
-//! answer is certain.
+//! **Invariant:** [`Sent::Unknown`] is returned whenever the change may have been applied without
+//! confirmation; every other outcome is certain.
 
 use crate::engine::attr::{Item, number};
 use crate::engine::error::StoreError;
@@ -18,11 +18,13 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-/// The item of each write of a refused transaction whose condition did not hold, by its place.
+/// Writes of a refused transaction whose condition failed: the index of the write, and the item
+/// that was found.
 pub(crate) type Refusals = Vec<(usize, Option<Item>)>;
 
 impl Table {
-    /// A plain conditional update; gives the item after it, or as it was found.
+    /// Sends a conditional update, without retry; returns the item after the update, or as it was
+    /// found if the condition failed.
     pub(crate) async fn update(
         &self,
         key: &Key,
@@ -58,8 +60,9 @@ impl Table {
         }
     }
 
-    /// A plain conditional update that may be repeated without effect, sent until it is known to have been done or to be
-    /// refused; gives the item after it, or as it was found.
+    /// Sends a conditional update that is harmless to repeat, until it is known to have been
+    /// applied or refused. Returns the item after the update, or as it was found if the condition
+    /// failed.
     pub(crate) async fn until_sent(
         &self,
         key: &Key,
@@ -74,7 +77,7 @@ impl Table {
         }
     }
 
-    /// One transaction.
+    /// Sends one transaction, without retry.
     pub(crate) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Sent<Refusals>, StoreError> {
         let request = self
             .client
@@ -120,7 +123,8 @@ impl Table {
         }
     }
 
-    /// An item that must be new; what is there is shown, if it is not.
+    /// Returns the write of an item that must not exist yet; a refusal returns the item that was
+    /// found.
     pub(crate) fn new_put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.name)
@@ -130,19 +134,19 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build())
     }
 
-    /// An item that is written whatever was there.
+    /// Returns the write of an item that replaces any existing one.
     pub(crate) fn any_put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item));
         Ok(TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build())
     }
 
-    /// An item that goes away, if it is there.
+    /// Returns the deletion of an item, whether or not it exists.
     pub(crate) fn any_delete(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.name).set_key(Some(key.attributes()));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(StoreError::built)?).build())
     }
 
-    /// An item that goes away, if it still has this version.
+    /// Returns the deletion of an item, under the condition that it still has this version.
     pub(crate) fn versioned_delete(&self, key: &Key, was: u64) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder()
             .table_name(&self.name)
@@ -154,22 +158,22 @@ impl Table {
     }
 }
 
-/// An update as part of a transaction.
+/// Wraps an update as a write of a transaction.
 pub(crate) fn change(update: Update) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
 }
 
-/// What a failed request may have done.
+/// Effect that a failed request may have had.
 pub(crate) enum Failure {
-    /// Certainly not applied; try again.
+    /// Certainly not applied; a retry may succeed.
     Busy,
-    /// Perhaps applied (a read: not answered); try again.
+    /// Possibly applied (a read: no response); retry.
     Unknown,
-    /// Certainly not applied, and trying again would not help.
+    /// Certainly not applied; a retry would not help.
     Refused,
 }
 
-/// A failed request in words for the log, and how to take it.
+/// Returns a description of a failed request for the log, and its effect.
 pub(crate) fn describe<E>(error: &SdkError<E, HttpResponse>) -> (String, Failure)
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -187,7 +191,7 @@ where
                 | "TransactionConflictException"
                 | "TransactionCanceledException" => Failure::Busy,
                 "TransactionInProgressException" => Failure::Unknown,
-                // A 2xx that cannot be read was applied, for all we know.
+                // A 2xx response that cannot be parsed may have been applied.
                 _ if !(300..500).contains(&status) => Failure::Unknown,
                 _ => Failure::Refused,
             };

@@ -1,7 +1,9 @@
-//! Putting cards into pools, and finding one to take.
+//! Puts cards into pools, and finds a free card.
 //!
-//! **Invariant:** a card and its place in a pool are written together, and only if no such card is known anywhere.
-//! **Invariant:** looking for a card changes nothing: whoever takes it away first has it.
+//! **Invariant:** a card and its place in a pool are written together, and only if the card is not
+//! known anywhere.
+//! **Invariant:** finding a free card changes nothing; the first request to delete the free item
+//! gets the card.
 
 use super::GiftCards;
 use crate::engine::attr::{Item, text};
@@ -17,41 +19,42 @@ use domain::hash::Hash;
 use domain::ids::budget::{CardId, PoolId};
 use domain::time::Date;
 
-/// How many cards are put in with one transaction.
+/// Number of cards that one transaction writes.
 const CARDS_PER_TRANSACTION: usize = 50;
 
-/// Among how many cards of a shard one is chosen, so that two who look at once seldom want the same.
+/// Number of cards of a shard from which one is chosen at random, so that concurrent requests
+/// seldom choose the same.
 const CHOICE: i32 = 20;
 
-/// A pool that was never given more cards than this is looked at whole.
+/// Number of stocked cards up to which a pool is searched as a whole.
 const SMALL_POOL_CARDS: u64 = 200;
 
-/// As [`CHOICE`], of a small pool, and where it is not known yet which cards expire soonest.
+/// Like [`CHOICE`], for a small pool, and while the earliest expiry date is not cached.
 const MORE: i32 = 200;
 
-/// What became of cards that were to be put into a pool.
+/// Result of putting cards into a pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Import {
-    /// How many were put in.
+    /// Number of cards that were put in.
     pub accepted: u64,
-    /// Those that are known already: in the order given, each with the pool that has it, or had it.
+    /// Cards that were known already, in the order given, each with the pool that has or had it.
     pub known: Vec<(CardId, Option<PoolId>)>,
 }
 
 impl GiftCards {
-    /// Puts cards into a pool; those that are known anywhere are left out.
+    /// Puts cards into a pool; cards that are known anywhere are skipped.
     pub async fn stock(&self, pool: &Pool, cards: &[Card]) -> Result<Import, StoreError> {
         let shards = domain::giftcard::shards_for(
             pool.stocked.saturating_add(u64::try_from(cards.len()).unwrap_or(u64::MAX)),
         );
-        // Where to look is raised first, so no card can lie where nobody looks.
+        // The number of shards is raised first, so no card is in a shard that is not searched.
         self.spread(pool, shards).await?;
         let shards = shards.max(pool.shards);
         let mut import = Import::default();
-        // Four at once: more would only wait for each other.
+        // Four transactions at once; more would only conflict with each other.
         for group in cards.chunks(4 * CARDS_PER_TRANSACTION) {
-            // Where some are known already, a part of the file was put in before: then those are looked up, which is
-            // quicker than being refused.
+            // If some cards were known, a part of the file was imported before. Then the next cards
+            // are looked up first, which costs less than refused transactions.
             let known = if import.known.is_empty() { vec![] } else { self.known_cards(group).await? };
             let new: Vec<&Card> =
                 group.iter().filter(|card| !known.iter().any(|(id, _)| *id == card.id)).collect();
@@ -71,7 +74,7 @@ impl GiftCards {
         Ok(import)
     }
 
-    /// Those of some cards that are known, each with the pool that has it, or had it.
+    /// Returns the cards that are known, each with the pool that has or had it.
     async fn known_cards(&self, cards: &[Card]) -> Result<Vec<(CardId, Option<PoolId>)>, StoreError> {
         let keys: Vec<Key> = cards.iter().map(|card| keys::card(&card.id)).collect();
         let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
@@ -83,7 +86,8 @@ impl GiftCards {
         let mut import = Import::default();
         let mut left: Vec<&Card> = cards.to_vec();
         let mut retry = self.table.retry();
-        // A batch whose outcome is unknown finds its own cards there: they are its own if nothing was sent before.
+        // After a send with an unknown outcome, a batch may find its own cards. They count as
+        // accepted only in that case.
         while !left.is_empty() {
             let mut writes: Vec<TransactWriteItem> = Vec::new();
             for card in &left {
@@ -121,13 +125,13 @@ impl GiftCards {
         Ok(import)
     }
 
-    /// A free card of a pool that is worth something today, if there is one.
+    /// Returns a free card of a pool that is valid today, if there is any.
     pub async fn free_card(&self, pool: &PoolId, today: Date) -> Result<Option<FreeCard>, StoreError> {
         let Some(known) = self.known_pool(pool).await? else { return Ok(None) };
         if let Some(found) = self.free_card_in(&known, today).await? {
             return Ok(Some(found));
         }
-        // More shards may have been added than this process knows of.
+        // The pool may have more shards than the cached one.
         let before = known.shards;
         match self.pool(pool).await? {
             Some(fresh) if fresh.shards != before => self.free_card_in(&fresh, today).await,
@@ -138,8 +142,8 @@ impl GiftCards {
     async fn free_card_in(&self, pool: &Pool, today: Date) -> Result<Option<FreeCard>, StoreError> {
         let first = fastrand::u8(0..pool.shards.max(1));
         let today = today.to_string();
-        // Among those that expire soonest, as this process has seen, from a random place on: many who look at once find
-        // different ones.
+        // Searches the cards that expire first, as far as this process has seen, from a random
+        // place on, so that concurrent requests find different cards.
         let soonest = self
             .caches
             .soonest
@@ -152,7 +156,7 @@ impl GiftCards {
                 Some(date) => (format!("{date}#{:016x}", fastrand::u64(..)), CHOICE),
                 None => (today.clone(), MORE),
             };
-            // Then whatever there is.
+            // The second search covers all free cards.
             for ((from, limit), consistent) in [(quick, false), ((today.clone(), MORE), true)] {
                 let cards = self.some_free(pool, shard, &from, limit, consistent).await?;
                 let Some(nearest) = cards.first() else { continue };
@@ -160,7 +164,8 @@ impl GiftCards {
                 if from == today {
                     self.caches.soonest.insert(pool.id.clone(), date);
                 } else if soonest.as_deref() != Some(&date) {
-                    // Behind the last of those: there may be some before.
+                    // The search passed the last of these cards; there may be some before the
+                    // random place.
                     continue;
                 }
                 let expires_on = nearest.expires_on;
@@ -207,14 +212,14 @@ impl GiftCards {
         Ok(output.items.unwrap_or_default().iter().filter_map(free).collect())
     }
 
-    /// A card.
+    /// Reads a card.
     pub async fn card(&self, id: &CardId) -> Result<Option<Card>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::card(id))).await?;
         item.map(|item| giftcard::card_from_item(&item)).transpose()
     }
 }
 
-/// Where a card lies among its pool's shards.
+/// Returns the place of a card among the shards of its pool.
 pub(crate) fn place(card: &Card, pool: &Pool, shards: u8) -> FreeCard {
     let shard = Hash::of(card.id.as_str()).bytes().first().copied().unwrap_or(0) % shards.max(1);
     FreeCard {

@@ -1,6 +1,7 @@
-//! Brands and pools: added once, remembered, listed.
+//! Brands and pools: adding, caching and listing them.
 //!
-//! **Invariant:** a pool stands in the list of all pools and in that of its brand and denomination, written with it.
+//! **Invariant:** a pool is in the list of all pools and in the list of its brand and denomination;
+//! both places are written with it.
 
 use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, number};
@@ -21,7 +22,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 impl GiftCards {
-    /// Adds a brand; asked again with the same key, gives the first.
+    /// Adds a brand, or finds it if this request is a repetition. Returns the brand, and true if an
+    /// earlier request added it.
     pub async fn add_brand(&self, brand: Brand) -> Result<(Brand, bool), StoreError> {
         let listed = keys::listed(keys::BRANDS, brand.created_at, brand.id.as_str());
         let writes = vec![
@@ -40,7 +42,8 @@ impl GiftCards {
         }
     }
 
-    /// Adds a pool; asked again with the same key, gives the first.
+    /// Adds a pool, or finds it if this request is a repetition. Returns the pool, and true if an
+    /// earlier request added it.
     pub async fn add_pool(&self, pool: Pool) -> Result<(Pool, bool), StoreError> {
         let all = keys::listed(keys::POOLS, pool.created_at, pool.id.as_str());
         let of = keys::pools_of(&pool.brand, pool.denomination);
@@ -67,7 +70,7 @@ impl GiftCards {
         }
     }
 
-    /// Writes what is new; gives what is there, if it is not.
+    /// Writes new items; returns the existing item if one exists.
     async fn add(&self, writes: Vec<TransactWriteItem>) -> Result<Option<Item>, StoreError> {
         let mut retry = self.table.retry();
         loop {
@@ -77,14 +80,14 @@ impl GiftCards {
                 Certain::Done(_) => return Ok(None),
                 Certain::Refused(refused) => {
                     let found = refused.into_iter().find_map(|(_, item)| item);
-                    let missing = || StoreError::Unavailable("what is there was not told".to_owned());
+                    let missing = || StoreError::Unavailable("refused, item not returned".to_owned());
                     return found.map(Some).ok_or_else(missing);
                 }
             }
         }
     }
 
-    /// A brand as this process knows it.
+    /// Returns a brand from the cache, or reads it.
     pub async fn brand(&self, id: &BrandId) -> Result<Option<Arc<Brand>>, StoreError> {
         if let Some(known) = self.caches.brands.get(id) {
             return Ok(Some(known));
@@ -94,7 +97,7 @@ impl GiftCards {
         Ok(brand.map(|brand| self.caches.brands.insert(id.clone(), brand)))
     }
 
-    /// A pool, as it is now.
+    /// Reads a pool with strong consistency, and caches it.
     pub async fn pool(&self, id: &PoolId) -> Result<Option<Pool>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::pool(id))).await?;
         let pool = item.map(|item| giftcard::pool_from_item(&item)).transpose()?;
@@ -104,7 +107,7 @@ impl GiftCards {
         Ok(pool)
     }
 
-    /// A pool as this process knows it.
+    /// Returns a pool from the cache, or reads it.
     pub(crate) async fn known_pool(&self, id: &PoolId) -> Result<Option<Arc<Pool>>, StoreError> {
         match self.caches.pools.get(id) {
             Some(known) => Ok(Some(known)),
@@ -112,7 +115,7 @@ impl GiftCards {
         }
     }
 
-    /// The pools of a brand and denomination, oldest first, as this process knows them.
+    /// Returns the pools of a brand and denomination, oldest first, from the cache or the table.
     pub async fn pools_of(
         &self,
         brand: &BrandId,
@@ -131,12 +134,12 @@ impl GiftCards {
         Ok(self.caches.pools_of.insert(key, pools))
     }
 
-    /// Forgets which pools a brand and denomination have.
+    /// Removes the pools of a brand and denomination from the cache.
     pub fn invalidate_pools(&self, brand: &BrandId, denomination: Money) {
         self.caches.pools_of.invalidate(&(brand.clone(), denomination));
     }
 
-    /// Every brand, in the order in which they were added.
+    /// Returns all brands, in the order in which they were added.
     pub async fn brands(&self) -> Result<Vec<Brand>, StoreError> {
         let keys =
             self.listed_keys(keys::BRANDS, "brand_id", |id| Some(keys::brand(&BrandId::parse(id).ok()?)));
@@ -144,7 +147,7 @@ impl GiftCards {
         keys.iter().filter_map(|key| found.get(key)).map(giftcard::brand_from_item).collect()
     }
 
-    /// Every pool, in the order in which they were added.
+    /// Returns all pools, in the order in which they were added.
     pub async fn pools(&self) -> Result<Vec<Pool>, StoreError> {
         let keys = self.listed_keys(keys::POOLS, "pool_id", |id| Some(keys::pool(&PoolId::parse(id).ok()?)));
         let (keys, found) = keys.await?;
@@ -163,7 +166,7 @@ impl GiftCards {
         Ok((keys, found))
     }
 
-    /// How many free cards a pool has that are worth something today; counts no further than `limit`, if there is one.
+    /// Counts the free cards of a pool that are valid today; with a limit, stops counting above it.
     pub async fn free_cards(&self, pool: &Pool, today: Date, limit: Option<u64>) -> Result<u64, StoreError> {
         let mut count = 0;
         for shard in 0..pool.shards {
@@ -201,7 +204,7 @@ impl GiftCards {
         Ok(count)
     }
 
-    /// A pool is spread over so many shards from now on; never over fewer.
+    /// Raises the number of shards of a pool to at least `shards`; never lowers it.
     pub(crate) async fn spread(&self, pool: &Pool, shards: u8) -> Result<(), StoreError> {
         if shards <= pool.shards {
             return Ok(());
@@ -225,7 +228,8 @@ impl GiftCards {
         }
     }
 
-    /// A pool has been given more cards: a count that only says over how many shards it is worth being spread.
+    /// Adds to the number of cards that a pool was ever given, which only determines its number of
+    /// shards.
     pub(crate) async fn record_stocked(&self, pool: &PoolId, more: u64) -> Result<(), StoreError> {
         let noted = self
             .table
@@ -238,7 +242,7 @@ impl GiftCards {
             .await?;
         self.caches.pools.invalidate(pool);
         if let Sent::Busy(why) | Sent::Unknown(why) = noted {
-            tracing::debug!(why, "how many cards a pool was given is not counted");
+            tracing::debug!(why, "cards added to a pool are not counted");
         }
         Ok(())
     }
@@ -250,7 +254,7 @@ fn place(key: &Key, name: &str, id: &str) -> Item {
     item
 }
 
-/// The request that adds or added something.
+/// Request that adds, or has added, an item.
 #[derive(Clone, Copy)]
 struct AddedBy<'a> {
     fingerprint: &'a Fingerprint,
@@ -258,7 +262,8 @@ struct AddedBy<'a> {
 }
 
 impl AddedBy<'_> {
-    /// Whether this is a repetition of the request that added what is there; another with the same key is rejected.
+    /// Returns true if this request repeats the request that added the item; rejects a different
+    /// request with the same key.
     fn replays(self, first: AddedBy<'_>) -> Result<bool, Rejection> {
         if first.fingerprint == self.fingerprint {
             Ok(first.request != self.request)

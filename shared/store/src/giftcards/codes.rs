@@ -1,7 +1,7 @@
-//! Registered redemption codes, and how often someone may try one.
+//! Registered redemption codes, and the limits on trying codes.
 //!
-//! **Invariant:** a code is stored as a keyed digest alone, and is registered once.
-//! **Invariant:** a count of tries is one item for each address, and eight for each campaign.
+//! **Invariant:** a code is stored only as a keyed digest, and is registered once.
+//! **Invariant:** tries are counted in one item for each address, and in eight for each campaign.
 
 use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
@@ -16,23 +16,23 @@ use domain::ids::budget::{AccountId, BrandId, CodeId};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 
-/// How many codes are registered with one transaction.
+/// Number of codes that one transaction registers.
 const CODES_PER_TRANSACTION: usize = 100;
 
-/// Over how many items a campaign's count is spread.
+/// Number of items over which a campaign's count is spread.
 const SHARDS: u8 = 8;
 
-/// How often one address may try codes in one window.
+/// Limits for one address in one window.
 #[derive(Clone, Copy, Debug)]
 pub struct TryLimits {
-    /// Wrong codes.
+    /// Wrong codes at which further tries are refused.
     pub wrong: u64,
-    /// Tries under way at once.
+    /// Concurrent tries at which further tries are refused.
     pub open: u64,
 }
 
 impl GiftCards {
-    /// Registers codes; gives those that are registered already, with the campaign that has them.
+    /// Registers codes; returns the codes that were registered already, each with its campaign.
     pub async fn register(&self, codes: &[Registered]) -> Result<Vec<(CodeId, AccountId)>, StoreError> {
         let mut known = Vec::new();
         for batch in codes.chunks(CODES_PER_TRANSACTION) {
@@ -64,7 +64,8 @@ impl GiftCards {
         Ok(known)
     }
 
-    /// Notes a request that mints codes; true if it was noted before. Another request with the same key is refused.
+    /// Records a request that mints codes; returns true if an earlier request recorded it. A
+    /// different request with the same key is rejected.
     pub async fn record_minting(
         &self,
         campaign: &AccountId,
@@ -84,27 +85,28 @@ impl GiftCards {
                 Certain::Refused(found) => break found.into_iter().find_map(|(_, item)| item),
             }
         };
-        let found = found.ok_or_else(|| StoreError::Unavailable("what is there was not told".to_owned()))?;
-        let reader = Reader::new(&found, "request that minted codes");
+        let found = found.ok_or_else(|| StoreError::Unavailable("refused, item not returned".to_owned()))?;
+        let reader = Reader::new(&found, "minting request");
         if reader.text("fp")? != fingerprint.as_str() {
             return Err(Rejection::KeyReused.into());
         }
         Ok(reader.text("request")? != request.as_str())
     }
 
-    /// A registered code.
+    /// Reads a registered code.
     pub async fn registered(&self, id: &CodeId) -> Result<Option<Registered>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::code(id))).await?;
         item.map(|item| from_item(&item)).transpose()
     }
 
-    /// How often something was tried in this period.
+    /// Returns the current count of tries.
     pub async fn tries(&self, tries: &str) -> Result<u64, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::tries(tries))).await?;
         item.map_or(Ok(0), |item| Reader::new(&item, "count of tries").count("n"))
     }
 
-    /// Counts several tries at once; gives how many there are with them. Counted twice is harmless.
+    /// Adds several tries at once; returns the new count. An increment that is applied twice is
+    /// harmless.
     pub async fn count_tries(&self, tries: &str, more: u64, until: Timestamp) -> Result<u64, StoreError> {
         let item = self
             .table
@@ -118,7 +120,7 @@ impl GiftCards {
         Reader::new(&item.unwrap_or_default(), "count of tries").count("n")
     }
 
-    /// Lets an address try a code: false if one of the limits is reached.
+    /// Admits a try of a code by an address; returns false if one of the limits is reached.
     pub async fn begin_try(
         &self,
         tries: &str,
@@ -151,7 +153,7 @@ impl GiftCards {
         }
     }
 
-    /// A try has ended; gives how many wrong ones there were, with this.
+    /// Ends a try; returns the number of wrong tries, including this one.
     pub async fn end_try(&self, tries: &str, was_wrong: bool) -> Result<u64, StoreError> {
         let mut retry = self.table.retry();
         loop {
@@ -174,7 +176,8 @@ impl GiftCards {
         }
     }
 
-    /// Counts a redemption of a campaign; false if there were more than `most` in this period.
+    /// Counts a redemption of a campaign; returns false if the limit `most` is reached in this
+    /// period. The limit is approximate, because each shard has its share of it.
     pub async fn count_redemption(
         &self,
         period: &str,

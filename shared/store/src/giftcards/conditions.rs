@@ -1,6 +1,7 @@
-//! The conditions of redemptions and cards, as writes of a transaction.
+//! Conditional writes of redemptions and free cards, for use in a transaction.
 //!
-//! **Invariant:** a free card is taken by its deletion, under the condition that it is there.
+//! **Invariant:** a free card is taken by deleting its free item, under the condition that the item
+//! exists.
 
 use crate::engine::attr::text;
 use crate::engine::error::StoreError;
@@ -12,7 +13,8 @@ use domain::giftcard::card::FreeCard;
 use domain::giftcard::redemption::Redemption;
 
 impl GiftCards {
-    /// A redemption: there must be none, or one that failed, or one that is pending for the same attempt.
+    /// Returns the write of a redemption; any existing one must have failed, or be pending for the
+    /// same attempt.
     pub(crate) fn redemption_put(&self, written: &Redemption) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table.name)
@@ -28,7 +30,7 @@ impl GiftCards {
         Ok(TransactWriteItem::builder().put(put.build().map_err(StoreError::built)?).build())
     }
 
-    /// A free card is taken; it must still be there.
+    /// Returns the deletion of a free card; its item must still exist.
     pub(crate) fn card_delete(&self, card: &FreeCard) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder()
             .table_name(&self.table.name)

@@ -1,6 +1,6 @@
 //! Slices of budgets and redemptions that are due.
 //!
-//! **Invariant:** a partition that is neither a slice's nor a redemption's is passed over.
+//! **Invariant:** partitions that belong neither to a slice nor to a redemption are skipped.
 
 use super::GiftCards;
 use crate::engine::due::{DuePage, DueWork, Place};
@@ -9,12 +9,12 @@ use crate::keys::{self, DueKind, Key};
 use domain::ids::budget::{AccountId, RedemptionId};
 use domain::time::Timestamp;
 
-/// A slice or a redemption that is due.
+/// Slice or redemption that is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DueBudget {
-    /// Attempts stand on it, or a status is being copied.
+    /// Slice that has attempts, or whose account's status is being copied.
     Slice(AccountId, u8),
-    /// Its supplier is to be asked again.
+    /// Redemption whose supplier is polled again.
     Redemption(RedemptionId),
 }
 

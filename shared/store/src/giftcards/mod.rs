@@ -1,8 +1,9 @@
-//! Gift cards over the table: brands, pools, cards, codes, redemptions and what is sent.
+//! Gift cards in the table: brands, pools, cards, codes, redemptions, and queued messages.
 //!
-//! **Invariant:** a card is sold by taking its one free item away, in the transaction that writes the entry.
-//! **Invariant:** what a process knows of brands and pools is at most five seconds old, and is read again before anything is
-//! refused on it.
+//! **Invariant:** a card is sold by deleting its one free item, in the transaction that writes the
+//! entry.
+//! **Invariant:** cached brands and pools are at most five seconds old, and are read again before a
+//! request is refused because of them.
 
 mod caches;
 mod cards;
@@ -25,7 +26,7 @@ use crate::engine::table::Table;
 use caches::Caches;
 use std::sync::Arc;
 
-/// Gift cards, which budgets pay for.
+/// Area of gift cards, which budgets pay for.
 #[derive(Clone, Debug)]
 pub struct GiftCards {
     pub(crate) table: Table,

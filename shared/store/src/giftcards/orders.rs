@@ -1,8 +1,10 @@
-//! Orders at suppliers, as the table knows them: opened before a supplier is asked, closed by what it answers.
+//! Orders at suppliers, as stored: opened before the order is sent, closed by the supplier's
+//! response.
 //!
-//! **Invariant:** the key is pending for the attempt, and the redemption says so, in one transaction, before anyone is
-//! asked; the reference that is sent holds the attempt.
-//! **Invariant:** an order ends once: as an entry with a card, or as a fence with the credit given back.
+//! **Invariant:** before the supplier is called, one transaction makes the key pending for the
+//! attempt and writes the pending redemption; the reference that is sent contains the attempt.
+//! **Invariant:** an order ends once: as an entry with a card, or as a fence with the reservation
+//! released.
 
 use super::GiftCards;
 use crate::budgets::Waiting;
@@ -18,26 +20,26 @@ use domain::giftcard::redemption::{Redemption, RedemptionStatus};
 use domain::ids::budget::{AttemptId, RedemptionId};
 use domain::time::Timestamp;
 
-/// What became of opening an order.
+/// Outcome of opening an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ordered {
-    /// The supplier may be asked.
+    /// The order is open; it may be sent to the supplier.
     Open,
-    /// The code has come to this already, by another attempt.
+    /// Another attempt has already produced this redemption for the code.
     Another(Box<Redemption>),
-    /// The attempt was fenced: it must give back what it has set aside.
+    /// The attempt was fenced; its reservation must be released.
     Not,
-    /// So many orders wait for suppliers that this one may not: likewise.
+    /// The slice has the maximum number of waiting attempts; the reservation must be released.
     TooMany,
 }
 
 impl GiftCards {
-    /// Opens an order for an attempt. Its credit moves out of the way of others first.
+    /// Opens an order for an attempt. First moves its reservation to the waiting attempts.
     pub async fn open_order(&self, wanted: &Redemption) -> Result<Ordered, StoreError> {
         for slice in wanted.takes.keys() {
             let mut set = self.budgets.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
             if set == Waiting::TooMany {
-                // Some may only seem to wait: what is done is taken off.
+                // Some waiting attempts may be decided already; resolving removes them.
                 self.budgets.resolve_one(&wanted.charged, *slice, wanted.created_at).await?;
                 set = self.budgets.set_waiting(&wanted.charged, *slice, &wanted.attempt).await?;
             }
@@ -64,7 +66,8 @@ impl GiftCards {
                 Certain::Done(_) => return Ok(Ordered::Open),
                 Certain::Refused(_) => {
                     let is_ours = |state: &KeyState| matches!(state, KeyState::Pending { ordered, .. } if *ordered == wanted.attempt);
-                    // A send that may still arrive must find itself fenced before the credit is given back.
+                    // A send that may still arrive must be fenced before the reservation is
+                    // released.
                     if retry.may_be_applied() {
                         let fenced = self.budgets.fence(&wanted.charged, &cause, &wanted.attempt).await;
                         if is_ours(&fenced.map_err(StoreError::after_effect)?) {
@@ -85,7 +88,8 @@ impl GiftCards {
         }
     }
 
-    /// An order as it was opened for an attempt, whatever has become of its redemption since.
+    /// Reads an order as it was opened for an attempt, whatever has happened to its redemption
+    /// since.
     pub async fn card_order(
         &self,
         id: &RedemptionId,
@@ -95,9 +99,10 @@ impl GiftCards {
         item.map(|item| redemption::from_item(&item)).transpose()
     }
 
-    /// The supplier has said no for certain: the attempt is fenced, the redemption failed, the credit given back.
+    /// Ends an order that the supplier has certainly refused: fences the attempt, marks the
+    /// redemption as failed and releases the reservation.
     ///
-    /// False if the order has ended otherwise.
+    /// Returns false if the order has ended in another way.
     pub async fn fail_order(&self, pending: &Redemption, failure: &str) -> Result<bool, StoreError> {
         let key = keys::budget_entry(&pending.charged, &pending.id.cause());
         let failed = Redemption {
@@ -116,7 +121,8 @@ impl GiftCards {
                 Certain::Refused(refused) => {
                     let item = refused.into_iter().find(|(at, _)| *at == 0).and_then(|(_, item)| item);
                     match budget_entry::state_of(item.as_ref())? {
-                        // It ended so before; what follows may have been cut short.
+                        // The order ended in this way before; the steps that follow may have been
+                        // interrupted.
                         KeyState::Void(fenced) if fenced.contains(&pending.attempt) => break,
                         KeyState::Void(_)
                         | KeyState::Free
@@ -126,12 +132,12 @@ impl GiftCards {
                 }
             }
         }
-        // If this is cut short, whoever resolves the slices finds the fence.
+        // If this is interrupted, the next resolve of the slices finds the fence.
         self.budgets.release_reservation(&pending.charged, &pending.takes, &pending.attempt).await?;
         Ok(true)
     }
 
-    /// Notes that the supplier was asked, and when it is to be asked again.
+    /// Records that the supplier was called, and when it is polled again.
     pub async fn record_asked(&self, pending: &Redemption, next: Timestamp) -> Result<(), StoreError> {
         let key = keys::redemption(&pending.id);
         let sent = self

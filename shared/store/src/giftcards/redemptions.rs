@@ -1,7 +1,8 @@
-//! Redemptions: read, committed with a card, looked at, and queued to be sent.
+//! Redemptions: reading, committing with a card, revealing, and queueing their messages.
 //!
-//! **Invariant:** entry, redemption and card are one transaction; none of its items is shared by many.
-//! **Invariant:** who has seen a card is written down before it is shown.
+//! **Invariant:** entry, redemption and card are written in one transaction whose items are not
+//! shared by many requests.
+//! **Invariant:** each reveal of a card is recorded, with its actor, before the card is shown.
 
 use super::GiftCards;
 use crate::budgets::items::budget_entry;
@@ -19,36 +20,38 @@ use domain::giftcard::card::{Card, FreeCard};
 use domain::giftcard::redemption::Redemption;
 use domain::ids::budget::RedemptionId;
 
-/// What became of a commit.
+/// Outcome of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// The card is the recipient's.
+    /// Committed: the card belongs to the recipient.
     Done,
-    /// Another was quicker with the card; nothing was committed.
+    /// Another request won the card, or the card is already known; nothing was committed.
     CardGone,
-    /// The code has come to this already, by another attempt; nothing was committed by this one.
+    /// Another attempt has already produced this redemption for the code; nothing was committed by
+    /// this one.
     Another(Box<Redemption>),
-    /// The attempt was fenced: it must give back what it has set aside.
+    /// The attempt was fenced; its reservation must be released.
     Fenced,
 }
 
-/// Where a card is shown.
+/// Client to which a card is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewer<'a> {
-    /// The caller's address, if it is known.
+    /// IP address of the caller, if known.
     pub ip: Option<&'a str>,
-    /// The `User-Agent` header.
+    /// Value of the `User-Agent` header.
     pub user_agent: Option<&'a str>,
 }
 
 impl GiftCards {
-    /// A redemption.
+    /// Reads a redemption.
     pub async fn redemption(&self, id: &RedemptionId) -> Result<Option<Redemption>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::redemption(id))).await?;
         item.map(|item| redemption::from_item(&item)).transpose()
     }
 
-    /// Commits a redemption with a card from a pool. When this fails, the outcome may be unknown.
+    /// Commits a redemption with a card from a pool. If this returns an error, the outcome may be
+    /// unknown.
     pub async fn commit_card(
         &self,
         entry: &BudgetEntry,
@@ -61,7 +64,8 @@ impl GiftCards {
         self.commit(writes, entry, redemption).await
     }
 
-    /// Commits a redemption with a card that a supplier delivered; the card becomes known with it.
+    /// Commits a redemption with a card that a supplier delivered; the card is written in the same
+    /// transaction.
     pub async fn commit_delivered(
         &self,
         entry: &BudgetEntry,
@@ -85,7 +89,8 @@ impl GiftCards {
     ) -> Result<Committed, StoreError> {
         let mut retry = self.table.retry();
         loop {
-            // Sent again as it was: its own attempt at the key tells whether it had been done.
+            // Sent again unchanged: the attempt found at the key shows whether an earlier send was
+            // applied.
             let sent = self.table.transact(writes.clone()).await.map_err(|error| retry.certain(error))?;
             match retry.settled(sent).await? {
                 None => {}
@@ -94,14 +99,15 @@ impl GiftCards {
                     let committed = self.certain_commit(&refused, entry, wanted).await;
                     return committed.map_err(StoreError::after_effect);
                 }
-                Some(Certain::Refused(refused)) => return self.met(&refused, entry, wanted).await,
+                Some(Certain::Refused(refused)) => return self.refused_commit(&refused, entry, wanted).await,
             }
         }
     }
 
-    /// What became of a commit that was refused after a send of unknown outcome. The refusal may have been by that very
-    /// send, whose writes it met half applied; and what it met may not be all, for a conflict hides what else there is.
-    /// The key alone tells, once the attempt is fenced there.
+    /// Returns the outcome of a commit that was refused after a send with an unknown outcome. The
+    /// refusal may be due to that very send, while its writes were half applied. It may also be
+    /// incomplete, because a conflict hides failed conditions. So only the key is reliable, once
+    /// the attempt is fenced there.
     async fn certain_commit(
         &self,
         refused: &Refusals,
@@ -111,18 +117,19 @@ impl GiftCards {
         match self.budgets.fence(&entry.account, &entry.cause, &entry.attempt).await? {
             KeyState::Entry(found) if found.attempt == entry.attempt => Ok(Committed::Done),
             KeyState::Free | KeyState::Void(_) => Ok(Committed::Fenced),
-            // An order of our own is not fenced; it stays open, and so nothing of it was committed.
+            // The order of this attempt is not fenced; it stays open, so nothing of it was
+            // committed.
             KeyState::Pending { ordered, .. } if ordered == entry.attempt => {
                 let known = refused.iter().any(|(at, _)| *at == 2);
-                let other = || StoreError::Contention("what a commit met has moved".to_owned());
+                let other = || StoreError::Contention("the commit's items changed".to_owned());
                 if known { Ok(Committed::CardGone) } else { Err(other()) }
             }
             KeyState::Entry(_) | KeyState::Pending { .. } => self.another(wanted).await,
         }
     }
 
-    /// What was met by a commit that was refused.
-    async fn met(
+    /// Returns the outcome of a refused commit from the conditions that failed.
+    async fn refused_commit(
         &self,
         refused: &Refusals,
         entry: &BudgetEntry,
@@ -148,7 +155,8 @@ impl GiftCards {
         Ok(Committed::Another(Box::new(found.ok_or_else(missing)?)))
     }
 
-    /// What is to be sent to the recipient, written with what it tells.
+    /// Returns the write that queues the message to the recipient; it goes into the transaction of
+    /// the redemption.
     pub(crate) fn to_send(&self, redemption: &Redemption) -> Result<Option<TransactWriteItem>, StoreError> {
         let Some(delivery) = &redemption.delivery else { return Ok(None) };
         let key = keys::outbox(&redemption.id, delivery.method);
@@ -165,7 +173,7 @@ impl GiftCards {
         self.table.any_put(item).map(Some)
     }
 
-    /// Writes down who is about to see a card.
+    /// Records who is about to see a card.
     pub async fn record_reveal(
         &self,
         id: &RedemptionId,
@@ -191,7 +199,7 @@ impl GiftCards {
         }
     }
 
-    /// A redemption and what stands at its entry's key, of one instant.
+    /// Reads a redemption and the state of its entry's key at one instant.
     pub(crate) async fn redemption_and_state(
         &self,
         redemption: &Redemption,
@@ -204,7 +212,8 @@ impl GiftCards {
         Ok((found, budget_entry::state_of(key.as_ref())?))
     }
 
-    /// A redemption as of an instant at which no transaction is half applied: what is refused is refused on this.
+    /// Reads a redemption at an instant at which no transaction is half applied; refusals are based
+    /// on this read.
     pub async fn certain_redemption(&self, id: &RedemptionId) -> Result<Option<Redemption>, StoreError> {
         let item = self.table.read_atomically(&[keys::redemption(id)]).await?.into_iter().next().flatten();
         item.map(|item| redemption::from_item(&item)).transpose()

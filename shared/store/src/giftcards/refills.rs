@@ -1,8 +1,10 @@
 //! Refills of buffer pools: one order at a supplier for each card, opened before it is sent.
 //!
-//! **Invariant:** a refill's number makes its reference, so asking again asks for the same card.
-//! **Invariant:** a refill is done when its card lies in the pool, in the same transaction.
-//! **Invariant:** those that are not done are listed apart, so looking after them costs no more as a pool grows old.
+//! **Invariant:** the reference of a refill is made from its number, so a repeated order requests
+//! the same card.
+//! **Invariant:** a refill is marked as done in the transaction that puts its card into the pool.
+//! **Invariant:** open refills are listed separately, so the cost of following them up does not
+//! grow with the age of a pool.
 
 use super::GiftCards;
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
@@ -19,51 +21,52 @@ use domain::giftcard::{Pool, Supplier, SupplierProduct};
 use domain::ids::budget::{BrandId, PoolId};
 use domain::time::Timestamp;
 
-/// An order of a card for a pool.
+/// Order of one card for a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refill {
-    /// Of which pool.
+    /// Pool that receives the card.
     pub pool: PoolId,
-    /// Its number there.
+    /// Number of the refill in its pool, from 1.
     pub number: u64,
-    /// Whom to ask.
+    /// Supplier of the card.
     pub supplier: Supplier,
-    /// What they call the product.
+    /// The supplier's id of the product.
     pub product: String,
-    /// Since when.
+    /// Time at which the refill was opened.
     pub at: Timestamp,
-    /// How often they were asked.
+    /// Number of calls to the supplier.
     pub tries: u32,
-    /// True while nobody knows what became of it.
+    /// True while its outcome is unknown.
     pub open: bool,
 }
 
 impl Refill {
-    /// The reference that its supplier is asked under.
+    /// Returns the reference under which the card is ordered from the supplier.
     pub fn reference(&self) -> String {
         format!("{}.{:08}", self.pool, self.number)
     }
 }
 
 impl GiftCards {
-    /// The refills of a pool that are not done.
+    /// Returns the open refills of a pool.
     pub async fn open_refills(&self, pool: &PoolId) -> Result<Vec<Refill>, StoreError> {
         let places = self.table.partition(&keys::refills(pool), keys::OPEN_REFILLS).await?;
         let number = |item: &Item| item.get(keys::SK)?.as_s().ok()?.split_once('#')?.1.parse().ok();
         let wanted: Vec<Key> = places.iter().filter_map(number).map(|n| keys::refill(pool, n)).collect();
         let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
         let found = wanted.iter().filter_map(|key| found.get(key)).map(from_item);
-        // One that has ended since is no longer asked about.
+        // A refill that has ended since it was listed needs no follow-up.
         found.filter(|refill| refill.as_ref().map_or(true, |refill| refill.open)).collect()
     }
 
-    /// A refill, whatever has become of it.
+    /// Reads a refill, open or ended.
     pub async fn refill(&self, pool: &PoolId, number: u64) -> Result<Option<Refill>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::refill(pool, number))).await?;
         item.map(|item| from_item(&item)).transpose()
     }
 
-    /// Opens a refill; gives its number's order, or none if another run was quicker.
+    /// Opens a refill with the next number; returns None if a concurrent run won, or if the outcome
+    /// is not certain.
     pub async fn open_refill(
         &self,
         pool: &Pool,
@@ -89,7 +92,7 @@ impl GiftCards {
         }
     }
 
-    /// The number of the last refill that was opened.
+    /// Returns the number of the last refill that was opened, or 0.
     async fn last_refill(&self, pool: &PoolId) -> Result<u64, StoreError> {
         let output = self
             .table
@@ -113,7 +116,7 @@ impl GiftCards {
         Ok(last.map(|item| from_item(&item)).transpose()?.map_or(0, |refill| refill.number))
     }
 
-    /// Notes that the supplier was asked.
+    /// Records that the supplier was called.
     pub async fn record_refill_asked(&self, refill: &Refill) -> Result<(), StoreError> {
         let sent = self
             .table
@@ -131,7 +134,8 @@ impl GiftCards {
         }
     }
 
-    /// The supplier has delivered: the card lies in the pool, or is known already (then it is not put in again).
+    /// Ends a refill whose card was delivered: puts the card into the pool and returns true, or
+    /// returns false if the card is known already.
     pub async fn finish_refill(&self, refill: &Refill, pool: &Pool, card: &Card) -> Result<bool, StoreError> {
         let free = place(card, pool, pool.shards);
         let mut writes = self.ended(refill, "DONE")?.to_vec();
@@ -146,7 +150,7 @@ impl GiftCards {
                     self.record_stocked(&pool.id, 1).await?;
                     return Ok(true);
                 }
-                // It has ended: as this, if its card lies in this pool.
+                // The refill has ended already; its card was put in if it is in this pool.
                 Certain::Refused(refused) if refused.iter().any(|(at, _)| *at == 0) => {
                     let known = self.card(&card.id).await?;
                     return Ok(known.is_some_and(|known| known.pool.as_ref() == Some(&pool.id)));
@@ -159,7 +163,7 @@ impl GiftCards {
         }
     }
 
-    /// The supplier has said no for certain.
+    /// Ends a refill that the supplier has certainly refused.
     pub async fn fail_refill(&self, refill: &Refill) -> Result<(), StoreError> {
         match self.table.transact(self.ended(refill, "FAILED")?.to_vec()).await? {
             Sent::Done(_) | Sent::Refused(_) => Ok(()),
@@ -168,7 +172,7 @@ impl GiftCards {
         }
     }
 
-    /// It has ended, so it is listed no more.
+    /// Returns the writes that end a refill and remove it from the list of open refills.
     fn ended(&self, refill: &Refill, how: &str) -> Result<[TransactWriteItem; 2], StoreError> {
         let update = Update::builder()
             .table_name(&self.table.name)
@@ -183,7 +187,7 @@ impl GiftCards {
         Ok([TransactWriteItem::builder().update(update).build(), listed])
     }
 
-    /// A card that came for nobody is put into a pool; false if it is known already.
+    /// Puts a card without a recipient into a pool; returns false if the card is known already.
     pub async fn stock_one(&self, pool: &Pool, card: &Card) -> Result<bool, StoreError> {
         let import = self.stock(pool, std::slice::from_ref(card)).await?;
         Ok(import.accepted == 1)

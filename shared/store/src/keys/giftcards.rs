@@ -1,23 +1,26 @@
-//! Keys of gift cards, redemptions and what belongs to them.
+//! Keys of gift cards, redemptions and related items.
 //!
 //! | item | pk | sk | indexes |
 //! |---|---|---|---|
 //! | brand | `K#<brand>` | `K` | |
 //! | pool | `M#<pool>` | `M` | |
 //! | card, with its sealed parts | `C#<card>` | `C` | |
-//! | free card | `F#<pool>#<shard>` | `<last date, or never>#<card>` | |
-//! | redemption | `N#<redemption>` | `N` | `due` while a supplier is asked |
-//! | a look at its card | `N#<redemption>` | `R#<instant>#<request>` | |
-//! | an order at a supplier | `N#<redemption>` | `O#<attempt>` | |
-//! | what is to be sent | `Q#<redemption>` | `<method>` | |
+//! | free card | `F#<pool>#<shard>` | `<expiry date, or never>#<card>` | |
+//! | redemption | `N#<redemption>` | `N` | `due` while an order at a supplier is open |
+//! | record of a reveal of its card | `N#<redemption>` | `R#<instant>#<request>` | |
+//! | order at a supplier | `N#<redemption>` | `O#<attempt>` | |
+//! | queued message to the recipient | `Q#<redemption>` | `<method>` | `due` from the time it is queued |
 //! | registered redemption code | `X#<code>` | `X` | |
-//! | a request that minted codes | `V#<campaign>` | `<cause>` | |
-//! | count of tries | `T#<what>` | `T` | |
+//! | request that minted codes | `V#<campaign>` | `<cause>` | |
+//! | counter of tries | `T#<what>` | `T` | |
 //! | refill of a pool | `J#<pool>` | `<number, 8 digits>` | |
-//! | a refill that is not done | `J#<pool>` | `O#<number, 8 digits>` | |
-//! | brands, pools, pools of a brand and denomination | `L#brands`, `L#pools`, `L#q:<brand>:<denomination>` | `<instant>#<id>` | |
+//! | open refill in the list of its pool | `J#<pool>` | `O#<number, 8 digits>` | |
+//! | brand in the list of brands | `L#brands` | `<instant>#<brand>` | |
+//! | pool in the list of pools | `L#pools` | `<instant>#<pool>` | |
+//! | pool in the list of its brand and denomination | `L#q:<brand>:<denomination>` | `<instant>#<pool>` | |
 //!
-//! **Invariant:** no key holds a code: cards and codes are known by keyed digests.
+//! **Invariant:** no key contains a code in plain text: cards and codes are identified by keyed
+//! digests.
 
 use super::Key;
 use domain::cause::Cause;
@@ -28,114 +31,115 @@ use domain::ids::budget::{AccountId, AttemptId, BrandId, CardId, CodeId, PoolId,
 use domain::money::Money;
 use domain::time::{Date, Timestamp, parse_date};
 
-/// The list of all brands.
+/// Partition that lists all brands.
 pub const BRANDS: &str = "L#brands";
-/// The list of all pools.
+/// Partition that lists all pools.
 pub const POOLS: &str = "L#pools";
-/// What refills that are not done begin with; it sorts after every number.
+/// Range key prefix of open refills; it sorts after every refill number.
 pub const OPEN_REFILLS: &str = "O#";
-/// In place of a date, of cards that do not expire; it sorts after every date.
+/// Replaces the date of cards that do not expire; it sorts after every date.
 const NEVER: &str = "never";
 
-/// A brand.
+/// Returns the key of a brand.
 pub fn brand(brand: &BrandId) -> Key {
     Key::new(format!("K#{brand}"), "K")
 }
 
-/// A pool.
+/// Returns the key of a pool.
 pub fn pool(pool: &PoolId) -> Key {
     Key::new(format!("M#{pool}"), "M")
 }
 
-/// A card.
+/// Returns the key of a card.
 pub fn card(card: &CardId) -> Key {
     Key::new(format!("C#{card}"), "C")
 }
 
-/// The card whose partition this is.
+/// Parses the card from its partition key.
 pub fn card_of(pk: &str) -> Option<CardId> {
     pk.strip_prefix("C#").map(CardId::of)
 }
 
-/// A shard of a pool's free cards.
+/// Returns the partition of one shard of a pool's free cards.
 pub fn free_cards(pool: &PoolId, shard: u8) -> String {
     format!("F#{pool}#{shard}")
 }
 
-/// A free card; those that expire soonest come first, those that never do last.
+/// Returns the key of a free card. Cards that expire first sort first; cards that never expire sort
+/// last.
 pub fn free_card(free: &FreeCard) -> Key {
     let date = free.expires_on.map_or_else(|| NEVER.to_owned(), |date| date.to_string());
     Key::new(free_cards(&free.pool, free.shard), format!("{date}#{}", free.card))
 }
 
-/// The free card whose place this is, and its last date.
+/// Parses the card and its expiry date from the range key of a free card.
 pub fn free_card_of(sk: &str) -> Option<(CardId, Option<Date>)> {
     let (date, card) = sk.split_once('#')?;
     let date = if date == NEVER { None } else { Some(parse_date(date).ok()?) };
     Some((CardId::of(card), date))
 }
 
-/// A redemption.
+/// Returns the key of a redemption.
 pub fn redemption(redemption: &RedemptionId) -> Key {
     Key::new(format!("N#{redemption}"), "N")
 }
 
-/// The redemption whose partition this is.
+/// Parses the redemption from its partition key.
 pub fn redemption_of(pk: &str) -> Option<RedemptionId> {
     RedemptionId::parse(pk.strip_prefix("N#")?).ok()
 }
 
-/// A look at a redemption's card.
+/// Returns the key of the record that a request revealed the card of a redemption.
 pub fn reveal(redemption: &RedemptionId, at: Timestamp, request: &RequestId) -> Key {
     Key::new(format!("N#{redemption}"), format!("R#{at}#{request}"))
 }
 
-/// An order at a supplier, for one attempt.
+/// Returns the key of the order that an attempt placed at a supplier.
 pub fn card_order(redemption: &RedemptionId, attempt: &AttemptId) -> Key {
     Key::new(format!("N#{redemption}"), format!("O#{attempt}"))
 }
 
-/// What is to be sent to a recipient.
+/// Returns the key of the queued message to a recipient.
 pub fn outbox(redemption: &RedemptionId, method: Method) -> Key {
     Key::new(format!("Q#{redemption}"), method.as_str())
 }
 
-/// A registered redemption code.
+/// Returns the key of a registered redemption code.
 pub fn code(code: &CodeId) -> Key {
     Key::new(format!("X#{code}"), "X")
 }
 
-/// A request that minted codes.
+/// Returns the key of the record of a request that minted codes.
 pub fn minting(campaign: &AccountId, cause: &Cause) -> Key {
     Key::new(format!("V#{campaign}"), cause.as_str())
 }
 
-/// A count of tries.
+/// Returns the key of a counter of tries.
 pub fn tries(what: &str) -> Key {
     Key::new(format!("T#{what}"), "T")
 }
 
-/// A refill of a pool.
+/// Returns the key of a refill.
 pub fn refill(pool: &PoolId, number: u64) -> Key {
     Key::new(refills(pool), format!("{number:08}"))
 }
 
-/// Says that a refill is not done.
+/// Returns the key of a refill in the list of open refills.
 pub fn open_refill(pool: &PoolId, number: u64) -> Key {
     Key::new(refills(pool), format!("{OPEN_REFILLS}{number:08}"))
 }
 
-/// The refills of a pool.
+/// Returns the partition of a pool's refills.
 pub fn refills(pool: &PoolId) -> String {
     format!("J#{pool}")
 }
 
-/// The list of pools of a brand and denomination.
+/// Returns the partition that lists the pools of a brand and denomination.
 pub fn pools_of(brand: &BrandId, denomination: Money) -> String {
     format!("L#q:{brand}:{denomination}")
 }
 
-/// A place in a list.
+/// Returns the key of an id in a list.
 pub fn listed(list: &str, at: Timestamp, id: &str) -> Key {
     Key::new(list.to_owned(), format!("{at}#{id}"))
 }

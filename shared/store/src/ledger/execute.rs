@@ -1,10 +1,12 @@
-//! Load, decide, commit: an operation carried through to one certain outcome.
+//! Load, decide, commit: takes an operation to one certain outcome.
 //!
-//! **Invariant:** a cause is served once; whoever comes again with it gets what the first got.
-//! **Invariant:** a replay beats every rule: a rejection is only believed when the cause is known to have no
-//! entry at the very state that was rejected on.
-//! **Invariant:** after a send of unknown outcome, a rejection or "nothing was applied" is only answered once
-//! the account has moved past the version that the send demanded, so it can no longer be applied.
+//! **Invariant:** a cause takes effect once; a repeated request with the same cause receives the
+//! outcome of the first.
+//! **Invariant:** a replay takes precedence over every rule: a rejection is returned only after it
+//! is confirmed that the cause has no entry in the very state on which the rejection was decided.
+//! **Invariant:** after a send with an unknown outcome, a rejection or "nothing was applied" is
+//! returned only once the account has moved past the version that the send required, so that the
+//! send can no longer be applied.
 
 use crate::engine::error::StoreError;
 use crate::engine::retry::Retry;
@@ -17,28 +19,28 @@ use domain::ledger::decision::{Decision, FailedCondition, NoDecision, Outcome};
 use domain::ledger::entry::Entry;
 use domain::rejection::Rejection;
 
-/// An operation that is done.
+/// Result of a completed operation.
 #[derive(Clone, Debug)]
 pub struct Done<O> {
-    /// What to answer from.
+    /// Outcome from which the response is built.
     pub outcome: O,
-    /// True if an earlier request did it.
+    /// True if an earlier request performed the operation.
     pub replayed: bool,
-    /// How often it had to be tried again.
+    /// Number of retries.
     pub retries: u32,
-    /// How many entries were written, those that had fallen due included.
+    /// Number of entries written, including those that had fallen due.
     pub entries: u32,
 }
 
 impl<O> Done<O> {
-    /// The same with another outcome.
+    /// Returns the same result with its outcome converted.
     pub fn map<P>(self, outcome: impl FnOnce(O) -> P) -> Done<P> {
         let Self { replayed, retries, entries, .. } = self;
         Done { outcome: outcome(self.outcome), replayed, retries, entries }
     }
 }
 
-/// Carries out a command: exactly once for its cause, or not at all.
+/// Executes a command: exactly once for its cause, or not at all.
 pub(crate) async fn execute<C>(
     table: &Table,
     command: &C,
@@ -71,25 +73,27 @@ where
     }
 }
 
-/// One operation under way.
+/// State of one operation across its tries.
 struct Attempt<'a, C> {
     table: &'a Table,
     command: &'a C,
     context: &'a Context,
     retry: Retry,
-    /// The version that a send of unknown outcome demanded (zero: that there be no account).
+    /// Version that a send with an unknown outcome required (zero: that the account does not
+    /// exist).
     unconfirmed_version: Option<u64>,
     last_error: String,
-    /// True if the last error was that the table did not answer, not that others were quicker.
+    /// True if the last error was a missing response, false if it was a conflict with another
+    /// request.
     outcome_unknown: bool,
     names_taken: u32,
-    /// Entries written so far.
+    /// Number of entries written so far.
     entries: u32,
-    /// How often the items read contradicted each other.
+    /// Number of times that the items read contradicted each other.
     torn: u32,
 }
 
-/// What one try gives; nothing: try again.
+/// Result of one try; None: try again.
 type Attempted<O> = Result<Option<Done<O>>, StoreError>;
 
 impl<C> Attempt<'_, C>
@@ -107,7 +111,8 @@ where
         state.set_names_taken(self.names_taken);
         let version = state.version();
         if self.unconfirmed_version.is_some_and(|unconfirmed| version > unconfirmed) {
-            // The account has moved: by that send, or so that it can no longer be applied. Its cause tells.
+            // The account has moved, either by that send or so that the send can no longer be
+            // applied. The cause shows which.
             let accounts = C::State::accounts(&needs);
             if let (Some(key), false) = (self.command.key(&state), accounts.is_empty()) {
                 match versions_and_entry(self.table, &accounts, &key.cause).await {
@@ -126,7 +131,8 @@ where
             Ok(Decision::Partly(writes)) => self.write_first(&writes).await,
             Ok(Decision::Commit { outcome, writes }) => self.commit(&state, outcome, &writes).await,
             Err(NoDecision::SettleFirst(writes)) => self.write_first(&writes).await,
-            // Items read at different moments may contradict each other; what is stored does not.
+            // Items read at different moments may contradict each other even though the stored
+            // state is consistent.
             Err(NoDecision::Rejected(Rejection::Inconsistent(what))) if self.torn < MAX_TORN => {
                 self.torn += 1;
                 self.record_failure(what.to_owned(), true);
@@ -136,7 +142,7 @@ where
         }
     }
 
-    /// Writes what must come before the operation; it is true whatever becomes of that.
+    /// Sends writes that must precede the operation; they are valid whatever its outcome is.
     async fn write_first<W: Persist>(&mut self, writes: &[W]) -> Attempted<C::Outcome> {
         match send(self.table, writes).await? {
             Committed::Applied => self.entries += count_entries(writes),
@@ -158,7 +164,7 @@ where
                 return Ok(Some(self.done(outcome, false)));
             }
             Committed::Refused(FailedCondition::Caused, Some(found)) => {
-                // Another key: what was due has been written down by another request first.
+                // Another cause: another request has posted the due entries first.
                 if let Some(key) = self.command.key(state).filter(|key| key.cause == found.cause) {
                     return self.answer(&key, &found).map(Some);
                 }
@@ -178,7 +184,8 @@ where
         Ok(None)
     }
 
-    /// Confirms a rejection: the request may have been served already.
+    /// Confirms a rejection: checks that the state has not moved and that the request was not
+    /// served earlier.
     async fn confirm(&mut self, state: &C::State, rejection: Rejection) -> Attempted<C::Outcome> {
         let accounts = C::State::accounts(&self.command.needs());
         let (Some(key), false) = (self.command.key(state), accounts.is_empty()) else {
@@ -204,7 +211,7 @@ where
     fn answer(&self, key: &CauseKey, entry: &Entry) -> Result<Done<C::Outcome>, StoreError> {
         key.answers(entry)?;
         let replayed = entry.request.as_ref() != Some(&self.context.request);
-        let unanswerable = || StoreError::Corrupt(format!("{} answers another kind of request", entry.cause));
+        let unanswerable = || StoreError::Corrupt(format!("{} is of another request kind", entry.cause));
         let outcome = C::Outcome::of_entry(entry.clone()).ok_or_else(unanswerable)?;
         Ok(self.done(outcome, replayed))
     }

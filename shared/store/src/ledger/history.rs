@@ -1,6 +1,7 @@
-//! An account's entries, newest first, by the index `by_account`.
+//! Entries of an account, newest first, from the index `by_account`.
 //!
-//! **Invariant:** history is for showing; the index may trail a write by milliseconds and decides nothing.
+//! **Invariant:** history is for display only. The index may lag a write by milliseconds; no
+//! decision uses it.
 
 use crate::engine::attr::text;
 use crate::engine::error::StoreError;
@@ -11,17 +12,17 @@ use crate::ledger::items::entry;
 use domain::ids::AccountRef;
 use domain::ledger::entry::Entry;
 
-/// Some entries, and where to go on.
+/// Page of entries.
 #[derive(Debug)]
 pub struct EntryPage {
     /// Newest first.
     pub entries: Vec<Entry>,
-    /// True if there may be older ones.
+    /// True if there may be older entries.
     pub more: bool,
 }
 
 impl Table {
-    /// Up to `limit` entries with numbers below `before`, newest first.
+    /// Returns up to `limit` entries with numbers below `before`, newest first.
     pub(crate) async fn history(
         &self,
         account: &AccountRef,
@@ -54,7 +55,7 @@ impl Table {
             for item in output.items.unwrap_or_default() {
                 entries.push(entry::from_item(&item)?);
             }
-            // A page may end at a megabyte before it has what was asked for.
+            // A response may end at one megabyte, before it has the requested number of entries.
             let more = output.last_evaluated_key.is_some();
             before = entries.last().map_or(before, |entry: &Entry| entry.seq);
             if !more || entries.len() >= usize::from(limit) {

@@ -1,8 +1,8 @@
-//! Reading exactly the items that a decision needs, strongly consistent.
+//! Reads exactly the items that a decision needs, with strong consistency.
 //!
-//! **Invariant:** an account with nothing due is read in one round trip; a hold whose time is up costs one more.
-//! **Invariant:** items read at different moments are safe to decide on: each carries the version that its
-//! write will demand.
+//! **Invariant:** an account with nothing due is read in one round trip; a due hold costs one more.
+//! **Invariant:** it is safe to decide on items that were read at different moments, because each
+//! carries the version that its write will require.
 
 use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
@@ -19,12 +19,14 @@ use domain::ledger::posting::LoadedAccount;
 use domain::time::Timestamp;
 use std::collections::HashMap;
 
-/// How often items that contradict each other are read again before it is believed.
+/// Number of times that contradictory items are read again before the contradiction is taken as
+/// stored.
 pub(crate) const MAX_TORN: u32 = 3;
 
-/// A state that can be read from the table.
+/// State that can be read from the table.
 pub(crate) trait Load: State {
-    /// Reads what the needs name, once: one round trip, and a second only for what the first named.
+    /// Reads the items that `needs` names, without retry: one round trip, and a second one only for
+    /// items that the first one named.
     fn load(
         table: &Table,
         needs: &Self::Needs,
@@ -32,11 +34,11 @@ pub(crate) trait Load: State {
     ) -> impl Future<Output = Result<Self, StoreError>> + Send;
 }
 
-/// The items that were read for one state.
+/// Items that were read for one state.
 pub(crate) struct Found(HashMap<Key, Item>);
 
 impl Found {
-    /// Reads these.
+    /// Reads the items of these keys.
     pub(crate) async fn read(table: &Table, wanted: &[Key]) -> Result<Self, StoreError> {
         Ok(Self(match wanted {
             [] => HashMap::new(),
@@ -45,7 +47,7 @@ impl Found {
         }))
     }
 
-    /// Reads these too, but for those that are there.
+    /// Reads the items of these keys as well, except those already read.
     pub(crate) async fn read_more(&mut self, table: &Table, mut wanted: Vec<Key>) -> Result<(), StoreError> {
         wanted.retain(|key| !self.0.contains_key(key));
         if !wanted.is_empty() {
@@ -54,22 +56,22 @@ impl Found {
         Ok(())
     }
 
-    /// An item, if it is there.
+    /// Returns an item, if it was read and exists.
     pub(crate) fn item(&self, key: &Key) -> Option<&Item> {
         self.0.get(key)
     }
 
-    /// An account, if it is there.
+    /// Returns an account, if it was read and exists.
     pub(crate) fn account(&self, id: &AccountRef) -> Result<Option<Account>, StoreError> {
         self.item(&keys::account(id)).map(account::from_item).transpose()
     }
 
-    /// A hold, if it is there.
+    /// Returns a hold, if it was read and exists.
     pub(crate) fn hold(&self, id: &HoldId) -> Result<Option<Hold>, StoreError> {
         self.item(&keys::hold(id)).map(hold::from_item).transpose()
     }
 
-    /// The account with the holds that are due at `now`.
+    /// Returns the account with the holds that are due at `now`.
     pub(crate) fn loaded(&self, account: Account, now: Timestamp) -> Result<LoadedAccount, StoreError> {
         let ids = due_holds(&account, now);
         let due_holds = ids.iter().filter_map(|id| self.hold(id).transpose()).collect::<Result<_, _>>()?;
@@ -77,12 +79,12 @@ impl Found {
     }
 }
 
-/// The holds of an account that are due, as a decision at `now` will see it.
+/// Returns the holds of an account that are due for a decision at `now`.
 pub(crate) fn due_holds(account: &Account, now: Timestamp) -> Vec<HoldId> {
     account.holds.iter().filter(|(_, hold)| hold.due <= now).map(|(id, _)| id.clone()).collect()
 }
 
-/// Reads a state for showing it: items of different moments that contradict each other are read again.
+/// Reads a state for display; items of different moments that contradict each other are read again.
 pub(crate) async fn load_consistent<S: Load>(
     table: &Table,
     needs: &S::Needs,
@@ -98,8 +100,8 @@ pub(crate) async fn load_consistent<S: Load>(
     Ok(state)
 }
 
-/// The versions of accounts, and the entry of a cause in the first of them, at one instant: whether a rejection stands, or
-/// the request was served before.
+/// Reads the versions of accounts, and the entry of a cause in the first account, at one instant.
+/// This shows whether a rejection is valid or the request was served earlier.
 pub(crate) async fn versions_and_entry(
     table: &Table,
     accounts: &[AccountRef],

@@ -1,7 +1,8 @@
-//! The ledger over the table: loading accounts, carrying out commands exactly once, and what stands in items.
+//! The ledger in the table: loads accounts, executes commands exactly once, and converts ledger
+//! values to items.
 //!
-//! **Invariant:** an account's value changes only through [`execute::execute`]: all writes of a decision in one
-//! transaction under their conditions.
+//! **Invariant:** the value of an account changes only through [`execute::execute`]: all writes of
+//! a decision in one transaction, each under its condition.
 
 pub(crate) mod execute;
 pub(crate) mod history;

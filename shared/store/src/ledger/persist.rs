@@ -1,7 +1,7 @@
-//! The writes of decisions as items of a transaction.
+//! Converts the writes of decisions into items of a transaction.
 //!
-//! **Invariant:** each write becomes one item of the transaction, in the same order, so that the reason why a transaction
-//! was refused finds the write that it is about.
+//! **Invariant:** each write becomes one item of the transaction, in the same order, so that each
+//! cancellation reason can be mapped to its write.
 
 use crate::engine::error::StoreError;
 use crate::engine::sent::Sent;
@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ledger::decision::{Conditional, FailedCondition, Write};
 use domain::ledger::entry::Entry;
 
-/// A write of some area that the table takes.
+/// Write of an area that can be sent to the table.
 pub(crate) trait Persist: Conditional + Send + Sync {
-    /// The item of the transaction.
+    /// Returns the item of the transaction.
     fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError>;
 }
 
@@ -36,23 +36,24 @@ impl Persist for Write {
     }
 }
 
-/// What became of the writes of a decision.
+/// Outcome of sending the writes of a decision.
 #[derive(Debug)]
 pub(crate) enum Committed {
-    /// They are applied.
+    /// All writes were applied.
     Applied,
-    /// They are not: the decisive condition that failed and, for a cause, the entry that was found.
+    /// Nothing was applied: the decisive failed condition and, if the cause has an entry, that
+    /// entry.
     Refused(FailedCondition, Option<Box<Entry>>),
-    /// They are not: others were quicker, or the table throttles. Try again.
+    /// Nothing was applied: another request won, or the table throttles. Retry.
     Busy(String),
-    /// Perhaps they are.
+    /// The outcome is unknown: the writes may have been applied.
     Unknown(String),
 }
 
-/// Sends the writes as one transaction, once.
+/// Sends the writes as one transaction, without retry.
 ///
-/// Of several conditions that failed the decisive one is given: an entry or an account that is already there, before a
-/// state that has moved, before a name that is taken.
+/// If several conditions failed, the decisive one is returned: first an existing entry, then an
+/// existing account, then a state that has moved, then a name that is taken.
 pub(crate) async fn send<W: Persist>(table: &Table, writes: &[W]) -> Result<Committed, StoreError> {
     let items = writes.iter().map(|write| write.item(table)).collect::<Result<Vec<_>, _>>()?;
     let refused = match table.transact(items).await? {

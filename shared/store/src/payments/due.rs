@@ -1,6 +1,6 @@
 //! Top-ups and reports that are due.
 //!
-//! **Invariant:** a partition that is neither a top-up's nor a report's is passed over.
+//! **Invariant:** partitions that belong neither to a top-up nor to a report are skipped.
 
 use super::Payments;
 use crate::engine::due::{DuePage, DueWork, Place};
@@ -9,12 +9,12 @@ use crate::keys::{self, DueKind, Key};
 use domain::ids::{EventId, TopUpId};
 use domain::time::Timestamp;
 
-/// A top-up or a report that is due.
+/// Top-up or report that is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DuePayment {
-    /// The gateway is to be asked once more.
+    /// Top-up whose gateway is polled again.
     TopUp(TopUpId),
-    /// It waits.
+    /// Report that waits for another one.
     Event(EventId),
 }
 
@@ -45,7 +45,8 @@ impl DueWork for Payments {
 }
 
 impl Payments {
-    /// Takes a top-up or report out of what is due, unless another time was set meanwhile.
+    /// Removes a top-up or report from the index `due`, unless its due time has changed since it
+    /// was read.
     pub async fn remove_due(&self, due: &DuePayment, place: &str) -> Result<(), StoreError> {
         self.table.remove_due(due.key(), place).await
     }

@@ -1,7 +1,7 @@
-//! Reading what a decision about a payment needs.
+//! Reads what a decision about a payment needs.
 //!
-//! **Invariant:** a report that names its top-up costs one batch read; one that is found by a gateway's id, and refunds and
-//! disputes, cost reads more.
+//! **Invariant:** a report that names its top-up costs one batch read. A report that is matched by
+//! a gateway's id, a refund or a dispute costs more reads.
 
 use crate::engine::error::StoreError;
 use crate::engine::table::Table;
@@ -39,13 +39,14 @@ impl Load for PaymentState {
             event: event.map(webhook_event::from_item).transpose()?,
             ..Self::default()
         };
-        read_leads(&mut state, &found, needs)?;
-        // Boxed: most operations are about no reversal, and their futures should not bear its size.
+        read_gateway_refs(&mut state, &found, needs)?;
+        // Boxed, because most operations concern no reversal, and their futures should not carry
+        // its size.
         Box::pin(read_reversal(table, state, needs)).await
     }
 }
 
-/// The quarantined reports that leads lead to.
+/// Returns the keys of the quarantined reports to which gateway references lead.
 fn quarantined(found: &Found, needs: &PaymentNeeds) -> Result<Vec<Key>, StoreError> {
     let mut more = Vec::new();
     for item in needs.refs.iter().filter_map(|key| found.item(&keys::gateway_ref(key))) {
@@ -56,7 +57,11 @@ fn quarantined(found: &Found, needs: &PaymentNeeds) -> Result<Vec<Key>, StoreErr
     Ok(more)
 }
 
-fn read_leads(state: &mut PaymentState, found: &Found, needs: &PaymentNeeds) -> Result<(), StoreError> {
+fn read_gateway_refs(
+    state: &mut PaymentState,
+    found: &Found,
+    needs: &PaymentNeeds,
+) -> Result<(), StoreError> {
     for key in &needs.refs {
         let item = found.item(&keys::gateway_ref(key));
         let Some(gateway_ref) = item.map(gateway_ref::from_item).transpose()? else { continue };
@@ -71,7 +76,7 @@ fn read_leads(state: &mut PaymentState, found: &Found, needs: &PaymentNeeds) -> 
     Ok(())
 }
 
-/// The movements of the refund or dispute, and the expiries of the credit that it takes back.
+/// Reads the movements of the refund or dispute, and the expiries of the credit that it takes back.
 async fn read_reversal(
     table: &Table,
     state: PaymentState,
@@ -92,7 +97,7 @@ async fn read_reversal(
     Ok(PaymentState { moved, expired, ..state })
 }
 
-/// The entries whose causes begin so, strongly consistent, oldest first.
+/// Reads the entries whose causes begin with `prefix`, with strong consistency, oldest first.
 async fn entries_caused(table: &Table, account: &AccountRef, prefix: &str) -> Result<Vec<Entry>, StoreError> {
     let items = table.partition(&keys::entry_partition(account), prefix).await?;
     let mut entries = items.iter().map(entry::from_item).collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,7 @@
-//! Payments over the table: top-ups, what gateways have reported, and where a gateway's ids lead.
+//! Payments in the table: top-ups, gateways' reports, and gateway references.
 //!
-//! **Invariant:** a report is stored with what became of it, in the transaction that has its effect.
+//! **Invariant:** a report is stored together with its outcome, in the transaction that applies its
+//! effect.
 
 pub(crate) mod due;
 pub(crate) mod items;
@@ -16,14 +17,14 @@ use domain::context::Context;
 use domain::ledger::command::Command;
 use domain::payments::state::{PaymentState, PaymentWrite};
 
-/// Payments into wallets.
+/// Area of payments into wallets.
 #[derive(Clone, Debug)]
 pub struct Payments {
     pub(crate) table: Table,
 }
 
 impl Payments {
-    /// Carries out a command: exactly once, or not at all.
+    /// Executes a command: exactly once, or not at all.
     pub async fn execute<C>(&self, command: &C, context: &Context) -> Result<Done<C::Outcome>, StoreError>
     where
         C: Command<State = PaymentState, Write = PaymentWrite>,

@@ -1,6 +1,7 @@
-//! The writes of decisions about payments as items of a transaction.
+//! Converts the writes of decisions about payments into items of a transaction.
 //!
-//! **Invariant:** a report, a top-up and a gateway's id are each written under the version that was decided on.
+//! **Invariant:** a report, a top-up and a gateway reference are each written under the condition
+//! that their version has not changed since the decision.
 
 use crate::alerts::items::alert;
 use crate::engine::error::StoreError;

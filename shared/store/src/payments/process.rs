@@ -1,6 +1,7 @@
-//! Taking gateways' reports, and reading payments for people.
+//! Processes gateways' reports, and reads payments for callers.
 //!
-//! **Invariant:** what had waited for a report is taken in the same call; if that is cut short, it is due by itself.
+//! **Invariant:** reports that waited for a report are processed in the same call; if that call is
+//! interrupted, they become due by themselves.
 
 use super::Payments;
 use crate::engine::error::StoreError;
@@ -15,11 +16,12 @@ use domain::payments::state::ReportOutcome;
 use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::{RefTarget, WebhookEvent};
 
-/// How many reports that had waited are taken with the one they waited for.
+/// Maximum number of waiting reports that are processed with the report for which they waited.
 const MAX_FOLLOWED: usize = 500;
 
 impl Payments {
-    /// Takes a report: what became of it, and of those that had waited for it, is stored when this returns.
+    /// Processes a report; when this returns, its outcome is stored, and that of the reports that
+    /// waited for it, except for those that failed and are due again.
     pub async fn process_report(
         &self,
         report: ProcessReport,
@@ -30,25 +32,27 @@ impl Payments {
         Ok(done)
     }
 
-    /// Takes reports that had waited. One that fails is due again by itself.
+    /// Processes reports that waited. If one fails, it becomes due again by itself.
     pub async fn process_waiting(&self, waiting: Vec<EventId>, context: &Context) {
         let mut queue = waiting;
         let mut taken = 0;
-        // One that still waits may be taken again, when what it waits for now has been taken too.
+        // A report that still waits may be processed again once the report for which it now waits
+        // has been processed.
         while let Some(id) = queue.pop() {
             taken += 1;
             if taken > MAX_FOLLOWED {
-                tracing::warn!(%id, "too many reports had waited; the rest is left for later");
+                tracing::warn!(%id, "too many waiting reports; the rest is processed when due");
                 return;
             }
             match self.reprocess(&id, context).await {
                 Ok((_, more)) => queue.extend(more),
-                Err(error) => tracing::warn!(%id, %error, "a report that had waited is left for later"),
+                Err(error) => tracing::warn!(%id, %error, "a waiting report is retried when due"),
             }
         }
     }
 
-    /// Takes a stored report again, by what it says.
+    /// Processes a stored report again, from its stored content. Returns None if there is no such
+    /// report, and the reports that waited for it.
     pub async fn reprocess(
         &self,
         id: &EventId,
@@ -85,7 +89,7 @@ impl Payments {
         }
     }
 
-    /// The top-up that a report names, or that what it names leads to.
+    /// Returns the top-up that a report names, or to which one of its gateway references leads.
     async fn topup_of(&self, report: &GatewayReport) -> Result<Option<TopUpId>, StoreError> {
         if report.topup.is_some() {
             return Ok(report.topup.clone());
@@ -103,13 +107,13 @@ impl Payments {
         Ok(None)
     }
 
-    /// A top-up.
+    /// Reads a top-up.
     pub async fn topup(&self, id: &TopUpId) -> Result<Option<TopUp>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::topup(id))).await?;
         item.map(|item| topup::from_item(&item)).transpose()
     }
 
-    /// A report and its sealed body.
+    /// Reads a report and its sealed body.
     pub async fn event(&self, id: &EventId) -> Result<Option<(WebhookEvent, Vec<u8>)>, StoreError> {
         let Some(item) = self.table.with_retry(|| self.table.get(keys::event(id))).await? else {
             return Ok(None);
@@ -117,7 +121,7 @@ impl Payments {
         Ok(Some((webhook_event::from_item(&item)?, webhook_event::body_of(&item).unwrap_or_default())))
     }
 
-    /// The top-up that a handle leads to.
+    /// Returns the top-up to which a gateway reference leads.
     pub async fn topup_at(&self, key: &GatewayKey) -> Result<Option<TopUpId>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::gateway_ref(key))).await?;
         Ok(item.map(|item| gateway_ref::from_item(&item)).transpose()?.and_then(|gateway_ref| {
@@ -128,7 +132,7 @@ impl Payments {
         }))
     }
 
-    /// A customer's newest top-ups.
+    /// Returns a customer's newest top-ups, newest first.
     pub async fn newest_topups(&self, customer: &CustomerId, limit: u16) -> Result<Vec<TopUp>, StoreError> {
         let places = self.table.newest_listed(&keys::topup_list(customer), limit).await?;
         let ids = places.iter().filter_map(|place| place.split_once('#'));

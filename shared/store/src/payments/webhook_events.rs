@@ -1,6 +1,7 @@
-//! Gateways' reports in lists, newest first.
+//! Lists of gateways' reports, newest first.
 //!
-//! **Invariant:** a list says which reports have a status; what is shown of each is read from the report itself.
+//! **Invariant:** a list only names the reports of a status; the content is read from each report's
+//! own item.
 
 use super::Payments;
 use crate::engine::attr::{Item, text};
@@ -14,17 +15,18 @@ use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::{EventStatus, WebhookEvent};
 use std::collections::HashMap;
 
-/// Some reports, and where to go on.
+/// Page of reports.
 #[derive(Debug)]
 pub struct EventPage {
     /// Newest first.
     pub events: Vec<WebhookEvent>,
-    /// The place of the last, if there may be older ones.
+    /// Place of the last report, if there may be older ones.
     pub next: Option<String>,
 }
 
 impl Payments {
-    /// Reports of these statuses that are older than the place `before`, newest first, after passing over `skip`.
+    /// Returns reports of these statuses that are older than the place `before`, newest first,
+    /// after skipping `page.skip`.
     pub async fn events(
         &self,
         statuses: &[EventStatus],
@@ -38,9 +40,9 @@ impl Payments {
                 places.extend(self.places(&list, before, wanted + 1).await?);
             }
         }
-        // Each place begins with its instant.
+        // Every place begins with its instant.
         places.sort_unstable_by(|a, b| b.cmp(a));
-        // One whose status has changed between two looks stands in both lists.
+        // A report whose status changed between two reads is in both lists.
         places.dedup();
         let more = places.len() > wanted;
         places.truncate(wanted);
@@ -53,14 +55,14 @@ impl Payments {
         Ok(EventPage { events: events.collect::<Result<_, _>>()?, next })
     }
 
-    /// The reports that these top-ups name.
+    /// Reads the reports that these top-ups name, in no particular order.
     pub async fn events_of(&self, topups: &[TopUp]) -> Result<Vec<WebhookEvent>, StoreError> {
         let keys: Vec<Key> = topups.iter().flat_map(|topup| &topup.events).map(keys::event).collect();
         let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         found.values().map(webhook_event::from_item).collect()
     }
 
-    /// How many reports have this status; `None` past the limit.
+    /// Counts the reports of this status; None above the limit.
     pub async fn count_events(
         &self,
         status: EventStatus,
@@ -76,7 +78,7 @@ impl Payments {
         Ok(Some(count))
     }
 
-    /// How many places a list has; one past the limit is as good as more.
+    /// Counts the places of a list; stops once the limit is exceeded.
     async fn count(&self, list: &str, limit: Option<u64>) -> Result<u64, StoreError> {
         let (mut count, mut start): (u64, Option<HashMap<String, AttributeValue>>) = (0, None);
         loop {

@@ -1,6 +1,7 @@
-//! Reading what a decision about a wallet needs.
+//! Reads what a decision about a wallet needs.
 //!
-//! **Invariant:** all that is read counts as of one instant: the clock, or the latest change if that is later.
+//! **Invariant:** everything that is read is valued at one instant: the clock, or the latest change
+//! if that is later.
 
 use crate::engine::error::StoreError;
 use crate::engine::table::Table;
@@ -44,7 +45,7 @@ impl Load for WalletState {
 }
 
 fn read_wallet(found: &Found, account: Account, now: Timestamp) -> Result<LoadedWallet, StoreError> {
-    let missing = || StoreError::Corrupt(format!("{} is not there", account.id));
+    let missing = || StoreError::Corrupt(format!("{} is missing", account.id));
     let item = found.item(&keys::account(&account.id)).ok_or_else(missing)?;
     let profile = wallet::profile_from_item(item, account.id.customer())?;
     Ok(LoadedWallet { loaded: found.loaded(account, now)?, profile })

@@ -1,6 +1,6 @@
-//! Wallets over the table: carrying out commands, and reading for people and the sweep.
+//! Wallets in the table: executes commands, and reads for callers and the sweep.
 //!
-//! **Invariant:** a wallet's value changes only through [`Wallets::execute`].
+//! **Invariant:** the value of a wallet changes only through [`Wallets::execute`].
 
 pub(crate) mod items;
 mod load;
@@ -14,14 +14,14 @@ use domain::context::Context;
 use domain::ledger::command::Command;
 use domain::wallet::state::{WalletState, WalletWrite};
 
-/// Customers' wallets.
+/// Area of customers' wallets.
 #[derive(Clone, Debug)]
 pub struct Wallets {
     pub(crate) table: Table,
 }
 
 impl Wallets {
-    /// Carries out a command: exactly once for its cause, or not at all.
+    /// Executes a command: exactly once for its cause, or not at all.
     pub async fn execute<C>(&self, command: &C, context: &Context) -> Result<Done<C::Outcome>, StoreError>
     where
         C: Command<State = WalletState, Write = WalletWrite>,

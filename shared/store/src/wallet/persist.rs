@@ -1,6 +1,7 @@
-//! The writes of decisions about wallets as items of a transaction.
+//! Converts the writes of decisions about wallets into items of a transaction.
 //!
-//! **Invariant:** a wallet, its referral code and an order are each written under the condition that there is none.
+//! **Invariant:** a new wallet, its referral code and a new order are each written under the
+//! condition that the key is free.
 
 use crate::engine::attr::Attributes;
 use crate::engine::error::StoreError;

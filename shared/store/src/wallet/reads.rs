@@ -1,7 +1,7 @@
-//! Reading wallets for people and for the sweep.
+//! Reads wallets for callers and for the sweep.
 //!
-//! **Invariant:** what is shown of a wallet, hold or order is read strongly consistent; only which orders and entries are
-//! shown comes from a list or an index.
+//! **Invariant:** wallets, holds and orders are read with strong consistency. Entries, and the
+//! choice of which orders are listed, may come from a list or an index.
 
 use super::Wallets;
 use crate::engine::due::{DuePage, DueWork, Place};
@@ -21,11 +21,11 @@ use domain::wallet::profile::LoadedWallet;
 use domain::wallet::state::{WalletNeeds, WalletState};
 use std::collections::BTreeSet;
 
-/// How many of a wallet's newest entries are looked through for orders.
+/// Number of a wallet's newest entries that are searched for orders.
 const LOOKED_THROUGH: u16 = 100;
 
 impl Wallets {
-    /// A wallet as stored, with the holds that are due at `now`.
+    /// Reads a wallet as stored, with the holds that are due at `now`.
     pub async fn wallet(
         &self,
         customer: &CustomerId,
@@ -35,7 +35,7 @@ impl Wallets {
         Ok(state.wallet)
     }
 
-    /// A hold and its wallet.
+    /// Reads a hold and its wallet.
     pub async fn hold(
         &self,
         id: &HoldId,
@@ -46,7 +46,7 @@ impl Wallets {
         Ok((state.wallet, state.hold))
     }
 
-    /// Up to `limit` entries with numbers below `before`, newest first.
+    /// Returns up to `limit` entries with numbers below `before`, newest first.
     pub async fn history(
         &self,
         customer: &CustomerId,
@@ -56,25 +56,26 @@ impl Wallets {
         self.table.history(&AccountRef::wallet(customer), before, limit).await
     }
 
-    /// The entry with this number.
+    /// Returns the entry with this number, from the index.
     pub async fn entry(&self, customer: &CustomerId, seq: u64) -> Result<Option<Entry>, StoreError> {
         let page = self.history(customer, seq.saturating_add(1), 1).await?;
         Ok(page.entries.into_iter().next().filter(|entry| entry.seq == seq))
     }
 
-    /// The entry with this cause, strongly consistent.
+    /// Reads the entry of this cause with strong consistency.
     pub async fn entry_of(&self, account: &AccountRef, cause: &Cause) -> Result<Option<Entry>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::entry(account, cause))).await?;
         item.map(|item| entry::from_item(&item)).transpose()
     }
 
-    /// An order.
+    /// Reads an order.
     pub async fn order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::order(id))).await?;
         item.map(|item| order::from_item(&item)).transpose()
     }
 
-    /// A customer's newest orders: those registered, and those that the wallet's newest entries name.
+    /// Returns a customer's newest orders: registered ones, and those that the newest entries of
+    /// the wallet name.
     pub async fn newest_orders(&self, customer: &CustomerId, limit: u16) -> Result<Vec<Order>, StoreError> {
         let listed = self.table.newest_listed(&keys::order_list(customer), limit).await?;
         let mut ids: BTreeSet<OrderId> = listed

@@ -1,6 +1,7 @@
-//! Law 8: a hold is what its entries say, lot by lot.
+//! Law 8: a hold matches its entries, lot by lot.
 //!
-//! **Invariant:** what remains is folded from the entries; the stored lots decide nothing here.
+//! **Invariant:** what remains of a hold is folded from the entries; the stored lots are only
+//! compared with it.
 
 use super::AccountAudit;
 use crate::ids::HoldId;
@@ -14,22 +15,25 @@ pub(super) fn compare(audit: &mut AccountAudit<'_>) {
     for hold in &audit.books.holds {
         stored.insert(&hold.id, hold);
         let names = |entry: &Entry| entry.hold_id.as_ref() == Some(&hold.id);
-        let entries = audit.picked(hold.seq, names);
-        if !is_what(hold, &entries) {
-            audit.differ(Some(hold.id.to_string()), "the hold is not what its entries say");
+        let entries = audit.entries_where(hold.seq, names);
+        if !matches_entries(hold, &entries) {
+            audit.record_difference(Some(hold.id.to_string()), "the hold does not match its entries");
         }
-        if audit.picked(audit.books.seen, names).last().is_some_and(|last| last.seq > hold.seq) {
-            audit.differ(Some(hold.id.to_string()), "the hold is older than its entries: it was put back");
+        if audit.entries_where(audit.books.seen, names).last().is_some_and(|last| last.seq > hold.seq) {
+            audit.record_difference(
+                Some(hold.id.to_string()),
+                "the hold was overwritten with an older version",
+            );
         }
     }
     let open = audit.folded.iter().flat_map(|account| account.holds.keys());
     let missing: Vec<HoldId> = open.filter(|id| !stored.contains_key(id)).cloned().collect();
     for id in missing {
-        audit.differ(Some(id.to_string()), "the hold is open but not stored");
+        audit.record_difference(Some(id.to_string()), "the hold is open but not stored");
     }
 }
 
-fn is_what(hold: &Hold, entries: &[&Entry]) -> bool {
+fn matches_entries(hold: &Hold, entries: &[&Entry]) -> bool {
     let Some((placed, later)) = entries.split_first() else { return false };
     let mut remaining: Vec<Lot> = placed.lots.clone();
     for entry in later {

@@ -1,7 +1,8 @@
-//! The proof of one account: its entries, folded from nothing, against what is stored.
+//! The audit of one account: its entries, folded from nothing, are compared with what is stored.
 //!
-//! **Invariant:** the audit trusts no stored sum: every balance, lot, hold, order and hash is recomputed, and
-//! each difference names the account and, where there is one, the entry.
+//! **Invariant:** the audit trusts no stored sum: every balance, lot, hold, order and hash is
+//! recomputed, and each difference names the account and, if it concerns one, the entry, hold or
+//! order.
 
 mod holds;
 mod orders;
@@ -20,40 +21,41 @@ use crate::unit::Unit;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything stored about one account, in the order of reading: the account and its records, entries, the account
-/// again with holds and orders, and entries again if those are newer.
+/// Everything stored about one account, in the order of reading: the account and its records, the
+/// entries, the account again with holds and orders, and the entries again if holds or orders are
+/// newer.
 #[derive(Clone, Debug)]
 pub struct Books {
-    /// Which.
+    /// The account.
     pub id: AccountRef,
-    /// True if something beside its entries names it: then there must be an account.
+    /// True if something other than its entries refers to it; the account must then exist.
     pub named: bool,
-    /// The account item, if there is one.
+    /// The account item, if it exists.
     pub account: Option<Account>,
-    /// Its changes of status, with the version that each made, oldest first.
+    /// Changes of its status with the account version that each created, oldest first.
     pub statuses: Vec<(u64, StatusChange)>,
-    /// The number of the last entry that had been read when the rest was read.
+    /// Number of the last entry that had been read before the holds and orders were read.
     pub seen: u64,
-    /// The number that the account had reached by then.
+    /// Number of the account's last entry when the holds and orders were read.
     pub account_seq: u64,
     /// Its hold items.
     pub holds: Vec<Hold>,
     /// The customer's order items.
     pub orders: Vec<Order>,
-    /// Its changes of what is owed, with the version that each made, in order.
+    /// Changes of what it owes with the account version that each created, in order.
     pub owed: Vec<(u64, OwedChange)>,
-    /// Its entries in any order.
+    /// Its entries, in any order.
     pub entries: Vec<Entry>,
 }
 
-/// Something that does not add up.
+/// A difference between what is stored and what was recomputed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
-    /// In which account.
+    /// The account.
     pub account: String,
-    /// At which entry (its id), hold or order, if at one.
+    /// The entry (by id), hold, order or top-up that differs; `None` for the account itself.
     pub at: Option<String>,
-    /// What.
+    /// What differs.
     pub detail: String,
 }
 
@@ -66,26 +68,26 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What one account proved to be.
+/// The result of the audit of one account.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// How many entries were folded.
+    /// Number of entries that were folded.
     pub entries: u64,
-    /// The sums by the unit's code and type.
+    /// Sums of amounts, by unit code and entry type.
     pub sums: BTreeMap<(&'static str, EntryType), Money>,
-    /// What the account holds.
+    /// Unit and balance of the account; `None` if the entries could not be folded.
     pub balance: Option<(Unit, Money)>,
-    /// The hash of the last entry.
+    /// Hash of the last entry.
     pub head: Hash,
-    /// What it sent to other accounts: the other side is to be looked up.
+    /// The TRANSFER_OUT entries; their counterparts in other accounts must still be checked.
     pub sent: Vec<Entry>,
-    /// The payments that it was credited: no other account may have one of them.
+    /// Causes of its top-up credits; no other account may have one of them.
     pub payments: Vec<Cause>,
-    /// What does not add up.
+    /// The differences found.
     pub differences: Vec<Difference>,
 }
 
-/// Recomputes one account; what areas keep beside it, they compare themselves.
+/// Recomputes one account; areas compare what they store beside it themselves.
 pub fn fold(books: &Books) -> AccountAudit<'_> {
     let mut audit = AccountAudit::new(books);
     audit.fold();
@@ -96,22 +98,23 @@ pub fn fold(books: &Books) -> AccountAudit<'_> {
     audit
 }
 
-/// An account that has been recomputed, and what was found on the way.
+/// An account that has been recomputed, with the differences found so far.
 #[derive(Debug)]
 pub struct AccountAudit<'a> {
     /// What is stored.
     pub books: &'a Books,
-    /// The entries up to the account's number, oldest first.
+    /// The entries up to the stored account's last number, oldest first.
     pub entries: Vec<&'a Entry>,
-    /// The account as its entries give it; `None` if they do not lead to one.
+    /// The account computed from its entries; `None` if they cannot be folded.
     pub folded: Option<Account>,
-    /// What has been found so far.
+    /// The results so far.
     pub proof: Proof,
 }
 
 impl<'a> AccountAudit<'a> {
     fn new(books: &'a Books) -> Self {
-        // Entries past the account's number were written after it was read: under load that is no difference.
+        // Entries beyond the account's last number were written after it was read; under load this
+        // is not a difference.
         let until = books.account.as_ref().map_or(u64::MAX, |account| account.seq);
         let mut entries: Vec<&Entry> = books.entries.iter().filter(|entry| entry.seq <= until).collect();
         entries.sort_by_key(|entry| entry.seq);
@@ -127,25 +130,25 @@ impl<'a> AccountAudit<'a> {
         Self { books, entries, folded: None, proof }
     }
 
-    /// Notes something that does not add up.
-    pub fn differ(&mut self, at: Option<String>, detail: impl Into<String>) {
+    /// Records a difference.
+    pub fn record_difference(&mut self, at: Option<String>, detail: impl Into<String>) {
         let account = self.books.id.to_string();
         self.proof.differences.push(Difference { account, at, detail: detail.into() });
     }
 
-    /// Laws 1, 2, 5 and 9: the fold itself, entry by entry.
+    /// Laws 1, 2, 5 and 9: folds the entries one by one.
     fn fold(&mut self) {
         let Some(stored) = self.books.account.clone() else {
             if self.books.named || !self.entries.is_empty() {
-                self.differ(None, "has no account, but its entries or referral code are there");
+                self.record_difference(None, "has no account, but entries or a referral code exist");
             }
             return;
         };
         if self.books.seen > self.books.account_seq {
             let (seen, account_seq) = (self.books.seen, self.books.account_seq);
-            self.differ(
+            self.record_difference(
                 None,
-                format!("stands at entry {account_seq}, but entry {seen} is there: it was put back"),
+                format!("is at entry {account_seq}, but entry {seen} exists: it was overwritten with an older version"),
             );
         }
         let mut account = stored.at_opening();
@@ -153,18 +156,18 @@ impl<'a> AccountAudit<'a> {
         for entry in self.entries.clone() {
             let id = || Some(entry.id().to_string());
             if entry.digest() != entry.hash {
-                self.differ(id(), "was changed: its hash is not that of its content");
+                self.record_difference(id(), "was changed: its hash does not match its content");
             }
             if entry.seq != account.seq + 1 {
                 let missing = format!("entry {} is missing before it", account.seq + 1);
-                self.differ(id(), missing);
+                self.record_difference(id(), missing);
                 return;
             }
             if let Some(lot) = late_lot(entry) {
-                self.differ(id(), lot);
+                self.record_difference(id(), lot);
             }
             if let Err(broken) = account.apply(entry) {
-                self.differ(id(), broken.to_string());
+                self.record_difference(id(), broken.to_string());
                 return;
             }
             self.owe(&mut account);
@@ -188,7 +191,7 @@ impl<'a> AccountAudit<'a> {
         let due = |change: &&(u64, OwedChange)| change.0 <= until && change.1.seq == account.seq;
         for (version, change) in self.books.owed.iter().filter(due).cloned().collect::<Vec<_>>() {
             if let Err(broken) = account.owe(&change) {
-                self.differ(Some(format!("version {version}")), broken.to_string());
+                self.record_difference(Some(format!("version {version}")), broken.to_string());
             }
         }
     }
@@ -198,7 +201,7 @@ impl<'a> AccountAudit<'a> {
         self.proof.balance = Some((stored.unit, stored.balance()));
         let mut check = |same: bool, detail: String| {
             if !same {
-                self.differ(None, detail);
+                self.record_difference(None, detail);
             }
         };
         let differs = |what: &str, stored: &dyn fmt::Display, entries: &dyn fmt::Display| {
@@ -208,13 +211,13 @@ impl<'a> AccountAudit<'a> {
         check(stored.head == folded.head, differs("the head of its chain", &stored.head, &folded.head));
         let (a, b) = (stored.available(), folded.available());
         check(a == b, differs("available", &a, &b));
-        check(stored.lots == folded.lots, "the dates of its lots are not those of its entries".to_owned());
+        check(stored.lots == folded.lots, "its lots do not match its entries".to_owned());
         let (a, b) = (stored.held(), folded.held());
         check(a == b, differs("held", &a, &b));
-        check(stored.holds == folded.holds, "its open holds are not those of its entries".to_owned());
+        check(stored.holds == folded.holds, "its open holds do not match its entries".to_owned());
         check(
             stored.last_transaction_at == folded.last_transaction_at,
-            "its last transaction is dated otherwise than its last entry".to_owned(),
+            "its last_transaction_at is not the time of its last entry".to_owned(),
         );
         check(stored.owed == folded.owed, differs("owed", &stored.owed.total(), &folded.owed.total()));
         for (what, a, b) in [
@@ -227,7 +230,7 @@ impl<'a> AccountAudit<'a> {
         }
     }
 
-    /// What is recorded beside the entries: status, opening, and when it last changed.
+    /// Compares what is recorded beside the entries: status, opening, and time of the last change.
     fn compare_records(&mut self) {
         let (Some(folded), Some(stored)) = (self.folded.clone(), self.books.account.clone()) else { return };
         let changes = self.books.statuses.iter().filter(|(version, _)| *version <= stored.version);
@@ -235,12 +238,18 @@ impl<'a> AccountAudit<'a> {
         let status = last.as_ref().map_or(AccountStatus::Active, |change| change.to);
         if stored.status != status {
             let (stored, recorded) = (stored.status.as_str(), status.as_str());
-            self.differ(None, format!("its status is stored as {stored}, its records give {recorded}"));
+            self.record_difference(
+                None,
+                format!("its status is stored as {stored}, its records give {recorded}"),
+            );
         }
         let at = last.map_or(folded.updated_at, |change| folded.updated_at.max(change.at));
         if stored.updated_at != at {
             let stored = stored.updated_at;
-            self.differ(None, format!("its last change is stored as {stored}, its records give {at}"));
+            self.record_difference(
+                None,
+                format!("its last change is stored as {stored}, its records give {at}"),
+            );
         }
         let opening = &stored.opening;
         let opened = |first: &&Entry| {
@@ -252,20 +261,21 @@ impl<'a> AccountAudit<'a> {
         };
         let first = self.entries.first().copied().filter(|first| first.seq == 1);
         if !opening.initial.is_zero() && !first.as_ref().is_some_and(opened) {
-            self.differ(None, "was opened with a balance that its first entry does not give");
+            self.record_difference(None, "was opened with a balance that its first entry does not credit");
         }
     }
 
-    /// The entries up to a number, oldest first, that a test picks.
-    pub fn picked(&self, until: u64, pick: impl Fn(&Entry) -> bool) -> Vec<&'a Entry> {
-        let mut picked: Vec<&Entry> =
+    /// Returns the entries up to the number `until` that satisfy `pick`, oldest first.
+    pub fn entries_where(&self, until: u64, pick: impl Fn(&Entry) -> bool) -> Vec<&'a Entry> {
+        let mut entries_where: Vec<&Entry> =
             self.books.entries.iter().filter(|entry| entry.seq <= until && pick(entry)).collect();
-        picked.sort_by_key(|entry| entry.seq);
-        picked
+        entries_where.sort_by_key(|entry| entry.seq);
+        entries_where
     }
 }
 
-/// Law 9: nothing is taken from a lot after its date (a capture's lots left when the hold was placed).
+/// Law 9: nothing is taken from a lot after its date. Captures are not checked, because their lots
+/// left the account when the hold was placed.
 fn late_lot(entry: &Entry) -> Option<&'static str> {
     let spends = matches!(
         entry.kind,
@@ -276,5 +286,5 @@ fn late_lot(entry: &Entry) -> Option<&'static str> {
             | EntryType::OwedCollected
     );
     let late = spends && entry.lots.iter().any(|lot| lot.is_expired(entry.at.date()));
-    late.then_some("takes from a lot whose date had passed")
+    late.then_some("takes from a lot that had expired")
 }

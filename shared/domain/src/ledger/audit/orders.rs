@@ -1,6 +1,6 @@
-//! Law 10: an order is what its entries say, lot by lot; refunds ≤ payments ≤ total.
+//! Law 10: an order matches its entries, lot by lot, and refunds ≤ payments ≤ total.
 //!
-//! **Invariant:** paid, refunded and what each lot has left to refund are folded from the entries.
+//! **Invariant:** paid, refunded and the refundable amount of each lot are folded from the entries.
 
 use super::AccountAudit;
 use crate::ids::OrderId;
@@ -14,19 +14,22 @@ pub(super) fn compare(audit: &mut AccountAudit<'_>) {
     for order in &audit.books.orders {
         stored.insert(&order.id, order);
         let names = |entry: &Entry| pays(entry) && entry.order_id.as_ref() == Some(&order.id);
-        let entries = audit.picked(order.seq, names);
-        if !is_what(order, &entries) {
-            audit.differ(Some(order.id.to_string()), "the order is not what its entries say");
+        let entries = audit.entries_where(order.seq, names);
+        if !matches_entries(order, &entries) {
+            audit.record_difference(Some(order.id.to_string()), "the order does not match its entries");
         }
-        if audit.picked(audit.books.seen, names).last().is_some_and(|last| last.seq > order.seq) {
-            audit.differ(Some(order.id.to_string()), "the order is older than its entries: it was put back");
+        if audit.entries_where(audit.books.seen, names).last().is_some_and(|last| last.seq > order.seq) {
+            audit.record_difference(
+                Some(order.id.to_string()),
+                "the order was overwritten with an older version",
+            );
         }
     }
     let needs = |entry: &&&Entry| pays(entry) || entry.kind == EntryType::Hold;
     let named = audit.entries.iter().filter(needs).filter_map(|entry| entry.order_id.clone());
     let missing: BTreeSet<OrderId> = named.filter(|id| !stored.contains_key(id)).collect();
     for id in missing {
-        audit.differ(Some(id.to_string()), "the order is paid or held for, but not stored");
+        audit.record_difference(Some(id.to_string()), "the order has payments or holds, but is not stored");
     }
 }
 
@@ -34,7 +37,7 @@ fn pays(entry: &Entry) -> bool {
     matches!(entry.kind, EntryType::Debit | EntryType::Capture | EntryType::Refund)
 }
 
-fn is_what(stored: &Order, entries: &[&Entry]) -> bool {
+fn matches_entries(stored: &Order, entries: &[&Entry]) -> bool {
     let shown = entries.last().and_then(|entry| entry.after.order.as_ref());
     let total = shown.map_or(stored.totals.total, |view| view.totals.total);
     let totals = OrderTotals::unpaid(total);
@@ -53,7 +56,8 @@ fn is_what(stored: &Order, entries: &[&Entry]) -> bool {
     folded.view() == stored.view() && folded.lots == stored.lots
 }
 
-/// A refund's lots are those that paid, with their dates, or graced once because their date had passed.
+/// Returns true if the lots of a refund are those that paid, with their dates, or were extended
+/// once because their date had passed.
 fn returned(paid: &[Lot], refund: &Entry) -> bool {
     let today = refund.at.date();
     let same = |(paid, back): (&Lot, &Lot)| {

@@ -1,7 +1,7 @@
-//! A captured payment: credited if it is the one that its intent asked for, quarantined if not.
+//! Captured payments: credited if they match the intent of their top-up, otherwise quarantined.
 //!
-//! **Invariant:** one credit for each payment and for each top-up: the payment's lead, the top-up and the entry's
-//! cause each allow one, in the same transaction.
+//! **Invariant:** one credit for each payment and for each top-up: the payment's gateway reference,
+//! the top-up and the entry's cause each allow one, in the same transaction.
 
 use super::{ProcessReport, Verdict, resolve_ref};
 use crate::cause::Cause;
@@ -22,7 +22,7 @@ use crate::rejection::Rejection;
 use crate::text::Metadata;
 use std::collections::BTreeMap;
 
-/// What becomes of a captured payment.
+/// Decides the outcome of a captured payment.
 pub(super) fn captured(
     command: &ProcessReport,
     report: &GatewayReport,
@@ -30,7 +30,7 @@ pub(super) fn captured(
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
     let PaymentFact::Captured { amount, currency } = report.fact else {
-        return Err(Rejection::Inconsistent("a capture without an amount").into());
+        return Err(Rejection::Inconsistent("the report is not a capture").into());
     };
     let Some(payment) = &report.payment else {
         return Ok(Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)));
@@ -53,7 +53,8 @@ pub(super) fn captured(
             unmatched(reasons::SECOND_PAYMENT)
         });
     }
-    // An order that is not stored yet is about to be, or was never ours: until then, its payment waits.
+    // An order that is not stored yet will be stored soon, or is not ours; until then, its payment
+    // waits.
     if let (None, Some(order)) = (&topup.placed, &report.order) {
         return Ok(command.park(state, &GatewayKey::order(report.gateway, order), reasons::NO_ORDER));
     }
@@ -63,7 +64,7 @@ pub(super) fn captured(
     }
 }
 
-/// Why the payment is not the one that the intent asked for.
+/// Returns why the payment does not match the intent; None if it does.
 fn mismatch(
     topup: &TopUp,
     report: &GatewayReport,
@@ -75,13 +76,14 @@ fn mismatch(
         return Some(reasons::OTHER_GATEWAY);
     }
     let placed = topup.placed.as_ref().map(|placed| &placed.order);
-    // Razorpay's notes are the browser's to set: only the order tells that a payment is the top-up's. Elsewhere the
-    // name is ours alone to set, and a report need not repeat the order.
+    // Razorpay's notes can be set in the browser: only the order proves that a payment belongs to
+    // the top-up. At the other gateways only we can set the name, and a report need not repeat the
+    // order.
     let needs_order = report.gateway == Gateway::Razorpay || report.order.is_some();
     if needs_order && (report.order.is_none() || report.order.as_ref() != placed) {
         return Some(reasons::OTHER_ORDER);
     }
-    // What the customer has paid on top for the gateway's fee is not ours to credit.
+    // A gateway fee that the customer paid on top is not credited.
     let less_fee = report.customer_fee.and_then(|fee| amount.checked_sub(fee));
     if currency != topup.currency || (amount != topup.amount && less_fee != Some(topup.amount)) {
         return Some(reasons::OTHER_AMOUNT);
@@ -99,7 +101,8 @@ fn mismatch(
     (!fits).then_some(reasons::NO_WALLET)
 }
 
-/// The payment that was credited, told again; a charge that was not known yet leads to it from now on.
+/// Handles another report of the credited payment. A charge that was not known yet gets a gateway
+/// reference.
 fn again(command: &ProcessReport, report: &GatewayReport, topup: &TopUp, state: &PaymentState) -> Verdict {
     let Some(credited) = &topup.credited else { return Verdict::processed(vec![]) };
     let mut verdict = Verdict::processed(vec![credited.transaction.clone()]);
@@ -172,13 +175,13 @@ fn credit(
     Ok(verdict)
 }
 
-/// What the posting leaves, what the credit made due at once included.
+/// Returns the writes of the posting, including what the credit made due at once.
 pub(super) fn settled_writes(mut posting: Posting) -> Result<Vec<PaymentWrite>, Rejection> {
     crate::ledger::due::post_due(&mut posting, crate::ledger::posting::MAX_DUE)?;
     Ok(posting.into_writes().into_iter().map(PaymentWrite::from).collect())
 }
 
-/// What the movement says about the payment.
+/// Returns the entry's metadata about the payment.
 fn note(topup: &TopUp, report: &GatewayReport, payment: &GatewayId) -> Metadata {
     let mut pairs = BTreeMap::from([
         ("topup_id".to_owned(), topup.id.to_string()),
@@ -194,7 +197,8 @@ fn note(topup: &TopUp, report: &GatewayReport, payment: &GatewayId) -> Metadata 
     Metadata::try_new(pairs).unwrap_or_default()
 }
 
-/// A handle leads elsewhere from now on: what waited there follows; what was quarantined there has been answered.
+/// Changes what a gateway reference leads to. The reports that waited there are processed next; a
+/// report that was quarantined there is processed if this one is.
 fn gateway_ref(
     command: &ProcessReport,
     key: &GatewayKey,
@@ -220,7 +224,8 @@ fn gateway_ref(
     verdict.writes.push(put_ref(known, key, to.clone()));
 }
 
-/// Money that is nobody's credit until someone has looked; its payment is remembered, so that its refund ends it.
+/// Quarantines a payment: no wallet is credited until an operator has checked it. The payment is
+/// recorded as unmatched, so that its refund ends the quarantine.
 fn quarantine(
     command: &ProcessReport,
     report: &GatewayReport,
@@ -235,7 +240,7 @@ fn quarantine(
         Some(RefTarget::UnmatchedPayment(unmatched)) if unmatched.event != command.id => {
             return Verdict::ignored(reasons::SAME_AS_ANOTHER);
         }
-        // Credited for another top-up, or quarantined as this report already.
+        // Credited for another top-up, or already quarantined with this report.
         Some(RefTarget::UnmatchedPayment(_) | RefTarget::TopUp(_)) => return verdict,
         Some(RefTarget::Waiting(_)) | None => {}
     }

@@ -1,9 +1,10 @@
-//! Taking back what a gateway has taken back, and giving it back when that comes to nothing.
+//! Takes from a wallet what a gateway has taken back, and returns it if the reversal is undone.
 //!
-//! **Invariant:** what a refund or dispute comes to is allotted to it whole: taken from lots (the credit's own
-//! first), owed, or expired before it could be taken; Σ over all of a payment ≤ its credit.
-//! **Invariant:** what is allotted no longer is first no longer owed, then given back to the lots that it was taken
-//! from, last taken first.
+//! **Invariant:** the effective amount of a refund or dispute is allotted to it in full: taken from
+//! lots (the credit's own lot first), owed, or expired before it could be taken. The sum over all
+//! reversals of a payment is at most its credit.
+//! **Invariant:** an amount that is no longer allotted first cancels what is owed, then returns to
+//! the lots that it was taken from, last taken first.
 
 use super::capture::settled_writes;
 use super::{Verdict, reasons};
@@ -16,14 +17,14 @@ use crate::ledger::lot::{CreditSource, Lot, split};
 use crate::ledger::owed::{Forgiven, OwedChange};
 use crate::ledger::posting::{Draft, MAX_DUE, Posting};
 use crate::money::Money;
-use crate::payments::reversal::{ReversalReport, known_as};
+use crate::payments::reversal::{ReversalReport, canonical_id};
 use crate::payments::state::{PaymentState, PaymentWrite, begin};
 use crate::payments::topup::{AllotmentChange, Credited, MAX_REVERSALS, TopUp};
 use crate::rejection::Rejection;
 
 const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
 
-/// How many refunds and disputes change in one transaction.
+/// Maximum number of refunds and disputes that change in one transaction.
 const MAX_SHIFTS: usize = 10;
 
 /// Applies a report to the credit that it is about.
@@ -33,7 +34,7 @@ pub(super) fn apply(
     state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
-    let id = known_as(&topup.reversals, &reported.id);
+    let id = canonical_id(&topup.reversals, &reported.id);
     if reported.currency != topup.currency {
         return Ok(Verdict::quarantined(reasons::OTHER_AMOUNT));
     }
@@ -45,14 +46,14 @@ pub(super) fn apply(
         return Ok(Verdict::quarantined(reasons::TOO_MANY));
     }
     let posting = begin(state, topup.id.customer(), context)?;
-    // What is due goes with it only if it is little: all of it is one transaction.
+    // Due entries join this transaction only if they are few; otherwise they are written first.
     if posting.entries.len() > MAX_DUE / 2 {
         return Err(NoDecision::SettleFirst(posting.into_writes()));
     }
     let was = topup.version;
     let mut topup = topup.clone();
     topup.reversals.entry(id).or_default().report(reported);
-    let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal of no credit"))?;
+    let credited = topup.credited.clone().ok_or(Rejection::Inconsistent("a reversal without a credit"))?;
     let mut reversal_posting = ReversalPosting { posting, topup, credited, state, context };
     let shifts = reversal_posting.topup.allot(MAX_SHIFTS);
     let more = shifts.len() == MAX_SHIFTS;
@@ -86,15 +87,15 @@ pub(super) fn apply(
         verdict.writes.extend(settled_writes(posting)?);
     }
     verdict.writes.push(PaymentWrite::TopUp { topup, was });
-    // What is left is decided anew, with the report told again, once this is written.
+    // The rest is decided again from the same report, once this is written.
     Ok(if more { Verdict::first(verdict.writes) } else { verdict })
 }
 
 /// Why a report cannot be applied now.
 enum NotPosted {
-    /// Too many debts are open.
+    /// The wallet has too many open debts.
     TooMany,
-    /// The state is not as it must be.
+    /// The state is inconsistent.
     Rejected(Rejection),
 }
 
@@ -104,7 +105,7 @@ impl From<Rejection> for NotPosted {
     }
 }
 
-/// What changes of what is owed.
+/// Changes of what is owed.
 #[derive(Clone, Copy, Default)]
 struct OwedDelta {
     raised: Money,
@@ -122,11 +123,11 @@ struct ReversalPosting<'a> {
 }
 
 impl ReversalPosting<'_> {
-    /// Takes more for a reversal: from the credit's own lot, then from others; what is missing is owed, but for
-    /// what had expired.
+    /// Takes more for a reversal: from the credit's own lot, then from others. What is missing is
+    /// owed, except for what had expired.
     fn take(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
         let wanted = shift.to.saturating_sub(shift.from);
-        // What has expired meanwhile is not there to take; it expires next.
+        // Lots that have expired since cannot be taken; their expiry is posted next.
         let today = self.posting.today();
         let alive: Vec<Lot> =
             self.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
@@ -154,7 +155,7 @@ impl ReversalPosting<'_> {
         self.owe(&shift.id, OwedDelta { raised: owed, forgiven, ..OwedDelta::default() })
     }
 
-    /// How much of the credit's date has expired without having been forgiven yet.
+    /// Returns how much credit of this date and class has expired and has not been forgiven yet.
     fn forgivable(&self) -> Result<Money, Rejection> {
         let Some(date) = self.credited.expires_on else { return Ok(Money::ZERO) };
         let class = self.credited.class;
@@ -165,22 +166,23 @@ impl ReversalPosting<'_> {
         Ok(expired.saturating_sub(self.posting.account.owed.forgiven_of(date, class)))
     }
 
-    /// Gives back: what is owed no longer is, then what was taken returns to its lots.
+    /// Restores credit: cancels what is owed first, then returns to their lots the amounts that were taken.
     fn restore(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
         let lowered = shift.from.saturating_sub(shift.to);
         let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
         if !cancelled.is_zero() {
             self.owe(&shift.id, OwedDelta { cancelled, ..OwedDelta::default() })?;
         }
-        // What has just been collected for it is taken too: an earlier give-back may have paid for it.
+        // Includes the entries of this posting: what an earlier step of it returned may have been
+        // collected for this reversal.
         let taken = net(self.state.moved.iter().chain(&self.posting.entries), &shift.id);
         let (back, missing) = split(&taken, lowered.saturating_sub(cancelled));
-        // What is still missing had expired: there is nothing to give back for it.
+        // What is still missing had expired: no lot is restored for it.
         if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
             reversal.forgiven = reversal
                 .forgiven
                 .checked_sub(missing)
-                .ok_or(Rejection::Inconsistent("more is to be given back than was taken"))?;
+                .ok_or(Rejection::Inconsistent("a reversal would return more than was taken"))?;
         }
         let (class, date) = (self.credited.class, self.credited.expires_on);
         if let Some(date) = date.filter(|_| !missing.is_zero()) {
@@ -199,7 +201,7 @@ impl ReversalPosting<'_> {
     fn post(&mut self, id: &ReversalId, kind: EntryType, lots: Vec<Lot>) -> Result<(), NotPosted> {
         let reversal = self.topup.reversals.get_mut(id).ok_or(OVERFLOW)?;
         reversal.steps += 1;
-        let mut draft = Draft::of_clock(Cause::reversal(id, reversal.steps), kind, lots);
+        let mut draft = Draft::without_request(Cause::reversal(id, reversal.steps), kind, lots);
         draft.by = self.context.actor.signature();
         draft.request = Some(self.context.request.clone());
         draft.source = Some(CreditSource::Topup);
@@ -225,13 +227,14 @@ impl ReversalPosting<'_> {
     }
 }
 
-/// The lots that a reversal has taken and not given back, last taken first.
+/// Returns the lots that a reversal has taken and not returned, last taken first.
 fn net<'a>(moved: impl Iterator<Item = &'a Entry>, id: &ReversalId) -> Vec<Lot> {
     let mut taken: Vec<Lot> = Vec::new();
     let mine = |entry: &&Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
     for entry in moved.filter(mine) {
         if entry.kind == EntryType::Adjustment {
-            // Given back from the last taken; dates may have been extended on the way, amounts tell.
+            // Returned from the last taken. Dates may have been extended since, so amounts are
+            // compared.
             let mut back = entry.amount;
             while let Some(last) = taken.last_mut().filter(|_| !back.is_zero()) {
                 let part = last.amount.min(back);

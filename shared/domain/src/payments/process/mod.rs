@@ -1,9 +1,10 @@
-//! Taking a gateway's report: what becomes of it, and of the money that it is about.
+//! Processes gateway reports: decides the outcome of each, and of the money that it is about.
 //!
-//! **Invariant:** a report has its effect once, however often and in whatever order it and its like arrive; what
-//! became of it is written in the same transaction as the effect.
-//! **Invariant:** nothing is credited but a captured payment of exactly the amount and currency of its intent.
-//! **Invariant:** every report that is read becomes an outcome; none is refused.
+//! **Invariant:** a report takes effect once, however often and in whatever order it and equivalent
+//! reports arrive; its outcome is written in the same transaction as its effect.
+//! **Invariant:** nothing is credited but a captured payment of exactly the amount and currency of
+//! its intent.
+//! **Invariant:** every report that is read gets an outcome; none is refused.
 
 mod capture;
 mod clawback;
@@ -21,39 +22,40 @@ use crate::payments::topup::TopUp;
 use crate::payments::webhook_event::{EventStatus, MAX_WAITING, RefTarget, WebhookEvent, reasons};
 use crate::time::Timestamp;
 
-/// Take a report.
+/// Processes a report.
 #[derive(Clone, Debug)]
 pub struct ProcessReport {
-    /// Which.
+    /// Endpoint and the gateway's id of the event.
     pub id: EventId,
-    /// The gateway's word for its type.
+    /// Gateway's word for the type of the event.
     pub kind: String,
-    /// Its body, sealed.
+    /// Sealed body; stored only with a new report.
     pub body: Vec<u8>,
-    /// What it says; none if a field that its type must have cannot be read.
+    /// What it says; None if a required field of its type cannot be read.
     pub report: Option<GatewayReport>,
-    /// The top-up that it names, or that what it names leads to.
+    /// Top-up that the report names, or that a gateway reference in it leads to.
     pub topup: Option<TopUpId>,
-    /// Whether it is kept only if something is wrong with it: what we asked a gateway for needs no record.
+    /// If true, the report is stored only if it is neither processed nor ignored. Used for answers
+    /// that we requested from a gateway.
     pub record_only_failures: bool,
 }
 
-/// What becomes of a report.
+/// Outcome of a report, before it is written.
 pub(super) struct Verdict {
     status: EventStatus,
     detail: Option<&'static str>,
-    /// What it waits under.
+    /// Gateway reference under which it waits.
     waiting_on: Option<GatewayKey>,
     transactions: Vec<TransactionId>,
-    /// Its effect.
+    /// Writes that apply its effect.
     writes: Vec<PaymentWrite>,
-    /// Reports that had waited for it.
+    /// Reports that waited for it.
     follow: Vec<EventId>,
-    /// Quarantined reports that it ends, and what becomes of them.
+    /// Quarantined reports that it resolves, with their new status and reason.
     ends: Vec<(WebhookEvent, EventStatus, &'static str)>,
-    /// What comes first: all of its effect is more than one transaction carries.
+    /// Writes to commit before deciding again: the whole effect exceeds one transaction.
     first: Option<Vec<PaymentWrite>>,
-    /// It is about another top-up than was loaded.
+    /// The report is about this top-up, not the loaded one.
     elsewhere: Option<TopUpId>,
 }
 
@@ -111,7 +113,8 @@ impl Command for ProcessReport {
         }
     }
 
-    /// The event's own key, the payment's lead and the versions of top-up and wallet are the guards.
+    /// None: the report's own key, the payment's gateway reference and the versions of top-up and
+    /// wallet suffice.
     fn key(&self, _: &PaymentState) -> Option<CauseKey> {
         None
     }
@@ -142,7 +145,7 @@ impl Command for ProcessReport {
 }
 
 impl ProcessReport {
-    /// A payment that failed: the top-up shows it, unless one has succeeded.
+    /// Handles a failed payment: marks the top-up as failed, unless a payment has succeeded.
     fn failed(&self, state: &PaymentState) -> Verdict {
         let Some(topup) = state.topup.clone() else {
             return match &self.topup {
@@ -160,12 +163,14 @@ impl ProcessReport {
         verdict
     }
 
-    /// It waits under a handle for what it lacks; for too long, and someone is told.
+    /// Parks the report under a gateway reference until what it lacks arrives. If it waits too
+    /// long, it is quarantined and an alert is raised.
     fn park(&self, state: &PaymentState, waiting_on: &GatewayKey, why: &'static str) -> Verdict {
         self.wait(state, waiting_on, Verdict::new(EventStatus::Parked, Some(why)))
     }
 
-    /// The report stands under a handle, so that whatever comes to be known there finds it.
+    /// Records the report under a gateway reference, so that it is processed when that leads to
+    /// something.
     fn wait(&self, state: &PaymentState, waiting_on: &GatewayKey, verdict: Verdict) -> Verdict {
         let gateway_ref = state.refs.get(waiting_on);
         let mut events = gateway_ref.map(waiting).unwrap_or_default();
@@ -183,7 +188,7 @@ impl ProcessReport {
         verdict
     }
 
-    /// Writes down what became of the report, with its effect.
+    /// Writes the outcome of the report together with its effect.
     fn conclude(
         &self,
         verdict: Verdict,
@@ -248,7 +253,7 @@ impl ProcessReport {
     }
 }
 
-/// An alert that is open stays as old as it is.
+/// Returns when the alert was raised; an open alert keeps its time.
 fn alerted(was: Option<&WebhookEvent>, status: EventStatus, now: Timestamp) -> Option<Timestamp> {
     status.needs_attention().then(|| was.and_then(|was| was.alerted_at).unwrap_or(now))
 }
@@ -257,7 +262,7 @@ fn overdue(since: Timestamp, now: Timestamp) -> bool {
     since.plus_seconds(crate::payments::webhook_event::WAIT_SECONDS).is_some_and(|until| now >= until)
 }
 
-/// The top-up names the report if that changes it, or if someone must look at it.
+/// Names the report at the top-up if it changes the top-up or needs an operator's attention.
 fn name_at_topup(writes: &mut Vec<PaymentWrite>, event: &WebhookEvent, topup: Option<&TopUp>) {
     let changed = writes
         .iter_mut()
@@ -271,7 +276,7 @@ fn name_at_topup(writes: &mut Vec<PaymentWrite>, event: &WebhookEvent, topup: Op
     }
 }
 
-/// The writes of an event that changes: itself, its place in the lists, its alert.
+/// Returns the writes of a changed report: the report, its place in the lists, its alert.
 fn moved(
     was: Option<&WebhookEvent>,
     event: &WebhookEvent,
@@ -308,7 +313,7 @@ fn moved(
     writes
 }
 
-/// The top-up that what the report names leads to.
+/// Returns the top-up that a gateway reference in the report leads to.
 fn resolve_ref(command: &ProcessReport, state: &PaymentState) -> Option<TopUpId> {
     let keys = command.report.as_ref().map(GatewayReport::keys).unwrap_or_default();
     keys.iter().filter_map(|key| state.refs.get(key)).find_map(|gateway_ref| match &gateway_ref.to {
@@ -317,7 +322,7 @@ fn resolve_ref(command: &ProcessReport, state: &PaymentState) -> Option<TopUpId>
     })
 }
 
-/// The write of a top-up that changes.
+/// Returns the write of a changed top-up.
 fn changed(mut topup: TopUp, change: impl FnOnce(&mut TopUp)) -> PaymentWrite {
     let was = topup.version;
     change(&mut topup);

@@ -1,6 +1,6 @@
-//! A refund or dispute: of a credited payment, of a quarantined one, or of one that is not known yet.
+//! Refunds and disputes, of a credited payment, an unmatched payment, or a payment not known yet.
 //!
-//! **Invariant:** a refund or dispute touches the credit of its own payment and no other.
+//! **Invariant:** a refund or dispute is allotted to the credit of its own payment and no other.
 
 use super::{ProcessReport, Verdict, clawback, resolve_ref};
 use crate::context::Context;
@@ -8,17 +8,17 @@ use crate::ids::GatewayKey;
 use crate::ledger::decision::NoDecision;
 use crate::payments::gateway_report::{GatewayReport, PaymentFact};
 use crate::payments::initiate::put_ref;
-use crate::payments::reversal::{ReversalReport, ReversalStep, known_as};
+use crate::payments::reversal::{ReversalReport, ReversalStep, canonical_id};
 use crate::payments::state::PaymentState;
 use crate::payments::topup::TopUp;
 use crate::payments::webhook_event::{EventStatus, RefTarget, UnmatchedPayment, reasons};
 use crate::rejection::Rejection;
 
-/// What a report says of a refund or dispute, if that is what it is about.
+/// Returns what a report says about a refund or dispute; None if it is about neither.
 pub(super) fn reversal_of(report: &GatewayReport) -> Option<ReversalReport> {
     let (id, step, amount, currency) = match &report.fact {
         PaymentFact::Reversed { id, phase, amount, currency } => {
-            (id, ReversalStep::Whole(*phase), *amount, *currency)
+            (id, ReversalStep::Total(*phase), *amount, *currency)
         }
         PaymentFact::Refund { of, refund, failed, amount, currency } => {
             (of, ReversalStep::Refund { refund: refund.clone(), failed: *failed }, *amount, *currency)
@@ -28,14 +28,14 @@ pub(super) fn reversal_of(report: &GatewayReport) -> Option<ReversalReport> {
     Some(ReversalReport { id: id.clone(), step, amount, currency, at: report.at })
 }
 
-/// What becomes of a refund or dispute.
+/// Decides the outcome of a refund or dispute.
 pub(super) fn reversed(
     command: &ProcessReport,
     report: &GatewayReport,
     state: &PaymentState,
     context: &Context,
 ) -> Result<Verdict, NoDecision> {
-    let reported = reversal_of(report).ok_or(Rejection::Inconsistent("a reversal without an id"))?;
+    let reported = reversal_of(report).ok_or(Rejection::Inconsistent("the report is not a reversal"))?;
     let key = report.payment_key().or_else(|| report.keys().into_iter().next());
     let gateway_ref = key.as_ref().and_then(|key| state.refs.get(key));
     if let (Some(key), Some(RefTarget::UnmatchedPayment(unmatched))) =
@@ -46,7 +46,7 @@ pub(super) fn reversed(
     let Some(named) = &command.topup else {
         return Ok(match (resolve_ref(command, state), key) {
             (Some(topup), _) => Verdict::elsewhere(topup),
-            // Someone is told; but should its payment turn out to be ours, it has its effect all the same.
+            // An alert is raised; but if its payment turns out to be ours, it still takes effect.
             (None, Some(key)) => command.wait(state, &key, Verdict::quarantined(reasons::NOT_OURS)),
             (None, None) => Verdict::quarantined(reasons::NOT_OURS),
         });
@@ -61,7 +61,7 @@ pub(super) fn reversed(
     }
 }
 
-/// True if the report is about the payment that the top-up was credited for.
+/// Returns true if the report is about the payment that the top-up was credited for.
 fn is_of(topup: &TopUp, report: &GatewayReport) -> bool {
     let Some(credited) = &topup.credited else { return false };
     if topup.gateway != report.gateway {
@@ -74,7 +74,8 @@ fn is_of(topup: &TopUp, report: &GatewayReport) -> bool {
     }
 }
 
-/// Of a quarantined payment: when all of it has gone back, the quarantine is over; no credit is touched.
+/// Handles a reversal of an unmatched payment. When all of it has been returned, the quarantine
+/// ends; no credit is changed.
 fn of_unmatched(
     command: &ProcessReport,
     state: &PaymentState,
@@ -88,7 +89,7 @@ fn of_unmatched(
     }
     let mut unmatched = unmatched.clone();
     let before = unmatched.gone();
-    let id = known_as(&unmatched.reversed, &reported.id);
+    let id = canonical_id(&unmatched.reversed, &reported.id);
     let reversal = unmatched.reversed.entry(id).or_default();
     if !reversal.has_room_for(reported) {
         return Verdict::quarantined(reasons::TOO_MANY);
@@ -102,9 +103,10 @@ fn of_unmatched(
     {
         verdict.ends.push((event.clone(), EventStatus::Ignored, reasons::PAID_BACK));
     }
-    // Told again, it is still so; the report takes the place of the one that had been ended.
-    let told_so = state.event.as_ref().is_some_and(|event| event.detail == Some(reasons::CAME_BACK));
-    if gone < unmatched.amount && (before == unmatched.amount || told_so) {
+    // A replay is quarantined again. The report takes the place of the quarantined report that had
+    // been resolved.
+    let came_back_before = state.event.as_ref().is_some_and(|event| event.detail == Some(reasons::CAME_BACK));
+    if gone < unmatched.amount && (before == unmatched.amount || came_back_before) {
         verdict = Verdict::quarantined(reasons::CAME_BACK);
         unmatched.event = command.id.clone();
     }

@@ -1,4 +1,4 @@
-//! The item of an alert.
+//! Item of an alert.
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
@@ -7,7 +7,7 @@ use domain::alert::Alert;
 use domain::ids::AlertId;
 use domain::time::Timestamp;
 
-/// What an alert is stored as; a closed one takes the place of the open one.
+/// Converts an alert to its item; a closed alert has the same key as the open one.
 pub(crate) fn to_item(alert: &Alert) -> Item {
     let acknowledged = alert.acknowledged.as_ref();
     let mut item = Attributes::default()
@@ -27,7 +27,7 @@ pub(crate) fn to_item(alert: &Alert) -> Item {
     item
 }
 
-/// Reads an alert.
+/// Reads an alert from its item.
 pub(crate) fn from_item(item: &Item) -> Result<Alert, StoreError> {
     let reader = Reader::new(item, "alert");
     let at = reader.maybe("acknowledged_at", Timestamp::parse)?;

@@ -1,3 +1,3 @@
-//! How alerts stand in items.
+//! Items of alerts.
 
 pub(crate) mod alert;

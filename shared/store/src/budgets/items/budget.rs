@@ -1,4 +1,4 @@
-//! The items of a budget account: its first slice with what is known of it, and its other slices.
+//! Items of a budget account: the first slice with the account's attributes, and the other slices.
 
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
@@ -16,8 +16,9 @@ use domain::money::Money;
 use domain::text::FreeText;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of an account, without its slice and version.
-pub(crate) fn facts(account: &BudgetAccount) -> Attributes {
+/// Converts the attributes of an account that can change, with its version, but without its first
+/// slice.
+pub(crate) fn changing(account: &BudgetAccount) -> Attributes {
     let brands = account.brands.as_ref().map(|brands| brands.iter().map(text).collect());
     let set = Attributes::default()
         .text("name", account.name.as_str())
@@ -40,7 +41,7 @@ pub(crate) fn facts(account: &BudgetAccount) -> Attributes {
     }
 }
 
-/// What a new account is stored as.
+/// Converts a new account to its item.
 pub(crate) fn to_item(account: &BudgetAccount) -> Item {
     let opened = Attributes::default()
         .text("fp", account.opened.fingerprint.as_str())
@@ -58,7 +59,7 @@ pub(crate) fn to_item(account: &BudgetAccount) -> Item {
         None => opened,
     };
     let above = account.ancestors.iter().map(text).collect();
-    let mut item = facts(account)
+    let mut item = changing(account)
         .text("account_id", &account.id)
         .maybe("parent_id", account.parent.as_ref())
         .with("above", AttributeValue::L(above))
@@ -71,7 +72,7 @@ pub(crate) fn to_item(account: &BudgetAccount) -> Item {
     item
 }
 
-/// What a slice is stored as.
+/// Converts a slice to its item.
 pub(crate) fn slice_to_item(account: &AccountId, slice: &Slice) -> Item {
     let stops = slice.stops.iter().map(|(campaign, stop)| (campaign.to_string(), stop_to_map(stop)));
     let mut set = Attributes::default()
@@ -95,7 +96,7 @@ fn attempts(attempts: &BTreeMap<AttemptId, Reserved>) -> AttributeValue {
     AttributeValue::M(maps.collect())
 }
 
-/// What is set aside for an attempt, as it stands on its slice.
+/// Converts the reservation of an attempt to the map that its slice stores.
 pub(crate) fn reserved_to_map(reserved: &Reserved) -> AttributeValue {
     let map = Attributes::default()
         .text("c", &reserved.cause)
@@ -105,7 +106,7 @@ pub(crate) fn reserved_to_map(reserved: &Reserved) -> AttributeValue {
     AttributeValue::M(map.0)
 }
 
-/// A stop, as it stands on a slice.
+/// Converts a stop to the map that a slice stores.
 pub(crate) fn stop_to_map(stop: &Stop) -> AttributeValue {
     let map = Attributes::default()
         .number("v", stop.version)
@@ -114,12 +115,12 @@ pub(crate) fn stop_to_map(stop: &Stop) -> AttributeValue {
     AttributeValue::M(map.0)
 }
 
-/// Amounts by slice.
+/// Converts amounts by slice to a map.
 pub(crate) fn parts_to_map(parts: &BTreeMap<u8, Money>) -> AttributeValue {
     AttributeValue::M(parts.iter().map(|(slice, amount)| (slice.to_string(), number(amount))).collect())
 }
 
-/// Reads amounts by slice.
+/// Reads amounts by slice from a map.
 pub(crate) fn parts_from_map(reader: &Reader<'_>, name: &str) -> Result<BTreeMap<u8, Money>, StoreError> {
     let Some(map) = reader.map(name)? else { return Ok(BTreeMap::new()) };
     let part = |slice: &str| -> Result<(u8, Money), StoreError> {
@@ -137,7 +138,7 @@ fn reserved_from_map(map: &Reader<'_>) -> Result<Reserved, StoreError> {
     })
 }
 
-/// Reads a slice.
+/// Reads a slice from its item.
 pub(crate) fn slice_from_item(item: &Item, slice: u8) -> Result<Slice, StoreError> {
     let reader = Reader::new(item, "budget slice");
     let attempts = |name| -> Result<BTreeMap<AttemptId, Reserved>, StoreError> {
@@ -180,7 +181,7 @@ fn brands(reader: &Reader<'_>) -> Result<Option<BTreeSet<BrandId>>, StoreError> 
     Ok(reader.has("brands").then_some(brands))
 }
 
-/// Reads an account.
+/// Reads an account from the item of its first slice.
 pub(crate) fn from_item(item: &Item) -> Result<BudgetAccount, StoreError> {
     let reader = Reader::new(item, "budget account");
     let opened = reader.map("opened")?.ok_or_else(|| reader.corrupt("opened"))?;

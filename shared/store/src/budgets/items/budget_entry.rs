@@ -1,4 +1,5 @@
-//! The item at a budget entry's key: the entry, or what keeps attempts from committing one.
+//! Item at the key of a budget entry: the entry, or the state that keeps attempts from committing
+//! one.
 
 use crate::budgets::items::budget::{parts_from_map, parts_to_map};
 use crate::engine::attr::{Attributes, Item, Reader};
@@ -17,10 +18,10 @@ use domain::ids::budget::{AccountId, AttemptId, BrandId, RedemptionId};
 use domain::text::FreeText;
 use std::collections::BTreeSet;
 
-/// The attribute that only a key without an entry has.
+/// Attribute that only the item of a key without an entry has.
 pub(crate) const STATE: &str = "state";
 
-/// What an entry is stored as.
+/// Converts an entry to its item.
 pub(crate) fn to_item(entry: &BudgetEntry) -> Item {
     let mut set = Attributes::default()
         .text("account_id", &entry.account)
@@ -41,7 +42,7 @@ pub(crate) fn to_item(entry: &BudgetEntry) -> Item {
             set = set.with(name, parts_to_map(parts));
         }
     }
-    // What moves between slices is no news to people: it stands in no history.
+    // Movements between slices are internal: they do not appear in the history.
     if entry.kind != MoveType::Rebalance {
         set = set.text(keys::HISTORY_SK, keys::budget_history(entry));
     }
@@ -66,10 +67,10 @@ pub(crate) fn to_item(entry: &BudgetEntry) -> Item {
     item
 }
 
-/// Reads what stands at a key.
+/// Reads the state of a key from its item.
 pub(crate) fn state_of(item: Option<&Item>) -> Result<KeyState, StoreError> {
     let Some(item) = item else { return Ok(KeyState::Free) };
-    let reader = Reader::new(item, "budget key");
+    let reader = Reader::new(item, "budget entry key");
     match reader.maybe_text(STATE)? {
         None => Ok(KeyState::Entry(Box::new(from_item(item)?))),
         Some("PENDING") => Ok(KeyState::Pending {
@@ -85,7 +86,7 @@ fn fenced(reader: &Reader<'_>) -> Result<BTreeSet<AttemptId>, StoreError> {
     Ok(reader.set("fenced")?.into_iter().map(AttemptId::stored).collect())
 }
 
-/// Reads an entry.
+/// Reads an entry from its item.
 pub(crate) fn from_item(item: &Item) -> Result<BudgetEntry, StoreError> {
     let part = |name| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
     let (pk, cause) = (part(keys::PK), part(keys::SK));
@@ -112,7 +113,7 @@ pub(crate) fn from_item(item: &Item) -> Result<BudgetEntry, StoreError> {
     };
     let account = reader.parse("account_id", AccountId::parse)?;
     if keys::budget_entry(&account, &Cause::stored(cause)).pk != pk {
-        return Err(reader.corrupt("account_id: another than its key"));
+        return Err(reader.corrupt("account_id: differs from its key"));
     }
     Ok(BudgetEntry {
         account,

@@ -1,4 +1,4 @@
-//! How budget accounts, their slices and their entries stand in items.
+//! Items of budget accounts, their slices and their entries.
 
 pub(crate) mod budget;
 pub(crate) mod budget_entry;

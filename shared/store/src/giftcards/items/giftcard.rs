@@ -1,4 +1,4 @@
-//! The items of brands, pools and cards.
+//! Items of brands, pools and cards.
 
 use crate::engine::attr::{Attributes, Item, Reader, number};
 use crate::engine::error::StoreError;
@@ -15,12 +15,12 @@ use domain::money::Money;
 use domain::text::FreeText;
 use std::collections::BTreeMap;
 
-/// Sealed bytes, as they are stored.
+/// Converts sealed bytes to an attribute.
 pub(crate) fn sealed(sealed: &Sealed) -> AttributeValue {
     AttributeValue::B(Blob::new(sealed.0.clone()))
 }
 
-/// What a brand is stored as.
+/// Converts a brand to its item.
 pub(crate) fn brand_to_item(brand: &Brand) -> Item {
     let prices = brand.prices.iter().map(|(denomination, price)| (denomination.to_string(), number(price)));
     let mut set = Attributes::default()
@@ -39,7 +39,7 @@ pub(crate) fn brand_to_item(brand: &Brand) -> Item {
     item
 }
 
-/// Reads a brand.
+/// Reads a brand from its item.
 pub(crate) fn brand_from_item(item: &Item) -> Result<Brand, StoreError> {
     let reader = Reader::new(item, "brand");
     let map = reader.map("prices")?.ok_or_else(|| reader.corrupt("prices"))?;
@@ -66,7 +66,7 @@ pub(crate) fn brand_from_item(item: &Item) -> Result<Brand, StoreError> {
     })
 }
 
-/// What a pool is stored as.
+/// Converts a pool to its item.
 pub(crate) fn pool_to_item(pool: &Pool) -> Item {
     let mut item = Attributes::default()
         .text("pool_id", &pool.id)
@@ -85,7 +85,7 @@ pub(crate) fn pool_to_item(pool: &Pool) -> Item {
     item
 }
 
-/// Reads a pool.
+/// Reads a pool from its item.
 pub(crate) fn pool_from_item(item: &Item) -> Result<Pool, StoreError> {
     let reader = Reader::new(item, "pool");
     let threshold = reader.count("low_stock_threshold")?;
@@ -105,7 +105,7 @@ pub(crate) fn pool_from_item(item: &Item) -> Result<Pool, StoreError> {
     })
 }
 
-/// What a card is stored as.
+/// Converts a card to its item.
 pub(crate) fn card_to_item(card: &Card) -> Item {
     let parts = card.parts.iter().map(|(part, bytes)| (part.as_str().to_owned(), sealed(bytes)));
     let mut item = Attributes::default()
@@ -122,7 +122,7 @@ pub(crate) fn card_to_item(card: &Card) -> Item {
     item
 }
 
-/// Reads a card.
+/// Reads a card from its item.
 pub(crate) fn card_from_item(item: &Item) -> Result<Card, StoreError> {
     let reader = Reader::new(item, "card");
     let map = reader.map("parts")?.ok_or_else(|| reader.corrupt("parts"))?;
@@ -144,7 +144,7 @@ pub(crate) fn card_from_item(item: &Item) -> Result<Card, StoreError> {
     })
 }
 
-/// What a free card is stored as.
+/// Converts a free card to its item.
 pub(crate) fn free_to_item(free: &FreeCard) -> Item {
     let mut item = Attributes::default().number("cost", free.cost).0;
     item.extend(keys::free_card(free).attributes());

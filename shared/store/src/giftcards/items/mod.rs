@@ -1,4 +1,4 @@
-//! How brands, pools, cards and redemptions stand in items.
+//! Items of brands, pools, cards and redemptions.
 
 pub(crate) mod giftcard;
 pub(crate) mod redemption;

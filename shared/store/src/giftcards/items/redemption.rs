@@ -1,4 +1,4 @@
-//! The item of a redemption.
+//! Item of a redemption.
 
 use crate::budgets::items::budget::{parts_from_map, parts_to_map};
 use crate::engine::attr::{Attributes, Item, Reader};
@@ -14,7 +14,7 @@ use domain::ids::budget::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use domain::ids::{RecipientId, RequestId};
 use domain::time::Timestamp;
 
-/// What a redemption is stored as.
+/// Converts a redemption to its item.
 pub(crate) fn to_item(redemption: &Redemption) -> Item {
     let mut set = Attributes::default()
         .text("redemption_id", &redemption.id)
@@ -66,7 +66,7 @@ pub(crate) fn to_item(redemption: &Redemption) -> Item {
     item
 }
 
-/// Reads a redemption.
+/// Reads a redemption from its item.
 pub(crate) fn from_item(item: &Item) -> Result<Redemption, StoreError> {
     let reader = Reader::new(item, "redemption");
     let delivery = match reader.map("delivery")? {

@@ -1,4 +1,4 @@
-//! The account item, as far as every kind of account has it.
+//! Item of an account: the attributes that every kind of account has.
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
@@ -17,7 +17,7 @@ use domain::ledger::lot::Lots;
 use domain::time::Timestamp;
 use domain::unit::Unit;
 
-/// What a new account is stored as; its area adds its own attributes.
+/// Converts a new account to attributes; its area adds its own.
 pub(crate) fn to_attributes(account: &Account) -> Attributes {
     let opening = &account.opening;
     let opened = Attributes::default()
@@ -36,13 +36,13 @@ pub(crate) fn to_attributes(account: &Account) -> Attributes {
     attributes
 }
 
-/// The update of an account that had version `was`.
+/// Builds the update of an account, under the condition that it still has version `was`.
 pub(crate) fn to_update(table: &str, account: &Account, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(account);
     update(table, &keys::account(&account.id), Guard { attribute: "version", value: was }, set, &remove)
 }
 
-/// The attributes that change, and those to remove.
+/// Returns the attributes that an update sets, and those that it removes.
 fn changing(account: &Account) -> (Item, Vec<&'static str>) {
     let holds = account.holds.iter().map(|(id, hold)| {
         let map = Attributes::default().text("due", hold.due).number("amount", hold.amount);
@@ -65,7 +65,7 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
         .number("version", account.version)
         .text("updated_at", account.updated_at)
         .maybe("last_transaction_at", account.last_transaction_at);
-    // Most wallets owe nothing: then there is no list of it.
+    // Most wallets owe nothing; then the attributes are absent.
     for (name, list) in [("debts", owed::debts(&account.owed)), ("forgiven", owed::forgiven(&account.owed))] {
         match list {
             Some(list) => set = set.with(name, list),
@@ -81,7 +81,7 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
     (set.0, remove)
 }
 
-/// Reads an account item.
+/// Reads an account from its item.
 pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
     let name = item.get(keys::PK).and_then(|pk| pk.as_s().ok()).map_or("account", String::as_str);
     let reader = Reader::new(item, name);
@@ -121,7 +121,8 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         },
         next_check_at: next_check_at(&reader)?,
     };
-    // The sums stand beside the lots for people who look into the table; they must not contradict them.
+    // The sums are stored in addition to the lots, for operators who inspect the table; both must
+    // agree.
     let sums = (reader.money("available")?, reader.money("held")?, reader.money("owed")?);
     if sums != (account.available(), account.held(), account.owed.total()) {
         return Err(reader.corrupt("available, held or owed: not the sum of its lots, holds or debts"));

@@ -1,4 +1,4 @@
-//! The item of an entry: written once, under the condition that its cause is free.
+//! Item of an entry: written once, under the condition that its cause is free.
 
 use crate::engine::attr::{Attributes, Item, Reader, pairs};
 use crate::engine::error::StoreError;
@@ -14,7 +14,7 @@ use domain::ledger::lot::CreditSource;
 use domain::text::{FreeText, Metadata};
 use domain::unit::Unit;
 
-/// What an entry is stored as.
+/// Converts an entry to its item.
 pub(crate) fn to_item(entry: &Entry) -> Item {
     let mut attributes = Attributes::default()
         .text(keys::HISTORY_SK, keys::history(entry.seq))
@@ -61,7 +61,7 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
     item
 }
 
-/// Reads an entry item, as stored; nothing is recomputed.
+/// Reads an entry from its item as stored, without recomputing anything.
 pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
     let part = |name| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
     let (pk, cause) = (part(keys::PK), part(keys::SK));

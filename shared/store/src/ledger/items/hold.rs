@@ -1,4 +1,4 @@
-//! The item of a hold, and the view of it that entries keep.
+//! Item of a hold, and the view of it that entries store.
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
@@ -12,7 +12,7 @@ use domain::ids::{HoldId, OrderId, TransactionId};
 use domain::ledger::hold::{Hold, HoldStatus, HoldView};
 use domain::text::FreeText;
 
-/// What callers see of a hold.
+/// Converts what callers see of a hold to attributes.
 pub(crate) fn view_to_map(view: &HoldView) -> Attributes {
     let transactions = view.transactions.iter().map(text).collect();
     Attributes::default()
@@ -42,7 +42,7 @@ fn changing(hold: &Hold) -> Attributes {
     view_to_map(&hold.view).with("lots", lot::to_list(hold.lots.iter())).number("seq", hold.seq)
 }
 
-/// What a new hold is stored as.
+/// Converts a new hold to its item.
 pub(crate) fn to_item(hold: &Hold) -> Item {
     let mut item = changing(hold)
         .text("hold_id", &hold.id)
@@ -54,17 +54,18 @@ pub(crate) fn to_item(hold: &Hold) -> Item {
     item
 }
 
-/// The update of a hold that entry `was` had changed last.
+/// Builds the update of a hold, under the condition that `was` is still the last entry that changed
+/// it.
 pub(crate) fn to_update(table: &str, hold: &Hold, was: u64) -> Result<Update, StoreError> {
     update(table, &keys::hold(&hold.id), Guard { attribute: "seq", value: was }, changing(hold).0, &[])
 }
 
-/// Reads a hold item.
+/// Reads a hold from its item.
 pub(crate) fn from_item(item: &Item) -> Result<Hold, StoreError> {
     let reader = Reader::new(item, "hold");
     let id = reader.parse("hold_id", HoldId::parse_stored)?;
     if key_of(item) != Some(keys::hold(&id)) {
-        return Err(reader.corrupt("hold_id: another than its key"));
+        return Err(reader.corrupt("hold_id: differs from its key"));
     }
     Ok(Hold {
         id,

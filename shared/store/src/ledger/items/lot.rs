@@ -1,4 +1,5 @@
-//! Lots, as a list of maps: `c` class, `s` source, `a` amount, `d` date (absent: never expires).
+//! Lots as a list of maps: `c` class, `s` source, `a` amount, `d` expiry date (absent: never
+//! expires).
 
 use crate::engine::attr::{Attributes, Reader};
 use crate::engine::error::StoreError;

@@ -1,4 +1,4 @@
-//! How accounts, their entries, holds and records stand in items.
+//! Items of accounts, their entries, holds and records.
 
 pub(crate) mod account;
 pub mod entry;

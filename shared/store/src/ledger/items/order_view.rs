@@ -1,4 +1,4 @@
-//! The view of an order that entries keep.
+//! View of an order that entries store.
 
 use crate::engine::attr::{Attributes, Reader, text};
 use crate::engine::error::StoreError;
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::TransactionId;
 use domain::ledger::order::{OrderTotals, OrderView};
 
-/// What callers see of an order.
+/// Converts what callers see of an order to attributes.
 pub(crate) fn view_to_map(view: &OrderView) -> Attributes {
     let transactions = view.transactions.iter().map(text).collect();
     Attributes::default()

@@ -1,4 +1,4 @@
-//! What a wallet owes, and the record of a change of it.
+//! Debts of a wallet, and the record of a change of them.
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
@@ -9,7 +9,7 @@ use domain::ledger::lot::LotClass;
 use domain::ledger::owed::{Debt, Forgiven, Owed, OwedChange};
 use domain::time::parse_date;
 
-/// The debts, oldest first; none if there are none.
+/// Converts the debts, oldest first, to a list; None without debts.
 pub(crate) fn debts(owed: &Owed) -> Option<AttributeValue> {
     let map = |debt: &Debt| {
         let map = Attributes::default()
@@ -28,7 +28,7 @@ fn forgiven_map(forgiven: &Forgiven) -> Attributes {
         .number("amount", forgiven.amount)
 }
 
-/// What was forgiven; none if nothing was.
+/// Converts the forgiven amounts to a list; None without any.
 pub(crate) fn forgiven(owed: &Owed) -> Option<AttributeValue> {
     let map = |forgiven: &Forgiven| AttributeValue::M(forgiven_map(forgiven).0);
     (!owed.forgiven().is_empty()).then(|| AttributeValue::L(owed.forgiven().iter().map(map).collect()))
@@ -42,7 +42,7 @@ fn forgiven_of(map: &Reader<'_>) -> Result<Forgiven, StoreError> {
     })
 }
 
-/// Reads both lists of an account.
+/// Reads both lists from the item of an account.
 pub(crate) fn from_lists(reader: &Reader<'_>) -> Result<Owed, StoreError> {
     let debt = |map: Reader<'_>| {
         Ok(Debt {
@@ -57,7 +57,7 @@ pub(crate) fn from_lists(reader: &Reader<'_>) -> Result<Owed, StoreError> {
     Owed::stored(debts, forgiven).ok_or_else(|| reader.corrupt("debts"))
 }
 
-/// What a change that made this version is stored as.
+/// Converts the change that produced this version to its record.
 pub(crate) fn to_item(account: &AccountRef, version: u64, at: usize, change: &OwedChange) -> Item {
     let mut attributes = Attributes::default()
         .number("version", version)
@@ -78,9 +78,9 @@ pub(crate) fn to_item(account: &AccountRef, version: u64, at: usize, change: &Ow
     item
 }
 
-/// Reads a change and the version that it made.
+/// Reads a change, and the version that it produced.
 pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
-    let reader = Reader::new(item, "change of what is owed");
+    let reader = Reader::new(item, "change of the owed amount");
     let change = OwedChange {
         reversal: ReversalId::stored(reader.text("reversal")?),
         payment: PaymentRef::stored(reader.text("topup")?),

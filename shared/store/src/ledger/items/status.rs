@@ -1,4 +1,4 @@
-//! The item of a change of status: who, when, why; never changed.
+//! Record of a status change (actor, time, reason); never updated.
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
@@ -8,7 +8,7 @@ use domain::ids::AccountRef;
 use domain::ledger::account::{AccountStatus, StatusChange};
 use domain::text::FreeText;
 
-/// What a change that made this version is stored as.
+/// Converts the change that produced this version to its record.
 pub(crate) fn to_item(account: &AccountRef, version: u64, change: &StatusChange) -> Item {
     let mut item = Attributes::default()
         .number("version", version)
@@ -23,9 +23,9 @@ pub(crate) fn to_item(account: &AccountRef, version: u64, change: &StatusChange)
     item
 }
 
-/// Reads a change and the version that it made.
+/// Reads a change, and the version that it produced.
 pub(crate) fn from_item(item: &Item) -> Result<(u64, StatusChange), StoreError> {
-    let reader = Reader::new(item, "change of status");
+    let reader = Reader::new(item, "status change");
     let change = StatusChange {
         from: reader.parse("from", AccountStatus::parse)?,
         to: reader.parse("to", AccountStatus::parse)?,

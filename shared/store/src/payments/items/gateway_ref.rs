@@ -1,4 +1,4 @@
-//! The item of what is known under a gateway's id.
+//! Item of a gateway reference: where a gateway's id leads.
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
@@ -10,7 +10,7 @@ use domain::currency::Currency;
 use domain::ids::{EventId, GatewayKey, TopUpId};
 use domain::payments::webhook_event::{GatewayRef, RefTarget, UnmatchedPayment};
 
-/// The attributes that change, and those to remove.
+/// Returns the attributes that an update sets, and those that it removes.
 fn changing(gateway_ref: &GatewayRef) -> (Attributes, Vec<&'static str>) {
     let set = Attributes::default().number("version", gateway_ref.version);
     let mut remove = vec!["waiting", "stray", "topup"];
@@ -31,14 +31,14 @@ fn changing(gateway_ref: &GatewayRef) -> (Attributes, Vec<&'static str>) {
     (set.with(name, value), remove)
 }
 
-/// What a new lead is stored as.
+/// Converts a new gateway reference to its item.
 pub(crate) fn to_item(gateway_ref: &GatewayRef) -> Item {
     let mut item = changing(gateway_ref).0.text("handle", &gateway_ref.key).0;
     item.extend(keys::gateway_ref(&gateway_ref.key).attributes());
     item
 }
 
-/// The update of a lead that had version `was`.
+/// Builds the update of a gateway reference, under the condition that it still has version `was`.
 pub(crate) fn to_update(table: &str, gateway_ref: &GatewayRef, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(gateway_ref);
     update(
@@ -50,9 +50,9 @@ pub(crate) fn to_update(table: &str, gateway_ref: &GatewayRef, was: u64) -> Resu
     )
 }
 
-/// Reads a lead.
+/// Reads a gateway reference from its item.
 pub(crate) fn from_item(item: &Item) -> Result<GatewayRef, StoreError> {
-    let reader = Reader::new(item, "lead");
+    let reader = Reader::new(item, "gateway reference");
     let to = if let Some(topup) = reader.maybe("topup", TopUpId::parse)? {
         RefTarget::TopUp(topup)
     } else if let Some(unmatched) = reader.map("stray")? {

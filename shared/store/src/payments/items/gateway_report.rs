@@ -1,4 +1,4 @@
-//! What a gateway's report says, as a map in the report's item.
+//! Content of a gateway's report, as a map in the report's item.
 
 use crate::engine::attr::{Attributes, Reader};
 use crate::engine::error::StoreError;

@@ -1,4 +1,4 @@
-//! How top-ups, gateways' reports and references stand in items.
+//! Items of top-ups, gateways' reports and gateway references.
 
 pub(crate) mod gateway_ref;
 pub(crate) mod gateway_report;

@@ -1,4 +1,4 @@
-//! The item of a top-up.
+//! Item of a top-up.
 
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;
@@ -16,7 +16,7 @@ use domain::payments::topup::{Credited, GatewayOrder, TopUp};
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The attributes that change, and those to remove.
+/// Returns the attributes that an update sets, and those that it removes.
 fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
     let mut remove = vec![];
     let mut set = Attributes::default()
@@ -54,7 +54,7 @@ fn changing(topup: &TopUp) -> (Attributes, Vec<&'static str>) {
     (set, remove)
 }
 
-/// Refunds and disputes, by their ids.
+/// Converts refunds and disputes to a map by id.
 pub(crate) fn reversals_to_map(reversals: &BTreeMap<ReversalId, Reversal>) -> AttributeValue {
     let maps = reversals.iter().map(|(id, reversal)| {
         let mut map = Attributes::default()
@@ -72,7 +72,7 @@ pub(crate) fn reversals_to_map(reversals: &BTreeMap<ReversalId, Reversal>) -> At
     AttributeValue::M(maps.collect())
 }
 
-/// What is reported of single refunds, and sums by when they were reported.
+/// Adds the reports of single refunds, and the reported sums by instant.
 fn with_refunds(mut map: Attributes, reversal: &Reversal) -> Attributes {
     map = map.maybe("first_at", reversal.first_at);
     if !reversal.sums.is_empty() {
@@ -90,7 +90,7 @@ fn with_refunds(mut map: Attributes, reversal: &Reversal) -> Attributes {
     map
 }
 
-/// What a new top-up is stored as.
+/// Converts a new top-up to its item.
 pub(crate) fn to_item(topup: &TopUp) -> Item {
     let (set, _) = changing(topup);
     let mut item = set
@@ -109,7 +109,7 @@ pub(crate) fn to_item(topup: &TopUp) -> Item {
     item
 }
 
-/// The update of a top-up that had version `was`.
+/// Builds the update of a top-up, under the condition that it still has version `was`.
 pub(crate) fn to_update(table: &str, topup: &TopUp, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(topup);
     update(table, &keys::topup(&topup.id), Guard { attribute: "version", value: was }, set.0, &remove)
@@ -145,7 +145,7 @@ fn sums(map: &Reader<'_>) -> Result<BTreeMap<Timestamp, Money>, StoreError> {
     sums.names().map(sum).collect()
 }
 
-/// Reads refunds and disputes.
+/// Reads refunds and disputes from a map by id.
 pub(crate) fn reversals_from_map(
     reader: &Reader<'_>,
     name: &str,
@@ -154,7 +154,7 @@ pub(crate) fn reversals_from_map(
     maps.iter().map(|(id, map)| Ok((ReversalId::stored(*id), reversal(map)?))).collect()
 }
 
-/// Reads a top-up.
+/// Reads a top-up from its item.
 pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
     let reader = Reader::new(item, "top-up");
     let placed = |map: Reader<'_>| {
@@ -198,7 +198,7 @@ pub(crate) fn from_item(item: &Item) -> Result<TopUp, StoreError> {
         version: reader.count("version")?,
     };
     if key_of(item) != Some(keys::topup(&topup.id)) {
-        return Err(reader.corrupt("topup_id: another than its key"));
+        return Err(reader.corrupt("topup_id: differs from its key"));
     }
     Ok(topup)
 }

@@ -1,4 +1,4 @@
-//! The item of a gateway's report.
+//! Item of a gateway's report.
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::ids::{EventId, GatewayKey, RequestId, TopUpId, TransactionId};
 use domain::payments::webhook_event::{EventStatus, WebhookEvent, reasons};
 
-/// The attributes that change, and those to remove.
+/// Returns the attributes that an update sets, and those that it removes.
 fn changing(event: &WebhookEvent) -> (Attributes, Vec<&'static str>) {
     let mut remove = vec![];
     let transactions = event.transactions.iter().map(text).collect();
@@ -43,7 +43,7 @@ fn changing(event: &WebhookEvent) -> (Attributes, Vec<&'static str>) {
     (set, remove)
 }
 
-/// What a new report is stored as.
+/// Converts a new report to its item.
 pub(crate) fn to_item(event: &WebhookEvent, body: &[u8]) -> Item {
     let (set, _) = changing(event);
     let mut item = set
@@ -56,17 +56,17 @@ pub(crate) fn to_item(event: &WebhookEvent, body: &[u8]) -> Item {
     item
 }
 
-/// The update of a report that had version `was`.
+/// Builds the update of a report, under the condition that it still has version `was`.
 pub(crate) fn to_update(table: &str, event: &WebhookEvent, was: u64) -> Result<Update, StoreError> {
     let (set, remove) = changing(event);
     update(table, &keys::event(&event.id), Guard { attribute: "version", value: was }, set.0, &remove)
 }
 
-/// Reads a report.
+/// Reads a report from its item.
 pub(crate) fn from_item(item: &Item) -> Result<WebhookEvent, StoreError> {
     let reader = Reader::new(item, "report");
     let detail = match reader.maybe_text("detail")? {
-        Some(text) => Some(reasons::known(text).unwrap_or("for a reason of another version")),
+        Some(text) => Some(reasons::known(text).unwrap_or("the reason is of another version")),
         None => None,
     };
     Ok(WebhookEvent {
@@ -87,7 +87,7 @@ pub(crate) fn from_item(item: &Item) -> Result<WebhookEvent, StoreError> {
     })
 }
 
-/// The sealed body of a report.
+/// Returns the sealed body of a report.
 pub(crate) fn body_of(item: &Item) -> Option<Vec<u8>> {
     item.get("body").and_then(|body| body.as_b().ok()).map(|body| body.as_ref().to_vec())
 }

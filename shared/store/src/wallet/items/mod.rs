@@ -1,4 +1,4 @@
-//! How wallets and their orders stand in items.
+//! Items of wallets and their orders.
 
 pub(crate) mod order;
 pub(crate) mod wallet;

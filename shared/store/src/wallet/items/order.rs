@@ -1,4 +1,4 @@
-//! The item of an order.
+//! Item of an order.
 
 use crate::engine::attr::{Attributes, Item, Reader};
 use crate::engine::error::StoreError;
@@ -20,7 +20,7 @@ fn changing(order: &Order) -> Attributes {
         .number("version", order.version)
 }
 
-/// What a new order is stored as.
+/// Converts a new order to its item.
 pub(crate) fn to_item(order: &Order) -> Item {
     let mut item = changing(order)
         .text("order_id", &order.id)
@@ -33,12 +33,12 @@ pub(crate) fn to_item(order: &Order) -> Item {
     item
 }
 
-/// The update of an order that had version `was`.
+/// Builds the update of an order, under the condition that it still has version `was`.
 pub(crate) fn to_update(table: &str, order: &Order, was: u64) -> Result<Update, StoreError> {
     update(table, &keys::order(&order.id), Guard { attribute: "version", value: was }, changing(order).0, &[])
 }
 
-/// Reads an order item.
+/// Reads an order from its item.
 pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
     let reader = Reader::new(item, "order");
     let view = view_from_map(&reader)?;
@@ -54,9 +54,9 @@ pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
         seq: reader.count("seq")?,
         version: reader.count("version")?,
     };
-    // What can be refunded stands beside the sums for people who look into the table.
+    // The refundable amount is stored in addition to the sums, for operators who inspect the table.
     if reader.money("refundable")? != order.refundable() || key_of(item) != Some(keys::order(&order.id)) {
-        return Err(reader.corrupt("refundable or order_id: another than its sums or key"));
+        return Err(reader.corrupt("refundable or order_id: differs from its sums or key"));
     }
     Ok(order)
 }

@@ -1,4 +1,4 @@
-//! What only a wallet has, in its account's item.
+//! Attributes that only a wallet has, in the item of its account.
 
 use crate::engine::attr::{Item, Reader, pairs};
 use crate::engine::error::StoreError;
@@ -7,7 +7,7 @@ use domain::ids::{CustomerId, ReferralCode};
 use domain::text::Metadata;
 use domain::wallet::profile::{Profile, Wallet};
 
-/// What a new wallet is stored as.
+/// Converts a new wallet to its item.
 pub(crate) fn to_item(wallet: &Wallet) -> Item {
     account::to_attributes(&wallet.account)
         .text("customer_id", wallet.customer())
@@ -17,12 +17,12 @@ pub(crate) fn to_item(wallet: &Wallet) -> Item {
         .0
 }
 
-/// Reads what only a wallet has; the item must be the customer's whom it names.
+/// Reads the attributes that only a wallet has; fails unless the item names this customer.
 pub(crate) fn profile_from_item(item: &Item, customer: &CustomerId) -> Result<Profile, StoreError> {
     let name = format!("wallet of {customer}");
     let reader = Reader::new(item, &name);
     if reader.parse("customer_id", CustomerId::parse)? != *customer {
-        return Err(reader.corrupt("customer_id: another than its key"));
+        return Err(reader.corrupt("customer_id: differs from its key"));
     }
     let metadata = Metadata::parse_stored(reader.pairs("metadata")?);
     Ok(Profile {
