@@ -28,13 +28,15 @@ fn texts() -> Vec<PathBuf> {
     found
 }
 
-/// A line without the string literals that are one word, such as the name of a stored attribute.
+/// A line without quoted single words, such as the name of a stored attribute.
 fn without_stored_words(line: &str) -> String {
-    let parts: Vec<&str> = line.split('"').collect();
     let is_word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    let kept =
-        parts.iter().enumerate().map(|(at, part)| if at % 2 == 1 && is_word(part) { "" } else { part });
-    kept.collect::<Vec<_>>().join("\"")
+    ['"', '`'].into_iter().fold(line.to_owned(), |line, quote| {
+        let parts: Vec<&str> = line.split(quote).collect();
+        let kept =
+            parts.iter().enumerate().map(|(at, part)| if at % 2 == 1 && is_word(part) { "" } else { part });
+        kept.collect::<Vec<_>>().join(&quote.to_string())
+    })
 }
 
 /// What is banned and occurs in a text, each with its line.

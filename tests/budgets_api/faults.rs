@@ -361,3 +361,35 @@ async fn a_suppliers_webhook_resolves_its_order_and_a_forged_one_is_refused() {
         agency.world().prove().await;
     }
 }
+
+#[tokio::test]
+async fn a_transactional_read_that_conflicts_or_fails_once_is_retried() {
+    let agency = agency(0, "").await;
+    let world = agency.world();
+    let open = format!(r#"{{"kind":"client","parent_id":"{}","name":"East"}}"#, agency.agency);
+    let allocate =
+        format!(r#"{{"from_account_id":"platform","to_account_id":"{}","amount":5}}"#, agency.agency);
+    let requests = [("/api/credit/accounts", open), ("/api/credit/allocate", allocate)];
+    for (path, body) in &requests {
+        world.post_keyed(&tests::admin(), "k", path, body).await.expect(201);
+    }
+    for fault in [
+        Fault::cancelled(&["TransactionConflict"]),
+        Fault::exception("ProvisionedThroughputExceededException"),
+        Fault::Answer(500, serde_json::json!({})),
+        Fault::LostReply,
+    ] {
+        for (path, body) in &requests {
+            let fired = world.faults.fired();
+            world.faults.plan("TransactGetItems", 1, fault.clone());
+            assert!(world.post_keyed(&tests::admin(), "k", path, body).await.expect(201).is_replay());
+            assert_eq!(world.faults.fired(), fired + 1, "{path}");
+        }
+        // A rejection is only returned after the redemption was read.
+        let fired = world.faults.fired();
+        world.faults.plan("TransactGetItems", 1, fault.clone());
+        agency.provision("CODE").await.expect_problem(409, "out_of_stock");
+        assert_eq!(world.faults.fired(), fired + 1);
+    }
+    world.prove().await;
+}

@@ -220,6 +220,7 @@ async fn a_refusal_takes_nothing_back_that_the_gateway_has_taken_meanwhile() {
 
 /// Executes the refusal of a top-up, or of another request with the same key; returns the top-up if it is
 /// still stored.
+/// A top-up that is still stored is reported as a replay of the request that initiated it.
 async fn abandon(shop: &Shop, id: &TopUpId, of_another: bool) -> Option<TopUp> {
     let store = &shop.world.app.store;
     let mut refused = store.payments().topup(id).await.unwrap().unwrap();
@@ -229,6 +230,8 @@ async fn abandon(shop: &Shop, id: &TopUpId, of_another: bool) -> Option<TopUp> {
     let (actor, request) = (Actor::system("test"), RequestId::new("refused"));
     let policy = shop.world.app.policy.clone();
     let context = Context { now: shop.world.clock.now(), actor, request, policy };
-    store.payments().execute(&AbandonTopUp { refused }, &context).await.unwrap();
-    store.payments().topup(id).await.unwrap()
+    let done = store.payments().execute(&AbandonTopUp { refused }, &context).await.unwrap();
+    let kept = store.payments().topup(id).await.unwrap();
+    assert_eq!(done.replayed, kept.is_some());
+    kept
 }

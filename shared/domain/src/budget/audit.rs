@@ -33,8 +33,6 @@ pub struct BudgetProof {
     pub spent: Money,
     /// Credit allocated to children, and credit returned from them.
     pub below: (Money, Money),
-    /// Credit received from the parent, and credit returned to it.
-    pub above: (Money, Money),
     /// Contradictions that were found.
     pub differences: Vec<Difference>,
 }
@@ -175,7 +173,6 @@ pub fn prove(books: &BudgetBooks) -> BudgetProof {
         reserved: books.sliced.slices().map(|slice| folded.open(slice)).sum(),
         spent: folded.spent.values().copied().sum(),
         below: (folded.all(Flow::Allocated), folded.all(Flow::Returned)),
-        above: (folded.all(Flow::Received), folded.all(Flow::Reclaimed)),
         differences,
     }
 }

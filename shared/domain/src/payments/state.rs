@@ -203,7 +203,10 @@ pub enum Abandoned {
 
 impl Outcome for Abandoned {
     fn request(&self) -> Option<&RequestId> {
-        None
+        match self {
+            Self::Gone => None,
+            Self::Kept(topup) => Some(&topup.request),
+        }
     }
 }
 

@@ -93,9 +93,14 @@ impl Table {
         Ok(found)
     }
 
-    /// Reads several items in one transaction, without retry, in the order of `keys`. The result
-    /// never shows half of another transaction.
+    /// Reads several items in one transaction, in the order of `keys`. The result never shows half of
+    /// another transaction. A conflict with a transaction that is in progress is retried.
     pub(crate) async fn read_atomically(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        self.with_retry(|| self.read_atomically_once(keys)).await
+    }
+
+    /// The same without retry, for callers that retry all of what they do.
+    pub(crate) async fn read_atomically_once(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
         let mut request =
             self.client.transact_get_items().set_return_consumed_capacity(self.capacity_report());
         for key in keys {

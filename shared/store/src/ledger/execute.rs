@@ -51,7 +51,7 @@ where
     C::State: Load,
     C::Write: Persist,
 {
-    let mut attempt = Attempt {
+    let mut execution = Execution {
         table,
         command,
         context,
@@ -64,17 +64,17 @@ where
         torn: 0,
     };
     loop {
-        if let Some(done) = attempt.once().await? {
+        if let Some(done) = execution.once().await? {
             return Ok(done);
         }
-        if !attempt.retry.backoff().await {
-            return Err(attempt.give_up());
+        if !execution.retry.backoff().await {
+            return Err(execution.give_up());
         }
     }
 }
 
 /// State of one operation across its tries.
-struct Attempt<'a, C> {
+struct Execution<'a, C> {
     table: &'a Table,
     command: &'a C,
     context: &'a Context,
@@ -96,7 +96,7 @@ struct Attempt<'a, C> {
 /// Result of one try; None: try again.
 type Attempted<O> = Result<Option<Done<O>>, StoreError>;
 
-impl<C> Attempt<'_, C>
+impl<C> Execution<'_, C>
 where
     C: Command,
     C::State: Load,

@@ -109,7 +109,7 @@ pub(crate) async fn versions_and_entry(
 ) -> Result<(Vec<Option<u64>>, Option<Entry>), StoreError> {
     let mut wanted: Vec<Key> = accounts.iter().map(keys::account).collect();
     wanted.extend(accounts.first().map(|first| keys::entry(first, cause)));
-    let mut items = table.read_atomically(&wanted).await?.into_iter();
+    let mut items = table.read_atomically_once(&wanted).await?.into_iter();
     let version = |item: Option<Item>| match item {
         Some(item) => account::from_item(&item).map(|account| Some(account.version)),
         None => Ok(None),

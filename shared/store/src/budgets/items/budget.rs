@@ -1,4 +1,7 @@
 //! Items of a budget account: the first slice with the account's attributes, and the other slices.
+//!
+//! Stored names: in attempts and stops, `a` is the amount, `c` the cause, `m` the campaign, `v` the
+//! version; `copied` is the status version that was copied (`copied_status_version`).
 
 use crate::engine::attr::{Attributes, Item, Reader, number, text};
 use crate::engine::error::StoreError;

@@ -1,5 +1,7 @@
 //! Item at the key of a budget entry: the entry, or the state that keeps attempts from committing
 //! one.
+//!
+//! Stored names: `type` is the kind, `fp` the fingerprint, `created_at` the instant (`at`).
 
 use crate::budgets::items::budget::{parts_from_map, parts_to_map};
 use crate::engine::attr::{Attributes, Item, Reader};

@@ -1,4 +1,6 @@
 //! Item of a redemption.
+//!
+//! Stored names: `asked` is the supplier's order (`order`).
 
 use crate::budgets::items::budget::{parts_from_map, parts_to_map};
 use crate::engine::attr::{Attributes, Item, Reader};

@@ -11,7 +11,7 @@ use domain::actor::{PerformedBy, Role};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
 use domain::hash::Hash;
-use domain::ids::{HoldId, RequestId};
+use domain::ids::{AccountKind, HoldId, RequestId};
 use domain::ledger::account::{Account, AccountStatus, OpenHold, Opening, Totals};
 use domain::ledger::lot::Lots;
 use domain::time::Timestamp;
@@ -121,6 +121,11 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         },
         next_check_at: next_check_at(&reader)?,
     };
+    let customer =
+        (account.id.kind == AccountKind::Wallet).then(|| reader.text("customer_id")).transpose()?;
+    if customer.is_some_and(|customer| customer != account.id.customer().as_str()) {
+        return Err(reader.corrupt("customer_id: differs from its key"));
+    }
     // The sums are stored in addition to the lots, for operators who inspect the table; both must
     // agree.
     let sums = (reader.money("available")?, reader.money("held")?, reader.money("owed")?);

@@ -1,4 +1,7 @@
 //! Item of an entry: written once, under the condition that its cause is free.
+//!
+//! Stored names: `type` is the kind, `fp` the fingerprint, `currency` the unit, `created_at` the
+//! instant (`at`), `topup` the payment.
 
 use crate::engine::attr::{Attributes, Item, Reader, pairs};
 use crate::engine::error::StoreError;

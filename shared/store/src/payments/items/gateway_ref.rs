@@ -1,4 +1,6 @@
 //! Item of a gateway reference: where a gateway's id leads.
+//!
+//! Stored names: `handle` is the gateway key; `stray` is an unmatched payment.
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;

@@ -1,4 +1,7 @@
 //! Item of a gateway's report.
+//!
+//! Stored names: `told` is the report, `under` the gateway key that it waits for (`waiting_on`),
+//! `event_id` and `topup_id` the ids.
 
 use crate::engine::attr::{Attributes, Item, Reader, text};
 use crate::engine::error::StoreError;
