@@ -12,7 +12,7 @@ mod budgets;
 use domain::actor::Actor;
 use domain::context::Context;
 use domain::ids::{EventId, RequestId, TopUpId};
-use domain::payments::initiate::CloseTopUp;
+use domain::payments::initiate::RecordPoll;
 use domain::payments::webhook_event::EventStatus;
 use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
@@ -243,7 +243,7 @@ async fn poll_before_expiry(
             record_event(summary, &event, None, taken.status);
         }
     }
-    store.payments().execute(&CloseTopUp { topup: id.clone() }, context).await?;
+    store.payments().execute(&RecordPoll { topup: id.clone() }, context).await?;
     Ok(())
 }
 

@@ -6,12 +6,14 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::keyed_request;
-use crate::ids::{CustomerId, EventId, Gateway, GatewayKey, TopUpId};
+use crate::ids::{CustomerId, Gateway, GatewayKey, TopUpId};
 use crate::ledger::command::{CauseKey, Command, exact};
 use crate::ledger::decision::{Decided, Decision};
 use crate::money::Amount;
 use crate::payments::limits;
-use crate::payments::state::{Abandoned, Listing, PaymentNeeds, PaymentState, PaymentWrite, TopUpOutcome};
+use crate::payments::state::{
+    Abandoned, Listing, PaymentNeeds, PaymentState, PaymentWrite, TopUpOutcome, put_ref,
+};
 use crate::payments::topup::{GatewayOrder, TOPUP_TTL_SECONDS, TopUp};
 use crate::payments::webhook_event::{GatewayRef, RefTarget};
 use crate::rejection::Rejection;
@@ -71,7 +73,7 @@ impl Command for InitiateTopUp {
             if topup.fingerprint != self.fingerprint() {
                 return Err(Rejection::KeyReused.into());
             }
-            let waiting = gateway_ref.map(waiting).unwrap_or_default();
+            let waiting = gateway_ref.map(GatewayRef::waiting).unwrap_or_default();
             return Ok(Decision::Already(TopUpOutcome { topup: topup.clone(), waiting }));
         }
         let account = state.account.as_ref().map(|loaded| &loaded.account);
@@ -108,7 +110,7 @@ impl Command for InitiateTopUp {
         ];
         // Written even if nothing waits: a concurrent report that has not found the top-up can then
         // no longer wait here.
-        let waiting = gateway_ref.map(waiting).unwrap_or_default();
+        let waiting = gateway_ref.map(GatewayRef::waiting).unwrap_or_default();
         writes.push(put_ref(gateway_ref, &key, RefTarget::TopUp(id)));
         Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting }, writes })
     }
@@ -148,7 +150,7 @@ impl Command for PlaceTopUp {
         let mut topup = state.topup.clone().ok_or(Rejection::TopUpNotFound)?;
         let order = GatewayKey::order(self.gateway, &self.placed.order);
         let gateway_ref = state.refs.get(&order);
-        let waiting = gateway_ref.map(waiting).unwrap_or_default();
+        let waiting = gateway_ref.map(GatewayRef::waiting).unwrap_or_default();
         if topup.placed.is_some() {
             return Ok(Decision::Already(TopUpOutcome { topup, waiting }));
         }
@@ -210,12 +212,12 @@ impl Command for AbandonTopUp {
 
 /// Records that the gateway was polled, and schedules the next poll.
 #[derive(Clone, Debug)]
-pub struct CloseTopUp {
+pub struct RecordPoll {
     /// Top-up that was polled.
     pub topup: TopUpId,
 }
 
-impl Command for CloseTopUp {
+impl Command for RecordPoll {
     type State = PaymentState;
     type Outcome = TopUpOutcome;
     type Write = PaymentWrite;
@@ -241,18 +243,4 @@ impl Command for CloseTopUp {
         let writes = vec![PaymentWrite::TopUp { topup: topup.clone(), was }];
         Ok(Decision::Commit { outcome: TopUpOutcome { topup, waiting: vec![] }, writes })
     }
-}
-
-/// Returns the reports that wait under a gateway reference.
-pub(crate) fn waiting(gateway_ref: &GatewayRef) -> Vec<EventId> {
-    match &gateway_ref.to {
-        RefTarget::Waiting(events) => events.clone(),
-        RefTarget::UnmatchedPayment(_) | RefTarget::TopUp(_) => vec![],
-    }
-}
-
-/// Returns the write that changes what a gateway reference leads to.
-pub(crate) fn put_ref(gateway_ref: Option<&GatewayRef>, key: &GatewayKey, to: RefTarget) -> PaymentWrite {
-    let was = gateway_ref.map_or(0, |gateway_ref| gateway_ref.version);
-    PaymentWrite::GatewayRef { gateway_ref: GatewayRef { key: key.clone(), to, version: was + 1 }, was }
 }

@@ -11,7 +11,7 @@ use crate::ledger::decision::{Conditional, FailedCondition, NoDecision, Outcome,
 use crate::ledger::entry::Entry;
 use crate::ledger::posting::{LoadedAccount, Posting};
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{EventStatus, GatewayRef, WebhookEvent};
+use crate::payments::webhook_event::{EventStatus, GatewayRef, RefTarget, WebhookEvent};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -226,4 +226,10 @@ impl Outcome for ReportOutcome {
             Self::OtherTopUp(_) => None,
         }
     }
+}
+
+/// Returns the write that changes what a gateway reference leads to.
+pub(crate) fn put_ref(gateway_ref: Option<&GatewayRef>, key: &GatewayKey, to: RefTarget) -> PaymentWrite {
+    let was = gateway_ref.map_or(0, |gateway_ref| gateway_ref.version);
+    PaymentWrite::GatewayRef { gateway_ref: GatewayRef { key: key.clone(), to, version: was + 1 }, was }
 }

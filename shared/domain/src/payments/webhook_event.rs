@@ -247,3 +247,13 @@ pub struct GatewayRef {
     /// Incremented by every change; the condition against stale reads.
     pub version: u64,
 }
+
+impl GatewayRef {
+    /// Returns the reports that wait for what the id will lead to.
+    pub fn waiting(&self) -> Vec<EventId> {
+        match &self.to {
+            RefTarget::Waiting(events) => events.clone(),
+            RefTarget::UnmatchedPayment(_) | RefTarget::TopUp(_) => vec![],
+        }
+    }
+}

@@ -14,8 +14,7 @@ use crate::ledger::lot::{CreditSource, Lot};
 use crate::ledger::posting::{Draft, Posting};
 use crate::money::Money;
 use crate::payments::gateway_report::{GatewayReport, PaymentFact};
-use crate::payments::initiate::{put_ref, waiting};
-use crate::payments::state::{PaymentState, PaymentWrite, begin};
+use crate::payments::state::{PaymentState, PaymentWrite, begin, put_ref};
 use crate::payments::topup::{Credited, TopUp};
 use crate::payments::webhook_event::{EventStatus, RefTarget, UnmatchedPayment, reasons};
 use crate::rejection::Rejection;
@@ -38,7 +37,7 @@ pub(super) fn captured(
     let unmatched = |why| quarantine(command, report, state, amount, currency, why);
     let Some(named) = &command.topup else {
         return Ok(match resolve_ref(command, state) {
-            Some(topup) => Verdict::elsewhere(topup),
+            Some(topup) => Verdict::other_topup(topup),
             None => unmatched(reasons::NOT_OURS),
         });
     };
@@ -211,7 +210,7 @@ fn gateway_ref(
         return;
     }
     if let Some(known) = known {
-        verdict.follow.extend(waiting(known));
+        verdict.follow.extend(known.waiting());
         if let RefTarget::UnmatchedPayment(unmatched) = &known.to {
             let other = state.quarantined.get(&unmatched.event).filter(|event| event.id != command.id);
             if let (Some(event), EventStatus::Processed) = (other, verdict.status) {

@@ -88,7 +88,7 @@ pub(super) fn apply(
     }
     verdict.writes.push(PaymentWrite::TopUp { topup, was });
     // The rest is decided again from the same report, once this is written.
-    Ok(if more { Verdict::first(verdict.writes) } else { verdict })
+    Ok(if more { Verdict::commit_first(verdict.writes) } else { verdict })
 }
 
 /// Why a report cannot be applied now.

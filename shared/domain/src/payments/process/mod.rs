@@ -16,10 +16,11 @@ use crate::ids::{EventId, GatewayKey, TopUpId, TransactionId};
 use crate::ledger::command::{CauseKey, Command};
 use crate::ledger::decision::{Decided, Decision};
 use crate::payments::gateway_report::{GatewayReport, PaymentFact};
-use crate::payments::initiate::{put_ref, waiting};
-use crate::payments::state::{Listing, PaymentNeeds, PaymentState, PaymentWrite, ReportOutcome};
+use crate::payments::state::{Listing, PaymentNeeds, PaymentState, PaymentWrite, ReportOutcome, put_ref};
 use crate::payments::topup::TopUp;
-use crate::payments::webhook_event::{EventStatus, MAX_WAITING, RefTarget, WebhookEvent, reasons};
+use crate::payments::webhook_event::{
+    EventStatus, GatewayRef, MAX_WAITING, RefTarget, WebhookEvent, reasons,
+};
 use crate::time::Timestamp;
 
 /// Processes a report.
@@ -54,9 +55,9 @@ pub(super) struct Verdict {
     /// Quarantined reports that it resolves, with their new status and reason.
     ends: Vec<(WebhookEvent, EventStatus, &'static str)>,
     /// Writes to commit before deciding again: the whole effect exceeds one transaction.
-    first: Option<Vec<PaymentWrite>>,
+    commit_first: Option<Vec<PaymentWrite>>,
     /// The report is about this top-up, not the loaded one.
-    elsewhere: Option<TopUpId>,
+    other_topup: Option<TopUpId>,
 }
 
 impl Verdict {
@@ -69,8 +70,8 @@ impl Verdict {
             writes: vec![],
             follow: vec![],
             ends: vec![],
-            first: None,
-            elsewhere: None,
+            commit_first: None,
+            other_topup: None,
         }
     }
 
@@ -86,12 +87,12 @@ impl Verdict {
         Self::new(EventStatus::Quarantined, Some(detail))
     }
 
-    fn elsewhere(topup: TopUpId) -> Self {
-        Self { elsewhere: Some(topup), ..Self::ignored(reasons::NO_MONEY) }
+    fn other_topup(topup: TopUpId) -> Self {
+        Self { other_topup: Some(topup), ..Self::ignored(reasons::NO_MONEY) }
     }
 
-    fn first(writes: Vec<PaymentWrite>) -> Self {
-        Self { first: Some(writes), ..Self::ignored(reasons::NO_MONEY) }
+    fn commit_first(writes: Vec<PaymentWrite>) -> Self {
+        Self { commit_first: Some(writes), ..Self::ignored(reasons::NO_MONEY) }
     }
 }
 
@@ -134,10 +135,10 @@ impl Command for ProcessReport {
                 }
             },
         };
-        if let Some(topup) = verdict.elsewhere {
+        if let Some(topup) = verdict.other_topup {
             return Ok(Decision::Already(ReportOutcome::OtherTopUp(topup)));
         }
-        match verdict.first {
+        match verdict.commit_first {
             Some(writes) => Ok(Decision::Partly(writes)),
             None => Ok(self.conclude(verdict, state, context)),
         }
@@ -151,7 +152,7 @@ impl ProcessReport {
             return match &self.topup {
                 Some(named) => self.park(state, &GatewayKey::topup(named), reasons::NO_TOPUP),
                 None => match resolve_ref(self, state) {
-                    Some(topup) => Verdict::elsewhere(topup),
+                    Some(topup) => Verdict::other_topup(topup),
                     None => Verdict::ignored(reasons::NO_MONEY),
                 },
             };
@@ -173,7 +174,7 @@ impl ProcessReport {
     /// something.
     fn wait(&self, state: &PaymentState, waiting_on: &GatewayKey, verdict: Verdict) -> Verdict {
         let gateway_ref = state.refs.get(waiting_on);
-        let mut events = gateway_ref.map(waiting).unwrap_or_default();
+        let mut events = gateway_ref.map(GatewayRef::waiting).unwrap_or_default();
         let mut verdict = Verdict { waiting_on: Some(waiting_on.clone()), ..verdict };
         let leads_somewhere =
             gateway_ref.is_some_and(|gateway_ref| !matches!(gateway_ref.to, RefTarget::Waiting(_)));

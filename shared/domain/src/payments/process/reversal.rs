@@ -7,9 +7,8 @@ use crate::context::Context;
 use crate::ids::GatewayKey;
 use crate::ledger::decision::NoDecision;
 use crate::payments::gateway_report::{GatewayReport, PaymentFact};
-use crate::payments::initiate::put_ref;
 use crate::payments::reversal::{ReversalReport, ReversalStep, canonical_id};
-use crate::payments::state::PaymentState;
+use crate::payments::state::{PaymentState, put_ref};
 use crate::payments::topup::TopUp;
 use crate::payments::webhook_event::{EventStatus, RefTarget, UnmatchedPayment, reasons};
 use crate::rejection::Rejection;
@@ -45,7 +44,7 @@ pub(super) fn reversed(
     }
     let Some(named) = &command.topup else {
         return Ok(match (resolve_ref(command, state), key) {
-            (Some(topup), _) => Verdict::elsewhere(topup),
+            (Some(topup), _) => Verdict::other_topup(topup),
             // An alert is raised; but if its payment turns out to be ours, it still takes effect.
             (None, Some(key)) => command.wait(state, &key, Verdict::quarantined(reasons::NOT_OURS)),
             (None, None) => Verdict::quarantined(reasons::NOT_OURS),
