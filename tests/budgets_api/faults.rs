@@ -11,13 +11,15 @@ use tokio::sync::Notify;
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
 
-/// Opens an agency whose requests give up after 400 ms.
+/// Opens an agency whose requests retry for as long as in production, so that a slow machine does
+/// not make them give up.
 async fn agency(cards: usize, brand: &str) -> Arc<Agency> {
-    let retry_policy = RetryPolicy {
-        budget: Duration::from_millis(400),
-        base: Duration::from_millis(2),
-        cap: Duration::from_millis(20),
-    };
+    agency_that_gives_up_after(RetryPolicy::default().budget, cards, brand).await
+}
+
+async fn agency_that_gives_up_after(budget: Duration, cards: usize, brand: &str) -> Arc<Agency> {
+    let (base, cap) = (Duration::from_millis(2), Duration::from_millis(20));
+    let retry_policy = RetryPolicy { budget, base, cap };
     Arc::new(Agency::with("100", cards, (r#""budget_mode":"isolated""#, brand), retry_policy).await)
 }
 
@@ -176,7 +178,7 @@ async fn storms_and_silence_end_in_503_with_nothing_taken() {
         ("GetItem", Fault::exception("ThrottlingException"), "contention"),
         ("*", Fault::Unreachable, "unavailable"),
     ] {
-        let agency = agency(5, "").await;
+        let agency = agency_that_gives_up_after(Duration::from_millis(400), 5, "").await;
         agency.world().faults.always(operation, fault);
         let answer = agency.provision("CODE").await.expect_problem(503, code);
         assert!(answer.header("retry-after").is_some() && agency.world().faults.fired() > 2, "{operation}");
