@@ -48,14 +48,17 @@ mod payments_api {
 mod budgets_api {
     mod accounts;
     mod bad_input;
+    mod bounds;
     mod changes;
     mod costs;
     mod envelope;
     mod faults;
     mod files;
     mod gathers;
+    mod guesses;
     mod late_cards;
     mod one_code;
+    mod pausing;
     mod provision;
     mod races;
     mod secrets;
@@ -81,6 +84,7 @@ mod running {
     mod import;
     mod keys;
     mod lambda_events;
+    mod local_port;
     mod openapi;
     mod payments;
     mod platform;

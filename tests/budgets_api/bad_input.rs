@@ -1,5 +1,7 @@
 //! Requests that are malformed, forbidden, or about something that the caller must not see.
 
+use http::{HeaderMap, Method};
+use serde_json::json;
 use tests::agency::issuer;
 use tests::{Agency, World, acts_for, admin, customer, service};
 
@@ -154,9 +156,10 @@ async fn callers_without_permission_learn_nothing() {
     world.prove().await;
 }
 
+/// Covers fault 45 of the requirements.
 #[tokio::test]
-async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_raises_an_alert() {
-    let agency = Agency::new("100", 1).await;
+async fn a_file_of_guesses_tells_nothing_of_other_campaigns_codes_takes_none_and_blocks_none() {
+    let agency = Agency::new("100", 2).await;
     let world = agency.world();
     let path = |campaign: &str| format!("/api/gift-cards/campaigns/{campaign}/codes");
     let lines = |count: usize| {
@@ -167,31 +170,33 @@ async fn a_code_of_another_campaign_cannot_be_registered_again_and_guessing_rais
     assert_eq!((first.raw("accepted"), first.raw("duplicates")), ("12".into(), "0".into()));
     let again = world.post_csv(&admin(), &path(&agency.campaign), &lines(13)).await.expect(200);
     assert_eq!((again.raw("accepted"), again.raw("duplicates")), ("1".into(), "12".into()));
-    // A client's own codes may appear in several of its files.
-    let second = tests::agency::open(world, "campaign", &agency.client, "").await;
-    let own = world.post_csv(&admin(), &path(&second), &lines(13)).await.expect(200);
-    assert_eq!(own.text("/lines/0/detail"), "cannot be registered");
-    assert!(!world.get(&admin(), "/api/alerts").await.body.contains("code_guessing"));
+    assert_eq!(again.text("/lines/0/detail"), "is already registered");
+    // A rival's guesses are its own codes, whether others have registered the same ones or not.
     let client = tests::agency::open(world, "client", &agency.agency, "").await;
     let rival = tests::agency::open(world, "campaign", &client, "").await;
-    let theirs = world.post_csv(&admin(), &path(&rival), &lines(13)).await.expect(200);
-    assert_eq!(
-        (theirs.raw("accepted"), theirs.text("/lines/0/detail")),
-        ("0".into(), "cannot be registered".into())
-    );
-    assert!(world.get(&admin(), "/api/alerts").await.body.contains("code_guessing"));
-    // One file of guesses reveals at most a hundred, for any campaign of that client.
-    world.post_csv(&admin(), &path(&agency.campaign), &lines(500)).await.expect(200);
-    let guessing = tests::agency::open(world, "campaign", &client, "").await;
-    let refused = world.post_csv(&admin(), &path(&guessing), &lines(500)).await;
-    assert!(
-        refused.header("retry-after").is_some() && !refused.body.contains("cannot be"),
-        "{}",
-        refused.body
-    );
-    refused.expect_problem(429, "rate_limited");
-    let mine = world.post_csv(&admin(), &path(&rival), &lines(1)).await;
-    mine.expect_problem(429, "rate_limited");
+    let guesses = lines(13) + &format!("WINTER-1,{},25\n", agency.brand);
+    let theirs = world.post_csv(&acts_for("client", &client), &path(&rival), &guesses).await.expect(200);
+    assert_eq!((theirs.raw("accepted"), theirs.json()["lines"].clone()), ("14".into(), json!([])));
+    let redeem = async |campaign: Option<&str>| {
+        let body = json!({"redemption_code": "summer 003", "campaign_id": campaign}).to_string();
+        let request = tests::world::request(Method::POST, "/api/gift-cards/redeem", &body, HeaderMap::new());
+        world.send(None, request).await
+    };
+    // The rival has no credit: its own code pays nothing out, and nothing on another's budget.
+    redeem(Some(&rival)).await.expect_problem(404, "code_not_found");
+    redeem(None).await.expect_problem(404, "code_not_found");
+    assert_eq!(agency.figures(&agency.campaign).await, ["100.00", "0.00", "0.00"]);
+    redeem(Some(&agency.campaign)).await.expect(201);
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    // A minted code is known by itself, but not under another campaign's name.
+    let mint = format!(r#"{{"count":1,"brand_id":"{}","denomination":25}}"#, agency.brand);
+    let minted = world.post(&admin(), &path(&agency.campaign), &mint).await.expect(201).text("/codes/0");
+    let taken = format!("code,brand_id,denomination\n{minted},{},25\n", agency.brand);
+    assert_eq!(world.post_csv(&admin(), &path(&rival), &taken).await.expect(200).raw("accepted"), "1");
+    let body = json!({"redemption_code": minted}).to_string();
+    let request = tests::world::request(Method::POST, "/api/gift-cards/redeem", &body, HeaderMap::new());
+    world.send(None, request).await.expect(201);
+    assert_eq!(agency.figures(&agency.campaign).await, ["50.00", "0.00", "50.00"]);
     let bad = format!(
         "code,brand_id,denomination\nx,{0},25\nGOOD-1,{0},30\n+cmd,{0},25\nGOOD-2,brand,25\n",
         agency.brand

@@ -116,7 +116,7 @@ fn a_closed_vault_seals_opens_and_knows_nothing() {
     let open = Vault::new(vault::SealKeys::parse(&format!("k1:{}", "x".repeat(32))).unwrap(), [7; 32]);
     assert!(
         closed.card_id(&plain()).is_none()
-            && closed.code_id(&RedemptionCode::parse("CODE-1").unwrap()).is_none()
+            && closed.minted_code_id(&RedemptionCode::parse("CODE-1").unwrap()).is_none()
     );
     assert!(closed.address_id("203.0.113.7").is_none());
     let brand = BrandId::mint(&Cause::stored("brand"));

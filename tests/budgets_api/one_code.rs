@@ -20,8 +20,8 @@ fn spellings(code: &str) -> Vec<String> {
     all
 }
 
-async fn redeem(agency: &Agency, code: &str) -> Answer {
-    let body = serde_json::json!({"redemption_code": code}).to_string();
+async fn redeem(agency: &Agency, code: &str, campaign: Option<&str>) -> Answer {
+    let body = serde_json::json!({"redemption_code": code, "campaign_id": campaign}).to_string();
     let mut request =
         http::Request::post("/api/gift-cards/redeem").body(axum::body::Body::from(body)).unwrap();
     request.headers_mut().insert("content-type", "application/json".parse().unwrap());
@@ -46,12 +46,15 @@ async fn a_minted_and_a_registered_code_result_in_one_card_each_in_every_spellin
     let file = format!("code,brand_id,denomination\nspring-sale-2026,{},25\n", agency.brand);
     assert_eq!(world.post_csv(&admin(), &codes, &file).await.expect(200).raw("accepted"), "1");
     let mut spent = 0;
-    for code in [minted.as_str(), "SPRING-SALE-2026"] {
+    for (code, campaign) in [(minted.as_str(), None), ("SPRING-SALE-2026", Some(agency.campaign.as_str()))] {
         spent += 25;
         let mut first: Option<(String, String)> = None;
         for (n, spelling) in spellings(code).iter().enumerate() {
-            let answer =
-                if n % 2 == 0 { redeem(&agency, spelling).await } else { provision(&agency, spelling).await };
+            let answer = if n % 2 == 0 {
+                redeem(&agency, spelling, campaign).await
+            } else {
+                provision(&agency, spelling).await
+            };
             let answer = answer.expect(201);
             let found = (answer.text("/redemption/redemption_id"), answer.text("/card/card_code"));
             assert_eq!(*first.get_or_insert(found.clone()), found, "{spelling:?}");
@@ -91,7 +94,7 @@ async fn what_cannot_be_a_code_is_a_400_for_a_backend_and_the_usual_404_for_a_cu
     {
         let refused = provision(&agency, bad).await.expect_problem(400, "invalid_request");
         assert_eq!(refused.offending(), ["/redemption_code"], "{bad:?}");
-        redeem(&agency, bad).await.expect_problem(404, "code_not_found");
+        redeem(&agency, bad, None).await.expect_problem(404, "code_not_found");
     }
     let longest = format!("{}-", "AB".repeat(32));
     provision(&agency, &longest).await.expect(201);

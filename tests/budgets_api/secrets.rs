@@ -133,7 +133,7 @@ async fn no_code_number_pin_or_address_is_in_the_table_a_log_a_request_or_an_err
         r#","delivery_method":"email","delivery_address":"asha.secret@example.com","recipient_id":"cust_1"}"#,
     );
     let made = world.post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
-    let body = json!({"redemption_code": "REGISTERED-77"}).to_string();
+    let body = json!({"redemption_code": "REGISTERED-77", "campaign_id": agency.campaign}).to_string();
     let request =
         tests::world::request(http::Method::POST, "/api/gift-cards/redeem", &body, Default::default());
     let redeemed = world.send(None, request).await.expect(201);

@@ -89,16 +89,53 @@ fn within_a_date_promotional_burns_before_refund_before_paid_and_undying_last() 
     assert_eq!(order, [&dated[..], &[(CreditSource::Promotion, false)]].concat());
 }
 
+/// Returns the amount of the lot that ends so many days after the start.
+fn on(held: &Lots, days: u32) -> Option<String> {
+    let date = plus_days(parse_date("2026-01-15").unwrap(), days);
+    held.iter().find(|lot| lot.expires_on == date).map(|lot| lot.amount.to_string())
+}
+
+fn manual(lots: impl IntoIterator<Item = (u32, i64)>) -> Lots {
+    let lots = lots.into_iter().map(|(day, paise)| lot(Some(day), CreditSource::Manual, paise));
+    Lots::new(lots.collect::<Vec<_>>()).unwrap()
+}
+
 #[test]
-fn the_hundred_and_first_lot_merges_the_two_nearest_dates_of_one_class_into_the_later() {
-    // Every third day, except for two neighbours one day apart.
-    let mut days: Vec<u32> = (0..100).map(|n| n * 3).collect();
-    days.push(31);
-    let held = Lots::new(days.iter().map(|day| lot(Some(*day), CreditSource::Manual, 100))).unwrap();
-    assert_eq!(held.len(), 100);
-    let start = parse_date("2026-01-15").unwrap();
-    let on = |day| {
-        held.iter().find(|lot| lot.expires_on == plus_days(start, day)).map(|lot| lot.amount.to_string())
-    };
-    assert_eq!((on(30), on(31)), (None, Some("2".to_owned())));
+fn the_hundred_and_first_lot_merges_the_pair_that_gives_away_the_least_value_times_days() {
+    // Equal amounts: the pair of the nearest dates.
+    let held = manual((0..100).map(|n| (n * 3, 100)).chain([(31, 100)]));
+    assert_eq!((held.len(), on(&held, 30), on(&held, 31)), (100, None, Some("2".to_owned())));
+    // A large amount is not moved by a day if a small one can be moved by three.
+    let held = manual((0..100).map(|n| (n * 3, if n == 7 { 10 } else { 100 })).chain([(31, 100)]));
+    assert_eq!((on(&held, 30), on(&held, 21), on(&held, 24)), (Some("1".into()), None, Some("1.1".into())));
+    // 3 × 1.00 and 1 × 3.00 are equal: the earlier pair, wherever the nearer dates are.
+    let held = manual((0..100).map(|n| (n * 3, if n == 10 { 300 } else { 100 })).chain([(31, 300)]));
+    assert_eq!((on(&held, 0), on(&held, 3), on(&held, 30)), (None, Some("2".into()), Some("3".into())));
+}
+
+#[test]
+fn of_equal_pairs_of_two_classes_the_one_that_begins_first_is_merged() {
+    let lots = (0..100).map(|n| lot(Some(n * 10), CreditSource::Manual, 1_000));
+    // The promotional pair begins a day later and ends a day earlier, and would give away as much.
+    let pair = [lot(Some(1), CreditSource::Promotion, 1_250), lot(Some(9), CreditSource::Promotion, 1)];
+    let held = Lots::new(lots.chain(pair).collect::<Vec<_>>()).unwrap();
+    assert_eq!((held.len(), on(&held, 0), on(&held, 1)), (100, None, None));
+    let held = Lots::new(
+        (0..99)
+            .map(|n| lot(Some(n * 10), CreditSource::Manual, 1_000))
+            .chain([lot(Some(1), CreditSource::Promotion, 1_250), lot(Some(9), CreditSource::Promotion, 1)]),
+    )
+    .unwrap();
+    assert_eq!((held.len(), on(&held, 0), on(&held, 1)), (100, None, Some("12.5".to_owned())));
+}
+
+/// Covers fault 56 of the requirements.
+#[test]
+fn tiny_lots_beside_a_large_one_do_not_lengthen_its_life() {
+    // The large lot ends first; tiny lots of later dates are added one by one, each a day later.
+    let mut held = manual([(1, 500_000)]);
+    for day in 2..=400 {
+        held.add(&lot(Some(day), CreditSource::Manual, 1)).unwrap();
+    }
+    assert_eq!((held.len(), on(&held, 1)), (MAX_LOTS, Some("5000".to_owned())));
 }

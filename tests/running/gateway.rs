@@ -1,15 +1,23 @@
-//! The local gateway: which tokens it accepts.
+//! The local gateway: which tokens it accepts, and what it does when a caller hangs up.
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use edge::claims::ClaimNames;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scrip::data::DataDir;
+use scrip::functions::Function;
+use scrip::gateway::{self, LocalGateway};
 use scrip::keys::Keys;
 use scrip::token::{AUDIENCE, Grant, ISSUER, verify};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tests::process::Scratch;
+use tokio::sync::Notify;
 
 struct Forge {
     _scratch: Scratch,
@@ -182,4 +190,27 @@ fn keys_are_made_once_readable_by_their_owner_alone_and_never_printed() {
     assert_eq!(mode & 0o077, 0);
     let cursors = edge::cursor::CursorKey::new("very secret");
     assert!(!format!("{cursors:?}").contains("secret"));
+}
+
+/// Covers fault 55 of the requirements.
+#[tokio::test]
+async fn a_request_whose_caller_hangs_up_is_completed_as_in_lambda() {
+    let (begun, go_on, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let signals = (begun.clone(), go_on.clone(), ended.clone());
+    let slow = get(async move || {
+        signals.0.notify_one();
+        signals.1.notified().await;
+        signals.2.notify_one();
+    });
+    let router = Router::new().route("/health", slow);
+    let functions = vec![Function { name: "slow", prefixes: &["/health"], router }];
+    let keys = Forge::new("hang-up").keys;
+    let gateway = Arc::new(LocalGateway { functions, keys: Arc::new(keys) });
+    let request = http::Request::get("/health").body(Body::empty()).unwrap();
+    let caller = tokio::spawn(gateway::handle(State(gateway), request));
+    begun.notified().await;
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    go_on.notify_one();
+    ended.notified().await;
 }

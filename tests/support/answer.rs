@@ -1,6 +1,8 @@
 //! An HTTP response, with methods that read and check it.
 
+use axum::response::Response;
 use http::HeaderMap;
+use http_body_util::BodyExt;
 use serde_json::Value;
 
 /// A complete response.
@@ -15,6 +17,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads a response to its end.
+    pub async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Self { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
     /// Returns the body as JSON (numbers as `serde_json` reads them; use [`Answer::raw`] for exact digits).
     #[track_caller]
     pub fn json(&self) -> Value {

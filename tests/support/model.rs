@@ -280,14 +280,13 @@ impl Model {
 
     /// Transfers to another wallet.
     pub fn transfer(&mut self, from: usize, to: usize, paise: i64) -> Verdict {
-        self.open(from)?;
-        if from == to {
-            self.spendable(from)?;
-            let covered = self.available(from) >= paise;
-            return Err(if covered { "SelfTransfer" } else { "InsufficientFunds" });
-        }
-        self.open(to)?;
         self.spendable(from)?;
+        if self.available(from) < paise {
+            return Err("InsufficientFunds");
+        }
+        if from == to {
+            return Err("SelfTransfer");
+        }
         if self.open(to)?.status == 2 {
             return Err("AccountSuspended");
         }

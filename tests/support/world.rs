@@ -15,8 +15,7 @@ use edge::{App, Clock, Problem, lambda};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use http::{HeaderMap, Method, Request};
-use http_body_util::BodyExt;
-use scrip::database::Embedded;
+use scrip::database::{Embedded, ToolsPort};
 use scrip::functions::{Function, LocalServices, serving};
 use scrip::gateway;
 use std::collections::{BTreeSet, HashMap};
@@ -118,7 +117,7 @@ impl World {
         let (endpoint, database) = match edge::wiring::optional("SCRIP_TEST_DYNAMODB_ENDPOINT") {
             Some(endpoint) => (endpoint, None),
             None => {
-                let database = Embedded::start(None, 0).unwrap();
+                let database = Embedded::start(None, ToolsPort::Closed).unwrap();
                 (database.url(), Some(Arc::new(database)))
             }
         };
@@ -189,9 +188,7 @@ impl World {
             Ok(response) => response,
             Err(problem) => problem.respond(&id),
         };
-        let (parts, body) = response.into_parts();
-        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        let answer = Answer::read(response).await;
         self.note(id, &answer);
         answer
     }
@@ -352,6 +349,14 @@ fn settings(endpoint: &str) -> Settings {
         endpoint: Some(endpoint.to_owned()),
         attempt_timeout: Duration::from_secs(20),
     }
+}
+
+/// Returns a request without a token, as a function receives it from an address.
+pub async fn event_from(address: &str, request: Request<Body>) -> lambda_http::Request {
+    let (path, id) = (request.uri().path().to_owned(), COUNTER.fetch_add(1, Ordering::SeqCst).to_string());
+    let caller = gateway::ClientRequest { id: &format!("req-{id}"), address };
+    let event = gateway::event(caller, path, None::<Vec<(String, String)>>, request).await.unwrap();
+    lambda::request(event).unwrap()
 }
 
 /// Returns a request; a body is JSON unless a header says otherwise.

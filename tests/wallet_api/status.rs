@@ -54,9 +54,11 @@ async fn a_suspended_wallet_also_refuses_credits_and_transfers_in() {
     nothing_leaves(&world, "account_suspended").await;
     let credit = world.post(&admin(), "/api/wallet/a/add-credits", r#"{"amount":1}"#).await;
     credit.expect_problem(409, "account_suspended");
-    let transfer =
-        world.post(&customer("b"), "/api/wallet/b/transfer", r#"{"amount":1,"to_customer_id":"a"}"#).await;
-    transfer.expect_problem(409, "account_suspended");
+    let transfer = r#"{"amount":1,"to_customer_id":"a"}"#;
+    let by_staff = world.post(&admin(), "/api/wallet/b/transfer", transfer).await;
+    by_staff.expect_problem(409, "account_suspended");
+    let by_owner = world.post(&customer("b"), "/api/wallet/b/transfer", transfer).await;
+    by_owner.expect_problem(404, "wallet_not_found");
     world.post(&admin(), "/api/wallet/a/refund", r#"{"amount":1,"order_id":"o"}"#).await.expect(201);
     let lifted = world.post(&admin(), "/api/wallet/a/unfreeze", WHY).await.expect(200);
     assert_eq!(lifted.text("/status"), "ACTIVE");

@@ -42,8 +42,8 @@ pub fn router(app: App) -> Router {
 pub(crate) async fn open(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let command = wire::open(&request, app.policy.currency())?;
     let parent = permitted(&app, &request, &command.parent, BudgetAction::Open(command.kind)).await?;
-    if command.brands.is_some() {
-        request.permit_or(BudgetAction::GrantBrands, &*parent, Problem::account_not_found)?;
+    for action in command.requires() {
+        request.permit_or(action, &*parent, Problem::account_not_found)?;
     }
     wire::check_brands(&app, command.brands.as_ref()).await?;
     let (account, replayed) = app.store.budgets().open_account(&command, &request.context(&app)?).await?;
@@ -62,8 +62,8 @@ pub(crate) async fn change(State(app): State<App>, request: ApiRequest) -> Resul
     let id = request.segment::<ChildAccountPath>()?.0;
     let command = wire::change(&request, app.policy.currency())?;
     let account = permitted(&app, &request, &id, BudgetAction::Change).await?;
-    if command.brands.is_some() {
-        request.permit_or(BudgetAction::GrantBrands, &*account, Problem::account_not_found)?;
+    for action in command.requires() {
+        request.permit_or(action, &*account, Problem::account_not_found)?;
     }
     wire::check_brands(&app, command.brands.iter().flatten().next()).await?;
     app.store.budgets().change_account(&id, &command, &request.context(&app)?).await?;

@@ -10,7 +10,8 @@ use domain::giftcard::Pool;
 use domain::giftcard::card::{Card, PlainCard, read_card};
 use domain::ids::budget::CardId;
 use domain::rejection::Rejection;
-use edge::csv::{File, LineReport, refused};
+use domain::time::Date;
+use edge::csv::{File, Line, LineReport, LineReports, refused};
 use edge::paths::PoolPath;
 use edge::{ApiRequest, Problem, csv_file, reply};
 use serde::Serialize;
@@ -30,17 +31,10 @@ pub struct Imported {
     pub(crate) lines: Vec<LineReport>,
 }
 
-/// Maximum number of lines in a response: Lambda's limit for a response is 6 MB.
-const MAX_REPORTED_LINES: usize = 30_000;
-
 impl Imported {
-    pub(crate) fn of(accepted: u64, mut lines: Vec<LineReport>) -> Self {
-        lines.sort_by_key(|line| line.line);
-        let count =
-            |status| u64::try_from(lines.iter().filter(|line| line.status == status).count()).unwrap_or(0);
-        let (duplicates, invalid) = (count("duplicate"), count("invalid"));
-        lines.truncate(MAX_REPORTED_LINES);
-        Self { accepted, duplicates, invalid, lines }
+    pub(crate) fn of(accepted: u64, reports: LineReports) -> Self {
+        let (duplicates, invalid) = (reports.duplicates, reports.invalid);
+        Self { accepted, duplicates, invalid, lines: reports.into_lines() }
     }
 }
 
@@ -66,25 +60,37 @@ pub(crate) async fn import(
     permit_catalogue(&request)?;
     let pool = services.app.store.gift_cards().pool(&id).await?.ok_or(Rejection::PoolNotFound)?;
     let now = services.app.clock.now();
+    // All is read before anything is stocked: a file that is refused leaves nothing behind.
+    let reports = invalid_lines(body, now.date())?;
+    let mut import = CardImport { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports };
     let mut file = File::open(body, CardsFile::COLUMNS)?;
-    let mut taking = CardImport { pool, cards: vec![], at: BTreeMap::new(), accepted: 0, reports: vec![] };
     while let Some(line) = file.next_line() {
-        let read = line.and_then(|line| {
-            let number = line.number;
-            let plain =
-                read_card(|name| line.cell(name), now.date()).map_err(|error| refused(number, &error))?;
-            Ok((number, plain))
-        });
-        match read {
-            Ok((number, plain)) => taking.add(&services, number, &plain)?,
-            Err(report) => taking.reports.push(report),
-        }
-        if taking.cards.len() >= CARDS_PER_BATCH {
-            taking.stock_batch(&services).await?;
+        let Ok((number, plain)) = line.and_then(|line| read(&line, now.date())) else { continue };
+        import.add(&services, number, &plain)?;
+        if import.cards.len() >= CARDS_PER_BATCH {
+            import.stock_batch(&services).await?;
         }
     }
-    taking.stock_batch(&services).await?;
-    reply::ok(&Imported::of(taking.accepted, taking.reports))
+    import.stock_batch(&services).await?;
+    reply::ok(&Imported::of(import.accepted, import.reports))
+}
+
+/// Reads a card, with the number of its line.
+fn read(line: &Line<'_>, today: Date) -> Result<(u64, PlainCard), LineReport> {
+    let card = read_card(|name| line.cell(name), today).map_err(|error| refused(line.number, &error))?;
+    Ok((line.number, card))
+}
+
+/// Reads a file without taking anything of it: the invalid lines, or why the file is refused.
+fn invalid_lines(body: &[u8], today: Date) -> Result<LineReports, Problem> {
+    let mut reports = LineReports::default();
+    let mut file = File::open(body, CardsFile::COLUMNS)?;
+    while let Some(line) = file.next_line() {
+        if let Err(report) = line.and_then(|line| read(&line, today)) {
+            reports.add_invalid(report)?;
+        }
+    }
+    Ok(reports)
 }
 
 /// Number of cards that are held in memory at once; a file may have 200,000.
@@ -96,7 +102,7 @@ struct CardImport {
     cards: Vec<Card>,
     at: BTreeMap<CardId, u64>,
     accepted: u64,
-    reports: Vec<LineReport>,
+    reports: LineReports,
 }
 
 impl CardImport {
@@ -106,7 +112,7 @@ impl CardImport {
         let mut card = sealed.ok_or_else(Problem::internal)?;
         card.pool = Some(pool.id.clone());
         if self.at.contains_key(&card.id) {
-            self.reports.push(duplicate(number, "appears earlier in this file"));
+            self.reports.add_duplicate(number, "appears earlier in this file");
         } else {
             self.at.insert(card.id.clone(), number);
             self.cards.push(card);
@@ -122,12 +128,8 @@ impl CardImport {
         for (card, holder) in &import.known {
             let here = holder.as_ref() == Some(&self.pool.id);
             let detail = if here { "is already in this pool" } else { "is already known" };
-            self.reports.push(duplicate(self.at.get(card).copied().unwrap_or(0), detail));
+            self.reports.add_duplicate(self.at.get(card).copied().unwrap_or(0), detail);
         }
         Ok(())
     }
-}
-
-pub(crate) fn duplicate(line: u64, detail: &str) -> LineReport {
-    LineReport { line, status: "duplicate", detail: detail.to_owned() }
 }

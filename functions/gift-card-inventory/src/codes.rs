@@ -4,24 +4,22 @@
 //! response to the request that mints it, and to a repetition of that request with the same key.
 
 use crate::Services;
-use crate::cards::{Imported, duplicate};
+use crate::cards::Imported;
 use axum::extract::State;
 use axum::response::Response;
-use domain::alert::NewAlert;
 use domain::budget::BudgetAccount;
 use domain::budget::permit::BudgetAction;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
+use domain::giftcard::Brand;
 use domain::giftcard::card::{PlainCode, Registered, read_code_line};
 use domain::giftcard::catalogue::MintCodes;
 use domain::giftcard::code::RedemptionCode;
-use domain::giftcard::guessing::{MAX_FOREIGN_CODES_PER_DAY, SUSPICIOUS_FOREIGN_CODES_PER_DAY};
 use domain::ids::budget::{AccountId, BrandId, BudgetKind, CodeId};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
-use domain::time::Timestamp;
 use edge::budget::permitted;
-use edge::csv::{File, LineReport, invalid, refused};
+use edge::csv::{File, LineReports, invalid, refused};
 use edge::input::{CodeCount, NumberInput};
 use edge::paths::CampaignPath;
 use edge::reply::ReplyMeta;
@@ -31,10 +29,6 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
-
-/// Number of codes of a file that are registered before those of other clients among them are
-/// counted.
-const CODES_PER_BATCH: usize = 100;
 
 request! {
     /// A request to mint redemption codes.
@@ -159,7 +153,8 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
             services.tools.vault.mint_code()
         };
         let code = code.ok_or_else(Problem::internal)?;
-        let id = RedemptionCode::parse(&code).ok().and_then(|code| services.tools.vault.code_id(&code));
+        let id =
+            RedemptionCode::parse(&code).ok().and_then(|code| services.tools.vault.minted_code_id(&code));
         let id = id.ok_or_else(Problem::internal)?;
         codes.push(code);
         registered.push(Registered {
@@ -180,10 +175,9 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
 /// The line number of a code, and the code.
 type Numbered = (u64, PlainCode);
 
-/// Parses the lines of a file; returns the codes with their line numbers, and a report for every
-/// other line.
-fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> {
-    let (mut wanted, mut reports) = (Vec::new(), Vec::new());
+/// The codes of a file, each with the number of its line, and the reports on the invalid lines.
+fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, LineReports), Problem> {
+    let (mut codes, mut reports) = (Vec::new(), LineReports::default());
     let mut file = File::open(body, CodesFile::COLUMNS)?;
     while let Some(line) = file.next_line() {
         let read = line.and_then(|line| {
@@ -192,58 +186,38 @@ fn read_lines(body: &[u8]) -> Result<(Vec<Numbered>, Vec<LineReport>), Problem> 
             Ok((line.number, code))
         });
         match read {
-            Ok(taken) => wanted.push(taken),
-            Err(report) => reports.push(report),
+            Ok(code) => codes.push(code),
+            Err(report) => reports.add_invalid(report)?,
         }
     }
-    Ok((wanted, reports))
+    Ok((codes, reports))
 }
 
-/// Counts codes of other clients in the files that one client sent today: each such line reveals a
-/// registered code.
-struct ForeignCodeCounter<'a> {
+/// Number of brands that a file may name: each of them is read from the table.
+const MAX_BRANDS_PER_FILE: usize = 100;
+
+/// The brands that a file names; none for those that do not exist.
+struct NamedBrands<'a> {
     services: &'a Services,
-    tries: String,
-    client: AccountId,
-    at: Timestamp,
-    count: u64,
+    brands: BTreeMap<BrandId, Option<Arc<Brand>>>,
 }
 
-impl<'a> ForeignCodeCounter<'a> {
-    async fn of(services: &'a Services, campaign: &BudgetAccount) -> Result<Self, Problem> {
-        let at = services.app.clock.now();
-        let client = campaign.parent.clone().unwrap_or_else(|| campaign.id.clone());
-        let tries = format!("codes:{client}:{}", at.date());
-        let count = services.app.store.gift_cards().tries(&tries).await?;
-        Ok(Self { services, tries, client, at, count })
-    }
-
-    fn too_many(&self) -> bool {
-        self.count >= MAX_FOREIGN_CODES_PER_DAY
-    }
-
-    /// Counts the codes of other clients among codes that are already registered. A client's own
-    /// codes do not count: they may be in several files.
-    async fn count(&mut self, known: &[(CodeId, AccountId)]) -> Result<(), Problem> {
-        let store = &self.services.app.store;
-        let mut more = 0;
-        for (_, holder) in known {
-            let holder = store.budgets().cached_account(holder).await?;
-            more += u64::from(holder.is_none_or(|holder| holder.parent.as_ref() != Some(&self.client)));
+impl NamedBrands<'_> {
+    /// Returns the exact denomination and the price of a card, if the brand has it.
+    async fn price(&mut self, brand: &BrandId, amount: Amount) -> Result<Option<(Money, Money)>, Problem> {
+        if !self.brands.contains_key(brand) {
+            if self.brands.len() >= MAX_BRANDS_PER_FILE {
+                let detail = format!("the file names more than {MAX_BRANDS_PER_FILE} brands");
+                return Err(Problem::invalid(detail));
+            }
+            let found = self.services.app.store.gift_cards().brand(brand).await?;
+            self.brands.insert(brand.clone(), found);
         }
-        if more == 0 {
-            return Ok(());
-        }
-        let until = self.at.plus_seconds(2 * 86_400).unwrap_or(self.at);
-        self.count = store.gift_cards().count_tries(&self.tries, more, until).await?;
-        if self.count > SUSPICIOUS_FOREIGN_CODES_PER_DAY {
-            let detail =
-                format!("{} codes in its files today are of other clients: possible guessing", self.count);
-            let subject = self.client.to_string();
-            let new_alert = NewAlert { kind: "code_guessing", severity: "critical", subject, detail };
-            store.alerts().raise(&new_alert, self.at).await;
-        }
-        Ok(())
+        let brand = self.brands.get(brand).and_then(Option::as_ref);
+        Ok(brand.and_then(|brand| {
+            let denomination = amount.in_currency(brand.currency)?;
+            Some((denomination, brand.price(denomination)?))
+        }))
     }
 }
 
@@ -255,54 +229,38 @@ async fn from_file(
     let body = request.csv()?;
     request.key()?;
     let account = open_campaign(services, request, &campaign).await?;
-    let mut foreign_codes = ForeignCodeCounter::of(services, &account).await?;
-    let brands = allowed(services, &account).await?;
-    let (wanted, mut reports) = read_lines(body)?;
-    let mut prices: BTreeMap<(BrandId, String), Option<(Money, Money)>> = BTreeMap::new();
+    let allowed = allowed(services, &account).await?;
+    let (codes, mut reports) = read_lines(body)?;
+    let mut brands = NamedBrands { services, brands: BTreeMap::new() };
     let at = services.app.clock.now();
     let mut numbers: BTreeMap<CodeId, u64> = BTreeMap::new();
-    let mut registered = Vec::new();
-    for (number, code) in wanted {
-        let key = (code.brand.clone(), code.denomination.to_string());
-        if brands.as_ref().is_some_and(|brands| !brands.contains(&code.brand)) {
-            reports.push(invalid(number, "brand_id is a brand that the agency may not use".to_owned()));
+    let (mut registered, mut card_price) = (Vec::new(), None);
+    for (number, code) in codes {
+        if allowed.as_ref().is_some_and(|allowed| !allowed.contains(&code.brand)) {
+            reports.add_invalid(invalid(number, "brand_id is a brand that the agency may not use"))?;
             continue;
         }
-        if !prices.contains_key(&key) {
-            let known = priced(services, &code.brand, code.denomination).await?;
-            prices.insert(key.clone(), known);
-        }
-        let Some((denomination, _)) = prices.get(&key).copied().flatten() else {
-            reports.push(invalid(number, "denomination is not one of a known brand".to_owned()));
+        let Some((denomination, price)) = brands.price(&code.brand, code.denomination).await? else {
+            reports.add_invalid(invalid(number, "denomination is not one of a known brand"))?;
             continue;
         };
-        let id = services.tools.vault.code_id(&code.code).ok_or_else(Problem::internal)?;
+        card_price = card_price.or(Some(price));
+        let id =
+            services.tools.vault.registered_code_id(&campaign, &code.code).ok_or_else(Problem::internal)?;
         if numbers.contains_key(&id) {
-            reports.push(duplicate(number, "appears earlier in this file"));
+            reports.add_duplicate(number, "appears earlier in this file");
             continue;
         }
         numbers.insert(id.clone(), number);
         registered.push(Registered { id, campaign: campaign.clone(), brand: code.brand, denomination, at });
     }
-    let mut accepted = registered.len();
-    for some in registered.chunks(CODES_PER_BATCH) {
-        // Stops revealing which codes belong to other clients: the file may contain guesses.
-        if foreign_codes.too_many() {
-            return Err(Problem::rate_limited(3_600));
-        }
-        let known = services.app.store.gift_cards().register(some).await?;
-        accepted -= known.len();
-        foreign_codes.count(&known).await?;
-        for (id, holder) in &known {
-            let detail = if *holder == campaign { "is already registered" } else { "cannot be registered" };
-            reports.push(duplicate(numbers.get(id).copied().unwrap_or(0), detail));
-        }
+    let known = services.app.store.gift_cards().register(&registered).await?;
+    for id in &known {
+        reports.add_duplicate(numbers.get(id).copied().unwrap_or(0), "is already registered");
     }
-    if foreign_codes.too_many() {
-        return Err(Problem::rate_limited(3_600));
+    if let Some(price) = card_price {
+        services.app.store.budgets().record_card_price(&campaign, price).await?;
     }
-    if let Some((_, price)) = prices.values().flatten().next() {
-        services.app.store.budgets().record_card_price(&campaign, *price).await?;
-    }
+    let accepted = registered.len().saturating_sub(known.len());
     reply::ok(&Imported::of(u64::try_from(accepted).unwrap_or(0), reports))
 }

@@ -6,12 +6,14 @@
 //! **Invariant:** the public redemption endpoint answers every wrong code with the same problem,
 //! after the same minimum time.
 
+pub mod guesses;
 mod reads;
 mod redeem;
 mod views;
 mod webhooks;
 mod wire;
 
+use crate::guesses::Guesses;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -37,6 +39,15 @@ pub struct ProvisionTools {
     pub issuer: Issuer,
     /// Limits of the public redemption endpoint.
     pub limits: Limits,
+    /// What this process knows of guessed codes.
+    pub(crate) guesses: Guesses,
+}
+
+impl ProvisionTools {
+    /// Creates the services of a process that has not seen any guesses.
+    pub fn new(issuer: Issuer, limits: Limits) -> Self {
+        Self { issuer, limits, guesses: Guesses::default() }
+    }
 }
 
 /// State of the router.
@@ -47,6 +58,11 @@ pub(crate) type Services = edge::Services<ProvisionTools>;
 pub struct Limits {
     /// Wrong codes from one IP address in ten minutes at which further attempts are refused.
     pub wrong_per_address: u64,
+    /// Wrong codes for one campaign in ten minutes at which further attempts are refused.
+    pub wrong_per_campaign: u64,
+    /// Wrong codes of all callers in ten minutes at which further attempts without a campaign are
+    /// refused.
+    pub wrong_in_all: u64,
     /// Concurrent attempts from one IP address at which further attempts are refused.
     pub open_per_address: u64,
     /// Redemptions of one campaign in a minute at which further ones are refused; approximate,
@@ -66,6 +82,8 @@ impl Limits {
             if suppliers.are_none() { (Duration::ZERO, 250) } else { (Duration::from_millis(1_200), 1_500) };
         Self {
             wrong_per_address: 30,
+            wrong_per_campaign: 1_000,
+            wrong_in_all: 10_000,
             open_per_address: 200,
             per_campaign: 60_000,
             supplier_wait,

@@ -19,5 +19,6 @@ async fn main() -> Result<(), lambda_http::Error> {
         ..standard
     };
     let issuer = Issuer { store: app.store.clone(), vault, suppliers };
-    lambda::run(provision_gift_card::router(Services { app, tools: ProvisionTools { issuer, limits } })).await
+    let tools = ProvisionTools::new(issuer, limits);
+    lambda::run(provision_gift_card::router(Services { app, tools })).await
 }

@@ -4,6 +4,7 @@
 //! after the same minimum time, and counts in the same way against the IP address: otherwise the
 //! count would reveal which codes are registered.
 
+use crate::guesses::counted_as;
 use crate::{Services, answer, record_reveal, views, wire};
 use axum::extract::State;
 use axum::response::Response;
@@ -11,7 +12,8 @@ use domain::alert::NewAlert;
 use domain::context::Context;
 use domain::giftcard::card::Registered;
 use domain::giftcard::code::RedemptionCode;
-use domain::giftcard::guessing::{ADDRESS_WINDOW, CAMPAIGN_WINDOW};
+use domain::giftcard::guessing::{ADDRESS_WINDOW, CAMPAIGN_WINDOW, OPEN_TRIES_WINDOW};
+use domain::ids::budget::AccountId;
 use domain::money::Amount;
 use edge::{ApiRequest, Problem};
 use issuing::{IssueRequest, Issued};
@@ -31,27 +33,29 @@ pub(crate) async fn redeem(
     let started = Instant::now();
     let wanted = wire::redeem(&request)?;
     let context = request.anonymous_context(&services.app)?;
-    let address = request.origin().ip.clone().unwrap_or_default();
-    let digest = services.tools.issuer.vault.address_id(&address).ok_or_else(Problem::internal)?;
+    let (app, tools) = (&services.app, &services.tools);
+    let address = counted_as(request.origin().ip.as_deref().unwrap_or_default());
+    let digest = tools.issuer.vault.address_id(&address).ok_or_else(Problem::internal)?;
     let tries = format!("ip:{digest}:{}", ADDRESS_WINDOW.number(context.now));
     let until = context.now.plus_seconds(2 * ADDRESS_WINDOW.seconds).unwrap_or(context.now);
-    let limits = TryLimits {
-        wrong: services.tools.limits.wrong_per_address,
-        open: services.tools.limits.open_per_address,
-    };
-    let admitted = if services.app.store.gift_cards().begin_try(&tries, limits, until).await? {
+    let limits = TryLimits { wrong: tools.limits.wrong_per_address, open: tools.limits.open_per_address };
+    let slot = OPEN_TRIES_WINDOW.number(context.now);
+    let admitted = if let Err(problem) = tools.guesses.admit(wanted.campaign.as_ref(), context.now) {
+        Err(problem)
+    } else if app.store.gift_cards().begin_try(&tries, slot, limits, until).await? {
+        let campaign = wanted.campaign.clone();
         let found = admit(&services, &request, wanted, &context).await;
-        let wrong = services.app.store.gift_cards().end_try(&tries, matches!(found, Ok(None))).await?;
-        if wrong >= services.tools.limits.wrong_per_address {
+        let is_wrong = matches!(found, Ok(None));
+        let wrong = app.store.gift_cards().end_try(&tries, slot, is_wrong).await?;
+        if is_wrong {
+            tools.guesses.count(&app.store, &tools.limits, campaign.as_ref(), context.now).await?;
+        }
+        if wrong >= tools.limits.wrong_per_address {
             // An IP address is personal data: the alert contains its keyed digest instead.
             let detail = format!("{wrong} wrong codes from one address in ten minutes");
             let (kind, subject) = ("code_guessing", format!("address {digest}"));
-            services
-                .app
-                .store
-                .alerts()
-                .raise(&NewAlert { kind, severity: "critical", subject, detail }, context.now)
-                .await;
+            let alert = NewAlert { kind, severity: "critical", subject, detail };
+            app.store.alerts().raise(&alert, context.now).await;
         }
         found
     } else {
@@ -73,6 +77,25 @@ pub(crate) async fn redeem(
     }
 }
 
+/// Returns the registration of a code. One that a client registered is found in its campaign only; a
+/// minted one by itself, but not under the name of another campaign.
+async fn registered(
+    services: &Services,
+    campaign: Option<&AccountId>,
+    code: &RedemptionCode,
+) -> Result<Option<Registered>, Problem> {
+    let (store, vault) = (&services.app.store, &services.tools.issuer.vault);
+    if let Some(campaign) = campaign {
+        let id = vault.registered_code_id(campaign, code).ok_or_else(Problem::internal)?;
+        if let Some(found) = store.gift_cards().registered(&id).await? {
+            return Ok(Some(found));
+        }
+    }
+    let id = vault.minted_code_id(code).ok_or_else(Problem::internal)?;
+    let found = store.gift_cards().registered(&id).await?;
+    Ok(found.filter(|found| campaign.is_none_or(|campaign| found.campaign == *campaign)))
+}
+
 /// Issues the card for the code. Returns None if the code cannot be redeemed, for any reason.
 async fn admit(
     services: &Services,
@@ -84,8 +107,7 @@ async fn admit(
     // Text that cannot be a code is looked up as well, so that both cases take the same time.
     let is_code = wanted.code.is_some();
     let code = wanted.code.or_else(|| RedemptionCode::parse("no code").ok()).ok_or_else(Problem::internal)?;
-    let id = services.tools.issuer.vault.code_id(&code).ok_or_else(Problem::internal)?;
-    let found = store.gift_cards().registered(&id).await?.filter(|_| is_code);
+    let found = registered(services, wanted.campaign.as_ref(), &code).await?.filter(|_| is_code);
     let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(None) };
     let redemption =
         services.tools.issuer.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;

@@ -6,7 +6,7 @@
 use domain::giftcard::code::RedemptionCode;
 use domain::giftcard::redemption::Method;
 use domain::ids::RecipientId;
-use domain::ids::budget::BrandId;
+use domain::ids::budget::{AccountId, BrandId};
 use domain::money::Amount;
 use domain::parse::ParseError;
 use edge::fields::Fields;
@@ -85,6 +85,8 @@ request! {
     pub(crate) struct RedeemRequest {
         /// The code; case, spaces and dashes make no difference.
         redemption_code: TriedCode,
+        /// Campaign of the code; required for codes that were registered, not for minted ones.
+        campaign_id: Option<CampaignId>,
         /// Defaults to `none`.
         delivery_method: Option<DeliveryMethod>,
         /// E-mail address, or telephone number such as +919812345678.
@@ -166,6 +168,7 @@ pub(crate) fn provision(request: &ApiRequest, vault: &Vault) -> Result<IssueRequ
 pub(crate) struct Redeem {
     /// None if the sent text cannot be a code.
     pub(crate) code: Option<RedemptionCode>,
+    pub(crate) campaign: Option<AccountId>,
     pub(crate) delivery: Option<(Method, String)>,
 }
 
@@ -173,5 +176,6 @@ pub(crate) fn redeem(request: &ApiRequest) -> Result<Redeem, Problem> {
     let sent = RedeemRequest::read(request.anonymous_fields()?)?;
     request.key()?;
     let TriedCode(code) = sent.redemption_code;
-    Ok(Redeem { code, delivery: delivery(sent.delivery_method, sent.delivery_address) })
+    let campaign = sent.campaign_id.map(|CampaignId(campaign)| campaign);
+    Ok(Redeem { code, campaign, delivery: delivery(sent.delivery_method, sent.delivery_address) })
 }

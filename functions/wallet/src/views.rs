@@ -94,26 +94,26 @@ pub(crate) fn wallet(wallet: &domain::wallet::profile::Wallet, app: &App) -> Wal
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Transferred {
     out_transaction: Transaction,
-    in_transaction: Transaction,
+    /// The recipient's transaction; null unless staff made the transfer and read the answer.
+    in_transaction: Option<Transaction>,
 }
 
-/// Renders both sides of a transfer from the sender's entry. The recipient's balance is shown only
-/// to staff, and only if staff made the transfer: a replay never shows more than the first
-/// response.
+/// Renders a transfer from the sender's entry. The recipient's side is shown only to staff, and only
+/// if staff made the transfer: a replay never shows more than the first response.
 pub(crate) fn transferred(entry: &Entry, actor: &Actor) -> Result<Transferred, Problem> {
     let other = entry.after.counterpart.as_ref().ok_or_else(Problem::internal)?;
     let by_staff = matches!(entry.by.role, Role::Staff | Role::Admin);
     let out_transaction = transaction(entry);
-    let in_transaction = Transaction {
+    let in_transaction = (by_staff && actor.is_staff()).then(|| Transaction {
         id: TransactionId::of(&other.account, other.seq, &other.cause).to_string(),
         customer_id: other.account.customer().to_string(),
         wallet_id: WalletId::of(other.account.customer()).to_string(),
         seq: other.seq,
         kind: EntryType::TransferIn.as_str(),
         reference: other.cause.to_string(),
-        balance_after: (by_staff && actor.is_staff()).then(|| Number::money(other.balance_after, entry.unit)),
+        balance_after: Some(Number::money(other.balance_after, entry.unit)),
         ..transaction(entry)
-    };
+    });
     Ok(Transferred { out_transaction, in_transaction })
 }
 

@@ -6,7 +6,7 @@
 
 use crate::Failure;
 use crate::data::DataDir;
-use crate::database::Embedded;
+use crate::database::{Embedded, ToolsPort};
 use edge::cursor::CursorKey;
 use edge::{App, Clock, wiring};
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub struct Options {
 
 /// Connection to a platform's table.
 pub struct TableConnection {
-    /// URL of DynamoDB.
+    /// URL of DynamoDB for this process.
     pub url: String,
     region: String,
     credentials: Credentials,
@@ -38,6 +38,11 @@ pub struct TableConnection {
 }
 
 impl TableConnection {
+    /// Returns the URL of DynamoDB for other processes.
+    pub(crate) fn tools_url(&self) -> String {
+        self.embedded.as_ref().and_then(Embedded::tools_url).unwrap_or_else(|| self.url.clone())
+    }
+
     fn new(url: String, embedded: Option<Embedded>) -> Self {
         let credentials = Credentials::new("local", "local", None, None, "local");
         Self { url, region: "us-east-1".to_owned(), credentials, embedded }
@@ -69,7 +74,7 @@ impl TableConnection {
             )
             .into());
         }
-        let embedded = Embedded::start(Some(&data.file("scrip.db")), 0)?;
+        let embedded = Embedded::start(Some(&data.file("scrip.db")), ToolsPort::Closed)?;
         Ok(Self::new(embedded.url(), Some(embedded)))
     }
 
@@ -91,9 +96,8 @@ pub(crate) fn embedded(
     api: SocketAddr,
 ) -> Result<TableConnection, Failure> {
     let file = (!options.memory).then(|| data.file("scrip.db"));
-    let embedded = match options.dynamodb_port {
-        Some(port) => Embedded::start(file.as_deref(), port)?,
-        None => Embedded::start_near(file.as_deref(), api.port().saturating_add(1))?,
-    };
+    let near = ToolsPort::Near(api.port().saturating_add(1));
+    let port = options.dynamodb_port.map_or(near, ToolsPort::Exactly);
+    let embedded = Embedded::start(file.as_deref(), port)?;
     Ok(TableConnection::new(embedded.url(), Some(embedded)))
 }

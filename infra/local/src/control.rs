@@ -9,11 +9,11 @@ use crate::fakes::supply::SupplyCommand;
 use crate::fakes::trigger::TriggerRequest;
 use crate::functions::{LocalServices, SCHEDULED};
 use crate::keys::Keys;
-use crate::{Failure, invoke, trigger};
+use crate::{Failure, guard, invoke, trigger};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, State};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use edge::{Clock, Problem};
@@ -46,18 +46,8 @@ pub fn router(control: Control) -> Router {
         .route("/_local/deliver", post(deliver))
         .route("/_local/supplier", post(supply))
         .route("/.well-known/jwks.json", get(jwks))
-        .layer(middleware::from_fn(from_here))
+        .layer(middleware::from_fn(guard::from_here))
         .with_state(control)
-}
-
-/// Refuses requests from web pages, which browsers mark with `Origin`: no site may advance a
-/// developer's clock.
-async fn from_here(request: Request, next: Next) -> Response {
-    if request.headers().contains_key(header::ORIGIN) {
-        let detail = "the control endpoints are not available to web pages";
-        return Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).into_response();
-    }
-    next.run(request).await
 }
 
 fn answer(body: &Value) -> Response {

@@ -99,7 +99,8 @@ impl DataDir {
     }
 }
 
-fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -107,6 +108,5 @@ fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    Ok(())
+    file.sync_all()
 }

@@ -64,7 +64,7 @@ impl LocalServices {
         let limits = provision_gift_card::Limits::usual(&suppliers);
         let cards = edge::Services {
             app: app.clone(),
-            tools: provision_gift_card::ProvisionTools { issuer: self.issuer(), limits },
+            tools: provision_gift_card::ProvisionTools::new(self.issuer(), limits),
         };
         vec![
             Function {

@@ -68,9 +68,12 @@ async fn answer(gateway: &LocalGateway, id: &str, request: Request) -> Result<Re
     }
     let request =
         lambda::request(event(ClientRequest { id, address: "127.0.0.1" }, path, claims, request).await?)?;
-    match function.router.clone().oneshot(request).await {
-        Ok(response) => Ok(response),
-        Err(never) => match never {},
+    // In a task of its own: as in Lambda, a request that has reached its function is completed though
+    // its caller has gone.
+    match tokio::spawn(function.router.clone().oneshot(request)).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(never)) => match never {},
+        Err(_) => Err(Problem::internal()),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod docs;
 pub mod fakes;
 pub mod functions;
 pub mod gateway;
+mod guard;
 pub mod import;
 pub mod invoke;
 pub mod keys;

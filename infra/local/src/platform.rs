@@ -76,13 +76,13 @@ impl Platform {
             };
             axum::serve(listener, routes).with_graceful_shutdown(signal).await
         });
-        let running = Running { api: url.clone(), dynamodb: link.url.clone(), pid: std::process::id() };
+        let running = Running { api: url.clone(), dynamodb: link.tools_url(), pid: std::process::id() };
         // A platform in memory can share the directory with a running platform; commands then find
         // the running one.
         if claimed.is_none() {
             data.write("platform.json", &serde_json::to_string(&running)?)?;
         }
-        let (dynamodb, embedded) = (link.url.clone(), link.embedded.take());
+        let (dynamodb, embedded) = (link.tools_url(), link.embedded.take());
         Ok(Self { url, dynamodb, data, keys, server, schedule, stop, embedded })
     }
 

@@ -14,6 +14,8 @@ use domain::giftcard::card::CellError;
 use domain::giftcard::code::plain;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Report on a line that was not accepted.
@@ -25,7 +27,8 @@ pub struct LineReport {
     #[schema(examples("duplicate"))]
     pub status: &'static str,
     /// The reason; does not repeat content of the line.
-    pub detail: String,
+    #[schema(value_type = String)]
+    pub detail: Cow<'static, str>,
 }
 
 /// The report on a line that cannot be decoded or split into cells.
@@ -56,8 +59,55 @@ impl Line<'_> {
 }
 
 /// Reports an invalid line.
-pub fn invalid(line: u64, detail: String) -> LineReport {
-    LineReport { line, status: "invalid", detail }
+pub fn invalid(line: u64, detail: impl Into<Cow<'static, str>>) -> LineReport {
+    LineReport { line, status: "invalid", detail: detail.into() }
+}
+
+/// Maximum number of lines that a response reports: Lambda's limit for a response is 6 MB.
+const MAX_REPORTED_LINES: usize = 30_000;
+
+/// Number of invalid lines at which a file is refused.
+const MAX_INVALID_LINES: u64 = 30_000;
+
+/// The lines of a file that are not accepted: the first 30,000, and the number of all.
+#[derive(Clone, Debug, Default)]
+pub struct LineReports {
+    lines: BTreeMap<u64, LineReport>,
+    /// Lines whose content is already known.
+    pub duplicates: u64,
+    /// Lines that are invalid.
+    pub invalid: u64,
+}
+
+impl LineReports {
+    /// Adds an invalid line; refuses the file if there are too many.
+    pub fn add_invalid(&mut self, report: LineReport) -> Result<(), Problem> {
+        self.invalid += 1;
+        if self.invalid >= MAX_INVALID_LINES {
+            let detail = format!("{MAX_INVALID_LINES} lines are invalid; nothing of the file was taken");
+            return Err(Problem::invalid(detail));
+        }
+        self.keep(report);
+        Ok(())
+    }
+
+    /// Adds a line whose content is already known.
+    pub fn add_duplicate(&mut self, line: u64, detail: &'static str) {
+        self.duplicates += 1;
+        self.keep(LineReport { line, status: "duplicate", detail: detail.into() });
+    }
+
+    fn keep(&mut self, report: LineReport) {
+        self.lines.insert(report.line, report);
+        if self.lines.len() > MAX_REPORTED_LINES {
+            self.lines.pop_last();
+        }
+    }
+
+    /// Returns the reports by line number.
+    pub fn into_lines(self) -> Vec<LineReport> {
+        self.lines.into_values().collect()
+    }
 }
 
 /// Reports a line with an invalid cell.
@@ -173,13 +223,13 @@ impl<'a> File<'a> {
             let line = self.take_line()?;
             let number = self.number;
             let Some(cells) = self.reader.cells(line) else {
-                return Some(Err(invalid(number, UNREADABLE.to_owned())));
+                return Some(Err(invalid(number, UNREADABLE)));
             };
             if cells.is_empty() {
                 continue;
             }
             if cells.len() > self.columns.len() {
-                return Some(Err(invalid(number, "has more cells than the first line".to_owned())));
+                return Some(Err(invalid(number, "has more cells than the first line")));
             }
             return Some(Ok(Line { columns: &self.columns, cells, number }));
         }

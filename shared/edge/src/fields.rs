@@ -2,15 +2,16 @@
 //!
 //! **Invariant:** a field that the request does not define, or that was sent twice, is an error.
 
+use crate::field_errors::FieldErrors;
 use crate::json::{Members, RawJson};
-use crate::problem::{FieldError, MissingField, Problem};
+use crate::problem::{MissingField, Problem};
 use domain::parse::ParseError;
 
 /// The fields of one JSON object.
 pub struct Fields<'a> {
     members: Vec<(String, RawJson<'a>)>,
     looked_up: Vec<&'static str>,
-    errors: Vec<FieldError>,
+    errors: FieldErrors,
 }
 
 impl<'a> Fields<'a> {
@@ -23,12 +24,12 @@ impl<'a> Fields<'a> {
             let object = serde_json::from_str::<Members<'a>>(text);
             object.map_err(|_| Problem::invalid("the body is not a JSON object"))?.0
         };
-        Ok(Self { members, looked_up: vec![], errors: vec![] })
+        Ok(Self { members, looked_up: vec![], errors: FieldErrors::default() })
     }
 
     /// Records that a field is invalid.
     pub fn offend(&mut self, name: &str, detail: &str) {
-        self.errors.push(FieldError { pointer: pointer(name), detail: detail.to_owned() });
+        self.errors.add(|| pointer(name), detail);
     }
 
     /// True if a field was sent, and is not null.
@@ -42,9 +43,9 @@ impl<'a> Fields<'a> {
         name: &'static str,
         read: impl Fn(RawJson<'_>) -> Result<T, ParseError>,
     ) -> Result<T, MissingField> {
-        let before = self.errors.len();
+        let before = self.errors.count();
         let value = self.optional(name, read);
-        if value.is_none() && self.errors.len() == before {
+        if value.is_none() && self.errors.count() == before {
             self.offend(name, "is required");
         }
         value.ok_or(MissingField)
@@ -77,22 +78,15 @@ impl<'a> Fields<'a> {
     }
 
     /// Reports all invalid fields: those recorded, unknown ones, and those sent twice.
-    pub fn finish(mut self) -> Result<(), Problem> {
-        let names: Vec<String> = self.members.iter().map(|(name, _)| name.clone()).collect();
-        for (at, name) in names.iter().enumerate() {
-            if !self.looked_up.contains(&name.as_str()) {
-                self.offend(name, "is not a field of this request");
-            } else if names.iter().take(at).any(|earlier| earlier == name) {
-                self.offend(name, "is sent twice");
-            }
-        }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::fields(self.errors)) }
+    pub fn finish(self) -> Result<(), Problem> {
+        let Self { members, looked_up, mut errors } = self;
+        let names = members.iter().map(|(name, _)| name.as_str());
+        errors.add_unread(names, &looked_up, pointer, "is not a field of this request");
+        errors.finish()
     }
 }
 
-/// Returns the JSON pointer of a field: escapes `~` and `/` (RFC 6901), and cuts the name after 100
-/// characters.
+/// Returns the JSON pointer of a field (RFC 6901).
 fn pointer(name: &str) -> String {
-    let name: String = name.chars().take(100).collect();
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

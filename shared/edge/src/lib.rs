@@ -14,6 +14,7 @@ pub mod claims;
 pub mod csv;
 pub mod cursor;
 pub mod event;
+pub mod field_errors;
 pub mod fields;
 pub mod input;
 pub mod json;

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** every operation lists every problem that the API's conventions allow for it.
 
-use crate::problem::{FieldError, ProblemBody};
+use crate::field_errors::FieldError;
+use crate::problem::ProblemBody;
 use crate::schema;
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** a parameter that the request does not define, or that was sent twice, is an error.
 
+use crate::field_errors::FieldErrors;
 use crate::input::{Limit, Skip, Text};
-use crate::problem::{FieldError, Problem};
+use crate::problem::Problem;
 use domain::parse::ParseError;
 use form_urlencoded::parse;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use store::PageRange;
 pub struct Params {
     pairs: Vec<(String, String)>,
     looked_up: Vec<&'static str>,
-    errors: Vec<FieldError>,
+    errors: FieldErrors,
 }
 
 /// The requested part of a list.
@@ -38,7 +39,7 @@ impl Params {
     /// Parses a query string.
     pub fn new(query: Option<&str>) -> Self {
         let pairs = parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        Self { pairs, looked_up: vec![], errors: vec![] }
+        Self { pairs, looked_up: vec![], errors: FieldErrors::default() }
     }
 
     /// Reads an optional parameter.
@@ -61,22 +62,20 @@ impl Params {
     }
 
     fn offend(&mut self, name: &str, detail: &str) {
-        let name: String = name.chars().take(100).collect();
-        self.errors.push(FieldError { pointer: format!("/{name}"), detail: detail.to_owned() });
+        self.errors.add(|| pointer(name), detail);
     }
 
     /// Reports all invalid parameters: those recorded, unknown ones, and those sent twice.
-    pub fn finish(mut self) -> Result<(), Problem> {
-        let names: Vec<String> = self.pairs.iter().map(|(name, _)| name.clone()).collect();
-        for (at, name) in names.iter().enumerate() {
-            if !self.looked_up.contains(&name.as_str()) {
-                self.offend(name, "is not a parameter of this request");
-            } else if names.iter().take(at).any(|earlier| earlier == name) {
-                self.offend(name, "is sent twice");
-            }
-        }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::fields(self.errors)) }
+    pub fn finish(self) -> Result<(), Problem> {
+        let Self { pairs, looked_up, mut errors } = self;
+        let names = pairs.iter().map(|(name, _)| name.as_str());
+        errors.add_unread(names, &looked_up, pointer, "is not a parameter of this request");
+        errors.finish()
     }
+}
+
+fn pointer(name: &str) -> String {
+    format!("/{name}")
 }
 
 /// The text of a cursor, as an earlier response returned it.

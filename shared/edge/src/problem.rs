@@ -13,17 +13,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use store::StoreError;
 
+use crate::field_errors::{FieldError, FieldErrors};
 use crate::json::Number;
-
-/// One invalid field.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct FieldError {
-    /// JSON pointer into the body, or the name of a parameter after a slash.
-    #[schema(examples("/amount"))]
-    pub pointer: String,
-    /// What is wrong with the field.
-    pub detail: String,
-}
 
 /// The additional fields of `insufficient_funds`.
 #[derive(Clone, Debug)]
@@ -41,7 +32,7 @@ pub struct Problem {
     /// The stable code that clients branch on.
     pub code: &'static str,
     detail: String,
-    errors: Vec<FieldError>,
+    errors: Box<FieldErrors>,
     shortfall: Option<Shortfall>,
     retry_after: Option<u32>,
 }
@@ -65,10 +56,14 @@ pub struct ProblemBody {
     /// Stable code to branch on.
     #[schema(examples("insufficient_funds"))]
     code: &'static str,
-    /// For `invalid_request`: all invalid fields.
+    /// For `invalid_request`: the invalid fields, at most the first 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
+    /// The number of invalid fields, if there are more than are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    error_count: Option<usize>,
     /// For `insufficient_funds`: the amount that could be spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<Number>,
@@ -83,7 +78,14 @@ pub struct ProblemBody {
 impl Problem {
     /// Creates a problem with this status and code.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: vec![], shortfall: None, retry_after: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Box::default(),
+            shortfall: None,
+            retry_after: None,
+        }
     }
 
     /// A request that is invalid as a whole.
@@ -92,18 +94,21 @@ impl Problem {
     }
 
     /// A request with invalid fields.
-    pub fn fields(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::invalid("some fields are invalid; see errors") }
+    pub fn fields(errors: FieldErrors) -> Self {
+        Self { errors: Box::new(errors), ..Self::invalid("some fields are invalid; see errors") }
     }
 
     /// A request with one invalid field.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
+        let mut errors = FieldErrors::default();
+        errors.add(|| pointer.into(), &detail.into());
+        Self::fields(errors)
     }
 
     /// Adds the field that the problem is about.
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
-        self.errors.push(FieldError { pointer: pointer.into(), detail: self.detail.clone() });
+        let detail = self.detail.clone();
+        self.errors.add(|| pointer.into(), &detail);
         self
     }
 
@@ -209,7 +214,8 @@ impl Problem {
             detail: self.detail.clone(),
             instance: instance.to_owned(),
             code: self.code,
-            errors: self.errors.clone(),
+            errors: self.errors.listed().to_vec(),
+            error_count: Some(self.errors.count()).filter(|count| *count > self.errors.listed().len()),
             available: short.map(|s| Number::money(s.available, s.unit)),
             required: short.map(|s| Number::money(s.required, s.unit)),
             currency: short.map(|s| s.unit.code()),

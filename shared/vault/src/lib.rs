@@ -108,9 +108,16 @@ impl Vault {
         Some(CardId::of(self.digest("card", &card.identity()?)?))
     }
 
-    /// Returns the id of a registered redemption code: the digest of its folded form.
-    pub fn code_id(&self, code: &RedemptionCode) -> Option<CodeId> {
+    /// Returns the id of a minted redemption code, which is unique everywhere: the digest of its folded
+    /// form.
+    pub fn minted_code_id(&self, code: &RedemptionCode) -> Option<CodeId> {
         Some(CodeId::of(self.digest("code", code.folded())?))
+    }
+
+    /// Returns the id of a code that a client registered: the digest of its campaign and folded form.
+    /// The same code in another campaign is another one.
+    pub fn registered_code_id(&self, campaign: &AccountId, code: &RedemptionCode) -> Option<CodeId> {
+        Some(CodeId::of(self.digest(&format!("code|{campaign}"), code.folded())?))
     }
 
     /// Returns the id of the redemption of a code in a campaign.

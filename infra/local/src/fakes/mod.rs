@@ -18,6 +18,7 @@ pub mod supply;
 pub mod trigger;
 
 use crate::Failure;
+use crate::data::write_private;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use edge::Clock;
@@ -120,7 +121,7 @@ impl Fakes {
         if let Some(file) = &self.file {
             let next = file.with_extension("next");
             let text = serde_json::to_string(&*state).unwrap_or_default();
-            if std::fs::write(&next, text).and_then(|()| std::fs::rename(&next, file)).is_err() {
+            if write_private(&next, &text).and_then(|()| std::fs::rename(&next, file)).is_err() {
                 tracing::error!("the state of the fake gateways cannot be stored");
             }
         }

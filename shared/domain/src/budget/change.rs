@@ -5,8 +5,9 @@
 //! has a newer status, in whatever order copies arrive.
 
 use super::allocate::SlicedAccount;
+use super::permit::BudgetAction;
 use super::slice::{Slice, Stop};
-use super::{BudgetAccount, BudgetOpening, BudgetStatus, MAX_SLICES, Mode};
+use super::{BudgetAccount, BudgetOpening, BudgetStatus, MAX_OWN_SLICES, MAX_SLICES, Mode};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::keyed_request;
@@ -52,6 +53,12 @@ impl OpenAccount {
     /// Returns the id of the account that this request creates.
     pub fn id(&self) -> AccountId {
         AccountId::mint(self.kind, &self.parent, &self.cause)
+    }
+
+    /// Returns what the caller needs to be permitted in addition to [`BudgetAction::Open`].
+    pub fn requires(&self) -> Vec<BudgetAction> {
+        let brands = self.brands.as_ref().map(|_| BudgetAction::GrantBrands);
+        [brands, many_slices(Some(self.slices))].into_iter().flatten().collect()
     }
 
     /// Decides the new account.
@@ -136,7 +143,20 @@ pub struct ChangePreconditions {
     pub children: bool,
 }
 
+/// Returns the permission that so many slices need.
+fn many_slices(slices: Option<u8>) -> Option<BudgetAction> {
+    slices.filter(|slices| *slices > MAX_OWN_SLICES).map(|_| BudgetAction::GrantSlices)
+}
+
 impl ChangeAccount {
+    /// Returns what the caller needs to be permitted in addition to [`BudgetAction::Change`].
+    pub fn requires(&self) -> Vec<BudgetAction> {
+        let controls = self.status.is_some() || self.mode.is_some() || self.slices.is_some();
+        let control = controls.then_some(BudgetAction::Control);
+        let brands = self.brands.as_ref().map(|_| BudgetAction::GrantBrands);
+        [control, brands, many_slices(self.slices)].into_iter().flatten().collect()
+    }
+
     /// Returns the changed account; the caller adds slices and copies the status to all of them.
     pub fn decide(
         &self,

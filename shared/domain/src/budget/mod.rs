@@ -88,6 +88,10 @@ use std::collections::BTreeSet;
 /// Maximum number of slices of an account.
 pub const MAX_SLICES: u8 = 64;
 
+/// Maximum number of slices that an account may have without an admin: more of them make every tree and
+/// every run of the monitor slower for all.
+pub const MAX_OWN_SLICES: u8 = 16;
+
 /// Which account's credit a campaign spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -15,8 +15,12 @@ pub enum BudgetAction {
     Open(BudgetKind),
     /// Read the account, the accounts below it, and its entries.
     Read,
-    /// Change the account.
+    /// Change the account's name and threshold.
     Change,
+    /// Change the account's status, mode and number of slices: never by the account itself.
+    Control,
+    /// Give an account more slices than [`MAX_OWN_SLICES`](super::MAX_OWN_SLICES).
+    GrantSlices,
     /// Move credit from the account to a child, or back.
     Allocate,
     /// Set the brands that an agency may use.
@@ -49,9 +53,13 @@ impl Action for BudgetAction {
             Self::Open(kind) if account.id != *own || kind.parent() != Some(account.kind()) => {
                 Err(Denial::Forbidden)
             }
+            // An account that is paused must not be able to resume itself.
+            Self::Control if account.id == *own => Err(Denial::Forbidden),
             Self::Open(_)
             | Self::Read
             | Self::Change
+            | Self::Control
+            | Self::GrantSlices
             | Self::Allocate
             | Self::GrantBrands
             | Self::Register
@@ -69,12 +77,16 @@ fn reach(actor: &Actor, action: BudgetAction) -> Result<Reach, Denial> {
         BudgetAction::Open(_)
         | BudgetAction::Read
         | BudgetAction::Change
+        | BudgetAction::Control
         | BudgetAction::Allocate
         | BudgetAction::Register
         | BudgetAction::Provision
         | BudgetAction::ReadRedemption
         | BudgetAction::Reveal => true,
-        BudgetAction::GrantBrands | BudgetAction::Catalogue | BudgetAction::Alerts => false,
+        BudgetAction::GrantBrands
+        | BudgetAction::GrantSlices
+        | BudgetAction::Catalogue
+        | BudgetAction::Alerts => false,
     };
     let service =
         matches!(action, BudgetAction::Provision | BudgetAction::ReadRedemption | BudgetAction::Reveal);

@@ -1,4 +1,4 @@
-//! Limits against guessing redemption codes: time windows, and how many foreign codes are allowed.
+//! Time windows of the limits against guessing redemption codes.
 //!
 //! **Invariant:** a window begins at a multiple of its length since 1970, so all processes count in
 //! the same window.
@@ -11,13 +11,12 @@ pub const ADDRESS_WINDOW: AttemptWindow = AttemptWindow { seconds: 600 };
 /// Window in which redemptions of a campaign are counted: one minute.
 pub const CAMPAIGN_WINDOW: AttemptWindow = AttemptWindow { seconds: 60 };
 
-/// Codes of other clients, named by a client's files in a day, above which an alert is raised: more
-/// than chance explains.
-pub const SUSPICIOUS_FOREIGN_CODES_PER_DAY: u64 = 10;
+/// Window in which wrong codes of a campaign and of all callers are counted: ten minutes.
+pub const GUESSING_WINDOW: AttemptWindow = AttemptWindow { seconds: 600 };
 
-/// Codes of other clients after which a client registers no more codes from files that day: they
-/// could be guesses.
-pub const MAX_FOREIGN_CODES_PER_DAY: u64 = 100;
+/// Window in which tries of an address that are in progress are counted together: a try whose caller
+/// has gone is forgotten when it ends. Half a minute, longer than any try takes.
+pub const OPEN_TRIES_WINDOW: AttemptWindow = AttemptWindow { seconds: 30 };
 
 /// A time window in which events are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

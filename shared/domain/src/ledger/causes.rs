@@ -5,7 +5,7 @@
 //! never conflict.
 
 use crate::cause::Cause;
-use crate::ids::{HoldId, OrderId, ReversalId};
+use crate::ids::{HoldId, OrderId, ReversalId, TransactionId};
 use crate::ledger::lot::LotClass;
 use crate::time::Date;
 
@@ -14,6 +14,12 @@ impl Cause {
     /// one.
     pub fn order_payment(order: &OrderId) -> Self {
         Self::composed(format!("order:{}:pay", Self::part(order.as_str())))
+    }
+
+    /// Returns the cause of a transfer's entry in the recipient's account: it names the sender's
+    /// entry, and nothing that the sender chose.
+    pub fn transfer(departure: &TransactionId) -> Self {
+        Self::composed(format!("transfer:{departure}"))
     }
 
     /// Returns the cause of the second entry of a movement; `of` is the cause of the first, in the

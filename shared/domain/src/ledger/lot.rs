@@ -8,9 +8,10 @@ use crate::fingerprint::fingerprint_by_word;
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::{Date, days_until};
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
-/// The maximum number of lots of an account; beyond it, the nearest dates are merged in the
+/// The maximum number of lots of an account; beyond it, neighbouring dates are merged in the
 /// customer's favor.
 pub const MAX_LOTS: usize = 100;
 
@@ -210,7 +211,7 @@ impl Lots {
             Err(at) => self.0.insert(at, lot.clone()),
         }
         while self.0.len() > MAX_LOTS {
-            self.merge_nearest()?;
+            self.merge_cheapest()?;
         }
         Some(())
     }
@@ -233,21 +234,22 @@ impl Lots {
         rest.is_zero().then_some(burned)
     }
 
-    /// Merges the two nearest dates of one class into the later one. Never-expiring lots are not
-    /// merged.
-    fn merge_nearest(&mut self) -> Option<()> {
-        let mut last: BTreeMap<LotClass, (usize, Date)> = BTreeMap::new();
-        let mut nearest: Option<(u64, usize, usize)> = None;
+    /// Merges a lot into the next later one of its class: the lot for which this gives away the least
+    /// value × days, and of equal ones the first in burn order. Never-expiring lots are not merged.
+    fn merge_cheapest(&mut self) -> Option<()> {
+        let mut last: BTreeMap<LotClass, (usize, Date, Money)> = BTreeMap::new();
+        let mut cheapest: Option<(Decimal, usize, usize)> = None;
         for (at, lot) in self.0.iter().enumerate() {
             let Some(date) = lot.expires_on else { continue };
-            if let Some((earlier, earlier_date)) = last.insert(lot.class, (at, date)) {
-                let gap = days_until(earlier_date, date);
-                if nearest.is_none_or(|(least, ..)| gap < least) {
-                    nearest = Some((gap, earlier, at));
+            if let Some((earlier, earlier_date, amount)) = last.insert(lot.class, (at, date, lot.amount)) {
+                let days = Decimal::from(days_until(earlier_date, date));
+                let given = amount.value().checked_mul(days).unwrap_or(Decimal::MAX);
+                if cheapest.is_none_or(|(least, first, _)| (given, earlier) < (least, first)) {
+                    cheapest = Some((given, earlier, at));
                 }
             }
         }
-        let (_, earlier, later) = nearest?;
+        let (_, earlier, later) = cheapest?;
         let moved = self.0.get(earlier)?.amount;
         let target = self.0.get_mut(later)?;
         target.amount = target.amount.checked_add(moved)?;

@@ -6,11 +6,12 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::keyed_request;
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, TransactionId};
+use crate::ledger::account::Account;
 use crate::ledger::command::{CauseKey, Command, burn, draft, exact, finish, may_receive, may_spend};
 use crate::ledger::decision::{Decided, NoDecision};
 use crate::ledger::entry::{After, Counterpart, Entry, EntryType};
-use crate::ledger::posting::MAX_DUE;
+use crate::ledger::posting::{MAX_DUE, Posting};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
@@ -31,6 +32,27 @@ keyed_request! {
         pub reason: Option<FreeText> => "reason",
         /// The idempotency cause, in the sender's wallet.
         pub cause: Cause => _,
+    }
+}
+
+impl TransferCredits {
+    /// Starts a posting for the recipient. Only staff learn why it cannot receive: to an owner, a
+    /// recipient that is suspended or has another currency is one that does not exist.
+    fn recipient(
+        &self,
+        state: &WalletState,
+        sender: &Account,
+        context: &Context,
+    ) -> Result<Posting, NoDecision> {
+        let recipient = begin(state.counterparty.as_ref(), &self.to, context)?;
+        let same_unit = sender.unit == recipient.account.unit;
+        let receives =
+            if same_unit { may_receive(&recipient.account) } else { Err(Rejection::CurrencyMismatch) };
+        match receives {
+            Ok(()) => Ok(recipient),
+            Err(rejection) if context.actor.is_staff() => Err(rejection.into()),
+            Err(_) => Err(Rejection::WalletNotFound(self.to.clone()).into()),
+        }
     }
 }
 
@@ -55,29 +77,22 @@ impl Command for TransferCredits {
         let now = wallets.map(|wallet| wallet.loaded.account.updated_at).fold(context.now, Timestamp::max);
         let context = &Context { now, ..context.clone() };
         let mut sender = begin(state.wallet.as_ref(), &self.from, context)?;
+        let amount = exact(self.amount, &sender.account)?;
+        may_spend(&sender.account)?;
+        let lots = burn(&sender.account, amount)?;
         if self.from == self.to {
-            // Rejections that a transfer to another wallet could also get take precedence.
-            let amount = exact(self.amount, &sender.account)?;
-            may_spend(&sender.account)?;
-            burn(&sender.account, amount)?;
             return Err(Rejection::SelfTransfer.into());
         }
-        let mut recipient = begin(state.counterparty.as_ref(), &self.to, context)?;
+        let mut recipient = self.recipient(state, &sender.account, context)?;
         // Both sides share one transaction, so due entries are included only if they are few.
         for posting in [&sender, &recipient] {
             if posting.entries.len() > MAX_DUE / 2 {
                 return Err(NoDecision::SettleFirst(posting.clone().into_writes()));
             }
         }
-        let amount = exact(self.amount, &sender.account)?;
-        if sender.account.unit != recipient.account.unit {
-            return Err(Rejection::CurrencyMismatch.into());
-        }
-        may_spend(&sender.account)?;
-        may_receive(&recipient.account)?;
-        let lots = burn(&sender.account, amount)?;
         let key = self.key(state).ok_or(Rejection::Inconsistent("a transfer has no cause"))?;
-        let cause = Cause::counterpart("transfer", self.from.as_str(), &key.cause);
+        let departs = TransactionId::of(&sender.account.id, sender.account.seq + 1, &key.cause);
+        let cause = Cause::transfer(&departs);
         let mut arrival =
             draft(key.clone(), EntryType::TransferIn, lots.clone(), self.reason.as_ref(), context);
         arrival.cause = cause.clone();

@@ -32,8 +32,8 @@ pub struct TryLimits {
 }
 
 impl GiftCards {
-    /// Registers codes; returns the codes that were registered already, each with its campaign.
-    pub async fn register(&self, codes: &[Registered]) -> Result<Vec<(CodeId, AccountId)>, StoreError> {
+    /// Registers codes; returns those that were registered already.
+    pub async fn register(&self, codes: &[Registered]) -> Result<Vec<CodeId>, StoreError> {
         let mut known = Vec::new();
         for batch in codes.chunks(CODES_PER_TRANSACTION) {
             let mut left: Vec<&Registered> = batch.iter().collect();
@@ -53,7 +53,7 @@ impl GiftCards {
                             gone.push(code.id.clone());
                             let found = from_item(&item)?;
                             if !(outcome_unknown && found.at == code.at && found.campaign == code.campaign) {
-                                known.push((code.id.clone(), found.campaign));
+                                known.push(code.id.clone());
                             }
                         }
                         left.retain(|code| !gone.contains(&code.id));
@@ -99,12 +99,6 @@ impl GiftCards {
         item.map(|item| from_item(&item)).transpose()
     }
 
-    /// Returns the current count of tries.
-    pub async fn tries(&self, tries: &str) -> Result<u64, StoreError> {
-        let item = self.table.with_retry(|| self.table.get(keys::tries(tries))).await?;
-        item.map_or(Ok(0), |item| Reader::new(&item, "count of tries").count("n"))
-    }
-
     /// Adds several tries at once; returns the new count. An increment that is applied twice is
     /// harmless.
     pub async fn count_tries(&self, tries: &str, more: u64, until: Timestamp) -> Result<u64, StoreError> {
@@ -120,10 +114,12 @@ impl GiftCards {
         Reader::new(&item.unwrap_or_default(), "count of tries").count("n")
     }
 
-    /// Admits a try of a code by an address; returns false if one of the limits is reached.
+    /// Admits a try of a code by an address; returns false if one of the limits is reached. Tries in
+    /// progress are counted by `slot`, so that one that never ends counts in its slot only.
     pub async fn begin_try(
         &self,
         tries: &str,
+        slot: i64,
         limits: TryLimits,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -137,7 +133,7 @@ impl GiftCards {
                         .condition_expression(
                             "(attribute_not_exists(n) OR n < :wrong) AND (attribute_not_exists(#open) OR #open < :open)",
                         )
-                        .expression_attribute_names("#open", "open")
+                        .expression_attribute_names("#open", format!("open_{slot}"))
                         .expression_attribute_values(":until", number(until.millis() / 1_000))
                         .expression_attribute_values(":none", number(0))
                         .expression_attribute_values(":one", number(1))
@@ -154,7 +150,7 @@ impl GiftCards {
     }
 
     /// Ends a try; returns the number of wrong tries, including this one.
-    pub async fn end_try(&self, tries: &str, was_wrong: bool) -> Result<u64, StoreError> {
+    pub async fn end_try(&self, tries: &str, slot: i64, was_wrong: bool) -> Result<u64, StoreError> {
         let mut retry = self.table.retry();
         loop {
             let sent = self
@@ -162,7 +158,7 @@ impl GiftCards {
                 .update(&keys::tries(tries), |update| {
                     update
                         .update_expression("ADD #open :less, n :wrong")
-                        .expression_attribute_names("#open", "open")
+                        .expression_attribute_names("#open", format!("open_{slot}"))
                         .expression_attribute_values(":less", number(-1))
                         .expression_attribute_values(":wrong", number(u8::from(was_wrong)))
                 })
