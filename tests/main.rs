@@ -42,6 +42,7 @@ mod payments_api {
     mod paypal_disputes;
     mod refusals;
     mod topups;
+    mod unpaid;
     mod vectors;
     pub mod webhooks;
 }
@@ -57,6 +58,7 @@ mod budgets_api {
     mod gathers;
     mod guesses;
     mod late_cards;
+    mod many_children;
     mod one_code;
     mod pausing;
     mod provision;

@@ -20,13 +20,14 @@ use domain::payments;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::state::Listing;
 use domain::payments::topup::TopUp;
+use domain::payments::unpaid::UnpaidTopUps;
 use domain::payments::webhook_event::{GatewayRef, RefTarget, WebhookEvent};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use domain::wallet;
 use domain::wallet::profile::{LoadedWallet, Profile};
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The stored items of one property test.
 #[derive(Default)]
@@ -45,6 +46,8 @@ pub struct Memory {
     pub topups: BTreeMap<TopUpId, TopUp>,
     /// Gateway references by key.
     pub refs: BTreeMap<GatewayKey, GatewayRef>,
+    /// Unpaid top-ups by customer.
+    pub unpaid: BTreeMap<CustomerId, UnpaidTopUps>,
     /// Webhook events by id.
     pub events: BTreeMap<EventId, WebhookEvent>,
     /// Open alerts by id.
@@ -247,6 +250,8 @@ impl InMemory for payments::state::PaymentState {
             _ => (vec![], vec![]),
         };
         let account = needs.customer.as_ref().map(AccountRef::wallet);
+        let unpaid = needs.unpaid.as_ref().and_then(|customer| memory.unpaid.get(customer));
+        let ended = |id: &&TopUpId| memory.topups.get(id).is_none_or(|topup| topup.credited.is_some());
         Self {
             account: account.and_then(|id| memory.loaded(&id)),
             quarantined: unmatched_payments.collect(),
@@ -255,6 +260,11 @@ impl InMemory for payments::state::PaymentState {
             moved,
             expired,
             refs,
+            ended: match unpaid {
+                Some(unpaid) if unpaid.is_full() => unpaid.topups.keys().filter(ended).cloned().collect(),
+                _ => BTreeSet::new(),
+            },
+            unpaid: unpaid.cloned(),
         }
     }
 }
@@ -331,6 +341,9 @@ impl Apply for payments::state::PaymentWrite {
             Self::GatewayRef { gateway_ref, was } => {
                 memory.refs.get(&gateway_ref.key).map_or(0, |l| l.version) == *was
             }
+            Self::Unpaid { unpaid, was } => {
+                memory.unpaid.get(&unpaid.customer).map_or(0, |unpaid| unpaid.version) == *was
+            }
             Self::Alert(_) | Self::List(_) | Self::Unlist(_) => true,
         }
     }
@@ -346,6 +359,9 @@ impl Apply for payments::state::PaymentWrite {
             }
             Self::DropRef { key, .. } => {
                 memory.refs.remove(&key);
+            }
+            Self::Unpaid { unpaid, .. } => {
+                memory.unpaid.insert(unpaid.customer.clone(), unpaid);
             }
             Self::Event { event, .. } => {
                 memory.events.insert(event.id.clone(), event);

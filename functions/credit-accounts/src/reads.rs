@@ -13,6 +13,7 @@ use domain::budget::figures::{AccountFigures, SharedCredit};
 use domain::budget::permit::BudgetAction;
 use domain::ids::TransactionId;
 use domain::ids::budget::AccountId;
+use domain::money::Money;
 use domain::parse::ParseError;
 use domain::rejection::Rejection;
 use domain::time::{Period, Timestamp};
@@ -23,53 +24,72 @@ use edge::{ApiRequest, App, Problem, reply};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use store::StoreError;
 use utoipa::ToSchema;
 
 /// Number of accounts whose figures are computed concurrently.
 const CONCURRENT_COUNTS: usize = 16;
 
+/// What the campaigns that share a client's credit use of it.
+struct Shared {
+    credit: SharedCredit,
+    spent: BTreeMap<AccountId, Money>,
+}
+
+async fn shared(app: &App, client: &AccountId, campaigns: &[&BudgetAccount]) -> Result<Shared, StoreError> {
+    let budgets = app.store.budgets();
+    let sliced = budgets.load_sliced(client).await?.ok_or(Rejection::AccountNotFound)?;
+    let undecided = budgets.undecided(client, &sliced).await?;
+    let spent = budgets.spent_of_client(client, campaigns, app.clock.now()).await?;
+    Ok(Shared { credit: SharedCredit { available: sliced.available(), undecided }, spent })
+}
+
 /// Computes the figures of an account. For a campaign that spends its client's credit, they include
 /// what it can spend and has spent of that credit.
 async fn figures(
     app: &App,
     sliced: &SlicedAccount,
-    client: Option<&SharedCredit>,
+    shared: Option<&Shared>,
 ) -> Result<AccountFigures, StoreError> {
-    let store = &app.store;
-    let account = &sliced.account;
-    let own = AccountFigures::of(sliced, &store.budgets().undecided(&account.id, sliced).await?);
-    let Some(client) = client else { return Ok(own) };
-    let spent = store.budgets().spent_of_client(account, app.clock.now()).await?;
-    Ok(own.sharing(&account.id, client, spent))
+    let id = &sliced.account.id;
+    let own = AccountFigures::of(sliced, &app.store.budgets().undecided(id, sliced).await?);
+    let Some(Shared { credit, spent }) = shared else { return Ok(own) };
+    Ok(own.sharing(id, credit, spent.get(id).copied().unwrap_or(Money::ZERO)))
 }
 
-/// Computes the figures of accounts, in their order; clients whose credit several campaigns share
-/// are read once.
+/// Computes the figures of accounts, in their order; a client whose credit several campaigns share, and
+/// its entries, are read once.
 pub(crate) async fn count_all(
     app: &App,
     sliced_accounts: &[SlicedAccount],
 ) -> Result<Vec<AccountFigures>, StoreError> {
-    let store = &app.store;
-    let shared: BTreeSet<&AccountId> =
-        sliced_accounts.iter().filter(|w| w.account.is_shared()).map(|w| w.account.charged()).collect();
-    let mut reads = Vec::new();
-    for id in shared {
-        reads.push(async move {
-            let sliced = store.budgets().load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
-            let undecided = store.budgets().undecided(id, &sliced).await?;
-            Ok::<_, StoreError>((id.clone(), SharedCredit { available: sliced.available(), undecided }))
-        });
+    let mut sharing: BTreeMap<&AccountId, Vec<&BudgetAccount>> = BTreeMap::new();
+    for SlicedAccount { account, .. } in sliced_accounts.iter().filter(|sliced| sliced.account.is_shared()) {
+        sharing.entry(account.charged()).or_default().push(account);
     }
-    let clients: BTreeMap<AccountId, SharedCredit> =
-        stream::iter(reads).buffered(CONCURRENT_COUNTS).try_collect().await?;
+    let mut clients: BTreeMap<&AccountId, Shared> = BTreeMap::new();
+    for (client, campaigns) in sharing {
+        clients.insert(client, shared(app, client, &campaigns).await?);
+    }
     let mut counts = Vec::new();
     for sliced in sliced_accounts {
-        let client = clients.get(sliced.account.charged()).filter(|_| sliced.account.is_shared());
-        counts.push(figures(app, sliced, client));
+        let shared = clients.get(sliced.account.charged()).filter(|_| sliced.account.is_shared());
+        counts.push(figures(app, sliced, shared));
     }
     stream::iter(counts).buffered(CONCURRENT_COUNTS).try_collect().await
+}
+
+/// Reads the slices of accounts and renders the accounts, in their order.
+pub(crate) async fn show_all(
+    app: &App,
+    accounts: Vec<BudgetAccount>,
+) -> Result<Vec<AccountBody>, StoreError> {
+    let order: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
+    let mut sliced = app.store.budgets().sliced_accounts(accounts).await?;
+    let sliced: Vec<SlicedAccount> = order.iter().filter_map(|id| sliced.remove(id)).collect();
+    let counts = count_all(app, &sliced).await?;
+    Ok(sliced.iter().zip(&counts).map(|(sliced, counted)| views::account(&sliced.account, counted)).collect())
 }
 
 /// Reads an account and renders it with its current figures.
@@ -115,27 +135,15 @@ pub(crate) async fn children(State(app): State<App>, request: ApiRequest) -> Res
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let all: Vec<BudgetAccount> = app.store.budgets().children(&id).await?;
-    let total = u64::try_from(all.len()).ok();
-    let place = |account: &BudgetAccount| format!("{}#{}", account.created_at, account.id);
-    let rest = all.into_iter().filter(|account| after.as_ref().is_none_or(|after| place(account) > *after));
-    let mut page: Vec<BudgetAccount> = rest.skip(usize::from(window.skip)).collect();
-    let more = page.len() > usize::from(window.limit);
-    page.truncate(usize::from(window.limit));
-    let next = page.last().filter(|_| more).map(place);
-    let mut sliced_accounts = app.store.budgets().sliced_accounts(page.clone()).await?;
-    let sliced_accounts: Vec<SlicedAccount> =
-        page.iter().filter_map(|account| sliced_accounts.remove(&account.id)).collect();
-    let counts = count_all(&app, &sliced_accounts).await?;
-    let children =
-        sliced_accounts.iter().zip(&counts).map(|(sliced, counted)| views::account(&sliced.account, counted));
-    let children = children.collect();
+    let page = app.store.budgets().children(&id, after.as_deref(), window.range()).await?;
+    let total = app.store.budgets().child_count(&id).await?.total;
+    let children = show_all(&app, page.accounts).await?;
     reply::ok(&Children {
         children,
-        total,
+        total: Some(total),
         limit: window.limit,
         skip: window.skip,
-        next_cursor: next.and_then(|place| app.cursors.seal_text(&query, &place)),
+        next_cursor: page.next.and_then(|place| app.cursors.seal_text(&query, &place)),
     })
 }
 

@@ -1,25 +1,30 @@
 //! Reads an account with all its descendants.
 //!
-//! **Invariant:** a tree contains at most 1000 accounts; `truncated` marks the accounts whose
-//! children are incomplete.
+//! **Invariant:** a tree contains at most 1000 accounts with at most 4000 slices; `truncated` marks the
+//! accounts whose children are incomplete.
+//! **Invariant:** accounts are read some at a time, and their slices are dropped once their figures are
+//! known.
 
-use crate::reads::count_all;
-use crate::views::{self, AccountBody};
+use crate::reads::show_all;
+use crate::views::AccountBody;
 use axum::extract::State;
 use axum::response::Response;
-use domain::budget::allocate::SlicedAccount;
 use domain::budget::permit::BudgetAction;
-use domain::budget::tree::TreeWalk;
+use domain::budget::tree::{TreeLimits, TreeWalk};
 use domain::ids::budget::AccountId;
 use edge::budget::permitted;
 use edge::paths::AccountPath;
 use edge::{ApiRequest, App, Problem, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use store::PageRange;
 use utoipa::ToSchema;
 
-/// Maximum number of accounts in a tree.
-const MAX_TREE_ACCOUNTS: usize = 1_000;
+/// Size of a tree.
+const LIMITS: TreeLimits = TreeLimits { accounts: 1_000, slices: 4_000 };
+
+/// Accounts that are read at once.
+const ACCOUNTS_PER_READ: u16 = 100;
 
 /// An account with its descendants.
 #[derive(Serialize, ToSchema)]
@@ -32,47 +37,55 @@ pub struct BudgetTree {
     truncated: bool,
 }
 
+/// Children of an account, as far as they are listed.
+#[derive(Default)]
+struct Listed {
+    children: Vec<AccountBody>,
+    truncated: bool,
+}
+
 /// Returns an account with all its descendants.
 ///
-/// A tree contains at most 1000 accounts; `truncated` marks an account whose children are
-/// incomplete.
+/// A tree contains at most 1000 accounts with at most 4000 slices; `truncated` marks an account whose
+/// children are incomplete. `GET /accounts/{account_id}/children` lists them all.
 #[utoipa::path(get, path = "/api/credit/accounts/{account_id}/tree", tag = "budgets",
     params(AccountPath), responses((status = 200, body = BudgetTree)))]
 pub(crate) async fn tree(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let id = request.segment::<AccountPath>()?;
     request.params().finish()?;
     permitted(&app, &request, &id, BudgetAction::Read).await?;
-    let root = app.store.budgets().load_sliced(&id).await?.ok_or_else(Problem::account_not_found)?;
-    let mut below: BTreeMap<AccountId, (Vec<SlicedAccount>, bool)> = BTreeMap::new();
-    let mut walk = TreeWalk::below(id.clone(), MAX_TREE_ACCOUNTS);
+    let root = app.store.budgets().account(&id).await?.ok_or_else(Problem::account_not_found)?;
+    let mut below: BTreeMap<String, Listed> = BTreeMap::new();
+    let mut walk = TreeWalk::below(id.clone(), LIMITS);
     while let Some(parent) = walk.next_parent() {
-        let mut children = app.store.budgets().children(&parent).await?;
-        let truncated = walk.visit_accounts(&mut children);
-        let order: Vec<AccountId> = children.iter().map(|child| child.id.clone()).collect();
-        let mut sliced_accounts = app.store.budgets().sliced_accounts(children).await?;
-        let sliced_accounts = order.iter().filter_map(|id| sliced_accounts.remove(id)).collect();
-        below.insert(parent, (sliced_accounts, truncated));
+        below.insert(parent.to_string(), children(&app, &parent, &mut walk).await?);
     }
-    let mut sliced_accounts = vec![root];
-    sliced_accounts.extend(below.values().flat_map(|(children, _)| children.iter().cloned()));
-    let counts = count_all(&app, &sliced_accounts).await?;
-    let mut accounts: BTreeMap<AccountId, AccountBody> = sliced_accounts
-        .iter()
-        .zip(&counts)
-        .map(|(sliced, counted)| (sliced.account.id.clone(), views::account(&sliced.account, counted)))
-        .collect();
-    let tree = node(&id, &mut accounts, &mut below).ok_or_else(Problem::account_not_found)?;
-    reply::ok(&tree)
+    let root = show_all(&app, vec![root]).await?.pop().ok_or_else(Problem::account_not_found)?;
+    reply::ok(&node(root, &mut below))
 }
 
-fn node(
-    id: &AccountId,
-    accounts: &mut BTreeMap<AccountId, AccountBody>,
-    below: &mut BTreeMap<AccountId, (Vec<SlicedAccount>, bool)>,
-) -> Option<BudgetTree> {
-    let account = accounts.remove(id)?;
-    let (sliced_accounts, truncated) = below.remove(id).unwrap_or_default();
-    let children =
-        sliced_accounts.iter().filter_map(|child| node(&child.account.id, accounts, below)).collect();
-    Some(BudgetTree { account, children, truncated })
+/// Reads the children of an account, as many as the walk may visit.
+async fn children(app: &App, parent: &AccountId, walk: &mut TreeWalk) -> Result<Listed, Problem> {
+    let (mut listed, mut after) = (Listed::default(), None::<String>);
+    loop {
+        // At least one is read, to know whether some are left out.
+        let left = u16::try_from(walk.left()).unwrap_or(u16::MAX);
+        let range = PageRange { skip: 0, limit: left.clamp(1, ACCOUNTS_PER_READ) };
+        let mut page = app.store.budgets().children(parent, after.as_deref(), range).await?;
+        listed.truncated = walk.visit(&mut page.accounts);
+        listed.children.extend(show_all(app, page.accounts).await?);
+        after = page.next;
+        if listed.truncated || after.is_none() {
+            return Ok(listed);
+        }
+    }
+}
+
+fn node(account: AccountBody, below: &mut BTreeMap<String, Listed>) -> BudgetTree {
+    let Listed { children, truncated } = below.remove(&account.account_id).unwrap_or_default();
+    BudgetTree {
+        account,
+        children: children.into_iter().map(|child| node(child, below)).collect(),
+        truncated,
+    }
 }

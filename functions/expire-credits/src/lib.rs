@@ -25,6 +25,9 @@ const GRACE_MINUTES: u32 = 10;
 /// Interval between scheduled runs.
 const RUN_INTERVAL: Duration = Duration::from_mins(15);
 
+/// Time after which a run leaves the remaining wallets to the next.
+const RUN_BUDGET: Duration = Duration::from_secs(90);
+
 /// Seconds by which a wallet that could not be settled is postponed.
 const POSTPONE_SECONDS: u32 = 900;
 
@@ -56,7 +59,7 @@ pub struct SweepSummary {
     pub entries: u32,
     /// Wallets that could not be settled and were postponed.
     pub failed: u32,
-    /// True if the limit was reached; the next run continues.
+    /// True if the limit or the time was reached; the next run continues.
     pub more: bool,
 }
 
@@ -77,7 +80,12 @@ pub async fn sweep(app: &App, wanted: &SweepEvent, request: RequestId) -> Result
     let now = app.clock.now().minus_minutes(GRACE_MINUTES);
     let context = Context { now, actor, request, policy: app.policy.clone() };
     let mut swept = SweepSummary::default();
-    let bounds = Bounds { until: now, interval: RUN_INTERVAL, limit: wanted.limit, deadline: None };
+    let bounds = Bounds {
+        until: now,
+        interval: RUN_INTERVAL,
+        limit: wanted.limit,
+        deadline: Some(started + RUN_BUDGET),
+    };
     let mut due = edge::sweep::Sweep::new(app.store.wallets(), bounds);
     while let Some((customer, _)) = due.next().await? {
         swept.wallets += 1;

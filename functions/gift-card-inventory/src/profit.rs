@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::budget::BudgetAccount;
 use domain::budget::entry::CardSource;
-use domain::budget::tree::TreeWalk;
+use domain::budget::tree::{TreeLimits, TreeWalk};
 use domain::currency::Currency;
 use domain::giftcard::profit::{ProfitGrouping, ProfitReport, ProfitSums};
 use domain::ids::budget::AccountId;
@@ -17,13 +17,21 @@ use domain::time::Period;
 use edge::input::{From, Text, Until};
 use edge::json::Number;
 use edge::{ApiRequest, App, Problem, query, reply, schema};
+use futures::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use store::PageRange;
 use utoipa::ToSchema;
 
 /// Default length of the reported period, in days.
 const DEFAULT_PERIOD_DAYS: u32 = 30;
+
+/// Accounts that are read at once.
+const ACCOUNTS_PER_READ: u16 = 1_000;
+
+/// Accounts whose entries are read concurrently.
+const CONCURRENT_READS: usize = 16;
 
 /// Grouping of the profit report, as a query parameter.
 pub(crate) struct GroupBy(ProfitGrouping);
@@ -104,10 +112,13 @@ pub(crate) async fn profit(
     let accounts = all_accounts(&services.app).await?;
     let mut report = ProfitReport::new(grouping, &accounts);
     let store = &services.app.store;
+    let mut reads = Vec::new();
     for account in accounts.values().filter(|account| account.kind().is_spent_from()) {
-        for entry in store.budgets().budget_period(&account.id, Period { from, until: to }).await? {
-            report.add(&entry);
-        }
+        reads.push(store.budgets().budget_period(&account.id, Period { from, until: to }));
+    }
+    let mut periods = stream::iter(reads).buffer_unordered(CONCURRENT_READS);
+    while let Some(entries) = periods.next().await {
+        entries?.iter().for_each(|entry| report.add(entry));
     }
     let mut names: BTreeMap<String, String> =
         accounts.iter().map(|(id, account)| (id.to_string(), account.name.as_str().to_owned())).collect();
@@ -129,11 +140,20 @@ pub(crate) async fn profit(
 /// Reads all accounts below the platform, by id.
 async fn all_accounts(app: &App) -> Result<BTreeMap<AccountId, BudgetAccount>, Problem> {
     let mut accounts = BTreeMap::new();
-    let mut walk = TreeWalk::below(AccountId::platform(), usize::MAX);
+    let all = TreeLimits { accounts: usize::MAX, slices: usize::MAX };
+    let mut walk = TreeWalk::below(AccountId::platform(), all);
     while let Some(parent) = walk.next_parent() {
-        let mut children = app.store.budgets().children(&parent).await?;
-        walk.visit_accounts(&mut children);
-        accounts.extend(children.into_iter().map(|child| (child.id.clone(), child)));
+        let mut after = None::<String>;
+        loop {
+            let range = PageRange { skip: 0, limit: ACCOUNTS_PER_READ };
+            let mut page = app.store.budgets().children(&parent, after.as_deref(), range).await?;
+            walk.visit(&mut page.accounts);
+            accounts.extend(page.accounts.into_iter().map(|child| (child.id.clone(), child)));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
     }
     Ok(accounts)
 }

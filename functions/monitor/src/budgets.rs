@@ -3,9 +3,10 @@
 //! **Invariant:** the outcome of an attempt is read from its cause's key, that of a supplier's
 //! order from the supplier.
 
-use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
+use crate::{GATHERED_PER_PROCESSED, MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
 use domain::context::Context;
-use edge::sweep::{Bounds, Sweep};
+use edge::sweep::{Bounds, Sweep, in_turns};
+use issuing::{AccountBounds, WatchBounds};
 use std::time::{Duration, Instant};
 use store::{DueBudget, StoreError};
 
@@ -14,8 +15,12 @@ const SLICES_RUN_BUDGET: Duration = Duration::from_secs(20);
 /// Time for which a run processes supplier orders; suppliers may take seconds to answer.
 const ORDERS_RUN_BUDGET: Duration = Duration::from_secs(30);
 
-/// Time for which a run refills pools; suppliers may take seconds to answer.
-const REFILLS_RUN_BUDGET: Duration = Duration::from_mins(1);
+/// Bounds of the check of stock and credit; suppliers may take seconds to answer.
+const WATCH: WatchBounds = WatchBounds {
+    accounts: AccountBounds { time: Duration::from_secs(20), limit: usize::MAX, share: 1_000 },
+    alerts: Duration::from_secs(10),
+    refills: Duration::from_mins(1),
+};
 
 pub(crate) async fn run(
     services: &Services,
@@ -27,10 +32,18 @@ pub(crate) async fn run(
     let slices: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Slice(..));
     let orders: fn(&DueBudget) -> bool = |due| matches!(due, DueBudget::Redemption(_));
     for (wanted, time) in [(slices, SLICES_RUN_BUDGET), (orders, ORDERS_RUN_BUDGET)] {
-        let deadline = Some(Instant::now() + time);
-        let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
+        let end = Instant::now() + time;
+        let gathered = limit.saturating_mul(GATHERED_PER_PROCESSED);
+        let bounds =
+            Bounds { until: context.now, interval: RUN_INTERVAL, limit: gathered, deadline: Some(end) };
         let mut sweep = Sweep::new(services.app.store.gift_cards(), bounds).only(wanted);
-        while let Some((due, _)) = sweep.next().await? {
+        let due: Vec<DueBudget> = sweep.all().await?.into_iter().map(|(due, _)| due).collect();
+        let agencies = services.app.store.gift_cards().agencies(&due).await?;
+        let due = in_turns(due, |due| agencies.get(due).cloned());
+        for due in due.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+            if Instant::now() >= end {
+                break;
+            }
             if let Err(error) = one(services, &due, context, summary).await {
                 tracing::warn!(?due, %error, "due item cannot be processed now");
                 summary.breakdown.failed += 1;
@@ -39,7 +52,7 @@ pub(crate) async fn run(
             }
         }
     }
-    let watched = services.tools.issuer.watch(context, REFILLS_RUN_BUDGET).await;
+    let watched = services.tools.issuer.watch(context, WATCH).await;
     let breakdown = &mut summary.breakdown;
     breakdown.csv_pools = watched.csv_pools;
     breakdown.campaigns = watched.campaigns;

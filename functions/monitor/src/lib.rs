@@ -16,7 +16,7 @@ use domain::payments::initiate::RecordPoll;
 use domain::payments::webhook_event::EventStatus;
 use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
-use edge::sweep::{Bounds, Sweep};
+use edge::sweep::{Bounds, Sweep, in_turns};
 use edge::telemetry;
 use gateways::{GatewayError, Gateways};
 use issuing::Issuer;
@@ -31,6 +31,10 @@ const RUN_INTERVAL: Duration = Duration::from_mins(5);
 /// Time for which a run processes payments before it leaves the rest to the next; gateways may take
 /// seconds to answer.
 const PAYMENTS_RUN_BUDGET: Duration = Duration::from_secs(40);
+
+/// Due items that are gathered for each that is processed, so that the items of one owner at the head
+/// of the queue do not take up the run.
+const GATHERED_PER_PROCESSED: u32 = 5;
 
 /// Seconds by which an item that could not be processed is postponed.
 const POSTPONE_SECONDS: u32 = 900;
@@ -172,10 +176,15 @@ async fn payments(
     context: &Context,
     summary: &mut MonitorSummary,
 ) -> Result<(), StoreError> {
-    let deadline = Some(started + PAYMENTS_RUN_BUDGET);
-    let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
+    let end = started + PAYMENTS_RUN_BUDGET;
+    let gathered = limit.saturating_mul(GATHERED_PER_PROCESSED);
+    let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit: gathered, deadline: Some(end) };
     let mut sweep = Sweep::new(services.app.store.payments(), bounds);
-    while let Some((due, place)) = sweep.next().await? {
+    let due = in_turns(sweep.all().await?, |(due, _)| owner(due));
+    for (due, place) in due.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        if Instant::now() >= end {
+            break;
+        }
         if let Err(error) = process_due(services, &due, &place, context, summary).await {
             tracing::warn!(?due, %error, "due item cannot be processed now");
             summary.breakdown.failed += 1;
@@ -184,6 +193,14 @@ async fn payments(
         }
     }
     Ok(())
+}
+
+/// Returns the customer whose top-up is due; a report stands for itself.
+fn owner(due: &DuePayment) -> String {
+    match due {
+        DuePayment::TopUp(id) => id.customer().to_string(),
+        DuePayment::Event(id) => id.to_string(),
+    }
 }
 
 async fn process_due(

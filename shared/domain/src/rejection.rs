@@ -132,6 +132,14 @@ pub enum Rejection {
     /// The capture exceeds what remains of the hold.
     #[error("the capture exceeds what remains of the hold")]
     CaptureExceedsHold,
+    /// There are as many open objects of this kind as their owner may have.
+    #[error("no more than {most} {what} may be open at once")]
+    TooManyOpen {
+        /// Kind of object, in the plural.
+        what: &'static str,
+        /// Maximum number.
+        most: u32,
+    },
     /// The wallet has the maximum number of open holds.
     #[error("the wallet has too many open holds")]
     TooManyHolds,

@@ -109,7 +109,7 @@ const PROBLEMS: [(&str, &str, &str); 12] = [
         "409",
         "Conflict",
         "wallet_exists, account_frozen, account_suspended, refund_exceeds_payment, order_already_paid, \
-         payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold, too_many_holds, \
+         payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold, too_many_holds, too_many_open, \
          budget_paused, account_not_empty, already_redeemed, out_of_stock, supplier_rejected, \
          gateway_rejected, card_not_issued, not_a_campaign, not_an_agency or too_few_slices",
     ),

@@ -324,6 +324,7 @@ impl From<Rejection> for Problem {
             Rejection::HoldClosed => conflict("hold_closed"),
             Rejection::HoldExpired => conflict("hold_expired"),
             Rejection::CaptureExceedsHold => conflict("capture_exceeds_hold"),
+            Rejection::TooManyOpen { .. } => conflict("too_many_open"),
             Rejection::TooManyHolds => conflict("too_many_holds"),
             Rejection::OrderExists => conflict("order_exists"),
             Rejection::OrderAlreadyPaid => conflict("order_already_paid"),

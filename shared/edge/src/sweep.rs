@@ -5,7 +5,7 @@
 //! just handled.
 
 use domain::time::Timestamp;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 use store::{DuePage, DueWork, Place, StoreError, keys};
 
@@ -92,6 +92,15 @@ impl<'a, W: DueWork> Sweep<'a, W> {
         }
     }
 
+    /// Returns all items of the run.
+    pub async fn all(&mut self) -> Result<Vec<(W::Item, Place)>, StoreError> {
+        let mut items = Vec::new();
+        while let Some(item) = self.next().await? {
+            items.push(item);
+        }
+        Ok(items)
+    }
+
     /// True if the run ended at its bounds while more items were due.
     pub fn more(&self) -> bool {
         self.more
@@ -123,4 +132,17 @@ impl<'a, W: DueWork> Sweep<'a, W> {
         }
         Ok(true)
     }
+}
+
+/// Orders items in turns: the first of each owner, then the second of each, and so on, so that the items
+/// of one owner do not delay another's.
+pub fn in_turns<T, K: Ord>(items: Vec<T>, owner: impl Fn(&T) -> K) -> Vec<T> {
+    let mut taken: BTreeMap<K, u32> = BTreeMap::new();
+    let mut turns: BTreeMap<u32, Vec<T>> = BTreeMap::new();
+    for item in items {
+        let turn = taken.entry(owner(&item)).or_default();
+        turns.entry(*turn).or_default().push(item);
+        *turn += 1;
+    }
+    turns.into_values().flatten().collect()
 }

@@ -5,7 +5,9 @@
 //! **Invariant:** a supplier is only asked about an order that is stored in the table, under that
 //! order's reference.
 
+mod accounts;
 mod alerts;
+mod checked;
 mod credit;
 mod job;
 mod orders;
@@ -14,10 +16,10 @@ mod refill;
 mod run;
 mod watch;
 
+pub use checked::{AccountBounds, WatchBounds, WatchSummary};
 pub use job::{IssueRequest, Issued};
 pub use orders::OrderOutcome;
 pub use refill::RefillSummary;
-pub use watch::WatchSummary;
 
 use gateways::suppliers::Suppliers;
 use store::Store;

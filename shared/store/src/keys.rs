@@ -9,6 +9,7 @@
 //! | order | `O#<order>` | `O` | |
 //! | record of a change of the owed amount | `A#w:<customer>` | `W#<version, 12 digits>#<n, 3 digits>` | |
 //! | top-up | `P#<topup>` | `P` | `due` until it has expired or is credited |
+//! | unpaid top-ups of a wallet | `U#<customer>` | `U` | |
 //! | gateway reference | `G#<gateway>:<id>`, `G#<topup>` | `G` | |
 //! | gateway's report | `W#<event>` | `W` | `due` while it waits |
 //! | alert | `Y#<alert>` | `Y` | |
@@ -240,6 +241,11 @@ pub fn event_of(pk: &str) -> Option<EventId> {
 /// Returns the key of an alert.
 pub fn alert(alert: &AlertId) -> Key {
     Key::new(format!("Y#{alert}"), "Y")
+}
+
+/// Returns the key of a customer's unpaid top-ups.
+pub fn unpaid(customer: &CustomerId) -> Key {
+    Key::new(format!("U#{customer}"), "U")
 }
 
 /// Returns the partition that lists a customer's top-ups.

@@ -24,7 +24,9 @@ mod wallet;
 
 pub use alerts::{AlertPage, Alerts};
 pub use audit::{AccountList, Audit, BudgetList, Named};
-pub use budgets::{BudgetPage, Budgets, Reservation, Reserve, ResolveSummary, TransferReceipt, Waiting};
+pub use budgets::{
+    BudgetPage, Budgets, ChildPage, Reservation, Reserve, ResolveSummary, TransferReceipt, Waiting,
+};
 pub use engine::client::{Credentials, HttpClient, Settings, connect, https};
 pub use engine::due::{DuePage, DueWork, Place};
 pub use engine::error::StoreError;

@@ -7,7 +7,10 @@
 use super::allocate::SlicedAccount;
 use super::permit::BudgetAction;
 use super::slice::{Slice, Stop};
-use super::{BudgetAccount, BudgetOpening, BudgetStatus, MAX_OWN_SLICES, MAX_SLICES, Mode};
+use super::{
+    BudgetAccount, BudgetOpening, BudgetStatus, ChildCount, MAX_OPEN_CHILDREN, MAX_OWN_SLICES, MAX_SLICES,
+    Mode,
+};
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::keyed_request;
@@ -70,6 +73,9 @@ impl OpenAccount {
         if !parent.status().is_open() {
             return Err(Rejection::BudgetPaused);
         }
+        if parent.children.is_some_and(|children| children.open >= MAX_OPEN_CHILDREN) {
+            return Err(Rejection::TooManyOpen { what: "children of an account", most: MAX_OPEN_CHILDREN });
+        }
         let currency = parent.currency;
         let threshold = exact(self.low_credit_threshold, currency)?;
         let mut ancestors = parent.ancestors.clone();
@@ -105,6 +111,7 @@ impl OpenAccount {
             opened,
             version: 1,
             copied_status_version: 1,
+            children: Some(ChildCount::default()),
             first: Slice::new(0),
         })
     }

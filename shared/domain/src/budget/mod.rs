@@ -69,6 +69,7 @@ pub mod entry;
 pub mod figures;
 pub mod key;
 pub mod permit;
+pub mod rounds;
 pub mod slice;
 pub mod spend;
 pub mod tree;
@@ -87,6 +88,9 @@ use std::collections::BTreeSet;
 
 /// Maximum number of slices of an account.
 pub const MAX_SLICES: u8 = 64;
+
+/// Maximum number of children of an account that are not closed.
+pub const MAX_OPEN_CHILDREN: u32 = 1_000;
 
 /// Maximum number of slices that an account may have without an admin: more of them make every tree and
 /// every run of the monitor slower for all.
@@ -214,8 +218,20 @@ pub struct BudgetAccount {
     /// Status version that all copies are known to have: on every slice and, for a shared campaign,
     /// on every slice of its client.
     pub copied_status_version: u64,
+    /// Numbers of its children; None if an earlier version wrote the account, and they have not been
+    /// counted since.
+    pub children: Option<ChildCount>,
     /// First slice.
     pub first: Slice,
+}
+
+/// Numbers of an account's children.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChildCount {
+    /// Children that are not closed.
+    pub open: u32,
+    /// All children.
+    pub total: u64,
 }
 
 impl BudgetAccount {
@@ -282,6 +298,7 @@ impl BudgetAccount {
             opened,
             version: 1,
             copied_status_version: 1,
+            children: Some(ChildCount::default()),
             first: Slice::new(0),
         })
     }

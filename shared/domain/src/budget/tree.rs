@@ -1,52 +1,61 @@
 //! Walks over the accounts below an account, parent by parent.
 //!
 //! **Invariant:** each account is visited once, after its parent; campaigns have no children.
+//! **Invariant:** a walk visits no more accounts, and no more slices, than its limits say.
 
 use crate::budget::BudgetAccount;
 use crate::ids::budget::{AccountId, BudgetKind};
 
-/// A walk over accounts, with a value that is passed from a parent to its children.
-#[derive(Debug)]
-pub struct TreeWalk<P> {
-    next: Vec<P>,
-    left: usize,
+/// What a walk may visit.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeLimits {
+    /// Accounts below the root.
+    pub accounts: usize,
+    /// Slices of those accounts.
+    pub slices: usize,
 }
 
-impl<P> TreeWalk<P> {
-    /// Begins below a root; at most `limit` accounts are visited.
-    pub fn below(root: P, limit: usize) -> Self {
-        Self { next: vec![root], left: limit }
+/// A walk over the accounts below a root.
+#[derive(Debug)]
+pub struct TreeWalk {
+    next: Vec<AccountId>,
+    left: TreeLimits,
+}
+
+impl TreeWalk {
+    /// Begins below a root.
+    pub fn below(root: AccountId, limits: TreeLimits) -> Self {
+        Self { next: vec![root], left: limits }
     }
 
     /// Returns the next parent whose children have not been visited.
-    pub fn next_parent(&mut self) -> Option<P> {
+    pub fn next_parent(&mut self) -> Option<AccountId> {
         self.next.pop()
     }
 
-    /// Truncates the children of a parent to the number that may still be visited; returns true if
-    /// some are left out.
-    pub fn visit<C>(&mut self, children: &mut Vec<C>) -> bool {
-        let is_cut = children.len() > self.left;
-        children.truncate(self.left);
-        self.left -= children.len();
-        is_cut
+    /// Returns the number of accounts that may still be visited.
+    pub fn left(&self) -> usize {
+        self.left.accounts
     }
 
-    /// Continues below a child if its kind has children.
-    pub fn descend(&mut self, kind: BudgetKind, child: P) {
-        if kind != BudgetKind::Campaign {
-            self.next.push(child);
-        }
-    }
-}
-
-impl TreeWalk<AccountId> {
-    /// Visits the children of a parent; returns true if some are left out.
-    pub fn visit_accounts(&mut self, children: &mut Vec<BudgetAccount>) -> bool {
-        let is_cut = self.visit(children);
+    /// Visits children of a parent: keeps as many of them as may be visited, the first ones, and will
+    /// continue below them. Returns true if some are left out.
+    pub fn visit(&mut self, children: &mut Vec<BudgetAccount>) -> bool {
+        let all = children.len();
+        let mut kept = 0;
         for child in children.iter() {
-            self.descend(child.kind(), child.id.clone());
+            let slices = usize::from(child.slices);
+            if self.left.accounts == 0 || self.left.slices < slices {
+                break;
+            }
+            self.left.accounts -= 1;
+            self.left.slices -= slices;
+            kept += 1;
+            if child.kind() != BudgetKind::Campaign {
+                self.next.push(child.id.clone());
+            }
         }
-        is_cut
+        children.truncate(kept);
+        kept < all
     }
 }

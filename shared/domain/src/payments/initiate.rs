@@ -15,6 +15,7 @@ use crate::payments::state::{
     Abandoned, Listing, PaymentNeeds, PaymentState, PaymentWrite, TopUpOutcome, put_ref,
 };
 use crate::payments::topup::{GatewayOrder, TOPUP_TTL_SECONDS, TopUp};
+use crate::payments::unpaid::UnpaidTopUps;
 use crate::payments::webhook_event::{GatewayRef, RefTarget};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -55,6 +56,7 @@ impl Command for InitiateTopUp {
             refs: vec![GatewayKey::topup(&id)],
             topup: Some(id),
             customer: Some(self.customer.clone()),
+            unpaid: Some(self.customer.clone()),
             ..PaymentNeeds::default()
         }
     }
@@ -83,6 +85,10 @@ impl Command for InitiateTopUp {
         limits::check(self.gateway, amount, currency)?;
         let overflow = Rejection::Inconsistent("the top-up would expire after the year 9999");
         let expires_at = context.now.plus_seconds(TOPUP_TTL_SECONDS).ok_or(overflow)?;
+        let none = UnpaidTopUps::none(self.customer.clone());
+        let unpaid = state.unpaid.as_ref().unwrap_or(&none);
+        let was = unpaid.version;
+        let unpaid = unpaid.with(&id, expires_at, &state.ended, context.now)?;
         let topup = TopUp {
             id: id.clone(),
             amount,
@@ -107,6 +113,7 @@ impl Command for InitiateTopUp {
         let mut writes = vec![
             PaymentWrite::OpenTopUp(topup.clone()),
             PaymentWrite::List(Listing::TopUp { id: id.clone(), at: context.now }),
+            PaymentWrite::Unpaid { unpaid, was },
         ];
         // Written even if nothing waits: a concurrent report that has not found the top-up can then
         // no longer wait here.

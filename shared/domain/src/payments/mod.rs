@@ -59,4 +59,5 @@ pub mod process;
 pub mod reversal;
 pub mod state;
 pub mod topup;
+pub mod unpaid;
 pub mod webhook_event;

@@ -11,10 +11,11 @@ use crate::ledger::decision::{Conditional, FailedCondition, NoDecision, Outcome,
 use crate::ledger::entry::Entry;
 use crate::ledger::posting::{LoadedAccount, Posting};
 use crate::payments::topup::TopUp;
+use crate::payments::unpaid::UnpaidTopUps;
 use crate::payments::webhook_event::{EventStatus, GatewayRef, RefTarget, WebhookEvent};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Items to read before a decision.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,9 @@ pub struct PaymentNeeds {
     pub refs: Vec<GatewayKey>,
     /// Report to read, as stored.
     pub event: Option<EventId>,
+    /// Customer whose unpaid top-ups are read; if there is no place for a further one, those top-ups are
+    /// read too.
+    pub unpaid: Option<CustomerId>,
     /// Refund or dispute. If the top-up has been credited, its entries and the expiries of the
     /// credit are read.
     pub reversal: Option<ReversalId>,
@@ -46,6 +50,11 @@ pub struct PaymentState {
     pub event: Option<WebhookEvent>,
     /// Quarantined reports that a gateway reference leads to.
     pub quarantined: BTreeMap<EventId, WebhookEvent>,
+    /// Unpaid top-ups of the wallet; None if there were never any.
+    pub unpaid: Option<UnpaidTopUps>,
+    /// Those among them that are credited or gone; only looked up if there is no place for a further
+    /// one.
+    pub ended: BTreeSet<TopUpId>,
     /// Entries of the refund or dispute, and of those that may change with it; oldest first.
     pub moved: Vec<Entry>,
     /// Expiry entries of the date and class of the top-up's credit.
@@ -112,6 +121,14 @@ pub enum PaymentWrite {
         /// Version before the decision; zero for a new reference.
         was: u64,
     },
+    /// The unpaid top-ups of a wallet. Condition: the stored version is `was`; zero means that there
+    /// were none.
+    Unpaid {
+        /// Unpaid top-ups after the decision.
+        unpaid: UnpaidTopUps,
+        /// Version before the decision.
+        was: u64,
+    },
     /// Deletes a gateway reference. Condition: the stored version is `was`.
     DropRef {
         /// Key of the reference to delete.
@@ -166,6 +183,7 @@ impl Conditional for PaymentWrite {
             | Self::Event { .. }
             | Self::GatewayRef { .. }
             | Self::DropRef { .. }
+            | Self::Unpaid { .. }
             | Self::Alert(_)
             | Self::List(_)
             | Self::Unlist(_) => FailedCondition::Stale,

@@ -36,6 +36,9 @@ const CLOSED: &str = "L#a:closed";
 /// Number of matches of a filter up to which they are counted.
 const MAX_COUNTED: u64 = 1_000;
 
+/// Number of open alerts among which one request searches for those of one status.
+const MAX_SEARCHED: usize = 1_000;
+
 /// Alerts for operators.
 #[derive(Clone, Debug)]
 pub struct Alerts {
@@ -140,44 +143,70 @@ impl Alerts {
         item.map(|item| alert::from_item(&item)).transpose()
     }
 
-    /// Returns alerts of a status, or all, that are older than the place `before`, newest first.
+    /// Returns alerts of a status, or all, that are older than the place `before`, newest first. Among
+    /// very many open alerts, those of one status are searched for in steps: a page may then have fewer
+    /// than `limit` alerts, and a place from which to continue.
     pub async fn alerts(
         &self,
         status: Option<AlertStatus>,
         before: Option<&str>,
         page: PageRange,
     ) -> Result<AlertPage, StoreError> {
-        // Open alerts are few; all are read, because acknowledged ones are in the same list. Closed
-        // alerts are kept forever.
         let (open, closed) =
             (status != Some(AlertStatus::Closed), matches!(status, None | Some(AlertStatus::Closed)));
         let wanted = usize::from(page.skip) + usize::from(page.limit) + 1;
-        let mut places = Vec::new();
+        let (mut alerts, mut end) = (vec![], None);
         if open {
-            let items = self.table.partition(OPEN, "").await?;
-            let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
-            places.extend(items.iter().filter_map(place));
+            // Open and acknowledged alerts are in one list.
+            let most = if status.is_none() { wanted } else { wanted.max(MAX_SEARCHED) };
+            let places = self.newest(OPEN, before, most).await?;
+            // Older alerts than these have not been read, so none of the closed ones is shown either.
+            end = places.last().filter(|_| places.len() >= most).cloned();
+            alerts = self.alerts_at(&places).await?;
+            alerts.retain(|alert| status.is_none_or(|status| alert.status() == status));
         }
-        let mut total = if closed { self.count_closed(status.is_some()).await? } else { Some(0) };
-        let open = self.alerts_at(&places).await?.into_iter();
-        let open: Vec<Alert> =
-            open.filter(|alert| status.is_none_or(|status| alert.status() == status)).collect();
-        total = total.and_then(|closed| closed.checked_add(u64::try_from(open.len()).ok()?));
-        let place = |alert: &Alert| format!("{}#{}", alert.opened_at, alert.id);
-        let mut alerts = open;
-        alerts.retain(|alert| before.is_none_or(|before| place(alert).as_str() < before));
         if closed {
-            let places = self.newest_closed(before, wanted).await?;
+            let places = self.newest(CLOSED, before, wanted).await?;
             alerts.extend(self.alerts_at(&places).await?);
         }
+        let total = self.total(status, before, end.as_ref(), &alerts).await?;
+        let place = |alert: &Alert| format!("{}#{}", alert.opened_at, alert.id);
+        alerts.retain(|alert| end.as_ref().is_none_or(|end| place(alert) >= *end));
         alerts.sort_by_key(|alert| std::cmp::Reverse(place(alert)));
         // An alert that was closed between the two reads is in both lists.
         alerts.dedup_by_key(|alert| alert.id.clone());
-        let mut alerts = alerts.split_off(usize::from(page.skip).min(alerts.len()));
-        let more = alerts.len() > usize::from(page.limit);
-        alerts.truncate(usize::from(page.limit));
-        let next = alerts.last().filter(|_| more).map(place);
+        let more = alerts.len() >= wanted;
+        alerts.truncate(wanted - 1);
+        let next = if more { alerts.last().map(place) } else { end };
+        let alerts = alerts.split_off(usize::from(page.skip).min(alerts.len()));
         Ok(AlertPage { alerts, next, total })
+    }
+
+    /// Returns the number of alerts of a status, or of all; None if a status has too many to count. On a
+    /// first page, `found` are the matches among the alerts down to `end`.
+    async fn total(
+        &self,
+        status: Option<AlertStatus>,
+        before: Option<&str>,
+        end: Option<&String>,
+        found: &[Alert],
+    ) -> Result<Option<u64>, StoreError> {
+        match status {
+            None => {
+                let (open, closed) = (self.count(OPEN, None).await?, self.count(CLOSED, None).await?);
+                Ok(open.zip(closed).and_then(|(open, closed)| open.checked_add(closed)))
+            }
+            Some(AlertStatus::Closed) => self.count(CLOSED, Some(MAX_COUNTED)).await,
+            Some(_) if before.is_none() && end.is_none() => Ok(u64::try_from(found.len()).ok()),
+            Some(status) => {
+                let places = self.newest(OPEN, None, MAX_SEARCHED).await?;
+                if places.len() >= MAX_SEARCHED {
+                    return Ok(None);
+                }
+                let all = self.alerts_at(&places).await?;
+                Ok(u64::try_from(all.iter().filter(|alert| alert.status() == status).count()).ok())
+            }
+        }
     }
 
     /// Reads the alerts at these places.
@@ -188,21 +217,21 @@ impl Alerts {
         wanted.iter().filter_map(|key| found.get(key)).map(alert::from_item).collect()
     }
 
-    /// Counts the closed alerts. For a filtered list, returns None above [`MAX_COUNTED`].
-    async fn count_closed(&self, filtered: bool) -> Result<Option<u64>, StoreError> {
+    /// Counts the alerts of a list; returns None above `most`.
+    async fn count(&self, list: &str, most: Option<u64>) -> Result<Option<u64>, StoreError> {
         let (mut count, mut start) = (0, None);
         loop {
             let from = start.clone();
             let read = || async {
                 let query = self.table.client.query().table_name(&self.table.name).select(Select::Count);
                 let query = query.key_condition_expression("pk = :list");
-                let query = query.expression_attribute_values(":list", text(CLOSED));
+                let query = query.expression_attribute_values(":list", text(list));
                 query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| read_error(&error))
             };
             let output = self.table.with_retry(read).await?;
             count += u64::try_from(output.count).unwrap_or(0);
             start = output.last_evaluated_key;
-            if filtered && count > MAX_COUNTED {
+            if most.is_some_and(|most| count > most) {
                 return Ok(None);
             }
             if start.is_none() {
@@ -211,8 +240,13 @@ impl Alerts {
         }
     }
 
-    /// Returns the places of the newest closed alerts before a place.
-    async fn newest_closed(&self, before: Option<&str>, wanted: usize) -> Result<Vec<String>, StoreError> {
+    /// Returns the newest places of a list before a place.
+    async fn newest(
+        &self,
+        list: &str,
+        before: Option<&str>,
+        wanted: usize,
+    ) -> Result<Vec<String>, StoreError> {
         let (mut places, mut start) = (Vec::new(), None);
         loop {
             let from = start.clone();
@@ -223,10 +257,11 @@ impl Alerts {
                     .client
                     .query()
                     .table_name(&self.table.name)
+                    .consistent_read(true)
                     .scan_index_forward(false)
                     .limit(left);
                 let query = query.key_condition_expression("pk = :list AND sk < :before");
-                let query = query.expression_attribute_values(":list", text(CLOSED));
+                let query = query.expression_attribute_values(":list", text(list));
                 let query = query.expression_attribute_values(":before", text(before.unwrap_or("~")));
                 query.set_exclusive_start_key(from.clone()).send().await.map_err(|error| read_error(&error))
             };

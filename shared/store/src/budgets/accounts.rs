@@ -7,13 +7,13 @@
 
 use super::Budgets;
 use crate::budgets::items::budget;
-use crate::engine::attr::{Attributes, Reader, number, text};
+use crate::engine::attr::{Attributes, Reader, number};
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
 use crate::engine::retry::Certain;
 use crate::engine::sent::Sent;
 use crate::keys::{self, Key};
-use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 use domain::budget::BudgetAccount;
 use domain::budget::allocate::SlicedAccount;
 use domain::budget::change::{OpenAccount, added};
@@ -167,7 +167,11 @@ impl Budgets {
             }
             let found = self.load_sliced_many(std::slice::from_ref(&open.parent), context).await;
             let mut found = found.map_err(|error| retry.certain(error))?;
-            let parent = found.remove(&open.parent).ok_or(Rejection::AccountNotFound)?;
+            let mut parent = found.remove(&open.parent).ok_or(Rejection::AccountNotFound)?;
+            if parent.account.children.is_none() {
+                let counted = self.child_count(&open.parent).await;
+                parent.account.children = Some(counted.map_err(|error| retry.certain(error))?);
+            }
             let account = open.decide(&parent, context)?;
             let listed = keys::listed_child(&open.parent, account.created_at, &account.id);
             let mut item = Attributes::default().text("account_id", &account.id).0;
@@ -175,7 +179,7 @@ impl Budgets {
             let mut writes = vec![
                 self.table.new_put(budget::to_item(&account))?,
                 self.table.any_put(item)?,
-                self.parent_update(&open.parent)?,
+                self.child_opened(&open.parent)?,
             ];
             for number in 1..account.slices {
                 let slice = added(&account, number);
@@ -187,33 +191,6 @@ impl Budgets {
                 return Ok((account, false));
             }
         }
-    }
-
-    /// Returns the write that records a new child in its parent's version, so that a concurrent
-    /// closing of the parent is decided again.
-    fn parent_update(&self, parent: &AccountId) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(&self.table.name)
-            .set_key(Some(keys::slice(parent, 0).attributes()))
-            .update_expression("SET version = version + :one")
-            .condition_expression("#status IN (:active, :paused)")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":active", text("active"))
-            .expression_attribute_values(":paused", text("paused"));
-        Ok(TransactWriteItem::builder().update(update.build().map_err(StoreError::built)?).build())
-    }
-
-    /// Returns the direct children of an account, in the order in which they were created.
-    pub async fn children(&self, id: &AccountId) -> Result<Vec<BudgetAccount>, StoreError> {
-        let places = self.table.partition(&keys::children(id), "").await?;
-        let ids = places.iter().filter_map(|item| {
-            let id = item.get("account_id")?.as_s().ok()?;
-            AccountId::parse(id).ok()
-        });
-        let wanted: Vec<Key> = ids.map(|id| keys::slice(&id, 0)).collect();
-        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
-        wanted.iter().filter_map(|key| found.get(key)).map(budget::from_item).collect()
     }
 
     /// Reads the slices of these accounts; returns the accounts by id.

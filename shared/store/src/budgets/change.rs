@@ -118,8 +118,11 @@ impl Budgets {
             preconditions.reserved = self.is_reserved(account).await?;
         }
         if change.status == Some(BudgetStatus::Closing) {
-            let children = self.children(&account.id).await?;
-            preconditions.children = children.iter().any(|child| child.status() != BudgetStatus::Closed);
+            let children = match account.children {
+                Some(children) => children,
+                None => self.child_count(&account.id).await?,
+            };
+            preconditions.children = children.open > 0;
         }
         Ok(preconditions)
     }
@@ -164,9 +167,12 @@ impl Budgets {
         if !gone.is_empty() {
             expression = format!("{expression} REMOVE {}", gone.join(", "));
         }
+        // The account that counts this one among its open children, if it is closed now.
+        let is_closed = |account: &BudgetAccount| account.status() == BudgetStatus::Closed;
+        let counts = account.parent.as_ref().filter(|_| is_closed(account) && !is_closed(was));
         // A plain update is enough if only one item changes. It is serialized with concurrent
         // spends, whereas a transaction would be rejected.
-        if !switched && was.slices == account.slices {
+        if !switched && was.slices == account.slices && counts.is_none() {
             let done = self
                 .table
                 .update(&key, |update| {
@@ -187,6 +193,7 @@ impl Budgets {
             .set_expression_attribute_values(Some(values));
         let update = update.build().map_err(StoreError::built)?;
         let mut writes = vec![TransactWriteItem::builder().update(update).build()];
+        writes.extend(counts.map(|parent| self.child_closed(parent)).transpose()?);
         for number in (1..was.slices).filter(|_| switched) {
             writes.push(self.empty_check(&account.id, number)?);
         }

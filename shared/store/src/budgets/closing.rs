@@ -46,6 +46,9 @@ impl Budgets {
             };
             self.transfer(&transfer, context).await?;
         }
+        if let Some(parent) = &account.parent {
+            self.child_count(parent).await?;
+        }
         let mut closed = account.clone();
         closed.first.status = BudgetStatus::Closed;
         closed.first.status_version += 1;

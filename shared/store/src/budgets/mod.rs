@@ -9,6 +9,7 @@
 mod accounts;
 mod cause_key;
 mod change;
+mod children;
 mod closing;
 mod conditions;
 mod gather;
@@ -16,11 +17,13 @@ mod history;
 pub(crate) mod items;
 mod reserve;
 mod resolve;
+mod rounds;
 mod settle;
 mod shared_spend;
 mod stops;
 mod transfer;
 
+pub use children::ChildPage;
 pub use history::BudgetPage;
 pub use reserve::{Reservation, Reserve, Waiting};
 pub use resolve::ResolveSummary;

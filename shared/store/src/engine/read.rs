@@ -164,6 +164,46 @@ impl Table {
         }
     }
 
+    /// Reads up to `limit` items of a partition whose range keys follow `after`, in key order.
+    pub(crate) async fn partition_page(
+        &self,
+        pk: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut items: Vec<Item> = Vec::new();
+        // Every range key follows the lowest character.
+        let mut after = after.unwrap_or("!").to_owned();
+        loop {
+            let left = limit.saturating_sub(items.len());
+            let output = self
+                .with_retry(|| async {
+                    let query = self
+                        .client
+                        .query()
+                        .table_name(&self.name)
+                        .key_condition_expression("pk = :pk AND sk > :after")
+                        .expression_attribute_values(":pk", text(pk))
+                        .expression_attribute_values(":after", text(&after))
+                        .consistent_read(true)
+                        .limit(i32::try_from(left).unwrap_or(i32::MAX))
+                        .set_return_consumed_capacity(self.capacity_report());
+                    query.send().await.map_err(|error| read_error(&error))
+                })
+                .await?;
+            if let Some(meter) = &self.meter {
+                meter.read(output.consumed_capacity.as_slice());
+            }
+            items.extend(output.items.unwrap_or_default());
+            let last = items.last().and_then(key_of);
+            // A response may end at one megabyte, before it has the requested number of items.
+            match last.filter(|_| output.last_evaluated_key.is_some() && items.len() < limit) {
+                Some(last) => after = last.sk,
+                None => return Ok(items),
+            }
+        }
+    }
+
     /// Returns the newest range keys of a list, newest first.
     pub(crate) async fn newest_listed(&self, list: &str, limit: u16) -> Result<Vec<String>, StoreError> {
         self.with_retry(|| async {

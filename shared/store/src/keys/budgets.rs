@@ -6,6 +6,7 @@
 //! | further slice | `A#b:<account>#<n>` | `A` | `due` likewise |
 //! | entry, or the state of its key | `E#b:<account>`, `E#b:<account>#<shard>` | `<cause>` | `by_account` by instant |
 //! | cached sum of what a shared campaign spent up to an instant | `B#<account>` | `B` | |
+//! | where the check of all accounts goes on | `I#accounts` | `I` | |
 //! | child in its parent's list | `L#c:<parent>` | `<instant>#<account>` | |
 //!
 //! Entries of clients and campaigns are spread over shards. Without an entry, the item at its key
@@ -74,6 +75,11 @@ pub fn budget_history(entry: &BudgetEntry) -> String {
 /// Returns the key of the cached sum of what a campaign spent of its client's credit.
 pub fn spent_note(campaign: &AccountId) -> Key {
     Key::new(format!("B#{campaign}"), "B")
+}
+
+/// Returns the key of the place at which the check of all accounts goes on.
+pub fn round_place() -> Key {
+    Key::new("I#accounts".to_owned(), "I")
 }
 
 /// Returns the partition that lists an account's children.

@@ -8,13 +8,15 @@ use crate::engine::table::Table;
 use crate::keys::{self, Key};
 use crate::ledger::items::entry;
 use crate::ledger::load::{Found, Load, due_holds};
-use crate::payments::items::{gateway_ref, topup, webhook_event};
+use crate::payments::items::{gateway_ref, topup, unpaid, webhook_event};
 use domain::cause::Cause;
-use domain::ids::AccountRef;
+use domain::ids::{AccountRef, TopUpId};
 use domain::ledger::entry::Entry;
 use domain::payments::state::{PaymentNeeds, PaymentState};
+use domain::payments::unpaid::UnpaidTopUps;
 use domain::payments::webhook_event::RefTarget;
 use domain::time::Timestamp;
+use std::collections::BTreeSet;
 
 impl Load for PaymentState {
     async fn load(table: &Table, needs: &PaymentNeeds, now: Timestamp) -> Result<Self, StoreError> {
@@ -23,12 +25,21 @@ impl Load for PaymentState {
         wanted.extend(needs.topup.iter().map(keys::topup));
         wanted.extend(needs.refs.iter().map(keys::gateway_ref));
         wanted.extend(needs.event.iter().map(keys::event));
+        wanted.extend(needs.unpaid.iter().map(keys::unpaid));
         let mut found = Found::read(table, &wanted).await?;
         let account = id.map(|id| found.account(&id)).transpose()?.flatten();
         let now = account.as_ref().map_or(now, |account| now.max(account.updated_at));
         let due = account.iter().flat_map(|account| due_holds(account, now));
         let mut more: Vec<Key> = due.map(|id| keys::hold(&id)).collect();
         more.extend(quarantined(&found, needs)?);
+        let unpaid = read_unpaid(&found, needs)?;
+        more.extend(
+            unpaid
+                .iter()
+                .filter(|unpaid| unpaid.is_full())
+                .flat_map(|all| all.topups.keys())
+                .map(keys::topup),
+        );
         found.read_more(table, more).await?;
         let account = account.map(|account| found.loaded(account, now)).transpose()?;
         let topup = needs.topup.as_ref().and_then(|id| found.item(&keys::topup(id)));
@@ -39,11 +50,31 @@ impl Load for PaymentState {
             event: event.map(webhook_event::from_item).transpose()?,
             ..Self::default()
         };
+        state.ended = ended(&found, unpaid.as_ref())?;
+        state.unpaid = unpaid;
         read_gateway_refs(&mut state, &found, needs)?;
         // Boxed, because most operations concern no reversal, and their futures should not carry
         // its size.
         Box::pin(read_reversal(table, state, needs)).await
     }
+}
+
+fn read_unpaid(found: &Found, needs: &PaymentNeeds) -> Result<Option<UnpaidTopUps>, StoreError> {
+    let Some(customer) = &needs.unpaid else { return Ok(None) };
+    found.item(&keys::unpaid(customer)).map(|item| unpaid::from_item(customer, item)).transpose()
+}
+
+/// Returns those of the unpaid top-ups that are credited or gone, if there is no place for a further
+/// one.
+fn ended(found: &Found, unpaid: Option<&UnpaidTopUps>) -> Result<BTreeSet<TopUpId>, StoreError> {
+    let mut ended = BTreeSet::new();
+    for id in unpaid.filter(|unpaid| unpaid.is_full()).iter().flat_map(|unpaid| unpaid.topups.keys()) {
+        let topup = found.item(&keys::topup(id)).map(topup::from_item).transpose()?;
+        if topup.is_none_or(|topup| topup.credited.is_some()) {
+            ended.insert(id.clone());
+        }
+    }
+    Ok(ended)
 }
 
 /// Returns the keys of the quarantined reports to which gateway references lead.

@@ -9,7 +9,7 @@ use crate::engine::table::Table;
 use crate::engine::write::change;
 use crate::keys;
 use crate::ledger::persist::Persist;
-use crate::payments::items::{gateway_ref, topup, webhook_event};
+use crate::payments::items::{gateway_ref, topup, unpaid, webhook_event};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::payments::state::PaymentWrite;
 
@@ -25,6 +25,8 @@ impl Persist for PaymentWrite {
             Self::Event { event, was, .. } => change(webhook_event::to_update(name, event, *was)?),
             Self::GatewayRef { gateway_ref, was: 0 } => table.new_put(gateway_ref::to_item(gateway_ref))?,
             Self::GatewayRef { gateway_ref, was } => change(gateway_ref::to_update(name, gateway_ref, *was)?),
+            Self::Unpaid { unpaid, was: 0 } => table.new_put(unpaid::to_item(unpaid))?,
+            Self::Unpaid { unpaid, was } => change(unpaid::to_update(name, unpaid, *was)?),
             Self::DropRef { key, was } => table.versioned_delete(&keys::gateway_ref(key), *was)?,
             Self::Alert(alert) => table.any_put(alert::to_item(alert))?,
             Self::List(listing) => table.any_put(keys::listing(listing).attributes())?,

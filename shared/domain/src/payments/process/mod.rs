@@ -111,6 +111,7 @@ impl Command for ProcessReport {
             refs,
             event: Some(self.id.clone()),
             reversal,
+            unpaid: None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::engine::item::next_check_at;
 use crate::keys;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::slice::{Flow, Flows, Reserved, Slice, Stop};
-use domain::budget::{BudgetAccount, BudgetOpening, BudgetStatus, Mode};
+use domain::budget::{BudgetAccount, BudgetOpening, BudgetStatus, ChildCount, Mode};
 use domain::cause::Cause;
 use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
@@ -18,6 +18,12 @@ use domain::ids::budget::{AccountId, AttemptId, BrandId};
 use domain::money::Money;
 use domain::text::FreeText;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Attribute: number of children that are not closed.
+pub(crate) const CHILDREN_OPEN: &str = "children_open";
+
+/// Attribute: number of all children.
+pub(crate) const CHILDREN_TOTAL: &str = "children_total";
 
 /// Converts the attributes of an account that can change, with its version, but without its first
 /// slice.
@@ -71,8 +77,23 @@ pub(crate) fn to_item(account: &BudgetAccount) -> Item {
         .map(opened, "opened")
         .number("copied", account.copied_status_version)
         .0;
+    item.extend(child_count(account.children.unwrap_or_default()).0);
     item.extend(slice_to_item(&account.id, &account.first));
     item
+}
+
+/// Converts the numbers of an account's children to its attributes. They are written with every child,
+/// apart from the account's other changes.
+pub(crate) fn child_count(children: ChildCount) -> Attributes {
+    Attributes::default().number(CHILDREN_OPEN, children.open).number(CHILDREN_TOTAL, children.total)
+}
+
+fn read_child_count(reader: &Reader<'_>) -> Result<Option<ChildCount>, StoreError> {
+    if !reader.has(CHILDREN_OPEN) {
+        return Ok(None);
+    }
+    let open = u32::try_from(reader.count(CHILDREN_OPEN)?).map_err(|_| reader.corrupt(CHILDREN_OPEN))?;
+    Ok(Some(ChildCount { open, total: reader.count(CHILDREN_TOTAL)? }))
 }
 
 /// Converts a slice to its item.
@@ -222,6 +243,7 @@ pub(crate) fn from_item(item: &Item) -> Result<BudgetAccount, StoreError> {
         },
         version: reader.count("version")?,
         copied_status_version: reader.count("copied")?,
+        children: read_child_count(&reader)?,
         first: slice_from_item(item, 0)?,
     })
 }
