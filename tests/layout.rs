@@ -105,7 +105,9 @@ fn walk<'a>(text: &'a str, path: &mut Vec<String>, found: &mut Vec<Vec<String>>)
 /// Returns the area of a name at a crate's root; `domain` re-exports modules of some areas there.
 fn area_of(name: &str) -> &str {
     match name {
-        "currency" | "fingerprint" | "hash" | "money" | "parse" | "text" | "time" | "unit" => "primitives",
+        "currency" | "fingerprint" | "hash" | "money" | "month" | "parse" | "text" | "time" | "unit" => {
+            "primitives"
+        }
         "cause" => "ids",
         other => other,
     }

@@ -26,6 +26,7 @@ mod wallet_api {
     mod history;
     mod holds;
     mod idempotency;
+    mod long_history;
     mod order_payments;
     pub mod orders;
     mod status;

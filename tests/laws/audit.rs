@@ -10,7 +10,9 @@ use domain::ids::{CustomerId, IdempotencyKey, OrderId, PaymentRef, RequestId, Re
 use domain::ledger::account::Account;
 use domain::ledger::entry::Entry;
 use domain::ledger::owed::{Debt, Owed};
+use domain::ledger::statistics::MonthFigures;
 use domain::money::{Amount, Money};
+use domain::month::Month;
 use domain::policy::Policy;
 use domain::text::Metadata;
 use domain::time::Timestamp;
@@ -194,6 +196,9 @@ fn entries_written_after_the_account_was_read_are_no_difference() {
     early.lots = domain::ledger::lot::Lots::new(entry(&mut books, 1).lots.clone()).unwrap();
     early.holds.clear();
     early.totals.spent = Money::ZERO;
+    let mut figures = MonthFigures::new(Month::of(early.created_at), 0);
+    assert!(figures.add(entry(&mut books, 1)).is_none());
+    early.figures = Some(figures);
     early.last_transaction_at = Some(entry(&mut books, 1).at);
     books.ledger.account = Some(early);
     let proof = prove(&books);

@@ -16,6 +16,7 @@ use domain::ledger::hold::Hold;
 use domain::ledger::order::Order;
 use domain::ledger::owed::OwedChange;
 use domain::ledger::posting::LoadedAccount;
+use domain::ledger::statistics::MonthFigures;
 use domain::payments;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::state::Listing;
@@ -46,6 +47,8 @@ pub struct Memory {
     pub topups: BTreeMap<TopUpId, TopUp>,
     /// Gateway references by key.
     pub refs: BTreeMap<GatewayKey, GatewayRef>,
+    /// Figures of months that have ended, by account.
+    pub months: BTreeMap<AccountRef, Vec<MonthFigures>>,
     /// Unpaid top-ups by customer.
     pub unpaid: BTreeMap<CustomerId, UnpaidTopUps>,
     /// Webhook events by id.
@@ -176,6 +179,7 @@ impl Memory {
             holds: self.holds.values().filter(|hold| hold.id.account() == id).cloned().collect(),
             orders: self.orders.values().filter(own).cloned().collect(),
             owed: self.owed.get(id).cloned().unwrap_or_default(),
+            months: self.months.get(id).cloned().unwrap_or_default(),
             entries: self.entries.values().filter(|entry| entry.account == *id).cloned().collect(),
         }
     }
@@ -276,14 +280,14 @@ impl Apply for Write {
             Self::Entry(entry) => !memory.entries.contains_key(&(entry.account.clone(), entry.cause.clone())),
             Self::PlaceHold(hold) => !memory.holds.contains_key(&hold.id),
             Self::Hold { hold, was } => memory.holds[&hold.id].seq == *was,
-            Self::StatusRecord { .. } | Self::OwedRecord { .. } => true,
+            Self::StatusRecord { .. } | Self::OwedRecord { .. } | Self::Month { .. } => true,
         }
     }
 
     fn apply(self, memory: &mut Memory) {
         match self {
             Self::Account { account, .. } => {
-                memory.accounts.insert(account.id.clone(), account);
+                memory.accounts.insert(account.id.clone(), *account);
             }
             Self::Entry(entry) => {
                 memory.entries.insert((entry.account.clone(), entry.cause.clone()), *entry);
@@ -293,6 +297,9 @@ impl Apply for Write {
             }
             Self::StatusRecord { account, version, change } => {
                 memory.statuses.entry(account).or_default().push((version, change));
+            }
+            Self::Month { account, figures } => {
+                memory.months.entry(account).or_default().push(figures);
             }
             Self::OwedRecord { account, version, change, .. } => {
                 memory.owed.entry(account).or_default().push((version, change));

@@ -42,8 +42,8 @@ pub struct State {
 /// One item to write.
 #[derive(Clone, Debug)]
 pub enum Write {
-    Ledger(LedgerWrite),
-    Open(Account),
+    Ledger(Box<LedgerWrite>),
+    Open(Box<Account>),
 }
 
 impl command::State for State {
@@ -67,7 +67,7 @@ impl InMemory for State {
 
 impl From<LedgerWrite> for Write {
     fn from(write: LedgerWrite) -> Self {
-        Self::Ledger(write)
+        Self::Ledger(Box::new(write))
     }
 }
 
@@ -96,7 +96,7 @@ impl Apply for Write {
         match self {
             Self::Ledger(write) => write.apply(memory),
             Self::Open(account) => {
-                memory.accounts.insert(account.id.clone(), account);
+                memory.accounts.insert(account.id.clone(), *account);
             }
         }
     }
@@ -233,7 +233,7 @@ impl Command for OpenPoints {
         let (id, unit) = (AccountRef::points(&self.customer), Unit::Points);
         let mut account = Account::open(NewAccount { id, unit, opening, at: context.now });
         account.version = 1;
-        Ok(Decision::Commit { outcome: account.clone(), writes: vec![Write::Open(account)] })
+        Ok(Decision::Commit { outcome: account.clone(), writes: vec![Write::Open(Box::new(account))] })
     }
 }
 

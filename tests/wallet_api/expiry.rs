@@ -56,8 +56,9 @@ async fn more_due_than_one_transaction_carries_is_written_in_several() {
         .collect();
     assert_eq!(
         sizes,
-        [21, 21, 7],
-        "two transactions of twenty entries and the account, then one of five entries, the debit and the account"
+        [22, 22, 8],
+        "two transactions of twenty entries and the account, then one of five entries, the debit and the account, \
+         each with the figures of a month that ended"
     );
     assert_eq!(world.balances("a").await.0, "0.00");
     world.prove().await;

@@ -1,15 +1,14 @@
 //! Statistics of a wallet: counts, sums, averages, and a monthly series.
 //!
-//! **Invariant:** statistics are computed from the wallet's entries on each request; nothing is
-//! stored for them.
+//! **Invariant:** statistics are read from the figures that the wallet keeps by month, so their cost does
+//! not grow with the number of its transactions.
 
-use crate::history::{PAGE, settled_account};
+use crate::history::settled_account;
 use axum::extract::State;
 use axum::response::Response;
 use domain::currency::Currency;
-use domain::ledger::account::Account;
 use domain::ledger::entry::EntryType;
-use domain::ledger::statistics::{EntryStatistics, Tally};
+use domain::ledger::statistics::{EntryStatistics, MonthFigures, Tally};
 use domain::money::Money;
 use edge::json::Number;
 use edge::paths::CustomerPath;
@@ -29,21 +28,6 @@ fn tally(tally: Tally, currency: Currency) -> TallyView {
     TallyView { count: tally.count, amount: Number::money(tally.amount, currency) }
 }
 
-async fn report(app: &App, account: &Account) -> Result<EntryStatistics, Problem> {
-    let mut report = EntryStatistics::default();
-    let mut before = account.seq + 1;
-    loop {
-        let page = app.store.wallets().history(account.id.customer(), before, PAGE).await?;
-        for entry in &page.entries {
-            report.add(entry);
-            before = entry.seq;
-        }
-        if !page.more {
-            return Ok(report);
-        }
-    }
-}
-
 /// Counts and sums of a wallet's transactions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Summary {
@@ -60,7 +44,7 @@ pub(crate) struct Summary {
 pub(crate) async fn summary(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     request.params().finish()?;
     let account = settled_account(&app, &request).await?;
-    let report = report(&app, &account).await?;
+    let report = EntryStatistics::of(&app.store.wallets().months(&account).await?);
     let currency = account.currency()?;
     reply::ok(&Summary {
         customer_id: account.id.customer().to_string(),
@@ -112,12 +96,14 @@ pub(crate) struct Statistics {
 pub(crate) async fn statistics(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     request.params().finish()?;
     let account = settled_account(&app, &request).await?;
-    let report = report(&app, &account).await?;
+    let months = app.store.wallets().months(&account).await?;
+    let report = EntryStatistics::of(&months);
+    let first = app.store.wallets().entry(account.id.customer(), 1).await?;
     let currency = account.currency()?;
     let money = |amount: Money| Number::money(amount, currency);
-    let month = |(month, tallies): (&String, &BTreeMap<EntryType, Tally>)| Month {
-        month: month.clone(),
-        by_type: tallies.iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
+    let month = |figures: &MonthFigures| Month {
+        month: figures.month.to_string(),
+        by_type: figures.by_type().iter().map(|(kind, sum)| (kind.as_str(), tally(*sum, currency))).collect(),
     };
     reply::ok(&Statistics {
         customer_id: account.id.customer().to_string(),
@@ -130,10 +116,10 @@ pub(crate) async fn statistics(State(app): State<App>, request: ApiRequest) -> R
         total_refunded: money(account.totals.refunded),
         total_expired: money(account.totals.expired),
         total_transactions: report.count(),
-        average_credit: money(report.of(EntryType::Credit).mean(currency)),
+        average_credit: money(report.of_type(EntryType::Credit).mean(currency)),
         average_spend: money(report.spends().mean(currency)),
-        first_transaction_date: report.first.map(|at| at.to_string()),
-        last_transaction_date: report.last.map(|at| at.to_string()),
-        by_month: report.by_month.iter().map(month).collect(),
+        first_transaction_date: first.map(|first| first.at.to_string()),
+        last_transaction_date: account.last_transaction_at.map(|at| at.to_string()),
+        by_month: months.iter().filter(|figures| !figures.tallies.is_empty()).map(month).collect(),
     })
 }

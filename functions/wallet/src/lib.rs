@@ -7,6 +7,7 @@
 //! **Invariant:** no handler reads the store before the caller is authorized.
 
 mod figures;
+mod filter;
 mod history;
 mod openapi;
 mod reads;

@@ -23,4 +23,4 @@ pub mod rejection;
 pub mod wallet;
 
 pub use ids::cause;
-pub use primitives::{currency, fingerprint, hash, money, parse, text, time, unit};
+pub use primitives::{currency, fingerprint, hash, money, month, parse, text, time, unit};

@@ -5,6 +5,7 @@
 //! | wallet account | `A#w:<customer>` | `A` | `due` while something will fall due |
 //! | hold | `A#w:<customer>` | `H#<hold id>` | |
 //! | record of a status change | `A#w:<customer>` | `S#<version, 12 digits>` | |
+//! | figures of a month that has ended | `A#w:<customer>` | `M#<month>` | |
 //! | entry | `E#w:<customer>` | `<cause>` | `by_account` by number |
 //! | order | `O#<order>` | `O` | |
 //! | record of a change of the owed amount | `A#w:<customer>` | `W#<version, 12 digits>#<n, 3 digits>` | |
@@ -47,6 +48,7 @@ use domain::hash::Hash;
 use domain::ids::{
     AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, ReferralCode, TopUpId,
 };
+use domain::month::Month;
 use domain::payments::state::Listing;
 use domain::payments::webhook_event::EventStatus;
 use domain::time::Timestamp;
@@ -206,6 +208,19 @@ pub fn due_shard(kind: DueKind, shard: u8) -> String {
         DueKind::Notices => format!("D#n{shard}"),
     }
 }
+
+/// Returns the key of the figures of a month of an account.
+pub fn month(account: &AccountRef, month: Month) -> Key {
+    Key::new(account_partition(account), month_sk(month))
+}
+
+/// Returns the range key of the figures of a month.
+pub fn month_sk(month: Month) -> String {
+    format!("{MONTHS}{month}")
+}
+
+/// Range key prefix of the figures of months.
+pub const MONTHS: &str = "M#";
 
 /// Returns the key of the record of a change of the owed amount; `at` numbers the changes of one
 /// version.

@@ -15,7 +15,9 @@ use crate::ids::{AccountRef, HoldId, RequestId};
 use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::Lots;
 use crate::ledger::owed::{Owed, OwedChange};
+use crate::ledger::statistics::MonthFigures;
 use crate::money::Money;
+use crate::month::Month;
 use crate::parse::ParseError;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
@@ -139,6 +141,9 @@ pub struct Account {
     pub last_transaction_at: Option<Timestamp>,
     /// How it was opened.
     pub opening: Opening,
+    /// Figures of the month of the last entry; `None` if an earlier version of this program has changed
+    /// the account, and they have not been counted since.
+    pub figures: Option<MonthFigures>,
     /// When the sweep next checks the account: at or before the instant at which something falls
     /// due; `None` if nothing will.
     pub next_check_at: Option<Timestamp>,
@@ -180,6 +185,7 @@ impl Account {
             updated_at: new.at,
             last_transaction_at: None,
             opening: new.opening,
+            figures: Some(MonthFigures::new(Month::of(new.at), 0)),
             next_check_at: None,
         }
     }
@@ -235,8 +241,9 @@ impl Account {
 
     /// Applies one entry: the fold step of the ledger.
     ///
-    /// After an error the account can be partly changed and must be discarded.
-    pub fn apply(&mut self, entry: &Entry) -> Result<(), ApplyError> {
+    /// Returns the figures of a month that this entry has ended. After an error the account can be partly
+    /// changed and must be discarded.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Option<MonthFigures>, ApplyError> {
         if entry.account != self.id || entry.unit != self.unit {
             return Err(ApplyError("belongs to another account or unit"));
         }
@@ -266,7 +273,7 @@ impl Account {
         self.head = entry.hash;
         self.updated_at = entry.at;
         self.last_transaction_at = Some(entry.at);
-        Ok(())
+        Ok(self.figures.as_mut().and_then(|figures| figures.add(entry)))
     }
 
     fn move_lots(&mut self, entry: &Entry) -> Result<(), ApplyError> {

@@ -10,6 +10,7 @@ use crate::ledger::account::{Account, StatusChange};
 use crate::ledger::entry::Entry;
 use crate::ledger::hold::Hold;
 use crate::ledger::owed::OwedChange;
+use crate::ledger::statistics::MonthFigures;
 use crate::rejection::Rejection;
 
 /// A write of one item of an account, with its condition. An area's own writes are an enum that
@@ -19,7 +20,7 @@ pub enum Write {
     /// A changed account; its stored version must still be `was`.
     Account {
         /// The account after the decision.
-        account: Account,
+        account: Box<Account>,
         /// Its version before.
         was: u64,
     },
@@ -44,6 +45,13 @@ pub enum Write {
         at: usize,
         /// The change.
         change: OwedChange,
+    },
+    /// The figures of a month that has ended; written together with the account.
+    Month {
+        /// The account.
+        account: AccountRef,
+        /// The figures.
+        figures: MonthFigures,
     },
     /// The record of a change of status; written together with the account.
     StatusRecord {
@@ -85,6 +93,7 @@ impl Conditional for Write {
             | Self::PlaceHold(_)
             | Self::Hold { .. }
             | Self::OwedRecord { .. }
+            | Self::Month { .. }
             | Self::StatusRecord { .. } => FailedCondition::Stale,
         }
     }

@@ -14,6 +14,7 @@ use crate::ledger::entry::{After, Entry, EntryType, Reversed};
 use crate::ledger::hold::Hold;
 use crate::ledger::lot::{CreditSource, Lot, split};
 use crate::ledger::owed::{Debt, OwedChange};
+use crate::ledger::statistics::MonthFigures;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::text::{FreeText, Metadata};
@@ -96,6 +97,8 @@ pub struct Posting {
     was: u64,
     holds: BTreeMap<HoldId, (Hold, u64)>,
     owed: Vec<OwedChange>,
+    /// Figures of the months that its entries have ended.
+    ended: Vec<MonthFigures>,
     /// The maximum number of debts that it pays.
     pays: usize,
 }
@@ -111,6 +114,7 @@ impl Posting {
             was: loaded.account.version,
             holds,
             owed: Vec::new(),
+            ended: Vec::new(),
             pays: limit,
         }
     }
@@ -125,6 +129,7 @@ impl Posting {
             was,
             holds: BTreeMap::new(),
             owed: Vec::new(),
+            ended: Vec::new(),
             pays: MAX_DUE,
         }
     }
@@ -187,7 +192,8 @@ impl Posting {
             hash: Hash::GENESIS,
         };
         entry.hash = entry.digest();
-        self.account.apply(&entry).map_err(|broken| Rejection::Inconsistent(broken.0))?;
+        let ended = self.account.apply(&entry).map_err(|broken| Rejection::Inconsistent(broken.0))?;
+        self.ended.extend(ended);
         self.entries.push(entry.clone());
         if entry.kind.raises() {
             self.collect(entry.at)?;
@@ -298,7 +304,10 @@ impl Posting {
             let (account, version) = (self.account.id.clone(), self.account.version);
             writes.push(Write::OwedRecord { account, version, at, change });
         }
-        writes.push(Write::Account { account: self.account, was: self.was });
+        for figures in self.ended {
+            writes.push(Write::Month { account: self.account.id.clone(), figures });
+        }
+        writes.push(Write::Account { account: Box::new(self.account), was: self.was });
         writes
     }
 }

@@ -7,6 +7,7 @@ pub mod currency;
 pub mod fingerprint;
 pub mod hash;
 pub mod money;
+pub mod month;
 pub mod parse;
 pub mod text;
 pub mod time;

@@ -84,7 +84,7 @@ impl Command for CreateWallet {
         account.schedule_check(posting.now);
         let profile = Profile { metadata: self.metadata.clone(), referral_code: code, referral_count: 0 };
         let wallet = Wallet { account, profile };
-        writes.push(WalletWrite::Open(wallet.clone()));
+        writes.push(WalletWrite::Open(Box::new(wallet.clone())));
         Ok(Decision::Commit { outcome: wallet, writes })
     }
 }

@@ -71,7 +71,7 @@ pub enum WalletWrite {
     /// A write of the wallet's account.
     Ledger(LedgerWrite),
     /// A new wallet; the customer must not have one.
-    Open(Wallet),
+    Open(Box<Wallet>),
     /// A new referral code; it must not be taken.
     ReferralCode {
         /// The code.

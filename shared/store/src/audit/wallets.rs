@@ -12,7 +12,7 @@ use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
 use crate::keys::{self, Key};
-use crate::ledger::items::{account, entry, hold, owed, status};
+use crate::ledger::items::{account, entry, hold, month, owed, status};
 use crate::payments::items::{gateway_ref, topup};
 use crate::wallet::items::{order, wallet};
 use domain::audit::WalletBooks;
@@ -23,6 +23,7 @@ use domain::ledger::entry::Entry;
 use domain::ledger::hold::Hold;
 use domain::ledger::order::Order;
 use domain::ledger::owed::OwedChange;
+use domain::ledger::statistics::MonthFigures;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::RefTarget;
@@ -37,6 +38,7 @@ struct OwnItems {
     holds: Vec<Hold>,
     statuses: Vec<(u64, StatusChange)>,
     owed: Vec<(u64, OwedChange)>,
+    months: Vec<MonthFigures>,
 }
 
 /// Items outside its own partition that name a customer.
@@ -133,6 +135,7 @@ impl Audit {
             holds: again.holds,
             orders,
             owed: first.owed,
+            months: first.months,
             entries,
         };
         let payments = PaymentBooks { resolved: self.resolved(&topups).await?, topups };
@@ -156,6 +159,9 @@ impl Audit {
                 }
                 key if key.starts_with("H#") => {
                     own.holds.extend(readable(hold::from_item(&item), customer, &item, bad));
+                }
+                key if key.starts_with(keys::MONTHS) => {
+                    own.months.extend(readable(month::from_item(&item), customer, &item, bad));
                 }
                 key if key.starts_with("W#") => {
                     own.owed.extend(readable(owed::from_item(&item), customer, &item, bad));

@@ -52,6 +52,13 @@ impl Attributes {
         }
     }
 
+    pub(crate) fn maybe_map(self, name: &str, value: Option<Attributes>) -> Self {
+        match value {
+            Some(value) => self.map(value, name),
+            None => self,
+        }
+    }
+
     pub(crate) fn map(self, value: Attributes, name: &str) -> Self {
         self.with(name, AttributeValue::M(value.0))
     }

@@ -7,7 +7,7 @@ use crate::engine::error::StoreError;
 use crate::engine::sent::Sent;
 use crate::engine::table::Table;
 use crate::engine::write::change;
-use crate::ledger::items::{account, entry, hold, owed, status};
+use crate::ledger::items::{account, entry, hold, month, owed, status};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ledger::decision::{Conditional, FailedCondition, Write};
 use domain::ledger::entry::Entry;
@@ -29,6 +29,8 @@ impl Persist for Write {
             Self::OwedRecord { account, version, at, change } => {
                 table.new_put(owed::to_item(account, *version, *at, change))?
             }
+            // The condition of the account guards it.
+            Self::Month { account, figures } => table.any_put(month::to_item(account, figures))?,
             Self::StatusRecord { account, version, change } => {
                 table.new_put(status::to_item(account, *version, change))?
             }

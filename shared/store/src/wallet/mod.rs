@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the value of a wallet changes only through [`Wallets::execute`].
 
+mod figures;
 pub(crate) mod items;
 mod load;
 mod persist;

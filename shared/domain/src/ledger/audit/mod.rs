@@ -4,6 +4,7 @@
 //! recomputed, and each difference names the account and, if it concerns one, the entry, hold or
 //! order.
 
+mod figures;
 mod holds;
 mod orders;
 
@@ -16,6 +17,7 @@ use crate::ledger::hold::Hold;
 use crate::ledger::lot::CreditSource;
 use crate::ledger::order::Order;
 use crate::ledger::owed::OwedChange;
+use crate::ledger::statistics::MonthFigures;
 use crate::money::Money;
 use crate::unit::Unit;
 use std::collections::BTreeMap;
@@ -44,6 +46,8 @@ pub struct Books {
     pub orders: Vec<Order>,
     /// Changes of what it owes with the account version that each created, in order.
     pub owed: Vec<(u64, OwedChange)>,
+    /// Figures of the months that have ended.
+    pub months: Vec<MonthFigures>,
     /// Its entries, in any order.
     pub entries: Vec<Entry>,
 }
@@ -93,6 +97,7 @@ pub fn fold(books: &Books) -> AccountAudit<'_> {
     audit.fold();
     audit.compare_account();
     audit.compare_records();
+    figures::compare(&mut audit);
     holds::compare(&mut audit);
     orders::compare(&mut audit);
     audit
@@ -107,6 +112,8 @@ pub struct AccountAudit<'a> {
     pub entries: Vec<&'a Entry>,
     /// The account computed from its entries; `None` if they cannot be folded.
     pub folded: Option<Account>,
+    /// Figures of the months that its entries have ended.
+    ended: Vec<MonthFigures>,
     /// The results so far.
     pub proof: Proof,
 }
@@ -127,7 +134,7 @@ impl<'a> AccountAudit<'a> {
             payments: vec![],
             differences: vec![],
         };
-        Self { books, entries, folded: None, proof }
+        Self { books, entries, folded: None, ended: vec![], proof }
     }
 
     /// Records a difference.
@@ -166,9 +173,12 @@ impl<'a> AccountAudit<'a> {
             if let Some(lot) = late_lot(entry) {
                 self.record_difference(id(), lot);
             }
-            if let Err(broken) = account.apply(entry) {
-                self.record_difference(id(), broken.to_string());
-                return;
+            match account.apply(entry) {
+                Ok(ended) => self.ended.extend(ended),
+                Err(broken) => {
+                    self.record_difference(id(), broken.to_string());
+                    return;
+                }
             }
             self.owe(&mut account);
             self.proof.entries += 1;

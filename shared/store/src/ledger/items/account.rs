@@ -5,7 +5,7 @@ use crate::engine::error::StoreError;
 use crate::engine::item::{Guard, due, next_check_at, update};
 use crate::engine::read::key_of;
 use crate::keys;
-use crate::ledger::items::{lot, owed};
+use crate::ledger::items::{lot, month, owed};
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::actor::{PerformedBy, Role};
 use domain::cause::Cause;
@@ -14,6 +14,7 @@ use domain::hash::Hash;
 use domain::ids::{AccountKind, HoldId, RequestId};
 use domain::ledger::account::{Account, AccountStatus, OpenHold, Opening, Totals};
 use domain::ledger::lot::Lots;
+use domain::ledger::statistics::MonthFigures;
 use domain::time::Timestamp;
 use domain::unit::Unit;
 
@@ -64,6 +65,7 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
         .text("head", account.head)
         .number("version", account.version)
         .text("updated_at", account.updated_at)
+        .maybe_map("figures", account.figures.as_ref().map(month::to_attributes))
         .maybe("last_transaction_at", account.last_transaction_at);
     // Most wallets owe nothing; then the attributes are absent.
     for (name, list) in [("debts", owed::debts(&account.owed)), ("forgiven", owed::forgiven(&account.owed))] {
@@ -79,6 +81,14 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
     (set.0, remove)
+}
+
+/// Reads the figures of the current month. Figures that do not include the last entry were left behind by
+/// an earlier version, which does not know them.
+fn figures(reader: &Reader<'_>) -> Result<Option<MonthFigures>, StoreError> {
+    let figures = reader.map("figures")?.map(|figures| month::from_reader(&figures)).transpose()?;
+    let seq = reader.count("seq")?;
+    Ok(figures.filter(|figures| figures.last_seq == seq))
 }
 
 /// Reads an account from its item.
@@ -119,6 +129,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
                 sub: opened.text("sub")?.to_owned(),
             },
         },
+        figures: figures(&reader)?,
         next_check_at: next_check_at(&reader)?,
     };
     let customer =
