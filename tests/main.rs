@@ -42,6 +42,7 @@ mod payments_api {
     mod paypal_certificates;
     mod paypal_disputes;
     mod refusals;
+    mod shared_ids;
     mod topups;
     mod unpaid;
     mod vectors;

@@ -231,8 +231,46 @@ async fn a_certificate_that_cannot_be_fetched_is_asked_about_and_one_that_is_els
     *scene.host.status.lock().unwrap() = 503;
     *scene.host.verdict.lock().unwrap() = "SUCCESS";
     assert!(scene.sent().verify(&scene.ours, NOW).await.is_ok());
-    *scene.host.status.lock().unwrap() = 302;
-    assert_eq!(scene.sent().verify(&scene.ours, NOW).await, forged(Forged::Address), "a redirect");
+    let elsewhere = Scene::new().await;
+    *elsewhere.host.status.lock().unwrap() = 302;
+    assert_eq!(elsewhere.sent().verify(&elsewhere.ours, NOW).await, forged(Forged::Address), "a redirect");
+}
+
+/// Covers fault 58 of the requirements.
+#[tokio::test]
+async fn a_certificate_that_cannot_be_had_is_fetched_once_a_minute() {
+    for status in [503, 429, 404] {
+        let scene = Scene::new().await;
+        *scene.host.status.lock().unwrap() = status;
+        *scene.host.verdict.lock().unwrap() = "SUCCESS";
+        let first = scene.sent().verify(&scene.ours, NOW).await;
+        assert_eq!(first.is_ok(), status != 404, "{status}");
+        for _ in 0..3 {
+            assert_eq!(scene.sent().verify(&scene.ours, NOW).await, first, "{status}");
+        }
+        let fetched = scene.host.requests().into_iter().filter(|request| request == "certificate").count();
+        // A call that fails with a 5xx is repeated once.
+        assert_eq!(fetched, if status == 503 { 2 } else { 1 }, "{status}");
+    }
+}
+
+/// Covers fault 58 of the requirements.
+#[tokio::test]
+async fn a_body_that_is_not_one_json_object_is_not_sent_on() {
+    let scene = Scene::new().await;
+    *scene.host.status.lock().unwrap() = 503;
+    *scene.host.verdict.lock().unwrap() = "SUCCESS";
+    for body in
+        ["", "[]", "1", "{}{}", "{},\"webhook_id\":\"WH-another\"", "{}}", "{\"id\":}", "{\"id\":1} x"]
+    {
+        let mut sent = scene.sent();
+        sent.body = body.to_owned();
+        assert_eq!(sent.verify(&scene.ours, NOW).await, forged(Forged::Shape), "{body:?}");
+    }
+    assert_eq!(scene.host.requests(), ["certificate", "certificate"], "PayPal is not asked");
+    let mut sent = scene.sent();
+    sent.body = " {\"id\": \"WH-1\"}\n".to_owned();
+    assert!(sent.verify(&scene.ours, NOW).await.is_ok());
 }
 
 /// Attack 22: no connection is attempted.

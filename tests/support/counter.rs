@@ -180,6 +180,7 @@ impl Counter {
                 body: vec![],
                 report: report.clone(),
                 topup: topup.clone(),
+                is_refused: false,
                 record_only_failures: false,
             };
             match self.run(&report) {

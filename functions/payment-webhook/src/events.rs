@@ -15,7 +15,6 @@ use edge::input::Text;
 use edge::params::WindowQuery;
 use edge::paths::EventPath;
 use edge::{ApiRequest, Problem, reply, schema};
-use gateways::Endpoint;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
@@ -105,15 +104,21 @@ pub(crate) async fn replay(
         return reply::ok(&event_body(&event));
     }
     // A report that could not be parsed before is parsed again from its stored body.
-    let endpoint = Endpoint::of(&id).ok_or_else(unknown)?;
     let read_again = || {
         let body = services.tools.seal.open(id.as_str(), &sealed)?;
-        services.tools.gateways.read(endpoint, &event.kind, &body)
+        services.tools.gateways.read(&id, &event.kind, &body)
     };
     let report = if event.report.is_some() { event.report.clone() } else { read_again() };
     let (kind, body) = (event.kind, sealed);
-    let report =
-        ProcessReport { id: id.clone(), kind, body, report, topup: None, record_only_failures: false };
+    let report = ProcessReport {
+        id: id.clone(),
+        kind,
+        body,
+        report,
+        topup: None,
+        record_only_failures: false,
+        is_refused: false,
+    };
     services.app.store.payments().process_report(report, &request.context(&services.app)?).await?;
     let (event, _) = services.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
     reply::ok(&event_body(&event))

@@ -98,11 +98,22 @@ async fn take(services: &Services, endpoint: Endpoint, raw: &RawRequest) -> Resu
     if let (true, Some(report)) = (webhook.approved, &webhook.report) {
         capture(services, report, &context).await?;
     }
-    let body = services.tools.seal.seal(webhook.id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
-    let (id, kind, report) = (webhook.id, webhook.kind, webhook.report);
-    let report = ProcessReport { id, kind, body, report, topup: None, record_only_failures: false };
-    let event = services.app.store.payments().process_report(report, &context).await?.outcome;
-    reply::ok(&views::taken(&event))
+    let mut taken = None;
+    for (id, report) in std::iter::once((webhook.id, webhook.report)).chain(webhook.further) {
+        let body = services.tools.seal.seal(id.as_str(), &raw.body).ok_or_else(Problem::internal)?;
+        let report = ProcessReport {
+            id,
+            kind: webhook.kind.clone(),
+            body,
+            report,
+            topup: None,
+            record_only_failures: false,
+            is_refused: false,
+        };
+        let event = services.app.store.payments().process_report(report, &context).await?.outcome;
+        taken.get_or_insert(event);
+    }
+    reply::ok(&views::taken(&taken.ok_or_else(Problem::internal)?))
 }
 
 /// Returns the context of a verified delivery, with the gateway as the actor.

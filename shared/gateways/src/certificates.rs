@@ -15,7 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use webpki::ring::{
     ECDSA_P256_SHA256, ECDSA_P256_SHA384, ECDSA_P384_SHA256, ECDSA_P384_SHA384, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
@@ -24,6 +24,9 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 /// Number of certificate chains that are cached.
 const MAX_CERTIFICATES: usize = 8;
+
+/// Time after which a certificate that could not be had is fetched again.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// Longest certificate file that is read, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -44,6 +47,8 @@ pub(crate) struct Certificates {
     origins: Vec<String>,
     roots: Vec<TrustAnchor<'static>>,
     kept: Mutex<VecDeque<(String, Arc<Chain>)>>,
+    /// Addresses at which there was no certificate, with the instant of the attempt.
+    failed: Mutex<VecDeque<(String, Instant, VerifyError)>>,
 }
 
 impl std::fmt::Debug for Certificates {
@@ -91,7 +96,7 @@ impl Certificates {
             anchor_from_trusted_cert(certificate).ok().map(|anchor| anchor.to_owned())
         };
         let roots = certificates.iter().filter_map(anchor).collect();
-        Self { origins, roots, kept: Mutex::default() }
+        Self { origins, roots, kept: Mutex::default(), failed: Mutex::default() }
     }
 
     /// Returns the certificate chain at an address, from the cache if it was fetched before.
@@ -103,11 +108,40 @@ impl Certificates {
         if let Some(chain) = self.kept(address) {
             return Ok(chain);
         }
+        if let Some(error) = self.failed_lately(address) {
+            return Err(error);
+        }
+        match self.fetch_now(http, address).await {
+            Ok(chain) => Ok(chain),
+            Err(error) => {
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.retain(|(at, ..)| at != address);
+                if failed.len() >= MAX_CERTIFICATES {
+                    failed.pop_front();
+                }
+                failed.push_back((address.to_owned(), Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns why there was no certificate at an address within the last minute.
+    fn failed_lately(&self, address: &str) -> Option<VerifyError> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately =
+            |(at, when, _): &&(String, Instant, VerifyError)| at == address && when.elapsed() < ASK_AGAIN;
+        failed.iter().find(lately).map(|(.., error)| error.clone())
+    }
+
+    async fn fetch_now(&self, http: &Client, address: &str) -> Result<Arc<Chain>, VerifyError> {
         let unreachable = |_| GatewayError::Unreachable("the certificate cannot be fetched".to_owned());
         let request = http.get(address).timeout(Duration::from_secs(3));
         let reply = request.send().await.map_err(unreachable)?;
         match reply.status().as_u16() {
             200 => {}
+            status @ (408 | 429) => {
+                return Err(GatewayError::Unreachable(format!("status {status}")).into());
+            }
             // A redirect leads to another address, and a 4xx means that PayPal has no certificate
             // here.
             300..500 => return Err(Forged::Address.into()),

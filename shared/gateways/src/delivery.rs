@@ -63,6 +63,9 @@ pub struct VerifiedWebhook {
     pub kind: String,
     /// None if a field that the event's type requires cannot be read.
     pub report: Option<GatewayReport>,
+    /// What else the event reports, if it is about several payments, each with the id of an event of its
+    /// own.
+    pub further: Vec<(EventId, Option<GatewayReport>)>,
     /// True if a customer has approved a PayPal order, which can now be captured.
     pub approved: bool,
 }

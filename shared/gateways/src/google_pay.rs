@@ -167,6 +167,7 @@ impl Tokens {
             id: EventId::of(Endpoint::GooglePay.as_str(), &nonce),
             kind: format!("pass.{}", message.text("/eventType").unwrap_or("unknown")),
             report: Some(report),
+            further: vec![],
             approved: false,
         })
     }

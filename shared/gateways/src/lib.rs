@@ -52,9 +52,12 @@ impl PolledReport {
     ) -> Option<ProcessReport> {
         let fact_key = match &self.report.fact {
             PaymentFact::Nothing => return None,
-            PaymentFact::Reversed { id, .. } => id.as_str().replace(':', "-"),
+            // A gateway may use one id for what it reports of several payments.
+            PaymentFact::Reversed { id, .. } => {
+                format!("{}-{}", id.as_str().replace(':', "-"), topup.id.short())
+            }
             PaymentFact::Refund { refund, failed, .. } => {
-                format!("{refund}-{}", if *failed { "failed" } else { "made" })
+                format!("{refund}-{}-{}", topup.id.short(), if *failed { "failed" } else { "made" })
             }
             PaymentFact::Captured { .. } => self.report.payment.as_ref()?.to_string(),
             PaymentFact::Failed => format!("{}-failed", self.report.payment.as_ref()?),
@@ -69,6 +72,7 @@ impl PolledReport {
             report,
             topup: None,
             record_only_failures: true,
+            is_refused: false,
         })
     }
 }
@@ -175,12 +179,12 @@ impl Gateways {
         }
     }
 
-    /// Reads a body that was verified when it was received.
-    pub fn read(&self, endpoint: Endpoint, kind: &str, body: &[u8]) -> Option<GatewayReport> {
-        match endpoint {
+    /// Reads a body that was verified when it was received: what the event with this id is about.
+    pub fn read(&self, id: &EventId, kind: &str, body: &[u8]) -> Option<GatewayReport> {
+        match Endpoint::of(id)? {
             Endpoint::Razorpay => razorpay::read(kind, body),
             Endpoint::Stripe => stripe::read(kind, body),
-            Endpoint::PayPal => paypal::read_again(kind, body),
+            Endpoint::PayPal => paypal::read_again(id, kind, body),
             Endpoint::GooglePay => {
                 let report = if self.psp == Gateway::Stripe {
                     stripe::read(kind, body)

@@ -83,6 +83,8 @@ impl PayPal {
     /// the raw body inserted unchanged.
     async fn ask_paypal(&self, delivery: &WebhookDelivery<'_>) -> Result<(), VerifyError> {
         let event = std::str::from_utf8(delivery.body).map_err(|_| Forged::Shape)?;
+        // One JSON object and nothing after it: anything else could change what PayPal is asked.
+        serde_json::from_str::<serde_json::Map<String, Value>>(event).map_err(|_| Forged::Shape)?;
         let mut fields = String::new();
         for name in ["auth_algo", "cert_url", "transmission_id", "transmission_sig", "transmission_time"] {
             let header = format!("paypal-{}", name.replace('_', "-"));
@@ -209,10 +211,21 @@ fn read(bytes: &[u8]) -> VerifiedWebhook {
     let event = Doc(&body);
     let id = EventId::of(Endpoint::PayPal.as_str(), &named(event, bytes));
     let kind = event.text("/event_type");
-    let report = kind.and_then(|kind| report(kind, event.at("/resource")));
+    let mut reports =
+        kind.map_or_else(|| vec![None], |kind| reports(kind, event.at("/resource"))).into_iter();
+    let report = reports.next().flatten();
+    let part = |(at, report): (usize, Option<GatewayReport>)| {
+        let id = format!("{}{PART}{}", named(event, bytes), at + 2);
+        (EventId::of(Endpoint::PayPal.as_str(), &id), report)
+    };
+    let further = reports.enumerate().map(part).collect();
     let approved = kind == Some("CHECKOUT.ORDER.APPROVED");
-    VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved }
+    VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, further, approved }
 }
+
+/// Separates the id of an event from the number of its part: an event about several payments is processed
+/// as one event for each.
+const PART: &str = ":part-";
 
 fn money(amount: Doc<'_>) -> Option<(Money, Currency)> {
     let currency = amount.currency("/currency_code")?;
@@ -244,6 +257,11 @@ fn capture(capture: Doc<'_>, fact: PaymentFact) -> Option<GatewayReport> {
     })
 }
 
+/// Returns what an event reports, for each payment that it is about: one, except for disputes.
+fn reports(kind: &str, resource: Doc<'_>) -> Vec<Option<GatewayReport>> {
+    if kind == "CUSTOMER.DISPUTE.RESOLVED" { disputed(resource) } else { vec![report(kind, resource)] }
+}
+
 /// Returns what an event reports; `None` if a field that its type requires is missing.
 fn report(kind: &str, resource: Doc<'_>) -> Option<GatewayReport> {
     let nothing = GatewayReport::nothing(Gateway::PayPal);
@@ -264,7 +282,6 @@ fn report(kind: &str, resource: Doc<'_>) -> Option<GatewayReport> {
         },
         "PAYMENT.REFUND.FAILED" | "PAYMENT.REFUND.CANCELLED" => refunded(resource, ReversalState::Returned),
         "PAYMENT.CAPTURE.REVERSED" => taken_back(resource, ReversalId::reversal, ReversalState::Taken),
-        "CUSTOMER.DISPUTE.RESOLVED" => disputed(resource, nothing),
         _ => Some(nothing),
     }
 }
@@ -304,35 +321,56 @@ fn taken_back(
     })
 }
 
-/// Reads a resolved dispute. (developer.paypal.com/docs/api/customer-disputes: `outcome_code`)
-fn disputed(resource: Doc<'_>, nothing: GatewayReport) -> Option<GatewayReport> {
+/// Reads a resolved dispute: a report for each disputed transaction.
+/// (developer.paypal.com/docs/api/customer-disputes: `outcome_code`, `transaction_info`)
+///
+/// The amount of the dispute is that of all its transactions. Each takes up to its own gross amount, in
+/// their order; one without a gross amount, up to all of what is left.
+fn disputed(resource: Doc<'_>) -> Vec<Option<GatewayReport>> {
     let phase = match resource.text("/dispute_outcome/outcome_code").unwrap_or("NONE") {
         "RESOLVED_BUYER_FAVOUR" | "RESOLVED_BUYER_FAVOR" | "ACCEPTED" => ReversalState::Lost,
         "RESOLVED_SELLER_FAVOUR" | "RESOLVED_SELLER_FAVOR" | "CANCELED_BY_BUYER" | "DENIED" => {
             ReversalState::Returned
         }
-        _ => return Some(nothing),
+        _ => return vec![Some(GatewayReport::nothing(Gateway::PayPal))],
     };
-    let transaction = resource.at("/disputed_transactions/0");
-    let payment = transaction.id("/seller_transaction_id")?;
-    let id = ReversalId::dispute(Gateway::PayPal, &resource.id("/dispute_id")?);
     let refunded = resource.at("/dispute_outcome/amount_refunded");
     let amount = if phase == ReversalState::Lost && refunded.is_there() {
         refunded
     } else {
         resource.at("/dispute_amount")
     };
-    let (amount, currency) = money(amount)?;
-    Some(GatewayReport {
-        topup: transaction.topup("/custom"),
-        payment: Some(payment),
-        fact: PaymentFact::Reversed { id, phase, amount, currency },
-        ..nothing
-    })
+    let (Some((amount, currency)), Some(dispute)) = (money(amount), resource.id("/dispute_id")) else {
+        return vec![None];
+    };
+    let id = ReversalId::dispute(Gateway::PayPal, &dispute);
+    let transactions: Vec<Doc<'_>> = resource.list("/disputed_transactions").collect();
+    let is_one = transactions.len() <= 1;
+    let mut left = amount;
+    let report = |transaction: &Doc<'_>| {
+        let payment = transaction.id("/seller_transaction_id")?;
+        let gross = money(transaction.at("/gross_amount")).filter(|(_, of)| !is_one && *of == currency);
+        // A payment is never taken back beyond its credit, whatever the amount.
+        let amount = gross.map_or(left, |(gross, _)| gross.min(left));
+        if gross.is_some() {
+            left = left.saturating_sub(amount);
+        }
+        Some(GatewayReport {
+            topup: transaction.topup("/custom"),
+            payment: Some(payment),
+            fact: PaymentFact::Reversed { id: id.clone(), phase, amount, currency },
+            ..GatewayReport::nothing(Gateway::PayPal)
+        })
+    };
+    let mut report = report;
+    let reports: Vec<_> = transactions.iter().map(&mut report).collect();
+    if reports.is_empty() { vec![None] } else { reports }
 }
 
-/// Reads the body of a recorded event of this type again.
-pub(crate) fn read_again(kind: &str, body: &[u8]) -> Option<GatewayReport> {
+/// Reads the body of a recorded event of this type again: the part that the id names.
+pub(crate) fn read_again(id: &EventId, kind: &str, body: &[u8]) -> Option<GatewayReport> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    report(kind, Doc(&body).at("/resource"))
+    let part = id.as_str().rsplit_once(PART).and_then(|(_, part)| part.parse::<usize>().ok());
+    let at = part.map_or(0, |part| part.saturating_sub(1));
+    reports(kind, Doc(&body).at("/resource")).into_iter().nth(at).flatten()
 }

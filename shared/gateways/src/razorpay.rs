@@ -58,7 +58,13 @@ impl Razorpay {
         let body = parsed(delivery.body);
         let kind = Doc(&body).text("/event");
         let report = kind.and_then(|kind| report(kind, Doc(&body).at("/payload")));
-        Ok(VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved: false })
+        Ok(VerifiedWebhook {
+            id,
+            kind: kind.unwrap_or(UNREADABLE).to_owned(),
+            report,
+            further: vec![],
+            approved: false,
+        })
     }
 
     /// Verifies a checkout signature: `hex(HMAC-SHA256(key_secret, order_id + "|" + payment_id))`.

@@ -74,7 +74,13 @@ impl Stripe {
         let id = EventId::of(endpoint.as_str(), &named(event, delivery.body));
         let kind = event.text("/type");
         let report = kind.and_then(|kind| report(kind, event));
-        Ok(VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, approved: false })
+        Ok(VerifiedWebhook {
+            id,
+            kind: kind.unwrap_or(UNREADABLE).to_owned(),
+            report,
+            further: vec![],
+            approved: false,
+        })
     }
 
     /// Creates a checkout session on Stripe's own page if the top-up has a return URL, else a

@@ -248,6 +248,11 @@ impl PaymentRef {
         Self(id.to_string())
     }
 
+    /// Returns the part without the customer: shorter, and just as unlikely to collide.
+    pub fn short(&self) -> &str {
+        self.0.split('.').next().unwrap_or(&self.0)
+    }
+
     /// Wraps a stored reference.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())

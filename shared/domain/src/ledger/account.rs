@@ -308,7 +308,7 @@ impl Account {
             return Ok(());
         }
         let reversed = entry.after.reversal.as_ref().ok_or(ApplyError("names no debt to collect"))?;
-        self.owed.lower(&reversed.id, entry.amount).ok_or(ApplyError("collects more than is owed"))
+        self.owed.lower(reversed, entry.amount).ok_or(ApplyError("collects more than is owed"))
     }
 
     /// Applies a recorded change of what is owed; after an error the account must be discarded.

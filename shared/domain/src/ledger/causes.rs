@@ -6,6 +6,7 @@
 
 use crate::cause::Cause;
 use crate::ids::{HoldId, OrderId, ReversalId, TransactionId};
+use crate::ledger::entry::Reversed;
 use crate::ledger::lot::LotClass;
 use crate::time::Date;
 
@@ -44,10 +45,12 @@ impl Cause {
         Self::composed(format!("hold-timeout:{}", Self::part(hold.as_str())))
     }
 
-    /// Returns the cause of the `step`-th movement of a refund or dispute:
-    /// `refund:razorpay:rfnd_1:1`.
-    pub fn reversal(id: &ReversalId, step: u32) -> Self {
-        Self::composed(format!("{}{step}", Self::of_reversal(id)))
+    /// Returns the cause of the `step`-th movement of a refund or dispute of a payment:
+    /// `refund:razorpay:rfnd_1:topup_0123456789abcdef0123:1`. The payment is part of it, because a gateway
+    /// may use one id for what it reports of several payments.
+    pub fn reversal(reversed: &Reversed, step: u32) -> Self {
+        let payment = Self::part(reversed.payment.short());
+        Self::composed(format!("{}{payment}:{step}", Self::of_reversal(&reversed.id)))
     }
 
     /// Returns the cause of entry `seq`, which collects what is owed for a refund or dispute.
@@ -55,7 +58,8 @@ impl Cause {
         Self::composed(format!("{}owed:{seq}", Self::of_reversal(id)))
     }
 
-    /// Returns the common prefix of the causes of all movements of a refund or dispute.
+    /// Returns the common prefix of the causes of all movements of a refund or dispute, of whatever
+    /// payment.
     pub fn of_reversal(id: &ReversalId) -> String {
         let parts: Vec<String> = id.as_str().splitn(3, ':').map(Self::part).collect();
         format!("{}:", parts.join(":"))

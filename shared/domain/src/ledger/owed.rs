@@ -7,6 +7,7 @@
 //! shrinks only by an OWED_COLLECTED entry.
 
 use crate::ids::{PaymentRef, ReversalId};
+use crate::ledger::entry::Reversed;
 use crate::ledger::lot::LotClass;
 use crate::money::Money;
 use crate::time::{Date, Timestamp};
@@ -27,6 +28,12 @@ pub struct Debt {
     pub payment: PaymentRef,
     /// Above zero.
     pub amount: Money,
+}
+
+impl Debt {
+    fn is_for(&self, reversed: &Reversed) -> bool {
+        self.reversal == reversed.id && self.payment == reversed.payment
+    }
 }
 
 /// Credit of one date that had expired before it could be taken back, and so is not owed.
@@ -90,15 +97,15 @@ impl Owed {
         &self.forgiven
     }
 
-    /// Returns what is owed for one refund or dispute.
-    pub fn of(&self, reversal: &ReversalId) -> Money {
-        let found = self.debts.iter().find(|debt| debt.reversal == *reversal);
+    /// Returns what is owed for one refund or dispute of a payment.
+    pub fn of(&self, reversed: &Reversed) -> Money {
+        let found = self.debts.iter().find(|debt| debt.is_for(reversed));
         found.map_or(Money::ZERO, |debt| debt.amount)
     }
 
     /// Returns true if a debt for this refund or dispute is open or can be opened.
-    pub fn has_room_for(&self, reversal: &ReversalId) -> bool {
-        self.debts.len() < MAX_OWED || self.debts.iter().any(|debt| debt.reversal == *reversal)
+    pub fn has_room_for(&self, reversed: &Reversed) -> bool {
+        self.debts.len() < MAX_OWED || self.debts.iter().any(|debt| debt.is_for(reversed))
     }
 
     /// Returns how much credit of this date and class has been forgiven.
@@ -110,11 +117,12 @@ impl Owed {
     /// Applies a recorded change; `None` if it cannot be applied.
     #[must_use]
     pub fn change(&mut self, change: &OwedChange) -> Option<()> {
+        let reversed = Reversed { id: change.reversal.clone(), payment: change.payment.clone() };
         if !change.raised.is_zero() {
-            if !self.has_room_for(&change.reversal) {
+            if !self.has_room_for(&reversed) {
                 return None;
             }
-            match self.debts.iter_mut().find(|debt| debt.reversal == change.reversal) {
+            match self.debts.iter_mut().find(|debt| debt.is_for(&reversed)) {
                 Some(debt) => debt.amount = debt.amount.checked_add(change.raised)?,
                 None => self.debts.push(Debt {
                     reversal: change.reversal.clone(),
@@ -124,7 +132,7 @@ impl Owed {
             }
         }
         if !change.cancelled.is_zero() {
-            self.lower(&change.reversal, change.cancelled)?;
+            self.lower(&reversed, change.cancelled)?;
         }
         if let Some(forgiven) = change.forgiven {
             self.forgive(forgiven)?;
@@ -137,8 +145,8 @@ impl Owed {
 
     /// Lowers a debt; `None` if it is smaller.
     #[must_use]
-    pub fn lower(&mut self, reversal: &ReversalId, by: Money) -> Option<()> {
-        let debt = self.debts.iter_mut().find(|debt| debt.reversal == *reversal)?;
+    pub fn lower(&mut self, reversed: &Reversed, by: Money) -> Option<()> {
+        let debt = self.debts.iter_mut().find(|debt| debt.is_for(reversed))?;
         debt.amount = debt.amount.checked_sub(by)?;
         self.debts.retain(|debt| !debt.amount.is_zero());
         Some(())

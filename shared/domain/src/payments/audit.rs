@@ -6,7 +6,7 @@
 use crate::cause::Cause;
 use crate::ids::{PaymentRef, TopUpId};
 use crate::ledger::audit::AccountAudit;
-use crate::ledger::entry::{Entry, EntryType};
+use crate::ledger::entry::{Entry, EntryType, Reversed};
 use crate::ledger::lot::CreditSource;
 use crate::money::Money;
 use crate::payments::topup::TopUp;
@@ -86,26 +86,39 @@ fn differences(audit: &AccountAudit<'_>, books: &PaymentBooks, topup: &TopUp) ->
     if !books.resolved.contains(&topup.id) {
         found.push("the gateway reference of its payment does not lead to it: it could be credited again");
     }
-    // Owed amounts belong to the account: they are compared only with a top-up that is not newer
-    // than the account.
+    found.extend(reversal_differences(audit, topup, &payment));
+    found
+}
+
+/// Compares the refunds and disputes of a top-up with the entries and debts that they caused. Debts belong
+/// to the account, so they are compared only with a top-up that is not newer than the account.
+fn reversal_differences(audit: &AccountAudit<'_>, topup: &TopUp, payment: &PaymentRef) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let concerns =
+        |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.payment == *payment);
     let version = audit.books.account.as_ref().map_or(0, |account| account.version);
     let Some(account) = audit.folded.as_ref().filter(|_| topup.wallet_version <= version) else {
         return found;
     };
     let named = audit.entries_where(account.seq, concerns);
     let named = named.iter().filter_map(|entry| entry.after.reversal.as_ref()).map(|reversed| &reversed.id);
-    let owed = account.owed.debts().iter().filter(|debt| debt.payment == payment).map(|debt| &debt.reversal);
+    let owed = account.owed.debts().iter().filter(|debt| debt.payment == *payment).map(|debt| &debt.reversal);
     if named.chain(owed).any(|id| !topup.reversals.contains_key(id)) {
         found.push("a refund or dispute that moved its credit is missing from it");
     }
     for (id, reversal) in &topup.reversals {
-        let mine = |entry: &Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
+        let reversed = Reversed { id: id.clone(), payment: payment.clone() };
+        let mine = |entry: &Entry| entry.after.reversal.as_ref() == Some(&reversed);
         let sum = |kind: EntryType| -> Money {
             let entries = audit.entries_where(account.seq, |entry| mine(entry) && entry.kind == kind);
             entries.iter().map(|entry| entry.amount).sum()
         };
-        let parts =
-            [sum(EntryType::Clawback), sum(EntryType::OwedCollected), account.owed.of(id), reversal.forgiven];
+        let parts = [
+            sum(EntryType::Clawback),
+            sum(EntryType::OwedCollected),
+            account.owed.of(&reversed),
+            reversal.forgiven,
+        ];
         let all: Money = parts.into_iter().sum();
         if all.checked_sub(sum(EntryType::Adjustment)) != Some(reversal.allotted) {
             found.push(

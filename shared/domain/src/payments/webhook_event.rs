@@ -180,6 +180,8 @@ pub mod reasons {
         /// Quarantined.
         TOO_MANY = "there are too many open reports to keep it apart";
         /// Quarantined.
+        NOT_POSSIBLE = "it contradicts what is stored, and would again";
+        /// Quarantined.
         WAITED = "what it lacks has not arrived for a day";
         /// Failed.
         UNREADABLE = "a field that its type must have is missing or malformed";

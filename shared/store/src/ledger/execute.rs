@@ -13,6 +13,7 @@ use crate::engine::retry::Retry;
 use crate::engine::table::Table;
 use crate::ledger::load::{Load, MAX_TORN, versions_and_entry};
 use crate::ledger::persist::{Committed, Persist, send};
+use domain::cause::Cause;
 use domain::context::Context;
 use domain::ledger::command::{CauseKey, Command, State};
 use domain::ledger::decision::{Decision, FailedCondition, NoDecision, Outcome};
@@ -62,6 +63,7 @@ where
         names_taken: 0,
         entries: 0,
         torn: 0,
+        taken: None,
     };
     loop {
         if let Some(done) = execution.once().await? {
@@ -91,6 +93,8 @@ struct Execution<'a, C> {
     entries: u32,
     /// Number of times that the items read contradicted each other.
     torn: u32,
+    /// Cause of an entry that stood in the way, and the version of the account on which that was decided.
+    taken: Option<(Cause, u64)>,
 }
 
 /// Result of one try; None: try again.
@@ -167,6 +171,11 @@ where
                 // Another cause: another request has posted the due entries first.
                 if let Some(key) = self.command.key(state).filter(|key| key.cause == found.cause) {
                     return self.answer(&key, &found).map(Some);
+                }
+                // The same again on the same state: the entry will always stand in the way.
+                let taken = (found.cause.clone(), state.version());
+                if self.taken.replace(taken.clone()) == Some(taken) {
+                    return Err(Rejection::Inconsistent("an entry with this cause exists").into());
                 }
             }
             Committed::Refused(FailedCondition::NameTaken, _) => self.names_taken += 1,

@@ -66,6 +66,7 @@ impl Payments {
             topup: None,
             report: event.report,
             record_only_failures: false,
+            is_refused: false,
         };
         let (done, more) = self.process_one(report, context).await?;
         Ok((Some(done), more))
@@ -81,7 +82,16 @@ impl Payments {
             None => None,
         };
         loop {
-            let done = self.execute(&report, context).await?;
+            let done = match self.execute(&report, context).await {
+                // What was decided on stored data, or cannot be read from it, stays so: the report waits
+                // for an operator, and its gateway need not repeat it.
+                Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) if !report.is_refused => {
+                    tracing::error!(id = %report.id, %error, "the report cannot be applied");
+                    report.is_refused = true;
+                    continue;
+                }
+                done => done?,
+            };
             match done.outcome.clone() {
                 ReportOutcome::OtherTopUp(topup) => report.topup = Some(topup),
                 ReportOutcome::Kept(event, waiting) => return Ok((done.map(|_| *event), waiting)),

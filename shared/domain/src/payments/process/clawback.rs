@@ -123,6 +123,10 @@ struct ReversalPosting<'a> {
 }
 
 impl ReversalPosting<'_> {
+    fn reversed(&self, id: &ReversalId) -> Reversed {
+        Reversed { id: id.clone(), payment: PaymentRef::topup(&self.topup.id) }
+    }
+
     /// Takes more for a reversal: from the credit's own lot, then from others. What is missing is
     /// owed, except for what had expired.
     fn take(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
@@ -143,7 +147,7 @@ impl ReversalPosting<'_> {
         }
         let forgiven = self.forgivable()?.min(missing);
         let owed = missing.saturating_sub(forgiven);
-        if !owed.is_zero() && !self.posting.account.owed.has_room_for(&shift.id) {
+        if !owed.is_zero() && !self.posting.account.owed.has_room_for(&self.reversed(&shift.id)) {
             return Err(NotPosted::TooMany);
         }
         if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
@@ -169,13 +173,13 @@ impl ReversalPosting<'_> {
     /// Restores credit: cancels what is owed first, then returns to their lots the amounts that were taken.
     fn restore(&mut self, shift: &AllotmentChange) -> Result<(), NotPosted> {
         let lowered = shift.from.saturating_sub(shift.to);
-        let cancelled = self.posting.account.owed.of(&shift.id).min(lowered);
+        let cancelled = self.posting.account.owed.of(&self.reversed(&shift.id)).min(lowered);
         if !cancelled.is_zero() {
             self.owe(&shift.id, OwedDelta { cancelled, ..OwedDelta::default() })?;
         }
         // Includes the entries of this posting: what an earlier step of it returned may have been
         // collected for this reversal.
-        let taken = net(self.state.moved.iter().chain(&self.posting.entries), &shift.id);
+        let taken = net(self.state.moved.iter().chain(&self.posting.entries), &self.reversed(&shift.id));
         let (back, missing) = split(&taken, lowered.saturating_sub(cancelled));
         // What is still missing had expired: no lot is restored for it.
         if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
@@ -199,13 +203,14 @@ impl ReversalPosting<'_> {
     }
 
     fn post(&mut self, id: &ReversalId, kind: EntryType, lots: Vec<Lot>) -> Result<(), NotPosted> {
+        let reversed = self.reversed(id);
         let reversal = self.topup.reversals.get_mut(id).ok_or(OVERFLOW)?;
         reversal.steps += 1;
-        let mut draft = Draft::without_request(Cause::reversal(id, reversal.steps), kind, lots);
+        let mut draft = Draft::without_request(Cause::reversal(&reversed, reversal.steps), kind, lots);
         draft.by = self.context.actor.signature();
         draft.request = Some(self.context.request.clone());
         draft.source = Some(CreditSource::Topup);
-        draft.after.reversal = Some(Reversed { id: id.clone(), payment: PaymentRef::topup(&self.topup.id) });
+        draft.after.reversal = Some(reversed);
         self.posting.post(draft)?;
         Ok(())
     }
@@ -228,9 +233,9 @@ impl ReversalPosting<'_> {
 }
 
 /// Returns the lots that a reversal has taken and not returned, last taken first.
-fn net<'a>(moved: impl Iterator<Item = &'a Entry>, id: &ReversalId) -> Vec<Lot> {
+fn net<'a>(moved: impl Iterator<Item = &'a Entry>, reversed: &Reversed) -> Vec<Lot> {
     let mut taken: Vec<Lot> = Vec::new();
-    let mine = |entry: &&Entry| entry.after.reversal.as_ref().is_some_and(|reversed| reversed.id == *id);
+    let mine = |entry: &&Entry| entry.after.reversal.as_ref() == Some(reversed);
     for entry in moved.filter(mine) {
         if entry.kind == EntryType::Adjustment {
             // Returned from the last taken. Dates may have been extended since, so amounts are

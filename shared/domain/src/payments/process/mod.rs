@@ -39,6 +39,9 @@ pub struct ProcessReport {
     /// If true, the report is stored only if it is neither processed nor ignored. Used for answers
     /// that we requested from a gateway.
     pub record_only_failures: bool,
+    /// True if the report cannot be applied, and would not be if it were decided again: it is
+    /// quarantined without a look at what it is about.
+    pub is_refused: bool,
 }
 
 /// Outcome of a report, before it is written.
@@ -102,6 +105,9 @@ impl Command for ProcessReport {
     type Write = PaymentWrite;
 
     fn needs(&self) -> PaymentNeeds {
+        if self.is_refused {
+            return PaymentNeeds { event: Some(self.id.clone()), ..PaymentNeeds::default() };
+        }
         let mut refs = self.report.as_ref().map(GatewayReport::keys).unwrap_or_default();
         refs.extend(self.topup.as_ref().map(GatewayKey::topup));
         let reversal = self.report.as_ref().and_then(reversal::reversal_of).map(|report| report.id);
@@ -124,6 +130,9 @@ impl Command for ProcessReport {
     fn decide(&self, state: &PaymentState, context: &Context) -> Decided<ReportOutcome, PaymentWrite> {
         if let Some(known) = state.event.as_ref().filter(|known| known.status.is_final()) {
             return Ok(Decision::Already(ReportOutcome::Kept(Box::new(known.clone()), vec![])));
+        }
+        if self.is_refused {
+            return Ok(self.conclude(Verdict::quarantined(reasons::NOT_POSSIBLE), state, context));
         }
         let verdict = match &self.report {
             None => Verdict::new(EventStatus::Failed, Some(reasons::UNREADABLE)),
