@@ -88,6 +88,7 @@ mod running {
     mod import;
     mod keys;
     mod lambda_events;
+    mod largest_bodies;
     mod local_port;
     mod openapi;
     mod payments;

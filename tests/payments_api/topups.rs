@@ -190,6 +190,11 @@ async fn only_what_the_gateway_reports_as_captured_is_credited_whatever_a_client
     let wrong =
         shop.verify(&customer("a"), &topup, &tried.id, "00").await.expect_problem(400, "invalid_request");
     assert_eq!(wrong.offending(), ["/signature"]);
+    for dots in [".", ".."] {
+        let refused = shop.verify(&customer("a"), &topup, dots, &signature).await;
+        let refused = refused.expect_problem(400, "invalid_request");
+        assert_eq!(refused.offending(), ["/gateway_payment_id"], "{dots}");
+    }
     let unsigned = format!(r#"{{"topup_id":"{topup}","gateway_payment_id":"{}"}}"#, tried.id);
     let verify = "/api/integration/wallet/topup/verify";
     let missing =

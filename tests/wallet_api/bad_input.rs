@@ -193,6 +193,12 @@ async fn ids_that_could_leave_their_place_are_refused() {
     world.get(&staff(), "/api/wallet/a%2Fb/balance").await.expect_problem(404, "not_found");
     world.get(&staff(), "/api/wallet/a%00b/balance").await.expect_problem(400, "invalid_request");
     world.get(&staff(), "/api/wallet/%FF/balance").await.expect_problem(400, "invalid_request");
+    // A path of the order API is no order.
+    for order in ["pay-with-wallet", "refund-to-wallet", ".", ".."] {
+        let debit = format!(r#"{{"amount":1,"order_id":"{order}"}}"#);
+        let refused = world.post(&admin(), DEBIT, &debit).await.expect_problem(400, "invalid_request");
+        assert_eq!(refused.offending(), ["/order_id"], "{order}");
+    }
     // Words of DynamoDB's expressions are ids like any others.
     for id in ["attribute_exists", ":v", "pk", "A:w:a", "NULL", "@", "-", "..."] {
         world
@@ -208,9 +214,15 @@ async fn text_is_bounded_and_without_control_characters_and_shown_as_it_is() {
     let world = world().await;
     let body =
         |reason: &str| format!(r#"{{"amount":1,"reason":{}}}"#, serde_json::to_string(reason).unwrap());
-    for bad in
-        ["x".repeat(501), "a\nb".to_owned(), "a\u{0}b".to_owned(), "\u{7f}".to_owned(), "\u{9f}".to_owned()]
-    {
+    for bad in [
+        "x".repeat(501),
+        "a\nb".to_owned(),
+        "a\u{0}b".to_owned(),
+        "\u{7f}".to_owned(),
+        "\u{9f}".to_owned(),
+        "a\u{202e}b".to_owned(),
+        "\u{2066}a".to_owned(),
+    ] {
         let answer =
             world.post(&customer("a"), DEBIT, &body(&bad)).await.expect_problem(400, "invalid_request");
         assert_eq!(answer.offending(), ["/reason"]);

@@ -28,7 +28,12 @@ async fn a_customer_has_one_wallet() {
 async fn wallets_hold_the_currency_they_were_opened_in_and_print_its_digits() {
     let world = World::new().await;
     let body = r#"{"customer_id":"v","currency":"VND","initial_balance":"5000"}"#;
-    world.post(&service("wallet:create"), "/api/wallet/create", body).await.expect(201);
+    // Opening a wallet is one permission, giving it a balance another.
+    let opener = service("wallet:create");
+    world.post(&opener, "/api/wallet/create", body).await.expect_problem(403, "forbidden");
+    world.post(&opener, "/api/wallet/create", r#"{"customer_id":"empty"}"#).await.expect(201);
+    let both = service("wallet:create wallet:credit");
+    world.post(&both, "/api/wallet/create", body).await.expect(201);
     assert_eq!(world.balances("v").await.0, "5000");
     let over = world.post(&admin(), "/api/wallet/v/add-credits", r#"{"amount":10.5}"#).await;
     assert_eq!(over.expect_problem(400, "invalid_request").offending(), ["/amount"]);

@@ -67,12 +67,16 @@ pub fn router(app: App) -> Router {
 
 /// Opens a wallet for a customer.
 ///
-/// A customer has at most one wallet. An initial balance is a CREDIT with source `manual`.
+/// A customer has at most one wallet. An initial balance is a CREDIT with source `manual`; it needs the
+/// permission to add credit too.
 #[utoipa::path(post, path = "/api/wallet/create", tag = "wallet",
     request_body = wire::CreateWalletRequest, responses((status = 201, body = views::Wallet)))]
 pub(crate) async fn create(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let command = wire::create(&request, &app)?;
     request.permit(WalletAction::Create, &command.customer)?;
+    if command.initial_balance.is_some() {
+        request.permit(WalletAction::Credit, &command.customer)?;
+    }
     let done = app.store.wallets().execute(&command, &request.context(&app)?).await?;
     let location = format!("/api/wallet/{}", command.customer);
     reply::done(&done, Some(location), &views::wallet(&done.outcome, &app))

@@ -13,7 +13,7 @@ use domain::giftcard::code::{CODE_PATTERN, MAX_WRITTEN_LENGTH, RedemptionCode, S
 use domain::ids::budget::{AccountId, BrandId, BudgetKind, PoolId, RedemptionId};
 use domain::ids::{
     AlertId, CALLER_ID_PATTERN, CustomerId, DOT_SEGMENTS, EventId, GATEWAY_ID_PATTERN, Gateway, GatewayId,
-    HoldId, OrderId, RESERVED_CUSTOMER_IDS, RecipientId, SupplierProductId, TopUpId,
+    HoldId, OrderId, RESERVED_CUSTOMER_IDS, RESERVED_ORDER_IDS, RecipientId, SupplierProductId, TopUpId,
 };
 use domain::ledger::lot::CreditSource;
 use domain::money::Amount;
@@ -70,7 +70,7 @@ fn id(pattern: &str, reserved: &[&str], example: &str) -> Value {
 
 texts! {
     CustomerId: id(CALLER_ID_PATTERN, &RESERVED_CUSTOMER_IDS, "cust_123");
-    OrderId: id(CALLER_ID_PATTERN, &DOT_SEGMENTS, "order_789");
+    OrderId: id(CALLER_ID_PATTERN, &RESERVED_ORDER_IDS, "order_789");
     RecipientId: id(CALLER_ID_PATTERN, &DOT_SEGMENTS, "cust_123");
     SupplierProductId: id(CALLER_ID_PATTERN, &DOT_SEGMENTS, "4711");
     GatewayId: id(GATEWAY_ID_PATTERN, &DOT_SEGMENTS, "3C679366HH908993F");

@@ -161,7 +161,7 @@ pub fn listed_order(customer: &CustomerId, at: Timestamp, order: &OrderId) -> Ke
 
 /// Parses the order from its partition key.
 pub fn order_of(pk: &str) -> Option<OrderId> {
-    OrderId::parse(pk.strip_prefix("O#")?).ok()
+    OrderId::parse_stored(pk.strip_prefix("O#")?).ok()
 }
 
 /// Parses the referral code from its partition key.

@@ -3,7 +3,7 @@
 //! **Invariant:** every id parsed here can be used in a key, a path and a log line as it is; an
 //! idempotency key is encoded first.
 
-use super::text::{RESERVED_CUSTOMER_IDS, caller_id, text_id};
+use super::text::{RESERVED_CUSTOMER_IDS, RESERVED_ORDER_IDS, caller_id, text_id};
 use crate::fingerprint::fingerprint_by_display;
 use crate::parse::ParseError;
 
@@ -48,8 +48,16 @@ impl CustomerId {
 }
 
 impl OrderId {
-    /// Parses a caller's id.
+    /// Parses a caller's id; rejects words that are path segments.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        if RESERVED_ORDER_IDS.contains(&text) {
+            return Err(ParseError("is a reserved word"));
+        }
+        Self::parse_stored(text)
+    }
+
+    /// Parses a stored id, which an earlier version may have accepted although it is a path segment.
+    pub fn parse_stored(text: &str) -> Result<Self, ParseError> {
         caller_id(text).map(|id| Self(id.to_owned()))
     }
 }

@@ -19,5 +19,7 @@ pub use alert::AlertId;
 pub use caller::{CustomerId, IdempotencyKey, OrderId, RecipientId, RequestId, SupplierProductId};
 pub use ledger::{HoldId, TransactionId};
 pub use payment::{EventId, Gateway, GatewayId, GatewayKey, PaymentRef, ReversalId, TopUpId};
-pub use text::{CALLER_ID_PATTERN, DOT_SEGMENTS, GATEWAY_ID_PATTERN, RESERVED_CUSTOMER_IDS};
+pub use text::{
+    CALLER_ID_PATTERN, DOT_SEGMENTS, GATEWAY_ID_PATTERN, RESERVED_CUSTOMER_IDS, RESERVED_ORDER_IDS,
+};
 pub use wallet::{ReferralCode, WalletId};

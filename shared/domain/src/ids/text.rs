@@ -10,6 +10,9 @@ use crate::parse::ParseError;
 pub const RESERVED_CUSTOMER_IDS: [&str; 8] =
     ["create", "bulk", "rewards", "referral", "holds", "health", ".", ".."];
 
+/// Path segments of the order API, and dot segments: none of them can be an order id.
+pub const RESERVED_ORDER_IDS: [&str; 4] = ["pay-with-wallet", "refund-to-wallet", ".", ".."];
+
 /// Pattern of ids supplied by callers. It accepts ids of shops and identity providers unchanged
 /// (`auth0|5f7c`, `ann+test@example.com`, `+919812345678`).
 pub const CALLER_ID_PATTERN: &str = "^[A-Za-z0-9._:@|+=~-]{1,128}$";

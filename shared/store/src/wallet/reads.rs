@@ -81,7 +81,7 @@ impl Wallets {
         let mut ids: BTreeSet<OrderId> = listed
             .iter()
             .filter_map(|place| place.split_once('#'))
-            .filter_map(|(_, id)| OrderId::parse(id).ok())
+            .filter_map(|(_, id)| OrderId::parse_stored(id).ok())
             .collect();
         let page = self.history(customer, u64::MAX, LOOKED_THROUGH).await?;
         ids.extend(page.entries.into_iter().filter_map(|entry| entry.order_id));

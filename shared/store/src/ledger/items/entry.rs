@@ -101,7 +101,7 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
         fingerprint: reader.maybe_text("fp")?.map(Fingerprint::stored),
         reason: reader.maybe("reason", FreeText::parse_stored)?,
         source: reader.maybe("source", CreditSource::parse)?,
-        order_id: reader.maybe("order_id", OrderId::parse)?,
+        order_id: reader.maybe("order_id", OrderId::parse_stored)?,
         hold_id: reader.maybe("hold_id", HoldId::parse_stored)?,
         expires_on: reader.date("expires_on")?,
         lots: lot::from_list(&reader, "lots")?,

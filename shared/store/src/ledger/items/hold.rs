@@ -32,7 +32,7 @@ pub(crate) fn view_from_map(reader: &Reader<'_>) -> Result<HoldView, StoreError>
         captured: reader.money("captured")?,
         released: reader.money("released")?,
         status: reader.parse("status", HoldStatus::parse)?,
-        order_id: reader.maybe("order_id", OrderId::parse)?,
+        order_id: reader.maybe("order_id", OrderId::parse_stored)?,
         expires_at: reader.instant("expires_at")?,
         transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
     })

@@ -43,7 +43,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Order, StoreError> {
     let reader = Reader::new(item, "order");
     let view = view_from_map(&reader)?;
     let order = Order {
-        id: reader.parse("order_id", OrderId::parse)?,
+        id: reader.parse("order_id", OrderId::parse_stored)?,
         customer: reader.parse("customer_id", CustomerId::parse)?,
         currency: reader.parse("currency", Currency::parse)?,
         totals: view.totals,
