@@ -99,3 +99,38 @@ async fn what_a_spreadsheet_shows_where_it_has_no_value_is_never_stocked_nor_reg
     assert_eq!(counts(&registered), ["1", "0", "2"], "{}", registered.body);
     agency.world().prove().await;
 }
+
+#[tokio::test]
+async fn a_code_that_was_minted_for_a_campaign_is_a_duplicate_in_its_files_and_new_in_anothers() {
+    let agency = Agency::new("100", 0).await;
+    let world = agency.world();
+    let path = |campaign: &str| format!("/api/gift-cards/campaigns/{campaign}/codes");
+    let mint = format!(r#"{{"count":1,"brand_id":"{}","denomination":25}}"#, agency.brand);
+    let minted = world.post(&admin(), &path(&agency.campaign), &mint).await.expect(201).text("/codes/0");
+    let file = format!(
+        "code,brand_id,denomination\nOWN-1,{0},25\n{1},{0},50\nOWN-2,{0},25\n",
+        agency.brand,
+        minted.to_lowercase()
+    );
+    let own = world.post_csv(&admin(), &path(&agency.campaign), &file).await.expect(200);
+    assert_eq!((counts(&own), own.field("/lines/0/line")), (["2", "1", "0"].map(str::to_owned), json!(3)));
+    let other = tests::agency::open(world, "campaign", &agency.client, "").await;
+    let others = world.post_csv(&admin(), &path(&other), &file).await.expect(200);
+    assert_eq!(counts(&others), ["3", "0", "0"]);
+    world.prove().await;
+}
+
+/// Covers fault 46 of the requirements.
+#[tokio::test]
+async fn a_line_of_very_many_separators_is_refused_before_cells_are_made_of_it() {
+    let agency = Agency::new("100", 0).await;
+    let commas = ",".repeat(2_000_000);
+    let taken = import(&agency, &format!("code\nAAAA-0001{commas}\nAAAA-0002{commas}x\n")).await.expect(200);
+    assert_eq!(
+        (counts(&taken), taken.field("/lines/0/line")),
+        (["1", "0", "1"].map(str::to_owned), json!(3))
+    );
+    import(&agency, &format!("code{commas}x\nAAAA-0001\n")).await.expect_problem(400, "invalid_request");
+    import(&agency, &format!("code{commas}\nAAAA-0003\n")).await.expect(200);
+    agency.world().prove().await;
+}

@@ -89,6 +89,22 @@ async fn wrong_codes_of_a_campaign_from_many_addresses_are_limited_and_raise_an_
     agency.world().prove().await;
 }
 
+#[tokio::test]
+async fn the_customers_of_a_campaign_without_credit_do_not_count_as_guessing_for_others() {
+    let agency = Agency::new("", 2).await;
+    let process = process(&agency, |limits| Limits { wrong_per_campaign: 2, wrong_in_all: 2, ..limits });
+    let code = mint(&agency).await;
+    for n in 0..5 {
+        let campaign = (n % 2 == 0).then_some(agency.campaign.as_str());
+        let address = format!("192.0.2.{n}");
+        redeem(&process, &address, &code, campaign).await.expect_problem(404, "code_not_found");
+    }
+    assert_eq!(guessing_alerts(&agency).await, Vec::<String>::new());
+    agency.fund("25").await;
+    redeem(&process, "192.0.2.9", &code, None).await.expect(201);
+    agency.world().prove().await;
+}
+
 /// Covers fault 50 of the requirements.
 #[tokio::test]
 async fn wrong_codes_of_all_callers_are_limited_and_raise_an_alert() {
@@ -105,6 +121,30 @@ async fn wrong_codes_of_all_callers_are_limited_and_raise_an_alert() {
     assert_eq!(guessing_alerts(&agency).await, ["all callers"]);
     agency.world().clock.advance(Duration::from_secs(600));
     redeem(&process, "192.0.2.9", &code, None).await.expect(201);
+    agency.world().prove().await;
+}
+
+#[tokio::test]
+async fn naming_a_campaign_does_not_evade_the_limit_over_all_callers() {
+    let agency = Agency::new("100", 2).await;
+    let process = process(&agency, |limits| Limits { wrong_in_all: 5, wrong_per_campaign: 20, ..limits });
+    let campaign = Some(agency.campaign.as_str());
+    let code = mint(&agency).await;
+    // Campaigns that do not exist count for all callers only.
+    let unknown = format!("acct_m{}", "0".repeat(20));
+    for n in 0..5 {
+        let address = format!("192.0.2.{n}");
+        redeem(&process, &address, "GUESS-1", Some(&unknown)).await.expect_problem(404, "code_not_found");
+    }
+    assert_eq!(guessing_alerts(&agency).await, ["all callers"]);
+    // Within a campaign, a tenth of its own limit is left.
+    for n in 5..7 {
+        let address = format!("192.0.2.{n}");
+        redeem(&process, &address, "GUESS-1", campaign).await.expect_problem(404, "code_not_found");
+    }
+    redeem(&process, "192.0.2.9", &code, campaign).await.expect_problem(429, "rate_limited");
+    agency.world().clock.advance(Duration::from_secs(600));
+    redeem(&process, "192.0.2.9", &code, campaign).await.expect(201);
     agency.world().prove().await;
 }
 

@@ -115,3 +115,23 @@ async fn what_is_not_wanted_does_not_count_and_what_failed_is_postponed() {
     assert!(sweep.more(), "two matching items are left");
     assert_eq!(*due.postponed.lock().unwrap(), taken.iter().map(|item| (*item, later)).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_backlog_in_one_shard_does_not_delay_the_others_in_the_same_run() {
+    let due = Due::with(&[(0, 400), (1, 3), (7, 3)]);
+    // Whichever shard comes first, a page of each is taken before a second page of any.
+    for run in 0..i64::from(DUE_SHARDS) {
+        let until = Timestamp::from_millis(NOW + run * 60_000).unwrap();
+        let (taken, more) = due.run(Bounds { until, ..Due::bounds(31, None) }).await;
+        assert!(more && (400..406).all(|item| taken.contains(&item)), "{taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_is_not_read_beyond_the_deadline() {
+    let due = Due::with(&[(0, 1_000), (3, 1_000)]);
+    let bounds = Due::bounds(1_000, Some(Instant::now()));
+    let mut sweep = Sweep::new(&due, bounds).only(|_| false);
+    assert!(sweep.next().await.unwrap().is_none() && sweep.more());
+    assert_eq!(due.reads.lock().unwrap().len(), usize::from(DUE_SHARDS), "the first page of each shard");
+}

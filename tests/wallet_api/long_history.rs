@@ -117,7 +117,30 @@ async fn a_search_in_a_long_history_reads_a_bounded_number_of_entries_and_goes_o
     let (part, requests) = read(&world, "transactions?type=HOLD&start_date=2026-03-02").await;
     assert_eq!(part.raw("total"), "null");
     assert!(part.field("/next_cursor").is_string());
+    assert!(requests <= 40, "{requests} requests");
+}
+
+#[tokio::test]
+async fn the_ends_of_a_period_within_a_long_month_are_found_without_reading_the_month() {
+    let world = endless(6_000).await;
+    // All copies are of one instant; the wallet's next entries are of another.
+    world.clock.set("2026-03-20T00:00:00Z");
+    let mut stored = account(&world).await;
+    stored.insert("updated_at".to_owned(), AttributeValue::S("2026-03-03T00:00:00.000Z".to_owned()));
+    put(&world, stored).await;
+    for n in 1..=3 {
+        world.credit("a", &n.to_string(), "promotion", "2027-01-01").await;
+    }
+    world.faults.take_log();
+    let (late, requests) = read(&world, "transactions?start_date=2026-03-10").await;
+    assert_eq!((late.raw("total"), late.field("/next_cursor")), ("3".into(), json!(null)));
+    assert!(requests <= 22, "{requests} requests");
+    let (late, requests) = read(&world, "transactions?type=CREDIT&start_date=2026-03-10&limit=2").await;
+    assert_eq!((late.raw("total"), late.json()["transactions"].as_array().unwrap().len()), ("3".into(), 2));
     assert!(requests <= 24, "{requests} requests");
+    let (early, requests) = read(&world, "transactions?end_date=2026-03-02").await;
+    assert_eq!((early.raw("total"), early.field("/transactions/0/seq")), ("1".into(), json!(1)));
+    assert!(requests <= 22, "{requests} requests");
 }
 
 #[tokio::test]

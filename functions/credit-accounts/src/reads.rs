@@ -135,7 +135,7 @@ pub(crate) async fn children(State(app): State<App>, request: ApiRequest) -> Res
         Some(cursor) => Some(app.cursors.open_text(&query, cursor)?),
         None => None,
     };
-    let page = app.store.budgets().children(&id, after.as_deref(), window.range()).await?;
+    let page = app.store.budgets().children(&id, after.as_deref(), window.range()).await?.complete()?;
     let total = app.store.budgets().child_count(&id).await?.total;
     let children = show_all(&app, page.accounts).await?;
     reply::ok(&Children {

@@ -71,7 +71,7 @@ async fn children(app: &App, parent: &AccountId, walk: &mut TreeWalk) -> Result<
         // At least one is read, to know whether some are left out.
         let left = u16::try_from(walk.left()).unwrap_or(u16::MAX);
         let range = PageRange { skip: 0, limit: left.clamp(1, ACCOUNTS_PER_READ) };
-        let mut page = app.store.budgets().children(parent, after.as_deref(), range).await?;
+        let mut page = app.store.budgets().children(parent, after.as_deref(), range).await?.complete()?;
         listed.truncated = walk.visit(&mut page.accounts);
         listed.children.extend(show_all(app, page.accounts).await?);
         after = page.next;

@@ -234,7 +234,7 @@ async fn from_file(
     let mut brands = NamedBrands { services, brands: BTreeMap::new() };
     let at = services.app.clock.now();
     let mut numbers: BTreeMap<CodeId, u64> = BTreeMap::new();
-    let (mut registered, mut card_price) = (Vec::new(), None);
+    let (mut registered, mut minted_ids, mut card_price) = (Vec::new(), Vec::new(), None);
     for (number, code) in codes {
         if allowed.as_ref().is_some_and(|allowed| !allowed.contains(&code.brand)) {
             reports.add_invalid(invalid(number, "brand_id is a brand that the agency may not use"))?;
@@ -251,9 +251,20 @@ async fn from_file(
             reports.add_duplicate(number, "appears earlier in this file");
             continue;
         }
+        let minted = services.tools.vault.minted_code_id(&code.code).ok_or_else(Problem::internal)?;
         numbers.insert(id.clone(), number);
+        minted_ids.push(minted);
         registered.push(Registered { id, campaign: campaign.clone(), brand: code.brand, denomination, at });
     }
+    let minted = services.app.store.gift_cards().registered_in(&campaign, &minted_ids).await?;
+    let mut is_new = minted_ids.iter().map(|id| !minted.contains(id));
+    registered.retain(|code| {
+        let is_new = is_new.next().unwrap_or(true);
+        if !is_new {
+            reports.add_duplicate(numbers.get(&code.id).copied().unwrap_or(0), "is already registered");
+        }
+        is_new
+    });
     let known = services.app.store.gift_cards().register(&registered).await?;
     for id in &known {
         reports.add_duplicate(numbers.get(id).copied().unwrap_or(0), "is already registered");

@@ -7,11 +7,13 @@ use crate::{Services, permit_catalogue};
 use axum::extract::State;
 use axum::response::Response;
 use domain::budget::BudgetAccount;
+use domain::budget::allocate::SlicedAccount;
 use domain::budget::entry::CardSource;
+use domain::budget::slice::Flow;
 use domain::budget::tree::{TreeLimits, TreeWalk};
 use domain::currency::Currency;
 use domain::giftcard::profit::{ProfitGrouping, ProfitReport, ProfitSums};
-use domain::ids::budget::AccountId;
+use domain::ids::budget::{AccountId, BudgetKind};
 use domain::parse::ParseError;
 use domain::time::Period;
 use edge::input::{From, Text, Until};
@@ -29,6 +31,9 @@ const DEFAULT_PERIOD_DAYS: u32 = 30;
 
 /// Accounts that are read at once.
 const ACCOUNTS_PER_READ: u16 = 1_000;
+
+/// Campaigns whose slices are read at once.
+const SLICED_PER_READ: usize = 100;
 
 /// Accounts whose entries are read concurrently.
 const CONCURRENT_READS: usize = 16;
@@ -137,7 +142,7 @@ pub(crate) async fn profit(
     })
 }
 
-/// Reads all accounts below the platform, by id.
+/// Reads the accounts below the platform that may have entries, by id.
 async fn all_accounts(app: &App) -> Result<BTreeMap<AccountId, BudgetAccount>, Problem> {
     let mut accounts = BTreeMap::new();
     let all = TreeLimits { accounts: usize::MAX, slices: usize::MAX };
@@ -146,16 +151,36 @@ async fn all_accounts(app: &App) -> Result<BTreeMap<AccountId, BudgetAccount>, P
         let mut after = None::<String>;
         loop {
             let range = PageRange { skip: 0, limit: ACCOUNTS_PER_READ };
-            let mut page = app.store.budgets().children(&parent, after.as_deref(), range).await?;
+            let mut page =
+                app.store.budgets().children(&parent, after.as_deref(), range).await?.complete()?;
             walk.visit(&mut page.accounts);
-            accounts.extend(page.accounts.into_iter().map(|child| (child.id.clone(), child)));
             after = page.next;
+            accounts.extend(with_entries(app, page.accounts).await?);
             if after.is_none() {
                 break;
             }
         }
     }
     Ok(accounts)
+}
+
+/// Returns the accounts that may have spent, or that others which did are grouped by. An account that never
+/// received credit has not spent any of its own; a campaign without a card price has not spent its client's.
+async fn with_entries(
+    app: &App,
+    accounts: Vec<BudgetAccount>,
+) -> Result<Vec<(AccountId, BudgetAccount)>, Problem> {
+    let (campaigns, mut kept): (Vec<BudgetAccount>, Vec<BudgetAccount>) =
+        accounts.into_iter().partition(|account| account.kind() == BudgetKind::Campaign);
+    for some in campaigns.chunks(SLICED_PER_READ) {
+        let sliced = app.store.budgets().sliced_accounts(some.to_vec()).await?;
+        let spent = |sliced: &SlicedAccount| {
+            let received = sliced.slices().any(|slice| !slice.flows.of(Flow::Received).is_zero());
+            received || sliced.account.card_price.is_some()
+        };
+        kept.extend(sliced.into_values().filter(spent).map(|sliced| sliced.account));
+    }
+    Ok(kept.into_iter().map(|account| (account.id.clone(), account)).collect())
 }
 
 fn group(id: String, names: &BTreeMap<String, String>, sums: &ProfitSums, currency: Currency) -> ProfitGroup {

@@ -22,16 +22,22 @@ const MAX_REMEMBERED: usize = 10_000;
 /// Name of the count of all callers.
 const ALL: &str = "all";
 
-/// What this process knows to be over its limit in one window.
+/// Part of a campaign's limit that it keeps while the limit over all callers is exceeded: a tenth.
+const SHARE_UNDER_ATTACK: u64 = 10;
+
+/// What this process has seen in one window.
 #[derive(Debug, Default)]
-struct Exceeded {
+struct Seen {
     window: i64,
-    subjects: HashSet<String>,
+    /// Campaigns, and all callers, that are over their limit.
+    exceeded: HashSet<String>,
+    /// Campaigns over a tenth of their limit.
+    suspected: HashSet<String>,
 }
 
-/// Counts of wrong codes that are over their limit.
+/// Counts of wrong codes that are over their limit, as far as this process has seen them.
 #[derive(Clone, Debug, Default)]
-pub struct Guesses(Arc<Mutex<Exceeded>>);
+pub struct Guesses(Arc<Mutex<Seen>>);
 
 /// Returns what an address is counted as: an IPv6 address by its /64.
 pub(crate) fn counted_as(address: &str) -> String {
@@ -43,23 +49,26 @@ pub(crate) fn counted_as(address: &str) -> String {
     format!("{}/64", Ipv6Addr::from(prefix))
 }
 
-fn subject(campaign: Option<&AccountId>) -> String {
-    campaign.map_or_else(|| ALL.to_owned(), ToString::to_string)
-}
-
 impl Guesses {
-    /// Rejects a try if too many wrong codes were tried for its campaign, or by all callers.
+    /// Rejects a try if too many wrong codes were tried for its campaign, or by all callers. While the
+    /// limit over all callers is exceeded, campaigns have a tenth of theirs, so that naming a campaign does
+    /// not evade it.
     pub(crate) fn admit(&self, campaign: Option<&AccountId>, now: Timestamp) -> Result<(), Problem> {
-        let exceeded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_current = exceeded.window == GUESSING_WINDOW.number(now);
-        if is_current && exceeded.subjects.contains(&subject(campaign)) {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_current = seen.window == GUESSING_WINDOW.number(now);
+        let all = seen.exceeded.contains(ALL);
+        let is_exceeded = campaign.map_or(all, |campaign| {
+            let campaign = campaign.as_str();
+            seen.exceeded.contains(campaign) || all && seen.suspected.contains(campaign)
+        });
+        if is_current && is_exceeded {
             return Err(Problem::rate_limited(GUESSING_WINDOW.seconds_left(now)));
         }
         Ok(())
     }
 
-    /// Counts a wrong code, of its campaign if it named one, and of all callers; raises an alert when
-    /// there are too many.
+    /// Counts a wrong code, of its campaign if it named one that exists, and of all callers; raises an alert
+    /// when there are too many.
     pub(crate) async fn count(
         &self,
         store: &Store,
@@ -67,32 +76,50 @@ impl Guesses {
         campaign: Option<&AccountId>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let named = campaign.map(|campaign| (Some(campaign), limits.wrong_per_campaign));
-        for (of, most) in named.into_iter().chain([(None, limits.wrong_in_all)]) {
-            let subject = subject(of);
-            let period = format!("wrong:{subject}:{}", GUESSING_WINDOW.number(now));
-            let until = now.plus_seconds(2 * GUESSING_WINDOW.seconds).unwrap_or(now);
-            let count = store.gift_cards().count_tries(&period, 1, until).await?;
-            if count < most {
-                continue;
-            }
-            self.remember(&subject, now);
-            let whose = if of.is_some() { format!("campaign {subject}") } else { "all callers".to_owned() };
-            let detail = format!("{count} wrong codes for {whose} in ten minutes");
-            let alert = NewAlert { kind: "code_guessing", severity: "critical", subject: whose, detail };
-            store.alerts().raise(&alert, now).await;
+        if let Some(campaign) = campaign
+            && store.budgets().cached_account(campaign).await?.is_some()
+        {
+            let most = limits.wrong_per_campaign;
+            let whose = format!("campaign {campaign}");
+            let count = count_one(store, campaign.as_str(), most, whose, now).await?;
+            self.remember(campaign.as_str(), count, most, now);
         }
+        let count = count_one(store, ALL, limits.wrong_in_all, "all callers".to_owned(), now).await?;
+        self.remember(ALL, count, limits.wrong_in_all, now);
         Ok(())
     }
 
-    fn remember(&self, subject: &str, now: Timestamp) {
-        let mut exceeded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = GUESSING_WINDOW.number(now);
-        if exceeded.window != window {
-            *exceeded = Exceeded { window, subjects: HashSet::new() };
+    fn remember(&self, subject: &str, count: u64, most: u64, now: Timestamp) {
+        if count < most / SHARE_UNDER_ATTACK {
+            return;
         }
-        if exceeded.subjects.len() < MAX_REMEMBERED {
-            exceeded.subjects.insert(subject.to_owned());
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = GUESSING_WINDOW.number(now);
+        if seen.window != window {
+            *seen = Seen { window, ..Seen::default() };
+        }
+        let seen = if count < most { &mut seen.suspected } else { &mut seen.exceeded };
+        if seen.len() < MAX_REMEMBERED {
+            seen.insert(subject.to_owned());
         }
     }
+}
+
+/// Counts a wrong code; raises an alert if there are too many. Returns the number in this window.
+async fn count_one(
+    store: &Store,
+    subject: &str,
+    most: u64,
+    whose: String,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let period = format!("wrong:{subject}:{}", GUESSING_WINDOW.number(now));
+    let until = now.plus_seconds(2 * GUESSING_WINDOW.seconds).unwrap_or(now);
+    let count = store.gift_cards().count_tries(&period, 1, until).await?;
+    if count >= most {
+        let detail = format!("{count} wrong codes for {whose} in ten minutes");
+        let alert = NewAlert { kind: "code_guessing", severity: "critical", subject: whose, detail };
+        store.alerts().raise(&alert, now).await;
+    }
+    Ok(count)
 }

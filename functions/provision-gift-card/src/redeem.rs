@@ -33,48 +33,65 @@ pub(crate) async fn redeem(
     let started = Instant::now();
     let wanted = wire::redeem(&request)?;
     let context = request.anonymous_context(&services.app)?;
-    let (app, tools) = (&services.app, &services.tools);
+    let refused = match limited(&services, &request, wanted, &context).await {
+        Ok(Tried::Issued(issued)) => {
+            record_reveal(&services, &request, &issued, &context).await?;
+            return answer(&issued, &views::redeemed(&issued));
+        }
+        Ok(Tried::Refused | Tried::Unknown) => Problem::code_not_found(),
+        Err(problem) => problem,
+    };
+    not_before(started, services.tools.limits.refusal).await;
+    Err(refused)
+}
+
+/// Outcome of a try.
+enum Tried {
+    /// The card was issued, now or earlier.
+    Issued(Box<Issued>),
+    /// The code exists, but no card can be issued for it.
+    Refused,
+    /// There is no such code.
+    Unknown,
+}
+
+/// Tries a code within the limits of its address, of its campaign, and of all callers.
+async fn limited(
+    services: &Services,
+    request: &ApiRequest,
+    wanted: wire::Redeem,
+    context: &Context,
+) -> Result<Tried, Problem> {
+    let (store, tools) = (&services.app.store, &services.tools);
     let address = counted_as(request.origin().ip.as_deref().unwrap_or_default());
     let digest = tools.issuer.vault.address_id(&address).ok_or_else(Problem::internal)?;
     let tries = format!("ip:{digest}:{}", ADDRESS_WINDOW.number(context.now));
     let until = context.now.plus_seconds(2 * ADDRESS_WINDOW.seconds).unwrap_or(context.now);
     let limits = TryLimits { wrong: tools.limits.wrong_per_address, open: tools.limits.open_per_address };
     let slot = OPEN_TRIES_WINDOW.number(context.now);
-    let admitted = if let Err(problem) = tools.guesses.admit(wanted.campaign.as_ref(), context.now) {
-        Err(problem)
-    } else if app.store.gift_cards().begin_try(&tries, slot, limits, until).await? {
-        let campaign = wanted.campaign.clone();
-        let found = admit(&services, &request, wanted, &context).await;
-        let is_wrong = matches!(found, Ok(None));
-        let wrong = app.store.gift_cards().end_try(&tries, slot, is_wrong).await?;
-        if is_wrong {
-            tools.guesses.count(&app.store, &tools.limits, campaign.as_ref(), context.now).await?;
-        }
-        if wrong >= tools.limits.wrong_per_address {
-            // An IP address is personal data: the alert contains its keyed digest instead.
-            let detail = format!("{wrong} wrong codes from one address in ten minutes");
-            let (kind, subject) = ("code_guessing", format!("address {digest}"));
-            let alert = NewAlert { kind, severity: "critical", subject, detail };
-            app.store.alerts().raise(&alert, context.now).await;
-        }
-        found
-    } else {
-        Err(Problem::rate_limited(ADDRESS_WINDOW.seconds_left(context.now)))
-    };
-    match admitted {
-        Ok(Some(issued)) => {
-            record_reveal(&services, &request, &issued, &context).await?;
-            answer(&issued, &views::redeemed(&issued))
-        }
-        Ok(None) => {
-            not_before(started, services.tools.limits.refusal).await;
-            Err(Problem::code_not_found())
-        }
-        Err(problem) => {
-            not_before(started, services.tools.limits.refusal).await;
-            Err(problem)
-        }
+    tools.guesses.admit(wanted.campaign.as_ref(), context.now)?;
+    if !store.gift_cards().begin_try(&tries, slot, limits, until).await? {
+        return Err(Problem::rate_limited(ADDRESS_WINDOW.seconds_left(context.now)));
     }
+    let campaign = wanted.campaign.clone();
+    let outcome = admit(services, request, wanted, context).await;
+    // To an address, a code that cannot be redeemed is a wrong one, whether it exists or not.
+    let is_wrong = matches!(outcome, Ok(Tried::Refused | Tried::Unknown));
+    let wrong = store.gift_cards().end_try(&tries, slot, is_wrong).await?;
+    // What is counted for others as well is only what nobody was given: the customers of a campaign that
+    // has no credit left do not guess.
+    if matches!(outcome, Ok(Tried::Unknown)) {
+        tools.guesses.count(store, &tools.limits, campaign.as_ref(), context.now).await?;
+    }
+    if wrong >= tools.limits.wrong_per_address {
+        // An IP address is personal data: the alert contains its keyed digest instead. There is one alert
+        // for all addresses, because a caller may have very many.
+        let detail = format!("{wrong} wrong codes from one address in ten minutes, last from {digest}");
+        let (kind, subject) = ("code_guessing", "addresses".to_owned());
+        let alert = NewAlert { kind, severity: "critical", subject, detail };
+        store.alerts().raise(&alert, context.now).await;
+    }
+    outcome
 }
 
 /// Returns the registration of a code. One that a client registered is found in its campaign only; a
@@ -96,19 +113,19 @@ async fn registered(
     Ok(found.filter(|found| campaign.is_none_or(|campaign| found.campaign == *campaign)))
 }
 
-/// Issues the card for the code. Returns None if the code cannot be redeemed, for any reason.
+/// Issues the card for the code.
 async fn admit(
     services: &Services,
     request: &ApiRequest,
     wanted: wire::Redeem,
     context: &Context,
-) -> Result<Option<Issued>, Problem> {
+) -> Result<Tried, Problem> {
     let store = &services.app.store;
     // Text that cannot be a code is looked up as well, so that both cases take the same time.
     let is_code = wanted.code.is_some();
     let code = wanted.code.or_else(|| RedemptionCode::parse("no code").ok()).ok_or_else(Problem::internal)?;
     let found = registered(services, wanted.campaign.as_ref(), &code).await?.filter(|_| is_code);
-    let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(None) };
+    let Some(Registered { campaign, brand, denomination, .. }) = found else { return Ok(Tried::Unknown) };
     let redemption =
         services.tools.issuer.vault.redemption_id(&campaign, &code).ok_or_else(Problem::internal)?;
     // A repeated request for an existing redemption does not count.
@@ -125,10 +142,10 @@ async fn admit(
     let wait = Some(services.tools.limits.supplier_wait);
     let issue = IssueRequest { campaign, brand, denomination, redemption, recipient, delivery, origin, wait };
     match services.tools.issuer.provision(&issue, context).await {
-        Ok(issued) => Ok(Some(issued)),
+        Ok(issued) => Ok(Tried::Issued(Box::new(issued))),
         Err(StoreError::Rejected(rejection)) => {
             tracing::info!(%rejection, "registered code was not redeemed");
-            Ok(None)
+            Ok(Tried::Refused)
         }
         Err(error) => Err(error.into()),
     }

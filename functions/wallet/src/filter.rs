@@ -13,6 +13,7 @@ use edge::input::{From, Text, Until};
 use edge::params::{Params, Window};
 use edge::{App, Problem, schema};
 use serde_json::Value;
+use std::ops::Range;
 
 /// Number of matches up to which they are counted; above it, the total is unknown.
 const MAX_COUNTED: u64 = 1_000;
@@ -225,11 +226,47 @@ pub(crate) async fn find(
         None => Place { below: account.seq + 1, skip: 0 },
     };
     let place = Place { skip: place.skip + u64::from(window.skip), ..place };
-    let stretches = stretches(filter, &app.store.wallets().months(account).await?);
+    let mut stretches = stretches(filter, &app.store.wallets().months(account).await?);
+    for stretch in stretches.iter_mut().filter(|stretch| !stretch.is_whole) {
+        narrow(app, account, filter, stretch).await?;
+    }
     let total = count(app, account, filter, &stretches).await?;
     let search = Search { app, account, filter, limit: usize::from(window.limit) };
     let (entries, next) = search.page(&stretches, place).await?;
     Ok(Found { entries, total, next_cursor: next.and_then(|next| next.seal(app, &query)) })
+}
+
+/// Narrows a stretch to the entries within the filter's dates. Entries are dated in the order of their
+/// numbers, so the first and the last are found by bisection.
+async fn narrow(app: &App, account: &Account, filter: &Filter, stretch: &mut Stretch) -> Result<(), Problem> {
+    if let Some(from) = filter.from {
+        stretch.first = first_at(app, account, from, stretch.first..stretch.last + 1).await?;
+    }
+    if let Some(until) = filter.until {
+        stretch.last = first_at(app, account, until, stretch.first..stretch.last + 1).await? - 1;
+    }
+    if filter.kind.is_none() && filter.source.is_none() {
+        stretch.matches = (stretch.last + 1).saturating_sub(stretch.first);
+        stretch.is_whole = true;
+    }
+    Ok(())
+}
+
+/// Returns the number of the first entry of a range that is at or after an instant; the end of the range if
+/// there is none.
+async fn first_at(app: &App, account: &Account, at: Timestamp, within: Range<u64>) -> Result<u64, Problem> {
+    let Range { start: mut low, end: mut high } = within;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let entry = app.store.wallets().entry(account.id.customer(), middle).await?;
+        // The newest entries may not be listed yet: they are at or after any instant that is past.
+        if entry.is_none_or(|entry| entry.at >= at) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
 }
 
 /// Returns a page of all entries. Sequence numbers have no gaps, so skipped entries need not be read.
@@ -263,11 +300,7 @@ async fn count(
             let entries = read(app, account, before, stretch.first, left).await?;
             let Some(last) = entries.last() else { break };
             (before, left) = (last.seq, left.saturating_sub(u64::try_from(entries.len()).unwrap_or(left)));
-            let is_past = filter.from.is_some_and(|from| last.at < from);
             count += u64::try_from(entries.iter().filter(|entry| filter.matches(entry)).count()).unwrap_or(0);
-            if is_past {
-                break;
-            }
         }
     }
     Ok(Some(count).filter(|count| *count <= MAX_COUNTED))

@@ -66,6 +66,9 @@ pub fn invalid(line: u64, detail: impl Into<Cow<'static, str>>) -> LineReport {
 /// Maximum number of lines that a response reports: Lambda's limit for a response is 6 MB.
 const MAX_REPORTED_LINES: usize = 30_000;
 
+/// Most commas in a line, apart from trailing ones; those in quoted cells count.
+const MAX_COMMAS: usize = 1_000;
+
 /// Number of invalid lines at which a file is refused.
 const MAX_INVALID_LINES: u64 = 30_000;
 
@@ -166,8 +169,14 @@ impl Reader {
     /// not closed.
     fn cells(&mut self, line: &[u8]) -> Option<Vec<String>> {
         without_spaces_around_quotes(line, &mut self.line);
+        // Trailing separators are no cells; they are cut before any cell is made of them.
+        let end = self.line.iter().rposition(|byte| !matches!(byte, b',' | b' ' | b'\t'));
+        self.line.truncate(end.map_or(0, |end| end + 1));
         let count = |wanted: u8| self.line.split(|byte| *byte == wanted).count() - 1;
         let (quotes, commas) = (count(b'"'), count(b','));
+        if commas > MAX_COMMAS {
+            return None;
+        }
         self.line.push(b'\n');
         if quotes % 2 == 1 || std::str::from_utf8(&self.line).is_err() {
             return None;

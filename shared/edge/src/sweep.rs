@@ -1,6 +1,7 @@
-//! Sweeps over due items: bounded in number and time, shard by shard, each item once.
+//! Sweeps over due items: bounded in number and time, a page of each shard in turn, each item once.
 //!
-//! **Invariant:** a backlog in one shard does not starve the others: each run begins with another shard.
+//! **Invariant:** a backlog in one shard does not starve the others: shards take turns, and each run begins
+//! with another one.
 //! **Invariant:** an item is returned once in a run, although the index may still show an item that was
 //! just handled.
 
@@ -8,6 +9,9 @@ use domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 use store::{DuePage, DueWork, Place, StoreError, keys};
+
+/// The place before every item of a shard.
+const BEGINNING: &str = "0";
 
 /// Items per query of the index.
 const PAGE: u16 = 25;
@@ -31,9 +35,8 @@ pub struct Sweep<'a, W: DueWork> {
     work: &'a W,
     bounds: Bounds,
     wanted: fn(&W::Item) -> bool,
-    shards: VecDeque<u8>,
-    /// Where the next read of the current shard begins; None at the beginning of a shard.
-    from: Option<Place>,
+    /// The shards that have not been read to their ends, with the place at which the next read begins.
+    shards: VecDeque<(u8, Place)>,
     page: VecDeque<(W::Item, Place)>,
     seen: BTreeSet<W::Item>,
     taken: u32,
@@ -50,8 +53,10 @@ impl<'a, W: DueWork> Sweep<'a, W> {
             work,
             bounds,
             wanted: |_| true,
-            shards: (first..keys::DUE_SHARDS).chain(0..first).collect(),
-            from: None,
+            shards: (first..keys::DUE_SHARDS)
+                .chain(0..first)
+                .map(|shard| (shard, Place::from(BEGINNING)))
+                .collect(),
             page: VecDeque::new(),
             seen: BTreeSet::new(),
             taken: 0,
@@ -73,13 +78,8 @@ impl<'a, W: DueWork> Sweep<'a, W> {
                 if !(self.wanted)(&item) || self.seen.contains(&item) {
                     continue;
                 }
-                if self.taken >= self.bounds.limit
-                    || self.bounds.deadline.is_some_and(|at| Instant::now() >= at)
-                {
-                    self.more = true;
-                    self.shards.clear();
-                    self.from = None;
-                    self.page.clear();
+                if self.taken >= self.bounds.limit || self.is_late() {
+                    self.end();
                     return Ok(None);
                 }
                 self.taken += 1;
@@ -112,23 +112,32 @@ impl<'a, W: DueWork> Sweep<'a, W> {
         self.work.postpone(item, until).await
     }
 
+    fn is_late(&self) -> bool {
+        self.bounds.deadline.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// Ends the run although more items may be due.
+    fn end(&mut self) {
+        self.more = true;
+        self.shards.clear();
+        self.page.clear();
+    }
+
     /// Reads the next page; false when all shards have been read.
     async fn read(&mut self) -> Result<bool, StoreError> {
-        let from = match self.from.take() {
-            Some(from) => from,
-            None => Place::from("0"),
-        };
-        let Some(shard) = self.shards.front().copied() else { return Ok(false) };
+        let Some((shard, from)) = self.shards.pop_front() else { return Ok(false) };
+        // Pages may contain nothing that is wanted, so the time is also checked here.
+        if from != BEGINNING && self.is_late() {
+            self.end();
+            return Ok(false);
+        }
         let page = DuePage { shard, from: &from, until: self.bounds.until, limit: PAGE };
         let due = self.work.due(page).await?;
         let is_full = due.len() >= usize::from(PAGE);
         let last = due.last().map(|(_, place)| place.clone()).filter(|last| *last != from);
         self.page = due.into();
-        match last.filter(|_| is_full) {
-            Some(last) => self.from = Some(last),
-            None => {
-                self.shards.pop_front();
-            }
+        if let Some(last) = last.filter(|_| is_full) {
+            self.shards.push_back((shard, last));
         }
         Ok(true)
     }

@@ -49,6 +49,7 @@ pub(crate) struct Certificates {
     kept: Mutex<VecDeque<(String, Arc<Chain>)>>,
     /// Addresses at which there was no certificate, with the instant of the attempt.
     failed: Mutex<VecDeque<(String, Instant, VerifyError)>>,
+    fetching: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Certificates {
@@ -96,7 +97,13 @@ impl Certificates {
             anchor_from_trusted_cert(certificate).ok().map(|anchor| anchor.to_owned())
         };
         let roots = certificates.iter().filter_map(anchor).collect();
-        Self { origins, roots, kept: Mutex::default(), failed: Mutex::default() }
+        Self {
+            origins,
+            roots,
+            kept: Mutex::default(),
+            failed: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Returns the certificate chain at an address, from the cache if it was fetched before.
@@ -105,6 +112,11 @@ impl Certificates {
         if !self.origins.iter().filter_map(named).any(is_plain) {
             return Err(Forged::Address.into());
         }
+        if let Some(chain) = self.kept(address) {
+            return Ok(chain);
+        }
+        // One at a time, so that deliveries at once that name the same certificate fetch it once.
+        let _fetching = self.fetching.lock().await;
         if let Some(chain) = self.kept(address) {
             return Ok(chain);
         }
@@ -130,7 +142,11 @@ impl Certificates {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let lately =
             |(at, when, _): &&(String, Instant, VerifyError)| at == address && when.elapsed() < ASK_AGAIN;
-        failed.iter().find(lately).map(|(.., error)| error.clone())
+        let known = failed.iter().find(lately).map(|(.., error)| error.clone());
+        // A forger can name certificates that do not exist one after another.
+        let is_full =
+            failed.len() >= MAX_CERTIFICATES && failed.iter().all(|(_, when, _)| when.elapsed() < ASK_AGAIN);
+        known.or_else(|| is_full.then_some(VerifyError::Forged(Forged::Certificate)))
     }
 
     async fn fetch_now(&self, http: &Client, address: &str) -> Result<Arc<Chain>, VerifyError> {

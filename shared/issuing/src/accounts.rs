@@ -39,13 +39,14 @@ impl Issuer {
         let end = Instant::now() + bounds.time;
         let mut round =
             Round { issuer: self, context, summary, share: bounds.share, left: bounds.limit, end };
-        if round.first_shares(&mut place).await? {
+        let shared = round.first_shares(&mut place).await;
+        if !matches!(shared, Ok(false)) {
             round.further_shares(&mut place).await;
         }
         if place != stored {
             self.store.budgets().keep_round_place(&place).await?;
         }
-        Ok(())
+        shared.map(|_| ())
     }
 }
 
@@ -82,10 +83,8 @@ impl Round<'_> {
                 if self.is_over() {
                     return Ok(false);
                 }
-                self.check(std::slice::from_ref(agency), Money::ZERO).await;
-                if agency.status() != BudgetStatus::Closed {
-                    self.below(&agency.id, place).await;
-                }
+                self.check(std::slice::from_ref(agency), None).await;
+                self.below(&agency.id, place).await;
                 place.after = Some(at);
             }
             after = page.next;
@@ -129,16 +128,23 @@ impl Round<'_> {
     ) -> Result<Option<AgencyPlace>, StoreError> {
         let mut share = self.share;
         loop {
+            if self.is_over() {
+                return Ok(Some(at));
+            }
             let page = self.page(agency, at.client.as_deref()).await?;
             for client in &page.accounts {
-                if !self.client(client, &mut at, &mut share).await? {
-                    return Ok(Some(at));
+                match self.client(client, &mut at, &mut share).await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Some(at)),
+                    // The other clients do not wait for this one.
+                    Err(error) => failed(Err(error), client.id.as_str(), self.summary),
                 }
                 at = AgencyPlace { client: Some(place_of(agency, client)), campaign: None };
             }
             if page.next.is_none() {
                 return Ok(None);
             }
+            at = AgencyPlace { client: page.next, campaign: None };
         }
     }
 
@@ -154,16 +160,13 @@ impl Round<'_> {
             return Ok(false);
         }
         let client_left = if at.campaign.is_some() {
-            let budgets = self.issuer.store.budgets();
-            budgets.load_sliced(&client.id).await?.map_or(Money::ZERO, |client| client.available())
+            let client = self.issuer.store.budgets().load_sliced(&client.id).await?;
+            client.map(|client| client.available())
         } else {
             at.campaign = Some(BEFORE_ALL.to_owned());
             *share -= 1;
-            self.check(std::slice::from_ref(client), Money::ZERO).await
+            self.check(std::slice::from_ref(client), None).await
         };
-        if client.status() == BudgetStatus::Closed {
-            return Ok(true);
-        }
         loop {
             let page = self.page(&client.id, at.campaign.as_deref()).await?;
             let most = (*share).min(self.left).min(page.accounts.len());
@@ -174,8 +177,9 @@ impl Round<'_> {
                 at.campaign = Some(place_of(&client.id, last));
             }
             let is_cut = most < page.accounts.len();
-            if !is_cut && page.next.is_none() {
-                return Ok(true);
+            if !is_cut {
+                let Some(next) = page.next else { return Ok(true) };
+                at.campaign = Some(next);
             }
             if is_cut || *share == 0 || self.is_over() {
                 return Ok(false);
@@ -183,14 +187,22 @@ impl Round<'_> {
         }
     }
 
-    async fn page(&self, parent: &AccountId, after: Option<&str>) -> Result<store::ChildPage, StoreError> {
+    async fn page(
+        &mut self,
+        parent: &AccountId,
+        after: Option<&str>,
+    ) -> Result<store::ChildPage, StoreError> {
         let range = PageRange { skip: 0, limit: ACCOUNTS_PER_READ };
-        self.issuer.store.budgets().children(parent, after, range).await
+        let mut page = self.issuer.store.budgets().children(parent, after, range).await?;
+        for error in page.unreadable.drain(..) {
+            failed(Err(error), parent.as_str(), self.summary);
+        }
+        Ok(page)
     }
 
-    /// Checks accounts; `parent_left` is the available credit of their parent. Returns the sum of their
-    /// own available credit.
-    async fn check(&mut self, accounts: &[BudgetAccount], parent_left: Money) -> Money {
+    /// Checks accounts; `parent_left` is the available credit of their parent, if it is known and they can
+    /// spend it. Returns the sum of their own available credit; None if one of them cannot be read.
+    async fn check(&mut self, accounts: &[BudgetAccount], parent_left: Option<Money>) -> Option<Money> {
         self.left = self.left.saturating_sub(accounts.len());
         // If one account cannot be read, the others are read one by one.
         let sliced_accounts = match self.issuer.store.budgets().sliced_accounts(accounts.to_vec()).await {
@@ -206,7 +218,8 @@ impl Round<'_> {
             let result = result.map(|checked| self.summary.add(checked));
             failed(result, id.as_str(), self.summary);
         }
-        sliced_accounts.values().map(SlicedAccount::available).sum()
+        let is_complete = sliced_accounts.len() == accounts.len();
+        is_complete.then(|| sliced_accounts.values().map(SlicedAccount::available).sum())
     }
 
     async fn one_by_one(&mut self, accounts: &[BudgetAccount]) -> BTreeMap<AccountId, SlicedAccount> {
@@ -225,14 +238,15 @@ impl Issuer {
     async fn check_account(
         &self,
         sliced: &SlicedAccount,
-        parent_left: Money,
+        parent_left: Option<Money>,
         context: &Context,
     ) -> Result<Checked, StoreError> {
         let account: &BudgetAccount = &sliced.account;
         let open = account.status().is_open();
         let mut checked = Checked::default();
         // What the account can spend; a shared campaign spends its client's credit.
-        let left = if account.is_shared() { parent_left } else { sliced.available() };
+        let left = if account.is_shared() { parent_left } else { Some(sliced.available()) };
+        let Some(left) = left else { return Ok(checked) };
         if let Some(threshold) = account.low_credit_threshold {
             let low = open && left < threshold;
             match account.kind() {

@@ -12,13 +12,13 @@ use domain::giftcard::{CardSource, Pool, StockHealth};
 use domain::ids::AlertId;
 use domain::time::Timestamp;
 use std::time::Instant;
-use store::{PageRange, Refill, StoreError};
+use store::{Refill, StoreError};
 
 /// Seconds after its last occurrence for which an alert about a past event stays open.
 const ALERT_TTL_SECONDS: u32 = 86_400;
 
 /// Alerts that are read at once.
-const ALERTS_PER_READ: u16 = 100;
+const ALERTS_PER_READ: usize = 100;
 
 impl Issuer {
     /// Checks accounts, open alerts and pools, each within its bounds.
@@ -92,29 +92,26 @@ impl Issuer {
     }
 
     /// Closes alerts about past events, which are raised elsewhere, once they have been open for long
-    /// enough. Goes through the open alerts until `until`; the oldest are left out if there is no time.
+    /// enough. Goes through the open alerts until `until`, oldest first.
     async fn close_stale_alerts(
         &self,
         context: &Context,
         until: Instant,
         summary: &mut WatchSummary,
     ) -> Result<(), StoreError> {
-        for status in [AlertStatus::Open, AlertStatus::Acknowledged] {
-            let mut before = None::<String>;
-            while Instant::now() < until {
-                let range = PageRange { skip: 0, limit: ALERTS_PER_READ };
-                let page = self.store.alerts().alerts(Some(status), before.as_deref(), range).await?;
-                for alert in &page.alerts {
-                    if is_over(alert, context.now) {
-                        self.store.alerts().close_alert(&alert.id, context.now).await?;
-                    } else if alert.kind == "provision_failed" {
-                        summary.provisioning_failures += 1;
-                    }
+        let mut after = None::<String>;
+        while Instant::now() < until {
+            let (alerts, next) = self.store.alerts().open_alerts(after.as_deref(), ALERTS_PER_READ).await?;
+            for alert in &alerts {
+                if is_over(alert, context.now) {
+                    self.store.alerts().close_alert(&alert.id, context.now).await?;
+                } else if alert.kind == "provision_failed" {
+                    summary.provisioning_failures += 1;
                 }
-                before = page.next;
-                if before.is_none() {
-                    break;
-                }
+            }
+            after = next;
+            if after.is_none() {
+                break;
             }
         }
         Ok(())

@@ -110,9 +110,10 @@ pub struct WebhookEvent {
 
 impl WebhookEvent {
     /// Returns when it is checked next if nothing arrives: as long as it waits for something that
-    /// may still arrive.
+    /// may still arrive, or for what it contradicts to be repaired.
     pub fn next_check(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_waiting = self.waiting_on.is_some() && !self.status.is_final();
+        let is_refused = self.detail == Some(reasons::NOT_POSSIBLE);
+        let is_waiting = (self.waiting_on.is_some() || is_refused) && !self.status.is_final();
         let late = self.received_at.plus_seconds(RECHECK_SECONDS).is_none_or(|until| now >= until);
         if !is_waiting || late {
             return None;

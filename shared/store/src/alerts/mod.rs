@@ -143,9 +143,24 @@ impl Alerts {
         item.map(|item| alert::from_item(&item)).transpose()
     }
 
-    /// Returns alerts of a status, or all, that are older than the place `before`, newest first. Among
-    /// very many open alerts, those of one status are searched for in steps: a page may then have fewer
-    /// than `limit` alerts, and a place from which to continue.
+    /// Returns the alerts that are not closed after a place in their list, oldest first, and the place from
+    /// which to continue.
+    pub async fn open_alerts(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Alert>, Option<String>), StoreError> {
+        let items = self.table.partition_page(OPEN, after, limit).await?;
+        let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
+        let places: Vec<String> = items.iter().filter_map(place).collect();
+        let next = places.last().filter(|_| places.len() >= limit).cloned();
+        Ok((self.alerts_at(&places).await?, next))
+    }
+
+    /// Returns alerts of a status, or all, that are older than the place `before`, newest first. Among very
+    /// many open alerts, those of one status are searched for in steps: a page may then have fewer than
+    /// `limit` alerts, and a place from which to continue. Nothing older than that place is on the page, and
+    /// nothing newer is left out; of `page.skip`, what was not used is lost there.
     pub async fn alerts(
         &self,
         status: Option<AlertStatus>,

@@ -118,11 +118,7 @@ impl Budgets {
             preconditions.reserved = self.is_reserved(account).await?;
         }
         if change.status == Some(BudgetStatus::Closing) {
-            let children = match account.children {
-                Some(children) => children,
-                None => self.child_count(&account.id).await?,
-            };
-            preconditions.children = children.open > 0;
+            preconditions.children = self.has_open_child(&account.id).await?;
         }
         Ok(preconditions)
     }

@@ -21,10 +21,19 @@ const CHILDREN_PER_READ: u16 = 1_000;
 /// Some children of an account, in the order in which they were opened.
 #[derive(Debug)]
 pub struct ChildPage {
-    /// The children.
+    /// The children that can be read.
     pub accounts: Vec<BudgetAccount>,
+    /// Why others cannot be.
+    pub unreadable: Vec<StoreError>,
     /// Place in the list from which to continue; None at its end.
     pub next: Option<String>,
+}
+
+impl ChildPage {
+    /// Returns the page if all of its children can be read.
+    pub fn complete(mut self) -> Result<Self, StoreError> {
+        self.unreadable.pop().map_or(Ok(self), Err)
+    }
 }
 
 impl Budgets {
@@ -46,8 +55,14 @@ impl Budgets {
             last = Some(listed.text(keys::SK)?.to_owned());
         }
         let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
-        let accounts = wanted.iter().filter_map(|key| found.get(key)).map(budget::from_item);
-        Ok(ChildPage { accounts: accounts.collect::<Result<_, _>>()?, next: last.filter(|_| !is_last) })
+        let mut page = ChildPage { accounts: vec![], unreadable: vec![], next: last.filter(|_| !is_last) };
+        for item in wanted.iter().filter_map(|key| found.get(key)) {
+            match budget::from_item(item) {
+                Ok(account) => page.accounts.push(account),
+                Err(error) => page.unreadable.push(error),
+            }
+        }
+        Ok(page)
     }
 
     /// Returns the numbers of an account's children. Counts them first if an earlier version wrote the
@@ -60,21 +75,7 @@ impl Budgets {
                 return Ok(children);
             }
             let counted = self.count_children(id).await?;
-            let sent = self
-                .table
-                .update(&keys::slice(id, 0), |update| {
-                    update
-                        .update_expression("SET #open = :open, #total = :total, version = version + :one")
-                        .condition_expression("version = :was AND attribute_not_exists(#open)")
-                        .expression_attribute_names("#open", CHILDREN_OPEN)
-                        .expression_attribute_names("#total", CHILDREN_TOTAL)
-                        .expression_attribute_values(":open", number(counted.open))
-                        .expression_attribute_values(":total", number(counted.total))
-                        .expression_attribute_values(":one", number(1))
-                        .expression_attribute_values(":was", number(account.version))
-                })
-                .await?;
-            if let Sent::Done(_) = sent {
+            if self.store_count(&account, counted, "version = :was AND attribute_not_exists(#open)").await? {
                 return Ok(counted);
             }
             // A child was opened meanwhile, or another request has counted them.
@@ -84,11 +85,54 @@ impl Budgets {
         }
     }
 
+    /// Returns true if a child of an account is not closed. This is looked up in the list: an earlier
+    /// version opens and closes children without counting them.
+    pub(super) async fn has_open_child(&self, id: &AccountId) -> Result<bool, StoreError> {
+        Ok(self.count_children(id).await?.open > 0)
+    }
+
+    /// Counts the children of an account again if the stored numbers do not include the child that is
+    /// about to be closed.
+    pub(super) async fn count_for_closing(&self, id: &AccountId) -> Result<(), StoreError> {
+        if self.child_count(id).await?.open > 0 {
+            return Ok(());
+        }
+        let account = self.account(id).await?.ok_or(Rejection::AccountNotFound)?;
+        let counted = self.count_children(id).await?;
+        // If the account changes meanwhile, the closing is tried again.
+        self.store_count(&account, counted, "version = :was").await.map(|_| ())
+    }
+
+    /// Stores the numbers of an account's children under a condition; returns false if it failed, or the
+    /// outcome is unknown.
+    async fn store_count(
+        &self,
+        account: &BudgetAccount,
+        counted: ChildCount,
+        condition: &str,
+    ) -> Result<bool, StoreError> {
+        let sent = self
+            .table
+            .update(&keys::slice(&account.id, 0), |update| {
+                update
+                    .update_expression("SET #open = :open, #total = :total, version = version + :one")
+                    .condition_expression(condition)
+                    .expression_attribute_names("#open", CHILDREN_OPEN)
+                    .expression_attribute_names("#total", CHILDREN_TOTAL)
+                    .expression_attribute_values(":open", number(counted.open))
+                    .expression_attribute_values(":total", number(counted.total))
+                    .expression_attribute_values(":one", number(1))
+                    .expression_attribute_values(":was", number(account.version))
+            })
+            .await?;
+        Ok(matches!(sent, Sent::Done(_)))
+    }
+
     async fn count_children(&self, id: &AccountId) -> Result<ChildCount, StoreError> {
         let (mut counted, mut after) = (ChildCount::default(), None::<String>);
         loop {
             let range = PageRange { skip: 0, limit: CHILDREN_PER_READ };
-            let page = self.children(id, after.as_deref(), range).await?;
+            let page = self.children(id, after.as_deref(), range).await?.complete()?;
             for child in &page.accounts {
                 counted.total += 1;
                 counted.open += u32::from(child.status() != BudgetStatus::Closed);

@@ -47,7 +47,7 @@ impl Budgets {
             self.transfer(&transfer, context).await?;
         }
         if let Some(parent) = &account.parent {
-            self.child_count(parent).await?;
+            self.count_for_closing(parent).await?;
         }
         let mut closed = account.clone();
         closed.first.status = BudgetStatus::Closed;

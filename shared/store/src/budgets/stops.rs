@@ -10,9 +10,9 @@ use crate::budgets::items::budget;
 use crate::engine::attr::{number, text};
 use crate::engine::error::StoreError;
 use crate::keys::{self, DueKind};
-use domain::budget::BudgetAccount;
 use domain::budget::change::{dropped_at, stop_of};
 use domain::budget::slice::{Slice, Stop};
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::ids::budget::AccountId;
 use domain::time::Timestamp;
 
@@ -35,16 +35,44 @@ impl Budgets {
         {
             self.copy_stop(client, &account, now).await?;
         }
-        self.table
-            .until_sent(&keys::slice(id, 0), |update| {
-                update
-                    .update_expression("SET copied = :version")
-                    .condition_expression("status_version = :version")
-                    .expression_attribute_values(":version", number(version))
-            })
-            .await?;
+        if !self.finish_copying(&account).await? {
+            self.table
+                .until_sent(&keys::slice(id, 0), |update| {
+                    update
+                        .update_expression("SET copied = :version")
+                        .condition_expression("status_version = :version")
+                        .expression_attribute_values(":version", number(version))
+                })
+                .await?;
+        }
         self.invalidate_account(id);
         Ok(())
+    }
+
+    /// Records that the status is copied, and removes the account from the index `due` if the copy was all
+    /// that it was due for. Returns false if something else remains to be done, or it has changed.
+    async fn finish_copying(&self, account: &BudgetAccount) -> Result<bool, StoreError> {
+        let is_idle = account.first.attempts().next().is_none() && account.first.stops.is_empty();
+        if !is_idle || account.status() == BudgetStatus::Closing {
+            return Ok(false);
+        }
+        let version = account.first.status_version;
+        let unchanged = "status_version = :version AND version = :was AND stops_version = :stops \
+                         AND size(pending) = :none AND size(waiting) = :none";
+        let item = self
+            .table
+            .until_sent(&keys::slice(&account.id, 0), |update| {
+                update
+                    .update_expression("SET copied = :version REMOVE dpk, dsk")
+                    .condition_expression(unchanged)
+                    .expression_attribute_values(":version", number(version))
+                    .expression_attribute_values(":was", number(account.version))
+                    .expression_attribute_values(":stops", number(account.first.stops_version))
+                    .expression_attribute_values(":none", number(0))
+            })
+            .await?;
+        let stored = item.map(|item| budget::from_item(&item)).transpose()?;
+        Ok(stored.is_some_and(|stored| stored.copied_status_version >= version))
     }
 
     /// Updates the status of a slice to that of the first slice.

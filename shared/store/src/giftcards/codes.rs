@@ -15,6 +15,10 @@ use domain::ids::RequestId;
 use domain::ids::budget::{AccountId, BrandId, CodeId};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// Number of codes that are read at once.
+const CODES_PER_READ: usize = 1_000;
 
 /// Number of codes that one transaction registers.
 const CODES_PER_TRANSACTION: usize = 100;
@@ -97,6 +101,26 @@ impl GiftCards {
     pub async fn registered(&self, id: &CodeId) -> Result<Option<Registered>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::code(id))).await?;
         item.map(|item| from_item(&item)).transpose()
+    }
+
+    /// Returns those of the codes that are registered for a campaign.
+    pub async fn registered_in(
+        &self,
+        campaign: &AccountId,
+        codes: &[CodeId],
+    ) -> Result<BTreeSet<CodeId>, StoreError> {
+        let mut known = BTreeSet::new();
+        for some in codes.chunks(CODES_PER_READ) {
+            let wanted: Vec<_> = some.iter().map(keys::code).collect();
+            let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
+            for item in found.values() {
+                let code = from_item(item)?;
+                if code.campaign == *campaign {
+                    known.insert(code.id);
+                }
+            }
+        }
+        Ok(known)
     }
 
     /// Adds several tries at once; returns the new count. An increment that is applied twice is

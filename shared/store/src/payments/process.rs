@@ -19,6 +19,16 @@ use domain::payments::webhook_event::{RefTarget, WebhookEvent};
 /// Maximum number of waiting reports that are processed with the report for which they waited.
 const MAX_FOLLOWED: usize = 500;
 
+/// Number of times that a report is decided again after it could not be applied.
+const MAX_REFUSALS: u32 = 2;
+
+/// Records that a report cannot be applied to what is stored. It is quarantined: it waits for an operator,
+/// and its gateway need not repeat it.
+fn refuse(report: &mut ProcessReport, error: &StoreError) {
+    tracing::error!(id = %report.id, %error, "the report cannot be applied");
+    report.is_refused = true;
+}
+
 impl Payments {
     /// Processes a report; when this returns, its outcome is stored, and that of the reports that
     /// waited for it, except for those that failed and are due again.
@@ -77,20 +87,25 @@ impl Payments {
         mut report: ProcessReport,
         context: &Context,
     ) -> Result<(Done<WebhookEvent>, Vec<EventId>), StoreError> {
-        report.topup = match report.report.as_ref() {
-            Some(report) => self.topup_of(report).await?,
-            None => None,
-        };
+        if let Some(content) = report.report.as_ref() {
+            match self.topup_of(content).await {
+                Ok(topup) => report.topup = topup,
+                Err(error @ StoreError::Corrupt(_)) => refuse(&mut report, &error),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut retry = self.table.retry();
         loop {
             let done = match self.execute(&report, context).await {
-                // What was decided on stored data, or cannot be read from it, stays so: the report waits
-                // for an operator, and its gateway need not repeat it.
+                Ok(done) => done,
                 Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) if !report.is_refused => {
-                    tracing::error!(id = %report.id, %error, "the report cannot be applied");
-                    report.is_refused = true;
+                    // Other writes may have been in progress: it is decided again, a few times.
+                    if retry.tries() >= MAX_REFUSALS || !retry.backoff().await {
+                        refuse(&mut report, &error);
+                    }
                     continue;
                 }
-                done => done?,
+                Err(error) => return Err(error),
             };
             match done.outcome.clone() {
                 ReportOutcome::OtherTopUp(topup) => report.topup = Some(topup),

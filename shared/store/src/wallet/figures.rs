@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ledger::account::Account;
 use domain::ledger::statistics::MonthFigures;
 use domain::month::Month;
+use std::collections::BTreeMap;
 
 /// Entries that are read at once where all of them are counted.
 const ENTRIES_PER_READ: u16 = 1_000;
@@ -35,31 +36,34 @@ impl Wallets {
     }
 
     async fn count_entries(&self, account: &Account) -> Result<Vec<MonthFigures>, StoreError> {
-        let (mut entries, mut before) = (Vec::new(), account.seq + 1);
+        let (mut months, mut before) = (BTreeMap::new(), account.seq + 1);
         while before > 1 {
             let page = self.table.history(&account.id, before, ENTRIES_PER_READ).await?;
-            let Some(last) = page.entries.last().map(|entry| entry.seq) else { break };
-            if page.entries.first().is_none_or(|first| first.seq + 1 != before) {
-                break;
+            let from = before;
+            for entry in page.entries {
+                // The index may lag behind the account: every entry must be counted.
+                if entry.seq + 1 != before {
+                    break;
+                }
+                before = entry.seq;
+                let month = Month::of(entry.at);
+                months.entry(month).or_insert_with(|| MonthFigures::new(month, 0)).add(&entry);
             }
-            before = last;
-            entries.extend(page.entries);
+            if before == from {
+                let what = "the history of the account is not complete yet";
+                return Err(StoreError::Contention(what.to_owned()));
+            }
         }
-        if before > 1 {
-            return Err(StoreError::Contention("the history of the account is not complete yet".to_owned()));
-        }
-        let opened = Month::of(account.created_at);
-        let (mut months, mut current) = (Vec::new(), MonthFigures::new(opened, 0));
-        for entry in entries.iter().rev() {
-            months.extend(current.add(entry));
-        }
+        let mut months: Vec<MonthFigures> = months.into_values().collect();
+        let current = months.pop().unwrap_or_else(|| MonthFigures::new(Month::of(account.created_at), 0));
         self.keep_months(account, &months, &current).await?;
         months.push(current);
         Ok(months)
     }
 
-    /// Stores the figures, unless the account has changed since it was read; then the next request counts
-    /// again.
+    /// Stores the figures: the months that have ended, then those of the account, which say that the
+    /// others are complete. Unless the account has changed since it was read, or a write fails; then the
+    /// next request counts again.
     async fn keep_months(
         &self,
         account: &Account,
@@ -68,7 +72,10 @@ impl Wallets {
     ) -> Result<(), StoreError> {
         for some in ended.chunks(MONTHS_PER_WRITE) {
             let puts = some.iter().map(|figures| self.table.any_put(month::to_item(&account.id, figures)));
-            self.table.transact(puts.collect::<Result<_, _>>()?).await?;
+            let sent = self.table.transact(puts.collect::<Result<_, _>>()?).await?;
+            if !matches!(sent, Sent::Done(_)) {
+                return Ok(());
+            }
         }
         let mut set = crate::engine::attr::Attributes::default().number("version", account.version + 1).0;
         set.insert("figures".to_owned(), AttributeValue::M(month::to_attributes(current).0));

@@ -227,7 +227,10 @@ impl ProcessReport {
             status: verdict.status,
             detail: verdict.detail,
             report: self.report.clone(),
-            topup: state.topup.as_ref().map(|topup| topup.id.clone()),
+            topup: match &state.topup {
+                Some(topup) => Some(topup.id.clone()),
+                None => was.as_ref().filter(|_| self.is_refused).and_then(|was| was.topup.clone()),
+            },
             transactions: verdict.transactions,
             waiting_on: verdict.waiting_on,
             received_at: was.as_ref().map_or(now, |was| was.received_at),
