@@ -9,15 +9,18 @@ mod laws {
     mod budgets;
     mod causes;
     mod codes;
+    mod holds;
     mod inputs;
     mod lots;
     mod machine;
     mod money;
+    mod owed;
     mod precedence;
     mod reversals;
     mod sweeps;
     mod throughput;
     mod topups;
+    mod words;
 }
 mod wallet_api {
     mod bad_input;

@@ -139,3 +139,20 @@ fn tiny_lots_beside_a_large_one_do_not_lengthen_its_life() {
     }
     assert_eq!((held.len(), on(&held, 1)), (MAX_LOTS, Some("5000".to_owned())));
 }
+
+#[test]
+fn the_next_expiry_is_that_of_all_credit_of_the_first_date() {
+    let lots = |lots: Vec<Lot>| Lots::new(lots).unwrap();
+    let none = lots(vec![]);
+    assert_eq!((none.next_expiry(), none.is_empty(), none.len()), (None, true, 0));
+    let undying = lots(vec![lot(None, CreditSource::Manual, 100)]);
+    assert_eq!((undying.next_expiry(), undying.is_empty(), undying.len()), (None, false, 1));
+    let held = lots(vec![
+        lot(Some(9), CreditSource::Manual, 100),
+        lot(Some(3), CreditSource::Manual, 20),
+        lot(Some(3), CreditSource::Promotion, 5),
+        lot(None, CreditSource::Manual, 100),
+    ]);
+    let first = plus_days(parse_date("2026-01-15").unwrap(), 3).unwrap();
+    assert_eq!(held.next_expiry(), Some((first, Money::try_new(Decimal::new(25, 2)).unwrap())));
+}

@@ -244,9 +244,8 @@ impl Lots {
             if let Some((earlier, earlier_date, amount)) = last.insert(lot.class, (at, date, lot.amount)) {
                 let days = Decimal::from(days_until(earlier_date, date));
                 let given = amount.value().checked_mul(days).unwrap_or(Decimal::MAX);
-                if cheapest.is_none_or(|(least, first, _)| (given, earlier) < (least, first)) {
-                    cheapest = Some((given, earlier, at));
-                }
+                let pair = (given, earlier, at);
+                cheapest = Some(cheapest.map_or(pair, |cheapest| cheapest.min(pair)));
             }
         }
         let (_, earlier, later) = cheapest?;

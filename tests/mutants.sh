@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Changes the modules that move money, one place at a time, and checks that a test notices each change.
+#
+#   tests/mutants.sh          a share of the changes, chosen by the commit, for 12 minutes at most
+#   tests/mutants.sh all      all changes (hours)
+#
+# First, the laws run against each change: they need only the crate `domain`, so a change takes seconds. Then
+# the whole suite runs against those that the laws did not notice. Changes that make no difference are listed
+# in tests/mutants.toml. Needs cargo-mutants, which is installed if it is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+modules=(
+  ledger/lot ledger/owed ledger/posting ledger/hold ledger/hold_moves wallet/holds wallet/transfer
+  payments/process/clawback budget/spend budget/slice budget/allocate giftcard/redemption
+)
+shares=24
+limit=12m
+shard=$((16#$(git rev-parse HEAD | cut -c1-7) % shares))/$shares
+if [ "${1:-}" = all ]; then
+  shard=0/1
+  limit=24h
+fi
+command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants@27.1.0
+files=()
+for module in "${modules[@]}"; do files+=(--file "shared/domain/src/$module.rs"); done
+out=$PWD/target/mutants
+config=$PWD/tests/mutants.toml
+laws=target/mutants/laws
+rm -rf "$out"
+git worktree prune
+mkdir -p "$laws/tests/support"
+
+# A workspace of the domain and its laws alone: it is built in seconds.
+python3 - "$laws" <<'PY'
+import pathlib, re, shutil, sys
+laws = pathlib.Path(sys.argv[1])
+shutil.copytree("shared/domain", laws / "shared/domain")
+manifest = pathlib.Path("Cargo.toml").read_text()
+members = 'members = ["shared/domain", "tests"]'
+(laws / "Cargo.toml").write_text(re.sub(r"members = \[.*?\]", members, manifest, count=1, flags=re.S))
+shutil.copy("Cargo.lock", laws / "Cargo.lock")
+support = ["memory", "model", "points", "counter"]
+for name in support:
+    shutil.copy(f"tests/support/{name}.rs", laws / f"tests/support/{name}.rs")
+(laws / "tests/support/lib.rs").write_text("".join(f"pub mod {name};\n" for name in support))
+shutil.copytree("tests/laws", laws / "tests/laws")
+files = {path.stem: path.read_text() for path in pathlib.Path("tests/laws").glob("*.rs")}
+alone = lambda text: not re.search(r"\b(edge|store|scrip|futures|tokio)::|tests::(agency|plan|simulation|world)|crate::", text)
+names = sorted(name for name, text in files.items() if alone(text))
+(laws / "tests/main.rs").write_text("mod laws {\n" + "".join(f"    mod {name};\n" for name in names) + "}\n")
+(laws / "tests/Cargo.toml").write_text("""[package]
+name = "tests"
+version.workspace = true
+edition.workspace = true
+
+[lib]
+path = "support/lib.rs"
+test = false
+doctest = false
+
+[[test]]
+name = "scrip"
+path = "main.rs"
+
+[dependencies]
+domain.workspace = true
+proptest.workspace = true
+rust_decimal.workspace = true
+""")
+PY
+
+echo "the laws against share $shard"
+(cd "$laws" && timeout "$limit" cargo mutants --in-place --config "$config" --output "$out" --shard "$shard" \
+  --package domain --test-package tests --timeout 30 "${files[@]}") || true
+cp "$out/mutants.out/missed.txt" "$out/left"
+if ! grep -q . "$out/left"; then
+  echo "every change was noticed by the laws"
+  exit 0
+fi
+
+echo "the whole suite against $(wc -l <"$out/left") changes that the laws did not notice"
+git worktree add --quiet --detach "$out/whole" HEAD
+trap 'git worktree remove --force "$out/whole"' EXIT
+names=$(python3 -c 'import re, sys; print("|".join("^" + re.escape(line.strip()) + "$" for line in sys.stdin))' <"$out/left")
+cd "$out/whole"
+CARGO_TARGET_DIR="$out/../whole-suite" timeout "$limit" cargo mutants --in-place --config "$config" --output "$out/second" \
+  --package domain --test-package tests --timeout 600 --re "$names"
