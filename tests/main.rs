@@ -16,10 +16,14 @@ mod laws {
     mod money;
     mod owed;
     mod precedence;
+    mod redemptions;
+    mod reservations;
     mod reversals;
+    mod slices;
     mod sweeps;
     mod throughput;
     mod topups;
+    mod transfers;
     mod words;
 }
 mod wallet_api {

@@ -340,3 +340,30 @@ fn an_unmatched_payment_that_returns_keeps_its_alert_until_it_is_refunded() {
     assert_eq!(counter.balances(), (money(100), money(0)));
     counter.memory.prove();
 }
+
+#[test]
+fn a_top_up_names_the_state_of_its_wallet_and_a_report_that_moves_nothing_leaves_the_wallet_alone() {
+    let mut counter = Counter::new();
+    let topup = counter.initiate(0, 100);
+    let wallet = AccountRef::wallet(&customer());
+    let say = |counter: &mut Counter, event: &str, fact: PaymentFact| {
+        let report = counter.report(0, "p", ReportReference::Order, fact);
+        assert_eq!(counter.deliver(event, report), EventStatus::Processed);
+        let (account, topup) = (&counter.memory.accounts[&wallet], &counter.memory.topups[&topup]);
+        assert_eq!((topup.wallet_version, topup.seq), (account.version, account.seq), "{event}");
+        account.version
+    };
+    let credited = say(&mut counter, "paid", Counter::captured(100));
+    let taken = |rupees| Counter::reversal_fact("r", ReversalState::Taken, rupees);
+    let reversed = say(&mut counter, "taken", taken(40));
+    assert!(reversed > credited);
+    for event in ["again", "and again"] {
+        assert_eq!(say(&mut counter, event, taken(40)), reversed);
+    }
+    // What cannot be taken is owed: the wallet has changed, although no entry was written.
+    counter.debit(60);
+    let before = counter.memory.accounts[&wallet].version;
+    assert!(say(&mut counter, "more", taken(90)) > before);
+    assert_eq!(counter.balances(), (money(0), money(50)));
+    counter.memory.prove();
+}

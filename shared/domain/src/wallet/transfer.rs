@@ -6,7 +6,7 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::keyed_request;
-use crate::ids::{CustomerId, TransactionId};
+use crate::ids::CustomerId;
 use crate::ledger::account::Account;
 use crate::ledger::command::{CauseKey, Command, burn, draft, exact, finish, may_receive, may_spend};
 use crate::ledger::decision::{Decided, NoDecision};
@@ -91,8 +91,7 @@ impl Command for TransferCredits {
             }
         }
         let key = self.key(state).ok_or(Rejection::Inconsistent("a transfer has no cause"))?;
-        let departs = TransactionId::of(&sender.account.id, sender.account.seq + 1, &key.cause);
-        let cause = Cause::transfer(&departs);
+        let cause = Cause::transfer(&sender.next_transaction(&key.cause));
         let mut arrival =
             draft(key.clone(), EntryType::TransferIn, lots.clone(), self.reason.as_ref(), context);
         arrival.cause = cause.clone();
