@@ -175,9 +175,14 @@ impl World {
     /// Returns the items of a partition whose sort key begins with this prefix.
     pub async fn partition(&self, pk: &str, prefix: &str) -> Vec<HashMap<String, AttributeValue>> {
         let query = self.raw().query().table_name(self.app.store.table()).consistent_read(true);
-        let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
-        let query = query.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
-        let query = query.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+        let mut query = query.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+        // DynamoDB refuses an empty value of a key.
+        query = if prefix.is_empty() {
+            query.key_condition_expression("pk = :pk")
+        } else {
+            let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
+            query.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+        };
         query.send().await.unwrap().items.unwrap_or_default()
     }
 
