@@ -1,12 +1,17 @@
-//! Holds: who may close one, and which of its entries it names.
+//! Holds: who may close one, which of its entries it names, and what its captures show of its order.
 
 use domain::actor::{Actor, Role};
-use domain::cause::Cause;
-use domain::ids::{AccountRef, CustomerId, HoldId, TransactionId};
+use domain::cause::{Cause, Operation};
+use domain::context::Context;
+use domain::ids::{AccountRef, CustomerId, HoldId, IdempotencyKey, OrderId, RequestId, TransactionId};
 use domain::ledger::hold::{Hold, HoldStatus, HoldView};
-use domain::money::Money;
+use domain::money::{Amount, Money};
+use domain::policy::Policy;
 use domain::time::Timestamp;
+use domain::wallet::holds::{CaptureHold, PlaceHold};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use tests::counter::{Counter, customer, inr, money};
 
 fn hold(side: Role) -> Hold {
     let owner = AccountRef::wallet(&CustomerId::parse("a").unwrap());
@@ -47,4 +52,46 @@ fn a_hold_names_the_entry_that_placed_it_and_the_newest_99_others() {
         let newest: Vec<_> = (1..=seq).filter(|n| *n == 1 || n + 99 > seq).map(id).collect();
         assert_eq!(view.transactions, newest);
     }
+}
+
+#[test]
+fn each_capture_of_an_order_shows_the_order_as_it_left_it_and_is_repeated_as_it_was() {
+    let mut counter = Counter::new();
+    counter.credit(100);
+    let cause = |operation, key: &str| {
+        Cause::of_request(operation, Some(&IdempotencyKey::parse(key).unwrap()), &RequestId::new(""))
+    };
+    let context = Context {
+        now: counter.memory.accounts[&AccountRef::wallet(&customer())].updated_at,
+        actor: Actor::system("shop"),
+        request: RequestId::new("r"),
+        policy: Arc::new(Policy::standard(inr()).unwrap()),
+    };
+    let placed = PlaceHold {
+        customer: customer(),
+        amount: Amount::parse("90").unwrap(),
+        reason: None,
+        order_id: Some(OrderId::parse("o").unwrap()),
+        ttl_seconds: 3_600,
+        cause: cause(Operation::Hold, "place"),
+    };
+    counter.memory.execute(&placed, &context).unwrap();
+    let hold = HoldId::mint(&AccountRef::wallet(&customer()), &placed.cause);
+    let capture = |key: &str, amount: &str, is_final| CaptureHold {
+        hold: hold.clone(),
+        amount: Some(Amount::parse(amount).unwrap()),
+        is_final,
+        cause: cause(Operation::Capture, key),
+    };
+    for (key, amount, is_final, paid) in [("first", "30", false, 30), ("last", "50", true, 80)] {
+        let command = capture(key, amount, is_final);
+        let (entry, replayed) = counter.memory.execute(&command, &context).unwrap();
+        assert!(!replayed);
+        let order = entry.after.order.clone().unwrap();
+        assert_eq!((order.totals.paid, order.totals.refunded), (money(paid), Money::ZERO));
+        assert_eq!(order.transactions.last(), Some(&entry.id()));
+        assert_eq!(counter.memory.execute(&command, &context).unwrap(), (entry, true));
+    }
+    assert_eq!(counter.balances(), (money(20), money(0)));
+    counter.memory.prove();
 }

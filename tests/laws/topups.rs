@@ -348,8 +348,10 @@ fn a_top_up_names_the_state_of_its_wallet_and_a_report_that_moves_nothing_leaves
     let wallet = AccountRef::wallet(&customer());
     let say = |counter: &mut Counter, event: &str, fact: PaymentFact| {
         let report = counter.report(0, "p", ReportReference::Order, fact);
+        let was = counter.memory.topups[&topup].version;
         assert_eq!(counter.deliver(event, report), EventStatus::Processed);
         let (account, topup) = (&counter.memory.accounts[&wallet], &counter.memory.topups[&topup]);
+        assert!(topup.version > was, "{event}");
         assert_eq!((topup.wallet_version, topup.seq), (account.version, account.seq), "{event}");
         account.version
     };

@@ -13,6 +13,7 @@ pub mod model;
 pub mod plan;
 pub mod points;
 pub mod process;
+mod proofs;
 pub mod shop;
 mod simulated_table;
 pub mod simulation;

@@ -3,12 +3,12 @@
 //! **Invariant:** a commit applies all of its writes or none, and each only if its condition holds.
 
 use domain::alert::Alert;
-use domain::audit::{WalletBooks, prove};
+use domain::audit::WalletBooks;
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::ids::{AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, TopUpId};
 use domain::ledger::account::{Account, StatusChange};
-use domain::ledger::audit::{Books, Difference, fold};
+use domain::ledger::audit::Books;
 use domain::ledger::command::{Command, State};
 use domain::ledger::decision::{Conditional, Decision, NoDecision, Outcome, Write};
 use domain::ledger::entry::Entry;
@@ -195,17 +195,6 @@ impl Memory {
                 topups: self.topups.values().filter(own).cloned().collect(),
                 resolved: self.topups.keys().cloned().collect(),
             },
-        }
-    }
-
-    /// Proves the books of every account.
-    pub fn prove(&self) {
-        for id in self.accounts.keys() {
-            let differences: Vec<Difference> = match id.wallet_customer() {
-                Some(customer) => prove(&self.wallet_books(customer)).differences,
-                None => fold(&self.books(id)).proof.differences,
-            };
-            assert!(differences.is_empty(), "{differences:?}");
         }
     }
 }
