@@ -254,6 +254,21 @@ async fn a_certificate_that_cannot_be_had_is_fetched_once_a_minute() {
     }
 }
 
+#[tokio::test]
+async fn of_the_certificates_that_a_forger_names_few_are_fetched_and_a_cached_one_is_still_used() {
+    let scene = Scene::new().await;
+    scene.sent().verify(&scene.ours, NOW).await.unwrap();
+    *scene.host.status.lock().unwrap() = 404;
+    for at in 0..30 {
+        let address = format!("{}/v1/notifications/certs/NONE-{at}", scene.url);
+        let sent = Sent::new(&scene.vector, &address);
+        let why = if at < 8 { Forged::Address } else { Forged::Certificate };
+        assert_eq!(sent.verify(&scene.ours, NOW).await, forged(why), "{at}");
+    }
+    assert_eq!(scene.host.requests(), ["certificate"; 9]);
+    scene.sent().verify(&scene.ours, NOW).await.unwrap();
+}
+
 /// Covers fault 58 of the requirements.
 #[tokio::test]
 async fn a_body_that_is_not_one_json_object_is_not_sent_on() {

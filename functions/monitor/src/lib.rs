@@ -195,7 +195,7 @@ async fn payments(
     Ok(())
 }
 
-/// Returns the customer whose top-up is due; a report stands for itself.
+/// Returns the owner of a due item: the customer of a top-up; each report counts as an owner of its own.
 fn owner(due: &DuePayment) -> String {
     match due {
         DuePayment::TopUp(id) => id.customer().to_string(),

@@ -3,7 +3,8 @@
 //! **Invariant:** entries for due expiries and holds are written before a list or sum is computed,
 //! so that both include them.
 
-use crate::filter::{Filter, TransactionsQuery, find};
+use crate::filter::{Filter, TransactionsQuery};
+use crate::search::find;
 use crate::views::{self, Transaction};
 use axum::extract::State;
 use axum::response::Response;

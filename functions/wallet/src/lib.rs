@@ -11,6 +11,7 @@ mod filter;
 mod history;
 mod openapi;
 mod reads;
+mod search;
 mod views;
 mod wire;
 

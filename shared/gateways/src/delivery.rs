@@ -4,6 +4,7 @@
 //! gateway is undone.
 
 use crate::error::Forged;
+use crate::read::UNREADABLE;
 use domain::ids::EventId;
 use domain::payments::gateway_report::GatewayReport;
 use domain::time::Timestamp;
@@ -68,6 +69,14 @@ pub struct VerifiedWebhook {
     pub further: Vec<(EventId, Option<GatewayReport>)>,
     /// True if a customer has approved a PayPal order, which can now be captured.
     pub approved: bool,
+}
+
+impl VerifiedWebhook {
+    /// Creates a webhook about one payment at most; `kind` is None if the body names no type.
+    pub(crate) fn new(id: EventId, kind: Option<&str>, report: Option<GatewayReport>) -> Self {
+        let kind = kind.unwrap_or(UNREADABLE).to_owned();
+        Self { id, kind, report, further: vec![], approved: false }
+    }
 }
 
 impl<'a> WebhookDelivery<'a> {

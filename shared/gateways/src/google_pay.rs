@@ -163,12 +163,8 @@ impl Tokens {
         let digest = || format!("sha256-{}", Hash::of(signed).prefix(16));
         let nonce = message.text("/nonce").map_or_else(digest, str::to_owned);
         let report = GatewayReport { method: Some("google_pay".to_owned()), ..GatewayReport::nothing(psp) };
-        Ok(VerifiedWebhook {
-            id: EventId::of(Endpoint::GooglePay.as_str(), &nonce),
-            kind: format!("pass.{}", message.text("/eventType").unwrap_or("unknown")),
-            report: Some(report),
-            further: vec![],
-            approved: false,
-        })
+        let id = EventId::of(Endpoint::GooglePay.as_str(), &nonce);
+        let kind = format!("pass.{}", message.text("/eventType").unwrap_or("unknown"));
+        Ok(VerifiedWebhook::new(id, Some(&kind), Some(report)))
     }
 }

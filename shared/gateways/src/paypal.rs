@@ -14,7 +14,7 @@ use crate::delivery::{Endpoint, VerifiedWebhook, WebhookDelivery};
 use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::minor::{exact, paypal_text};
-use crate::read::{Doc, UNREADABLE, answered, json, named, parsed};
+use crate::read::{Doc, answered, json, named, parsed};
 use crate::{PolledReport, request_id};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -220,7 +220,7 @@ fn read(bytes: &[u8]) -> VerifiedWebhook {
     };
     let further = reports.enumerate().map(part).collect();
     let approved = kind == Some("CHECKOUT.ORDER.APPROVED");
-    VerifiedWebhook { id, kind: kind.unwrap_or(UNREADABLE).to_owned(), report, further, approved }
+    VerifiedWebhook { further, approved, ..VerifiedWebhook::new(id, kind, report) }
 }
 
 /// Separates the id of an event from the number of its part: an event about several payments is processed
@@ -347,7 +347,7 @@ fn disputed(resource: Doc<'_>) -> Vec<Option<GatewayReport>> {
     let transactions: Vec<Doc<'_>> = resource.list("/disputed_transactions").collect();
     let is_one = transactions.len() <= 1;
     let mut left = amount;
-    let report = |transaction: &Doc<'_>| {
+    let report = |transaction: Doc<'_>| {
         let payment = transaction.id("/seller_transaction_id")?;
         let gross = money(transaction.at("/gross_amount")).filter(|(_, of)| !is_one && *of == currency);
         // A payment is never taken back beyond its credit, whatever the amount.
@@ -362,8 +362,7 @@ fn disputed(resource: Doc<'_>) -> Vec<Option<GatewayReport>> {
             ..GatewayReport::nothing(Gateway::PayPal)
         })
     };
-    let mut report = report;
-    let reports: Vec<_> = transactions.iter().map(&mut report).collect();
+    let reports: Vec<_> = transactions.into_iter().map(report).collect();
     if reports.is_empty() { vec![None] } else { reports }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
-use crate::read::{Doc, UNREADABLE, answered, json, parsed};
+use crate::read::{Doc, answered, json, parsed};
 use domain::hash::Hash;
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId, TopUpId};
 use domain::money::Money;
@@ -58,13 +58,7 @@ impl Razorpay {
         let body = parsed(delivery.body);
         let kind = Doc(&body).text("/event");
         let report = kind.and_then(|kind| report(kind, Doc(&body).at("/payload")));
-        Ok(VerifiedWebhook {
-            id,
-            kind: kind.unwrap_or(UNREADABLE).to_owned(),
-            report,
-            further: vec![],
-            approved: false,
-        })
+        Ok(VerifiedWebhook::new(id, kind, report))
     }
 
     /// Verifies a checkout signature: `hex(HMAC-SHA256(key_secret, order_id + "|" + payment_id))`.

@@ -11,7 +11,7 @@ use crate::error::{Forged, GatewayError, VerifyError};
 use crate::http_client::call;
 use crate::mac::signed;
 use crate::minor::{from_units, to_units};
-use crate::read::{Doc, UNREADABLE, answered, json, named, parsed};
+use crate::read::{Doc, answered, json, named, parsed};
 use crate::{PolledReport, request_id};
 use domain::ids::{EventId, Gateway, GatewayId, ReversalId};
 use domain::payments::gateway_report::{GatewayReport, PaymentFact, ReversalState};
@@ -74,13 +74,7 @@ impl Stripe {
         let id = EventId::of(endpoint.as_str(), &named(event, delivery.body));
         let kind = event.text("/type");
         let report = kind.and_then(|kind| report(kind, event));
-        Ok(VerifiedWebhook {
-            id,
-            kind: kind.unwrap_or(UNREADABLE).to_owned(),
-            report,
-            further: vec![],
-            approved: false,
-        })
+        Ok(VerifiedWebhook::new(id, kind, report))
     }
 
     /// Creates a checkout session on Stripe's own page if the top-up has a return URL, else a

@@ -60,7 +60,7 @@ impl MonthFigures {
         ended.filter(|ended| !ended.tallies.is_empty())
     }
 
-    /// Returns the number of entries with this type and source; None stands for any.
+    /// Returns the number of entries with this type and source; None matches any.
     pub fn count(&self, kind: Option<EntryType>, source: Option<CreditSource>) -> u64 {
         let wanted = |(of, from): &(EntryType, Option<CreditSource>)| {
             kind.is_none_or(|kind| kind == *of) && source.is_none_or(|source| Some(source) == *from)

@@ -4,6 +4,7 @@
 //! out.
 
 use super::Wallets;
+use crate::engine::attr::Attributes;
 use crate::engine::error::StoreError;
 use crate::engine::item::{Guard, update};
 use crate::engine::sent::Sent;
@@ -77,7 +78,7 @@ impl Wallets {
                 return Ok(());
             }
         }
-        let mut set = crate::engine::attr::Attributes::default().number("version", account.version + 1).0;
+        let mut set = Attributes::default().number("version", account.version + 1).0;
         set.insert("figures".to_owned(), AttributeValue::M(month::to_attributes(current).0));
         let guard = Guard { attribute: "version", value: account.version };
         let update = update(&self.table.name, &keys::account(&account.id), guard, set, &[])?;
