@@ -8,6 +8,7 @@ mod laws {
     mod authz;
     mod budgets;
     mod causes;
+    mod clawbacks;
     mod codes;
     mod holds;
     mod inputs;

@@ -6,12 +6,13 @@ use domain::context::Context;
 use domain::ids::{AccountRef, CustomerId, HoldId, IdempotencyKey, OrderId, RequestId, TransactionId};
 use domain::ledger::hold::{Hold, HoldStatus, HoldView};
 use domain::money::{Amount, Money};
+use domain::payments::gateway_report::ReversalState;
 use domain::policy::Policy;
 use domain::time::Timestamp;
 use domain::wallet::holds::{CaptureHold, PlaceHold};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tests::counter::{Counter, customer, inr, money};
+use tests::counter::{Counter, ReportReference, customer, inr, money};
 
 fn hold(side: Role) -> Hold {
     let owner = AccountRef::wallet(&CustomerId::parse("a").unwrap());
@@ -93,5 +94,23 @@ fn each_capture_of_an_order_shows_the_order_as_it_left_it_and_is_repeated_as_it_
         assert_eq!(counter.memory.execute(&command, &context).unwrap(), (entry, true));
     }
     assert_eq!(counter.balances(), (money(20), money(0)));
+    counter.memory.prove();
+}
+
+#[test]
+fn debts_that_a_timed_out_hold_pays_are_written_before_the_next_operation() {
+    let mut counter = Counter::new();
+    counter.initiate(0, 100);
+    counter.deliver("cap", counter.report(0, "p", ReportReference::Ours, Counter::captured(100)));
+    counter.hold(100);
+    let refund = Counter::reversal_fact("r", ReversalState::Taken, 100);
+    counter.deliver("ref", counter.report(0, "p", ReportReference::Order, refund));
+    assert_eq!(counter.balances(), (money(0), money(100)));
+    let wallet = AccountRef::wallet(&customer());
+    let version = counter.memory.accounts[&wallet].version;
+    counter.wait(2);
+    counter.credit(30);
+    assert_eq!(counter.memory.accounts[&wallet].version, version + 2);
+    assert_eq!(counter.balances(), (money(30), money(0)));
     counter.memory.prove();
 }

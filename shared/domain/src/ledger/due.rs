@@ -42,9 +42,8 @@ enum Due {
 /// Posts what is due at the posting's instant, earliest first, up to `limit` entries.
 pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
     for _ in 0..limit {
-        // Credit that will pay debts must not expire before it has: another transaction pays the
-        // rest first.
-        if posting.is_behind() {
+        // Credit that pays debts must not expire before it has: another transaction pays those that are left.
+        if posting.has_paid_most() {
             break;
         }
         match next(posting) {

@@ -226,12 +226,9 @@ impl Posting {
         self.pays.saturating_sub(self.entries.iter().filter(is_payment).count())
     }
 
-    /// Returns true if there are debts, and credit to pay them, but this posting has paid the
-    /// maximum number.
-    pub(crate) fn is_behind(&self) -> bool {
-        let day = self.account.updated_at.date();
-        let alive = self.account.lots.iter().any(|lot| !lot.is_expired(day));
-        alive && !self.account.owed.debts().is_empty() && self.can_pay() == 0
+    /// Returns true if this posting has paid the maximum number of debts.
+    pub(crate) fn has_paid_most(&self) -> bool {
+        self.can_pay() == 0
     }
 
     /// Records a change of what is owed, as of now.

@@ -15,12 +15,13 @@ use crate::ledger::decision::NoDecision;
 use crate::ledger::entry::{Entry, EntryType, Reversed};
 use crate::ledger::lot::{CreditSource, Lot, split};
 use crate::ledger::owed::{Forgiven, OwedChange};
-use crate::ledger::posting::{Draft, MAX_DUE, Posting};
+use crate::ledger::posting::{Draft, Posting};
 use crate::money::Money;
 use crate::payments::reversal::{ReversalReport, canonical_id};
 use crate::payments::state::{PaymentState, PaymentWrite, begin};
 use crate::payments::topup::{AllotmentChange, Credited, MAX_REVERSALS, TopUp};
 use crate::rejection::Rejection;
+use std::cmp::Ordering;
 
 const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of a reversal overflow");
 
@@ -46,8 +47,8 @@ pub(super) fn apply(
         return Ok(Verdict::quarantined(reasons::TOO_MANY));
     }
     let posting = begin(state, topup.id.customer(), context)?;
-    // Due entries join this transaction only if they are few; otherwise they are written first.
-    if posting.entries.len() > MAX_DUE / 2 {
+    // What is due is written first, so that this transaction has room for the changes of all reversals.
+    if !posting.entries.is_empty() {
         return Err(NoDecision::SettleFirst(posting.into_writes()));
     }
     let was = topup.version;
@@ -58,10 +59,9 @@ pub(super) fn apply(
     let shifts = reversal_posting.topup.allot(MAX_SHIFTS);
     let more = shifts.len() == MAX_SHIFTS;
     for shift in shifts {
-        let done = if shift.to < shift.from {
-            reversal_posting.restore(&shift)
-        } else {
-            reversal_posting.take(&shift)
+        let done = match shift.to.cmp(&shift.from) {
+            Ordering::Less => reversal_posting.restore(&shift),
+            Ordering::Equal | Ordering::Greater => reversal_posting.take(&shift),
         };
         match done {
             Ok(()) => {}
@@ -163,9 +163,7 @@ impl ReversalPosting<'_> {
     fn forgivable(&self) -> Result<Money, Rejection> {
         let Some(date) = self.credited.expires_on else { return Ok(Money::ZERO) };
         let class = self.credited.class;
-        let prefix = Cause::of_expiry(date, class);
-        let now = self.posting.entries.iter().filter(|entry| entry.cause.as_str().starts_with(&prefix));
-        let expired = self.state.expired.iter().chain(now).map(|entry| entry.amount);
+        let expired = self.state.expired.iter().map(|entry| entry.amount);
         let expired = Money::checked_sum(expired).ok_or(OVERFLOW)?;
         Ok(expired.saturating_sub(self.posting.account.owed.forgiven_of(date, class)))
     }
