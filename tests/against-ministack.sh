@@ -4,9 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 home=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$home"' EXIT
-python3 -m venv "$home/venv"
-"$home/venv/bin/pip" install --quiet ministack==1.5.33
-BIND_HOST=127.0.0.1 GATEWAY_PORT=4599 SERVICES=dynamodb "$home/venv/bin/ministack" >"$home/log" 2>&1 &
+ministack=$(dirname "$(infra/checks/python)")/ministack
+BIND_HOST=127.0.0.1 GATEWAY_PORT=4599 SERVICES=dynamodb "$ministack" >"$home/log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
   if curl -sf http://127.0.0.1:4599/_ministack/health >/dev/null; then break; fi

@@ -77,6 +77,12 @@ mod budgets_api {
     mod stock;
     mod switches;
 }
+mod deployed {
+    mod budgets;
+    mod payments;
+    mod schedules;
+    mod wallets;
+}
 mod store_behaviour {
     mod costs;
     mod faults;
@@ -101,6 +107,7 @@ mod running {
     mod openapi;
     mod payments;
     mod platform;
+    mod secrets;
 }
 mod layout;
 mod tidy;

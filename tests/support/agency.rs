@@ -42,7 +42,17 @@ impl Agency {
         (campaign_fields, brand_fields): (&str, &str),
         retry_policy: RetryPolicy,
     ) -> Self {
-        let shop = Shop::configured(&[], retry_policy).await;
+        Self::at(Shop::configured(&[], retry_policy).await, budget, cards, (campaign_fields, brand_fields))
+            .await
+    }
+
+    /// Like [`Agency::with`], in this shop.
+    pub async fn at(
+        shop: Shop,
+        budget: &str,
+        cards: usize,
+        (campaign_fields, brand_fields): (&str, &str),
+    ) -> Self {
         let world = &shop.world;
         let agency = open(world, "agency", "platform", "").await;
         let client = open(world, "client", &agency, "").await;
@@ -53,7 +63,9 @@ impl Agency {
             world.post(&admin(), "/api/gift-cards/brands", &brand).await.expect(201).text("/brand_id");
         let pool = create_pool(world, &brand, "csv").await;
         let this = Self { shop, agency, client, campaign, brand, pool };
-        this.stock("c", cards).await;
+        // Two pools cannot have one card: in a table that tests share, each agency has codes of its own.
+        let prefix = if this.world().deployed.is_some() { crate::unique("c") } else { "c".to_owned() };
+        this.stock(&prefix, cards).await;
         this.fund(budget).await;
         this
     }

@@ -11,17 +11,20 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use edge::wiring::optional;
 use http::{Method, StatusCode};
+use scrip::data::DataDir;
 use scrip::fakes::fixture::{self, SampleValues};
 use scrip::fakes::paypal::PayPalKeys;
 use scrip::fakes::state::FakePayment;
-use scrip::fakes::{FakeUrls, Fakes};
+use scrip::fakes::{FakeUrls, Fakes, SharedSecrets};
 use scrip::functions::LocalServices;
 use scrip::payments::PaymentSetup;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use store::RetryPolicy;
+use tokio::net::TcpListener;
 
 /// How the gateways fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +66,12 @@ pub fn payments(url: &str, environment: &[(&str, &str)]) -> PaymentSetup {
         environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     PaymentSetup::of(url, "test", SEAL, keys(), &|name| set.get(name).cloned()).unwrap()
 }
+
+/// The address of the gateways that the deployed stack uses.
+const GATEWAYS: &str = "SCRIP_TEST_GATEWAYS";
+
+/// The data directory of a platform, with the keys of its fake PayPal.
+const PLATFORM: &str = "SCRIP_TEST_PLATFORM";
 
 /// Returns gateways at an address where nothing listens.
 pub fn nobody() -> PaymentSetup {
@@ -112,17 +121,36 @@ impl Shop {
 
     /// Like [`Shop::new`], with these environment variables and this retry policy.
     pub async fn configured(environment: &[(&str, &str)], retry_policy: RetryPolicy) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = ManualClock::at(START);
         let PaymentSetup { gateways, seal, vault, suppliers, secrets } = payments(&url, environment);
-        let fakes =
-            Fakes::open(FakeUrls { own: url.clone(), api: url }, secrets, clock.clone(), None).unwrap();
+        let world = World::with_payments(retry_policy, clock, (gateways, seal, vault, suppliers)).await;
+        Self::serve(listener, world, url, secrets)
+    }
+
+    /// Returns the shop of the deployed stack if the environment names one, else a new shop; see
+    /// [`World::shared`].
+    pub async fn shared() -> Self {
+        let Some(address) = optional(GATEWAYS) else { return Self::new().await };
+        let listener = TcpListener::bind(&address).await.unwrap();
+        // The deployed functions trust the certificates of this directory.
+        let data = DataDir::open(optional(PLATFORM).unwrap().as_ref()).unwrap();
+        let paypal = Arc::new(PayPalKeys::open(&data).unwrap());
+        let setup = PaymentSetup::of(&format!("http://{address}"), "test", SEAL, paypal, &|_| None).unwrap();
+        let PaymentSetup { gateways, seal, vault, suppliers, secrets } = setup;
+        let world = World::shared_with((gateways, seal, vault, suppliers)).await;
+        let api = world.deployed.as_ref().unwrap().api.clone();
+        Self::serve(listener, world, api, secrets)
+    }
+
+    fn serve(listener: TcpListener, world: World, api: String, secrets: SharedSecrets) -> Self {
+        let own = format!("http://{}", listener.local_addr().unwrap());
+        let fakes = Fakes::open(FakeUrls { own, api }, secrets, world.clock.clone(), None).unwrap();
         let switch: Switch = Default::default();
         let layer = middleware::from_fn_with_state(switch.clone(), with_outage);
         let routes = fakes.router().layer(layer);
         tokio::spawn(async { axum::serve(listener, routes).await });
-        let world = World::with_payments(retry_policy, clock, (gateways, seal, vault, suppliers)).await;
         Self { world, fakes, outage: switch.0, requests: switch.1 }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::caller::Caller;
+use crate::deployed::Deployed;
 use crate::faults::Faults;
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::Body;
@@ -80,6 +81,7 @@ pub struct World {
     functions: Vec<Function>,
     record: Mutex<Record>,
     endpoint: String,
+    pub(crate) deployed: Option<Deployed>,
     _database: Option<Arc<Embedded>>,
 }
 
@@ -137,7 +139,7 @@ impl World {
         Self::over((endpoint, database), table, clock, RetryPolicy::default(), payments)
     }
 
-    fn over(
+    pub(crate) fn over(
         (endpoint, database): (String, Option<Arc<Embedded>>),
         table: String,
         clock: Arc<ManualClock>,
@@ -159,7 +161,8 @@ impl World {
         let parts = LocalServices { app: app.clone(), gateways, seal, vault, suppliers };
         let functions = parts.functions();
         let record = Mutex::default();
-        Self { app, parts, clock, faults, meter, functions, record, endpoint, _database: database }
+        let deployed = None;
+        Self { app, parts, clock, faults, meter, functions, record, endpoint, deployed, _database: database }
     }
 
     /// Returns the URL of the table's endpoint.
@@ -188,6 +191,12 @@ impl World {
 
     /// Sends a request as API Gateway would: as an event, through the Lambda adapter.
     pub async fn send(&self, caller: Option<&Caller>, request: Request<Body>) -> Answer {
+        if let Some(deployed) = &self.deployed {
+            let answer = Answer::read(deployed.send(caller, request).await).await;
+            let id = answer.header("content-type") == Some("application/problem+json");
+            self.note(if id { answer.text("/instance") } else { String::new() }, &answer);
+            return answer;
+        }
         let id = format!("req-{}", COUNTER.fetch_add(1, Ordering::SeqCst));
         let response = match self.through_the_adapter(&id, caller, request).await {
             Ok(response) => response,

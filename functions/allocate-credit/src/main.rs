@@ -1,9 +1,8 @@
 //! Runs the allocate-credit function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::lambda;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("allocate-credit");
-    lambda::run(allocate_credit::router(wiring::lambda_app().await?)).await
+    lambda::run("allocate-credit", async |parts| Ok(allocate_credit::router(parts.app))).await
 }

@@ -1,9 +1,8 @@
 //! Runs the credit-accounts function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::lambda;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("credit-accounts");
-    lambda::run(credit_accounts::router(wiring::lambda_app().await?)).await
+    lambda::run("credit-accounts", async |parts| Ok(credit_accounts::router(parts.app))).await
 }

@@ -1,11 +1,9 @@
 //! Runs the sweep in Lambda; EventBridge Scheduler invokes it every 15 minutes.
 
-use edge::{telemetry, wiring};
-use lambda_runtime::service_fn;
+use edge::scheduled;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::init_lambda("expire-credits");
-    let app = wiring::lambda_app().await?;
-    lambda_runtime::run(service_fn(|event| expire_credits::handle(&app, event))).await
+    let handle = async |app, event| expire_credits::handle(&app, event).await;
+    scheduled::run("expire-credits", async |parts| Ok(parts.app), handle).await
 }

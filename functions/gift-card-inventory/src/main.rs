@@ -1,11 +1,13 @@
 //! Runs the gift-card-inventory function in Lambda.
 
-use edge::{Services, lambda, telemetry, wiring};
+use edge::{Services, lambda};
 use gift_card_inventory::InventoryTools;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("gift-card-inventory");
-    let (app, vault) = (wiring::lambda_app().await?, wiring::vault().await?);
-    lambda::run(gift_card_inventory::router(Services { app, tools: InventoryTools { vault } })).await
+    lambda::run("gift-card-inventory", async |parts| {
+        let tools = InventoryTools { vault: parts.configuration.vault().await? };
+        Ok(gift_card_inventory::router(Services { app: parts.app, tools }))
+    })
+    .await
 }

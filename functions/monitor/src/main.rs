@@ -1,19 +1,21 @@
 //! Runs the monitor in Lambda; EventBridge Scheduler invokes it every 5 minutes.
 
-use edge::{Services, telemetry, wiring};
+use edge::{Services, scheduled};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use issuing::Issuer;
-use lambda_runtime::service_fn;
 use monitor::MonitorTools;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::init_lambda("monitor");
-    let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
-    let gateways = Gateways::configure(&wiring::optional)?;
-    let (vault, suppliers) = (wiring::vault_if_set().await?, Suppliers::configure(&wiring::optional)?);
-    let issuer = Issuer { store: app.store.clone(), vault, suppliers };
-    let services = Services { app, tools: MonitorTools { gateways, seal, issuer } };
-    lambda_runtime::run(service_fn(|event| Box::pin(monitor::handle(&services, event)))).await
+    let build = async |parts: edge::wiring::Parts| {
+        let (app, configuration) = (parts.app, parts.configuration);
+        let look = |name: &str| configuration.optional(name);
+        let (gateways, suppliers) = (Gateways::configure(&look)?, Suppliers::configure(&look)?);
+        let vault = configuration.vault_if_set().await?;
+        let issuer = Issuer { store: app.store.clone(), vault, suppliers };
+        let tools = MonitorTools { gateways, seal: configuration.seal_keys()?, issuer };
+        Ok(Services { app, tools })
+    };
+    scheduled::run("monitor", build, async |services, event| monitor::handle(&services, event).await).await
 }

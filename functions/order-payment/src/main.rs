@@ -1,10 +1,8 @@
 //! Runs the order-payment function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::lambda;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("order-payment");
-    let app = wiring::lambda_app().await?;
-    lambda::run(order_payment::router(app)).await
+    lambda::run("order-payment", async |parts| Ok(order_payment::router(parts.app))).await
 }

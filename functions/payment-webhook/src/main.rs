@@ -1,13 +1,16 @@
 //! Runs the payment-webhook function in Lambda.
 
-use edge::{Services, lambda, telemetry, wiring};
+use edge::{Services, lambda};
 use gateways::Gateways;
 use payment_webhook::WebhookTools;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("payment-webhook");
-    let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
-    let gateways = Gateways::configure(&wiring::optional)?;
-    lambda::run(payment_webhook::router(Services { app, tools: WebhookTools { gateways, seal } })).await
+    lambda::run("payment-webhook", async |parts| {
+        let configuration = parts.configuration;
+        let gateways = Gateways::configure(&|name| configuration.optional(name))?;
+        let tools = WebhookTools { gateways, seal: configuration.seal_keys()? };
+        Ok(payment_webhook::router(Services { app: parts.app, tools }))
+    })
+    .await
 }

@@ -1,10 +1,8 @@
 //! Runs the refund function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::lambda;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("refund");
-    let app = wiring::lambda_app().await?;
-    lambda::run(refund::router(app)).await
+    lambda::run("refund", async |parts| Ok(refund::router(parts.app))).await
 }

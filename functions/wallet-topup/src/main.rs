@@ -1,13 +1,16 @@
 //! Runs the wallet-topup function in Lambda.
 
-use edge::{Services, lambda, telemetry, wiring};
+use edge::{Services, lambda};
 use gateways::Gateways;
 use wallet_topup::TopUpTools;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("wallet-topup");
-    let (app, seal) = (wiring::lambda_app().await?, wiring::seal_keys()?);
-    let gateways = Gateways::configure(&wiring::optional)?;
-    lambda::run(wallet_topup::router(Services { app, tools: TopUpTools { gateways, seal } })).await
+    lambda::run("wallet-topup", async |parts| {
+        let configuration = parts.configuration;
+        let gateways = Gateways::configure(&|name| configuration.optional(name))?;
+        let tools = TopUpTools { gateways, seal: configuration.seal_keys()? };
+        Ok(wallet_topup::router(Services { app: parts.app, tools }))
+    })
+    .await
 }

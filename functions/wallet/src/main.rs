@@ -1,10 +1,8 @@
 //! Runs the wallet function in Lambda.
 
-use edge::{lambda, telemetry, wiring};
+use edge::lambda;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init_lambda("wallet");
-    let app = wiring::lambda_app().await?;
-    lambda::run(wallet::router(app)).await
+    lambda::run("wallet", async |parts| Ok(wallet::router(parts.app))).await
 }

@@ -11,6 +11,7 @@
 
 use crate::problem::Problem;
 use crate::telemetry;
+use crate::wiring::{BuildError, Function, Parts};
 use axum::response::Response;
 use axum::{Router, middleware};
 use base64::Engine;
@@ -34,9 +35,15 @@ const MAX_PATH_BYTES: usize = 8_192;
 /// The longest query, in bytes.
 const MAX_QUERY_BYTES: usize = 16_384;
 
-/// Runs an HTTP function until Lambda ends the process.
-pub async fn run(router: Router) -> Result<(), lambda_http::Error> {
-    lambda_http::lambda_runtime::run(HttpFunction { router }).await
+/// Runs an HTTP function of this name until Lambda ends the process; `build` builds its routes.
+pub async fn run(
+    name: &str,
+    build: impl AsyncFn(Parts) -> Result<Router, BuildError>,
+) -> Result<(), BuildError> {
+    telemetry::init_lambda(name);
+    let function = Function::start(build).await?;
+    let handle = async |event| HttpFunction { router: function.current().await }.call(event).await;
+    lambda_http::lambda_runtime::run(lambda_http::service_fn(|event| Box::pin(handle(event)))).await
 }
 
 /// An event of API Gateway's HTTP API (payload format 2.0).

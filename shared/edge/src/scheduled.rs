@@ -1,4 +1,4 @@
-//! The event of a scheduled function: its input, alone or in an envelope of EventBridge or EventBridge
+//! Runs scheduled functions, and reads their event: its input, alone or in an envelope of EventBridge or EventBridge
 //! Scheduler.
 //!
 //! A rule sends its event with the input as `detail`; a schedule without a configured input sends the
@@ -7,9 +7,24 @@
 //! **Invariant:** an unknown member of the input is refused; of an envelope, everything except `detail`
 //! is ignored.
 
+use crate::telemetry;
+use crate::wiring::{BuildError, Function, Parts};
+use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+/// Runs a scheduled function of this name until Lambda ends the process; `build` builds its services.
+pub async fn run<S: Clone, I: DeserializeOwned, O: Serialize>(
+    name: &str,
+    build: impl AsyncFn(Parts) -> Result<S, BuildError>,
+    handle: impl AsyncFn(S, LambdaEvent<Scheduled<I>>) -> Result<O, BuildError>,
+) -> Result<(), BuildError> {
+    telemetry::init_lambda(name);
+    let function = Function::start(build).await?;
+    let handle = async |event| handle(function.current().await, event).await;
+    lambda_runtime::run(service_fn(|event| Box::pin(handle(event)))).await
+}
 
 /// The input of a scheduled function, taken from its envelope.
 #[derive(Clone, Copy, Debug, Default)]

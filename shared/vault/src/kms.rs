@@ -4,16 +4,17 @@
 //! encryption context.
 
 use crate::VaultError;
-use aws_sdk_kms::Client;
-use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
-use aws_sdk_kms::primitives::Blob;
+use aws::{CallError, Credentials, Service, Settings};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::json;
 use std::fmt;
 
 /// A client for AWS KMS.
 #[derive(Clone)]
-pub struct Kms(Client);
+pub struct Kms(Service);
 
 impl fmt::Debug for Kms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,28 +29,25 @@ pub fn connect(
     credentials: Credentials,
     http: SharedHttpClient,
 ) -> Kms {
-    let config = aws_sdk_kms::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region))
-        .credentials_provider(credentials)
-        .http_client(http);
-    let mut config = config;
-    config.set_endpoint_url(endpoint);
-    Kms(Client::from_conf(config.build()))
+    Kms(Service::new(Settings { service: "kms", region, endpoint, credentials }, http))
 }
 
 impl Kms {
     /// Unwraps a data key; `blob` is the base64 of KMS's `CiphertextBlob`.
     pub async fn unwrap(&self, blob: &str) -> Result<Vec<u8>, VaultError> {
-        let blob = STANDARD.decode(blob).map_err(|_| VaultError::Malformed("a wrapped key"))?;
-        let request =
-            self.0.decrypt().ciphertext_blob(Blob::new(blob)).encryption_context("product", "scrip");
-        let answer = request.send().await.map_err(|error| {
-            let code =
-                error.as_service_error().map(|error| error.meta().code().unwrap_or("refused").to_owned());
-            VaultError::Unwrap(code.unwrap_or_else(|| "no response".to_owned()))
+        #[derive(Deserialize)]
+        struct Decrypted {
+            #[serde(rename = "Plaintext")]
+            plaintext: String,
+        }
+        STANDARD.decode(blob).map_err(|_| VaultError::Malformed("a wrapped key"))?;
+        let request = json!({"CiphertextBlob": blob, "EncryptionContext": {"product": "scrip"}});
+        let answer = self.0.call::<Decrypted>("TrentService.Decrypt", &request).await;
+        let plaintext = answer.map(|answer| answer.plaintext).map_err(|error| match error {
+            CallError::Refused(code) => VaultError::Unwrap(code),
+            CallError::NoAnswer(_) => VaultError::Unwrap("no response".to_owned()),
+            CallError::Malformed => VaultError::Unwrap("an empty response".to_owned()),
         })?;
-        let plain = answer.plaintext.ok_or_else(|| VaultError::Unwrap("an empty response".to_owned()))?;
-        Ok(plain.into_inner())
+        STANDARD.decode(plaintext).map_err(|_| VaultError::Unwrap("an empty response".to_owned()))
     }
 }
