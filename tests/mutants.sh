@@ -89,5 +89,12 @@ cd "$out/whole"
 mkdir -p "$out/second/mutants.out"
 cargo mutants --list --package domain "${files[@]}" | grep -vxFf "$out/left" \
   >"$out/second/mutants.out/previously_caught.txt"
+# The suite passes without a change: `.ci/run` has shown that.
 CARGO_TARGET_DIR="$out/../whole-suite" timeout "$limit" cargo mutants --in-place --iterate --output "$out/second" \
-  --package domain --test-package tests --timeout 600 "${files[@]}"
+  --baseline skip --package domain --test-package tests --timeout 600 "${files[@]}" && exit 0
+result=$?
+if [ $result = 124 ]; then
+  echo "stopped after $limit: the changes above that have no result were not tried"
+  exit 0
+fi
+exit $result

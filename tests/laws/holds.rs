@@ -8,6 +8,7 @@ use domain::ledger::hold::{Hold, HoldStatus, HoldView};
 use domain::money::{Amount, Money};
 use domain::payments::gateway_report::ReversalState;
 use domain::policy::Policy;
+use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use domain::wallet::holds::{CaptureHold, PlaceHold};
 use std::collections::BTreeSet;
@@ -112,5 +113,43 @@ fn debts_that_a_timed_out_hold_pays_are_written_before_the_next_operation() {
     counter.credit(30);
     assert_eq!(counter.memory.accounts[&wallet].version, version + 2);
     assert_eq!(counter.balances(), (money(30), money(0)));
+    counter.memory.prove();
+}
+
+#[test]
+fn two_holds_may_be_for_one_order_and_its_payment_by_one_is_not_that_of_the_other() {
+    let mut counter = Counter::new();
+    counter.credit(100);
+    let context = Context {
+        now: counter.memory.accounts[&AccountRef::wallet(&customer())].updated_at,
+        actor: Actor::system("shop"),
+        request: RequestId::new("r"),
+        policy: Arc::new(Policy::standard(inr()).unwrap()),
+    };
+    let cause = |operation, request: &str| Cause::of_request(operation, None, &RequestId::new(request));
+    let mut place = |request: &str| {
+        let command = PlaceHold {
+            customer: customer(),
+            amount: Amount::parse("40").unwrap(),
+            reason: None,
+            order_id: Some(OrderId::parse("o").unwrap()),
+            ttl_seconds: 3_600,
+            cause: cause(Operation::Hold, request),
+        };
+        counter.memory.execute(&command, &context).unwrap();
+        HoldId::mint(&AccountRef::wallet(&customer()), &command.cause)
+    };
+    let (one, two) = (place("p1"), place("p2"));
+    let capture = |hold: &HoldId, request: &str| CaptureHold {
+        hold: hold.clone(),
+        amount: None,
+        is_final: true,
+        cause: cause(Operation::Capture, request),
+    };
+    let (first, replayed) = counter.memory.execute(&capture(&one, "c1"), &context).unwrap();
+    assert!(!replayed);
+    assert_eq!(counter.memory.execute(&capture(&one, "c2"), &context).unwrap(), (first, true));
+    let other = counter.memory.execute(&capture(&two, "c3"), &context);
+    assert_eq!(other.unwrap_err(), Rejection::OrderAlreadyPaid);
     counter.memory.prove();
 }
