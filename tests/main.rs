@@ -79,6 +79,7 @@ mod budgets_api {
 }
 mod deployed {
     mod budgets;
+    mod events;
     mod payments;
     mod schedules;
     mod wallets;
@@ -94,10 +95,10 @@ mod store_behaviour {
 }
 mod running {
     mod batches;
-    mod budget_events;
+    pub mod budget_events;
     mod campaign;
     mod checkout;
-    mod events;
+    pub mod events;
     mod gateway;
     mod import;
     mod keys;
@@ -110,5 +111,6 @@ mod running {
     mod secrets;
 }
 mod layout;
+mod routes;
 mod tidy;
 mod wording;

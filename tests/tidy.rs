@@ -178,16 +178,6 @@ fn every_function_has_a_block_in_the_template_and_a_row_in_the_architecture() {
 }
 
 #[test]
-fn functions_that_check_items_without_writing_them_are_allowed_to() {
-    let template = read_to_string(root().join("infra/template.yaml")).unwrap();
-    for function in ["CreditAccounts", "AllocateCredit"] {
-        let block = template.split(&format!("\n  {function}:\n")).nth(1).unwrap();
-        let block = block.split("\n\n").next().unwrap();
-        assert!(block.contains("dynamodb:ConditionCheckItem"), "{function}");
-    }
-}
-
-#[test]
 fn the_template_declares_the_table_as_the_code_makes_it() {
     let template = read_to_string(root().join("infra/template.yaml")).unwrap();
     for (index, hash, range, whole) in store::schema::INDEXES {

@@ -1,10 +1,14 @@
 """Translates infra/template.yaml as AWS does when it creates the stack (AWS SAM to CloudFormation)."""
 
+import logging
 import os
 import pathlib
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+# The translator counts its own use, which is of no interest here.
+logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
 
 TEMPLATE = pathlib.Path(__file__).resolve().parents[1] / "template.yaml"
 FUNCTION = "AWS::Serverless::Function"

@@ -97,6 +97,22 @@ async fn credit_that_arrives_while_a_campaign_becomes_shared_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_campaign_with_several_slices_becomes_shared_only_when_all_of_them_are_empty() {
+    let fields = r#""budget_mode":"isolated","slices":4"#;
+    let agency = Agency::with("100", 0, (fields, ""), Default::default()).await;
+    let (world, shared) = (agency.world(), r#"{"budget_mode":"shared"}"#);
+    patch(world, &agency.campaign, shared).await.expect_problem(409, "account_not_empty");
+    let back = format!(r#"{{"account_id":"{}","amount":100}}"#, agency.campaign);
+    world.post(&admin(), "/api/credit/reclaim", &back).await.expect(201);
+    world.faults.take_log();
+    patch(world, &agency.campaign, shared).await.expect(200);
+    let sent = world.faults.take_log();
+    let checks = sent.iter().filter(|(_, body)| body.to_string().contains(r#""ConditionCheck":{"#)).count();
+    assert_eq!(checks, 1, "the other slices are checked in the transaction that changes the mode");
+    world.prove().await;
+}
+
+#[tokio::test]
 async fn slices_that_are_added_with_a_stop_are_stopped_and_go_on_together() {
     let agency = Agency::new("400", 30).await;
     let world = agency.world();

@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "infra/checks"))
 import emulator as emulated
 from issuer import Issuer
 from recorder import Recorder
+import planted
+import rights
 from translate import functions, translated
 
 STACK = "scrip"
@@ -93,8 +95,10 @@ def parties(roots: str) -> dict:
     return {**urls, "SCRIP_PAYPAL_ROOTS": roots}
 
 
-def resolver(parameters: dict, resources: dict):
+def resolver(template: dict, parameters: dict, resources: dict):
     """Returns a function that resolves the intrinsic functions of a translated template."""
+    defaults = {name: declared.get("Default", "") for name, declared in template["Parameters"].items()}
+    parameters = {**defaults, **parameters}
     pseudo = {
         "AWS::Region": emulated.REGION, "AWS::AccountId": emulated.ACCOUNT, "AWS::Partition": "aws",
         "AWS::StackName": STACK, "AWS::URLSuffix": "amazonaws.com",
@@ -104,7 +108,7 @@ def resolver(parameters: dict, resources: dict):
         logical_id, _, attribute = name.partition(".")
         if attribute == "Arn":
             return f"arn:aws:lambda:{emulated.REGION}:{emulated.ACCOUNT}:function:{resources[logical_id]}"
-        return pseudo.get(name) or parameters.get(name) or resources[name]
+        return pseudo.get(name, parameters[name] if name in parameters else resources.get(name))
 
     def resolve(value):
         if isinstance(value, str):
@@ -116,6 +120,11 @@ def resolver(parameters: dict, resources: dict):
             return re.sub(r"\$\{([^}]+)\}", lambda found: named(found.group(1)), argument)
         if function == "Fn::GetAtt":
             return named(".".join(argument))
+        if function == "Fn::If":
+            condition, then, otherwise = argument
+            return resolve(then if resolve(template["Conditions"][condition]) else otherwise)
+        if function == "Fn::Equals":
+            return resolve(argument[0]) == resolve(argument[1])
         raise ValueError(f"cannot resolve {value}")
 
     return resolve
@@ -225,7 +234,7 @@ def on_the_emulator(folder: pathlib.Path):
         secrets = cloud.client("secretsmanager")
         for secret, values in [("GatewaySecrets", GATEWAY_SECRETS), ("SupplierSecrets", SUPPLIER_SECRETS)]:
             secrets.put_secret_value(SecretId=resources[secret], SecretString=json.dumps(values))
-        api = emulated.import_routes(cloud, template, resolver(parameters, resources))
+        api = emulated.import_routes(cloud, template, resolver(template, parameters, resources))
         issuer.schedules = emulated.Schedules(cloud)
         say("deployed")
         environment = {
@@ -244,11 +253,26 @@ def on_the_emulator(folder: pathlib.Path):
         command = ["cargo", "test", "--locked", "-p", "tests", "--test", "scrip", "--", "deployed::", "--test-threads=1"]
         failed = subprocess.run(command, cwd=ROOT, env=environment).returncode
         say("tested")
-        (folder / "uses.json").write_text(json.dumps(sorted(recorder.uses)))
         if failed or recorder.unknown:
             raise SystemExit(f"failed; not recorded: {recorder.unknown}")
+        compare_rights(recorder.uses)
+        say("done")
     finally:
         cloud.stop()
+
+
+def compare_rights(deployed):
+    """Compares the rights of the functions with what they asked for, here and in all other tests."""
+    record = ROOT / "target/uses.jsonl"
+    if not record.exists():
+        print(f"rights are not compared: there is no record of the other tests (SCRIP_TEST_USES={record} cargo test)")
+        return
+    uses = [*deployed, *rights.read(record)]
+    found = rights.findings(uses, translated())
+    missed = planted.rights_mistakes(uses)
+    print(f"{len(uses)} uses compared with the rights of the functions")
+    if found or missed:
+        raise SystemExit("\n".join([*found, *(f"planted, but not found: {name}" for name in missed)]))
 
 
 def name_of(function_name) -> str:

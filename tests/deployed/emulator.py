@@ -74,7 +74,8 @@ class Emulator:
 def fitted(template: dict, endpoints) -> dict:
     """Returns the translated template as the emulator can create it."""
     template = copy.deepcopy(template)
-    for logical_id, resource in template["Resources"].items():
+    without_metric_math(template)
+    for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Lambda::Function":
             runs_here(properties)
@@ -87,6 +88,14 @@ def fitted(template: dict, endpoints) -> dict:
         if resource["Type"] == "AWS::DynamoDB::Table":
             properties["DeletionProtectionEnabled"] = False
     return template
+
+
+def without_metric_math(template: dict):
+    """CloudWatch has alarms on expressions of several metrics; the emulator has those on one metric only."""
+    resources = template["Resources"]
+    for name in [name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"]:
+        if "Metrics" in resources[name]["Properties"]:
+            del resources[name]
 
 
 def runs_here(function: dict):

@@ -75,7 +75,8 @@ async fn the_unpaid_top_ups_of_one_customer_do_not_delay_another_whose_payment_w
     let (paid, _) = shop.paid("b", "60", "razorpay").await;
     shop.world.clock.advance_days(1);
     // A run that has time for five top-ups only.
-    let looked: Value = invoke(&shop.parts(), "monitor", r#"{"limit":5}"#).await.unwrap();
+    let looked: Value =
+        tests::uses::by("monitor", invoke(&shop.parts(), "monitor", r#"{"limit":5}"#)).await.unwrap();
     assert_eq!(looked["breakdown"]["topups"], 5, "{looked}");
     assert_eq!(shop.status(&paid).await, "CREDITED");
     shop.world.expect_available("b", "60.00").await;

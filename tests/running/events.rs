@@ -10,12 +10,13 @@ use tests::process::{binary, root};
 use tests::{Shop, World};
 use tokio::sync::{Mutex, mpsc};
 
-fn event(name: &str) -> String {
+/// Returns a sample event.
+pub fn event(name: &str) -> String {
     std::fs::read_to_string(root().join("events").join(format!("{name}.json"))).unwrap()
 }
 
 /// The events of one wallet, in sequence, each with the expected status.
-const STORY: [(&str, u16); 23] = [
+pub const STORY: [(&str, u16); 23] = [
     ("wallet-create-recipient", 201),
     ("wallet-create", 201),
     ("wallet-add-credits", 201),
@@ -68,7 +69,7 @@ async fn every_event_of_a_wallet_is_answered_through_the_adapter() {
 }
 
 /// Payments of the same wallet: the event, its function, and the expected status.
-const PAYMENTS: [(&str, &str, u16); 9] = [
+pub const PAYMENTS: [(&str, &str, u16); 9] = [
     ("order-register", "order-payment", 201),
     ("order-pay", "order-payment", 201),
     ("order-refund", "refund", 201),
@@ -170,7 +171,8 @@ async fn lambda(world: &World, function: &str, events: &[String]) -> Vec<(String
     let program = binary(function);
     let mut process = tokio::process::Command::new(program);
     process
-        .envs([("AWS_LAMBDA_RUNTIME_API", api.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", function)])
+        .env("AWS_LAMBDA_RUNTIME_API", &api)
+        .env("AWS_LAMBDA_FUNCTION_NAME", format!("shop-{function}"))
         .envs([("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"), ("AWS_LAMBDA_FUNCTION_VERSION", "1")])
         .envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")])
         .envs([("SCRIP_TABLE", world.app.store.table()), ("SCRIP_CURSOR_KEY", "a key for tests")])
@@ -209,15 +211,21 @@ async fn the_wallet_binary_serves_events_as_lambda_hands_them_over_and_counts_th
     assert!(answers[5].1["body"].as_str().unwrap().contains("\"balance\":1350.50"), "{}", answers[5].1);
     let logs = answers[6].1.as_str().unwrap();
     let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let metric =
-        lines.iter().find(|line| line["Operation"] == "POST /api/wallet/{customer_id}/refund").unwrap();
-    let defined = &metric["_aws"]["CloudWatchMetrics"][0];
+    let of = |operation: &str| lines.iter().filter(|line| line["operation"] == operation).collect::<Vec<_>>();
+    let refunds = of("POST /api/wallet/{customer_id}/refund");
+    assert_eq!(refunds.len(), 1, "an invocation is one line: {logs}");
+    let line = refunds[0];
+    let defined = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!((&defined["Namespace"], &defined["Dimensions"]), (&json!("Scrip"), &json!([["Stack"]])));
+    assert_eq!(defined["Metrics"], json!([{"Name": "Operations"}]), "what is zero is left out");
     assert_eq!(
-        (&defined["Namespace"], &metric["Operations"], &metric["Rejections"]),
-        (&json!("Scrip"), &json!(1), &json!(0))
+        (&line["Stack"], &line["function"], &line["Operations"]),
+        (&json!("shop"), &json!("wallet"), &json!(1))
     );
-    let logged = lines.iter().find(|line| line["message"] == "request" && line["status"] == 201).unwrap();
-    assert_eq!(logged["request_id"], "lambda-0");
+    let created = of("POST /api/wallet/create")[0];
+    assert_eq!((&created["request_id"], &created["status"]), (&json!("lambda-0"), &json!(201)));
+    let longest = logs.lines().filter(|line| line.contains("_aws")).map(str::len).max().unwrap();
+    assert!(longest <= 400, "{longest} bytes are logged for an invocation");
     assert!(!logs.contains("Bearer") && !logs.contains("Item missing"), "a header or a body is logged");
     world.prove().await;
 }
@@ -246,9 +254,11 @@ async fn the_webhook_binary_counts_a_forgery_and_logs_nothing_of_it() {
     assert_eq!(answers[0].1["statusCode"], 401, "{}", answers[0].1);
     let logs = answers[1].1.as_str().unwrap();
     let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let counted =
-        lines.iter().find(|line| line["Operation"] == "POST /api/integration/webhook/razorpay").unwrap();
-    assert_eq!((&counted["Rejections"], &counted["Code"]), (&json!(1), &json!("unauthenticated")));
+    let operation = "POST /api/integration/webhook/razorpay";
+    let counted = lines.iter().find(|line| line["operation"] == operation).unwrap();
+    assert_eq!((&counted["Rejections"], &counted["code"]), (&json!(1), &json!("unauthenticated")));
+    let metrics = &counted["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+    assert_eq!(metrics, &json!([{"Name": "Operations"}, {"Name": "Rejections"}]));
     for secret in
         ["asha@example.com", "pay_NXhjMs8qPq1vZr", "a webhook secret", "a key secret", &"00".repeat(32)]
     {

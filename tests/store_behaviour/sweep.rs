@@ -5,7 +5,9 @@ use expire_credits::{SweepEvent, SweepSummary, sweep};
 use tests::{Fault, World, customer};
 
 async fn run(world: &World, limit: u32) -> SweepSummary {
-    sweep(&world.app, &SweepEvent { limit }, RequestId::new("sweep-1")).await.unwrap()
+    let event = SweepEvent { limit };
+    let work = sweep(&world.app, &event, RequestId::new("sweep-1"));
+    tests::uses::by("expire-credits", work).await.unwrap()
 }
 
 #[tokio::test]

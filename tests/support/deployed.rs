@@ -99,10 +99,13 @@ impl World {
     }
 
     /// Runs a scheduled function with the event of its schedule, and returns its result.
-    pub async fn run(&self, function: &str) -> Value {
+    pub async fn run(&self, function: &'static str) -> Value {
         match &self.deployed {
             Some(deployed) => deployed.run(function).await,
-            None => scrip::invoke::invoke(&self.parts, function, "{}").await.unwrap(),
+            None => {
+                let work = scrip::invoke::invoke(&self.parts, function, "{}");
+                crate::uses::by(function, work).await.unwrap()
+            }
         }
     }
 }

@@ -112,6 +112,7 @@ impl Faults {
 
     fn next(&self, operation: &str, body: Option<&[u8]>) -> Option<Fault> {
         let body = body.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        crate::uses::note(operation, &body);
         self.log.lock().unwrap().push((operation.to_owned(), body));
         let mut plan = self.plan.lock().unwrap();
         let planned =

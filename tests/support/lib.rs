@@ -18,6 +18,7 @@ mod proofs;
 pub mod shop;
 mod simulated_table;
 pub mod simulation;
+pub mod uses;
 pub mod world;
 
 pub use agency::Agency;

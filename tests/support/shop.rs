@@ -262,6 +262,6 @@ impl Shop {
 
     /// Runs the monitor once and returns its summary.
     pub async fn monitor(&self) -> Value {
-        scrip::invoke::invoke(&self.parts(), "monitor", "{}").await.unwrap()
+        self.world.run("monitor").await
     }
 }

@@ -220,7 +220,8 @@ impl World {
             gateway::event(gateway::ClientRequest { id, address: "203.0.113.7" }, path, claims, request)
                 .await?;
         let request = lambda::request(event)?;
-        Ok(function.router.clone().oneshot(request).await.unwrap())
+        let work = function.router.clone().oneshot(request);
+        Ok(crate::uses::by(function.name, work).await.unwrap())
     }
 
     fn note(&self, request: String, answer: &Answer) {

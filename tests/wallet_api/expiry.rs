@@ -189,8 +189,11 @@ async fn the_last_date_there_is_is_a_date_like_any_other() {
     world.credit("a", "10", "manual", "9999-12-31").await;
     spend(&world, "4").await.expect(201);
     world.expect_available("a", "6.00").await;
-    let swept =
-        expire_credits::sweep(&world.app, &Default::default(), domain::ids::RequestId::new("s")).await;
+    let swept = tests::uses::by(
+        "expire-credits",
+        expire_credits::sweep(&world.app, &Default::default(), domain::ids::RequestId::new("s")),
+    )
+    .await;
     assert_eq!(swept.unwrap().wallets, 0, "the end of the last date sorts after all other instants");
     world.prove().await;
 }

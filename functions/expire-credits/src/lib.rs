@@ -107,7 +107,6 @@ pub async fn sweep(app: &App, wanted: &SweepEvent, request: RequestId) -> Result
         more = swept.more,
         "sweep"
     );
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    telemetry::count("sweep", (swept.failed > 0).then_some("failed"), 0, micros);
+    telemetry::count("sweep", (swept.failed > 0).then_some("failed"), 0, started);
     Ok(swept)
 }

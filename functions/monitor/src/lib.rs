@@ -163,8 +163,7 @@ pub async fn run(
         alerts = summary.alerts_generated,
         "monitor"
     );
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    telemetry::count("monitor", (failed > 0).then_some("failed"), 0, micros);
+    telemetry::count("monitor", (failed > 0).then_some("failed"), 0, started);
     Ok(summary)
 }
 

@@ -191,7 +191,8 @@ impl Command {
     async fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Serve(serve) => {
-                edge::telemetry::init_terminal("warn,dynoxide=error");
+                let filter = edge::wiring::optional("RUST_LOG");
+                edge::telemetry::init_terminal(filter.as_deref().unwrap_or("warn,dynoxide=error"));
                 let Serve { port, at, memory, dynamodb_port } = serve;
                 let options = Options { port, data: at.data, memory, dynamodb_port };
                 Platform::start(options).await?.run_until_stopped().await?;

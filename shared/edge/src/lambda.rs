@@ -11,7 +11,7 @@
 
 use crate::problem::Problem;
 use crate::telemetry;
-use crate::wiring::{BuildError, Function, Parts};
+use crate::wiring::{BuildError, Function, Parts, deployed_name};
 use axum::response::Response;
 use axum::{Router, middleware};
 use base64::Engine;
@@ -40,7 +40,7 @@ pub async fn run(
     name: &str,
     build: impl AsyncFn(Parts) -> Result<Router, BuildError>,
 ) -> Result<(), BuildError> {
-    telemetry::init_lambda(name);
+    telemetry::init_lambda(name, &deployed_name(name));
     let function = Function::start(build).await?;
     let handle = async |event| HttpFunction { router: function.current().await }.call(event).await;
     lambda_http::lambda_runtime::run(lambda_http::service_fn(|event| Box::pin(handle(event)))).await

@@ -8,7 +8,7 @@
 //! is ignored.
 
 use crate::telemetry;
-use crate::wiring::{BuildError, Function, Parts};
+use crate::wiring::{BuildError, Function, Parts, deployed_name};
 use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -20,7 +20,7 @@ pub async fn run<S: Clone, I: DeserializeOwned, O: Serialize>(
     build: impl AsyncFn(Parts) -> Result<S, BuildError>,
     handle: impl AsyncFn(S, LambdaEvent<Scheduled<I>>) -> Result<O, BuildError>,
 ) -> Result<(), BuildError> {
-    telemetry::init_lambda(name);
+    telemetry::init_lambda(name, &deployed_name(name));
     let function = Function::start(build).await?;
     let handle = async |event| handle(function.current().await, event).await;
     lambda_runtime::run(service_fn(|event| Box::pin(handle(event)))).await

@@ -57,6 +57,11 @@ fn app_over(store: Store, clock: Arc<dyn Clock>, cursors: CursorKey) -> Result<A
     })
 }
 
+/// Returns the name under which this function is deployed: that of its stack, a hyphen, and its own.
+pub(crate) fn deployed_name(own: &str) -> String {
+    optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| own.to_owned())
+}
+
 /// What a function is built from.
 pub struct Parts {
     /// Table, clock and business rules.
