@@ -92,6 +92,7 @@ mod store_behaviour {
     mod skew;
     mod sweep;
     mod tampering;
+    mod unreachable;
 }
 mod running {
     mod batches;

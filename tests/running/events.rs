@@ -231,6 +231,17 @@ async fn the_wallet_binary_serves_events_as_lambda_hands_them_over_and_counts_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_cannot_reach_the_table_says_so_when_it_starts_and_answers_all_the_same() {
+    let world = World::new().await.at_endpoint("http://127.0.0.1:9");
+    let answers = lambda(&world, "wallet", &[event("wallet-balance")]).await;
+    assert_eq!(answers[0].1["statusCode"], 503, "{}", answers[0].1);
+    let logs = answers[1].1.as_str().unwrap();
+    let first: Value = serde_json::from_str(logs.lines().next().unwrap()).unwrap();
+    let message = "the table cannot be reached: check endpoint, network and certificates";
+    assert_eq!((&first["level"], &first["message"]), (&json!("ERROR"), &json!(message)), "{logs}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_expire_credits_binary_serves_the_schedule() {
     let world = World::new().await;
     world.open_wallet("a", "").await;

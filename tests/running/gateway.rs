@@ -12,7 +12,7 @@ use scrip::data::DataDir;
 use scrip::functions::Function;
 use scrip::gateway::{self, LocalGateway};
 use scrip::keys::Keys;
-use scrip::token::{AUDIENCE, Grant, ISSUER, verify};
+use scrip::token::{AUDIENCE, Grant, ISSUER, Verifier, verify};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,7 +205,7 @@ async fn a_request_whose_caller_hangs_up_is_completed_as_in_lambda() {
     let router = Router::new().route("/health", slow);
     let functions = vec![Function { name: "slow", prefixes: &["/health"], router }];
     let keys = Forge::new("hang-up").keys;
-    let gateway = Arc::new(LocalGateway { functions, keys: Arc::new(keys) });
+    let gateway = Arc::new(LocalGateway { functions, tokens: Verifier::new(Arc::new(keys)) });
     let request = http::Request::get("/health").body(Body::empty()).unwrap();
     let caller = tokio::spawn(gateway::handle(State(gateway), request));
     begun.notified().await;
@@ -213,4 +213,32 @@ async fn a_request_whose_caller_hangs_up_is_completed_as_in_lambda() {
     assert!(caller.await.unwrap_err().is_cancelled());
     go_on.notify_one();
     ended.notified().await;
+}
+
+#[test]
+fn a_verified_token_is_remembered_until_it_expires_and_only_a_bounded_number_of_them() {
+    let forge = Forge::new("remembered");
+    let header = json!({"alg": "RS256", "kid": forge.keys.kid});
+    let token = forge.signed(&header, &forge.claims());
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{signed}.{first}{}", &signature[1..]);
+    let oldest = forge.signed(&header, &forge.with("exp", json!(forge.now + 60)));
+    let now = forge.now;
+    let many: Vec<String> =
+        (0..20).map(|n| forge.signed(&header, &forge.with("sub", json!(format!("s{n}"))))).collect();
+    let tokens = Verifier::new(Arc::new(Forge::new("remembered").keys));
+    assert!(tokens.claims_at(&token, now).is_none(), "the key of another platform");
+    let tokens = Verifier::remembering(Arc::new(forge.keys), 10);
+    for _ in 0..2 {
+        assert_eq!(tokens.claims_at(&token, now).unwrap()["role"], "admin");
+        assert!(tokens.claims_at(&forged, now).is_none());
+    }
+    assert_eq!(tokens.remembered(), 1);
+    assert!(tokens.claims_at(&token, now + 600).is_none(), "it has expired");
+    assert!(tokens.claims_at(&oldest, now).is_some());
+    for token in &many {
+        assert!(tokens.claims_at(token, now).is_some());
+        assert!(tokens.remembered() <= 10);
+    }
 }

@@ -139,6 +139,14 @@ impl World {
         Self::over((endpoint, database), table, clock, RetryPolicy::default(), payments)
     }
 
+    /// Returns this world as a machine sees it that has another endpoint of DynamoDB.
+    pub fn at_endpoint(&self, endpoint: &str) -> Self {
+        let parts = self.parts.clone();
+        let payments = (parts.gateways, parts.seal, parts.vault, parts.suppliers);
+        let (table, retry) = (self.app.store.table().to_owned(), RetryPolicy::default());
+        Self::over((endpoint.to_owned(), None), table, self.clock.clone(), retry, payments)
+    }
+
     pub(crate) fn over(
         (endpoint, database): (String, Option<Arc<Embedded>>),
         table: String,

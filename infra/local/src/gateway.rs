@@ -4,8 +4,7 @@
 //! here, or on an open path. Nothing else that callers claim about themselves is trusted.
 
 use crate::functions::{Function, serving};
-use crate::keys::Keys;
-use crate::token;
+use crate::token::Verifier;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use base64::Engine;
@@ -25,8 +24,8 @@ use tower::ServiceExt;
 pub struct LocalGateway {
     /// Functions, in the order in which a path is matched.
     pub functions: Vec<Function>,
-    /// Keys that verify tokens.
-    pub keys: Arc<Keys>,
+    /// Verifies tokens.
+    pub tokens: Verifier,
 }
 
 /// Paths that need no token.
@@ -62,7 +61,7 @@ async fn answer(gateway: &LocalGateway, id: &str, request: Request) -> Result<Re
     let Some(function) = serving(&gateway.functions, &path) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
     };
-    let claims = bearer(&request).and_then(|token| token::verify(token, &gateway.keys));
+    let claims = bearer(&request).and_then(|token| gateway.tokens.claims(token));
     if claims.is_none() && !OPEN.contains(&path.as_str()) {
         return Err(Problem::unauthenticated());
     }

@@ -12,7 +12,7 @@ use crate::functions::{LocalServices, SCHEDULED};
 use crate::gateway::LocalGateway;
 use crate::keys::Keys;
 use crate::payments::PaymentSetup;
-use crate::token::Grant;
+use crate::token::{Grant, Verifier};
 use crate::{Failure, control, docs, gateway, invoke};
 use axum::Router;
 use axum::routing::any;
@@ -156,7 +156,8 @@ fn routes(
     fakes: &Arc<Fakes>,
     keys: &Arc<Keys>,
 ) -> Result<Router, Failure> {
-    let gateway = Arc::new(LocalGateway { functions: services.functions(), keys: keys.clone() });
+    let gateway =
+        Arc::new(LocalGateway { functions: services.functions(), tokens: Verifier::new(keys.clone()) });
     let jwks = serde_json::json!({"keys": [keys.jwk]});
     let handled = Router::new().fallback(any(gateway::handle)).with_state(gateway);
     let described: Arc<dyn Clock> = clock.clone();

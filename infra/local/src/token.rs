@@ -16,6 +16,7 @@ use edge::lambda::claim_text;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Issuer of the tokens (`iss`).
@@ -69,6 +70,77 @@ impl Grant {
         }
         let header = Header { kid: Some(keys.kid.clone()), ..Header::new(Algorithm::RS256) };
         Ok(encode(&header, &claims, &keys.encoding)?)
+    }
+}
+
+/// The largest number of tokens that are remembered, unless it is set.
+const MOST_REMEMBERED: usize = 1_000;
+
+/// The longest token that is remembered, in bytes.
+const LONGEST_REMEMBERED: usize = 4_096;
+
+/// Verifies tokens, and remembers those that it has verified until they expire, as API Gateway does: a signature
+/// takes longer to verify than a balance to read.
+pub struct Verifier {
+    keys: Arc<Keys>,
+    most: usize,
+    verified: Mutex<HashMap<String, Verified>>,
+}
+
+#[derive(Clone)]
+struct Verified {
+    claims: HashMap<String, String>,
+    expires: u64,
+}
+
+impl Verifier {
+    /// Creates a verifier with these keys.
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self::remembering(keys, MOST_REMEMBERED)
+    }
+
+    /// Creates a verifier that remembers at most this number of tokens.
+    pub fn remembering(keys: Arc<Keys>, most: usize) -> Self {
+        Self { keys, most, verified: Mutex::default() }
+    }
+
+    /// Returns the claims of a valid token; see [`verify`].
+    pub fn claims(&self, token: &str) -> Option<HashMap<String, String>> {
+        self.claims_at(token, seconds())
+    }
+
+    /// The same at this time, in seconds since 1970.
+    pub fn claims_at(&self, token: &str, now: u64) -> Option<HashMap<String, String>> {
+        let known = self.verified().get(token).filter(|known| now < known.expires).cloned();
+        if let Some(known) = known {
+            return Some(known.claims);
+        }
+        let claims = verify(token, &self.keys)?;
+        let expires = claims.get("exp").and_then(|expires| expires.parse().ok()).filter(|at| now < *at)?;
+        self.remember(token, Verified { claims: claims.clone(), expires }, now);
+        Some(claims)
+    }
+
+    /// Returns how many tokens are remembered.
+    pub fn remembered(&self) -> usize {
+        self.verified().len()
+    }
+
+    fn remember(&self, token: &str, new: Verified, now: u64) {
+        let mut verified = self.verified();
+        if verified.len() >= self.most {
+            verified.retain(|_, known| now < known.expires);
+        }
+        if verified.len() >= self.most {
+            verified.clear();
+        }
+        if token.len() <= LONGEST_REMEMBERED {
+            verified.insert(token.to_owned(), new);
+        }
+    }
+
+    fn verified(&self) -> MutexGuard<'_, HashMap<String, Verified>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -254,6 +254,18 @@ impl Problem {
     }
 }
 
+const OUTCOME_UNKNOWN: &str = "the outcome is unknown; retry with the same Idempotency-Key to learn it";
+
+impl Problem {
+    /// Returns the problem as the answer to a request that only reads, and so has no outcome.
+    pub(crate) fn of_read(mut self) -> Self {
+        if self.detail == OUTCOME_UNKNOWN {
+            self.detail = "the table does not answer at the moment; try again".into();
+        }
+        self
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
@@ -264,10 +276,14 @@ impl From<StoreError> for Problem {
                 let detail = "too many conflicting requests; nothing was applied, try again";
                 Self::new(unavailable, "contention", detail).retry(1)
             }
+            StoreError::Unreachable(inner) => {
+                tracing::error!(inner, "unreachable");
+                let detail = "the table cannot be reached; nothing was applied, try again later";
+                Self::new(unavailable, "unavailable", detail).retry(5)
+            }
             StoreError::Unavailable(inner) => {
                 tracing::error!(inner, "unavailable");
-                let detail = "the outcome is unknown; retry with the same Idempotency-Key to learn it";
-                Self::new(unavailable, "unavailable", detail).retry(2)
+                Self::new(unavailable, "unavailable", OUTCOME_UNKNOWN).retry(2)
             }
             StoreError::Corrupt(inner) => {
                 tracing::error!(inner, "stored item is unreadable");

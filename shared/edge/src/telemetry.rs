@@ -61,6 +61,7 @@ pub async fn layer(request: Request, next: Next) -> Response {
         Err(_) => axum::response::IntoResponse::into_response(Problem::internal()),
     };
     let code = response.extensions_mut().remove::<Problem>().map(|problem| {
+        let problem = if method.is_safe() { problem.of_read() } else { problem };
         response = problem.respond(id.as_str());
         problem.code
     });

@@ -12,7 +12,7 @@ use domain::time::Timestamp;
 use futures::lock::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use store::{HttpClient, Settings, Store, connect, https};
+use store::{HttpClient, Settings, Store, StoreError, connect, https};
 
 pub use crate::configuration::{ConfigError, Configuration, claim_names, number, optional, other_endpoint};
 
@@ -104,8 +104,12 @@ impl<T: Clone, B: AsyncFn(Parts) -> Result<T, BuildError>> Function<T, B> {
             None => Ok(Configuration::default()),
         };
         let (primed, configuration) = futures::join!(store.ping(), read());
-        if let Err(error) = primed {
-            tracing::warn!(%error, "the table does not answer yet");
+        match primed {
+            Ok(()) => {}
+            Err(error @ StoreError::Unreachable(_)) => {
+                tracing::error!(%error, "the table cannot be reached: check endpoint, network and certificates");
+            }
+            Err(error) => tracing::warn!(%error, "the table does not answer yet"),
         }
         Self::with(build, store, secrets, Duration::from_secs(interval.into()), configuration?).await
     }

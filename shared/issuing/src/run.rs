@@ -200,8 +200,8 @@ impl<'a> IssueAttempt<'a> {
             }
             Ok(Committed::Fenced) => Ok(Some(TryOutcome::Again("the attempt was fenced".to_owned()))),
             Ok(Committed::Another(found)) => self.another(*found).await.map(Some),
-            // Contention means that nothing was committed.
-            Err(error @ StoreError::Contention(_)) => {
+            // Nothing was committed.
+            Err(error @ (StoreError::Contention(_) | StoreError::Unreachable(_))) => {
                 self.release().await?;
                 Err(error)
             }
@@ -235,8 +235,8 @@ impl<'a> IssueAttempt<'a> {
             Ok(Ordered::Not) => return Ok(Some(TryOutcome::Again("the attempt was fenced".to_owned()))),
             // An immediate retry would not help: open orders must be resolved first.
             Ok(Ordered::TooMany) => return Ok(Some(TryOutcome::Rejected(Rejection::SuppliersBusy))),
-            // Contention means that no order was opened.
-            Err(error @ StoreError::Contention(_)) => {
+            // No order was opened.
+            Err(error @ (StoreError::Contention(_) | StoreError::Unreachable(_))) => {
                 self.release().await?;
                 return Err(error);
             }

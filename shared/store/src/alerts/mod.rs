@@ -317,7 +317,7 @@ impl Alerts {
         }
         match self.table.transact(writes).await? {
             Sent::Done(_) => Ok(true),
-            Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(false),
+            Sent::Refused(_) | Sent::Busy(_) | Sent::Unsent(_) | Sent::Unknown(_) => Ok(false),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Budgets {
         let fresh = BudgetAccount::platform(context.policy.currency(), context.now);
         let fresh = fresh.ok_or_else(|| StoreError::Corrupt("the platform's name is invalid".to_owned()))?;
         let sent = self.table.transact(vec![self.table.new_put(budget::to_item(&fresh))?]).await?;
-        if let Sent::Busy(why) | Sent::Unknown(why) = sent {
+        if let Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why) = sent {
             tracing::warn!(why, "the platform's account may have been created by another request");
         }
         self.account(&id).await?.ok_or_else(|| StoreError::Unavailable("no platform account".to_owned()))
@@ -212,7 +212,7 @@ impl Budgets {
                     .expression_attribute_values(":price", number(price))
             })
             .await?;
-        if let Sent::Busy(why) | Sent::Unknown(why) = sent {
+        if let Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why) = sent {
             tracing::debug!(why, "the price of a card is not recorded; a later request records it");
         }
         self.invalidate_account(id);

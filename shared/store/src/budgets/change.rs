@@ -41,7 +41,7 @@ impl Rewritten {
     fn of<T>(sent: Sent<T>) -> Self {
         match sent {
             Sent::Done(_) => Self::Done,
-            Sent::Refused(_) | Sent::Busy(_) => Self::Not,
+            Sent::Refused(_) | Sent::Busy(_) | Sent::Unsent(_) => Self::Not,
             Sent::Unknown(why) => Self::Unknown(why),
         }
     }

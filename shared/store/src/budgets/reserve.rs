@@ -115,7 +115,7 @@ impl Budgets {
                 let found = budget::slice_from_item(&item, slice)?;
                 if found.stops(&what.campaign) { Reserve::Stopped } else { Reserve::Short }
             }
-            Sent::Busy(what) => Reserve::Busy(what),
+            Sent::Busy(what) | Sent::Unsent(what) => Reserve::Busy(what),
             Sent::Unknown(what) => Reserve::Unknown(what),
         })
     }

@@ -43,7 +43,7 @@ impl Budgets {
             .0;
         item.extend(keys::round_place().attributes());
         let sent = self.table.transact(vec![self.table.any_put(item)?]).await?;
-        if let Sent::Busy(why) | Sent::Unknown(why) = sent {
+        if let Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why) = sent {
             tracing::debug!(why, "the place of the check is not stored");
         }
         Ok(())

@@ -219,7 +219,9 @@ impl Budgets {
             .await;
         match sent {
             Ok(Sent::Done(_) | Sent::Refused(_)) => {}
-            Ok(Sent::Busy(why) | Sent::Unknown(why)) => tracing::debug!(why, "the spend sum is not cached"),
+            Ok(Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why)) => {
+                tracing::debug!(why, "the spend sum is not cached");
+            }
             Err(error) => tracing::debug!(%error, "the spend sum is not cached"),
         }
     }

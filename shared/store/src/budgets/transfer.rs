@@ -60,7 +60,7 @@ pub(super) fn moved(decided: Transferred, sent: Sent<Refusals>) -> Result<Transf
                 }
             }
         }
-        Sent::Busy(why) => TransferTry::Again(why),
+        Sent::Busy(why) | Sent::Unsent(why) => TransferTry::Again(why),
         Sent::Unknown(why) => TransferTry::Unknown(why),
     })
 }
@@ -108,7 +108,13 @@ impl Budgets {
                     (why, true)
                 }
                 Ok(TransferTry::Again(why)) | Err(StoreError::Contention(why)) => (why, false),
-                Err(StoreError::Unavailable(why)) => (why, true),
+                Err(StoreError::Unreachable(why)) if unknown_attempts.is_empty() => {
+                    if retry.backoff_unsent().await {
+                        continue;
+                    }
+                    return Err(StoreError::Unreachable(why));
+                }
+                Err(StoreError::Unavailable(why) | StoreError::Unreachable(why)) => (why, true),
                 Err(error @ (StoreError::Rejected(_) | StoreError::Corrupt(_))) => return Err(error),
             };
             if !retry.backoff().await {

@@ -1,6 +1,6 @@
 //! Errors of the store.
 //!
-//! **Invariant:** [`StoreError::Contention`] means that nothing was applied.
+//! **Invariant:** [`StoreError::Contention`] and [`StoreError::Unreachable`] mean that nothing was applied.
 //! [`StoreError::Unavailable`] means that the outcome is unknown, and that the same request with
 //! the same key will return it.
 
@@ -16,6 +16,10 @@ pub enum StoreError {
     /// applied.
     #[error("contention: {0}")]
     Contention(String),
+    /// The table cannot be reached (no connection, no name, a certificate that cannot be verified); nothing was
+    /// applied, and waiting is not expected to help.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
     /// The table does not respond, or it is unknown whether a write was applied.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -25,11 +29,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns the error to report after a write was applied or may still be: contention becomes
-    /// unavailable, because contention would promise that nothing was applied.
+    /// Returns the error to report after a write was applied or may still be: an error that promises that nothing
+    /// was applied becomes unavailable.
     #[must_use]
     pub fn after_effect(self) -> Self {
-        if let Self::Contention(why) = self { Self::Unavailable(why) } else { self }
+        match self {
+            Self::Contention(why) | Self::Unreachable(why) => Self::Unavailable(why),
+            Self::Rejected(_) | Self::Unavailable(_) | Self::Corrupt(_) => self,
+        }
     }
 
     /// Returns the error for a request that the SDK refuses to build.

@@ -30,6 +30,7 @@ where
 {
     match describe(error) {
         (what, Failure::Busy) => StoreError::Contention(what),
+        (what, Failure::Unsent) => StoreError::Unreachable(what),
         (what, Failure::Unknown | Failure::Refused) => StoreError::Unavailable(what),
     }
 }
@@ -124,6 +125,7 @@ impl Table {
         loop {
             match read().await {
                 Err(StoreError::Contention(_) | StoreError::Unavailable(_)) if retry.backoff().await => {}
+                Err(StoreError::Unreachable(_)) if retry.backoff_unsent().await => {}
                 done => return done,
             }
         }

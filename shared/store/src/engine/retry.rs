@@ -8,6 +8,10 @@ use crate::engine::sent::Sent;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
+/// Time for which an operation that has never reached the table is retried. A connection that cannot be opened
+/// is not expected to open later, and the caller can do something else at once.
+const UNSENT: Duration = Duration::from_millis(500);
+
 /// Time limit of the retries, and the backoff between them.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -64,6 +68,13 @@ impl Retry {
     }
 }
 
+impl Retry {
+    /// Like [`Retry::backoff`], for an operation that has never reached the table.
+    pub async fn backoff_unsent(&mut self) -> bool {
+        self.started.elapsed() < UNSENT && self.backoff().await
+    }
+}
+
 /// Outcome of a request, once it is certain.
 #[derive(Debug)]
 pub(crate) enum Certain<T> {
@@ -75,13 +86,20 @@ pub(crate) enum Certain<T> {
 
 impl Retry {
     /// Returns the outcome of a send if it is certain. Otherwise waits and returns `None`: the
-    /// caller sends again. When the budget of the policy is used up, returns an error: contention
-    /// if it is certain that nothing was applied, otherwise unavailable.
+    /// caller sends again. When the budget of the policy is used up, returns an error: contention or
+    /// unreachable if it is certain that nothing was applied, otherwise unavailable.
     pub(crate) async fn settled<T>(&mut self, sent: Sent<T>) -> Result<Option<Certain<T>>, StoreError> {
         let why = match sent {
             Sent::Done(done) => return Ok(Some(Certain::Done(done))),
             Sent::Refused(found) => return Ok(Some(Certain::Refused(found))),
-            Sent::Busy(why) => why,
+            Sent::Unsent(why) if !self.may_be_applied => {
+                return if self.backoff_unsent().await {
+                    Ok(None)
+                } else {
+                    Err(StoreError::Unreachable(why))
+                };
+            }
+            Sent::Busy(why) | Sent::Unsent(why) => why,
             Sent::Unknown(why) => {
                 self.may_be_applied = true;
                 why

@@ -12,6 +12,8 @@ pub(crate) enum Sent<T> {
     Refused(T),
     /// Not applied: another request won, or the table throttles.
     Busy(String),
+    /// Not applied: it never reached the table, because there is no connection.
+    Unsent(String),
     /// The outcome is unknown: it may have been applied.
     Unknown(String),
 }

@@ -55,6 +55,7 @@ impl Table {
         }
         match describe(&error) {
             (what, Failure::Busy) => Ok(Sent::Busy(what)),
+            (what, Failure::Unsent) => Ok(Sent::Unsent(what)),
             (what, Failure::Unknown) => Ok(Sent::Unknown(what)),
             (what, Failure::Refused) => Err(StoreError::Unavailable(what)),
         }
@@ -118,6 +119,7 @@ impl Table {
         }
         match describe(&error) {
             (what, Failure::Busy) => Ok(Sent::Busy(what)),
+            (what, Failure::Unsent) => Ok(Sent::Unsent(what)),
             (what, Failure::Unknown) => Ok(Sent::Unknown(what)),
             (what, Failure::Refused) => Err(StoreError::Unavailable(what)),
         }
@@ -169,6 +171,8 @@ pub(crate) enum Failure {
     Busy,
     /// Possibly applied (a read: no response); retry.
     Unknown,
+    /// Certainly not applied, because there is no connection.
+    Unsent,
     /// Certainly not applied; a retry would not help.
     Refused,
 }
@@ -197,10 +201,29 @@ where
             };
             (what(&format!("{status} {code}")), kind)
         }
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) if is_unsent(error) => {
+            (what("no connection"), Failure::Unsent)
+        }
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
             (what("no reply"), Failure::Unknown)
         }
     }
+}
+
+/// Returns true if the request was certainly not sent, because the connection could not be opened: no name, no
+/// route, nobody listening, no TLS.
+fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        if cause.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect)
+            || cause.downcast_ref().is_some_and(refused)
+        {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
 }
 
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {

@@ -157,6 +157,7 @@ impl GiftCards {
         match sent {
             Sent::Done(_) | Sent::Refused(_) => Ok(()),
             Sent::Busy(why) => Err(StoreError::Contention(why)),
+            Sent::Unsent(why) => Err(StoreError::Unreachable(why)),
             Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }

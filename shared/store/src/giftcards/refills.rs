@@ -88,7 +88,7 @@ impl GiftCards {
         let writes = vec![self.table.new_put(to_item(&refill, &pool.brand))?, self.table.any_put(place)?];
         match self.table.transact(writes).await? {
             Sent::Done(_) => Ok(Some(refill)),
-            Sent::Refused(_) | Sent::Busy(_) | Sent::Unknown(_) => Ok(None),
+            Sent::Refused(_) | Sent::Busy(_) | Sent::Unsent(_) | Sent::Unknown(_) => Ok(None),
         }
     }
 
@@ -130,6 +130,7 @@ impl GiftCards {
         match sent {
             Sent::Done(_) | Sent::Refused(_) => Ok(()),
             Sent::Busy(why) => Err(StoreError::Contention(why)),
+            Sent::Unsent(why) => Err(StoreError::Unreachable(why)),
             Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }
@@ -168,6 +169,7 @@ impl GiftCards {
         match self.table.transact(self.ended(refill, "FAILED")?.to_vec()).await? {
             Sent::Done(_) | Sent::Refused(_) => Ok(()),
             Sent::Busy(why) => Err(StoreError::Contention(why)),
+            Sent::Unsent(why) => Err(StoreError::Unreachable(why)),
             Sent::Unknown(why) => Err(StoreError::Unavailable(why)),
         }
     }

@@ -59,7 +59,7 @@ where
         retry: table.retry(),
         unconfirmed_version: None,
         last_error: String::new(),
-        outcome_unknown: false,
+        last_failure: LastFailure::Conflict,
         names_taken: 0,
         entries: 0,
         torn: 0,
@@ -69,7 +69,7 @@ where
         if let Some(done) = execution.once().await? {
             return Ok(done);
         }
-        if !execution.retry.backoff().await {
+        if !execution.backoff().await {
             return Err(execution.give_up());
         }
     }
@@ -85,9 +85,7 @@ struct Execution<'a, C> {
     /// exist).
     unconfirmed_version: Option<u64>,
     last_error: String,
-    /// True if the last error was a missing response, false if it was a conflict with another
-    /// request.
-    outcome_unknown: bool,
+    last_failure: LastFailure,
     names_taken: u32,
     /// Number of entries written so far.
     entries: u32,
@@ -95,6 +93,17 @@ struct Execution<'a, C> {
     torn: u32,
     /// Cause of an entry that stood in the way, and the version of the account on which that was decided.
     taken: Option<(Cause, u64)>,
+}
+
+/// Why the last try failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastFailure {
+    /// Another request won, or the table throttles.
+    Conflict,
+    /// There was no response.
+    NoResponse,
+    /// There was no connection.
+    Unsent,
 }
 
 /// Result of one try; None: try again.
@@ -139,7 +148,7 @@ where
             // state is consistent.
             Err(NoDecision::Rejected(Rejection::Inconsistent(what))) if self.torn < MAX_TORN => {
                 self.torn += 1;
-                self.record_failure(what.to_owned(), true);
+                self.record_failure(what.to_owned(), LastFailure::NoResponse);
                 Ok(None)
             }
             Err(NoDecision::Rejected(rejection)) => self.confirm(&state, rejection).await,
@@ -150,7 +159,10 @@ where
     async fn write_first<W: Persist>(&mut self, writes: &[W]) -> Attempted<C::Outcome> {
         match send(self.table, writes).await? {
             Committed::Applied => self.entries += count_entries(writes),
-            Committed::Busy(what) | Committed::Unknown(what) => self.record_failure(what, false),
+            Committed::Busy(what) | Committed::Unknown(what) => {
+                self.record_failure(what, LastFailure::Conflict);
+            }
+            Committed::Unsent(what) => self.record_failure(what, LastFailure::Unsent),
             Committed::Refused(..) => {}
         }
         Ok(None)
@@ -182,12 +194,13 @@ where
             Committed::Refused(
                 FailedCondition::Caused | FailedCondition::Opened | FailedCondition::Stale,
                 _,
-            ) => self.record_failure("the state moved".to_owned(), false),
-            Committed::Busy(what) => self.record_failure(what, false),
+            ) => self.record_failure("the state moved".to_owned(), LastFailure::Conflict),
+            Committed::Busy(what) => self.record_failure(what, LastFailure::Conflict),
+            Committed::Unsent(what) => self.record_failure(what, LastFailure::Unsent),
             Committed::Unknown(what) => {
                 tracing::warn!(what, "outcome of a transaction is unknown");
                 self.unconfirmed_version = Some(state.version());
-                self.record_failure(what, true);
+                self.record_failure(what, LastFailure::NoResponse);
             }
         }
         Ok(None)
@@ -211,7 +224,8 @@ where
         if self.unconfirmed_version.is_some()
             || current.into_iter().zip(decided).any(|(now, then)| now != then)
         {
-            self.record_failure("the state moved".to_owned(), self.unconfirmed_version.is_some());
+            // If a send is unconfirmed, so is the outcome, whatever is recorded here.
+            self.record_failure("the state moved".to_owned(), LastFailure::Conflict);
             return Ok(None);
         }
         Err(rejection.into())
@@ -231,23 +245,33 @@ where
 
     fn retry_after(&mut self, error: StoreError) -> Attempted<C::Outcome> {
         match error {
-            StoreError::Contention(what) => self.record_failure(what, false),
-            StoreError::Unavailable(what) => self.record_failure(what, true),
+            StoreError::Contention(what) => self.record_failure(what, LastFailure::Conflict),
+            StoreError::Unreachable(what) => self.record_failure(what, LastFailure::Unsent),
+            StoreError::Unavailable(what) => self.record_failure(what, LastFailure::NoResponse),
             error @ (StoreError::Rejected(_) | StoreError::Corrupt(_)) => return Err(error),
         }
         Ok(None)
     }
 
-    fn record_failure(&mut self, what: String, outcome_unknown: bool) {
+    fn record_failure(&mut self, what: String, failure: LastFailure) {
         self.last_error = what;
-        self.outcome_unknown = outcome_unknown;
+        self.last_failure = failure;
+    }
+
+    async fn backoff(&mut self) -> bool {
+        if self.last_failure == LastFailure::Unsent && self.unconfirmed_version.is_none() {
+            self.retry.backoff_unsent().await
+        } else {
+            self.retry.backoff().await
+        }
     }
 
     fn give_up(self) -> StoreError {
-        if self.unconfirmed_version.is_some() || self.outcome_unknown {
-            StoreError::Unavailable(self.last_error)
-        } else {
-            StoreError::Contention(self.last_error)
+        match self.last_failure {
+            _ if self.unconfirmed_version.is_some() => StoreError::Unavailable(self.last_error),
+            LastFailure::NoResponse => StoreError::Unavailable(self.last_error),
+            LastFailure::Unsent => StoreError::Unreachable(self.last_error),
+            LastFailure::Conflict => StoreError::Contention(self.last_error),
         }
     }
 }

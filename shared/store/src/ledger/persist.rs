@@ -48,6 +48,8 @@ pub(crate) enum Committed {
     Refused(FailedCondition, Option<Box<Entry>>),
     /// Nothing was applied: another request won, or the table throttles. Retry.
     Busy(String),
+    /// Nothing was applied: there is no connection to the table.
+    Unsent(String),
     /// The outcome is unknown: the writes may have been applied.
     Unknown(String),
 }
@@ -61,6 +63,7 @@ pub(crate) async fn send<W: Persist>(table: &Table, writes: &[W]) -> Result<Comm
     let refused = match table.transact(items).await? {
         Sent::Done(_) => return Ok(Committed::Applied),
         Sent::Busy(why) => return Ok(Committed::Busy(why)),
+        Sent::Unsent(why) => return Ok(Committed::Unsent(why)),
         Sent::Unknown(why) => return Ok(Committed::Unknown(why)),
         Sent::Refused(refused) => refused,
     };

@@ -84,7 +84,9 @@ impl Wallets {
         let update = update(&self.table.name, &keys::account(&account.id), guard, set, &[])?;
         match self.table.transact(vec![change(update)]).await? {
             Sent::Done(_) | Sent::Refused(_) => {}
-            Sent::Busy(why) | Sent::Unknown(why) => tracing::debug!(why, "the figures are not stored"),
+            Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why) => {
+                tracing::debug!(why, "the figures are not stored");
+            }
         }
         Ok(())
     }
