@@ -12,6 +12,7 @@ from translate import source, translated
 
 # Findings of checkov that do not apply, each with the reason.
 NOT_APPLICABLE = {
+    "CKV_AWS_27": "SQS encrypts under its own key: schedules and functions need no right to ours to write dead letters",
     "CKV_AWS_115": "a limit of concurrency for each function takes its requests from the others; the API is throttled",
     "CKV_AWS_116": "a dead-letter queue is for asynchronous calls: the scheduled functions have a destination instead",
     "CKV_AWS_117": "the functions reach nothing in a VPC; DynamoDB and the gateways are on the internet",

@@ -154,7 +154,8 @@ def functions_are_bounded(source, translated):
             yield f"{name}: the time limit is shorter than the time of retries"
         if "LogGroup" not in properties.get("LoggingConfig", {}):
             yield f"{name}: logs are kept for ever"
-        if name in scheduled(source) and properties.get("ReservedConcurrentExecutions") != 1:
+        reserved = {"Fn::If": ["Reserve", 1, {"Ref": "AWS::NoValue"}]}
+        if name in scheduled(source) and properties.get("ReservedConcurrentExecutions") != reserved:
             yield f"{name}: two runs may overlap"
 
 
@@ -177,6 +178,8 @@ def schedules_fail_loudly(source, translated):
                 yield f"{name}: {expression!r} is no schedule"
             if event["Properties"].get("State", "ENABLED") != "ENABLED":
                 yield f"{name}: the schedule is off"
+            if not event["Properties"].get("OmitName"):
+                yield f"{name}: two stacks would have schedules of one name"
             if not event["Properties"].get("DeadLetterConfig"):
                 yield f"{name}: the schedule has no dead-letter queue"
         invoked = source["Resources"][name]["Properties"].get("EventInvokeConfig", {})
@@ -213,7 +216,8 @@ def the_table_survives(source, translated):
     kept = {name: table, **of_type(translated, "AWS::KMS::Key")}
     kept["SealKey"] = translated["Resources"]["SealKey"]
     for name, resource in kept.items():
-        if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
+        kept_on = resource.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")
+        if not kept_on or resource.get("UpdateReplacePolicy") != "Retain":
             yield f"{name}: is deleted with the stack"
     for name, key in of_type(translated, "AWS::KMS::Key").items():
         if not key["Properties"].get("EnableKeyRotation"):

@@ -1,5 +1,6 @@
 """Deploys the stack from infra/template.yaml, runs the end-to-end tests through its API, and removes it."""
 
+import argparse
 import base64
 import hmac
 import json
@@ -17,6 +18,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "infra/checks"))
 
+import aws
 import emulator as emulated
 from issuer import Issuer
 from recorder import Recorder
@@ -282,10 +284,20 @@ def name_of(function_name) -> str:
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--aws", action="store_true", help="deploy into a real account, and make a few requests only")
+    parser.add_argument("--profile", help="profile of the AWS CLI, with --aws")
+    parser.add_argument("--region", help="region, with --aws; otherwise that of the profile")
+    wanted = parser.parse_args()
+    if wanted.aws:
+        if not wanted.profile:
+            parser.error("--aws needs --profile")
+        return aws.run(wanted.profile, wanted.region)
     work = ROOT / "target/deployed/work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     on_the_emulator(work)
+    return None
 
 
 if __name__ == "__main__":

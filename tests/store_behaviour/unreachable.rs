@@ -6,7 +6,8 @@ use tests::agency::issuer;
 use tests::{Agency, Answer, Fault, World, admin, customer, staff};
 use tokio::io::AsyncReadExt;
 
-const NOTHING_APPLIED: &str = "the table cannot be reached; nothing was applied, try again later";
+const NOTHING_APPLIED: &str =
+    "the table cannot be reached; nothing was applied, try again later with the same Idempotency-Key";
 
 /// Returns endpoints that cannot be reached. The last one speaks TLS with a certificate that nobody trusts.
 async fn endpoints() -> Vec<String> {

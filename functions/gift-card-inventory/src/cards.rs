@@ -16,6 +16,7 @@ use edge::paths::PoolPath;
 use edge::{ApiRequest, Problem, csv_file, reply};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use store::StoreError;
 use utoipa::ToSchema;
 
 /// Result of importing a file.
@@ -122,7 +123,9 @@ impl CardImport {
 
     async fn stock_batch(&mut self, services: &Services) -> Result<(), Problem> {
         let cards = std::mem::take(&mut self.cards);
-        let import = services.app.store.gift_cards().stock(&self.pool, &cards).await?;
+        // Batches before this one, and parts of this one, are stocked.
+        let import = services.app.store.gift_cards().stock(&self.pool, &cards).await;
+        let import = import.map_err(StoreError::after_effect)?;
         self.accepted += import.accepted;
         self.pool.stocked += import.accepted;
         for (card, holder) in &import.known {

@@ -28,6 +28,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use store::StoreError;
 use utoipa::ToSchema;
 
 request! {
@@ -165,8 +166,11 @@ async fn mint(services: &Services, request: &ApiRequest, campaign: AccountId) ->
             at,
         });
     }
-    services.app.store.gift_cards().register(&registered).await?;
-    services.app.store.budgets().record_card_price(&campaign, price).await?;
+    // The minting is recorded; a repetition of the request registers the same codes.
+    let done = services.app.store.gift_cards().register(&registered).await;
+    done.map_err(StoreError::after_effect)?;
+    let done = services.app.store.budgets().record_card_price(&campaign, price).await;
+    done.map_err(StoreError::after_effect)?;
     let meta = ReplyMeta { location: Some(format!("/api/credit/accounts/{campaign}")), replayed, retries: 0 };
     let body = MintedCodes { campaign_id: campaign.to_string(), brand_id: minting.brand.to_string(), codes };
     reply::answer(StatusCode::CREATED, meta, &body)
@@ -265,7 +269,9 @@ async fn from_file(
         }
         is_new
     });
-    let known = services.app.store.gift_cards().register(&registered).await?;
+    // Batches of codes before the one that failed are registered.
+    let known = services.app.store.gift_cards().register(&registered).await;
+    let known = known.map_err(StoreError::after_effect)?;
     for id in &known {
         reports.add_duplicate(numbers.get(id).copied().unwrap_or(0), "is already registered");
     }

@@ -18,6 +18,7 @@ use edge::{ApiRequest, Problem, reply, schema};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
+use store::StoreError;
 use utoipa::ToSchema;
 
 /// Number of matches of a status filter up to which they are counted.
@@ -120,6 +121,7 @@ pub(crate) async fn replay(
         is_refused: false,
     };
     services.app.store.payments().process_report(report, &request.context(&services.app)?).await?;
-    let (event, _) = services.app.store.payments().event(&id).await?.ok_or_else(unknown)?;
+    let read = services.app.store.payments().event(&id).await.map_err(StoreError::after_effect)?;
+    let (event, _) = read.ok_or_else(unknown)?;
     reply::ok(&event_body(&event))
 }

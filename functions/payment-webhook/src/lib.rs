@@ -23,6 +23,7 @@ use edge::seal::SealKeys;
 use edge::{Problem, reply};
 use gateways::{Endpoint, Gateways, VerifyError, WebhookDelivery};
 use http::StatusCode;
+use store::StoreError;
 use utoipa::OpenApi;
 
 /// Services that this function needs in addition to [`edge::App`].
@@ -110,8 +111,9 @@ async fn take(services: &Services, endpoint: Endpoint, raw: &RawRequest) -> Resu
             record_only_failures: false,
             is_refused: false,
         };
-        let event = services.app.store.payments().process_report(report, &context).await?.outcome;
-        taken.get_or_insert(event);
+        // An earlier report of the same webhook may have been applied.
+        let done = services.app.store.payments().process_report(report, &context).await;
+        taken.get_or_insert(done.map_err(StoreError::after_effect)?.outcome);
     }
     reply::ok(&views::taken(&taken.ok_or_else(Problem::internal)?))
 }
@@ -151,7 +153,8 @@ async fn capture(services: &Services, report: &GatewayReport, context: &Context)
     })?;
     for answered in answers {
         if let Some(report) = answered.report(&topup, |name, body| services.tools.seal.seal(name, body)) {
-            store.payments().process_report(report, context).await?;
+            let done = store.payments().process_report(report, context).await;
+            done.map_err(StoreError::after_effect)?;
         }
     }
     Ok(())

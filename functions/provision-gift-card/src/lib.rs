@@ -124,7 +124,8 @@ pub(crate) async fn provision(
     }
     let context = request.context(&services.app)?;
     let issued = services.tools.issuer.provision(&issue, &context).await?;
-    record_reveal(&services, &request, &issued, &context).await?;
+    let recorded = record_reveal(&services, &request, &issued, &context).await;
+    recorded.map_err(Problem::after_effect)?;
     answer(&issued, &views::provisioned(&issued, sees_costs(request.actor()?)))
 }
 

@@ -35,7 +35,8 @@ pub(crate) async fn redeem(
     let context = request.anonymous_context(&services.app)?;
     let refused = match limited(&services, &request, wanted, &context).await {
         Ok(Tried::Issued(issued)) => {
-            record_reveal(&services, &request, &issued, &context).await?;
+            let recorded = record_reveal(&services, &request, &issued, &context).await;
+            recorded.map_err(Problem::after_effect)?;
             return answer(&issued, &views::redeemed(&issued));
         }
         Ok(Tried::Refused | Tried::Unknown) => Problem::code_not_found(),
@@ -77,7 +78,15 @@ async fn limited(
     let outcome = admit(services, request, wanted, context).await;
     // To an address, a code that cannot be redeemed is a wrong one, whether it exists or not.
     let is_wrong = matches!(outcome, Ok(Tried::Refused | Tried::Unknown));
-    let wrong = store.gift_cards().end_try(&tries, slot, is_wrong).await?;
+    let wrong = match store.gift_cards().end_try(&tries, slot, is_wrong).await {
+        Ok(wrong) => wrong,
+        Err(error) if is_wrong => return Err(error.into()),
+        // The try ends by itself, and the outcome for the code is known.
+        Err(error) => {
+            tracing::warn!(%error, "a try is not ended");
+            return outcome;
+        }
+    };
     // What is counted for others as well is only what nobody was given: the customers of a campaign that
     // has no credit left do not guess.
     if matches!(outcome, Ok(Tried::Unknown)) {

@@ -25,7 +25,7 @@ use edge::seal::SealKeys;
 use edge::topup::TopUpBody;
 use edge::{ApiRequest, Problem, reply};
 use gateways::{GatewayError, Gateways};
-use store::Done;
+use store::{Done, StoreError};
 use utoipa::OpenApi;
 
 /// Services that this function needs in addition to [`edge::App`].
@@ -87,7 +87,9 @@ async fn place(services: &Services, topup: &TopUp, context: &Context) -> Result<
     };
     placed.checkout = views::seal(&services.tools.seal, topup, &placed.checkout)?;
     let place = PlaceTopUp { topup: topup.id.clone(), gateway: topup.gateway, placed };
-    Ok(services.app.store.payments().execute(&place, context).await?)
+    // The intent is stored, and the gateway has an order for it.
+    let placed = services.app.store.payments().execute(&place, context).await;
+    Ok(placed.map_err(StoreError::after_effect)?)
 }
 
 /// Handles a gateway error. If the gateway refuses the payment permanently, the intent is deleted,
@@ -100,8 +102,8 @@ async fn refused(
 ) -> Result<Done<TopUpOutcome>, Problem> {
     let problem = failed(topup, error);
     let Some(reason) = error.final_reason() else { return Err(problem) };
-    let done =
-        services.app.store.payments().execute(&AbandonTopUp { refused: topup.clone() }, context).await?;
+    let done = services.app.store.payments().execute(&AbandonTopUp { refused: topup.clone() }, context).await;
+    let done = done.map_err(StoreError::after_effect)?;
     match done.outcome.clone() {
         // A concurrent request with the same key has placed it.
         Abandoned::Kept(topup) if topup.placed.is_some() => {

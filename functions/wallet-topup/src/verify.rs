@@ -14,6 +14,7 @@ use domain::wallet::permit::WalletAction;
 use edge::topup::TopUpBody;
 use edge::{ApiRequest, Problem, reply};
 use gateways::PolledReport;
+use store::StoreError;
 
 /// Polls the gateway for a payment, and credits it if it is captured.
 ///
@@ -43,7 +44,8 @@ pub(crate) async fn verify(
             take(&services, &topup, answered, &context).await?;
         }
     }
-    let topup = services.app.store.payments().topup(&word.topup).await?.ok_or_else(unknown)?;
+    let topup = services.app.store.payments().topup(&word.topup).await;
+    let topup = topup.map_err(StoreError::after_effect)?.ok_or_else(unknown)?;
     reply::ok(&edge::topup::topup(&topup, services.app.clock.now()))
 }
 
@@ -84,7 +86,9 @@ async fn take(
         return Err(Problem::field("/gateway_payment_id", "is not a payment of this top-up"));
     }
     if let Some(report) = answered.report(topup, |name, body| services.tools.seal.seal(name, body)) {
-        services.app.store.payments().process_report(report, context).await?;
+        // An earlier report of the same poll may have been applied.
+        let done = services.app.store.payments().process_report(report, context).await;
+        done.map_err(StoreError::after_effect)?;
     }
     Ok(())
 }

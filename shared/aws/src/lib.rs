@@ -43,7 +43,8 @@ impl CallError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Refused(code) => {
-                code.contains("Throttl") || code.contains("Internal") || code.contains("Unavailable")
+                let passing = ["Throttl", "Internal", "Unavailable", "Timeout", "status 5"];
+                passing.into_iter().any(|part| code.contains(part))
             }
             Self::NoAnswer(_) => true,
             Self::Malformed => false,
@@ -84,7 +85,8 @@ impl Service {
     /// Returns a service whose requests are sent by this client.
     pub fn new(settings: Settings, http: SharedHttpClient) -> Self {
         let Settings { service, region, endpoint, credentials } = settings;
-        let url = endpoint.unwrap_or_else(|| format!("https://{service}.{region}.amazonaws.com"));
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let url = endpoint.unwrap_or_else(|| format!("https://{service}.{region}.{suffix}"));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(3))

@@ -256,10 +256,22 @@ impl Problem {
 
 const OUTCOME_UNKNOWN: &str = "the outcome is unknown; retry with the same Idempotency-Key to learn it";
 
+const NOTHING_APPLIED: &str =
+    "the table cannot be reached; nothing was applied, try again later with the same Idempotency-Key";
+
 impl Problem {
+    /// Returns the problem as the answer to a request that has applied something before.
+    #[must_use]
+    pub fn after_effect(mut self) -> Self {
+        if self.detail == NOTHING_APPLIED || self.code == "contention" {
+            self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", OUTCOME_UNKNOWN).retry(2);
+        }
+        self
+    }
+
     /// Returns the problem as the answer to a request that only reads, and so has no outcome.
     pub(crate) fn of_read(mut self) -> Self {
-        if self.detail == OUTCOME_UNKNOWN {
+        if self.detail == OUTCOME_UNKNOWN || self.detail == NOTHING_APPLIED {
             self.detail = "the table does not answer at the moment; try again".into();
         }
         self
@@ -278,8 +290,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::Unreachable(inner) => {
                 tracing::error!(inner, "unreachable");
-                let detail = "the table cannot be reached; nothing was applied, try again later";
-                Self::new(unavailable, "unavailable", detail).retry(5)
+                Self::new(unavailable, "unavailable", NOTHING_APPLIED).retry(5)
             }
             StoreError::Unavailable(inner) => {
                 tracing::error!(inner, "unavailable");

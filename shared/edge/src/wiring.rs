@@ -19,6 +19,9 @@ pub use crate::configuration::{ConfigError, Configuration, claim_names, number, 
 /// Seconds after which secrets are read again, unless the configuration says otherwise.
 const SECRETS_SECONDS: u32 = 300;
 
+/// Time that a request waits for changed secrets.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Time after which secrets that could not be read are read again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -132,7 +135,8 @@ impl<T: Clone, B: AsyncFn(Parts) -> Result<T, BuildError>> Function<T, B> {
         let mut state = self.state.lock().await;
         if let Some(secrets) = self.secrets.as_ref().filter(|_| state.read_at.elapsed() >= self.interval) {
             state.read_at = Instant::now();
-            if let Err(error) = self.refresh(secrets, &mut state).await {
+            let refreshed = tokio::time::timeout(PATIENCE, self.refresh(secrets, &mut state)).await;
+            if let Err(error) = refreshed.unwrap_or_else(|_| Err("they are not answered".into())) {
                 tracing::error!(%error, "the secrets cannot be used; the previous ones stay in use");
                 // Reads again after `RETRY`, unless the interval is shorter.
                 let wait = self.interval.saturating_sub(RETRY);

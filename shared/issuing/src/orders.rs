@@ -61,12 +61,13 @@ impl Issuer {
             OrderOutcome::Pending => Ok(Issued { redemption: pending, card: None, replayed: false, retries }),
             OrderOutcome::Failed(rejection) => Err(rejection),
             OrderOutcome::Ended => {
-                let found = self.store.gift_cards().redemption(&pending.id).await?;
+                let found = self.store.gift_cards().redemption(&pending.id).await;
+                let found = found.map_err(StoreError::after_effect)?;
                 let found = found.ok_or_else(|| StoreError::Corrupt(format!("{} is gone", pending.id)))?;
                 match found.status {
                     RedemptionStatus::Failed => Err(Rejection::SupplierRejected),
                     RedemptionStatus::Pending | RedemptionStatus::Issued | RedemptionStatus::Delivered => {
-                        let card = self.card_of(&found).await?;
+                        let card = self.card_of(&found).await.map_err(StoreError::after_effect)?;
                         Ok(Issued { redemption: found, card, replayed: false, retries })
                     }
                 }

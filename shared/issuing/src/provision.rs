@@ -98,7 +98,7 @@ impl Issuer {
         if !same {
             return Err(Rejection::AlreadyRedeemed.into());
         }
-        let card = self.card_of(&found).await?;
+        let card = self.card_of(&found).await.map_err(StoreError::after_effect)?;
         let replayed = found.request != context.request;
         Ok(Issued { redemption: found, card, replayed, retries })
     }

@@ -104,8 +104,13 @@ impl Alerts {
 
     /// Closes an open alert whose problem is resolved. Returns false if it was not open.
     pub async fn close_alert(&self, id: &AlertId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tried = false;
         for _ in 0..MAX_TRIES {
-            let Some(known) = self.alert(id).await?.filter(|alert| alert.closed_at.is_none()) else {
+            // A try before may have closed it.
+            let read =
+                self.alert(id).await.map_err(|error| if tried { error.after_effect() } else { error })?;
+            tried = true;
+            let Some(known) = read.filter(|alert| alert.closed_at.is_none()) else {
                 return Ok(false);
             };
             let closed = Alert { closed_at: Some(now), updated_at: now, ..known.clone() };
@@ -124,8 +129,13 @@ impl Alerts {
         who: &str,
         now: Timestamp,
     ) -> Result<Alert, StoreError> {
+        let mut tried = false;
         for _ in 0..MAX_TRIES {
-            let known = self.alert(id).await?.ok_or(Rejection::AlertNotFound)?;
+            // A try before may have acknowledged it.
+            let read =
+                self.alert(id).await.map_err(|error| if tried { error.after_effect() } else { error })?;
+            tried = true;
+            let known = read.ok_or(Rejection::AlertNotFound)?;
             if known.acknowledged.is_some() || known.closed_at.is_some() {
                 return Ok(known);
             }

@@ -64,9 +64,10 @@ impl Budgets {
                     }
                 }
             }
-            // It is certain that nothing was moved.
+            // It is certain that nothing was moved now; what was found was moved before.
             TransferTry::Found(_) | TransferTry::Again(_) | TransferTry::Rejected(_) => {
-                self.release_reservation(&transfer.from, &held, attempt).await?;
+                let released = self.release_reservation(&transfer.from, &held, attempt).await;
+                released.map_err(StoreError::after_effect)?;
             }
             // The reservation stays until its attempt is fenced or its entry is found.
             TransferTry::Unknown(_) => {}

@@ -8,9 +8,9 @@ use crate::engine::sent::Sent;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Time for which an operation that has never reached the table is retried. A connection that cannot be opened
-/// is not expected to open later, and the caller can do something else at once.
-const UNSENT: Duration = Duration::from_millis(500);
+/// Time for which an operation is retried while there is no connection, and the least number of retries. A
+/// connection that cannot be opened is not expected to open later, and the caller can do something else at once.
+const UNSENT: (Duration, u32) = (Duration::from_millis(500), 2);
 
 /// Time limit of the retries, and the backoff between them.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +40,14 @@ pub struct Retry {
     started: Instant,
     tries: u32,
     may_be_applied: bool,
+    /// Since when there has been no connection, and the retries since.
+    unsent: Option<(Instant, u32)>,
 }
 
 impl Retry {
     /// Starts the clock of an operation's retries.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, started: Instant::now(), tries: 0, may_be_applied: false }
+        Self { policy, started: Instant::now(), tries: 0, may_be_applied: false, unsent: None }
     }
 
     /// Returns the number of retries so far, including a last one for which the budget was too
@@ -56,6 +58,19 @@ impl Retry {
 
     /// Waits before the next try; returns false if the budget of the policy is used up.
     pub async fn backoff(&mut self) -> bool {
+        self.unsent = None;
+        self.wait().await
+    }
+
+    /// Like [`Retry::backoff`], after a try for which there was no connection.
+    pub async fn backoff_unsent(&mut self) -> bool {
+        let (since, tries) = self.unsent.unwrap_or_else(|| (Instant::now(), 0));
+        self.unsent = Some((since, tries + 1));
+        let (longest, least) = UNSENT;
+        (since.elapsed() < longest || tries < least) && self.wait().await
+    }
+
+    async fn wait(&mut self) -> bool {
         let longest = self.policy.base.saturating_mul(1 << self.tries.min(16)).min(self.policy.cap);
         self.tries += 1;
         let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
@@ -65,13 +80,6 @@ impl Retry {
         }
         sleep(wait).await;
         true
-    }
-}
-
-impl Retry {
-    /// Like [`Retry::backoff`], for an operation that has never reached the table.
-    pub async fn backoff_unsent(&mut self) -> bool {
-        self.started.elapsed() < UNSENT && self.backoff().await
     }
 }
 

@@ -241,7 +241,7 @@ impl GiftCards {
             })
             .await?;
         self.caches.pools.invalidate(pool);
-        if let Sent::Busy(why) | Sent::Unknown(why) = noted {
+        if let Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why) = noted {
             tracing::debug!(why, "cards added to a pool are not counted");
         }
         Ok(())

@@ -60,6 +60,7 @@ where
         unconfirmed_version: None,
         last_error: String::new(),
         last_failure: LastFailure::Conflict,
+        partly: false,
         names_taken: 0,
         entries: 0,
         torn: 0,
@@ -86,6 +87,8 @@ struct Execution<'a, C> {
     unconfirmed_version: Option<u64>,
     last_error: String,
     last_failure: LastFailure,
+    /// True if a part of the operation was written, or may have been.
+    partly: bool,
     names_taken: u32,
     /// Number of entries written so far.
     entries: u32,
@@ -116,6 +119,7 @@ where
     C::Write: Persist,
 {
     async fn once(&mut self) -> Attempted<C::Outcome> {
+        self.last_failure = LastFailure::Conflict;
         let needs = self.command.needs();
         let mut state = match C::State::load(self.table, &needs, self.context.now).await {
             Ok(state) => state,
@@ -141,7 +145,10 @@ where
                 let replayed = outcome.request().is_some_and(|request| *request != self.context.request);
                 Ok(Some(self.done(outcome, replayed)))
             }
-            Ok(Decision::Partly(writes)) => self.write_first(&writes).await,
+            Ok(Decision::Partly(writes)) => {
+                self.partly = true;
+                self.write_first(&writes).await
+            }
             Ok(Decision::Commit { outcome, writes }) => self.commit(&state, outcome, &writes).await,
             Err(NoDecision::SettleFirst(writes)) => self.write_first(&writes).await,
             // Items read at different moments may contradict each other even though the stored
@@ -259,16 +266,21 @@ where
     }
 
     async fn backoff(&mut self) -> bool {
-        if self.last_failure == LastFailure::Unsent && self.unconfirmed_version.is_none() {
+        if self.last_failure == LastFailure::Unsent && !self.may_be_applied() {
             self.retry.backoff_unsent().await
         } else {
             self.retry.backoff().await
         }
     }
 
+    /// Returns true if the operation, or a part of it, may have been written.
+    fn may_be_applied(&self) -> bool {
+        self.unconfirmed_version.is_some() || self.partly
+    }
+
     fn give_up(self) -> StoreError {
         match self.last_failure {
-            _ if self.unconfirmed_version.is_some() => StoreError::Unavailable(self.last_error),
+            _ if self.may_be_applied() => StoreError::Unavailable(self.last_error),
             LastFailure::NoResponse => StoreError::Unavailable(self.last_error),
             LastFailure::Unsent => StoreError::Unreachable(self.last_error),
             LastFailure::Conflict => StoreError::Contention(self.last_error),
