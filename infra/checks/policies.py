@@ -14,11 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 # What a function may do to entries (`E#…`) besides putting them, each with the reason.
 ENTRY_CHANGES = {
-    # A fence marks the key of a cause at which no entry is yet. Its statement permits no attribute of an entry.
+    # Marks the key of a cause at which no entry is yet. Its statement permits no attribute of an entry.
     "Fence",
 }
-# Functions that complete an entry of a budget by an update, since its key may have a fence already.
-ENTRIES_BY_UPDATE = {"ProvisionGiftCard"}
 # Accounts and what is counted beside them change outside transactions only here.
 OUTSIDE_TRANSACTIONS = {
     "A#b:*": "a slice of a budget: a spend reserves credit by one update and settles later",
@@ -121,14 +119,14 @@ def entries_are_immutable(source, translated):
         actions, keys = set(listed(statement["Action"])), leading_keys(statement)
         if not any(fnmatch.fnmatch(key, "E#*") for key in keys) or not actions & WRITES:
             continue
-        sid, function = statement.get("Sid"), name.removesuffix("Role")
+        sid = statement.get("Sid")
         if "dynamodb:DeleteItem" in actions:
             yield f"{name}: {sid} deletes entries"
         if "dynamodb:UpdateItem" in actions and sid in ENTRY_CHANGES:
             attributes = statement["Condition"].get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes")
             if set(attributes or []) - {"pk", "sk", "state", "attempt", "fenced"} or not attributes:
                 yield f"{name}: {sid} changes attributes of entries"
-        elif "dynamodb:UpdateItem" in actions and not (function in ENTRIES_BY_UPDATE and is_enclosed(statement)):
+        elif "dynamodb:UpdateItem" in actions:
             yield f"{name}: {sid} updates entries"
         if "dynamodb:PutItem" in actions and not is_enclosed(statement):
             yield f"{name}: {sid} puts entries outside a transaction"
