@@ -92,18 +92,10 @@ async fn runtime_api() -> (String, mpsc::Sender<(String, String)>, mpsc::Receive
 
 /// Puts TLS before an endpoint; returns the new endpoint and the file of the certificate to trust.
 async fn behind_tls(endpoint: &str) -> (String, PathBuf) {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (config, certificate) = tests::tls::localhost();
     let file = std::env::temp_dir().join(format!("scrip-bench-{}.pem", std::process::id()));
-    std::fs::write(&file, certified.cert.pem()).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .unwrap();
-    let (acceptor, behind) =
-        (TlsAcceptor::from(Arc::new(config)), endpoint.trim_start_matches("http://").to_owned());
+    std::fs::write(&file, certificate).unwrap();
+    let (acceptor, behind) = (TlsAcceptor::from(config), endpoint.trim_start_matches("http://").to_owned());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

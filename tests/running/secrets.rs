@@ -14,7 +14,8 @@ use tests::World;
 
 type Stored = Arc<Mutex<BTreeMap<String, Value>>>;
 
-/// A Secrets Manager that has these secrets; a number is a status with which it fails.
+/// A Secrets Manager that has these secrets; a number is a status with which it fails, and a Boolean is never
+/// answered.
 async fn manager(secrets: Value) -> (Secrets, Stored) {
     let stored: Stored = Arc::new(Mutex::new(serde_json::from_value(secrets).unwrap()));
     let answer = async |State(stored): State<Stored>, headers: HeaderMap, body: String| {
@@ -26,6 +27,7 @@ async fn manager(secrets: Value) -> (Secrets, Stored) {
         let found = stored.lock().unwrap().get(asked["SecretId"].as_str().unwrap()).cloned();
         match found {
             Some(Value::String(text)) => (StatusCode::OK, Json(json!({"SecretString": text}))),
+            Some(Value::Bool(_)) => std::future::pending().await,
             Some(Value::Number(status)) => {
                 let status = StatusCode::from_u16(status.as_u64().unwrap() as u16).unwrap();
                 (status, Json(json!({"__type": "com.amazonaws#InternalServiceError"})))
@@ -72,9 +74,13 @@ async fn a_function_in_use_takes_up_changed_secrets_and_survives_those_it_cannot
     set("seal", json!(ROTATED));
     set("keys", json!(r#"{"razorpay_key_id":"two"}"#));
     assert_eq!(function.current().await, "SealKeys(k2, k1) two");
-    for unusable in
-        [json!(503), json!("not JSON"), json!(r#"{"seal_key_id":"k3","seal_key":"short"}"#), json!(null)]
-    {
+    for unusable in [
+        json!(503),
+        json!("not JSON"),
+        json!(r#"{"seal_key_id":"k3","seal_key":"short"}"#),
+        json!(true),
+        json!(null),
+    ] {
         set("seal", unusable);
         set("keys", json!(r#"{"razorpay_key_id":"three"}"#));
         assert_eq!(function.current().await, "SealKeys(k2, k1) two");

@@ -14,17 +14,9 @@ async fn endpoints() -> Vec<String> {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = free.local_addr().unwrap();
     drop(free);
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .unwrap();
+    let (config, _) = tests::tls::localhost();
     let tls = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tls.local_addr().unwrap();
-    let config = std::sync::Arc::new(config);
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = tls.accept().await {
             let config = config.clone();

@@ -1,6 +1,7 @@
 //! Support for the tests: a world with a table, a clock, callers and faults, and the checker of every law.
 //!
-//! **Invariant:** every world has its own table, so tests cannot affect each other.
+//! **Invariant:** every world has its own table, so tests cannot affect each other. Only a world of the deployed
+//! stack shares its table: there, names are unique.
 //! **Invariant:** every test that moves value ends with [`World::prove`].
 
 pub mod agency;
@@ -18,6 +19,7 @@ mod proofs;
 pub mod shop;
 mod simulated_table;
 pub mod simulation;
+pub mod tls;
 pub mod uses;
 pub mod world;
 
