@@ -101,6 +101,20 @@ async fn a_send_whose_outcome_is_unknown_stays_so_when_the_table_can_no_longer_b
 }
 
 #[tokio::test]
+async fn a_card_whose_sale_is_unknown_is_never_said_to_be_unsold_and_a_repetition_shows_it() {
+    let patience = store::RetryPolicy { budget: Duration::from_millis(400), ..Default::default() };
+    let agency = Agency::with("100", 2, (r#""budget_mode":"isolated""#, ""), patience).await;
+    agency.world().faults.plan("TransactWriteItems", 1, Fault::LostReply);
+    agency.world().faults.always("TransactWriteItems", Fault::Unreachable);
+    let unknown = agency.provision("CODE").await.expect_problem(503, "unavailable").text("/detail");
+    assert!(unknown.contains("the outcome is unknown"), "{unknown}");
+    agency.world().faults.clear();
+    assert!(agency.provision("CODE").await.expect(201).is_replay());
+    assert_eq!(agency.figures(&agency.campaign).await, ["75.00", "0.00", "25.00"]);
+    agency.world().prove().await;
+}
+
+#[tokio::test]
 async fn a_read_without_an_answer_never_speaks_of_outcomes() {
     let patience = store::RetryPolicy { budget: Duration::from_millis(100), ..Default::default() };
     let world = World::with_retry_policy(patience).await;
