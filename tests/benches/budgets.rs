@@ -22,9 +22,10 @@ fn print(name: &str, mut took: Vec<Duration>, elapsed: Duration, agency: &Agency
     let count = rust_decimal::Decimal::from(took.len());
     let each = |units: rust_decimal::Decimal| (units / count).round_dp(2).to_string();
     println!(
-        "{name:<34} {:>8.0} {:>8.2} {:>8.2} {:>7} {:>7}",
+        "{name:<34} {:>8.0} {:>8.2} {:>8.2} {:>8.2} {:>7} {:>7}",
         took.len() as f64 / elapsed.as_secs_f64(),
         at(50),
+        at(95),
         at(99),
         each(cost.write_units),
         each(cost.read_units),
@@ -108,8 +109,8 @@ async fn main() {
         return;
     }
     println!(
-        "{:<34} {:>8} {:>8} {:>8} {:>7} {:>7}",
-        "on this machine", "ops/s", "p50 ms", "p99 ms", "WCU", "RCU"
+        "{:<34} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7}",
+        "on this machine", "ops/s", "p50 ms", "p95 ms", "p99 ms", "WCU", "RCU"
     );
     allocations(1_000).await;
     for slices in [1, 8, 64] {

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tests::process::root;
+use tests::process::{build, root};
 use tests::{World, admin, customer};
 use tokio::sync::{Mutex, mpsc};
 use tokio_rustls::TlsAcceptor;
@@ -253,11 +253,8 @@ fn subjects() -> Vec<Subject> {
     ];
     let binary = |name: &'static str| name.split(',').next().unwrap();
     let packages = all.iter().flat_map(|(name, _)| ["-p", binary(name)]);
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let build = Command::new(cargo).args(["build", "--release", "--locked"]).args(packages).status().unwrap();
-    assert!(build.success(), "the functions do not build");
-    let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from);
-    let program = |name: &str| target.join("release").join(name).to_str().unwrap().to_owned();
+    let folder = build(&[&["--release"], &packages.collect::<Vec<_>>()[..]].concat());
+    let program = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let subject =
         |(name, event)| Subject { name: str::to_owned(name), program: vec![program(binary(name))], event };
     all.into_iter().map(subject).collect()

@@ -40,10 +40,11 @@ impl Series {
         });
         let ratio = self.per_second() / limit.per_second() * 100.0;
         println!(
-            "{:<28} {:>8.0} {:>8.2} {:>8.2} {cost:<20} {:>10.0} {ratio:>6.0} %",
+            "{:<28} {:>8.0} {:>8.2} {:>8.2} {:>8.2} {cost:<20} {:>10.0} {ratio:>6.0} %",
             self.name,
             self.per_second(),
             at(50),
+            at(95),
             at(99),
             limit.per_second()
         );
@@ -149,8 +150,8 @@ async fn main() {
         world.open_wallet(&format!("w{n}"), "1000").await;
     }
     println!(
-        "{:<28} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>10} {:>8}",
-        "operation", "ops/s", "p50 ms", "p99 ms", "WCU", "RCU", "trips", "bare SDK/s", "of bare"
+        "{:<28} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>10} {:>8}",
+        "operation", "ops/s", "p50 ms", "p95 ms", "p99 ms", "WCU", "RCU", "trips", "bare SDK/s", "of bare"
     );
     let bare = |wallets: u64| {
         move |world: Arc<World>, at: u64| async move {

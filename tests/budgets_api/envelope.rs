@@ -46,7 +46,7 @@ async fn kms() -> (Kms, ReceivedRequests) {
     let app = axum::Router::new().route("/", post(answer));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let credentials = Credentials::new("AKIAX", "secret", None, None, "test");
-    (vault::connect("eu-central-1".to_owned(), Some(url), credentials, https()), requests)
+    (vault::connect("eu-central-1".to_owned(), Some(url), credentials, https().unwrap()), requests)
 }
 
 fn wrapped(text: &str) -> String {

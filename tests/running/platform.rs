@@ -88,7 +88,7 @@ async fn an_edited_book_makes_the_audit_fail_and_say_where() {
         attempt_timeout: std::time::Duration::from_secs(5),
     };
     // Any AWS tool can read the table, and damage it.
-    let client = store::connect(settings, store::https());
+    let client = store::connect(settings, store::https().unwrap());
     let key = store::keys::wallet(&domain::ids::CustomerId::parse("cust_1").unwrap());
     let edit = client.update_item().table_name("scrip").set_key(Some(key.attributes()));
     let value = aws_sdk_dynamodb::types::AttributeValue::N("900".into());

@@ -43,7 +43,7 @@ async fn manager(secrets: Value) -> (Secrets, Stored) {
     let region = "us-east-1".to_owned();
     let settings = aws::Settings { service: "secretsmanager", region, endpoint, credentials };
     let ids = stored.lock().unwrap().keys().cloned().collect();
-    (Secrets::new(aws::Service::new(settings, https()), ids), stored)
+    (Secrets::new(aws::Service::new(settings, https().unwrap()), ids), stored)
 }
 
 /// Builds a function that shows what it was built from.

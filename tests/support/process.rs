@@ -12,22 +12,23 @@ pub fn root() -> PathBuf {
 /// Returns the path of a workspace binary; the first call builds all of them.
 pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        // Cargo's variables about this process's own crate would cause crates with build scripts (ring) to be
-        // rebuilt.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
-            build.env_remove(name);
-        }
-        build.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
-        // Building the whole workspace selects the same features as `cargo test`, so that only linking
-        // remains.
-        build.args(["build", "--locked", "--quiet", "--workspace", "--bins"]);
-        assert!(build.current_dir(root()).status().unwrap().success(), "the binaries do not build");
-        // target/debug/deps/scrip-… → target/debug
-        std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned()
-    });
+    // Building the whole workspace selects the same features as `cargo test`, so that only linking remains.
+    let folder = BUILT.get_or_init(|| build(&["--quiet", "--workspace", "--bins"]));
     folder.join(name)
+}
+
+/// Runs `cargo build` and returns the directory of the binaries, which is that of this process's profile.
+pub fn build(args: &[&str]) -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    // Cargo's variables about this process's own crate would cause crates with build scripts (ring) to be rebuilt.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
+        build.env_remove(name);
+    }
+    build.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
+    build.args(["build", "--locked"]).args(args);
+    assert!(build.current_dir(root()).status().unwrap().success(), "the binaries do not build");
+    // target/debug/deps/scrip-… → target/debug
+    std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned()
 }
 
 /// A temporary directory that is removed when dropped.
@@ -60,8 +61,13 @@ pub struct Platform {
 impl Platform {
     /// Starts `scrip serve` and waits for its ready line.
     pub fn start(data: &Path) -> Self {
+        Self::of(&binary("scrip"), data)
+    }
+
+    /// Starts `serve` of this program and waits for its ready line.
+    pub fn of(program: &Path, data: &Path) -> Self {
         use std::io::BufRead;
-        let mut serve = Command::new(binary("scrip"));
+        let mut serve = Command::new(program);
         serve.args(["serve", "--port", "0", "--dynamodb-port", "0", "--data"]).arg(data);
         let mut child = serve.env_remove("AWS_ENDPOINT_URL_DYNAMODB").stdout(Stdio::piped()).spawn().unwrap();
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();

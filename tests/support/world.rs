@@ -156,7 +156,7 @@ impl World {
     ) -> Self {
         let faults = Arc::new(Faults::default());
         let meter = Arc::new(Meter::default());
-        let client = connect(settings(&endpoint), faults.over(https()));
+        let client = connect(settings(&endpoint), faults.over(https().unwrap()));
         let store = Store::new(client, table).with_retry_policy(retry_policy).with_meter(meter.clone());
         let app = App {
             store,
@@ -180,7 +180,7 @@ impl World {
 
     /// Returns a client without faults, for reading and tampering.
     pub fn raw(&self) -> aws_sdk_dynamodb::Client {
-        connect(settings(&self.endpoint), https())
+        connect(settings(&self.endpoint), https().unwrap())
     }
 
     /// Returns the items of a partition whose sort key begins with this prefix.

@@ -86,7 +86,7 @@ impl TableConnection {
             endpoint: Some(self.url.clone()),
             attempt_timeout: Duration::from_secs(5),
         };
-        Ok(wiring::app(settings, https(), clock, cursors)?)
+        Ok(wiring::app(settings, https()?, clock, cursors)?)
     }
 }
 

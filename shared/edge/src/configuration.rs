@@ -111,7 +111,8 @@ impl Configuration {
         let wrapped = [&keys, &digests].iter().any(|key| key.contains("kms:"));
         let kms = if wrapped {
             let (region, endpoint) = (required("AWS_REGION")?, optional("AWS_ENDPOINT_URL_KMS"));
-            Some(vault::connect(region, endpoint, credentials()?, https()))
+            let http = https().map_err(|error| ConfigError(format!("TLS: {error}")))?;
+            Some(vault::connect(region, endpoint, credentials()?, http))
         } else {
             None
         };

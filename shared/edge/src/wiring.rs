@@ -98,7 +98,7 @@ impl<T: Clone, B: AsyncFn(Parts) -> Result<T, BuildError>> Function<T, B> {
         let endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB");
         let (region, credentials) = (required("AWS_REGION")?, credentials()?);
         let settings = Settings { region, credentials, endpoint, attempt_timeout: Duration::from_secs(3) };
-        let (http, table) = (https(), optional("SCRIP_TABLE").unwrap_or_else(|| "scrip".to_owned()));
+        let (http, table) = (https()?, optional("SCRIP_TABLE").unwrap_or_else(|| "scrip".to_owned()));
         let store = Store::new(connect(settings, http.clone()), table);
         let secrets = Secrets::of_environment(http)?;
         let interval = number("SCRIP_SECRETS_SECONDS")?.unwrap_or(SECRETS_SECONDS);

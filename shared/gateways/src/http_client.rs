@@ -9,7 +9,6 @@ use reqwest::redirect::Policy;
 use reqwest::retry;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use serde_json::Value;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Timeout for connecting.
@@ -20,21 +19,6 @@ const CALL: Duration = Duration::from_secs(4);
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
-
-/// Returns a TLS configuration that uses ring and trusts the machine's roots. They are read once, because that
-/// takes longer than all else at the start of a function.
-fn tls() -> Result<rustls::ClientConfig, GatewayError> {
-    static READ: OnceLock<rustls::ClientConfig> = OnceLock::new();
-    if let Some(config) = READ.get() {
-        return Ok(config.clone());
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|_| GatewayError::Unreadable("TLS cannot be set up"))?;
-    Ok(READ.get_or_init(|| config.with_root_certificates(roots).with_no_client_auth()).clone())
-}
 
 /// Returns a client that repeats a failed call once.
 pub fn client() -> Result<Client, GatewayError> {
@@ -51,8 +35,9 @@ pub(crate) fn once() -> Result<Client, GatewayError> {
 }
 
 fn built(builder: ClientBuilder) -> Result<Client, GatewayError> {
+    let tls = transport::tls().map_err(|_| GatewayError::Unreadable("TLS cannot be set up"))?;
     builder
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
         .timeout(CALL)

@@ -7,13 +7,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::time::Duration;
 
 pub use aws_sdk_dynamodb::config::Credentials;
-pub use aws_smithy_runtime_api::client::http::SharedHttpClient as HttpClient;
+pub use transport::{HttpClient, https};
 
 /// Settings of the DynamoDB client.
 #[derive(Clone, Debug)]
@@ -28,17 +25,9 @@ pub struct Settings {
     pub attempt_timeout: Duration,
 }
 
-/// Returns an HTTP client that uses ring for TLS (a third of the cold start of the default).
-pub fn https() -> HttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
-}
-
 /// Returns a DynamoDB client that does not retry.
 pub fn connect(settings: Settings, http: HttpClient) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(settings.attempt_timeout)
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(settings.attempt_timeout).build();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region))

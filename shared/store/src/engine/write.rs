@@ -201,29 +201,13 @@ where
             };
             (what(&format!("{status} {code}")), kind)
         }
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) if is_unsent(error) => {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) if transport::is_unsent(error) => {
             (what("no connection"), Failure::Unsent)
         }
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
             (what("no reply"), Failure::Unknown)
         }
     }
-}
-
-/// Returns true if the request was certainly not sent, because the connection could not be opened: no name, no
-/// route, nobody listening, no TLS.
-fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut error = Some(error);
-    while let Some(cause) = error {
-        let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
-        if cause.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect)
-            || cause.downcast_ref().is_some_and(refused)
-        {
-            return true;
-        }
-        error = cause.source();
-    }
-    false
 }
 
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
