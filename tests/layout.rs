@@ -33,6 +33,7 @@ const DOMAIN: Areas = &[
         "giftcard",
         &["actor", "alert", "budget", "context", "ids", "ledger", "policy", "primitives", "rejection"],
     ),
+    ("loyalty", &["primitives"]),
     ("audit", &["budget", "giftcard", "ids", "ledger", "payments", "primitives", "wallet"]),
 ];
 

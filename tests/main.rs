@@ -13,6 +13,7 @@ mod laws {
     mod holds;
     mod inputs;
     mod lots;
+    mod loyalty;
     mod machine;
     mod money;
     mod owed;

@@ -15,6 +15,7 @@ pub mod context;
 pub mod giftcard;
 pub mod ids;
 pub mod ledger;
+pub mod loyalty;
 pub mod payments;
 pub mod permit;
 pub mod policy;

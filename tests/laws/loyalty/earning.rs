@@ -1,0 +1,237 @@
+//! What a purchase earns.
+
+use super::{line, money, multiplier, noon, points, program, purchase, rate, tier};
+use domain::loyalty::campaigns::Campaign;
+use domain::loyalty::earning::{Basis, EarnError, Earned, earn};
+use domain::loyalty::exact::six_digits;
+use domain::loyalty::explanation::StepKind;
+use domain::loyalty::numbers::{ExchangeRate, Points, Rounding};
+use domain::loyalty::program::{Expiry, ProductRule, Program, Stacking};
+use domain::loyalty::purchase::{Line, LineKind, Products, Purchase};
+use domain::money::Money;
+use domain::time::{Period, parse_date};
+
+fn earned_by(program: &Program, name: &str, campaigns: &[Campaign], purchase: &Purchase) -> Earned {
+    earn(&Basis { program, tier: tier(program, name), campaigns, day_left: None }, purchase).unwrap()
+}
+
+fn campaign(id: &str, change: impl FnOnce(&mut Campaign)) -> Campaign {
+    let period = Period { from: super::at("2026-01-01T00:00:00Z"), until: super::at("2027-01-01T00:00:00Z") };
+    let mut campaign = Campaign {
+        id: id.to_owned(),
+        version: 1,
+        multiplier: None,
+        bonus_points: None,
+        point_value: None,
+        period,
+        tiers: [].into(),
+        products: Products::default(),
+        min_amount: Money::ZERO,
+        max_points_per_purchase: None,
+        is_stopped: false,
+    };
+    change(&mut campaign);
+    campaign
+}
+
+fn of_product(product: &str, amount: &str) -> Line {
+    Line { product_id: Some(product.to_owned()), ..line(product, LineKind::Goods, amount) }
+}
+
+fn products(ids: &[&str]) -> Products {
+    Products { product_ids: ids.iter().map(|&id| id.to_owned()).collect(), ..Products::default() }
+}
+
+#[test]
+fn the_seed_rate_of_one_point_for_a_thousand_rounds_as_the_program_says() {
+    let bought = purchase("VND", vec![Line::goods(money("10999"))]);
+    for (rounding, expected) in [(Rounding::Floor, 10), (Rounding::Nearest, 11), (Rounding::Ceil, 11)] {
+        let program = program("VND", |rules| {
+            rules.rate = rate(1, "1000");
+            rules.rounding = rounding;
+        });
+        let earned = earned_by(&program, "BRONZE", &[], &bought);
+        assert_eq!((earned.points, six_digits(&earned.raw).as_str()), (points(expected), "10.999"));
+    }
+}
+
+#[test]
+fn a_purchase_is_rounded_once_and_not_by_line() {
+    let double =
+        ProductRule { id: "double".to_owned(), products: products(&["p"]), multiplier: multiplier("2") };
+    let program = program("INR", |rules| rules.product_rules = vec![double]);
+    let lines = vec![
+        of_product("p", "999.99"),
+        line("other", LineKind::Goods, "460.01"),
+        line("delivery", LineKind::Shipping, "40.00"),
+    ];
+    let earned = earned_by(&program, "SILVER", &[], &purchase("INR", lines));
+    assert_eq!(six_digits(&earned.raw), "30.749875");
+    assert_eq!((earned.points, earned.eligible), (points(30), money("1460")));
+    let applied: Vec<_> = earned
+        .steps
+        .iter()
+        .filter(|step| step.is_applied)
+        .map(|step| (step.kind, step.points.as_str()))
+        .collect();
+    let expected = [
+        (StepKind::Exclude, "0"),
+        (StepKind::Base, "14.6"),
+        (StepKind::Tier, "3.65"),
+        (StepKind::Product, "12.499875"),
+        (StepKind::Round, "-0.749875"),
+    ];
+    assert_eq!(applied, expected, "the parts sum to the points");
+}
+
+#[test]
+fn currencies_with_three_digits_and_with_none_earn_exactly() {
+    let dinar = program("BHD", |rules| rules.rate = rate(1, "0.005"));
+    assert_eq!(
+        earned_by(&dinar, "BRONZE", &[], &purchase("BHD", vec![Line::goods(money("12.345"))])).points,
+        points(2_469)
+    );
+    let yen = program("JPY", |_| {});
+    assert_eq!(
+        earned_by(&yen, "BRONZE", &[], &purchase("JPY", vec![Line::goods(money("1999"))])).points,
+        points(19)
+    );
+}
+
+#[test]
+fn another_currency_earns_at_its_rate_and_without_one_not_at_all() {
+    let program = program("INR", |rules| {
+        rules.fx.insert("USD".to_owned(), ExchangeRate::parse("83.123457").unwrap());
+    });
+    let dollars = purchase("USD", vec![Line::goods(money("19.99"))]);
+    let earned = earned_by(&program, "BRONZE", &[], &dollars);
+    assert_eq!((six_digits(&earned.raw).as_str(), earned.eligible), ("16.616379", money("1661.63")));
+    let euros = purchase("EUR", vec![Line::goods(money("19.99"))]);
+    let basis = Basis { program: &program, tier: tier(&program, "BRONZE"), campaigns: &[], day_left: None };
+    assert_eq!(earn(&basis, &euros), Err(EarnError::NoRate));
+}
+
+#[test]
+fn a_product_that_earns_nothing_counts_as_spend_and_a_coupon_can_exclude_all() {
+    let nothing =
+        ProductRule { id: "none".to_owned(), products: products(&["p"]), multiplier: multiplier("0") };
+    let program = program("INR", |rules| {
+        rules.product_rules = vec![nothing];
+        rules.redemption.earn_with_coupons = false;
+    });
+    let bought = purchase("INR", vec![of_product("p", "500")]);
+    let earned = earned_by(&program, "GOLD", &[], &bought);
+    assert_eq!((earned.points, earned.eligible), (Points::ZERO, money("500")));
+    let mut with_coupon = bought;
+    with_coupon.coupon_discount = money("1");
+    assert_eq!(earned_by(&program, "GOLD", &[], &with_coupon).eligible, Money::ZERO);
+}
+
+#[test]
+fn of_campaigns_the_best_wins_for_each_line_or_all_add_up_to_a_hundred() {
+    let bought = purchase("INR", vec![of_product("p", "1000"), of_product("q", "1000")]);
+    let twice = campaign("cmp_1", |campaign| campaign.multiplier = Some(multiplier("2")));
+    let thrice = campaign("cmp_2", |campaign| {
+        campaign.multiplier = Some(multiplier("3"));
+        campaign.products = products(&["p"]);
+    });
+    let again = campaign("cmp_3", |campaign| campaign.multiplier = Some(multiplier("2")));
+    let best = program("INR", |_| {});
+    let earned = earned_by(&best, "BRONZE", &[twice.clone(), thrice.clone(), again.clone()], &bought);
+    assert_eq!(earned.points, points(10 + 10 + 20 + 10), "thrice for p, twice for q");
+    let by = |id: &str| earned.steps.iter().find(|step| step.rule == id).map(|step| step.points.as_str());
+    assert_eq!(
+        (by("cmp_1"), by("cmp_2"), by("cmp_3")),
+        (Some("10"), Some("20"), Some("0")),
+        "the first of equals"
+    );
+    let add = program("INR", |rules| rules.campaign_stacking = Stacking::Add);
+    assert_eq!(earned_by(&add, "BRONZE", &[twice, thrice], &bought).points, points(20 + 10 + 20 + 10));
+    let most = campaign("cmp_4", |campaign| campaign.multiplier = Some(multiplier("90")));
+    assert_eq!(
+        earned_by(&add, "BRONZE", &[most.clone(), most], &bought).points,
+        points(2_000),
+        "100 times at most"
+    );
+}
+
+#[test]
+fn a_campaign_applies_to_its_tiers_products_and_amounts_and_its_bonus_counts_once() {
+    let program = program("INR", |_| {});
+    let bought = purchase("INR", vec![of_product("p", "100"), of_product("p2", "100")]);
+    let bonus = campaign("cmp_1", |campaign| campaign.bonus_points = Some(points(50)));
+    assert_eq!(earned_by(&program, "BRONZE", std::slice::from_ref(&bonus), &bought).points, points(52));
+    let refused = [
+        Campaign { tiers: [tier(&program, "GOLD").name.clone()].into(), ..bonus.clone() },
+        Campaign { min_amount: money("200.01"), ..bonus.clone() },
+        Campaign { products: products(&["q"]), ..bonus.clone() },
+    ];
+    let earned = earned_by(&program, "BRONZE", &refused, &bought);
+    assert_eq!((earned.points, earned.campaigns.len()), (points(2), 0));
+    let why: Vec<_> = earned.steps.iter().filter(|step| !step.is_applied && step.rule == "cmp_1").collect();
+    assert_eq!(why.len(), 3, "each says why: {why:?}");
+    let met = Campaign { min_amount: money("200"), ..bonus };
+    assert_eq!(earned_by(&program, "BRONZE", &[met], &bought).points, points(52));
+    let limited = campaign("cmp_2", |campaign| {
+        campaign.multiplier = Some(multiplier("100"));
+        campaign.max_points_per_purchase = Some(points(7));
+    });
+    assert_eq!(earned_by(&program, "BRONZE", &[limited], &bought).points, points(9));
+}
+
+#[test]
+fn the_limits_of_a_purchase_and_of_a_day_cut_off_what_is_above_them() {
+    let program = program("INR", |rules| rules.max_points_per_purchase = Some(points(1_000)));
+    let bought = purchase("INR", vec![Line::goods(money("150000"))]);
+    let earned = |day_left| {
+        earn(&Basis { program: &program, tier: tier(&program, "BRONZE"), campaigns: &[], day_left }, &bought)
+            .unwrap()
+    };
+    assert_eq!(earned(None).points, points(1_000));
+    assert_eq!(earned(Some(points(1_200))).points, points(1_000));
+    assert_eq!(earned(Some(points(300))).points, points(300));
+    let parts: i64 =
+        earned(Some(points(300))).steps.iter().map(|step| step.points.parse::<i64>().unwrap()).sum();
+    assert_eq!(parts, 300, "the parts sum to the points");
+}
+
+#[test]
+fn an_explanation_lists_three_hundred_rules_at_most_those_that_applied_first() {
+    let rule = |n: usize| ProductRule {
+        id: format!("r{n}"),
+        products: products(&["x"]),
+        multiplier: multiplier("2"),
+    };
+    let program = program("INR", |rules| rules.product_rules = (0..100).map(rule).collect());
+    let campaigns: Vec<_> = (0..250)
+        .map(|n| {
+            campaign(&format!("cmp_{n}"), |c| {
+                c.bonus_points = (n % 2 == 0).then_some(points(1)).or(Some(points(2)))
+            })
+        })
+        .collect();
+    let earned = earned_by(&program, "BRONZE", &campaigns, &purchase("INR", vec![Line::goods(money("100"))]));
+    assert_eq!(earned.steps.len(), 300);
+    assert!(earned.steps.is_sorted_by_key(|step| !step.is_applied));
+}
+
+#[test]
+fn points_expire_after_their_days_or_on_a_day_of_the_year() {
+    let date = |text| parse_date(text).unwrap();
+    let booked = date("2027-03-10");
+    assert_eq!(Expiry::Off.expires_on(booked), None);
+    assert_eq!(Expiry::Rolling { days: 365 }.expires_on(booked), Some(date("2028-03-09")));
+    let fixed = |month, day, years| Expiry::Fixed { month, day, years }.expires_on(booked);
+    assert_eq!(fixed(12, 31, 1), Some(date("2028-12-31")));
+    assert_eq!((fixed(2, 29, 1), fixed(2, 29, 2)), (Some(date("2028-02-29")), Some(date("2029-02-28"))));
+}
+
+#[test]
+fn a_campaign_is_in_force_from_its_start_until_its_end_unless_it_is_stopped() {
+    let campaign = campaign("cmp_1", |campaign| campaign.bonus_points = Some(points(1)));
+    let in_force = |text: &str| campaign.is_in_force(super::at(text));
+    assert!(in_force("2026-01-01T00:00:00Z") && in_force("2026-12-31T23:59:59.999Z"));
+    assert!(!in_force("2025-12-31T23:59:59.999Z") && !in_force("2027-01-01T00:00:00Z"));
+    let stopped = Campaign { is_stopped: true, ..campaign };
+    assert!(!stopped.is_in_force(noon(parse_date("2026-06-01").unwrap())));
+}

@@ -1,0 +1,110 @@
+//! What points pay.
+
+use super::{at, money, points, program, tier};
+use domain::currency::Currency;
+use domain::loyalty::campaigns::Campaign;
+use domain::loyalty::numbers::{PointValue, Points};
+use domain::loyalty::program::Program;
+use domain::loyalty::purchase::Products;
+use domain::loyalty::redemption::{Charge, Limit, point_value};
+use domain::money::Money;
+use domain::time::Period;
+use proptest::prelude::*;
+
+fn charge<'a>(program: &'a Program, name: &str, amount: &str) -> Charge<'a> {
+    let point_value = program.rules.point_value;
+    Charge { program, tier: tier(program, name), point_value, amount: money(amount) }
+}
+
+fn worth(value: &str) -> impl FnOnce(&mut domain::loyalty::program::ProgramRules) {
+    let value = PointValue::parse(value).unwrap();
+    move |rules| rules.point_value = value
+}
+
+#[test]
+fn points_pay_the_share_of_the_tier_and_not_a_point_more() {
+    let program = program("INR", |_| {});
+    let whole = charge(&program, "SILVER", "1000");
+    assert_eq!(whole.most(points(10_000)), (points(300), vec![Limit::MaxShare]));
+    assert_eq!((whole.check(points(300)), whole.value(points(300))), (Ok(points(300)), money("300")));
+    assert_eq!(whole.check(points(301)), Err((Limit::MaxShare, points(300))));
+    let odd = charge(&program, "SILVER", "999.99");
+    assert_eq!((odd.share(), odd.most(points(10_000)).0), (money("299.99"), points(299)));
+    assert_eq!(whole.most(points(20)), (points(20), vec![Limit::Balance]));
+    let large = charge(&program, "SILVER", "100000");
+    assert_eq!(large.most(points(10_000)), (points(2_500), vec![Limit::MaxPointsPerBooking]));
+    assert_eq!(large.check(points(2_501)), Err((Limit::MaxPointsPerBooking, points(2_500))));
+    assert_eq!(charge(&program, "SILVER", "5").check(points(6)), Err((Limit::Charge, points(5))));
+}
+
+#[test]
+fn a_value_is_rounded_down_and_takes_the_fewest_points() {
+    let rupee = program("INR", worth("0.25"));
+    assert_eq!(charge(&rupee, "GOLD", "100").value(points(7)), money("1.75"));
+    let yen = program("JPY", worth("0.5"));
+    let half = charge(&yen, "GOLD", "100");
+    assert_eq!((half.value(points(7)), half.check(points(7))), (money("3"), Ok(points(6))));
+    assert_eq!((half.step(), half.check(points(1))), (points(2), Err((Limit::MinPoints, points(2)))));
+    assert_eq!(half.most(points(1)), (Points::ZERO, vec![Limit::Balance, Limit::MinPoints]));
+}
+
+#[test]
+fn the_highest_point_value_of_program_and_campaigns_holds() {
+    let program = program("INR", |_| {});
+    let period = Period { from: at("2026-01-01T00:00:00Z"), until: at("2027-01-01T00:00:00Z") };
+    let campaign = |id: &str, value: &str, min_amount: Money| Campaign {
+        id: id.to_owned(),
+        version: 1,
+        multiplier: None,
+        bonus_points: None,
+        point_value: Some(PointValue::parse(value).unwrap()),
+        period,
+        tiers: [].into(),
+        products: Products::default(),
+        min_amount,
+        max_points_per_purchase: None,
+        is_stopped: false,
+    };
+    let campaigns = [
+        campaign("cmp_1", "1.5", Money::ZERO),
+        campaign("cmp_2", "2", money("500")),
+        campaign("cmp_3", "0.5", Money::ZERO),
+    ];
+    let found = |amount: &str, when: &str| {
+        let (value, by) =
+            point_value(&program, &campaigns, tier(&program, "BRONZE"), money(amount), at(when));
+        (value.to_string(), by.map(|campaign| campaign.id.clone()))
+    };
+    let during = "2026-06-01T00:00:00Z";
+    assert_eq!(found("499.99", during), ("1.5".to_owned(), Some("cmp_1".to_owned())));
+    assert_eq!(found("500", during), ("2".to_owned(), Some("cmp_2".to_owned())));
+    assert_eq!(found("500", "2027-01-01T00:00:00Z"), ("1".to_owned(), None));
+}
+
+proptest! {
+    #[test]
+    fn the_most_points_pass_the_check_and_more_value_does_not(
+        minor in 1..10_000_000_i64,
+        millionths in 1..3_000_000_i64,
+        available in 0..100_000_u64,
+        digits in prop::sample::select(vec!["JPY", "INR", "BHD"]),
+    ) {
+        let value = rust_decimal::Decimal::new(millionths, 6);
+        let program = program(digits, worth(&value.to_string()));
+        let scale = Currency::parse(digits).unwrap().digits();
+        let amount = Money::try_new(rust_decimal::Decimal::new(minor, scale)).unwrap();
+        let charge = Charge { amount, ..charge(&program, "GOLD", "1") };
+        let (most, by) = charge.most(points(available));
+        prop_assert!(!by.is_empty() && most.get() <= available);
+        if !most.is_zero() {
+            prop_assert_eq!(charge.check(most), Ok(most), "the fewest of its value");
+            prop_assert!(charge.value(most) <= charge.share());
+            let fewer = charge.value(points(most.get() - 1));
+            prop_assert!(fewer < charge.value(most), "a point less is worth less");
+        }
+        let next = points(most.get() + charge.step().get());
+        if !by.contains(&Limit::Balance) && !by.contains(&Limit::MinPoints) {
+            prop_assert!(charge.check(next).is_err(), "{:?} more than {:?}", next, most);
+        }
+    }
+}

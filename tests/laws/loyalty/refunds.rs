@@ -1,0 +1,204 @@
+//! What refunds leave of a purchase, whatever their number and order.
+
+use super::{line, money, multiplier, paise, points, program, purchase, rate, tier};
+use domain::loyalty::earning::{Basis, Kept, earn, kept};
+use domain::loyalty::exact;
+use domain::loyalty::numbers::Points;
+use domain::loyalty::program::{ProductRule, Program};
+use domain::loyalty::purchase::{Line, LineKind, Products, Purchase};
+use domain::loyalty::refunds::{RefundReport, Refunds};
+use domain::money::Money;
+use proptest::prelude::*;
+
+fn refund(amount: Money) -> RefundReport {
+    RefundReport { amount, ..RefundReport::default() }
+}
+
+fn refunds(amounts: &[&str]) -> Refunds {
+    let by_id =
+        amounts.iter().enumerate().map(|(at, amount)| (format!("r{at}"), refund(money(amount)))).collect();
+    Refunds { by_id, amount_kept: None }
+}
+
+fn kept_of(program: &Program, purchase: &Purchase, refunds: &Refunds) -> Kept {
+    let basis = Basis { program, tier: tier(program, "BRONZE"), campaigns: &[], day_left: None };
+    let earned = earn(&basis, purchase).unwrap();
+    let basis = Basis { campaigns: &earned.campaigns, ..basis };
+    kept(&basis, purchase, &refunds.left_of(purchase)).unwrap()
+}
+
+#[test]
+fn refunds_are_reversed_cumulatively_and_not_each_by_itself() {
+    let program = program("INR", |rules| rules.rate = rate(1, "10"));
+    let bought = purchase("INR", vec![Line::goods(money("21.90"))]);
+    let amounts = ["5", "5", "5", "6.90"];
+    let kept: Vec<_> =
+        (1..=4).map(|n| kept_of(&program, &bought, &refunds(&amounts[..n])).points.get()).collect();
+    assert_eq!(kept, [1, 1, 0, 0]);
+}
+
+#[test]
+fn amounts_that_name_a_line_come_off_it_first_and_the_others_off_all_in_proportion() {
+    let program = program("INR", |_| {});
+    let lines = vec![line("goods", LineKind::Goods, "900"), line("delivery", LineKind::Shipping, "100")];
+    let bought = purchase("INR", lines);
+    let of_line = |id: &str, amount: &str| {
+        let lines = vec![(id.to_owned(), money(amount))];
+        RefundReport { amount: money(amount), lines, ..RefundReport::default() }
+    };
+    let kept = |reports: Vec<RefundReport>| {
+        let by_id = reports.into_iter().enumerate().map(|(at, report)| (at.to_string(), report)).collect();
+        kept_of(&program, &bought, &Refunds { by_id, amount_kept: None })
+    };
+    assert_eq!(kept(vec![]), Kept { points: points(9), spend: money("900") });
+    assert_eq!(kept(vec![of_line("delivery", "100")]).points, points(9));
+    assert_eq!(kept(vec![of_line("goods", "450")]), Kept { points: points(4), spend: money("450") });
+    assert_eq!(kept(vec![refund(money("450"))]), Kept { points: points(4), spend: money("495") });
+    assert_eq!(
+        kept(vec![of_line("goods", "450"), refund(money("275"))]),
+        Kept { points: points(2), spend: money("225") }
+    );
+    let beyond_its_line = RefundReport { amount: money("550"), ..of_line("delivery", "550") };
+    assert_eq!(kept(vec![beyond_its_line]), Kept { points: points(4), spend: money("450") });
+}
+
+#[test]
+fn a_limit_is_applied_to_what_is_left() {
+    let program = program("INR", |rules| rules.max_points_per_purchase = Some(points(1_000)));
+    let bought = purchase("INR", vec![Line::goods(money("150000"))]);
+    assert_eq!(kept_of(&program, &bought, &refunds(&["30000"])).points, points(1_000));
+    assert_eq!(kept_of(&program, &bought, &refunds(&["75000"])).points, points(750));
+}
+
+#[test]
+fn points_that_paid_come_back_in_proportion_and_sum_to_what_was_confirmed() {
+    let charge_after = money("700");
+    let back = |amounts: &[&str]| refunds(amounts).points_back(points(300), charge_after, true).get();
+    let parts = [back(&["233.33"]), back(&["233.33", "233.33"]), back(&["233.33", "233.33", "233.34"])];
+    assert_eq!(parts, [99, 199, 300]);
+    assert_eq!(refunds(&["700"]).points_back(points(300), charge_after, false), Points::ZERO);
+    let named = RefundReport { points_back: Some(points(250)), ..refund(money("350")) };
+    let other = refund(money("350"));
+    let both =
+        Refunds { by_id: [("a".to_owned(), named), ("b".to_owned(), other)].into(), amount_kept: None };
+    assert_eq!(both.points_back(points(300), charge_after, true), points(300), "never more than confirmed");
+    let cancelled = Refunds { amount_kept: Some(Money::ZERO), ..Refunds::default() };
+    assert_eq!(cancelled.points_back(points(300), Money::ZERO, true), points(300), "points paid all of it");
+    assert_eq!(Refunds::default().points_back(points(300), Money::ZERO, true), Points::ZERO);
+}
+
+#[test]
+fn a_refund_that_failed_counts_for_nothing() {
+    let failed = RefundReport { has_failed: true, points_back: Some(points(5)), ..refund(money("50")) };
+    let known = Refunds { by_id: [("a".to_owned(), failed)].into(), amount_kept: None };
+    assert_eq!(known.refunded(money("100")), Money::ZERO);
+    assert_eq!(known.points_back(points(10), money("100"), true), Points::ZERO);
+}
+
+#[test]
+fn what_is_refunded_is_the_largest_of_sum_total_and_cancellation() {
+    let total = RefundReport { refunded_total: money("70"), ..RefundReport::default() };
+    let mut known = refunds(&["20", "30"]);
+    assert_eq!(known.refunded(money("100")), money("50"));
+    known.by_id.insert("total".to_owned(), total);
+    assert_eq!(known.refunded(money("100")), money("70"));
+    known.amount_kept = Some(money("10"));
+    assert_eq!(known.refunded(money("100")), money("90"));
+    assert_eq!(known.refunded(money("60")), money("60"), "at most the amount");
+}
+
+#[derive(Clone, Debug)]
+struct Story {
+    lines: Vec<(bool, i64)>,
+    rate_per: i64,
+    parts: Vec<(usize, u32)>,
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let lines = prop::collection::vec((any::<bool>(), 0..200_000_i64), 1..6);
+    let parts = prop::collection::vec((0..8_usize, 1..60_u32), 1..8);
+    (lines, 1..20_000_i64, parts).prop_map(|(lines, rate_per, parts)| Story { lines, rate_per, parts })
+}
+
+impl Story {
+    fn purchase(&self) -> Purchase {
+        let made = self.lines.iter().enumerate().map(|(at, (is_goods, paise))| {
+            let kind = if *is_goods { LineKind::Goods } else { LineKind::Shipping };
+            Line { line_id: Some(format!("l{at}")), kind, ..Line::goods(super::paise(*paise)) }
+        });
+        purchase("INR", made.collect())
+    }
+
+    fn program(&self) -> Program {
+        let products = Products { product_ids: ["p".to_owned()].into(), ..Products::default() };
+        program("INR", |rules| {
+            rules.rate = rate(3, &paise(self.rate_per).to_string());
+            rules.product_rules =
+                vec![ProductRule { id: "r".into(), products, multiplier: multiplier("1.5") }];
+        })
+    }
+
+    /// Refunds of shares of what was paid; those of an existing line name it.
+    fn reports(&self, purchase: &Purchase, by_line: bool) -> Vec<(String, RefundReport)> {
+        let whole = purchase.amount.value();
+        let report = |(at, (line, percent)): (usize, &(usize, u32))| {
+            let lines = purchase.lines();
+            let of = lines.get(*line).filter(|_| by_line);
+            let base = of.map_or(whole, |line| line.amount.value());
+            let part = (base * rust_decimal::Decimal::new(i64::from(*percent), 2)).trunc_with_scale(2);
+            let amount = Money::try_new(part).unwrap();
+            let lines = of.map(|line| (line.line_id.clone().unwrap(), amount)).into_iter().collect();
+            (format!("r{at}"), RefundReport { amount, lines, ..RefundReport::default() })
+        };
+        self.parts.iter().enumerate().map(report).collect()
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_kept_never_rises_with_amounts_and_is_never_above_what_was_earned(story in story()) {
+        let (program, bought) = (story.program(), story.purchase());
+        let earned = kept_of(&program, &bought, &Refunds::default());
+        let mut known = Refunds::default();
+        let mut before = earned;
+        for (id, report) in story.reports(&bought, false) {
+            known.by_id.insert(id, report);
+            let now = kept_of(&program, &bought, &known);
+            prop_assert!(now.points <= before.points && now.spend <= before.spend, "{now:?} after {before:?}");
+            before = now;
+        }
+        known.amount_kept = Some(Money::ZERO);
+        let nothing = Kept { points: Points::ZERO, spend: Money::ZERO };
+        prop_assert_eq!(kept_of(&program, &bought, &known), nothing);
+    }
+
+    #[test]
+    fn any_order_of_reports_and_failures_ends_alike(
+        story in story(),
+        failed in prop::collection::vec(any::<bool>(), 8),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 8),
+    ) {
+        let (program, bought) = (story.program(), story.purchase());
+        let mut reports = story.reports(&bought, true);
+        for ((_, report), failed) in reports.iter_mut().zip(&failed) {
+            report.has_failed = *failed;
+        }
+        let all = Refunds { by_id: reports.iter().cloned().collect(), amount_kept: None };
+        let expected = kept_of(&program, &bought, &all);
+        let standing = reports.iter().filter(|(_, report)| !report.has_failed).cloned();
+        let without_failed = Refunds { by_id: standing.collect(), amount_kept: None };
+        prop_assert_eq!(kept_of(&program, &bought, &without_failed), expected);
+        for at in 0..reports.len() {
+            let other = order[at % order.len()].index(reports.len());
+            reports.swap(at, other);
+        }
+        let mut shuffled = Refunds::default();
+        for (id, report) in reports.iter().chain(&reports) {
+            shuffled.by_id.insert(id.clone(), report.clone());
+        }
+        prop_assert_eq!(kept_of(&program, &bought, &shuffled), expected);
+        let left = all.left_of(&bought).iter().sum::<exact::Exact>();
+        let stays = bought.amount.saturating_sub(all.refunded(bought.amount));
+        prop_assert!(left == exact::money(stays), "what is left of the lines sums to what stays");
+    }
+}
