@@ -33,7 +33,7 @@ const DOMAIN: Areas = &[
         "giftcard",
         &["actor", "alert", "budget", "context", "ids", "ledger", "policy", "primitives", "rejection"],
     ),
-    ("loyalty", &["primitives"]),
+    ("loyalty", &["actor", "primitives"]),
     ("audit", &["budget", "giftcard", "ids", "ledger", "payments", "primitives", "wallet"]),
 ];
 

@@ -4,6 +4,7 @@ mod earning;
 mod redemption;
 mod refunds;
 mod tiers;
+mod versions;
 
 use domain::currency::Currency;
 use domain::loyalty::numbers::{EarningRate, Multiplier, Points};

@@ -16,3 +16,4 @@ pub mod redemption;
 pub mod refunds;
 pub mod spend;
 pub mod tiers;
+pub mod versions;
