@@ -86,6 +86,7 @@ mod deployed {
     mod wallets;
 }
 mod store_behaviour {
+    mod connections;
     mod costs;
     mod faults;
     mod races;

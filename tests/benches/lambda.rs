@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench lambda` builds the release binaries and runs each one against a Runtime API and an
 //! embedded DynamoDB behind TLS, beside the smallest HTTP function and a debit in Python with boto3 (skipped
-//! unless `SCRIP_BENCH_PYTHON` names a Python that has boto3).
+//! unless `SCRIP_BENCH_PYTHON` names a Python that has boto3). `cargo bench --bench lambda -- refund` measures the
+//! functions whose names contain the word.
 
 // The benchmark is configured by the environment, as cargo is.
 #![allow(clippy::disallowed_methods)]
@@ -26,6 +27,9 @@ use tokio_rustls::TlsAcceptor;
 
 const WARM: usize = 500;
 const MEMORY_MB: f64 = 256.0;
+/// Mean durations in Lambda, of the simulation's requests: a read, and a read with a transaction.
+const READ_MS: f64 = 5.5;
+const WRITE_MS: f64 = 24.0;
 
 /// One function under measurement: its program and the environment that it needs.
 struct Subject {
@@ -252,6 +256,9 @@ fn subjects() -> Vec<Subject> {
         ("hello", event("wallet-balance")),
     ];
     let binary = |name: &'static str| name.split(',').next().unwrap();
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_named = |name: &str| named.is_empty() || named.iter().any(|part| name.contains(part.as_str()));
+    let all: Vec<_> = all.into_iter().filter(|(name, _)| is_named(name)).collect();
     let packages = all.iter().flat_map(|(name, _)| ["-p", binary(name)]);
     let folder = build(&[&["--release"], &packages.collect::<Vec<_>>()[..]].concat());
     let program = |name: &str| folder.join(name).to_str().unwrap().to_owned();
@@ -290,7 +297,6 @@ async fn main() {
         "{:<20} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9}",
         "function", "MB", "zip MB", "init ms", "first ms", "p50 ms", "p99 ms", "MiB", "CPU ms"
     );
-    let mut debit_ms = 0.0;
     for subject in &subjects {
         let mut runs = vec![];
         for _ in 0..3 {
@@ -310,16 +316,13 @@ async fn main() {
             run.resident_kb as f64 / 1024.0,
             ms(run.cpu),
         );
-        if subject.name == "wallet" {
-            debit_ms = ms(run.warm_at(50));
-        }
     }
     let _ = std::fs::remove_file(certificate);
-    prices(&world, debit_ms).await;
+    prices(&world).await;
 }
 
-/// Prints the price of a million of each operation, from its units and the duration of a debit.
-async fn prices(world: &World, debit_ms: f64) {
+/// Prints the price of a million of each operation, from its units and its duration.
+async fn prices(world: &World) {
     let text = std::fs::read_to_string(root().join("tests/benches/prices.json")).unwrap();
     let prices: Value = serde_json::from_str(&text).unwrap();
     let price = |name: &str| prices[name].as_f64().unwrap();
@@ -352,20 +355,22 @@ async fn prices(world: &World, debit_ms: f64) {
         .await,
     ));
     println!(
-        "\nUSD for a million, list prices of {} ({}), {MEMORY_MB} MB, {debit_ms:.1} ms each",
-        prices["date"], prices["region"]
+        "\nUSD for a million, list prices of {} ({}), {MEMORY_MB} MB, {WRITE_MS} ms each (a read {READ_MS} ms)",
+        prices["date"].as_str().unwrap(),
+        prices["region"].as_str().unwrap()
     );
     println!(
         "{:<12} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "operation", "WCU", "RCU", "table", "Lambda", "API", "logs", "in all"
     );
-    let lambda = price("lambda_request_million")
-        + 1e6 * debit_ms / 1e3 * MEMORY_MB / 1024.0 * price("lambda_arm64_gb_second");
     // A line of the function and one of the API.
     let logs = 600.0 * 1e6 / 1e9 * price("logs_gb");
     for (name, (written, read)) in rows {
         let table =
             written * price("dynamodb_write_unit_million") + read * price("dynamodb_read_unit_million");
+        let ms = if written > 0.0 { WRITE_MS } else { READ_MS };
+        let lambda = price("lambda_request_million")
+            + 1e6 * ms / 1e3 * MEMORY_MB / 1024.0 * price("lambda_arm64_gb_second");
         let api = price("http_api_request_million");
         let all = table + lambda + api + logs;
         println!(

@@ -6,12 +6,15 @@ mod refunds;
 mod tiers;
 mod versions;
 
+use domain::actor::{PerformedBy, Role};
 use domain::currency::Currency;
+use domain::loyalty::campaigns::{Campaign, CampaignTerms};
 use domain::loyalty::numbers::{EarningRate, Multiplier, Points};
 use domain::loyalty::program::{LoyaltyTier, Program, ProgramRules};
-use domain::loyalty::purchase::{Line, LineKind, Purchase};
+use domain::loyalty::purchase::{Line, LineKind, Products, Purchase};
 use domain::money::Money;
-use domain::time::{Date, Timestamp};
+use domain::text::FreeText;
+use domain::time::{Date, Period, Timestamp};
 
 fn money(text: &str) -> Money {
     Money::try_new(text.parse().unwrap()).unwrap()
@@ -66,4 +69,26 @@ fn purchase(currency: &str, lines: Vec<Line>) -> Purchase {
 
 fn points(number: u64) -> Points {
     Points::of(number)
+}
+
+fn admin() -> PerformedBy {
+    PerformedBy { role: Role::Admin, sub: "ada".to_owned() }
+}
+
+/// A campaign of the year 2026, made before it.
+fn campaign(id: &str, change: impl FnOnce(&mut CampaignTerms)) -> Campaign {
+    let mut terms = CampaignTerms {
+        name: FreeText::parse("Summer").unwrap(),
+        description: None,
+        multiplier: None,
+        bonus_points: None,
+        point_value: None,
+        period: Period { from: at("2026-01-01T00:00:00Z"), until: at("2027-01-01T00:00:00Z") },
+        tiers: [].into(),
+        products: Products::default(),
+        min_amount: Money::ZERO,
+        max_points_per_purchase: None,
+    };
+    change(&mut terms);
+    Campaign::create(id.to_owned(), terms, at("2025-06-01T00:00:00Z"), admin()).unwrap()
 }

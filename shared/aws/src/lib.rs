@@ -87,10 +87,7 @@ impl Service {
         let Settings { service, region, endpoint, credentials } = settings;
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let url = endpoint.unwrap_or_else(|| format!("https://{service}.{region}.{suffix}"));
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(3))
-            .build();
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(3)).build();
         let (signed_url, identity) = (url.clone(), Identity::from(credentials));
         let operation = Operation::builder()
             .service_name(service)

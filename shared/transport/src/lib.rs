@@ -24,8 +24,15 @@ pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     if let Some(config) = READ.get() {
         return Ok(config.clone());
     }
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "a file of trusted certificates cannot be read");
+    }
     let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        tracing::error!("no trusted certificate is found: no call by TLS will succeed");
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config =
         rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

@@ -1,37 +1,19 @@
 //! What a purchase earns.
 
-use super::{line, money, multiplier, noon, points, program, purchase, rate, tier};
-use domain::loyalty::campaigns::Campaign;
+use super::{campaign, line, money, multiplier, noon, points, program, purchase, rate, tier};
+use domain::loyalty::campaigns::{Campaign, CampaignStatus, CampaignTerms, in_force};
 use domain::loyalty::earning::{Basis, EarnError, Earned, earn};
 use domain::loyalty::exact::six_digits;
 use domain::loyalty::explanation::StepKind;
-use domain::loyalty::numbers::{ExchangeRate, Points, Rounding};
+use domain::loyalty::numbers::{ExchangeRate, PointValue, Points, Rounding};
 use domain::loyalty::program::{Expiry, ProductRule, Program, Stacking};
 use domain::loyalty::purchase::{Line, LineKind, Products, Purchase};
+use domain::loyalty::versions::RulesError;
 use domain::money::Money;
-use domain::time::{Period, parse_date};
+use domain::time::parse_date;
 
 fn earned_by(program: &Program, name: &str, campaigns: &[Campaign], purchase: &Purchase) -> Earned {
     earn(&Basis { program, tier: tier(program, name), campaigns, day_left: None }, purchase).unwrap()
-}
-
-fn campaign(id: &str, change: impl FnOnce(&mut Campaign)) -> Campaign {
-    let period = Period { from: super::at("2026-01-01T00:00:00Z"), until: super::at("2027-01-01T00:00:00Z") };
-    let mut campaign = Campaign {
-        id: id.to_owned(),
-        version: 1,
-        multiplier: None,
-        bonus_points: None,
-        point_value: None,
-        period,
-        tiers: [].into(),
-        products: Products::default(),
-        min_amount: Money::ZERO,
-        max_points_per_purchase: None,
-        is_stopped: false,
-    };
-    change(&mut campaign);
-    campaign
 }
 
 fn of_product(product: &str, amount: &str) -> Line {
@@ -159,18 +141,24 @@ fn of_campaigns_the_best_wins_for_each_line_or_all_add_up_to_a_hundred() {
 fn a_campaign_applies_to_its_tiers_products_and_amounts_and_its_bonus_counts_once() {
     let program = program("INR", |_| {});
     let bought = purchase("INR", vec![of_product("p", "100"), of_product("p2", "100")]);
-    let bonus = campaign("cmp_1", |campaign| campaign.bonus_points = Some(points(50)));
+    let bonus_with = |change: &dyn Fn(&mut CampaignTerms)| {
+        campaign("cmp_1", |terms| {
+            terms.bonus_points = Some(points(50));
+            change(terms);
+        })
+    };
+    let bonus = bonus_with(&|_| {});
     assert_eq!(earned_by(&program, "BRONZE", std::slice::from_ref(&bonus), &bought).points, points(52));
     let refused = [
-        Campaign { tiers: [tier(&program, "GOLD").name.clone()].into(), ..bonus.clone() },
-        Campaign { min_amount: money("200.01"), ..bonus.clone() },
-        Campaign { products: products(&["q"]), ..bonus.clone() },
+        bonus_with(&|terms| terms.tiers = [tier(&program, "GOLD").name.clone()].into()),
+        bonus_with(&|terms| terms.min_amount = money("200.01")),
+        bonus_with(&|terms| terms.products = products(&["q"])),
     ];
     let earned = earned_by(&program, "BRONZE", &refused, &bought);
     assert_eq!((earned.points, earned.campaigns.len()), (points(2), 0));
     let why: Vec<_> = earned.steps.iter().filter(|step| !step.is_applied && step.rule == "cmp_1").collect();
     assert_eq!(why.len(), 3, "each says why: {why:?}");
-    let met = Campaign { min_amount: money("200"), ..bonus };
+    let met = bonus_with(&|terms| terms.min_amount = money("200"));
     assert_eq!(earned_by(&program, "BRONZE", &[met], &bought).points, points(52));
     let limited = campaign("cmp_2", |campaign| {
         campaign.multiplier = Some(multiplier("100"));
@@ -229,9 +217,47 @@ fn points_expire_after_their_days_or_on_a_day_of_the_year() {
 #[test]
 fn a_campaign_is_in_force_from_its_start_until_its_end_unless_it_is_stopped() {
     let campaign = campaign("cmp_1", |campaign| campaign.bonus_points = Some(points(1)));
-    let in_force = |text: &str| campaign.is_in_force(super::at(text));
-    assert!(in_force("2026-01-01T00:00:00Z") && in_force("2026-12-31T23:59:59.999Z"));
-    assert!(!in_force("2025-12-31T23:59:59.999Z") && !in_force("2027-01-01T00:00:00Z"));
-    let stopped = Campaign { is_stopped: true, ..campaign };
-    assert!(!stopped.is_in_force(noon(parse_date("2026-06-01").unwrap())));
+    let holds = |text: &str| campaign.is_in_force(super::at(text));
+    assert!(holds("2026-01-01T00:00:00Z") && holds("2026-12-31T23:59:59.999Z"));
+    assert!(!holds("2025-12-31T23:59:59.999Z") && !holds("2027-01-01T00:00:00Z"));
+    let stopped = campaign.stop(noon(parse_date("2026-06-01").unwrap()), super::admin()).unwrap();
+    let versions = [campaign, stopped];
+    let counts = |text: &str| in_force(&versions, super::at(text)).is_some();
+    assert!(counts("2026-06-01T11:59:59.999Z"), "what happened before it was stopped counts");
+    assert!(!counts("2026-06-01T12:00:00Z") && !counts("2025-12-31T23:59:59.999Z"));
+    assert_eq!(versions[1].stop(versions[1].since, super::admin()), None, "once");
+}
+
+#[test]
+fn a_campaign_gives_something_that_it_can_give_for_a_time_that_is_not_over() {
+    let now = super::at("2026-06-01T00:00:00Z");
+    let made = |change: &dyn Fn(&mut CampaignTerms)| {
+        let mut terms = campaign("cmp_1", |terms| terms.bonus_points = Some(points(1))).terms;
+        change(&mut terms);
+        Campaign::create("cmp_2".to_owned(), terms, now, super::admin())
+    };
+    let refused = |field: &str, change: &dyn Fn(&mut CampaignTerms)| {
+        let made = made(change);
+        assert!(matches!(&made, Err(RulesError::Invalid(named, _)) if *named == field), "{field} {made:?}");
+    };
+    refused("multiplier", &|terms| terms.multiplier = Some(multiplier("1")));
+    refused("multiplier", &|terms| terms.bonus_points = None);
+    refused("valid_until", &|terms| terms.period.until = terms.period.from);
+    refused("valid_until", &|terms| terms.period.until = now);
+    refused("point_value", &|terms| {
+        terms.point_value = Some(PointValue::ONE);
+        terms.products = products(&["p"]);
+    });
+    let first = made(&|_| {}).unwrap();
+    assert_eq!((first.version, first.status(now)), (1, CampaignStatus::Active));
+    assert_eq!(first.status(super::at("2025-12-31T00:00:00Z")), CampaignStatus::Scheduled);
+    assert_eq!(first.status(super::at("2027-01-01T00:00:00Z")), CampaignStatus::Ended);
+    let later = noon(parse_date("2026-07-01").unwrap());
+    let second = first.change(1, first.terms.clone(), later, super::admin()).unwrap();
+    assert_eq!((second.version, second.since), (2, later));
+    assert_eq!(
+        second.change(1, first.terms.clone(), later, super::admin()),
+        Err(RulesError::VersionConflict)
+    );
+    assert_eq!(in_force(&[first.clone(), second], later.minus_minutes(1)), Some(&first));
 }

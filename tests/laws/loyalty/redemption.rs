@@ -2,13 +2,10 @@
 
 use super::{at, money, points, program, tier};
 use domain::currency::Currency;
-use domain::loyalty::campaigns::Campaign;
 use domain::loyalty::numbers::{PointValue, Points};
 use domain::loyalty::program::Program;
-use domain::loyalty::purchase::Products;
 use domain::loyalty::redemption::{Charge, Limit, point_value};
 use domain::money::Money;
-use domain::time::Period;
 use proptest::prelude::*;
 
 fn charge<'a>(program: &'a Program, name: &str, amount: &str) -> Charge<'a> {
@@ -51,19 +48,11 @@ fn a_value_is_rounded_down_and_takes_the_fewest_points() {
 #[test]
 fn the_highest_point_value_of_program_and_campaigns_holds() {
     let program = program("INR", |_| {});
-    let period = Period { from: at("2026-01-01T00:00:00Z"), until: at("2027-01-01T00:00:00Z") };
-    let campaign = |id: &str, value: &str, min_amount: Money| Campaign {
-        id: id.to_owned(),
-        version: 1,
-        multiplier: None,
-        bonus_points: None,
-        point_value: Some(PointValue::parse(value).unwrap()),
-        period,
-        tiers: [].into(),
-        products: Products::default(),
-        min_amount,
-        max_points_per_purchase: None,
-        is_stopped: false,
+    let campaign = |id: &str, value: &str, min_amount: Money| {
+        super::campaign(id, |terms| {
+            terms.point_value = Some(PointValue::parse(value).unwrap());
+            terms.min_amount = min_amount;
+        })
     };
     let campaigns = [
         campaign("cmp_1", "1.5", Money::ZERO),

@@ -1,7 +1,6 @@
 //! Changes of the program.
 
-use super::{at, date, rate};
-use domain::actor::{PerformedBy, Role};
+use super::{admin, at, date, rate};
 use domain::currency::Currency;
 use domain::loyalty::numbers::{Multiplier, Points};
 use domain::loyalty::program::{Expiry, ProductRule};
@@ -9,10 +8,6 @@ use domain::loyalty::purchase::Products;
 use domain::loyalty::versions::{ProgramChange, ProgramHistory, ProgramVersion, RulesError};
 use domain::time::{Timestamp, plus_days};
 use proptest::prelude::*;
-
-fn admin() -> PerformedBy {
-    PerformedBy { role: Role::Admin, sub: "ada".to_owned() }
-}
 
 fn standard() -> ProgramHistory {
     ProgramHistory::standard(Currency::parse("INR").unwrap()).unwrap()

@@ -131,7 +131,7 @@ fn campaigns<'a>(basis: &Basis<'a>, lines: &[Reckoned<'_>], minimums: bool) -> V
     let refusal = |campaign: &Campaign| {
         if !campaign.is_for(&basis.tier.name) {
             Some("it is for other tiers")
-        } else if minimums && eligible < exact::money(campaign.min_amount) {
+        } else if minimums && eligible < exact::money(campaign.terms.min_amount) {
             Some("the eligible amount is below its minimum")
         } else if !lines.iter().any(|line| applies_to(campaign, line.line)) {
             Some("it is for other products")
@@ -139,14 +139,15 @@ fn campaigns<'a>(basis: &Basis<'a>, lines: &[Reckoned<'_>], minimums: bool) -> V
             None
         }
     };
-    let earns = |campaign: &&Campaign| campaign.multiplier.is_some() || campaign.bonus_points.is_some();
+    let earns =
+        |campaign: &&Campaign| campaign.terms.multiplier.is_some() || campaign.terms.bonus_points.is_some();
     let candidates: Vec<(&Campaign, Option<&'static str>)> =
         basis.campaigns.iter().filter(earns).map(|campaign| (campaign, refusal(campaign))).collect();
     let mut extras = vec![Exact::zero(); candidates.len()];
     for line in lines {
         let multipliers = candidates.iter().map(|(campaign, refused)| {
             let multiplier =
-                campaign.multiplier.filter(|_| refused.is_none() && applies_to(campaign, line.line));
+                campaign.terms.multiplier.filter(|_| refused.is_none() && applies_to(campaign, line.line));
             multiplier.map_or_else(Exact::zero, |multiplier| multiplier.exact() - Exact::one())
         });
         let above_one = shares(multipliers.collect(), basis.program.rules.campaign_stacking);
@@ -155,16 +156,16 @@ fn campaigns<'a>(basis: &Basis<'a>, lines: &[Reckoned<'_>], minimums: bool) -> V
         }
     }
     let part = |((campaign, refused), extra): ((&'a Campaign, Option<&'static str>), Exact)| {
-        let most = campaign.max_points_per_purchase.map(Points::exact);
+        let most = campaign.terms.max_points_per_purchase.map(Points::exact);
         let extra = most.filter(|most| *most < extra).unwrap_or(extra);
-        let bonus = campaign.bonus_points.map_or_else(Exact::zero, Points::exact);
+        let bonus = campaign.terms.bonus_points.map_or_else(Exact::zero, Points::exact);
         CampaignPart { campaign, outcome: refused.map_or(Ok(Addition { extra, bonus }), Err) }
     };
     candidates.into_iter().zip(extras).map(part).collect()
 }
 
 fn applies_to(campaign: &Campaign, line: &Line) -> bool {
-    campaign.products.is_empty() || campaign.products.names(line)
+    campaign.terms.products.is_empty() || campaign.terms.products.names(line)
 }
 
 /// Returns by how much of a line's base each campaign raises it, given the multipliers less one.
@@ -314,7 +315,7 @@ fn explain_campaigns(explanation: &mut Explanation, parts: &[CampaignPart<'_>]) 
         match outcome {
             Err(why) => explanation.passed_over(StepKind::Campaign, rule, why),
             Ok(added) => {
-                if let Some(multiplier) = campaign.multiplier {
+                if let Some(multiplier) = campaign.terms.multiplier {
                     if added.extra.is_zero() {
                         explanation.passed_over(StepKind::Campaign, rule, "no line earns more by it");
                     } else {
@@ -322,7 +323,7 @@ fn explain_campaigns(explanation: &mut Explanation, parts: &[CampaignPart<'_>]) 
                         explanation.applied(StepKind::Campaign, rule, factor, &added.extra, "its multiplier");
                     }
                 }
-                if campaign.bonus_points.is_some() {
+                if campaign.terms.bonus_points.is_some() {
                     explanation.applied(StepKind::Bonus, rule, None, &added.bonus, "once for the purchase");
                 }
             }

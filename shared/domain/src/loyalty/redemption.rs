@@ -70,10 +70,10 @@ pub fn point_value<'a>(
     at: Timestamp,
 ) -> (PointValue, Option<&'a Campaign>) {
     let is_meant = |campaign: &&Campaign| {
-        campaign.is_in_force(at) && campaign.is_for(&tier.name) && campaign.min_amount <= charge
+        campaign.is_in_force(at) && campaign.is_for(&tier.name) && campaign.terms.min_amount <= charge
     };
     let of_program = (program.rules.point_value, None);
-    campaigns.iter().filter(is_meant).fold(of_program, |best, campaign| match campaign.point_value {
+    campaigns.iter().filter(is_meant).fold(of_program, |best, campaign| match campaign.terms.point_value {
         Some(value) if value > best.0 => (value, Some(campaign)),
         Some(_) | None => best,
     })
