@@ -65,6 +65,7 @@ name = "scrip"
 path = "main.rs"
 
 [dependencies]
+chrono.workspace = true
 domain.workspace = true
 proptest.workspace = true
 rust_decimal.workspace = true

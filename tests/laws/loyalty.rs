@@ -1,8 +1,10 @@
 //! Loyalty's rules: what a purchase earns and keeps, what points pay, and which tier is held.
 
+mod customer;
 mod earning;
 mod redemption;
 mod refunds;
+mod tier_models;
 mod tiers;
 mod versions;
 

@@ -207,11 +207,22 @@ fn an_explanation_lists_three_hundred_rules_at_most_those_that_applied_first() {
 fn points_expire_after_their_days_or_on_a_day_of_the_year() {
     let date = |text| parse_date(text).unwrap();
     let booked = date("2027-03-10");
-    assert_eq!(Expiry::Off.expires_on(booked), None);
-    assert_eq!(Expiry::Rolling { days: 365 }.expires_on(booked), Some(date("2028-03-09")));
-    let fixed = |month, day, years| Expiry::Fixed { month, day, years }.expires_on(booked);
+    assert_eq!(Expiry::Off.expires_on(booked, 0), None);
+    assert_eq!(Expiry::Rolling { days: 365 }.expires_on(booked, 0), Some(date("2028-03-09")));
+    let fixed = |month, day, years| Expiry::Fixed { month, day, years }.expires_on(booked, 0);
     assert_eq!(fixed(12, 31, 1), Some(date("2028-12-31")));
     assert_eq!((fixed(2, 29, 1), fixed(2, 29, 2)), (Some(date("2028-02-29")), Some(date("2029-02-28"))));
+    let new_year = Expiry::Fixed { month: 1, day: 1, years: 1 };
+    assert_eq!(
+        new_year.expires_on(date("2026-12-31"), 1),
+        Some(date("2027-01-01")),
+        "the day on which they come"
+    );
+    assert_eq!(
+        new_year.expires_on(date("2026-12-31"), 2),
+        Some(date("2028-01-01")),
+        "never before they come"
+    );
 }
 
 #[test]
@@ -260,4 +271,14 @@ fn a_campaign_gives_something_that_it_can_give_for_a_time_that_is_not_over() {
         Err(RulesError::VersionConflict)
     );
     assert_eq!(in_force(&[first.clone(), second], later.minus_minutes(1)), Some(&first));
+}
+
+#[test]
+fn a_purchase_of_more_points_than_can_be_kept_is_refused() {
+    let program = program("INR", |rules| rules.rate = rate(1_000_000, "0.01"));
+    let basis = Basis { program: &program, tier: tier(&program, "BRONZE"), campaigns: &[], day_left: None };
+    let bought =
+        |amount| earn(&basis, &purchase("INR", vec![Line::goods(money(amount))])).map(|earned| earned.points);
+    assert_eq!(bought("10000000"), Ok(points(1_000_000_000_000_000)));
+    assert_eq!(bought("10000000.01"), Err(EarnError::TooLarge));
 }

@@ -2,8 +2,8 @@
 
 use super::{at, money, points, program, tier};
 use domain::currency::Currency;
-use domain::loyalty::numbers::{PointValue, Points};
-use domain::loyalty::program::Program;
+use domain::loyalty::numbers::{PointValue, Points, Share};
+use domain::loyalty::program::{LoyaltyTiers, Program};
 use domain::loyalty::redemption::{Charge, Limit, point_value};
 use domain::money::Money;
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn points_pay_the_share_of_the_tier_and_not_a_point_more() {
     let large = charge(&program, "SILVER", "100000");
     assert_eq!(large.most(points(10_000)), (points(2_500), vec![Limit::MaxPointsPerBooking]));
     assert_eq!(large.check(points(2_501)), Err((Limit::MaxPointsPerBooking, points(2_500))));
-    assert_eq!(charge(&program, "SILVER", "5").check(points(6)), Err((Limit::Charge, points(5))));
+    assert_eq!(charge(&program, "SILVER", "5").check(points(6)), Err((Limit::MaxShare, points(1))));
 }
 
 #[test]
@@ -76,15 +76,29 @@ proptest! {
         minor in 1..10_000_000_i64,
         millionths in 1..3_000_000_i64,
         available in 0..100_000_u64,
+        min_points in 1..50_u64,
+        share in 0..10_001_i64,
         digits in prop::sample::select(vec!["JPY", "INR", "BHD"]),
     ) {
         let value = rust_decimal::Decimal::new(millionths, 6);
-        let program = program(digits, worth(&value.to_string()));
+        let program = program(digits, |rules| {
+            worth(&value.to_string())(rules);
+            rules.redemption.min_points = points(min_points);
+            let mut tiers = rules.tiers.all().to_vec();
+            tiers[2].max_share = Share::parse(&rust_decimal::Decimal::new(share, 4).to_string()).unwrap();
+            rules.tiers = LoyaltyTiers::try_new(tiers).unwrap();
+        });
         let scale = Currency::parse(digits).unwrap().digits();
         let amount = Money::try_new(rust_decimal::Decimal::new(minor, scale)).unwrap();
         let charge = Charge { amount, ..charge(&program, "GOLD", "1") };
         let (most, by) = charge.most(points(available));
         prop_assert!(!by.is_empty() && most.get() <= available);
+        let least = match charge.check(Points::of(1)) {
+            Err((Limit::MinPoints, least)) => least,
+            Ok(least) => least,
+            Err(_) => Points::of(u64::MAX),
+        };
+        prop_assert!(least.get() >= min_points && most.is_zero() || least <= most, "{least:?} {most:?}");
         if !most.is_zero() {
             prop_assert_eq!(charge.check(most), Ok(most), "the fewest of its value");
             prop_assert!(charge.value(most) <= charge.share());

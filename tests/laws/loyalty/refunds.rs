@@ -1,10 +1,10 @@
 //! What refunds leave of a purchase, whatever their number and order.
 
-use super::{line, money, multiplier, paise, points, program, purchase, rate, tier};
+use super::{campaign, line, money, multiplier, paise, points, program, purchase, rate, tier};
 use domain::loyalty::earning::{Basis, Kept, earn, kept};
 use domain::loyalty::exact;
-use domain::loyalty::numbers::Points;
-use domain::loyalty::program::{ProductRule, Program};
+use domain::loyalty::numbers::{Points, Rounding};
+use domain::loyalty::program::{ProductRule, Program, Stacking};
 use domain::loyalty::purchase::{Line, LineKind, Products, Purchase};
 use domain::loyalty::refunds::{RefundReport, Refunds};
 use domain::money::Money;
@@ -77,6 +77,13 @@ fn points_that_paid_come_back_in_proportion_and_sum_to_what_was_confirmed() {
     let parts = [back(&["233.33"]), back(&["233.33", "233.33"]), back(&["233.33", "233.33", "233.34"])];
     assert_eq!(parts, [99, 199, 300]);
     assert_eq!(refunds(&["700"]).points_back(points(300), charge_after, false), Points::ZERO);
+    let total = RefundReport {
+        refunded_total: money("350"),
+        points_back: Some(Points::ZERO),
+        ..RefundReport::default()
+    };
+    let total = Refunds { by_id: [("a".to_owned(), total)].into(), amount_kept: None };
+    assert_eq!(total.points_back(points(300), charge_after, true), Points::ZERO, "it named how many");
     let named = RefundReport { points_back: Some(points(250)), ..refund(money("350")) };
     let other = refund(money("350"));
     let both =
@@ -107,24 +114,65 @@ fn what_is_refunded_is_the_largest_of_sum_total_and_cancellation() {
     assert_eq!(known.refunded(money("60")), money("60"), "at most the amount");
 }
 
+#[test]
+fn a_bonus_shrinks_with_the_lines_that_it_was_for_and_a_minimum_is_not_asked_again() {
+    let program = program("INR", |_| {});
+    let of_product = |product: &str, amount: &str| Line {
+        product_id: Some(product.to_owned()),
+        ..line(product, LineKind::Goods, amount)
+    };
+    let bought = purchase("INR", vec![of_product("p", "100"), of_product("q", "9900")]);
+    let bonus = campaign("cmp_1", |terms| {
+        terms.bonus_points = Some(points(500));
+        terms.products.product_ids = ["p".to_owned()].into();
+        terms.min_amount = money("10000");
+    });
+    let basis =
+        Basis { program: &program, tier: tier(&program, "BRONZE"), campaigns: &[bonus], day_left: None };
+    let earned = earn(&basis, &bought).unwrap();
+    assert_eq!(earned.points, points(600));
+    let basis = Basis { campaigns: &earned.campaigns, ..basis };
+    let without = |id: &str, amount: &str| {
+        let report = RefundReport { lines: vec![(id.to_owned(), money(amount))], ..refund(money(amount)) };
+        let known = Refunds { by_id: [("r".to_owned(), report)].into(), amount_kept: None };
+        kept(&basis, &bought, &known.left_of(&bought)).unwrap().points.get()
+    };
+    assert_eq!((without("p", "100"), without("q", "9900"), without("p", "50")), (99, 501, 349));
+}
+
 #[derive(Clone, Debug)]
 struct Story {
-    lines: Vec<(bool, i64)>,
+    lines: Vec<(u8, i64)>,
     rate_per: i64,
     parts: Vec<(usize, u32)>,
+    rounding: Rounding,
+    limits: (Option<u64>, Option<u64>),
+    stacking: Stacking,
 }
 
 fn story() -> impl Strategy<Value = Story> {
-    let lines = prop::collection::vec((any::<bool>(), 0..200_000_i64), 1..6);
+    let lines = prop::collection::vec((0..6_u8, 0..200_000_i64), 1..6);
     let parts = prop::collection::vec((0..8_usize, 1..60_u32), 1..8);
-    (lines, 1..20_000_i64, parts).prop_map(|(lines, rate_per, parts)| Story { lines, rate_per, parts })
+    let limit = || prop::option::of(1..3_000_u64);
+    let rounding = prop::sample::select(Rounding::ALL.to_vec());
+    let stacking = prop::sample::select(vec![Stacking::Best, Stacking::Add]);
+    let made = |(lines, rate_per, parts, rounding, limits, stacking)| Story {
+        lines,
+        rate_per,
+        parts,
+        rounding,
+        limits,
+        stacking,
+    };
+    (lines, 1..20_000_i64, parts, rounding, (limit(), limit()), stacking).prop_map(made)
 }
 
 impl Story {
     fn purchase(&self) -> Purchase {
-        let made = self.lines.iter().enumerate().map(|(at, (is_goods, paise))| {
-            let kind = if *is_goods { LineKind::Goods } else { LineKind::Shipping };
-            Line { line_id: Some(format!("l{at}")), kind, ..Line::goods(super::paise(*paise)) }
+        let made = self.lines.iter().enumerate().map(|(at, (what, paise))| {
+            let kind = if *what < 4 { LineKind::Goods } else { LineKind::Shipping };
+            let product_id = (*what % 2 == 0).then(|| "p".to_owned());
+            Line { line_id: Some(format!("l{at}")), product_id, kind, ..Line::goods(super::paise(*paise)) }
         });
         purchase("INR", made.collect())
     }
@@ -133,9 +181,37 @@ impl Story {
         let products = Products { product_ids: ["p".to_owned()].into(), ..Products::default() };
         program("INR", |rules| {
             rules.rate = rate(3, &paise(self.rate_per).to_string());
+            rules.rounding = self.rounding;
+            rules.max_points_per_purchase = self.limits.0.map(points);
+            rules.campaign_stacking = self.stacking;
             rules.product_rules =
                 vec![ProductRule { id: "r".into(), products, multiplier: multiplier("1.5") }];
         })
+    }
+
+    /// What is kept of the purchase, with campaigns for some of its lines.
+    fn kept(&self, program: &Program, purchase: &Purchase, refunds: &Refunds) -> Kept {
+        let campaigns = [
+            campaign("cmp_1", |terms| {
+                terms.multiplier = Some(multiplier("2"));
+                terms.products.product_ids = ["p".to_owned()].into();
+            }),
+            campaign("cmp_2", |terms| {
+                (terms.multiplier, terms.bonus_points) = (Some(multiplier("1.5")), Some(points(40)));
+                (terms.min_amount, terms.max_points_per_purchase) = (money("500"), Some(points(300)));
+            }),
+        ];
+        let day_left = self.limits.1.map(points);
+        let basis = Basis { program, tier: tier(program, "SILVER"), campaigns: &campaigns, day_left };
+        let earned = earn(&basis, purchase).unwrap();
+        let basis = Basis { campaigns: &earned.campaigns, ..basis };
+        let all = kept(&basis, purchase, &Refunds::default().left_of(purchase)).unwrap();
+        assert_eq!(
+            all,
+            Kept { points: earned.points, spend: earned.eligible },
+            "all is kept of what is not refunded"
+        );
+        kept(&basis, purchase, &refunds.left_of(purchase)).unwrap()
     }
 
     /// Refunds of shares of what was paid; those of an existing line name it.
@@ -156,20 +232,20 @@ impl Story {
 
 proptest! {
     #[test]
-    fn what_is_kept_never_rises_with_amounts_and_is_never_above_what_was_earned(story in story()) {
+    fn what_is_kept_never_rises_with_refunds_and_is_never_above_what_was_earned(story in story(), by_line: bool) {
         let (program, bought) = (story.program(), story.purchase());
-        let earned = kept_of(&program, &bought, &Refunds::default());
+        let earned = story.kept(&program, &bought, &Refunds::default());
         let mut known = Refunds::default();
         let mut before = earned;
-        for (id, report) in story.reports(&bought, false) {
+        for (id, report) in story.reports(&bought, by_line) {
             known.by_id.insert(id, report);
-            let now = kept_of(&program, &bought, &known);
+            let now = story.kept(&program, &bought, &known);
             prop_assert!(now.points <= before.points && now.spend <= before.spend, "{now:?} after {before:?}");
             before = now;
         }
         known.amount_kept = Some(Money::ZERO);
         let nothing = Kept { points: Points::ZERO, spend: Money::ZERO };
-        prop_assert_eq!(kept_of(&program, &bought, &known), nothing);
+        prop_assert_eq!(story.kept(&program, &bought, &known), nothing);
     }
 
     #[test]
@@ -184,10 +260,10 @@ proptest! {
             report.has_failed = *failed;
         }
         let all = Refunds { by_id: reports.iter().cloned().collect(), amount_kept: None };
-        let expected = kept_of(&program, &bought, &all);
+        let expected = story.kept(&program, &bought, &all);
         let standing = reports.iter().filter(|(_, report)| !report.has_failed).cloned();
         let without_failed = Refunds { by_id: standing.collect(), amount_kept: None };
-        prop_assert_eq!(kept_of(&program, &bought, &without_failed), expected);
+        prop_assert_eq!(story.kept(&program, &bought, &without_failed), expected);
         for at in 0..reports.len() {
             let other = order[at % order.len()].index(reports.len());
             reports.swap(at, other);
@@ -196,7 +272,7 @@ proptest! {
         for (id, report) in reports.iter().chain(&reports) {
             shuffled.by_id.insert(id.clone(), report.clone());
         }
-        prop_assert_eq!(kept_of(&program, &bought, &shuffled), expected);
+        prop_assert_eq!(story.kept(&program, &bought, &shuffled), expected);
         let left = all.left_of(&bought).iter().sum::<exact::Exact>();
         let stays = bought.amount.saturating_sub(all.refunded(bought.amount));
         prop_assert!(left == exact::money(stays), "what is left of the lines sums to what stays");

@@ -1,67 +1,11 @@
-//! Which tier is held: against a model that looks at every day, and the numbers that the contract gives.
+//! Which tier is held: the numbers that the contract gives, and what can go wrong.
 
+use super::customer::{BRONZE, Customer, GOLD, SILVER, version};
 use super::{at, date, money, noon, points, program};
-use domain::loyalty::numbers::Points;
 use domain::loyalty::program::{LoyaltyTiers, Program, TierName};
 use domain::loyalty::spend::{SpendMap, falls_off, window_from};
-use domain::loyalty::tiers::{Facts, Grant, Reason, Standing, TierChange};
+use domain::loyalty::tiers::{Facts, Grant, Reason};
 use domain::money::Money;
-use domain::time::{Date, Timestamp, plus_days};
-use proptest::prelude::*;
-use std::collections::BTreeMap;
-
-/// A customer and what their tier follows from.
-struct Customer {
-    programs: Vec<Program>,
-    spend: SpendMap,
-    lifetime: Points,
-    seq: u64,
-    standing: Standing,
-    history: Vec<TierChange>,
-}
-
-impl Customer {
-    fn new(programs: Vec<Program>, since: Date) -> Self {
-        let standing = Standing::new(&programs, Timestamp::start_of(since)).unwrap();
-        let (spend, lifetime) = (SpendMap::default(), Points::ZERO);
-        Self { programs, spend, lifetime, seq: 0, standing, history: vec![] }
-    }
-
-    fn change(&mut self, how: impl FnOnce(&mut Standing, Facts<'_>) -> Vec<TierChange>) {
-        let facts =
-            Facts { programs: &self.programs, spend: &self.spend, lifetime: self.lifetime, seq: self.seq };
-        self.history.extend(how(&mut self.standing, facts));
-    }
-
-    fn pass(&mut self, to: Timestamp) {
-        self.change(|standing, facts| standing.advance(facts, to));
-    }
-
-    /// Buys on a date; returns the number of the entry.
-    fn buy(&mut self, on: Date, amount: &str) -> u64 {
-        self.pass(noon(on));
-        self.spend.add(on, money(amount)).unwrap();
-        self.seq += 1;
-        self.change(|standing, facts| standing.raised(facts, noon(on), Reason::Upgrade));
-        self.seq
-    }
-
-    fn refund(&mut self, on: Date, (bought, amount): (Date, &str), booked: u64) {
-        self.pass(noon(on));
-        self.spend.take(bought, money(amount));
-        self.seq += 1;
-        self.change(|standing, facts| standing.refunded(facts, noon(on), booked));
-    }
-
-    fn tier(&mut self, on: &str) -> &str {
-        self.pass(noon(date(on)));
-        self.standing.tier.as_str()
-    }
-
-    fn reasons(&self) -> Vec<(Reason, String)> {
-        self.history.iter().map(|change| (change.reason, change.at.date().to_string())).collect()
-    }
-}
 
 fn customer() -> Customer {
     Customer::new(vec![program("INR", |_| {})], date("2026-01-01"))
@@ -220,74 +164,93 @@ fn tiers_are_checked_before_they_are_rules() {
     );
 }
 
-/// The model: every day at midnight, from the purchases alone.
-struct Model {
-    bought: BTreeMap<Date, u64>,
-    held: usize,
-    grace_from: Option<Date>,
+#[test]
+fn a_version_that_began_before_the_clock_that_last_looked_is_caught_up() {
+    let lower = version(2, "2026-05-01T12:00:00Z", &[BRONZE, ("SILVER", Some("100")), GOLD]);
+    let mut customer = customer();
+    customer.buy(date("2026-04-30"), "100");
+    customer.pass(at("2026-05-01T12:03:00Z"));
+    customer.programs.push(lower);
+    customer.pass(at("2026-05-01T12:03:00Z"));
+    assert_eq!(customer.standing.tier.as_str(), "SILVER");
+    assert_eq!(customer.reasons(), [(Reason::Program, "2026-05-01".to_owned())]);
+    assert_eq!(customer.standing.program_version, 2);
 }
 
-impl Model {
-    const THRESHOLDS: [u64; 3] = [0, 50_000, 200_000];
-
-    fn reached(&self, on: Date) -> usize {
-        use chrono::Datelike;
-        // The same day a year before; 28 February for the 29th.
-        let before = Date::from_ymd_opt(on.year() - 1, on.month(), on.day());
-        let before = before.unwrap_or_else(|| Date::from_ymd_opt(on.year() - 1, 2, 28).unwrap());
-        let spent: u64 =
-            self.bought.iter().filter(|(date, _)| before < **date && **date <= on).map(|(_, a)| a).sum();
-        (0..3).rev().find(|tier| spent >= Self::THRESHOLDS[*tier]).unwrap()
-    }
-
-    fn look(&mut self, on: Date, grace: u32) {
-        let reached = self.reached(on);
-        if reached >= self.held {
-            self.held = reached;
-            self.grace_from = None;
-            return;
-        }
-        let from = *self.grace_from.get_or_insert(on);
-        if plus_days(from, grace).unwrap() <= on {
-            self.held = reached;
-            self.grace_from = None;
-        }
-    }
+#[test]
+fn a_tier_that_a_version_inserts_is_lost_with_the_higher_one_that_was_risen_to() {
+    let platinum = ("PLATINUM", Some("100000"));
+    let mut customer = Customer::new(
+        vec![program("INR", |_| {}), version(2, "2026-05-01T00:00:00Z", &[BRONZE, SILVER, platinum, GOLD])],
+        date("2026-01-01"),
+    );
+    let all = customer.buy(date("2026-04-01"), "200000");
+    assert_eq!(customer.tier("2026-06-01"), "GOLD");
+    customer.refund(date("2026-06-02"), (date("2026-04-01"), "200000"), all);
+    assert_eq!((customer.standing.tier.as_str(), customer.standing.grace), ("BRONZE", None));
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+#[test]
+fn a_version_that_removes_the_tier_held_leaves_since_when_the_lower_ones_are_held() {
+    let mut customer = Customer::new(
+        vec![program("INR", |_| {}), version(2, "2026-06-01T00:00:00Z", &[BRONZE, SILVER])],
+        date("2026-01-01"),
+    );
+    customer.buy(date("2026-03-01"), "50000");
+    customer.buy(date("2026-04-01"), "150000");
+    let small = customer.buy(date("2026-05-01"), "10");
+    assert_eq!(customer.tier("2026-06-02"), "SILVER");
+    customer.spend.take(date("2026-04-01"), money("150000"));
+    customer.refund(date("2026-06-03"), (date("2026-03-01"), "20"), small);
+    assert_eq!(customer.standing.tier.as_str(), "SILVER", "it was held before the purchase");
+    assert!(customer.standing.grace.is_some());
+}
 
-    /// Four years with a leap day, looked at rarely, as often as something is bought, against a look every day.
-    #[test]
-    fn three_years_of_purchases_hold_the_tier_that_a_look_every_day_finds(
-        purchases in prop::collection::vec((0..1_200_u32, 1..120_000_u64), 0..12),
-        looks in prop::collection::vec(0..1_460_u32, 0..6),
-        grace in 0..90_u32,
-    ) {
-        let start = date("2026-06-01");
-        let day = |n: u32| plus_days(start, n).unwrap();
-        let programs = vec![program("INR", |rules| rules.downgrade_grace_days = grace)];
-        let mut customer = Customer::new(programs, start);
-        let mut model = Model { bought: BTreeMap::new(), held: 0, grace_from: None };
-        let names = ["BRONZE", "SILVER", "GOLD"];
-        for n in 0..1_460 {
-            model.look(day(n), grace);
-            if looks.contains(&n) {
-                customer.pass(Timestamp::start_of(day(n)));
-                prop_assert_eq!(customer.standing.tier.as_str(), names[model.held], "day {}", day(n));
-            }
-            for (_, amount) in purchases.iter().filter(|(at, _)| *at == n) {
-                *model.bought.entry(day(n)).or_default() += amount;
-                model.look(day(n), grace);
-                customer.buy(day(n), &amount.to_string());
-                prop_assert_eq!(customer.standing.tier.as_str(), names[model.held], "bought on {}", day(n));
-            }
+#[test]
+fn the_order_of_refunds_of_two_purchases_makes_no_difference() {
+    let story = |order: [usize; 2]| {
+        let mut customer = customer();
+        customer.buy(date("2026-03-01"), "60000");
+        let second = customer.buy(date("2026-03-02"), "150000");
+        let third = customer.buy(date("2026-03-03"), "10000");
+        let first = second - 1;
+        let refunds = [((date("2026-03-03"), "10000"), third), ((date("2026-03-01"), "20000"), first)];
+        for at in order {
+            let (part, booked) = refunds[at];
+            customer.refund(date("2026-04-01"), part, booked);
         }
-        customer.pass(Timestamp::start_of(day(1_459)));
-        prop_assert_eq!(customer.standing.tier.as_str(), names[model.held]);
-        prop_assert_eq!(customer.standing.grace.map(|grace| grace.from), model.grace_from);
-        let dated = customer.history.is_sorted_by_key(|change| change.at);
-        prop_assert!(dated, "{:?}", customer.history);
-    }
+        (customer.standing.tier.as_str().to_owned(), customer.standing.grace)
+    };
+    assert_eq!(story([0, 1]), ("SILVER".to_owned(), None));
+    assert_eq!(story([0, 1]), story([1, 0]));
+}
+
+#[test]
+fn a_fall_says_what_caused_it() {
+    // A version that changes nothing about tiers begins just when spend ages.
+    let same = version(2, "2027-03-10T00:00:00Z", &[BRONZE, SILVER, GOLD]);
+    let mut customer = Customer::new(vec![program("INR", |_| {}), same], date("2026-01-01"));
+    customer.buy(date("2026-03-10"), "50000");
+    assert_eq!(customer.tier("2027-05-01"), "BRONZE");
+    assert_eq!(customer.reasons().last().unwrap().0, Reason::Ageing);
+    // A grant that takes the place of a higher one ends that.
+    let mut customer = self::customer();
+    let grant = |tier: &str| Some(Grant { tier: TierName::parse(tier).unwrap(), until: date("2026-12-31") });
+    customer.change(|standing, facts| standing.grant(facts, at("2026-01-05T12:00:00Z"), grant("GOLD")));
+    customer.change(|standing, facts| standing.grant(facts, at("2026-02-05T12:00:00Z"), grant("SILVER")));
+    assert_eq!(customer.tier("2026-05-01"), "SILVER");
+    assert_eq!(customer.reasons().last().unwrap().0, Reason::GrantEnded);
+}
+
+#[test]
+fn older_rules_judge_by_the_tier_held_or_by_the_one_that_they_say_is_reached() {
+    let older = version(7, "2025-01-01T00:00:00Z", &[BRONZE, ("SILVER", Some("10"))]);
+    let mut customer = customer();
+    customer.buy(date("2026-03-10"), "200000");
+    let facts =
+        Facts { programs: &customer.programs, spend: &customer.spend, lifetime: customer.lifetime, seq: 1 };
+    let under = |program: &Program| {
+        customer.standing.tier_under(program, facts, noon(date("2026-03-10"))).unwrap().as_str().to_owned()
+    };
+    assert_eq!((under(&customer.programs[0]), under(&older)), ("GOLD".to_owned(), "SILVER".to_owned()));
 }

@@ -96,6 +96,11 @@ fn fields_beyond_their_limits_are_named() {
     late.expiry_days = 0;
     let none = ProgramChange { builds_on: 1, ..ProgramChange::default() };
     let cases = [
+        (
+            ProgramChange { expiry: Some(Expiry::Fixed { month: 2, day: 30, years: 1 }), ..none.clone() },
+            "expiry",
+        ),
+        (ProgramChange { builds_on: 7, pending_days: Some(91), ..none.clone() }, "pending_days"),
         (ProgramChange { pending_days: Some(91), ..none.clone() }, "pending_days"),
         (
             ProgramChange {
@@ -141,7 +146,7 @@ fn fields_beyond_their_limits_are_named() {
 proptest! {
     #[test]
     fn whatever_is_changed_or_withdrawn_the_rules_of_the_past_stay(
-        steps in prop::collection::vec((0..30_u32, 1..1_000_u32, 0..60_u32, any::<bool>()), 1..30),
+        steps in prop::collection::vec((0..30_u32, 1..1_000_u32, -20..60_i64, any::<bool>()), 1..30),
     ) {
         let mut history = standard();
         let mut today = date("2026-01-01");
@@ -152,11 +157,13 @@ proptest! {
             let next = if withdraws {
                 history.withdraw(latest, now)
             } else {
-                let valid_from = Some(Timestamp::start_of(plus_days(today, ahead).unwrap()));
+                let valid_from = Some(Timestamp::start_of(today + chrono::TimeDelta::days(ahead)));
                 history.change(ProgramChange { valid_from, ..change(latest, points) }, now, admin())
             };
             let Ok(next) = next else { continue };
             let changed = history.clone().and(next);
+            let begins = changed.standing().iter().map(|program| program.valid_from);
+            prop_assert!(begins.is_sorted(), "versions begin in the order of their numbers");
             for before in 1..=200 {
                 let then = Timestamp::start_of(today - chrono::Days::new(before));
                 prop_assert_eq!(rate_at(&changed, then), rate_at(&history, then));

@@ -133,10 +133,10 @@ impl Campaign {
         now: Timestamp,
         by: PerformedBy,
     ) -> Result<Self, RulesError> {
+        terms.check(now)?;
         if builds_on != self.version {
             return Err(RulesError::VersionConflict);
         }
-        terms.check(now)?;
         Ok(Self { version: self.version + 1, since: now.max(self.since), by, terms, ..self.clone() })
     }
 

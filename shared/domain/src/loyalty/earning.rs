@@ -62,6 +62,9 @@ pub enum EarnError {
     TooLarge,
 }
 
+/// The most points of one purchase: 10^15.
+const MOST: Points = Points::of(1_000_000_000_000_000);
+
 /// A line and what it earns.
 struct Reckoned<'a> {
     line: &'a Line,
@@ -189,11 +192,12 @@ fn shares(above_one: Vec<Exact>, stacking: Stacking) -> Vec<Exact> {
     }
 }
 
-/// Returns the points of a sum, rounded and limited.
-fn limited(basis: &Basis<'_>, raw: &Exact) -> [Points; 3] {
+/// Returns the points of a sum: rounded, limited for the purchase, and limited for the day.
+fn limited(basis: &Basis<'_>, raw: &Exact) -> Result<[Points; 3], EarnError> {
     let rounded = basis.program.rules.rounding.points(raw);
     let of_purchase = basis.program.rules.max_points_per_purchase.map_or(rounded, |most| most.min(rounded));
-    [rounded, of_purchase, basis.day_left.map_or(of_purchase, |left| left.min(of_purchase))]
+    let of_day = basis.day_left.map_or(of_purchase, |left| left.min(of_purchase));
+    if rounded > MOST { Err(EarnError::TooLarge) } else { Ok([rounded, of_purchase, of_day]) }
 }
 
 fn sum_of<'a>(lines: &'a [Reckoned<'_>], part: impl Fn(&'a Reckoned<'_>) -> &'a Exact) -> Exact {
@@ -212,7 +216,7 @@ pub fn earn(basis: &Basis<'_>, purchase: &Purchase) -> Result<Earned, EarnError>
         part.outcome.as_ref().map_or_else(|_| Exact::zero(), |a| &a.extra + &a.bonus)
     };
     let raw = sum_of(&lines, |line| &line.base) + parts.iter().map(added).sum::<Exact>();
-    let [rounded, of_purchase, points] = limited(basis, &raw);
+    let [rounded, of_purchase, points] = limited(basis, &raw)?;
     let eligible = sum_of(&lines, |line| &line.amount);
     let eligible =
         exact::money_floor(&eligible, basis.program.currency.digits()).ok_or(EarnError::TooLarge)?;
@@ -220,33 +224,45 @@ pub fn earn(basis: &Basis<'_>, purchase: &Purchase) -> Result<Earned, EarnError>
     explain_lines(&mut explanation, basis, purchase, &lines);
     explain_campaigns(&mut explanation, &parts);
     explain_limits(&mut explanation, basis, &raw, [rounded, of_purchase, points]);
-    let applied = parts.iter().filter(|part| part.outcome.is_ok()).map(|part| part.campaign.clone());
-    Ok(Earned { points, eligible, raw, campaigns: applied.collect(), steps: explanation.steps() })
+    let gives = |part: &&CampaignPart<'_>| {
+        part.outcome.as_ref().is_ok_and(|added| !added.extra.is_zero() || !added.bonus.is_zero())
+    };
+    let campaigns = parts.iter().filter(gives).map(|part| part.campaign.clone()).collect();
+    Ok(Earned { points, eligible, raw, campaigns, steps: explanation.steps() })
 }
 
 /// Returns what is left of the points and the spend of a purchase, given what is left of each line.
 ///
-/// `basis` is that of the booking, with the campaigns that applied; their minimums are not asked for again, and a
-/// bonus shrinks with the eligible amount.
+/// `basis` is that of the booking, with the campaigns that gave something; their minimums are not asked for again, and
+/// a bonus shrinks with the lines that it was for.
 pub fn kept(basis: &Basis<'_>, purchase: &Purchase, left: &[Exact]) -> Result<Kept, EarnError> {
     let full = full_amounts(purchase);
-    let booked = sum_of(&lines(basis, purchase, &full)?, |line| &line.amount);
+    let booked = lines(basis, purchase, &full)?;
     let lines = lines(basis, purchase, left)?;
-    let eligible = sum_of(&lines, |line| &line.amount);
-    // The bonus of a purchase whose eligible lines were gifts shrinks with what was paid for the others.
-    let share = if booked.is_zero() {
-        let whole = full.iter().sum::<Exact>();
-        if whole.is_zero() { Exact::one() } else { left.iter().sum::<Exact>() / whole }
-    } else {
-        &eligible / &booked
+    let of_whole = share(&left.iter().sum(), &full.iter().sum());
+    let bonus_share = |campaign: &Campaign| {
+        let of = |lines: &[Reckoned<'_>]| -> Exact {
+            lines.iter().filter(|line| applies_to(campaign, line.line)).map(|line| line.amount.clone()).sum()
+        };
+        let for_lines = of(&booked);
+        // A bonus for gifts shrinks with what was paid for all lines.
+        if for_lines.is_zero() { of_whole.clone() } else { share(&of(&lines), &for_lines) }
     };
-    let added =
-        |part: CampaignPart<'_>| part.outcome.map_or_else(|_| Exact::zero(), |a| a.extra + a.bonus * &share);
+    let added = |part: CampaignPart<'_>| {
+        part.outcome
+            .map_or_else(|_| Exact::zero(), |added| added.extra + added.bonus * bonus_share(part.campaign))
+    };
     let raw = sum_of(&lines, |line| &line.base)
         + campaigns(basis, &lines, false).into_iter().map(added).sum::<Exact>();
-    let [_, _, points] = limited(basis, &raw);
+    let [_, _, points] = limited(basis, &raw)?;
+    let eligible = sum_of(&lines, |line| &line.amount);
     let spend = exact::money_floor(&eligible, basis.program.currency.digits()).ok_or(EarnError::TooLarge)?;
     Ok(Kept { points, spend })
+}
+
+/// Returns what part is left of a whole; all of nothing.
+fn share(left: &Exact, whole: &Exact) -> Exact {
+    if whole.is_zero() { Exact::one() } else { left / whole }
 }
 
 fn explain_lines(

@@ -164,18 +164,26 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// Returns the last date on which points that were booked on a date can be spent.
-    pub fn expires_on(self, booked: Date) -> Option<Date> {
+    /// Returns the last date on which points that were booked on a date can be spent. A fixed date is not before the
+    /// points become available.
+    pub fn expires_on(self, booked: Date, pending_days: u32) -> Option<Date> {
         match self {
             Self::Off => None,
             Self::Rolling { days } => plus_days(booked, days),
             Self::Fixed { month, day, years } => {
                 let year = booked.year().checked_add(i32::try_from(years).ok()?)?;
-                Date::from_ymd_opt(year, month, day)
-                    .or_else(|| Date::from_ymd_opt(year, month, day.checked_sub(1)?))
+                let available = plus_days(booked, pending_days)?;
+                let first = day_of_year(year, month, day)?;
+                if first < available { day_of_year(year + 1, month, day) } else { Some(first) }
             }
         }
     }
+}
+
+/// Returns a day of a year; 29 February is the 28th in years that have none.
+fn day_of_year(year: i32, month: u32, day: u32) -> Option<Date> {
+    let is_leap_day = (month, day) == (2, 29);
+    Date::from_ymd_opt(year, month, day).or_else(|| Date::from_ymd_opt(year, 2, 28).filter(|_| is_leap_day))
 }
 
 /// How points pay.

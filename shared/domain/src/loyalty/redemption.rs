@@ -135,19 +135,31 @@ impl Charge<'_> {
     /// break, with the points that it allows.
     pub fn check(&self, points: Points) -> Result<Points, (Limit, Points)> {
         let value = self.value(points);
-        if value > self.amount {
-            return Err((Limit::Charge, self.worth_at_most(self.amount)));
-        }
-        if value > self.share() {
-            return Err((Limit::MaxShare, self.worth_at_most(self.share())));
+        let (share, charge) = (self.share(), self.amount);
+        if value > share || value > charge {
+            let (limit, most) =
+                if share < charge { (Limit::MaxShare, share) } else { (Limit::Charge, charge) };
+            return Err((limit, self.point_value.fewest(self.value(self.worth_at_most(most)))));
         }
         if points > self.tier.max_points_per_booking {
             return Err((Limit::MaxPointsPerBooking, self.tier.max_points_per_booking));
         }
+        let fewest = self.point_value.fewest(value);
         let least = self.program.rules.redemption.min_points;
-        if points < least || value.is_zero() {
-            return Err((Limit::MinPoints, least.max(self.step())));
+        if fewest < least || value.is_zero() {
+            return Err((Limit::MinPoints, self.least(least)));
         }
-        Ok(self.point_value.fewest(value))
+        Ok(fewest)
+    }
+
+    /// Returns the fewest points, not below a minimum, that are the fewest of their value.
+    fn least(&self, minimum: Points) -> Points {
+        let value = self.value(minimum);
+        let fewest = self.point_value.fewest(value);
+        if fewest >= minimum && !value.is_zero() {
+            return fewest;
+        }
+        let next = exact::money(value) + exact::money(self.minor_unit());
+        Rounding::Ceil.points(&(next / self.point_value.exact()))
     }
 }

@@ -79,8 +79,10 @@ impl Refunds {
     pub fn points_back(&self, confirmed: Points, amount: Money, in_proportion: bool) -> Points {
         let named = self.standing().filter_map(|report| report.points_back);
         let named = named.fold(Points::ZERO, Points::saturating_add);
-        let with_points = self.standing().filter(|report| report.points_back.is_some());
-        let with_points = with_points.map(|report| report.amount).sum::<Money>();
+        let with_points = || self.standing().filter(|report| report.points_back.is_some());
+        let sum = with_points().map(|report| report.amount).sum::<Money>();
+        let with_points =
+            with_points().map(|report| report.refunded_total).max().unwrap_or_default().max(sum);
         let without = exact::money(self.refunded(amount).saturating_sub(with_points));
         let share = match (amount.is_zero(), self.amount_kept) {
             // Points paid for all of it.

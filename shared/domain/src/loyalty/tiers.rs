@@ -84,6 +84,11 @@ pub struct Standing {
     pub grace: Option<Grace>,
     /// A tier granted by hand.
     pub granted: Option<Grant>,
+    /// The lowest entry whose purchase was refunded since the customer last rose, so that the order of refunds makes no
+    /// difference.
+    pub refunded_from: Option<u64>,
+    /// The version of the program that was last looked at.
+    pub program_version: u32,
     /// Until when all changes have been written.
     pub evaluated_at: Timestamp,
 }
@@ -151,20 +156,37 @@ impl Moment<'_> {
 impl Standing {
     /// Returns the standing of a customer of whom nothing is known; `None` without a program.
     pub fn new(programs: &[Program], at: Timestamp) -> Option<Self> {
-        let lowest = in_force(programs, at)?.rules.tiers.all().first()?;
-        let (rose, evaluated_at) = (BTreeMap::new(), at);
-        Some(Self { tier: lowest.name.clone(), since: at, rose, grace: None, granted: None, evaluated_at })
+        let program = in_force(programs, at)?;
+        Some(Self {
+            tier: program.rules.tiers.all().first()?.name.clone(),
+            since: at,
+            rose: BTreeMap::new(),
+            grace: None,
+            granted: None,
+            refunded_from: None,
+            program_version: program.version,
+            evaluated_at: at,
+        })
     }
 
     /// Lets time pass until an instant; returns the changes, each dated when it fell due.
     pub fn advance(&mut self, facts: Facts<'_>, to: Timestamp) -> Vec<TierChange> {
-        let mut changes = vec![];
+        let mut changes = self.catch_up(facts);
         while let Some(at) = self.next_change(facts).filter(|at| *at <= to) {
             let reason = self.reason_of_time(facts, at);
             changes.extend(self.settle(facts, at, reason, None));
         }
         self.evaluated_at = self.evaluated_at.max(to);
         changes
+    }
+
+    /// Compares the standing with a version of the program that began before the standing was last looked at, by a
+    /// clock that was ahead.
+    fn catch_up(&mut self, facts: Facts<'_>) -> Vec<TierChange> {
+        let at = self.evaluated_at;
+        let is_other =
+            in_force(facts.programs, at).is_some_and(|program| program.version != self.program_version);
+        if is_other { self.settle(facts, at, Reason::Program, None) } else { vec![] }
     }
 
     /// Compares the standing with what it follows from, after something has been added to that. Time must have been
@@ -203,7 +225,15 @@ impl Standing {
     fn reason_of_time(&self, facts: Facts<'_>, at: Timestamp) -> Reason {
         let grant_ends =
             self.granted.as_ref().and_then(|grant| grant.until.succ_opt()).map(Timestamp::start_of);
-        if facts.programs.iter().any(|program| program.valid_from == at) {
+        let before = facts.programs.iter().find(|program| program.version == self.program_version);
+        let is_kept_by = |program: &Program| {
+            let moment = self.moment_under(program, facts, at);
+            moment.is_some_and(|moment| {
+                moment.tiers().rank(&self.tier).is_none_or(|held| moment.reached >= held)
+            })
+        };
+        let begins = facts.programs.iter().any(|program| program.valid_from == at);
+        if begins && before.is_none_or(is_kept_by) {
             Reason::Program
         } else if grant_ends == Some(at) {
             Reason::GrantEnded
@@ -214,7 +244,17 @@ impl Standing {
 
     /// Returns what is reached at an instant; `None` without a program.
     fn moment<'a>(&self, facts: Facts<'a>, at: Timestamp) -> Option<Moment<'a>> {
-        let program = in_force(facts.programs, at)?;
+        self.moment_under(in_force(facts.programs, at)?, facts, at)
+    }
+
+    /// Returns the name of the tier by which a purchase is judged under a version of the program: the one held or, if
+    /// that version does not know it, the one that it says is reached.
+    pub fn tier_under(&self, program: &Program, facts: Facts<'_>, at: Timestamp) -> Option<TierName> {
+        let held = program.rules.tiers.named(&self.tier).map(|tier| tier.name.clone());
+        held.or_else(|| self.moment_under(program, facts, at).and_then(|moment| moment.name(moment.reached)))
+    }
+
+    fn moment_under<'a>(&self, program: &'a Program, facts: Facts<'a>, at: Timestamp) -> Option<Moment<'a>> {
         let tiers = &program.rules.tiers;
         let spend_12m = facts.spend.trailing(at.date());
         let reached = tiers.rank(&tiers.reached(spend_12m, facts.lifetime)?.name)?;
@@ -233,6 +273,10 @@ impl Standing {
     ) -> Vec<TierChange> {
         let Some(mut moment) = self.moment(facts, at) else { return vec![] };
         self.evaluated_at = self.evaluated_at.max(at);
+        self.program_version = moment.program.version;
+        if let Some(booked) = refund_of {
+            self.refunded_from = Some(self.refunded_from.map_or(booked, |known| known.min(booked)));
+        }
         match moment.tiers().rank(&self.tier) {
             None => {
                 // The program knows the tier no longer.
@@ -255,19 +299,24 @@ impl Standing {
 
     /// Handles a tier that is no longer reached.
     fn sink(&mut self, moment: &mut Moment<'_>, held: usize, reason: Reason, refund_of: Option<u64>) {
-        let to = refund_of.map_or(held, |booked| self.held_before(moment, held, booked));
+        let lost_from = self.refunded_from.filter(|_| refund_of.is_some());
+        let to = lost_from.map_or(held, |booked| self.held_before(moment, held, booked));
         if to < held {
             self.become_tier(moment, to, Reason::Refund);
         }
         if to > moment.reached {
+            // Another grant has taken the place of the one by which the tier was held.
+            let reason = if reason == Reason::Granted { Reason::GrantEnded } else { reason };
             self.hold(moment, reason);
         }
     }
 
-    /// Returns true if a tier was risen to by this entry or a later one.
+    /// Returns true if a tier was risen to by this entry or a later one. A tier that did not exist then was passed with
+    /// the next higher one.
     fn rose_since(&self, moment: &Moment<'_>, rank: usize, booked: u64) -> bool {
-        let name = moment.name(rank);
-        name.and_then(|name| self.rose.get(&name).copied()).is_some_and(|entry| entry >= booked)
+        let mut names = moment.tiers().all().iter().skip(rank.max(1)).map(|tier| &tier.name);
+        let entry = names.find_map(|name| self.rose.get(name));
+        rank > 0 && entry.is_some_and(|entry| *entry >= booked)
     }
 
     /// Returns the highest tier not above `held` that was not risen to since an entry, or the one reached.
@@ -299,7 +348,10 @@ impl Standing {
         let names: Vec<&TierName> = all.iter().map(|tier| &tier.name).collect();
         self.rose.retain(|name, _| names.iter().take(rank + 1).any(|kept| *kept == name));
         for name in names.iter().take(rank + 1).skip(held.map_or(1, |held| held + 1)) {
-            self.rose.insert((*name).clone(), moment.seq);
+            self.rose.entry((*name).clone()).or_insert(moment.seq);
+        }
+        if held.is_some_and(|held| rank > held) {
+            self.refunded_from = None;
         }
         self.grace = None;
         self.since = moment.at;

@@ -13,11 +13,14 @@ use crate::loyalty::program::{
 };
 use crate::loyalty::purchase::LineKind;
 use crate::parse::ParseError;
-use crate::time::Timestamp;
+use crate::time::{Date, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Time before which a scheduled version can be withdrawn, so that no process has begun to follow it.
 const WITHDRAWAL_SECONDS: u32 = 300;
+
+/// A year that has every day.
+const LEAP_YEAR: i32 = 2028;
 
 /// A version of the program, and who made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,8 +128,13 @@ impl ProgramRules {
                 let is_within = days > self.pending_days && days <= 3_650;
                 limit("expiry", is_within, "must have more days than pending_days, and at most 3650")?;
             }
-            Expiry::Fixed { years, .. } => {
-                limit("expiry", (1..=10).contains(&years), "must have 1 to 10 years")?;
+            Expiry::Fixed { month, day, years } => {
+                let is_day = Date::from_ymd_opt(LEAP_YEAR, month, day).is_some();
+                limit(
+                    "expiry",
+                    is_day && (1..=10).contains(&years),
+                    "must be a day of the year, 1 to 10 years on",
+                )?;
             }
         }
         limit("refund_grace_days", self.refund_grace_days <= 3_650, "must be 0 to 3650")?;
@@ -153,8 +161,7 @@ impl ProgramHistory {
     /// Returns the history of a program that was never changed: the contract's defaults.
     pub fn standard(currency: Currency) -> Result<Self, ParseError> {
         let rules = ProgramRules::standard()?;
-        let program =
-            Program { version: 1, valid_from: Timestamp::start_of(crate::time::Date::MIN), currency, rules };
+        let program = Program { version: 1, valid_from: Timestamp::start_of(Date::MIN), currency, rules };
         Ok(Self::default().and(ProgramVersion { program, made: None, is_withdrawn: false }))
     }
 
@@ -189,17 +196,16 @@ impl ProgramHistory {
         now: Timestamp,
         by: PerformedBy,
     ) -> Result<ProgramVersion, RulesError> {
-        let latest = self.standing.last().filter(|latest| latest.version == change.builds_on);
-        let latest = latest.ok_or(RulesError::VersionConflict)?;
-        let valid_from = change.valid_from.unwrap_or(now);
+        let latest = self.standing.last().ok_or(RulesError::VersionConflict)?;
+        let (builds_on, valid_from) = (change.builds_on, change.valid_from.unwrap_or(now));
         if valid_from < now {
             return Err(RulesError::Invalid("valid_from", ParseError("must not be in the past")));
         }
-        if valid_from < latest.valid_from {
-            return Err(RulesError::VersionConflict);
-        }
         let rules = latest.rules.clone().with(change);
         rules.check()?;
+        if builds_on != latest.version || valid_from < latest.valid_from {
+            return Err(RulesError::VersionConflict);
+        }
         let highest = self.versions.last().map_or(0, |version| version.program.version);
         let program = Program { version: highest + 1, valid_from, currency: latest.currency, rules };
         Ok(ProgramVersion { program, made: Some((now, by)), is_withdrawn: false })
