@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds functions in the release profile for this machine, and fails if a zip file of one is larger than 3 MiB: a function starts by
-# fetching it. Names of functions as arguments; all without one (15 processor minutes).
+# Builds functions in the release profile for this machine, and fails if a zip file of one is larger than 3 MiB: a
+# function starts by fetching it. Names of functions as arguments; all without one (15 processor minutes).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 LIMIT=$((3 * 1024 * 1024))

@@ -6,24 +6,23 @@
 //! transaction. The books are proved.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tests::agency::{allocate, file, issuer};
 use tests::plan::Plan;
 use tests::simulation::{Setting, Simulation, SpendMethod};
+use tests::timing::{Timings, time};
 use tests::{Agency, admin};
 
 const WORKERS: u64 = 8;
 
-fn print(name: &str, mut took: Vec<Duration>, elapsed: Duration, agency: &Agency) {
-    took.sort();
-    let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
+fn print(name: &str, timings: &Timings, agency: &Agency) {
+    let at = |percent| timings.percentile(percent);
     let cost = agency.world().meter.take();
-    let count = rust_decimal::Decimal::from(took.len());
+    let count = rust_decimal::Decimal::from(timings.count());
     let each = |units: rust_decimal::Decimal| (units / count).round_dp(2).to_string();
     println!(
         "{name:<34} {:>8.0} {:>8.2} {:>8.2} {:>8.2} {:>7} {:>7}",
-        took.len() as f64 / elapsed.as_secs_f64(),
+        timings.per_second(),
         at(50),
         at(95),
         at(99),
@@ -48,31 +47,12 @@ async fn provision(slices: u8, count: u64) {
         agency.world().app.store.budgets().rebalance(&account, &context).await.unwrap();
     }
     agency.world().meter.take();
-    let next = Arc::new(AtomicU64::new(0));
-    let started = Instant::now();
-    let tasks: Vec<_> = (0..WORKERS)
-        .map(|_| {
-            let (agency, next) = (agency.clone(), next.clone());
-            tokio::spawn(async move {
-                let mut took = vec![];
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= count {
-                        return took;
-                    }
-                    let started = Instant::now();
-                    let provision = agency.provision_body(&format!("CODE-{at}"));
-                    agency.world().post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
-                    took.push(started.elapsed());
-                }
-            })
-        })
-        .collect();
-    let mut took = vec![];
-    for task in tasks {
-        took.extend(task.await.unwrap());
-    }
-    print(&format!("card from a pool, {slices} slices, 8 at once"), took, started.elapsed(), &agency);
+    let provision = async |agency: Arc<Agency>, at: u64| {
+        let provision = agency.provision_body(&format!("CODE-{at}"));
+        agency.world().post(&issuer(), "/api/gift-cards/provision", &provision).await.expect(201);
+    };
+    let timings = time(&agency, (WORKERS, count), provision).await;
+    print(&format!("card from a pool, {slices} slices, 8 at once"), &timings, &agency);
     agency.world().prove().await;
 }
 
@@ -86,7 +66,7 @@ async fn allocations(count: u64) {
         allocate(agency.world(), &agency.agency, &agency.client, "1").await;
         took.push(started.elapsed());
     }
-    print("allocate", took, started.elapsed(), &agency);
+    print("allocate", &Timings::new(took, started.elapsed()), &agency);
     agency.world().prove().await;
 }
 
@@ -99,7 +79,8 @@ async fn import(count: usize) {
     let answer = agency.world().post_csv(&admin(), &path, &body).await.expect(200);
     let elapsed = started.elapsed();
     assert_eq!(answer.field("/accepted"), count);
-    print("import, each card", vec![elapsed / count as u32; count], elapsed, &agency);
+    let timings = Timings::new(vec![elapsed / count as u32; count], elapsed);
+    print("import, each card", &timings, &agency);
     agency.world().prove().await;
 }
 

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tests::process::{Platform, Scratch, build};
+use tests::timing::time;
 
 const CALLERS: u64 = 8;
 const AT_ONCE: u64 = 1_000;
@@ -83,42 +83,15 @@ fn cpu_of(pid: u32) -> f64 {
 }
 
 /// Runs an operation `count` times from several callers, and prints its times.
-async fn series<F, Fut>(
-    scene: &Arc<Scene>,
-    (name, aim): (&str, &str),
-    (callers, count): (u64, u64),
-    operation: F,
-) where
+async fn series<F, Fut>(scene: &Arc<Scene>, (name, aim): (&str, &str), load: (u64, u64), operation: F)
+where
     F: Fn(Arc<Scene>, u64) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
-    let (next, before, started) =
-        (Arc::new(AtomicU64::new(0)), cpu_of(scene.platform.child.id()), Instant::now());
-    let caller = |_| {
-        let (scene, next, operation) = (scene.clone(), next.clone(), operation.clone());
-        tokio::spawn(async move {
-            let mut took = vec![];
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                if at >= count {
-                    return took;
-                }
-                let started = Instant::now();
-                operation(scene.clone(), at).await;
-                took.push(started.elapsed());
-            }
-        })
-    };
-    let tasks: Vec<_> = (0..callers).map(caller).collect();
-    let mut took: Vec<Duration> = vec![];
-    for task in tasks {
-        took.extend(task.await.unwrap());
-    }
-    let elapsed = started.elapsed().as_secs_f64();
-    let cpu = (cpu_of(scene.platform.child.id()) - before) * 1e3 / count as f64;
-    took.sort();
-    let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
-    let rate = count as f64 / elapsed;
+    let before = cpu_of(scene.platform.child.id());
+    let timings = time(scene, load, operation).await;
+    let cpu = (cpu_of(scene.platform.child.id()) - before) * 1e3 / timings.count() as f64;
+    let (rate, at) = (timings.per_second(), |percent| timings.percentile(percent));
     println!("{name:<34} {rate:>8.0} {:>8.2} {:>8.2} {:>8.2} {cpu:>8.2}  {aim}", at(50), at(95), at(99));
 }
 

@@ -7,9 +7,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 use store::Reading;
+use tests::timing::{Timings, time};
 use tests::{World, customer, service, staff};
 
 const WALLETS: u64 = 1_000;
@@ -18,75 +17,42 @@ const WORKERS: u64 = 8;
 /// Durations and cost of one series of operations.
 struct Series {
     name: &'static str,
-    took: Vec<Duration>,
-    elapsed: Duration,
+    timings: Timings,
     cost: Option<Reading>,
 }
 
 impl Series {
-    fn per_second(&self) -> f64 {
-        self.took.len() as f64 / self.elapsed.as_secs_f64()
-    }
-
-    fn print(&mut self, limit: &Series) {
-        self.took.sort();
-        let at = |share: usize| self.took[(self.took.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        let count = self.took.len() as u64;
+    fn print(&self, limit: &Series) {
+        let at = |percent| self.timings.percentile(percent);
+        let count = self.timings.count();
         let cost = self.cost.map_or_else(String::new, |cost| {
             let each =
                 |units: rust_decimal::Decimal| (units / rust_decimal::Decimal::from(count)).round_dp(2);
             let trips = cost.round_trips as f64 / count as f64;
             format!("{:>6} {:>6} {trips:>6.2}", each(cost.write_units), each(cost.read_units))
         });
-        let ratio = self.per_second() / limit.per_second() * 100.0;
+        let ratio = self.timings.per_second() / limit.timings.per_second() * 100.0;
         println!(
             "{:<28} {:>8.0} {:>8.2} {:>8.2} {:>8.2} {cost:<20} {:>10.0} {ratio:>6.0} %",
             self.name,
-            self.per_second(),
+            self.timings.per_second(),
             at(50),
             at(95),
             at(99),
-            limit.per_second()
+            limit.timings.per_second()
         );
     }
 }
 
-/// Runs `count` operations from `workers` tasks.
-async fn series<F, Fut>(
-    world: &Arc<World>,
-    name: &'static str,
-    (workers, count): (u64, u64),
-    operation: F,
-) -> Series
+/// Runs operations: `load` is the number of callers and of operations.
+async fn series<F, Fut>(world: &Arc<World>, name: &'static str, load: (u64, u64), operation: F) -> Series
 where
     F: Fn(Arc<World>, u64) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
-    let next = Arc::new(AtomicU64::new(0));
     world.meter.take();
-    let started = Instant::now();
-    let tasks: Vec<_> = (0..workers)
-        .map(|_| {
-            let (world, next, operation) = (world.clone(), next.clone(), operation.clone());
-            tokio::spawn(async move {
-                let mut took = vec![];
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= count {
-                        return took;
-                    }
-                    let started = Instant::now();
-                    operation(world.clone(), at).await;
-                    took.push(started.elapsed());
-                }
-            })
-        })
-        .collect();
-    let mut took = vec![];
-    for task in tasks {
-        took.extend(task.await.unwrap());
-    }
-    Series { name, took, elapsed: started.elapsed(), cost: Some(world.meter.take()) }
+    let timings = time(world, load, operation).await;
+    Series { name, timings, cost: Some(world.meter.take()) }
 }
 
 fn text(value: impl ToString) -> AttributeValue {

@@ -19,6 +19,7 @@ mod proofs;
 pub mod shop;
 mod simulated_table;
 pub mod simulation;
+pub mod timing;
 pub mod tls;
 pub mod uses;
 pub mod world;

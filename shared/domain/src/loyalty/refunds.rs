@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The most refunds of a purchase.
 pub const MAX_REFUNDS: usize = 100;
 
-/// What one refund id stands for.
+/// The report of one refund.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefundReport {
     /// The amount of it; zero if it only states a total, or points that came back.
