@@ -26,6 +26,18 @@ done
 python3 - "$home/served.json" "$home/openapi.json" <<'PY'
 import json, sys
 document = json.load(open(sys.argv[1]))
+# What a document cannot say: sums that equal those of the rows, digits that a currency has, lines of a file that are
+# rows, a date that is not before another one.
+bulk = ("BulkCreditsRequest", "BulkPointsRequest")
+for schema in bulk:
+    for name in ("control_rows", "control_amount", "currency"):
+        document["components"]["schemas"][schema]["properties"].pop(name, None)
+for name, path in document["paths"].items():
+    if "/bulk/" in name and "post" in path:
+        path["post"]["requestBody"]["content"].pop("text/csv", None)
+        path["post"]["parameters"] = [p for p in path["post"]["parameters"] if p["in"] != "query"]
+    if name.endswith("/statement"):
+        path["get"]["parameters"] = [p for p in path["get"]["parameters"] if p["in"] != "query"]
 for path in document["paths"].values():
     for operation in path.values():
         parameters = operation.get("parameters", [])
@@ -36,6 +48,7 @@ cat >"$home/schemathesis.toml" <<'TOML'
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "402", "403", "404", "409", "422", "429", "503"]
 TOML
+# One worker: in two threads CPython 3.11 sometimes aborts a check with "AST constructor recursion depth mismatch".
 run() { # arguments: role, checks, further options for the token command
   local role=$1 checks=$2 token
   shift 2
@@ -44,7 +57,7 @@ run() { # arguments: role, checks, further options for the token command
   SCHEMATHESIS_HOOKS=api_document_hooks PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
     "$home/venv/bin/st" --config-file "$home/schemathesis.toml" run "$home/openapi.json" --url "$url" \
     --header "Authorization: Bearer $token" --checks "$checks" --phases examples,coverage,fuzzing \
-    --max-examples "$examples" --seed "$seed" --workers 2 --no-color
+    --max-examples "$examples" --seed "$seed" --workers 1 --no-color --suppress-health-check filter_too_much
 }
 run admin all
 run service not_a_server_error --scope "wallet:create wallet:debit wallet:credit giftcard:provision"

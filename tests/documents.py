@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the commands of README.md, docs/payments.md and docs/gift-cards.md, in this order, on a fresh platform, and
+"""Runs the commands of README.md and of the documents that continue it, in this order, on a fresh platform, and
 compares their output with the output that the documents show. `…` in a document matches any text. A digest matches
 any digest, because digests cover times and so differ between platforms."""
 
@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOCUMENTS = ["README.md", "docs/payments.md", "docs/gift-cards.md"]
+DOCUMENTS = ["README.md", "docs/payments.md", "docs/gift-cards.md", "docs/loyalty.md", "docs/jobs.md"]
 END = "__end_of_command__"
 
 

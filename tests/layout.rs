@@ -33,8 +33,14 @@ const DOMAIN: Areas = &[
         "giftcard",
         &["actor", "alert", "budget", "context", "ids", "ledger", "policy", "primitives", "rejection"],
     ),
-    ("loyalty", &["actor", "primitives"]),
-    ("audit", &["budget", "giftcard", "ids", "ledger", "payments", "primitives", "wallet"]),
+    ("loyalty", &["actor", "context", "ids", "ledger", "permit", "primitives", "rejection"]),
+    (
+        "rewards",
+        &["actor", "context", "ids", "ledger", "loyalty", "permit", "primitives", "rejection", "wallet"],
+    ),
+    ("vouchers", &["actor", "context", "giftcard", "ids", "ledger", "loyalty", "primitives", "rejection"]),
+    ("jobs", &["actor", "ids", "ledger", "loyalty", "permit", "primitives", "rejection", "wallet"]),
+    ("audit", &["budget", "giftcard", "ids", "ledger", "payments", "primitives", "rewards", "wallet"]),
 ];
 
 const STORE: Areas = &[
@@ -45,8 +51,26 @@ const STORE: Areas = &[
     ("wallet", &["engine", "keys", "ledger"]),
     ("payments", &["alerts", "engine", "keys", "ledger"]),
     ("budgets", &["engine", "keys"]),
+    ("loyalty", &["engine", "keys", "ledger", "wallet"]),
+    ("rewards", &["engine", "keys", "ledger", "loyalty", "wallet"]),
     ("giftcards", &["budgets", "engine", "keys"]),
-    ("audit", &["budgets", "engine", "giftcards", "keys", "ledger", "payments", "wallet"]),
+    ("vouchers", &["engine", "giftcards", "keys", "ledger", "loyalty"]),
+    ("jobs", &["engine", "keys"]),
+    (
+        "audit",
+        &[
+            "budgets",
+            "engine",
+            "giftcards",
+            "keys",
+            "ledger",
+            "loyalty",
+            "payments",
+            "rewards",
+            "vouchers",
+            "wallet",
+        ],
+    ),
 ];
 
 /// Returns the areas that a source file names as `crate::…`, in `use` items and in paths that are written

@@ -38,9 +38,16 @@ mod wallet_api {
     mod long_history;
     mod order_payments;
     pub mod orders;
+    mod statements;
     mod status;
     mod transfers;
     mod who;
+}
+mod jobs_api {
+    mod again;
+    mod bulk;
+    mod faults;
+    mod watch;
 }
 mod payments_api {
     mod clawbacks;
@@ -78,9 +85,42 @@ mod budgets_api {
     mod stock;
     mod switches;
 }
+mod loyalty_api {
+    mod costs;
+    mod earning;
+    mod evaluation;
+    mod event_edges;
+    mod events;
+    mod faults;
+    mod kafka;
+    mod members;
+    mod moments;
+    mod orders_of_events;
+    mod redemptions;
+    mod refund_edges;
+    mod refunds;
+    mod reports;
+    mod sweep;
+    mod tiers;
+}
+mod vouchers_api {
+    mod catalogue;
+    mod costs;
+    mod purchases;
+}
+mod rewards_api {
+    mod claims;
+    mod deliveries;
+    mod order_races;
+    mod order_reports;
+    mod purchases;
+    mod referrals;
+    mod rewards;
+}
 mod deployed {
     mod budgets;
     mod events;
+    mod jobs;
     mod payments;
     mod schedules;
     mod wallets;
@@ -104,13 +144,16 @@ mod running {
     pub mod events;
     mod gateway;
     mod import;
+    pub mod job_events;
     mod keys;
     mod lambda_events;
     mod largest_bodies;
     mod local_port;
+    pub mod loyalty_events;
     mod openapi;
     mod payments;
-    mod platform;
+    pub mod platform;
+    mod queues;
     mod secrets;
 }
 mod layout;

@@ -101,8 +101,8 @@ def rights_mistakes(uses) -> list:
     missed = []
     for name, text, replacement in [
         ("a right less", '"R#*"', '"Q#*"'),
-        ("a right too many", '"A#w:*", "E#w:*", "O#*"] }', '"A#w:*", "E#w:*", "O#*", "C#*"] }'),
-        ("an action too many", "Action: [dynamodb:BatchGetItem, dynamodb:GetItem]", "Action: [dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:ConditionCheckItem]"),
+        ("a right too many", '"E#w:*", "L#r:*", "O#*"] }', '"E#w:*", "L#r:*", "O#*", "C#*"] }'),
+        ("an action too many", "Action: [dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:Query]", "Action: [dynamodb:BatchGetItem, dynamodb:ConditionCheckItem, dynamodb:GetItem, dynamodb:Query]"),
         ("a secret too many", "Resource: [!Ref SupplierSecrets]", "Resource: [!Ref SupplierSecrets, !Ref GatewaySecrets]"),
     ]:
         if text not in TEXT:

@@ -20,10 +20,12 @@ ENTRY_CHANGES = {
 # Accounts and what is counted beside them change outside transactions only here.
 OUTSIDE_TRANSACTIONS = {
     "A#b:*": "a slice of a budget: a spend reserves credit by one update and settles later",
+    "A#p:*": "the sweep postpones points that it could not settle",
     "A#w:*": "the sweep postpones a wallet that it could not settle",
 }
 OPEN_ROUTES = {
     ("GET", "/health"), ("GET", "/api/wallet/health"), ("GET", "/api/integration/health"),
+    ("GET", "/api/loyalty/health"),
     ("POST", "/api/integration/webhook/razorpay"), ("POST", "/api/integration/webhook/stripe"),
     ("POST", "/api/integration/webhook/paypal"), ("POST", "/api/integration/webhook/google-pay"),
     ("POST", "/api/gift-cards/webhook/reloadly"), ("POST", "/api/gift-cards/webhook/tremendous"),
@@ -107,7 +109,7 @@ def rights_by_leading_key(source, translated):
         if not any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
             continue
         keys, null = leading_keys(statement), statement.get("Condition", {}).get("Null", {})
-        if not keys or any(not re.match(r"^(?:[A-Z]#|[AE]#[a-z]:|L#[a-z]+:?|D#)", key) for key in keys):
+        if not keys or any(not re.match(r"^(?:[A-Z]{1,2}#|[AE]#[a-z]:|L#[a-z]+:?|D#)", key) for key in keys):
             yield f"{name}: {statement.get('Sid')} is not bound to leading keys: {keys}"
         # Without this, a request without keys (a Scan) would satisfy the condition.
         if str(null.get("dynamodb:LeadingKeys", "")).lower() != "false":
@@ -137,7 +139,7 @@ def value_moves_in_transactions(source, translated):
         if is_enclosed(statement) or not set(listed(statement["Action"])) & WRITES:
             continue
         for key in leading_keys(statement):
-            known = key in OUTSIDE_TRANSACTIONS and (key != "A#w:*" or name == "ExpireCreditsRole")
+            known = key in OUTSIDE_TRANSACTIONS and (key not in ("A#p:*", "A#w:*") or name in ("EvaluateTiersRole", "ExpireCreditsRole"))
             if key.startswith("A#") and not known:
                 yield f"{name}: {statement.get('Sid')} changes {key} outside a transaction"
 

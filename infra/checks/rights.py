@@ -59,7 +59,7 @@ def permits(statement, use) -> bool:
 def normal(use):
     """Returns a use with a whole key and the logical id of a secret."""
     function, action, resource, key, enclosing = use
-    if re.fullmatch(r"[A-Z]#|[AE]#[a-z]:|L#[a-z]:|D#[a-z]?", key):
+    if re.fullmatch(r"[A-Z]{1,2}#|[AE]#[a-z]:|L#[a-z]:|D#[a-z]?", key):
         key = "Z#probe" if key == "Z#" else key + "0"
     if action.startswith("secretsmanager:"):
         resource = re.search(r"(\w+)-[0-9A-F]+$", resource).group(1)

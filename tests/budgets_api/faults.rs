@@ -5,16 +5,15 @@ use scrip::fakes::supply::Switch;
 use std::sync::Arc;
 use std::time::Duration;
 use store::RetryPolicy;
-use tests::{Agency, Answer, Fault};
+use tests::{Agency, Answer, Fault, patient};
 use tokio::sync::Notify;
 
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
 
-/// Opens an agency whose requests retry for as long as in production, so that a slow machine does
-/// not make them give up.
+/// Opens an agency whose requests do not give up on a slow machine.
 async fn agency(cards: usize, brand: &str) -> Arc<Agency> {
-    agency_that_gives_up_after(RetryPolicy::default().budget, cards, brand).await
+    agency_that_gives_up_after(patient().budget, cards, brand).await
 }
 
 async fn agency_that_gives_up_after(budget: Duration, cards: usize, brand: &str) -> Arc<Agency> {

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use store::RetryPolicy;
 use tests::agency::allocate;
-use tests::{Agency, Answer, Fault, World, admin};
+use tests::{Agency, Answer, Fault, World, admin, patient};
 use tokio::sync::Notify;
 
 /// Opens a client with 800 on eight slices, none of which has half of it, and a campaign that shares it.
 async fn spread(cards: usize) -> Agency {
-    let agency = Agency::with("", cards, ("", ""), RetryPolicy::default()).await;
+    let agency = Agency::with("", cards, ("", ""), patient()).await;
     let world = agency.world();
     let path = format!("/api/credit/accounts/{}", agency.client);
     world.patch(&admin(), &path, r#"{"slices":8}"#).await.expect(200);
@@ -151,9 +150,7 @@ async fn a_crash_at_any_step_moves_all_of_it_or_gives_all_of_it_back() {
 
 #[tokio::test]
 async fn all_credit_is_reclaimed_from_slices_with_the_maximum_of_attempts() {
-    let agency =
-        Agency::with("2000", 64, (r#""budget_mode":"isolated","slices":2"#, ""), RetryPolicy::default())
-            .await;
+    let agency = Agency::with("2000", 64, (r#""budget_mode":"isolated","slices":2"#, ""), patient()).await;
     let world = agency.world();
     // Each process leaves one committed attempt unsettled, on the only slice that has credit.
     for n in 0..64 {

@@ -5,16 +5,15 @@ use scrip::fakes::supply::Switch;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use store::RetryPolicy;
 use tests::agency::{create_pool, issuer, open};
-use tests::{Agency, Fault, Outage, admin};
+use tests::{Agency, Fault, Outage, admin, patient};
 use tokio::sync::Notify;
 
 const RELOADLY: &str = r#""supplier":"reloadly","supplier_product_id":"4711""#;
 const TREMENDOUS: &str = r#""supplier":"tremendous","supplier_product_id":"PRODUCT1""#;
 
 async fn agency(budget: &str, cards: usize, brand: &str) -> Agency {
-    Agency::with(budget, cards, (r#""budget_mode":"isolated""#, brand), RetryPolicy::default()).await
+    Agency::with(budget, cards, (r#""budget_mode":"isolated""#, brand), patient()).await
 }
 
 async fn monitor(agency: &Agency) -> serde_json::Value {
@@ -262,7 +261,7 @@ async fn pending_supplier_orders_are_limited_and_pools_continue_meanwhile() {
 
 #[tokio::test]
 async fn a_shared_campaigns_threshold_looks_at_its_clients_credit_and_can_be_taken_away() {
-    let agency = Agency::with("100", 5, (r#""low_credit_threshold":80"#, ""), RetryPolicy::default()).await;
+    let agency = Agency::with("100", 5, (r#""low_credit_threshold":80"#, ""), patient()).await;
     let world = agency.world();
     let path = format!("/api/credit/accounts/{}", agency.campaign);
     let low = async || {

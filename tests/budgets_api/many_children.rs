@@ -8,7 +8,7 @@ use domain::ids::budget::AccountId;
 use issuing::{AccountBounds, Issuer, WatchBounds, WatchSummary};
 use std::time::Duration;
 use tests::agency::{allocate, open};
-use tests::{Agency, Answer, World, admin};
+use tests::{Agency, Answer, World, admin, patient};
 
 async fn set(world: &World, account: &str, expression: &str, value: Option<u32>) {
     let key = store::keys::slice(&AccountId::parse(account).unwrap(), 0);
@@ -120,7 +120,7 @@ async fn a_page_of_children_reads_what_it_shows_and_pages_follow_each_other() {
 /// Covers fault 48 of the requirements.
 #[tokio::test]
 async fn a_tree_has_at_most_4000_slices_and_the_entries_of_a_client_are_read_once() {
-    let agency = Agency::with("500", 8, ("", ""), store::RetryPolicy::default()).await;
+    let agency = Agency::with("500", 8, ("", ""), patient()).await;
     let (world, client) = (agency.world(), agency.client.as_str());
     for code in ["CODE-1", "CODE-2"] {
         agency.provision(code).await.expect(201);

@@ -5,18 +5,8 @@ use scrip::fakes::supply::Switch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::RetryPolicy;
 use tests::agency::{allocate, issuer};
-use tests::{Agency, Answer, admin};
-
-/// Returns a retry policy for extreme contention, with enough time for every request.
-fn patient() -> RetryPolicy {
-    RetryPolicy {
-        budget: Duration::from_secs(120),
-        base: Duration::from_millis(4),
-        cap: Duration::from_millis(200),
-    }
-}
+use tests::{Agency, Answer, admin, patient};
 
 async fn crowd(budget: &str, cards: usize, campaign: &str, brand: &str) -> Arc<Agency> {
     Arc::new(Agency::with(budget, cards, (campaign, brand), patient()).await)

@@ -189,3 +189,15 @@ async fn a_brand_that_the_agency_may_not_use_is_refused_until_it_may() {
     agency.provision("CODE-1").await.expect(201);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn a_long_file_that_was_imported_before_is_looked_up_and_its_new_cards_are_added() {
+    let agency = Agency::new("", 0).await;
+    let path = format!("/api/gift-cards/pools/{}/cards", agency.pool);
+    let world = agency.world();
+    let first = world.post_csv(&admin(), &path, &file("long", 250)).await.expect(200);
+    assert_eq!(first.raw("accepted"), "250");
+    let again = world.post_csv(&admin(), &path, &file("long", 260)).await.expect(200);
+    assert_eq!(again.raw("accepted"), "10");
+    world.prove().await;
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::RetryPolicy;
 use tests::agency::{allocate, issuer, open};
-use tests::{Agency, Answer, Fault, World, admin};
+use tests::{Agency, Answer, Fault, World, admin, patient};
 use tokio::sync::Notify;
 
 async fn patch(world: &World, account: &str, body: &str) -> Answer {
@@ -80,7 +80,7 @@ async fn a_mode_and_slices_whose_reply_is_lost_are_changed_once_and_strand_nothi
 async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
     // Another change has added the slices in the meantime, or not.
     for added in [true, false] {
-        let agency = Arc::new(Agency::with("", 30, ("", ""), RetryPolicy::default()).await);
+        let agency = Arc::new(Agency::with("", 30, ("", ""), patient()).await);
         let world = agency.world();
         allocate(world, "platform", &agency.agency, "500").await;
         let other = Arc::new(world.another_machine(world.clock.clone()));
@@ -108,7 +108,7 @@ async fn slices_of_a_slow_change_do_not_lift_a_stop_that_was_put_meanwhile() {
 
 #[tokio::test]
 async fn a_stop_is_removed_when_no_cached_status_can_be_older_and_an_isolated_campaign_leaves_none() {
-    let agency = Agency::with("100", 3, ("", ""), RetryPolicy::default()).await;
+    let agency = Agency::with("100", 3, ("", ""), patient()).await;
     let world = agency.world();
     let isolated = open(world, "campaign", &agency.client, r#""budget_mode":"isolated""#).await;
     patch(world, &isolated, r#"{"status":"closing"}"#).await.expect(200);
@@ -136,7 +136,7 @@ async fn a_stop_is_removed_when_no_cached_status_can_be_older_and_an_isolated_ca
 
 #[tokio::test]
 async fn earlier_spends_still_count_after_a_change_of_the_budget_mode() {
-    let agency = Agency::with("100", 6, ("", ""), RetryPolicy::default()).await;
+    let agency = Agency::with("100", 6, ("", ""), patient()).await;
     let world = agency.world();
     agency.provision("SHARED").await.expect(201);
     patch(world, &agency.campaign, r#"{"budget_mode":"isolated"}"#).await.expect(200);
@@ -162,7 +162,7 @@ async fn earlier_spends_still_count_after_a_change_of_the_budget_mode() {
 
 #[tokio::test]
 async fn few_spends_among_many_of_others_are_found_page_by_page() {
-    let agency = Agency::with("3000", 90, ("", ""), RetryPolicy::default()).await;
+    let agency = Agency::with("3000", 90, ("", ""), patient()).await;
     let world = agency.world();
     let second = open(world, "campaign", &agency.client, "").await;
     for n in 0..80 {
@@ -261,7 +261,7 @@ async fn remaining_credit_is_the_sum_of_all_slices_and_one_low_slice_raises_no_a
         "",
         12,
         (r#""budget_mode":"isolated","slices":16,"low_credit_threshold":40"#, ""),
-        RetryPolicy::default(),
+        patient(),
     )
     .await;
     let world = agency.world();

@@ -165,17 +165,25 @@ class Schedules:
     def __init__(self, emulator: Emulator):
         self.scheduler, self.functions = emulator.client("scheduler"), emulator.client("lambda")
 
-    def run(self, function: str) -> bytes:
+    def run(self, function: str, event: bytes = b"") -> bytes:
+        """Invokes a function with an event, or with the input of its schedule."""
+        if event:
+            listed = self.functions.list_functions()["Functions"]
+            names = [one["FunctionName"] for one in listed if one["FunctionName"].endswith(f"-{function}")]
+            return self.invoke(names[0], event)
         listed = self.scheduler.list_schedules()["Schedules"]
         for schedule in listed:
             found = self.scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]
             if found["Arn"].endswith(f"-{function}"):
-                answer = self.functions.invoke(FunctionName=found["Arn"], Payload=found["Input"].encode())
-                payload = answer["Payload"].read()
-                if "FunctionError" in answer:
-                    raise RuntimeError(payload.decode())
-                return payload
+                return self.invoke(found["Arn"], found["Input"].encode())
         raise KeyError(f"no schedule invokes {function}")
+
+    def invoke(self, function: str, event: bytes) -> bytes:
+        answer = self.functions.invoke(FunctionName=function, Payload=event)
+        payload = answer["Payload"].read()
+        if "FunctionError" in answer:
+            raise RuntimeError(payload.decode())
+        return payload
 
 
 def api_url(emulator: Emulator, api_id: str) -> str:

@@ -1,6 +1,6 @@
 //! Every sample event as a request to the API, so that every route is called once.
 
-use crate::running::{budget_events, events};
+use crate::running::{budget_events, events, job_events, loyalty_events};
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,17 @@ async fn every_sample_event_is_answered_through_the_api() {
     let wallets = events::STORY.iter().map(|(name, status)| (*name, *status));
     let payments = events::PAYMENTS.iter().map(|(name, _, status)| (*name, *status));
     let budgets = budget_events::STORY.iter().map(|(name, _, status)| (*name, *status));
-    for (name, status) in wallets.chain(payments).chain(budgets) {
+    let loyalty = loyalty_events::LOYALTY
+        .iter()
+        .chain(&loyalty_events::VOUCHERS)
+        .map(|(name, status)| (*name, *status));
+    let rewards = loyalty_events::REWARDS.iter().map(|(name, status)| (*name, *status));
+    // What a cancellation is answered depends on what the queue has done by then.
+    let jobs = job_events::JOBS
+        .iter()
+        .filter(|(name, _)| *name != "jobs-cancel")
+        .map(|(name, status)| (*name, *status));
+    for (name, status) in wallets.chain(jobs).chain(loyalty).chain(rewards).chain(payments).chain(budgets) {
         if name == "alerts" {
             // It raises the alert that the next event acknowledges.
             shop.world.run("monitor").await;

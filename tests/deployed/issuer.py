@@ -50,7 +50,8 @@ class Issuer:
             def do_POST(self):
                 if self.path.startswith("/schedules/"):
                     try:
-                        self.answer(issuer.schedules.run(self.path.rsplit("/", 1)[1]))
+                        event = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                        self.answer(issuer.schedules.run(self.path.rsplit("/", 1)[1], event))
                     except Exception as error:
                         self.send_error(500, explain=str(error))
                     return

@@ -40,6 +40,9 @@ def uses(function: str, target: str, body: dict):
     service = service.split("_")[0]
     if service == "secretsmanager":
         yield Use(function, f"secretsmanager:{operation}", body["SecretId"], "", "")
+    elif service == "AmazonSQS":
+        # Rights to queues are not compared (see rights.py); here, a message that is not sent fails the test.
+        return
     elif service == "TrentService":
         yield Use(function, f"kms:{operation}", "", "", "")
     elif operation in ("TransactWriteItems", "TransactGetItems"):

@@ -26,9 +26,10 @@ fn hold(side: Role) -> Hold {
         order_id: None,
         expires_at: start,
         transactions: vec![],
+        lock: None,
     };
     let id = HoldId::mint(&owner, &Cause::stored("hold"));
-    Hold { id, view, side, reason: None, created_at: start, lots: vec![], seq: 0 }
+    Hold { id, view, side, reason: None, created_at: start, lots: vec![], paid: vec![], seq: 0 }
 }
 
 #[test]

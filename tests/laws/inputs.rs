@@ -43,8 +43,9 @@ fn fits(schema: &Value, text: &str) -> bool {
     })
 }
 
-/// Translates an ECMA-262 pattern into the syntax of Rust's crates.
+/// Translates an ECMA-262 pattern into the syntax of Rust's crates. There, `\s` is no byte order mark.
 fn rust(pattern: &str) -> String {
+    let pattern = pattern.replace(r"[^\s", r"[^\s\ufeff");
     let mut parts = pattern.split("\\u");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |rust, part| format!("{rust}\\u{{{}}}{}", &part[..4], &part[4..]))

@@ -9,7 +9,9 @@ mod tiers;
 mod versions;
 
 use domain::actor::{PerformedBy, Role};
+use domain::cause::Cause;
 use domain::currency::Currency;
+use domain::ids::LoyaltyCampaignId;
 use domain::loyalty::campaigns::{Campaign, CampaignTerms};
 use domain::loyalty::numbers::{EarningRate, Multiplier, Points};
 use domain::loyalty::program::{LoyaltyTier, Program, ProgramRules};
@@ -77,6 +79,11 @@ fn admin() -> PerformedBy {
     PerformedBy { role: Role::Admin, sub: "ada".to_owned() }
 }
 
+/// The id of a campaign that the tests call by a short name.
+fn named(id: &str) -> LoyaltyCampaignId {
+    LoyaltyCampaignId::mint(&Cause::stored(id))
+}
+
 /// A campaign of the year 2026, made before it.
 fn campaign(id: &str, change: impl FnOnce(&mut CampaignTerms)) -> Campaign {
     let mut terms = CampaignTerms {
@@ -92,5 +99,5 @@ fn campaign(id: &str, change: impl FnOnce(&mut CampaignTerms)) -> Campaign {
         max_points_per_purchase: None,
     };
     change(&mut terms);
-    Campaign::create(id.to_owned(), terms, at("2025-06-01T00:00:00Z"), admin()).unwrap()
+    Campaign::create(named(id), terms, at("2025-06-01T00:00:00Z"), admin()).unwrap()
 }

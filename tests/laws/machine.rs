@@ -175,6 +175,7 @@ impl Machine {
                     order_id: None,
                     metadata: Metadata::default(),
                     cause: keyed(Operation::AddCredits),
+                    currency: None,
                 };
                 (Box::new(command), self.model.credit(wallet, paise, class(source), days.map(i64::from)))
             }

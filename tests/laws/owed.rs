@@ -1,8 +1,8 @@
 //! What an account owes, against a naive model: a list of debts, and sums of what was forgiven.
 
 use domain::ids::{PaymentRef, ReversalId};
-use domain::ledger::entry::Reversed;
 use domain::ledger::lot::LotClass;
+use domain::ledger::owed::Reversed;
 use domain::ledger::owed::{Debt, Forgiven, MAX_OWED, Owed, OwedChange};
 use domain::money::Money;
 use domain::time::{Date, Timestamp, parse_date, plus_days};

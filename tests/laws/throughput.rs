@@ -1,6 +1,7 @@
-//! How many spends per second a budget sustains, on a simulated DynamoDB in virtual time (the same figures on
-//! every machine).
+//! How many spends per second a budget sustains, and how a drop of a reward ends, on a simulated DynamoDB in virtual
+//! time (the same figures on every machine).
 
+use tests::drop::DropSimulation;
 use tests::plan::Plan;
 use tests::simulation::{Measured, Setting, Simulation, SpendMethod};
 
@@ -24,4 +25,12 @@ async fn a_balance_in_the_transaction_would_be_rejected_most_of_the_time() {
     let plan = Plan::from_measured_spend().await;
     let naive = measure(plan, 1, 16, SpendMethod::OneTransaction);
     assert!(naive.per_second < 100 && naive.wasted_per_mille > 500, "{naive:?}");
+}
+
+#[tokio::test]
+async fn a_drop_of_a_thousand_uses_is_claimed_within_seconds_and_exactly() {
+    let found = DropSimulation::new(10_000, 1_000).await.run();
+    assert_eq!(found.made, 1_000, "{found:?}");
+    assert!(found.per_second >= 1_000 && found.ended_ms < 10_000, "{found:?}");
+    assert!(found.wasted_per_mille < 500, "{found:?}");
 }

@@ -134,6 +134,7 @@ fn add_lots(memory: &mut Memory, id: &str, count: u32, at: &str) {
             order_id: None,
             metadata: Metadata::default(),
             cause: Cause::stored(format!("add:{id}:{day}")),
+            currency: None,
         };
         memory.execute(&add, &context).unwrap();
     }

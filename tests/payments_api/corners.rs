@@ -285,7 +285,7 @@ async fn tampering_with_top_ups_debts_and_leads_is_found() {
                 raw.delete_item().table_name(table).key("pk", pk).key("sk", sk).send().await.unwrap();
             }
         }
-        let audit = scrip::audit::audit(&shop.world.app.store).await.unwrap();
+        let audit = shop.world.audit().await;
         assert!(!audit.is_proved(), "{pk} {sk} {change:?} was not noticed");
     }
 }

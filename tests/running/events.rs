@@ -1,5 +1,6 @@
 //! The sample events through the Lambda runtime's own path: in process, and with the real binaries.
 
+use super::loyalty_events::{LOYALTY, REWARDS, VOUCHERS};
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use scrip::invoke::invoke;
@@ -112,6 +113,23 @@ async fn every_event_of_a_payment_is_answered_through_the_adapter_and_a_signed_o
     shop.world.prove().await;
 }
 
+/// Events of purchases as each of their sources sends them.
+pub const MESSAGES: [&str; 4] =
+    ["purchase-events-bridge", "purchase-events-kafka", "purchase-events-orders", "purchase-events-queue"];
+
+#[tokio::test]
+async fn messages_about_purchases_are_taken_from_each_of_their_sources() {
+    let world = World::new().await;
+    world.open_wallet("cust_123", "").await;
+    for name in MESSAGES {
+        let answer = invoke(&world.parts, "purchase-events", &event(name)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}), "{name}");
+    }
+    assert_eq!(world.standing("cust_123").await, [12, 0, 0, 0], "5, 1 of 3, and floor(6.75) of 9");
+    assert_eq!(world.balances("cust_123").await.0, "15.00", "5 % of what is left of 400");
+    world.prove().await;
+}
+
 #[tokio::test]
 async fn there_is_an_event_for_every_call_and_each_is_played() {
     let mut files: Vec<String> = std::fs::read_dir(root().join("events"))
@@ -123,8 +141,11 @@ async fn there_is_an_event_for_every_call_and_each_is_played() {
     files.sort();
     let payments = PAYMENTS.iter().map(|(name, ..)| *name);
     let budgets = super::budget_events::STORY.iter().map(|(name, ..)| *name);
-    let wallets = STORY.iter().map(|(name, _)| *name);
+    let wallets = STORY.iter().chain(&LOYALTY).chain(&VOUCHERS).chain(&REWARDS).map(|(name, _)| *name);
     let mut story: Vec<&str> = wallets.chain(payments).chain(budgets).collect();
+    story.extend(MESSAGES);
+    story.extend(super::job_events::JOBS.iter().map(|(name, _)| *name));
+    story.push(super::job_events::PART);
     story.sort_unstable();
     assert_eq!(files, story);
 }
@@ -253,6 +274,16 @@ async fn the_expire_credits_binary_serves_the_schedule() {
     let answers = lambda(&world, "expire-credits", &[event("expire-credits-schedule")]).await;
     let expected = json!({"wallets": 1, "entries": 1, "failed": 0, "more": false});
     assert_eq!(answers[0], ("response".to_owned(), expected));
+    world.prove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_purchase_events_binary_serves_messages_of_each_source() {
+    let world = World::new().await;
+    let answers = lambda(&world, "purchase-events", &MESSAGES.map(event)).await;
+    for (kind, answer) in &answers[..2] {
+        assert_eq!((kind.as_str(), answer), ("response", &json!({"batchItemFailures": []})));
+    }
     world.prove().await;
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tests::process::{Platform, Scratch, root, scrip};
 
-async fn call(
+pub async fn call(
     platform: &Platform,
     token: &str,
     path: &str,
@@ -26,7 +26,7 @@ async fn call(
     (reply.status().as_u16(), serde_json::from_str(&reply.text().await.unwrap()).unwrap())
 }
 
-fn token(data: &str, role: &str, sub: &str) -> String {
+pub fn token(data: &str, role: &str, sub: &str) -> String {
     let (code, token) = scrip(&["token", "--role", role, "--sub", sub, "--data", data]);
     assert_eq!(code, 0, "{token}");
     token.trim().to_owned()
@@ -182,7 +182,9 @@ async fn the_sample_is_replayed_once_and_proves() {
     let (code, first) = scrip(&["sample", "--file", file.to_str().unwrap(), "--data", data]);
     assert!(code == 0 && first.contains("0 of them replayed before"), "{first}");
     let (_, proof) = scrip(&["audit", "--data", data]);
-    assert!(proof.contains("accounts     200\n") && proof.ends_with("PROVED\n"), "{proof}");
+    // 200 wallets, and the points of 67 of their owners.
+    assert!(proof.contains("accounts     267\n") && proof.ends_with("PROVED\n"), "{proof}");
+    assert!(proof.contains("sum          points BURN"), "{proof}");
     let (code, second) = scrip(&["sample", "--file", file.to_str().unwrap(), "--data", data]);
     assert_eq!(code, 0, "{second}");
     assert_eq!(scrip(&["audit", "--data", data]).1, proof, "a second replay changes nothing");

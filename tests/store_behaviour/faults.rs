@@ -6,16 +6,15 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use store::RetryPolicy;
-use tests::{Answer, Fault, World, admin, customer, service, staff};
+use tests::{Answer, Fault, World, admin, customer, patient, service, staff};
 use tokio::sync::Notify;
 
 const DEBIT: &str = "/api/wallet/a/deduct-credits";
 const TEN: &str = r#"{"amount":10}"#;
 
-/// Creates a world whose requests retry for as long as in production, so that a slow machine does
-/// not make them give up.
+/// Creates a world whose requests do not give up on a slow machine.
 async fn world() -> Arc<World> {
-    world_that_gives_up_after(RetryPolicy::default().budget).await
+    world_that_gives_up_after(patient().budget).await
 }
 
 /// Creates a world for faults that do not end.
@@ -340,6 +339,7 @@ async fn no_decision_reads_an_index_or_eventually() {
             "BatchGetItem" => {
                 body["RequestItems"].as_object().unwrap().values().all(|t| t["ConsistentRead"] == true)
             }
+            "Query" => body["ConsistentRead"] == true && body["IndexName"].is_null(),
             "TransactGetItems" | "TransactWriteItems" => true,
             _ => false,
         };

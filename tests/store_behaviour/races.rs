@@ -3,18 +3,7 @@
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
-use store::RetryPolicy;
-use tests::{Answer, Caller, World, admin, customer, staff};
-
-/// Returns a retry policy for extreme contention, with enough time for every request.
-fn patient() -> RetryPolicy {
-    RetryPolicy {
-        budget: Duration::from_secs(120),
-        base: Duration::from_millis(8),
-        cap: Duration::from_millis(500),
-    }
-}
+use tests::{Answer, Caller, World, admin, customer, patient, staff};
 
 async fn crowd(balance: &str) -> Arc<World> {
     let world = World::with_retry_policy(patient()).await;
@@ -164,7 +153,7 @@ async fn the_audit_is_right_while_wallets_are_written() {
     });
     let mut audits = 0;
     while !writers.is_finished() {
-        let audit = scrip::audit::audit(&world.app.store).await.unwrap();
+        let audit = world.audit().await;
         assert!(audit.is_proved(), "{audit}");
         audits += 1;
     }

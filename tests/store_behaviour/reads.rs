@@ -40,7 +40,7 @@ async fn a_balance_that_contradicts_its_lots_is_not_served_and_not_spent_from() 
     let debit = world.post(&customer("a"), "/api/wallet/a/deduct-credits", r#"{"amount":1}"#).await;
     let debit = debit.expect_problem(503, "unavailable");
     assert!(!debit.body.contains("lots"), "the response contains internal text");
-    let audit = scrip::audit::audit(&world.app.store).await.unwrap();
+    let audit = world.audit().await;
     assert!(
         audit.differences.iter().any(|d| d.account == "w:a" && d.detail.contains("available")),
         "{audit}"
@@ -99,6 +99,7 @@ async fn text_that_is_no_longer_taken_is_still_read() {
         order_id: None,
         metadata: Metadata::parse_stored(pairs()).unwrap(),
         cause: Cause::of_request(Operation::AddCredits, Some(&key), &request),
+        currency: None,
     };
     let actor = Actor { role: Role::Admin, ..Actor::system("test") };
     let context = Context { now: world.clock.now(), actor, request, policy: world.app.policy.clone() };

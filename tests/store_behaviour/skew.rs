@@ -99,3 +99,34 @@ async fn a_lot_does_not_leave_alive_and_arrive_expired() {
     behind.expect_available("b", "91.00").await;
     world.prove().await;
 }
+
+#[tokio::test]
+async fn what_another_version_wrote_into_items_of_loyalty_stays() {
+    let world = World::new().await;
+    world.earn("a", "b1", "1000").await;
+    let token = world.redeem("a", 4, "b2", "100").await;
+    let user = domain::ids::CustomerId::parse("a").unwrap();
+    let keys = [
+        store::keys::account(&domain::ids::AccountRef::points(&user)),
+        store::keys::hold(&domain::ids::HoldId::parse_stored(&token).unwrap()),
+        store::keys::purchase(&domain::ids::PurchaseId::Booking(
+            domain::ids::BookingId::parse("b1").unwrap(),
+        )),
+    ];
+    for key in &keys {
+        let update =
+            world.raw().update_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
+        let value = aws_sdk_dynamodb::types::AttributeValue::S("from tomorrow".into());
+        let update = update.update_expression("SET newer = :n").expression_attribute_values(":n", value);
+        update.condition_expression("attribute_exists(pk)").send().await.unwrap();
+    }
+    world.close(&token, "confirm", "{}").await.expect(200);
+    world.refund_booking("b1", "r1", r#""amount":500"#).await;
+    world.earn("a", "b3", "1000").await;
+    for key in &keys {
+        let get = world.raw().get_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
+        let item = get.send().await.unwrap().item.unwrap();
+        assert_eq!(item["newer"].as_s().unwrap(), "from tomorrow", "{key:?}");
+    }
+    world.prove().await;
+}

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::CustomerId;
-use scrip::audit::{AuditReport, audit};
+use scrip::audit::AuditReport;
 use tests::{World, admin, customer};
 
 async fn world() -> World {
@@ -49,7 +49,7 @@ async fn a_stored_entry_that_is_changed_or_removed_is_named() {
         let second = entry(&world, 2).await;
         let key = store::keys::entry(&second.account, &second.cause);
         set(&world, &key, expression, Some(value)).await;
-        let found = audit(&world.app.store).await.unwrap();
+        let found = world.audit().await;
         assert!(!found.is_proved() && !found.differences.is_empty(), "{expression} {found}");
         assert!(found.differences.iter().all(|d| d.account == "w:a"), "{found}");
     }
@@ -64,7 +64,7 @@ async fn a_stored_entry_that_is_changed_or_removed_is_named() {
         .send()
         .await
         .unwrap();
-    let found = audit(&world.app.store).await.unwrap();
+    let found = world.audit().await;
     assert!(
         found.to_string().contains("entry 2 is missing") && found.to_string().ends_with("NOT PROVED"),
         "{found}"
@@ -93,18 +93,18 @@ async fn a_balance_a_hold_or_an_order_that_is_edited_is_named() {
     for (expression, value) in edits {
         let world = world().await;
         set(&world, &account, expression, value).await;
-        let found = audit(&world.app.store).await.unwrap();
+        let found = world.audit().await;
         assert!(!found.is_proved() && names(&found, ""), "{expression} {found}");
     }
     // Lots and sum are edited consistently: the entries still contradict them.
     let world = world().await;
     set(&world, &account, "SET lots = :v", Some(lot("1000"))).await;
     set(&world, &account, "SET available = :v", number("1000")).await;
-    let found = audit(&world.app.store).await.unwrap().to_string();
+    let found = world.audit().await.to_string();
     assert!(found.contains("w:a: available is stored as 1000, its entries give 70"), "{found}");
     let order = store::keys::order(&domain::ids::OrderId::parse("o").unwrap());
     let world = world_with_order_edited(&order).await;
-    assert!(names(&audit(&world.app.store).await.unwrap(), "o"));
+    assert!(names(&world.audit().await, "o"));
 }
 
 async fn world_with_order_edited(order: &store::keys::Key) -> World {
@@ -116,12 +116,12 @@ async fn world_with_order_edited(order: &store::keys::Key) -> World {
 #[tokio::test]
 async fn the_digest_is_that_of_the_entries_alone() {
     let world = world().await;
-    let before = audit(&world.app.store).await.unwrap();
-    assert_eq!(audit(&world.app.store).await.unwrap().digest, before.digest);
+    let before = world.audit().await;
+    assert_eq!(world.audit().await.digest, before.digest);
     world.post(&admin(), "/api/wallet/b/freeze", r#"{"reason":"r"}"#).await.expect(200);
-    assert_eq!(audit(&world.app.store).await.unwrap().digest, before.digest);
+    assert_eq!(world.audit().await.digest, before.digest);
     world.credit("b", "1", "manual", "").await;
-    assert_ne!(audit(&world.app.store).await.unwrap().digest, before.digest);
+    assert_ne!(world.audit().await.digest, before.digest);
 }
 
 async fn item(world: &World, key: &store::keys::Key) -> std::collections::HashMap<String, AttributeValue> {
@@ -141,9 +141,9 @@ async fn a_restore_that_holds_half_of_a_transaction_is_found() {
         let world = world().await;
         let before = item(&world, key).await;
         world.post(&admin(), "/api/wallet/a/refund", r#"{"amount":5,"order_id":"o"}"#).await.expect(201);
-        assert!(audit(&world.app.store).await.unwrap().is_proved());
+        assert!(world.audit().await.is_proved());
         put_back(&world, before).await;
-        let found = audit(&world.app.store).await.unwrap();
+        let found = world.audit().await;
         assert!(found.to_string().contains("was overwritten with an older version"), "{found}");
     }
 }
@@ -163,13 +163,13 @@ async fn a_transfer_that_did_not_arrive_and_a_wallet_that_vanished_are_found() {
     };
     delete(entry).await.unwrap();
     put_back(&world, before).await;
-    let found = audit(&world.app.store).await.unwrap().to_string();
+    let found = world.audit().await.to_string();
     assert!(found.contains("w:b") && found.contains("has not arrived"), "{found}");
     // Without its account and its entries, the wallet is still named by its referral code.
     delete(recipient).await.unwrap();
     let first = world.app.store.wallets().entry(&CustomerId::parse("b").unwrap(), 1).await.unwrap().unwrap();
     delete(store::keys::entry(&first.account, &first.cause)).await.unwrap();
-    let found = audit(&world.app.store).await.unwrap().to_string();
+    let found = world.audit().await.to_string();
     assert!(found.contains("w:b: has no account"), "{found}");
 }
 
@@ -181,7 +181,7 @@ async fn a_forged_order_without_payments_is_found() {
         forged.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
     }
     put_back(&world, forged).await;
-    let found = audit(&world.app.store).await.unwrap().to_string();
+    let found = world.audit().await.to_string();
     assert!(found.contains("w:a forged: the order does not match its entries"), "{found}");
 }
 
@@ -194,6 +194,6 @@ async fn a_status_that_was_lifted_by_hand_is_found() {
         world.raw().update_item().table_name(world.app.store.table()).set_key(Some(account.attributes()));
     let update = update.update_expression("SET #s = :v").expression_attribute_names("#s", "status");
     update.expression_attribute_values(":v", AttributeValue::S("ACTIVE".into())).send().await.unwrap();
-    let found = audit(&world.app.store).await.unwrap().to_string();
+    let found = world.audit().await.to_string();
     assert!(found.contains("w:a: its status is stored as ACTIVE, its records give FROZEN"), "{found}");
 }

@@ -4,7 +4,7 @@
 
 use crate::answer::Answer;
 use crate::shop::Shop;
-use crate::{World, admin, service};
+use crate::{World, admin, patient, service};
 use store::RetryPolicy;
 
 /// The accounts, the brand and the pool of one test.
@@ -32,7 +32,7 @@ impl Agency {
     /// Opens an agency, a client and an isolated campaign, allocates `budget` to each level (empty: nothing),
     /// and imports `cards` cards of 25.
     pub async fn new(budget: &str, cards: usize) -> Self {
-        Self::with(budget, cards, (r#""budget_mode":"isolated""#, ""), RetryPolicy::default()).await
+        Self::with(budget, cards, (r#""budget_mode":"isolated""#, ""), patient()).await
     }
 
     /// Like [`Agency::new`], with more JSON fields for the campaign and the brand, and a retry policy.

@@ -242,6 +242,7 @@ impl Counter {
             order_id: None,
             metadata: Metadata::default(),
             cause,
+            currency: None,
         });
     }
 

@@ -4,6 +4,7 @@
 //! authorizer verifies.
 
 use crate::caller::Caller;
+use crate::patient;
 use crate::world::{ExternalServices, ManualClock, START, World};
 use axum::body::Body;
 use axum::response::Response;
@@ -13,7 +14,10 @@ use http::Request;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Mutex;
-use store::RetryPolicy;
+use std::time::Duration;
+
+/// Time for an answer; the emulator starts functions, and one of them may look at the whole table.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A deployed stack.
 pub struct Deployed {
@@ -54,13 +58,19 @@ impl Deployed {
         if let Some(caller) = caller {
             sent = sent.bearer_auth(self.token(caller).await);
         }
-        let answer = sent.body(bytes).send().await.unwrap();
+        let answer = sent.body(bytes).timeout(PATIENCE).send().await.unwrap();
         http::Response::from(answer).map(Body::new)
     }
 
     /// Invokes a scheduled function with the event of its schedule, and returns its result.
     pub async fn run(&self, function: &str) -> Value {
-        let answer = self.http.post(format!("{}/{function}", self.schedules)).send().await.unwrap();
+        self.run_on(function, String::new()).await
+    }
+
+    /// Invokes a function with this event, and returns its result.
+    async fn run_on(&self, function: &str, event: String) -> Value {
+        let url = format!("{}/{function}", self.schedules);
+        let answer = self.http.post(url).body(event).timeout(PATIENCE).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{function}: {text}");
         serde_json::from_str(&text).unwrap()
@@ -89,13 +99,25 @@ impl World {
     /// Like [`World::shared`]; these gateways are used unless the stack is deployed.
     pub async fn shared_with(payments: ExternalServices) -> Self {
         let Some(deployed) = Deployed::of_environment() else {
-            return Self::with_payments(RetryPolicy::default(), ManualClock::at(START), payments).await;
+            return Self::with_payments(patient(), ManualClock::at(START), payments).await;
         };
         let now = ManualClock::at(&SystemClock.now().to_string());
         let (table, endpoint) = (deployed.table.clone(), (deployed.endpoint.clone(), None));
-        let mut world = Self::over(endpoint, table, now, RetryPolicy::default(), payments);
+        let mut world = Self::over(endpoint, table, now, patient(), payments);
         world.deployed = Some(deployed);
         world
+    }
+
+    /// Runs a function with this event, and returns its result.
+    pub async fn run_on(&self, function: &'static str, event: &Value) -> Value {
+        match &self.deployed {
+            Some(deployed) => deployed.run_on(function, event.to_string()).await,
+            None => {
+                let event = event.to_string();
+                let work = scrip::invoke::invoke(&self.parts, function, &event);
+                crate::uses::by(function, work).await.unwrap()
+            }
+        }
     }
 
     /// Runs a scheduled function with the event of its schedule, and returns its result.

@@ -6,7 +6,10 @@ use domain::alert::Alert;
 use domain::audit::WalletBooks;
 use domain::cause::Cause;
 use domain::context::Context;
-use domain::ids::{AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, TopUpId};
+use domain::currency::Currency;
+use domain::ids::{
+    AccountKind, AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, TopUpId,
+};
 use domain::ledger::account::{Account, StatusChange};
 use domain::ledger::audit::Books;
 use domain::ledger::command::{Command, State};
@@ -15,6 +18,7 @@ use domain::ledger::entry::Entry;
 use domain::ledger::hold::Hold;
 use domain::ledger::order::Order;
 use domain::ledger::owed::OwedChange;
+use domain::ledger::points::PointValues;
 use domain::ledger::posting::LoadedAccount;
 use domain::ledger::statistics::MonthFigures;
 use domain::payments;
@@ -24,11 +28,12 @@ use domain::payments::topup::TopUp;
 use domain::payments::unpaid::UnpaidTopUps;
 use domain::payments::webhook_event::{GatewayRef, RefTarget, WebhookEvent};
 use domain::rejection::Rejection;
-use domain::time::Timestamp;
+use domain::time::{Date, Timestamp};
 use domain::wallet;
 use domain::wallet::profile::{LoadedWallet, Profile};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The stored items of one property test.
 #[derive(Default)]
@@ -101,7 +106,11 @@ impl Memory {
     pub fn loaded(&self, id: &AccountRef) -> Option<LoadedAccount> {
         let account = self.accounts.get(id)?.clone();
         let due_holds = account.holds.keys().filter_map(|id| self.holds.get(id)).cloned().collect();
-        Some(LoadedAccount { account, due_holds })
+        let values = (id.kind == AccountKind::Points).then(|| {
+            let currency = Currency::parse("INR").unwrap();
+            Arc::new(PointValues { currency, from: vec![(Timestamp::start_of(Date::MIN), 1.into())] })
+        });
+        Some(LoadedAccount { account, due_holds, values })
     }
 
     fn wallet(&self, customer: &CustomerId) -> Option<LoadedWallet> {
@@ -190,6 +199,7 @@ impl Memory {
         WalletBooks {
             ledger: self.books(&AccountRef::wallet(customer)),
             profile: Some(self.profiles[customer].clone()),
+            referred: None,
             referral: Some(self.profiles[customer].referral_code.clone()),
             payments: PaymentBooks {
                 topups: self.topups.values().filter(own).cloned().collect(),
@@ -210,6 +220,7 @@ impl InMemory for wallet::state::WalletState {
             order: order.and_then(|id| memory.orders.get(&id)).cloned(),
             hold,
             codes_taken: 0,
+            reports: None,
         }
     }
 }
@@ -269,7 +280,10 @@ impl Apply for Write {
             Self::Entry(entry) => !memory.entries.contains_key(&(entry.account.clone(), entry.cause.clone())),
             Self::PlaceHold(hold) => !memory.holds.contains_key(&hold.id),
             Self::Hold { hold, was } => memory.holds[&hold.id].seq == *was,
-            Self::StatusRecord { .. } | Self::OwedRecord { .. } | Self::Month { .. } => true,
+            Self::StatusRecord { .. }
+            | Self::OwedRecord { .. }
+            | Self::Month { .. }
+            | Self::ReportDay { .. } => true,
         }
     }
 
@@ -284,6 +298,7 @@ impl Apply for Write {
             Self::PlaceHold(hold) | Self::Hold { hold, .. } => {
                 memory.holds.insert(hold.id.clone(), hold);
             }
+            Self::ReportDay { .. } => {}
             Self::StatusRecord { account, version, change } => {
                 memory.statuses.entry(account).or_default().push((version, change));
             }

@@ -7,8 +7,9 @@
 use crate::memory::{Apply, InMemory, Memory};
 use domain::cause::Cause;
 use domain::context::Context;
+use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
-use domain::ids::{AccountRef, CustomerId, HoldId};
+use domain::ids::{AccountRef, BookingId, CustomerId, HoldId};
 use domain::ledger::account::{Account, AccountStatus, NewAccount, Opening, StatusChange};
 use domain::ledger::command::{
     self, CauseKey, Command, begin, burn, draft, exact, finish, may_receive, may_spend, settle,
@@ -20,11 +21,12 @@ use domain::ledger::entry::{Entry, EntryType};
 use domain::ledger::hold::{Hold, MAX_OPEN_HOLDS};
 use domain::ledger::hold_moves::{self, Capture, NewHold};
 use domain::ledger::lot::{CreditSource, Lot};
+use domain::ledger::points::LockTerms;
 use domain::ledger::posting::{LoadedAccount, Posting};
 use domain::money::{Amount, Money};
 use domain::rejection::Rejection;
 use domain::text::FreeText;
-use domain::time::plus_days;
+use domain::time::{Date, Timestamp, plus_days};
 use domain::unit::Unit;
 
 /// The customer whose points account is loaded, and the lock that is acted on.
@@ -125,6 +127,23 @@ fn started(state: &State, customer: &CustomerId, context: &Context) -> Result<Po
     begin(account.ok_or_else(|| Rejection::WalletNotFound(customer.clone()))?, context)
 }
 
+fn lock_terms() -> LockTerms {
+    LockTerms {
+        booking_id: BookingId::parse("booking_1").unwrap(),
+        currency: Currency::parse("INR").unwrap(),
+        point_value: 1.into(),
+        charge: Money::ZERO,
+        coupon_discount: Money::ZERO,
+        campaign_id: None,
+        program_version: 1,
+        returned: Money::ZERO,
+        owed: Money::ZERO,
+        late: false,
+        created_at: Timestamp::start_of(Date::MIN),
+        revocable: false,
+    }
+}
+
 impl MovePoints {
     fn lock(&self) -> Option<&HoldId> {
         match &self.what {
@@ -144,7 +163,7 @@ impl MovePoints {
                 }
                 may_receive(account)?;
                 let lot = Lot { expires_on, class: source.class(), source: *source, amount };
-                let mut credit = draft(key, EntryType::Credit, vec![lot], None, context);
+                let mut credit = draft(key, EntryType::Earn, vec![lot], None, context);
                 credit.source = Some(*source);
                 posting.post(credit)?
             }
@@ -152,7 +171,7 @@ impl MovePoints {
                 let amount = exact(*points, account)?;
                 may_spend(account)?;
                 let lots = burn(account, amount)?;
-                posting.post(draft(key, EntryType::Debit, lots, None, context))?
+                posting.post(draft(key, EntryType::Burn, lots, None, context))?
             }
             Move::Lock { points, ttl_seconds } => {
                 let amount = exact(*points, account)?;
@@ -161,14 +180,16 @@ impl MovePoints {
                     return Err(Rejection::TooManyHolds.into());
                 }
                 let (lots, ttl_seconds) = (burn(account, amount)?, *ttl_seconds);
-                let new = NewHold { key, lots, amount, reason: None, order_id: None, ttl_seconds };
+                let (reason, order_id, lock) = (None, None, Some(Box::new(lock_terms())));
+                let new = NewHold { key, lots, amount, reason, order_id, ttl_seconds, lock };
                 hold_moves::place(posting, new, context)?
             }
             Move::Confirm { lock, points, is_final } => {
                 let hold = hold_moves::closable(posting, state.lock.as_ref(), lock, context)?;
                 let remaining = hold.view.remaining();
                 let amount = points.map_or(Ok(remaining), |points| exact(points, account))?;
-                let capture = Capture { key, hold, amount, is_final: *is_final, order: None };
+                let capture =
+                    Capture { key, hold, amount, is_final: *is_final, order: None, payment_id: None };
                 hold_moves::capture(posting, capture, context)?
             }
             Move::Release { lock } => {

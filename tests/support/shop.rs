@@ -6,7 +6,7 @@
 
 use crate::answer::Answer;
 use crate::world::{ManualClock, START, World};
-use crate::{Caller, service};
+use crate::{Caller, patient, service};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
@@ -116,7 +116,7 @@ async fn with_outage(State((outage, requests)): State<Switch>, request: Request,
 impl Shop {
     /// Creates a world at [`START`], with gateways.
     pub async fn new() -> Self {
-        Self::configured(&[], RetryPolicy::default()).await
+        Self::configured(&[], patient()).await
     }
 
     /// Like [`Shop::new`], with these environment variables and this retry policy.

@@ -11,28 +11,37 @@ use std::collections::{HashMap, HashSet};
 /// Virtual time, in microseconds.
 pub(crate) type Time = u64;
 
-/// An item: a slice, a card, or an item that only one spend writes.
+/// An item: a slice, a card, a reward, a use of it, a partition of its uses, or an item that only one caller writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Item {
     Slice(u8),
     Card(u64),
+    Reward,
+    Use(u64),
+    Uses(u8),
     Own(u64, u8),
 }
 
-/// The simulated table.
-pub(crate) struct Table {
-    pub plan: Plan,
-    pub slices: Vec<(Money, HashSet<u64>)>,
+/// The requests to a table: what they lock and use.
+#[derive(Default)]
+pub(crate) struct Requests {
     /// When the transaction that locks an item ends.
     pub held: HashMap<Item, Time>,
     /// The time up to which the write units of a partition key are used.
     pub served: HashMap<Item, Time>,
-    pub cards: HashSet<u64>,
-    pub next_card: u64,
     pub billed: u64,
     pub wasted: u64,
     pub writes: u64,
     pub rejected: u64,
+}
+
+/// The table of budgets, with their cards.
+pub(crate) struct Table {
+    pub plan: Plan,
+    pub requests: Requests,
+    pub slices: Vec<(Money, HashSet<u64>)>,
+    pub cards: HashSet<u64>,
+    pub next_card: u64,
     pub most_pending: usize,
 }
 
@@ -45,39 +54,46 @@ impl Table {
     pub fn new(slices: u8, plan: Plan) -> Self {
         Self {
             plan,
+            requests: Requests::default(),
             slices: (0..slices).map(|_| (money(1_000_000_000), HashSet::new())).collect(),
-            held: HashMap::new(),
-            served: HashMap::new(),
             cards: (0..20_000).collect(),
             next_card: 20_000,
-            billed: 0,
-            wasted: 0,
-            writes: 0,
-            rejected: 0,
             most_pending: 0,
         }
     }
+}
 
+impl Requests {
     /// Processes a plain write that arrives at `now`; returns true if it is applied.
     ///
     /// A partition key receives one write unit per millisecond and accumulates at most 100 ms of unused
     /// units; a write that exceeds them is throttled. (DynamoDB accumulates units for minutes, so this model
     /// is stricter.)
     pub fn plain(&mut self, item: Item, units: u64, now: Time) -> bool {
-        const SAVED: Time = 100_000;
         self.writes += 1;
-        if self.held.get(&item).is_some_and(|until| *until > now) {
+        let is_locked = self.held.get(&item).is_some_and(|until| *until > now);
+        if is_locked || !self.serve(item, units * 1_000, now) {
             self.rejected += 1;
             return false;
         }
-        let free = self.served.get(&item).copied().unwrap_or(0).max(now.saturating_sub(SAVED));
-        if free + units * 1_000 > now.max(1_000) {
-            self.rejected += 1;
-            return false;
-        }
-        self.served.insert(item, free + units * 1_000);
         self.billed += units;
         true
+    }
+
+    /// Processes a strongly consistent read of an item or partition; returns false if it is throttled. A partition key
+    /// serves three read units per millisecond.
+    pub fn read(&mut self, item: Item, units: u64, now: Time) -> bool {
+        self.serve(item, units * 333, now)
+    }
+
+    fn serve(&mut self, item: Item, takes: Time, now: Time) -> bool {
+        const SAVED: Time = 100_000;
+        let free = self.served.get(&item).copied().unwrap_or(0).max(now.saturating_sub(SAVED));
+        let is_served = free + takes <= now.max(1_000);
+        if is_served {
+            self.served.insert(item, free + takes);
+        }
+        is_served
     }
 
     /// Processes a transaction that arrives at `now` and takes this long; returns true if it conflicts with
@@ -95,5 +111,14 @@ impl Table {
             self.held.insert(*item, now + takes);
         }
         true
+    }
+
+    /// Counts a transaction of which a condition fails.
+    pub fn refuse(&mut self, items: &[(Item, u64)]) {
+        let units: u64 = items.iter().map(|(_, units)| units).sum();
+        self.writes += 1;
+        self.rejected += 1;
+        self.billed += units;
+        self.wasted += units;
     }
 }

@@ -151,14 +151,14 @@ impl Simulation {
         self.took.sort_unstable();
         let at =
             |share: usize| self.took.get((self.took.len().max(1) - 1) * share / 100).map_or(0, |t| t / 1_000);
-        let table = &self.table;
+        let requests = &self.table.requests;
         Measured {
             per_second: self.took.len() as u64 / self.setting.seconds,
-            rejected_per_mille: table.rejected * 1_000 / table.writes.max(1),
-            wasted_per_mille: table.wasted * 1_000 / table.billed.max(1),
+            rejected_per_mille: requests.rejected * 1_000 / requests.writes.max(1),
+            wasted_per_mille: requests.wasted * 1_000 / requests.billed.max(1),
             p50_ms: at(50),
             p99_ms: at(99),
-            most_pending: table.most_pending,
+            most_pending: self.table.most_pending,
         }
     }
 
@@ -279,7 +279,7 @@ impl Simulation {
                     (Item::Own(cause, 1), plan.redemption),
                     (Item::Card(card), plan.card),
                 ];
-                let free = self.table.transaction(&items, arrives, takes);
+                let free = self.table.requests.transaction(&items, arrives, takes);
                 let sold = free && self.table.cards.remove(&card);
                 if sold {
                     self.table.cards.insert(self.table.next_card);
@@ -303,13 +303,13 @@ impl Simulation {
         let cause = self.callers[caller].cause;
         let (here, elsewhere): (Vec<_>, Vec<_>) = unsettled.into_iter().partition(|(on, _)| *on == slice);
         for (on, attempt) in elsewhere {
-            if self.table.plain(Item::Slice(on), self.table.plan.settle, now) {
+            if self.table.requests.plain(Item::Slice(on), self.table.plan.settle, now) {
                 self.table.slices[usize::from(on)].1.remove(&attempt);
             } else {
                 self.callers[caller].unsettled.push((on, attempt));
             }
         }
-        if !self.table.plain(Item::Slice(slice), self.table.plan.reserve, now) {
+        if !self.table.requests.plain(Item::Slice(slice), self.table.plan.reserve, now) {
             self.callers[caller].unsettled.extend(here);
             return None;
         }
@@ -347,7 +347,7 @@ impl Simulation {
             (Item::Own(cause, 1), plan.redemption),
             (Item::Own(cause, 2), plan.card),
         ];
-        let done = self.table.transaction(&items, arrives, takes);
+        let done = self.table.requests.transaction(&items, arrives, takes);
         // A rejection is answered early.
         let answered = arrives + if done { takes } else { 4_000 };
         self.later(answered, caller, Next::Committed(done));

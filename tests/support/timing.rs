@@ -5,6 +5,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use store::RetryPolicy;
+
+/// Returns a retry policy whose time is enough for every request of a crowd, also on a slow machine: a crowd's
+/// outcome is that of its requests, not of the time they had. Tests of failures that do not end set their own.
+pub fn patient() -> RetryPolicy {
+    RetryPolicy {
+        budget: Duration::from_secs(120),
+        base: Duration::from_millis(4),
+        cap: Duration::from_millis(250),
+    }
+}
 
 /// The times of operations.
 pub struct Timings {

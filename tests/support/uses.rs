@@ -27,10 +27,13 @@ pub(crate) fn note(operation: &str, body: &Value) {
     static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let (Some(path), Ok(function)) = (&*FILE, FUNCTION.try_with(|function| *function)) else { return };
     for (action, resource, prefix, enclosing) in uses(operation, body) {
-        let line = json!([function, format!("dynamodb:{action}"), resource, prefix, enclosing]).to_string();
-        if KNOWN.lock().unwrap().insert(line.clone()) {
+        let line =
+            json!([function, format!("dynamodb:{action}"), resource, prefix, enclosing]).to_string() + "\n";
+        // Under the lock and in one write: lines of tests that run at once must not mix.
+        let mut known = KNOWN.lock().unwrap();
+        if known.insert(line.clone()) {
             let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-            writeln!(file, "{line}").unwrap();
+            file.write_all(line.as_bytes()).unwrap();
         }
     }
 }
@@ -75,7 +78,11 @@ fn uses(operation: &str, body: &Value) -> Vec<Use> {
 
 /// Returns the part of a leading key that its kind has: `A#w:` of a wallet.
 fn prefix(key: &str) -> String {
-    static KIND: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new("^(?:[AE]#[a-z]:|L#[a-z]+:?|D#[a-z]?|[A-Z]#)").unwrap());
+    static KIND: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            "^(?:[AE]#[a-z]:|L#[a-z]+:?|D#[a-z]?|F#rwd_|F#vch_|I#[a-z]+|RU#referral|U#job_|U#x:|[A-Z]{1,2}#)",
+        )
+        .unwrap()
+    });
     KIND.find(key).unwrap_or_else(|| panic!("{key}")).as_str().to_owned()
 }

@@ -240,7 +240,7 @@ async fn figures_that_are_changed_by_hand_are_found_by_the_audit() {
     let AttributeValue::M(tallies) = other.get_mut("tallies").unwrap() else { panic!("no tallies") };
     let AttributeValue::M(credits) = tallies.get_mut("CREDIT manual").unwrap() else { panic!("no credits") };
     credits.insert("sum".to_owned(), n(101));
-    let audit = async || scrip::audit::audit(&world.app.store).await.unwrap().to_string();
+    let audit = async || world.audit().await.to_string();
     put(&world, other).await;
     assert!(audit().await.contains("w:a 2026-01: the figures of the month do not match its entries"));
     put(&world, month).await;

@@ -1,4 +1,4 @@
-//! The scheduled sweep that writes entries for expired lots and expired holds.
+//! The scheduled sweep that writes entries for expired lots, expired holds and pending points whose date has come.
 //!
 //! **Invariant:** correctness never depends on the sweep: balances are computed for the current
 //! time. It only completes the history of wallets that no caller uses.
@@ -8,7 +8,8 @@
 
 use domain::actor::Actor;
 use domain::context::Context;
-use domain::ids::RequestId;
+use domain::ids::{CustomerId, RequestId};
+use domain::loyalty::account::SettlePoints;
 use domain::wallet::settle::Settle;
 use edge::scheduled::Scheduled;
 use edge::sweep::Bounds;
@@ -16,7 +17,7 @@ use edge::{App, telemetry};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
-use store::StoreError;
+use store::{Done, StoreError};
 
 /// Minutes after its due time at which a lot or hold is swept. The clocks of machines may differ by
 /// up to five minutes, and a lot that one machine has expired must not still be valid on another.
@@ -53,14 +54,30 @@ fn default_limit() -> u32 {
 /// Result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SweepSummary {
-    /// Wallets processed, including failed ones.
+    /// Wallets and accounts of points processed, including failed ones.
     pub wallets: u32,
-    /// Entries written for expired lots and expired holds.
+    /// Entries written for what was due.
     pub entries: u32,
-    /// Wallets that could not be settled and were postponed.
+    /// Accounts that could not be settled and were postponed.
     pub failed: u32,
     /// True if the limit or the time was reached; the next run continues.
     pub more: bool,
+}
+
+impl SweepSummary {
+    /// Counts an account; returns false if it could not be settled.
+    fn add<O>(&mut self, customer: &CustomerId, done: Result<Done<O>, StoreError>) -> bool {
+        self.wallets += 1;
+        match done {
+            Ok(done) => self.entries += done.entries,
+            Err(error) => {
+                tracing::error!(%customer, %error, "account cannot be settled");
+                self.failed += 1;
+                return false;
+            }
+        }
+        true
+    }
 }
 
 /// Handles one event of the schedule.
@@ -72,7 +89,7 @@ pub async fn handle(
     sweep(app, &event.payload.0, request).await.map_err(lambda_runtime::Error::from)
 }
 
-/// Settles wallets that have been due for ten minutes or longer.
+/// Settles wallets, then points, that have been due for ten minutes or longer.
 pub async fn sweep(app: &App, wanted: &SweepEvent, request: RequestId) -> Result<SweepSummary, StoreError> {
     let started = Instant::now();
     let actor = Actor::system("expire-credits");
@@ -88,18 +105,21 @@ pub async fn sweep(app: &App, wanted: &SweepEvent, request: RequestId) -> Result
     };
     let mut due = edge::sweep::Sweep::new(app.store.wallets(), bounds);
     while let Some((customer, _)) = due.next().await? {
-        swept.wallets += 1;
-        match app.store.wallets().execute(&Settle { customer: customer.clone() }, &context).await {
-            Ok(done) => swept.entries += done.entries,
-            Err(error) => {
-                tracing::error!(%customer, %error, "wallet cannot be settled");
-                swept.failed += 1;
-                let later = app.clock.now().plus_seconds(POSTPONE_SECONDS).unwrap_or(now);
-                due.postpone(&customer, later).await?;
-            }
+        let done = app.store.wallets().execute(&Settle { customer: customer.clone() }, &context).await;
+        if !swept.add(&customer, done) {
+            due.postpone(&customer, app.clock.now().plus_seconds(POSTPONE_SECONDS).unwrap_or(now)).await?;
         }
     }
     swept.more = due.more();
+    let limit = wanted.limit.saturating_sub(swept.wallets);
+    let mut due = edge::sweep::Sweep::new(app.store.loyalty(), Bounds { limit, ..bounds });
+    while let Some((user, _)) = due.next().await? {
+        let done = app.store.loyalty().execute(&SettlePoints { user: user.clone() }, &context).await;
+        if !swept.add(&user, done) {
+            due.postpone(&user, app.clock.now().plus_seconds(POSTPONE_SECONDS).unwrap_or(now)).await?;
+        }
+    }
+    swept.more = swept.more || due.more();
     tracing::info!(
         wallets = swept.wallets,
         entries = swept.entries,

@@ -4,7 +4,6 @@
 //! response to the request that mints it, and to a repetition of that request with the same key.
 
 use crate::Services;
-use crate::cards::Imported;
 use axum::extract::State;
 use axum::response::Response;
 use domain::budget::BudgetAccount;
@@ -23,6 +22,7 @@ use edge::csv::{File, LineReports, invalid, refused};
 use edge::input::{CodeCount, NumberInput};
 use edge::paths::CampaignPath;
 use edge::reply::ReplyMeta;
+use edge::stock_file::Imported;
 use edge::{ApiRequest, Problem, csv_file, reply, request};
 use http::StatusCode;
 use serde::Serialize;

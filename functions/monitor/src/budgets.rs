@@ -55,6 +55,7 @@ pub(crate) async fn run(
     let watched = services.tools.issuer.watch(context, WATCH).await;
     let breakdown = &mut summary.breakdown;
     breakdown.csv_pools = watched.csv_pools;
+    breakdown.vouchers = watched.vouchers;
     breakdown.campaigns = watched.campaigns;
     breakdown.agencies = watched.agencies;
     breakdown.clients = watched.clients;

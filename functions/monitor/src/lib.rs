@@ -8,6 +8,8 @@
 //! does not block the items behind it.
 
 mod budgets;
+mod jobs;
+mod parked;
 
 use domain::actor::Actor;
 use domain::context::Context;
@@ -21,6 +23,7 @@ use edge::telemetry;
 use gateways::{GatewayError, Gateways};
 use issuing::Issuer;
 use lambda_runtime::LambdaEvent;
+use queues::Queues;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use store::{DuePayment, DueWork, StoreError};
@@ -52,6 +55,8 @@ pub struct MonitorTools {
     pub seal: SealKeys,
     /// Issues cards and refills pools.
     pub issuer: Issuer,
+    /// Where messages about parts of jobs are sent.
+    pub queues: Queues,
 }
 
 /// State of the handler.
@@ -86,6 +91,8 @@ pub struct Breakdown {
     pub reports: u32,
     /// Pools of either type whose stock is below their threshold.
     pub csv_pools: u32,
+    /// Vouchers for sale whose codes are few or none.
+    pub vouchers: u32,
     /// Active campaigns whose credit cannot pay for another card.
     pub campaigns: u32,
     /// Agencies whose available credit is below their threshold.
@@ -100,6 +107,8 @@ pub struct Breakdown {
     pub supplier_orders: u32,
     /// Cards that suppliers delivered into buffer pools.
     pub refilled: u32,
+    /// Jobs whose messages were sent again.
+    pub jobs_requeued: u32,
     /// Items of any kind that could not be processed; due items among them are postponed.
     pub failed: u32,
 }
@@ -151,6 +160,8 @@ pub async fn run(
     let mut summary = MonitorSummary::default();
     payments(services, wanted.limit, started, &context, &mut summary).await?;
     budgets::run(services, wanted.limit, &context, &mut summary).await?;
+    parked::run(services, wanted.limit, &context, &mut summary).await?;
+    jobs::run(services, wanted.limit, &context, &mut summary).await?;
     summary.success = summary.breakdown.failed == 0;
     summary.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Breakdown { topups, reports, attempts, supplier_orders, failed, .. } = summary.breakdown;

@@ -8,6 +8,8 @@ use domain::ids::{CustomerId, OrderId};
 use domain::money::Amount;
 use domain::wallet::debit::DeductCredits;
 use domain::wallet::register_order::RegisterOrder;
+use edge::input::List;
+use edge::values::{self, ProductName};
 use edge::{ApiRequest, App, Problem, request, schema};
 
 request! {
@@ -21,6 +23,10 @@ request! {
         total: Amount,
         /// ISO 4217 code; defaults to the deployment's currency.
         currency: Option<Currency>,
+        /// The products that it is of; rewards are for some.
+        product_ids: Option<List<ProductName, 0, 100>>,
+        /// The categories that it is of.
+        categories: Option<List<ProductName, 0, 10>>,
     }
     check(fields, currency_here: Currency) {
         let currency = currency.unwrap_or(currency_here);
@@ -49,7 +55,9 @@ pub(crate) fn register(request: &ApiRequest, app: &App) -> Result<RegisterOrder,
     request.key()?;
     let currency = sent.currency.unwrap_or(currency_here);
     let total = sent.total.in_currency(currency).ok_or_else(Problem::internal)?;
-    Ok(RegisterOrder { order: sent.order_id, customer: sent.customer_id, total, currency })
+    let mut products = values::names(sent.product_ids);
+    products.extend(values::names(sent.categories));
+    Ok(RegisterOrder { order: sent.order_id, customer: sent.customer_id, total, currency, products })
 }
 
 pub(crate) fn pay(request: &ApiRequest) -> Result<DeductCredits, Problem> {

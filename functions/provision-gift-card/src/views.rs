@@ -6,21 +6,11 @@
 use domain::giftcard::CardSource;
 use domain::giftcard::card::{Part, PlainCard};
 use domain::giftcard::redemption::{Redemption, RedemptionStatus};
+use edge::delivery::DeliveryBody;
 use edge::json::Number;
 use issuing::Issued;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// Delivery of a card to its recipient.
-#[derive(Serialize, ToSchema)]
-pub struct DeliveryBody {
-    /// email, sms or whatsapp; null: the card is not sent
-    method: Option<&'static str>,
-    /// Masked e-mail address or telephone number.
-    address: Option<String>,
-    /// none, queued or sent
-    status: &'static str,
-}
 
 /// The redemption of a code.
 #[derive(Serialize, ToSchema)]
@@ -116,11 +106,7 @@ fn delivery(redemption: &Redemption) -> DeliveryBody {
             "queued"
         }
     };
-    DeliveryBody {
-        method: delivery.map(|delivery| delivery.method.as_str()),
-        address: delivery.map(|delivery| delivery.shown.clone()),
-        status,
-    }
+    DeliveryBody::new(delivery.map(|delivery| (delivery.method, delivery.shown.as_str())), status)
 }
 
 pub(crate) fn redemption(redemption: &Redemption, costs: bool) -> RedemptionBody {

@@ -9,38 +9,12 @@ use domain::ids::RecipientId;
 use domain::ids::budget::{AccountId, BrandId};
 use domain::money::Amount;
 use domain::parse::ParseError;
-use edge::fields::Fields;
+use edge::delivery::{self, DeliveryAddress, DeliveryMethod};
 use edge::input::{CampaignId, Text};
-use edge::{ApiRequest, Problem, request, schema};
+use edge::{ApiRequest, Problem, request};
 use issuing::IssueRequest;
 use serde_json::{Value, json};
 use vault::Vault;
-
-/// Method by which a card is sent; None for `none`.
-pub(crate) struct DeliveryMethod(Option<Method>);
-
-impl Text for DeliveryMethod {
-    fn parse(text: &str) -> Result<Self, ParseError> {
-        Method::parse(text).map(Self)
-    }
-
-    fn schema() -> Value {
-        schema::words(["email", "sms", "whatsapp", "none"])
-    }
-}
-
-/// Address to which a card is sent; it is validated once the method is known.
-pub(crate) struct DeliveryAddress(String);
-
-impl Text for DeliveryAddress {
-    fn parse(text: &str) -> Result<Self, ParseError> {
-        Ok(Self(text.to_owned()))
-    }
-
-    fn schema() -> Value {
-        json!({"type": "string", "maxLength": 254})
-    }
-}
 
 /// Code from an end customer; None if the text cannot be a code, which is then treated like any
 /// other wrong code.
@@ -75,9 +49,9 @@ request! {
         delivery_address: Option<DeliveryAddress>,
     }
     check(fields) {
-        whole_delivery(fields, delivery_method.as_ref(), delivery_address.as_ref());
+        delivery::check(fields, delivery_method.as_ref(), delivery_address.as_ref());
     }
-    rules [delivery_rules()]
+    rules [delivery::rules()]
 }
 
 request! {
@@ -93,58 +67,9 @@ request! {
         delivery_address: Option<DeliveryAddress>,
     }
     check(fields) {
-        whole_delivery(fields, delivery_method.as_ref(), delivery_address.as_ref());
+        delivery::check(fields, delivery_method.as_ref(), delivery_address.as_ref());
     }
-    rules [delivery_rules()]
-}
-
-/// Patterns of the e-mail addresses and telephone numbers that [`Method::address`] accepts.
-const EMAIL: &str = r"^[!-?A-~]+@[!-?A-~]*\.[!-?A-~]*$";
-const TELEPHONE: &str = r"^\+?[0-9]{7,15}$";
-
-/// Returns the rules of the delivery fields: no address without a method, and an address of the
-/// method's kind with one.
-fn delivery_rules() -> Value {
-    let both = ["delivery_method", "delivery_address"];
-    let none = json!({"anyOf": [schema::absent(), {"const": "none"}]});
-    json!({"oneOf": [
-        {"properties": {"delivery_method": none, "delivery_address": schema::absent()}},
-        schema::variant(
-            &json!({"delivery_method": {"const": "email"}, "delivery_address": schema::pattern(EMAIL)}),
-            &both,
-        ),
-        schema::variant(
-            &json!({
-                "delivery_method": schema::words(["sms", "whatsapp"]),
-                "delivery_address": schema::pattern(TELEPHONE),
-            }),
-            &both,
-        ),
-    ]})
-}
-
-/// Reports delivery fields that do not fit together.
-fn whole_delivery(
-    fields: &mut Fields<'_>,
-    method: Option<&DeliveryMethod>,
-    address: Option<&DeliveryAddress>,
-) {
-    match (method.and_then(|method| method.0), address) {
-        (Some(method), Some(address)) => {
-            if let Err(error) = method.address(&address.0) {
-                fields.offend("delivery_address", error.0);
-            }
-        }
-        (Some(_), None) => fields.offend("delivery_address", "is required with a delivery_method"),
-        (None, Some(_)) => fields.offend("delivery_method", "is required with a delivery_address"),
-        (None, None) => {}
-    }
-}
-
-/// Returns the method and the normalized address; None if the card is not sent.
-fn delivery(method: Option<DeliveryMethod>, address: Option<DeliveryAddress>) -> Option<(Method, String)> {
-    let method = method?.0?;
-    Some((method, method.address(&address?.0).ok()?))
+    rules [delivery::rules()]
 }
 
 pub(crate) fn provision(request: &ApiRequest, vault: &Vault) -> Result<IssueRequest, Problem> {
@@ -158,7 +83,7 @@ pub(crate) fn provision(request: &ApiRequest, vault: &Vault) -> Result<IssueRequ
         denomination: sent.denomination,
         redemption,
         recipient: sent.recipient_id,
-        delivery: delivery(sent.delivery_method, sent.delivery_address),
+        delivery: delivery::wanted(sent.delivery_method, sent.delivery_address),
         origin: (request.origin().ip.clone(), request.origin().user_agent.clone()),
         wait: None,
     })
@@ -177,5 +102,5 @@ pub(crate) fn redeem(request: &ApiRequest) -> Result<Redeem, Problem> {
     request.key()?;
     let TriedCode(code) = sent.redemption_code;
     let campaign = sent.campaign_id.map(|CampaignId(campaign)| campaign);
-    Ok(Redeem { code, campaign, delivery: delivery(sent.delivery_method, sent.delivery_address) })
+    Ok(Redeem { code, campaign, delivery: delivery::wanted(sent.delivery_method, sent.delivery_address) })
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a filter looks at nothing but an entry, which never changes: what matched once always does.
 
+use domain::ids::AccountKind;
 use domain::ledger::account::Account;
 use domain::ledger::entry::{Entry, EntryType};
 use domain::ledger::lot::CreditSource;
@@ -44,16 +45,22 @@ impl Text for MovementStatus {
     }
 }
 
+const UNKNOWN_TYPE: ParseError = ParseError(
+    "must be one of CREDIT, DEBIT, REFUND, EXPIRY, HOLD, RELEASE, CAPTURE, TRANSFER_IN, TRANSFER_OUT, CLAWBACK, \
+     OWED_COLLECTED, ADJUSTMENT",
+);
+
 /// Type of a transaction, as a filter.
 pub(crate) struct MovementType(EntryType);
 
 impl Text for MovementType {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        EntryType::parse(text).map(Self)
+        let kind = EntryType::parse(text).ok().filter(|kind| kind.is_of(AccountKind::Wallet));
+        kind.map(Self).ok_or(UNKNOWN_TYPE)
     }
 
     fn schema() -> Value {
-        schema::words(EntryType::ALL.map(EntryType::as_str))
+        schema::words(EntryType::of_kind(AccountKind::Wallet).map(EntryType::as_str))
     }
 }
 

@@ -12,6 +12,8 @@ mod history;
 mod openapi;
 mod reads;
 mod search;
+mod statement;
+mod statement_page;
 mod views;
 mod wire;
 
@@ -27,6 +29,7 @@ use domain::ledger::command::Command;
 use domain::ledger::entry::Entry;
 use domain::wallet::permit::WalletAction;
 use domain::wallet::state;
+use edge::order::refund_order;
 use edge::paths::{CustomerPath, HoldPath};
 use edge::routes::complete;
 use edge::{ApiRequest, App, Problem, reply};
@@ -53,6 +56,7 @@ pub fn router(app: App) -> Router {
         .route("/transactions/{transaction_id}", get(history::transaction))
         .route("/transaction-summary", get(figures::summary))
         .route("/statistics", get(figures::statistics))
+        .route("/statement", get(statement::statement))
         .route("/expiring", get(reads::expiring))
         .route("/expiry-history", get(history::expiries))
         .route("/referral-code", get(reads::referral_code))
@@ -110,13 +114,17 @@ pub(crate) async fn deduct_credits(State(app): State<App>, request: ApiRequest) 
 /// Refunds an order to this wallet, partly or fully.
 ///
 /// The value returns to the lots that paid, last burned first. If the expiry date of a lot has
-/// passed, its value returns as a refund lot with a grace period.
+/// passed, its value returns as a refund lot with a grace period. Rewards that were claimed with the order are taken back
+/// if nothing, or less than their minimum, is left of it.
 #[utoipa::path(post, path = "/api/wallet/{customer_id}/refund", tag = "wallet",
     params(CustomerPath),
     request_body = wire::RefundRequest, responses((status = 201, body = views::Transaction)))]
 pub(crate) async fn refund(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
     let command = wire::refund(&request)?;
-    execute_movement(&app, &request, WalletAction::Refund, &command.customer, &command).await
+    request.permit(WalletAction::Refund, &command.customer)?;
+    let done = refund_order(&app, &command, &request.context(&app)?).await?;
+    let entry = &done.outcome;
+    reply::done(&done, Some(views::location(entry)), &views::transaction(entry))
 }
 
 /// Moves credit to another wallet; lots keep their expiry dates.

@@ -1,6 +1,6 @@
 //! The part of the OpenAPI document that describes this function.
 
-use crate::{figures, history, reads};
+use crate::{figures, history, reads, statement};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -27,6 +27,7 @@ use utoipa::OpenApi;
     history::transaction,
     figures::summary,
     figures::statistics,
+    statement::statement,
     history::expiries,
 ))]
 struct Wallets;

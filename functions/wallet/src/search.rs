@@ -7,10 +7,13 @@ use crate::filter::Filter;
 use domain::ledger::account::Account;
 use domain::ledger::entry::Entry;
 use domain::ledger::statistics::MonthFigures;
+use domain::money::Money;
 use domain::time::Timestamp;
 use edge::params::Window;
 use edge::{App, Problem};
 use std::ops::Range;
+use std::time::Duration;
+use store::{Retry, RetryPolicy, StoreError};
 
 /// Number of matches up to which they are counted; above it, the total is unknown.
 const MAX_COUNTED: u64 = 1_000;
@@ -105,6 +108,102 @@ pub(crate) async fn find(
     let search = Search { app, account, filter, limit: usize::from(window.limit) };
     let (entries, next) = search.page(&stretches, place).await?;
     Ok(Found { entries, total, next_cursor: next.and_then(|next| next.seal(app, &query)) })
+}
+
+/// How long the entries of a period are read again because the newest are not listed yet.
+const PATIENT: RetryPolicy = RetryPolicy {
+    budget: Duration::from_secs(2),
+    base: Duration::from_millis(20),
+    cap: Duration::from_millis(200),
+};
+
+/// Returns the entries of a period, oldest first, and the balance before it; `None` if there are more than `most`.
+/// Numbers have no gaps, so an entry that is not listed yet is noticed, and the period is read again.
+pub(crate) async fn between(
+    app: &App,
+    account: &Account,
+    period: (Timestamp, Timestamp),
+    most: u64,
+) -> Result<Option<(Money, Vec<Entry>)>, Problem> {
+    let mut retry = Retry::new(PATIENT);
+    loop {
+        match listed_between(app, account, period, most).await {
+            Err(StoreError::Contention(_)) if retry.backoff().await => {}
+            read => return Ok(read?),
+        }
+    }
+}
+
+async fn listed_between(
+    app: &App,
+    account: &Account,
+    (from, until): (Timestamp, Timestamp),
+    most: u64,
+) -> Result<Option<(Money, Vec<Entry>)>, StoreError> {
+    let months = app.store.wallets().months(account).await?;
+    let first = number_at(app, account, &months, from).await?;
+    let end = number_at(app, account, &months, until).await?;
+    if end.saturating_sub(first) > most {
+        return Ok(None);
+    }
+    let opening = match first.checked_sub(1).filter(|before| *before > 0) {
+        Some(before) => listed(app, account, before).await?.balance_after,
+        None => Money::ZERO,
+    };
+    let (mut entries, mut before) = (vec![], end);
+    while before > first {
+        let wanted = u16::try_from((before - first).min(u64::from(PAGE))).unwrap_or(PAGE);
+        let page = app.store.wallets().history(account.id.customer(), before, wanted).await?;
+        if page.entries.is_empty() {
+            return Err(not_listed());
+        }
+        for entry in page.entries {
+            if entry.seq + 1 != before {
+                return Err(not_listed());
+            }
+            before = entry.seq;
+            entries.push(entry);
+        }
+    }
+    entries.reverse();
+    Ok(Some((opening, entries)))
+}
+
+fn not_listed() -> StoreError {
+    StoreError::Contention("entries are not listed yet".to_owned())
+}
+
+async fn listed(app: &App, account: &Account, seq: u64) -> Result<Entry, StoreError> {
+    app.store.wallets().entry(account.id.customer(), seq).await?.ok_or_else(not_listed)
+}
+
+/// Returns the number of the first entry that is at or after an instant, or the number after the last one.
+async fn number_at(
+    app: &App,
+    account: &Account,
+    months: &[MonthFigures],
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    if at > account.updated_at {
+        return Ok(account.seq + 1);
+    }
+    let (mut low, mut high) = (1, account.seq + 1);
+    for figures in months {
+        if figures.month.end() <= at {
+            low = figures.last_seq + 1;
+        } else {
+            high = figures.last_seq + 1;
+            if at <= figures.month.start() {
+                high = low;
+            }
+            break;
+        }
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if listed(app, account, middle).await?.at >= at { high = middle } else { low = middle + 1 }
+    }
+    Ok(low)
 }
 
 /// Narrows a stretch to the entries within the filter's dates. Entries are dated in the order of their

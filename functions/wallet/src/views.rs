@@ -47,7 +47,7 @@ pub(crate) struct Wallet {
     updated_at: String,
     #[schema(format = DateTime)]
     last_transaction_date: Option<String>,
-    /// Metadata set at creation, plus `referral_code` and `referral_count`.
+    /// Metadata set at creation, plus `referral_code`, `referral_count` and `total_purchases_eligible`.
     #[schema(schema_with = metadata_schema)]
     metadata: BTreeMap<String, Value>,
 }
@@ -55,8 +55,12 @@ pub(crate) struct Wallet {
 fn metadata_schema() -> Schema {
     schema::component(json!({
         "type": "object",
-        "properties": {"referral_code": {"type": "string"}, "referral_count": {"type": "integer", "minimum": 0}},
-        "required": ["referral_code", "referral_count"],
+        "properties": {
+            "referral_code": {"type": "string"},
+            "referral_count": {"type": "integer", "minimum": 0},
+            "total_purchases_eligible": {"type": "integer", "minimum": 0},
+        },
+        "required": ["referral_code", "referral_count", "total_purchases_eligible"],
         "additionalProperties": {"type": ["string", "integer"]},
     }))
 }
@@ -69,6 +73,7 @@ pub(crate) fn wallet(wallet: &domain::wallet::profile::Wallet, app: &App) -> Wal
         profile.metadata.pairs().iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     metadata.insert("referral_code".to_owned(), profile.referral_code.as_str().into());
     metadata.insert("referral_count".to_owned(), profile.referral_count.into());
+    metadata.insert("total_purchases_eligible".to_owned(), profile.delivered_orders.into());
     Wallet {
         customer_id: wallet.customer().to_string(),
         wallet_id: WalletId::of(wallet.customer()).to_string(),

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 const HOLD_TTL_SECONDS: u32 = 604_800;
 
 /// Metadata names that the platform sets; callers must not.
-const OWN_METADATA: [&str; 2] = ["referral_code", "referral_count"];
+const OWN_METADATA: [&str; 3] = ["referral_code", "referral_count", "total_purchases_eligible"];
 
 /// Metadata of a new wallet, without the names in [`OWN_METADATA`].
 pub(crate) struct WalletMetadata(Metadata);
@@ -37,7 +37,9 @@ impl Input for WalletMetadata {
     fn read(raw: edge::json::RawJson<'_>) -> Result<Self, domain::parse::ParseError> {
         let metadata = Metadata::read(raw)?;
         if OWN_METADATA.iter().any(|name| metadata.pairs().contains_key(*name)) {
-            return Err(domain::parse::ParseError("must not name referral_code or referral_count"));
+            return Err(domain::parse::ParseError(
+                "must not name referral_code, referral_count or total_purchases_eligible",
+            ));
         }
         Ok(Self(metadata))
     }
@@ -219,6 +221,7 @@ pub(crate) fn add_credits(request: &ApiRequest) -> Result<AddCredits, Problem> {
         order_id: sent.order_id,
         metadata: sent.metadata.unwrap_or_default(),
         cause: cause(request, Operation::AddCredits)?,
+        currency: None,
     })
 }
 

@@ -7,8 +7,10 @@ use crate::clock::{TestClock, parse_duration};
 use crate::fakes::Fakes;
 use crate::fakes::supply::SupplyCommand;
 use crate::fakes::trigger::TriggerRequest;
-use crate::functions::{LocalServices, SCHEDULED};
+use crate::functions::{LocalServices, SCHEDULED, WITH_MESSAGES};
 use crate::keys::Keys;
+use crate::queues::Queue;
+use crate::sqs::LocalQueues;
 use crate::{Failure, guard, invoke, trigger};
 use axum::Router;
 use axum::body::Bytes;
@@ -35,6 +37,10 @@ pub struct Control {
     pub fakes: Arc<Fakes>,
     /// Keys that sign tokens.
     pub keys: Arc<Keys>,
+    /// Queue of events of purchases.
+    pub purchases: Arc<Queue>,
+    /// Queues of jobs.
+    pub queues: LocalQueues,
 }
 
 /// Returns the routes of the control endpoints.
@@ -42,6 +48,9 @@ pub fn router(control: Control) -> Router {
     Router::new()
         .route("/_local/clock", get(now).post(advance))
         .route("/_local/run/{function}", post(run))
+        .route("/_local/queues", get(queues))
+        .route("/_local/queues/purchases", post(queue))
+        .route("/_local/queues/{name}/redeliver", post(redeliver))
         .route("/_local/trigger", post(trigger))
         .route("/_local/deliver", post(deliver))
         .route("/_local/supplier", post(supply))
@@ -74,19 +83,54 @@ async fn advance(State(control): State<Control>, body: Bytes) -> Result<Response
     Ok(answer(&json!({"now": now.to_string()})))
 }
 
-/// Runs a scheduled function once. The body is its event; an empty body means `{}`.
+/// Runs a function once that is called on a schedule or with messages. The body is its event; an empty body means `{}`.
 async fn run(
     State(control): State<Control>,
     Path(function): Path<String>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let event = if body.is_empty() { "{}".into() } else { String::from_utf8_lossy(&body).into_owned() };
-    if !SCHEDULED.contains(&function.as_str()) {
-        let detail = format!("scheduled functions: {}", SCHEDULED.join(", "));
+    let names: Vec<&str> = SCHEDULED.into_iter().chain(WITH_MESSAGES).collect();
+    if !names.contains(&function.as_str()) {
+        let detail = format!("functions that can be run: {}", names.join(", "));
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
     let result = invoke::invoke(&control.services, &function, &event).await;
     Ok(answer(&result.map_err(|error| failed(&error))?))
+}
+
+async fn queues(State(control): State<Control>) -> Response {
+    answer(&json!({"jobs": control.queues.jobs.counts(), "purchases": control.purchases.counts()}))
+}
+
+/// Puts the messages of `{"messages": [object or text]}` on the queue of events of purchases.
+async fn queue(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
+    let body: Value = serde_json::from_slice(&body).map_err(|error| failed(&error.into()))?;
+    let messages = body.get("messages").and_then(Value::as_array);
+    let messages = messages.ok_or_else(|| failed(&"messages are missing".into()))?;
+    let text = |message: &Value| message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+    let ids = control.purchases.send(messages.iter().map(text).collect());
+    let queued = (StatusCode::ACCEPTED, answer(&json!({"queued": ids.len(), "message_ids": ids})));
+    Ok(queued.into_response())
+}
+
+/// Makes every message that a queue has had since the start visible again, `{"times": n}` times (1 if left out).
+async fn redeliver(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&body) };
+    let body = body.map_err(|error| failed(&error.into()))?;
+    let times =
+        body.get("times").map_or(Some(1), Value::as_u64).and_then(|times| usize::try_from(times).ok());
+    let times = times.filter(|times| *times <= 100).ok_or_else(|| failed(&"times is not 0 to 100".into()))?;
+    let queue = match name.as_str() {
+        "jobs" => &control.queues.jobs,
+        "purchases" => &control.purchases,
+        _ => return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "queues: jobs, purchases")),
+    };
+    Ok(answer(&json!({"redelivered": queue.redeliver(times)})))
 }
 
 /// Has a fake gateway send the webhook that the body requests.

@@ -13,19 +13,27 @@ use http::{StatusCode, header};
 use std::sync::Arc;
 use utoipa_swagger_ui::SwaggerUi;
 
-/// Returns the OpenAPI document of all functions.
-pub fn document() -> utoipa::openapi::OpenApi {
-    edge::openapi::document([
+/// Returns the OpenAPI document of each function.
+pub fn documents() -> [utoipa::openapi::OpenApi; 12] {
+    [
         wallet::document(),
         wallet_topup::document(),
         payment_webhook::document(),
         order_payment::document(),
         refund::document(),
+        loyalty::document(),
+        rewards::document(),
+        jobs::document(),
         credit_accounts::document(),
         allocate_credit::document(),
         gift_card_inventory::document(),
         provision_gift_card::document(),
-    ])
+    ]
+}
+
+/// Returns the OpenAPI document of all functions.
+pub fn document() -> utoipa::openapi::OpenApi {
+    edge::openapi::document(documents())
 }
 
 /// Returns the date that the committed document takes as today.

@@ -7,6 +7,7 @@ use edge::App;
 use edge::seal::SealKeys;
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
+use queues::Queues;
 use vault::Vault;
 
 /// Services that the functions use.
@@ -22,6 +23,8 @@ pub struct LocalServices {
     pub vault: Vault,
     /// Suppliers that deliver gift cards on demand.
     pub suppliers: Suppliers,
+    /// Queues of jobs.
+    pub queues: Queues,
 }
 
 /// An HTTP function behind the local gateway.
@@ -29,28 +32,39 @@ pub struct LocalServices {
 pub struct Function {
     /// Name, as in `functions/`.
     pub name: &'static str,
-    /// Path prefixes; the function serves these paths and all paths below them.
+    /// Path prefixes, in which `*` is any segment; the function serves these paths and all paths below them.
     pub prefixes: &'static [&'static str],
     /// Routes of the function.
     pub router: Router,
 }
 
 /// Names of the functions that are called on a schedule.
-pub const SCHEDULED: [&str; 2] = ["expire-credits", "monitor"];
+pub const SCHEDULED: [&str; 3] = ["evaluate-tiers", "expire-credits", "monitor"];
+
+/// Names of the functions that are called with messages.
+pub const WITH_MESSAGES: [&str; 2] = ["bulk-credit", "purchase-events"];
 
 impl Function {
     /// Returns true if the function serves the path.
     pub fn serves(&self, path: &str) -> bool {
-        self.prefixes.iter().any(|prefix| {
-            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        let begins_with = |prefix: &str| {
+            let mut segments = path.split('/');
+            prefix.split('/').all(|wanted| segments.next().is_some_and(|is| wanted == "*" || wanted == is))
+        };
+        self.prefixes.iter().any(|prefix| begins_with(prefix))
+    }
+}
+
+impl Function {
+    fn new(name: &'static str, prefixes: &'static [&'static str], router: Router) -> Self {
+        Self { name, prefixes, router }
     }
 }
 
 impl LocalServices {
     /// Returns every HTTP function; if two serve a path, the first one in the list handles it.
     pub fn functions(&self) -> Vec<Function> {
-        let Self { app, gateways, seal, vault, suppliers } = self.clone();
+        let Self { app, gateways, seal, vault, suppliers, queues } = self.clone();
         let topup = edge::Services {
             app: app.clone(),
             tools: wallet_topup::TopUpTools { gateways: gateways.clone(), seal: seal.clone() },
@@ -66,57 +80,54 @@ impl LocalServices {
             app: app.clone(),
             tools: provision_gift_card::ProvisionTools::new(self.issuer(), limits),
         };
+        let points = edge::Services { app: app.clone(), tools: loyalty::LoyaltyTools { vault } };
+        let bulk = edge::Services { app: app.clone(), tools: jobs::JobsTools { queues } };
         vec![
-            Function {
-                name: "allocate-credit",
-                prefixes: &["/api/credit/allocate", "/api/credit/reclaim"],
-                router: allocate_credit::router(app.clone()),
-            },
-            Function {
-                name: "credit-accounts",
-                prefixes: &["/api/credit"],
-                router: credit_accounts::router(app.clone()),
-            },
-            Function {
-                name: "provision-gift-card",
-                prefixes: &[
+            Function::new(
+                "jobs",
+                &["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs"],
+                jobs::router(bulk),
+            ),
+            Function::new(
+                "allocate-credit",
+                &["/api/credit/allocate", "/api/credit/reclaim"],
+                allocate_credit::router(app.clone()),
+            ),
+            Function::new("credit-accounts", &["/api/credit"], credit_accounts::router(app.clone())),
+            Function::new(
+                "provision-gift-card",
+                &[
                     "/api/gift-cards/provision",
                     "/api/gift-cards/redeem",
                     "/api/gift-cards/redemptions",
                     "/api/gift-cards/webhook",
                 ],
-                router: provision_gift_card::router(cards),
-            },
-            Function {
-                name: "gift-card-inventory",
-                prefixes: &["/api/gift-cards", "/api/alerts"],
-                router: gift_card_inventory::router(stock),
-            },
-            Function {
-                name: "wallet",
-                prefixes: &["/api/wallet", "/health"],
-                router: wallet::router(app.clone()),
-            },
-            Function {
-                name: "wallet-topup",
-                prefixes: &["/api/integration/wallet/topup"],
-                router: wallet_topup::router(topup),
-            },
-            Function {
-                name: "payment-webhook",
-                prefixes: &["/api/integration/webhook"],
-                router: payment_webhook::router(webhook),
-            },
-            Function {
-                name: "refund",
-                prefixes: &["/api/integration/order/refund-to-wallet"],
-                router: refund::router(app.clone()),
-            },
-            Function {
-                name: "order-payment",
-                prefixes: &["/api/integration/order", "/api/integration/status", "/api/integration/health"],
-                router: order_payment::router(app),
-            },
+                provision_gift_card::router(cards),
+            ),
+            Function::new(
+                "gift-card-inventory",
+                &["/api/gift-cards", "/api/alerts"],
+                gift_card_inventory::router(stock),
+            ),
+            Function::new(
+                "rewards",
+                &["/api/wallet/rewards", "/api/wallet/referral", "/api/wallet/*/rewards"],
+                rewards::router(app.clone()),
+            ),
+            Function::new("wallet", &["/api/wallet", "/health"], wallet::router(app.clone())),
+            Function::new("wallet-topup", &["/api/integration/wallet/topup"], wallet_topup::router(topup)),
+            Function::new("payment-webhook", &["/api/integration/webhook"], payment_webhook::router(webhook)),
+            Function::new("loyalty", &["/api/loyalty"], loyalty::router(points)),
+            Function::new(
+                "refund",
+                &["/api/integration/order/refund-to-wallet"],
+                refund::router(app.clone()),
+            ),
+            Function::new(
+                "order-payment",
+                &["/api/integration/order", "/api/integration/status", "/api/integration/health"],
+                order_payment::router(app),
+            ),
         ]
     }
 
@@ -127,8 +138,9 @@ impl LocalServices {
 
     /// Returns the services that the monitor uses.
     pub fn monitor(&self) -> edge::Services<monitor::MonitorTools> {
-        let Self { app, gateways, seal, .. } = self.clone();
-        edge::Services { app, tools: monitor::MonitorTools { gateways, seal, issuer: self.issuer() } }
+        let Self { app, gateways, seal, queues, .. } = self.clone();
+        let tools = monitor::MonitorTools { gateways, seal, issuer: self.issuer(), queues };
+        edge::Services { app, tools }
     }
 }
 

@@ -29,10 +29,11 @@ pub struct LocalGateway {
 }
 
 /// Paths that need no token.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 11] = [
     "/health",
     "/api/wallet/health",
     "/api/integration/health",
+    "/api/loyalty/health",
     "/api/integration/webhook/razorpay",
     "/api/integration/webhook/stripe",
     "/api/integration/webhook/paypal",

@@ -7,10 +7,11 @@
 use crate::clock::{self, TestClock};
 use crate::connection::TableConnection;
 use crate::data::DataDir;
-use crate::functions::{LocalServices, SCHEDULED};
+use crate::functions::{LocalServices, SCHEDULED, WITH_MESSAGES};
 use crate::keys::Keys;
 use crate::payments::PaymentSetup;
-use crate::{Failure, gateway};
+use crate::{Failure, gateway, sqs};
+use ::queues::Queues;
 use edge::Clock;
 use edge::cursor::CursorKey;
 use edge::lambda::{HttpEvent, HttpFunction};
@@ -36,7 +37,8 @@ pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, 
     };
     let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
     let PaymentSetup { gateways, seal, vault, suppliers, .. } = PaymentSetup::open(data, &url)?;
-    let services = LocalServices { app, gateways, seal, vault, suppliers };
+    let queues = Queues::connect(sqs::settings(&url), store::https()?);
+    let services = LocalServices { app, gateways, seal, vault, suppliers, queues };
     Ok(serde_json::to_string_pretty(&invoke(&services, function, event).await?)?)
 }
 
@@ -57,13 +59,25 @@ pub async fn invoke(services: &LocalServices, function: &str, event: &str) -> Re
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
             Ok(serde_json::to_value(expire_credits::handle(&services.app, event).await?)?)
         }
+        "evaluate-tiers" => {
+            let event = LambdaEvent::new(serde_json::from_str(event)?, context);
+            Ok(serde_json::to_value(evaluate_tiers::handle(&services.app, event).await?)?)
+        }
+        "purchase-events" => {
+            let event = LambdaEvent::new(serde_json::from_str(event)?, context);
+            Ok(serde_json::to_value(purchase_events::handle(&services.app, event).await?)?)
+        }
+        "bulk-credit" => {
+            let event = LambdaEvent::new(serde_json::from_str(event)?, context);
+            Ok(serde_json::to_value(Box::pin(bulk_credit::handle(&services.app, event)).await)?)
+        }
         "monitor" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
             Ok(serde_json::to_value(Box::pin(monitor::handle(&services.monitor(), event)).await?)?)
         }
         other => {
             let http = services.functions().into_iter().map(|known| known.name);
-            let names: Vec<&str> = http.chain(SCHEDULED).collect();
+            let names: Vec<&str> = http.chain(SCHEDULED).chain(WITH_MESSAGES).collect();
             Err(format!("there is no function {other}; the functions are {}", names.join(", ")).into())
         }
     }

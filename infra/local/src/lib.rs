@@ -26,7 +26,11 @@ pub mod invoke;
 pub mod keys;
 pub mod payments;
 pub mod platform;
+pub mod queues;
+mod replay;
 pub mod sample;
+mod sample_loyalty;
+pub mod sqs;
 pub mod token;
 pub mod trigger;
 

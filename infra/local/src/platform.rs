@@ -12,8 +12,11 @@ use crate::functions::{LocalServices, SCHEDULED};
 use crate::gateway::LocalGateway;
 use crate::keys::Keys;
 use crate::payments::PaymentSetup;
+use crate::queues::{Queue, TIME_OUT};
+use crate::sqs::{self, LocalQueues};
 use crate::token::{Grant, Verifier};
 use crate::{Failure, control, docs, gateway, invoke};
+use ::queues::{PartMessage, Queues};
 use axum::Router;
 use axum::routing::any;
 use edge::cursor::CursorKey;
@@ -35,6 +38,7 @@ pub struct Platform {
     keys: Arc<Keys>,
     server: JoinHandle<std::io::Result<()>>,
     schedule: JoinHandle<()>,
+    mappings: Vec<JoinHandle<()>>,
     stop: tokio::sync::watch::Sender<bool>,
     embedded: Option<Embedded>,
 }
@@ -66,9 +70,14 @@ impl Platform {
         let state = (!options.memory).then(|| data.file("gateways.json"));
         let fakes =
             Fakes::open(FakeUrls { own: url.clone(), api: url.clone() }, secrets, clock.clone(), state)?;
-        let services = LocalServices { app, gateways, seal, vault, suppliers };
+        let queues = Queues::connect(sqs::settings(&url), store::https()?);
+        let services = LocalServices { app, gateways, seal, vault, suppliers, queues };
         let schedule = tokio::spawn(schedules(services.clone()));
-        let routes = routes(services, clock, &fakes, &keys)?;
+        let purchases = Arc::new(Queue::new("purchases", TIME_OUT));
+        let local = LocalQueues::default();
+        let mut mappings = mappings(&services, &purchases, &local);
+        mappings.push(tokio::spawn(resume_jobs(services.clone())));
+        let routes = routes(services, clock, &fakes, &keys, (purchases, local))?;
         let server = tokio::spawn(async move {
             let mut stopped = stopped;
             let signal = async move {
@@ -83,7 +92,7 @@ impl Platform {
             data.write("platform.json", &serde_json::to_string(&running)?)?;
         }
         let (dynamodb, embedded) = (link.tools_url(), link.embedded.take());
-        Ok(Self { url, dynamodb, data, keys, server, schedule, stop, embedded })
+        Ok(Self { url, dynamodb, data, keys, server, schedule, mappings, stop, embedded })
     }
 
     /// Issues a token of this platform, valid for a day.
@@ -113,6 +122,9 @@ impl Platform {
     /// database.
     pub async fn stop(self) -> Result<(), Failure> {
         self.schedule.abort();
+        for mapping in &self.mappings {
+            mapping.abort();
+        }
         self.stop.send_replace(true);
         let finished = tokio::time::timeout(Duration::from_secs(10), self.server).await;
         if let Ok(finished) = finished {
@@ -155,14 +167,61 @@ fn routes(
     clock: Arc<TestClock>,
     fakes: &Arc<Fakes>,
     keys: &Arc<Keys>,
+    (purchases, queues): (Arc<Queue>, LocalQueues),
 ) -> Result<Router, Failure> {
     let gateway =
         Arc::new(LocalGateway { functions: services.functions(), tokens: Verifier::new(keys.clone()) });
     let jwks = serde_json::json!({"keys": [keys.jwk]});
     let handled = Router::new().fallback(any(gateway::handle)).with_state(gateway);
     let described: Arc<dyn Clock> = clock.clone();
-    let control = Control { services, clock, jwks, fakes: fakes.clone(), keys: keys.clone() };
-    Ok(control::router(control).merge(fakes.router()).merge(docs::router(described)?).merge(handled))
+    let stand_in = queues.router();
+    let (fakes, keys) = (fakes.clone(), keys.clone());
+    let fake_routes = fakes.router();
+    let control = Control { services, clock, jwks, fakes, keys, purchases, queues };
+    let routes = control::router(control).merge(fake_routes).merge(stand_in);
+    Ok(routes.merge(docs::router(described)?).merge(handled))
+}
+
+/// Sends messages about what jobs have not done: the queues of the platform that has stopped are gone.
+async fn resume_jobs(services: LocalServices) {
+    let (jobs, now) = (services.app.store.jobs(), services.app.clock.now());
+    let work = async || {
+        for job in jobs.open_jobs().await? {
+            let (job, _) = jobs.settle(job, now).await?;
+            if job.status.is_open() {
+                let parts = jobs.unfinished_parts(&job).await?;
+                let messages: Vec<_> =
+                    parts.into_iter().map(|part| PartMessage::new(&job.terms.id, part)).collect();
+                if services.queues.send_parts(&messages).await.is_err() {
+                    tracing::warn!(job = %job.terms.id, "the job is left to the monitor");
+                }
+            }
+        }
+        Ok::<(), store::StoreError>(())
+    };
+    if let Err(error) = work().await {
+        tracing::warn!(%error, "jobs are left to the monitor");
+    }
+}
+
+/// Batches of parts of jobs that are handled at once, as in the template.
+const JOBS_AT_ONCE: usize = 10;
+
+/// Hands the messages of each queue to its function.
+fn mappings(services: &LocalServices, purchases: &Arc<Queue>, local: &LocalQueues) -> Vec<JoinHandle<()>> {
+    let drive = |queue: &Arc<Queue>, function: &'static str| {
+        let (services, queue) = (services.clone(), queue.clone());
+        tokio::spawn(async move {
+            let handle = |event: String| {
+                let services = services.clone();
+                Box::pin(async move { invoke::invoke(&services, function, &event).await })
+            };
+            queue.drive(handle).await;
+        })
+    };
+    let mut mappings = vec![drive(purchases, "purchase-events")];
+    mappings.extend((0..JOBS_AT_ONCE).map(|_| drive(&local.jobs, "bulk-credit")));
+    mappings
 }
 
 /// Runs the scheduled functions as in the template, by the machine's clock.

@@ -6,6 +6,8 @@
 use crate::ids::CustomerId;
 use crate::ids::budget::AccountId;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The role of a caller.
@@ -70,7 +72,7 @@ impl Role {
 }
 
 /// Who caused an entry, as stored in the entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerformedBy {
     /// The caller's role.
     pub role: Role,
@@ -119,3 +121,5 @@ impl Actor {
         PerformedBy { role: self.role, sub: self.sub.clone() }
     }
 }
+
+serde_by_text! { Role: |role| role.as_str().to_owned(), Role::stored; }

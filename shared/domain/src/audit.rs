@@ -1,12 +1,13 @@
-//! The audit of a customer's wallet: its account, its profile, and the payments into it.
+//! The audit of a customer's wallet: its account, its profile, the payments into it, and its referrals.
 //!
 //! **Invariant:** each area compares what it stores itself; this module only combines the results.
 
 use crate::ids::ReferralCode;
 use crate::ledger::audit::{Books, Proof, fold};
 use crate::payments::audit::PaymentBooks;
+use crate::rewards::state::ReferralRecord;
 use crate::wallet::profile::Profile;
-use crate::{payments, wallet};
+use crate::{payments, rewards, wallet};
 
 /// Everything stored about one wallet.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct WalletBooks {
     pub profile: Option<Profile>,
     /// The referral code registered for this customer.
     pub referral: Option<ReferralCode>,
+    /// The record of who referred this customer.
+    pub referred: Option<ReferralRecord>,
     /// The customer's top-ups.
     pub payments: PaymentBooks,
 }
@@ -26,5 +29,6 @@ pub fn prove(books: &WalletBooks) -> Proof {
     let mut audit = fold(&books.ledger);
     wallet::audit::compare(&mut audit, books.profile.as_ref(), books.referral.as_ref());
     payments::audit::compare(&mut audit, &books.payments);
+    rewards::audit::compare(&mut audit, books.profile.as_ref(), books.referred.as_ref());
     audit.proof
 }

@@ -14,6 +14,7 @@ pub mod budget;
 pub mod context;
 pub mod giftcard;
 pub mod ids;
+pub mod jobs;
 pub mod ledger;
 pub mod loyalty;
 pub mod payments;
@@ -21,7 +22,9 @@ pub mod permit;
 pub mod policy;
 pub mod primitives;
 pub mod rejection;
+pub mod rewards;
+pub mod vouchers;
 pub mod wallet;
 
 pub use ids::cause;
-pub use primitives::{currency, fingerprint, hash, money, month, parse, text, time, unit};
+pub use primitives::{currency, fingerprint, hash, language, money, month, parse, text, time, unit};

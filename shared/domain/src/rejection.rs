@@ -184,7 +184,142 @@ pub enum Rejection {
     /// The limit of orders that wait for suppliers has been reached.
     #[error("too many orders are waiting for suppliers; nothing was applied, retry when some are resolved")]
     SuppliersBusy,
+    /// A rule of loyalty does not allow the request.
+    #[error(transparent)]
+    Loyalty(#[from] LoyaltyRejection),
     /// The stored state contradicts itself; nothing is changed until an operator has investigated.
     #[error("the stored state is inconsistent: {0}")]
     Inconsistent(&'static str),
+}
+
+/// Why a request about loyalty is rejected; in order of precedence, too.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoyaltyRejection {
+    /// An amount in a field has more decimal places than the account's unit.
+    #[error("has more digits than {unit}")]
+    TooPreciseAt {
+        /// The field.
+        field: &'static str,
+        /// The unit.
+        unit: Unit,
+    },
+    /// The purchase lies in the future, or more than 400 days in the past.
+    #[error("must be at most 5 minutes ahead and at most 400 days ago")]
+    OccurredOutOfRange,
+    /// The lines of the purchase are not valid.
+    #[error("{0}")]
+    InvalidLines(&'static str),
+    /// The purchase would earn more points than an account can have.
+    #[error("the purchase would earn too many points")]
+    TooManyPoints,
+    /// The program has no such tier.
+    #[error("the program has no such tier")]
+    UnknownTier,
+    /// There is no such purchase.
+    #[error("there is no such purchase")]
+    PurchaseNotFound,
+    /// There is no such campaign.
+    #[error("there is no such campaign")]
+    CampaignNotFound,
+    /// There is no such reward.
+    #[error("there is no such reward")]
+    RewardNotFound,
+    /// No wallet has this referral code.
+    #[error("no wallet has this referral code")]
+    CodeNotFound,
+    /// The customer was not referred.
+    #[error("this customer was not referred")]
+    ReferralNotFound,
+    /// A customer refers themselves.
+    #[error("a customer cannot refer themselves")]
+    SelfReferral,
+    /// The customer has claimed the reward for another order, or for none.
+    #[error("the customer has claimed this reward")]
+    RewardAlreadyClaimed,
+    /// The customer was referred by another, or for another bonus.
+    #[error("the customer has already been referred")]
+    ReferralAlreadyApplied,
+    /// The reward is inactive, has not begun, or has ended.
+    #[error("the reward cannot be claimed now")]
+    RewardNotActive,
+    /// The purchase is too small, or of other products than the reward is for.
+    #[error("the purchase does not qualify for this reward")]
+    RewardNotApplicable,
+    /// Every use of the reward was claimed.
+    #[error("every use of this reward has been claimed")]
+    RewardExhausted,
+    /// The referral would close a circle.
+    #[error("the referral would close a circle")]
+    ReferralCycle,
+    /// The referrer has referred as many customers as the program allows.
+    #[error("the referrer has referred as many customers as the program allows")]
+    ReferralLimitReached,
+    /// There is no such voucher.
+    #[error("there is no such voucher")]
+    VoucherNotFound,
+    /// The voucher is paused, not for sale yet or no longer, or has another price.
+    #[error("the voucher cannot be bought now at this price")]
+    VoucherUnavailable,
+    /// The voucher is for members of other tiers.
+    #[error("the voucher is for members of another tier")]
+    TierRequired {
+        /// The lowest of those tiers.
+        tier: String,
+    },
+    /// The customer has bought as many of the voucher as they may.
+    #[error("the customer has bought as many of this voucher as they may")]
+    VoucherLimitReached,
+    /// The booking or payment has earned for another customer, amount or currency.
+    #[error("the purchase has earned for another customer, amount or currency")]
+    PurchaseExists,
+    /// The booking was cancelled: it earns and locks no more.
+    #[error("the booking was cancelled")]
+    BookingCancelled,
+    /// What the quote depended on has changed.
+    #[error("the rules have changed since the quote")]
+    RulesChanged,
+    /// The rules have another latest version, or one that is scheduled.
+    #[error("the rules have another latest version, or one that is scheduled")]
+    VersionConflict,
+    /// The booking has another redemption, which is open or confirmed.
+    #[error("the booking has another redemption")]
+    BookingHasRedemption,
+    /// The refund was reported with other amounts.
+    #[error("the refund was reported with other amounts")]
+    RefundExists,
+    /// The purchase has as many refunds as it can have.
+    #[error("a purchase has at most 100 refunds")]
+    TooManyRefunds,
+    /// Points do not pay together with a coupon.
+    #[error("points do not pay together with a coupon")]
+    NotCombinable,
+    /// A rule limits the points that may be redeemed.
+    #[error("at most {limit_points} points: limited by {limited_by}")]
+    RedemptionPolicy {
+        /// The points that the rule allows.
+        limit_points: u64,
+        /// The rule.
+        limited_by: &'static str,
+    },
+    /// More is confirmed than was locked.
+    #[error("the confirmation exceeds what was locked")]
+    ConfirmExceedsRedemption,
+    /// The redemption was confirmed or released.
+    #[error("the redemption is closed")]
+    RedemptionClosed,
+    /// The redemption has timed out.
+    #[error("the redemption has expired")]
+    RedemptionExpired,
+    /// The customer has too few points.
+    #[error("there are too few points")]
+    InsufficientPoints {
+        /// Points that can be spent.
+        available: Money,
+        /// Points that were requested.
+        required: Money,
+        /// What the two are worth.
+        values: [Money; 2],
+        /// The currency of the values.
+        currency: Currency,
+    },
 }

@@ -5,7 +5,7 @@
 //! **Invariant:** a decoded body never exceeds its size limit; decompression stops there.
 
 use crate::app::App;
-use crate::body::{MAX_BODY, MAX_CSV, read_body};
+use crate::body::{BodyLimit, MAX_BODY, MAX_CSV, read_body};
 use crate::fields::Fields;
 use crate::params::Params;
 use crate::paths::{CustomerPath, Segment};
@@ -54,7 +54,8 @@ where
         let path = RawPathParams::from_request_parts(&mut parts, state).await;
         let path = path.map_err(|_| Problem::invalid("the path is not UTF-8"))?;
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let limit = if is_kind(&parts.headers, "text/csv") { MAX_CSV } else { MAX_BODY };
+        let of_router = parts.extensions.get::<BodyLimit>().map_or(MAX_BODY, |limit| limit.0);
+        let limit = if is_kind(&parts.headers, "text/csv") { MAX_CSV } else { of_router };
         let body = decoded(&parts.headers, read_body(body, limit).await?, limit)?;
         Ok(Self {
             actor: actor_of(&App::from_ref(state), &parts.extensions),
@@ -158,6 +159,22 @@ impl ApiRequest {
     /// True if the body was sent as `text/csv`.
     pub fn is_csv(&self) -> bool {
         is_kind(&self.headers, "text/csv")
+    }
+
+    /// True if the caller wants `text/csv`.
+    pub fn accepts_csv(&self) -> bool {
+        self.accepts("text/csv")
+    }
+
+    /// True if the caller wants `text/html`.
+    pub fn accepts_html(&self) -> bool {
+        self.accepts("text/html")
+    }
+
+    fn accepts(&self, wanted: &str) -> bool {
+        let accepted = self.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let kinds = accepted.flat_map(|value| value.split(','));
+        kinds.filter_map(|kind| kind.split(';').next()).any(|kind| kind.trim().eq_ignore_ascii_case(wanted))
     }
 
     /// Returns the bytes of a CSV body.

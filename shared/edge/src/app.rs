@@ -5,6 +5,7 @@
 use crate::claims::ClaimNames;
 use crate::cursor::CursorKey;
 use axum::extract::FromRef;
+use domain::language::Language;
 use domain::policy::Policy;
 use domain::time::Timestamp;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct App {
     pub claims: Arc<ClaimNames>,
     /// Days that the list of past expiries covers; `None`: unlimited.
     pub expiry_history_days: Option<u32>,
+    /// The language in which people are addressed who have not chosen one.
+    pub language: Language,
 }
 
 /// The app together with a function's own services, such as gateways and the vault.

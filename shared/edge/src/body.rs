@@ -9,6 +9,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 /// The largest JSON body in bytes, after decoding.
 pub(crate) const MAX_BODY: usize = 256 * 1024;
 
+/// The largest JSON body of a router whose requests may be larger than usual; an extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
+
 /// The largest CSV body in bytes, after decoding.
 pub const MAX_CSV: usize = 4 * 1024 * 1024;
 

@@ -13,9 +13,10 @@
 //! | `SCRIP_SCOPE_CLAIM` | token claim with the scopes of a service | `scope` |
 //! | `SCRIP_TIERS` | the tiers, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the standard tiers |
 //! | `SCRIP_REFUND_GRACE_DAYS` | days of validity for refunded credit whose expiry date has passed | 30 |
+//! | `SCRIP_LANGUAGE` | language of pages and messages for people who have not chosen one: `en` or `hi` | `en` |
 //! | `SCRIP_EXPIRY_HISTORY_DAYS` | days that the list of past expiries covers | unlimited |
 //! | `SCRIP_SEAL_KEYS` | keys that seal gateways' reports | required by functions that handle reports |
-//! | `SCRIP_CARD_KEYS` | keys that seal gift cards | required by functions that handle gift cards |
+//! | `SCRIP_CARD_KEYS` | keys that seal gift cards and codes of vouchers | required by functions that handle gift cards |
 //! | `SCRIP_CODE_KEY` | key of the digests under which codes are stored | as `SCRIP_CARD_KEYS` |
 //! | `SCRIP_REDEEM_WRONG_PER_ADDRESS` | limit of wrong codes per address in ten minutes | 30 |
 //! | `SCRIP_REDEEM_PER_CAMPAIGN` | limit of redemptions per campaign in a minute | 60000 |
@@ -39,6 +40,7 @@ use crate::claims::ClaimNames;
 use crate::cursor::CursorKey;
 use crate::seal::SealKeys;
 use domain::currency::Currency;
+use domain::language::Language;
 use domain::money::Money;
 use domain::policy::{Policy, Tier, TierRule};
 use secrecy::{ExposeSecret, SecretString};
@@ -181,7 +183,16 @@ fn tiers_of(text: &str) -> Option<Vec<TierRule>> {
     rules.into_iter().map(rule).collect()
 }
 
-pub(crate) fn credentials() -> Result<Credentials, ConfigError> {
+/// Reads the language in which people are addressed who have not chosen one.
+pub(crate) fn language() -> Result<Language, ConfigError> {
+    let parse = |text: String| {
+        Language::parse(&text).map_err(|_| ConfigError::new("SCRIP_LANGUAGE must be en or hi"))
+    };
+    optional("SCRIP_LANGUAGE").map_or(Ok(Language::default()), parse)
+}
+
+/// Reads the credentials of AWS from the environment.
+pub fn credentials() -> Result<Credentials, ConfigError> {
     let (id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
     Ok(Credentials::new(id, secret, optional("AWS_SESSION_TOKEN"), None, "environment"))
 }
@@ -200,7 +211,8 @@ pub fn optional(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-pub(crate) fn required(name: &str) -> Result<String, ConfigError> {
+/// Reads a variable of the environment that must be set.
+pub fn required(name: &str) -> Result<String, ConfigError> {
     optional(name).ok_or_else(|| not_set(name))
 }
 

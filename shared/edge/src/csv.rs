@@ -8,6 +8,7 @@
 //! file's length.
 //! **Invariant:** no report repeats content of a line.
 
+use crate::json::Members;
 use crate::problem::Problem;
 use crate::schema;
 use domain::giftcard::card::CellError;
@@ -17,6 +18,44 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+
+/// Returns a cell of a CSV file. Text that a spreadsheet would run as a formula is quoted with an apostrophe.
+pub fn cell(text: &str) -> String {
+    let safe = if text.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if safe.contains([',', '"', '\n', '\r']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
+}
+
+/// Returns the text of a cell without the apostrophe that keeps a spreadsheet from running it.
+pub fn unquoted(cell: &str) -> &str {
+    let rest =
+        cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']));
+    rest.unwrap_or(cell)
+}
+
+/// Returns a CSV file with these columns, which are fields of each row's JSON; `None` if a row is not an object.
+pub fn file<T: Serialize>(columns: &[&str], rows: &[T]) -> Option<String> {
+    let mut lines = vec![columns.join(",")];
+    for row in rows {
+        let row = serde_json::to_string(row).ok()?;
+        let Members(fields) = serde_json::from_str(&row).ok()?;
+        // Numbers keep their decimal places.
+        let cells = columns.iter().map(|column| {
+            let field = fields.iter().find(|(name, _)| name == column).map(|(_, raw)| raw.get());
+            match field {
+                Some("null") | None => String::new(),
+                Some(raw) => {
+                    serde_json::from_str::<String>(raw).map_or_else(|_| raw.to_owned(), |text| cell(&text))
+                }
+            }
+        });
+        lines.push(cells.collect::<Vec<_>>().join(","));
+    }
+    Some(format!("{}\n", lines.join("\n")))
+}
 
 /// Report on a line that was not accepted.
 #[derive(Clone, Debug, Serialize, ToSchema, PartialEq, Eq)]
@@ -51,8 +90,13 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Returns the text of a column; None if the file lacks the column or the line ends before it.
+    /// Returns the text of a column in plain characters; None if the file lacks the column or the line ends before it.
     pub fn cell(&self, name: &'static str) -> Option<String> {
+        self.text(name).map(|text| plain(&text))
+    }
+
+    /// Returns the text of a column as it was written, without spaces around it.
+    pub fn text(&self, name: &'static str) -> Option<String> {
         let at = self.columns.iter().position(|column| *column == name)?;
         self.cells.get(at).cloned()
     }
@@ -188,10 +232,10 @@ impl Reader {
         let mut from = 0;
         let mut cells = Vec::new();
         for to in self.ends.get(..ends)? {
-            cells.push(plain(std::str::from_utf8(self.text.get(from..*to)?).ok()?));
+            cells.push(std::str::from_utf8(self.text.get(from..*to)?).ok()?.trim().to_owned());
             from = *to;
         }
-        while cells.last().is_some_and(String::is_empty) {
+        while cells.last().is_some_and(|cell| plain(cell).is_empty()) {
             cells.pop();
         }
         Some(cells)
@@ -202,6 +246,11 @@ impl<'a> File<'a> {
     /// Opens a file and reads its header; `known` lists the allowed columns, the first of which is
     /// required.
     pub fn open(body: &'a [u8], known: &[&'static str]) -> Result<Self, Problem> {
+        Self::open_with(body, known, 1)
+    }
+
+    /// Opens a file of whose columns the first `required` must be there.
+    pub fn open_with(body: &'a [u8], known: &[&'static str], required: usize) -> Result<Self, Problem> {
         if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
             return Err(Problem::invalid("the file is UTF-16: save it as CSV in UTF-8"));
         }
@@ -216,10 +265,11 @@ impl<'a> File<'a> {
                 break (header, cells);
             }
         };
-        file.columns = columns(&cells, known).ok_or_else(|| {
+        file.columns = columns(&cells, known, required).ok_or_else(|| {
             let other = !header.contains(&b',') && header.iter().any(|byte| matches!(byte, b';' | b'\t'));
             let hint = if other { "; columns must be separated by commas" } else { "" };
-            let (names, required) = (known.join(", "), known.first().copied().unwrap_or_default());
+            let names = known.join(", ");
+            let required = known.iter().take(required).copied().collect::<Vec<_>>().join(" and ");
             let detail = "the first line must name columns, each once";
             Problem::invalid(format!("{detail}, including {required}: {names}{hint}"))
         })?;
@@ -298,10 +348,10 @@ macro_rules! csv_file {
 
 /// Returns the columns that a header names; None if one is unknown or repeated, or the required one is
 /// missing.
-fn columns(header: &[String], known: &[&'static str]) -> Option<Vec<&'static str>> {
-    let named = |name: &String| known.iter().copied().find(|known| known.eq_ignore_ascii_case(name));
+fn columns(header: &[String], known: &[&'static str], required: usize) -> Option<Vec<&'static str>> {
+    let named = |name: &String| known.iter().copied().find(|known| known.eq_ignore_ascii_case(&plain(name)));
     let columns: Vec<_> = header.iter().take(known.len() + 1).map(named).collect::<Option<_>>()?;
     let each_once = columns.iter().enumerate().all(|(at, name)| !columns.iter().take(at).any(|n| n == name));
-    let required = known.first()?;
-    (each_once && columns.contains(required)).then_some(columns)
+    let has_required = known.iter().take(required).all(|required| columns.contains(required));
+    (each_once && has_required).then_some(columns)
 }

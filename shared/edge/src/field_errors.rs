@@ -40,13 +40,20 @@ impl FieldErrors {
         }
     }
 
+    /// Adds the invalid fields of a part of the request.
+    pub fn append(&mut self, part: Self) {
+        let left = MAX_LISTED_ERRORS.saturating_sub(self.listed.len());
+        self.count += part.count;
+        self.listed.extend(part.listed.into_iter().take(left));
+    }
+
     /// Returns the number of invalid fields.
     pub fn count(&self) -> usize {
         self.count
     }
 
     /// Returns the invalid fields that are listed.
-    pub(crate) fn listed(&self) -> &[FieldError] {
+    pub fn listed(&self) -> &[FieldError] {
         &self.listed
     }
 
@@ -61,7 +68,7 @@ impl FieldErrors {
         &mut self,
         names: impl Iterator<Item = &'n str>,
         read: &[&'static str],
-        pointer: fn(&str) -> String,
+        pointer: impl Fn(&str) -> String,
         unknown: &str,
     ) {
         let mut seen = HashSet::new();

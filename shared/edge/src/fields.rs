@@ -11,6 +11,8 @@ use domain::parse::ParseError;
 pub struct Fields<'a> {
     members: Vec<(String, RawJson<'a>)>,
     looked_up: Vec<&'static str>,
+    /// The JSON pointer of the object; empty for the body.
+    place: String,
     errors: FieldErrors,
 }
 
@@ -24,12 +26,24 @@ impl<'a> Fields<'a> {
             let object = serde_json::from_str::<Members<'a>>(text);
             object.map_err(|_| Problem::invalid("the body is not a JSON object"))?.0
         };
-        Ok(Self { members, looked_up: vec![], errors: FieldErrors::default() })
+        Ok(Self::of_members(members, String::new()))
+    }
+
+    /// Reads the fields of an object inside a body; `place` is the JSON pointer of the object.
+    pub fn within(raw: RawJson<'a>, place: String) -> Result<Self, Problem> {
+        let object = serde_json::from_str::<Members<'a>>(raw.get());
+        let members = object.map_err(|_| Problem::field(place.clone(), "must be an object"))?.0;
+        Ok(Self::of_members(members, place))
+    }
+
+    fn of_members(members: Vec<(String, RawJson<'a>)>, place: String) -> Self {
+        Self { members, looked_up: vec![], place, errors: FieldErrors::default() }
     }
 
     /// Records that a field is invalid.
     pub fn offend(&mut self, name: &str, detail: &str) {
-        self.errors.add(|| pointer(name), detail);
+        let place = &self.place;
+        self.errors.add(|| pointer(place, name), detail);
     }
 
     /// True if a field was sent, and is not null.
@@ -79,14 +93,15 @@ impl<'a> Fields<'a> {
 
     /// Reports all invalid fields: those recorded, unknown ones, and those sent twice.
     pub fn finish(self) -> Result<(), Problem> {
-        let Self { members, looked_up, mut errors } = self;
+        let Self { members, looked_up, place, mut errors } = self;
         let names = members.iter().map(|(name, _)| name.as_str());
-        errors.add_unread(names, &looked_up, pointer, "is not a field of this request");
+        let at = |name: &str| pointer(&place, name);
+        errors.add_unread(names, &looked_up, at, "is not a field of this request");
         errors.finish()
     }
 }
 
 /// Returns the JSON pointer of a field (RFC 6901).
-fn pointer(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+fn pointer(place: &str, name: &str) -> String {
+    format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

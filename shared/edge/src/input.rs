@@ -276,47 +276,48 @@ impl Input for bool {
 }
 
 /// Declares whole numbers within bounds, one type for each use.
+#[macro_export]
 macro_rules! whole_numbers {
-    ($($(#[$doc:meta])* $name:ident($type:ty): $min:literal to $max:literal, $unit:literal;)*) => {
+    ($($(#[$doc:meta])* $vis:vis $name:ident($type:ty): $min:literal to $max:literal, $unit:literal;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug)]
-            pub struct $name(pub $type);
+            $vis struct $name($vis $type);
 
-            impl Text for $name {
-                fn parse(text: &str) -> Result<Self, ParseError> {
-                    const SHAPE: ParseError =
-                        ParseError(concat!("must be a whole number", $unit, " from ", $min, " to ", $max));
+            impl $crate::input::Text for $name {
+                fn parse(text: &str) -> Result<Self, domain::parse::ParseError> {
+                    const SHAPE: domain::parse::ParseError =
+                        domain::parse::ParseError(concat!("must be a whole number", $unit, " from ", $min, " to ", $max));
                     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
                     let number = text.parse::<$type>().ok().filter(|_| plain);
                     number.filter(|number| ($min..=$max).contains(number)).map(Self).ok_or(SHAPE)
                 }
 
-                fn schema() -> Value {
-                    schema::whole($min, $max)
+                fn schema() -> serde_json::Value {
+                    $crate::schema::whole($min, $max)
                 }
             }
         )*
     };
 }
 
-whole_numbers! {
+crate::whole_numbers! {
     /// The number of elements of a page, 1 to 100.
-    Limit(u16): 1 to 100, "";
+    pub Limit(u16): 1 to 100, "";
     /// The number of elements to skip, 0 to 10 000.
-    Skip(u16): 0 to 10000, "";
+    pub Skip(u16): 0 to 10000, "";
     /// A number of days from today, 0 to 36 500.
-    DaysAhead(u16): 0 to 36500, " of days";
+    pub DaysAhead(u16): 0 to 36500, " of days";
     /// The number of days for which credit is valid, 1 to 36 500.
-    ExpiryDays(u32): 1 to 36500, " of days";
+    pub ExpiryDays(u32): 1 to 36500, " of days";
     /// The duration of a hold in seconds, 60 to 2 678 400 (31 days).
-    HoldSeconds(u32): 60 to 2_678_400, " of seconds";
+    pub HoldSeconds(u32): 60 to 2_678_400, " of seconds";
     /// The number of slices of a budget account, 1 to 64.
-    Slices(u8): 1 to 64, "";
+    pub Slices(u8): 1 to 64, "";
     /// The number of redemption codes to mint in one request, 1 to 1000.
-    CodeCount(u32): 1 to 1000, "";
+    pub CodeCount(u32): 1 to 1000, "";
     /// A number of cards, 0 to 1 000 000.
-    CardCount(u32): 0 to 1_000_000, "";
+    pub CardCount(u32): 0 to 1_000_000, "";
 }
 
 /// A whole number that is sent as a JSON number.

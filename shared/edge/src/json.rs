@@ -28,6 +28,12 @@ impl Number {
 }
 
 impl Number {
+    /// Formats a number with the digits that it has.
+    pub fn exact(value: rust_decimal::Decimal) -> Self {
+        let raw = RawValue::from_string(value.normalize().to_string());
+        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+
     /// Formats a difference of money, which may be negative.
     pub fn difference(value: rust_decimal::Decimal, currency: Currency) -> Self {
         let digits = usize::try_from(currency.digits()).unwrap_or(0);
@@ -83,6 +89,27 @@ pub type RawJson<'a> = &'a RawValue;
 
 fn string(raw: RawJson<'_>) -> Result<String, ParseError> {
     serde_json::from_str(raw.get()).map_err(|_| ParseError("must be a string"))
+}
+
+/// Reads a number: a JSON number or a decimal string, which `parse` understands.
+pub fn decimal<T>(
+    parse: impl Fn(&str) -> Result<T, ParseError>,
+) -> impl Fn(RawJson<'_>) -> Result<T, ParseError> {
+    move |raw| {
+        let text = raw.get();
+        if text.starts_with('"') { parse(&string(raw)?) } else { parse(text) }
+    }
+}
+
+/// Reads the members of an object, in the order sent; a name that is sent twice is an error.
+pub fn members(raw: RawJson<'_>) -> Result<Vec<(String, RawJson<'_>)>, ParseError> {
+    let Members(members) = serde_json::from_str(raw.get()).map_err(|_| ParseError("must be an object"))?;
+    let mut names: Vec<&String> = members.iter().map(|(name, _)| name).collect();
+    names.sort();
+    if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+        return Err(ParseError("must not contain a name twice"));
+    }
+    Ok(members)
 }
 
 /// Reads an amount: a JSON number or a decimal string.

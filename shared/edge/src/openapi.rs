@@ -65,7 +65,10 @@ pub fn document(functions: impl IntoIterator<Item = Document>) -> Document {
             }
             let moves = !path.contains(WEBHOOKS) && !STATUSES.iter().any(|status| path.ends_with(status));
             if writes && moves {
-                takes_a_key(operation);
+                if !NATURAL.iter().any(|cause| path.ends_with(cause)) {
+                    takes_a_key(operation, path.ends_with(KEYED));
+                }
+                repeats_answers(operation);
             }
         }
     }
@@ -83,9 +86,26 @@ fn operation_id(method: &str, path: &str) -> String {
 /// Webhook paths; they take no key, because each report has its own id.
 const WEBHOOKS: &str = "/webhook/";
 
-/// Ends of the paths of writes that move no value and are idempotent by nature, so they take no key.
-const STATUSES: [&str; 7] =
-    ["/freeze", "/unfreeze", "/suspend", "/acknowledge", "/accounts/{account_id}", "/reveal", "/cards"];
+/// Ends of the paths of writes that move no value, and are idempotent by nature.
+const STATUSES: [&str; 13] = [
+    "/freeze",
+    "/unfreeze",
+    "/suspend",
+    "/acknowledge",
+    "/accounts/{account_id}",
+    "/reveal",
+    "/cards",
+    "/vouchers/{voucher_id}/codes",
+    "/vouchers/{voucher_id}",
+    "/simulate",
+    "/stop",
+    "/jobs/{job_id}/cancel",
+    "/jobs/{job_id}/resume",
+];
+
+/// Ends of the paths of writes whose cause is natural: a key is not looked at.
+const NATURAL: [&str; 5] =
+    ["/earn", "/rewards/apply", "/referral/apply", "/reverse", "/voucher-purchases/{purchase_id}/refund"];
 
 const ONLY_WRITES: [&str; 6] = ["402", "409", "413", "415", "422", "429"];
 
@@ -93,16 +113,21 @@ const PROBLEMS: [(&str, &str, &str); 12] = [
     (
         "400",
         "Invalid",
-        "invalid_request, currency_mismatch, invalid_cursor, self_transfer or not_a_child; `errors` lists fields",
+        "invalid_request, currency_mismatch, invalid_cursor, self_transfer, self_referral, not_a_child, control_mismatch or invalid_file; `errors` lists fields",
     ),
     ("401", "Unauthenticated", "unauthenticated: no valid bearer token, or signature of a webhook"),
-    ("402", "InsufficientFunds", "insufficient_funds, with `available`, `required` and `currency`"),
+    (
+        "402",
+        "InsufficientFunds",
+        "insufficient_funds or insufficient_points, with `available`, `required` and `currency`",
+    ),
     ("403", "Forbidden", "forbidden: the role or scope does not allow this"),
     (
         "404",
         "NotFound",
         "wallet_not_found, hold_not_found, order_not_found, topup_not_found, event_not_found, account_not_found, \
-         brand_not_found, denomination_not_found, payment_not_found, pool_not_found, redemption_not_found, code_not_found, alert_not_found, transaction_not_found; \
+         brand_not_found, denomination_not_found, payment_not_found, pool_not_found, redemption_not_found, code_not_found, alert_not_found, transaction_not_found, \
+         purchase_not_found, campaign_not_found, voucher_not_found, reward_not_found, referral_not_found, job_not_found; \
          also for resources that the caller may not know of",
     ),
     (
@@ -111,10 +136,15 @@ const PROBLEMS: [(&str, &str, &str); 12] = [
         "wallet_exists, account_frozen, account_suspended, refund_exceeds_payment, order_already_paid, \
          payment_exceeds_due, order_exists, hold_closed, hold_expired, capture_exceeds_hold, too_many_holds, too_many_open, \
          budget_paused, account_not_empty, already_redeemed, out_of_stock, supplier_rejected, \
-         gateway_rejected, card_not_issued, not_a_campaign, not_an_agency or too_few_slices",
+         gateway_rejected, card_not_issued, not_a_campaign, not_an_agency, too_few_slices, \
+         purchase_exists, booking_cancelled, booking_has_redemption, redemption_closed, redemption_expired, \
+         redemption_policy, confirm_exceeds_redemption, not_combinable, rules_changed, version_conflict, refund_exists, \
+         too_many_refunds, reward_not_active, reward_not_applicable, reward_exhausted, reward_already_claimed, \
+         referral_already_applied, referral_cycle, referral_limit_reached, tier_required (with `required_tier`), \
+         voucher_unavailable, voucher_limit_reached, job_finished or job_repeated (with `job_id`)",
     ),
     ("405", "MethodNotAllowed", "method_not_allowed: the path does not support this method"),
-    ("413", "TooLarge", "The body is over 256 KiB (CSV: 4 MiB), as sent or decompressed"),
+    ("413", "TooLarge", "The body is over 256 KiB (CSV and bulk jobs: 4 MiB), as sent or decompressed"),
     ("415", "UnsupportedMediaType", "The Content-Type or Content-Encoding of the body is not supported"),
     ("422", "KeyReused", "idempotency_key_reused: the key was used for a different request"),
     ("429", "RateLimited", "rate_limited: too many attempts"),
@@ -139,11 +169,19 @@ fn problem(status: &str, description: &str) -> Response {
 }
 
 /// Response fields that are omitted where they do not apply, or where the caller may not see them.
-const LEFT_OUT: [(&str, &str); 4] = [
+const LEFT_OUT: [(&str, &str); 12] = [
+    ("ExpiryView", "days"),
+    ("ExpiryView", "month_day"),
+    ("ExpiryView", "years"),
     ("BudgetAccount", "issued"),
     ("BudgetAccount", "estimated_redemptions_remaining"),
     ("RedemptionBody", "cost_basis"),
     ("RedemptionBody", "profit"),
+    ("Voucher", "stock"),
+    ("Voucher", "health"),
+    ("Voucher", "in_stock"),
+    ("Voucher", "purchasable"),
+    ("Voucher", "reason"),
 ];
 
 /// Marks all other fields of response schemas as required: they are always present, possibly null.
@@ -158,29 +196,35 @@ fn answers_are_whole(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
 }
 
-/// Adds the `Idempotency-Key` parameter to a write, and to its responses the headers about replays and
-/// locations.
-fn takes_a_key(operation: &mut Operation) {
-    let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+/// The end of the paths at which a key is required.
+const KEYED: &str = "/vouchers/{voucher_id}/purchase";
+
+/// Adds the `Idempotency-Key` parameter to a write.
+fn takes_a_key(operation: &mut Operation, is_required: bool) {
     // A header's value has no spaces at its ends, and quotes around it are not part of the key.
     let key = json!({"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "not": {"const": "\"\""}});
     let key = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
-        .required(Required::False)
+        .required(if is_required { Required::True } else { Required::False })
         .description(Some(
             "1 to 255 printable ASCII characters: a repeated request with the same key returns the first response",
         ))
         .schema(Some(schema::inline(key)))
         .build();
     operation.parameters.get_or_insert_default().push(key.into());
+}
+
+/// Adds to the responses of a write the headers about replays and locations.
+fn repeats_answers(operation: &mut Operation) {
+    let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
     for (status, response) in &mut operation.responses.responses {
         let (true, RefOr::T(response)) = (status.starts_with('2'), response) else { continue };
         let header =
             |description| HeaderBuilder::new().schema(Some(text().build())).description(Some(description));
         let replayed = header("true: this response repeats an earlier one").build();
         response.headers.insert("Idempotent-Replayed".to_owned(), replayed.into());
-        if status == "201" {
+        if status == "201" || status == "202" {
             response.headers.insert("Location".to_owned(), header("path of the new resource").build().into());
         }
     }

@@ -3,14 +3,21 @@
 //! **Invariant:** after a movement it is rendered from that movement's entry alone, so a replay returns
 //! the same.
 
+use crate::app::App;
 use crate::json::Number;
 use crate::movement::{Transaction, transaction};
 use crate::problem::Problem;
+use domain::context::Context;
 use domain::ids::{CustomerId, OrderId};
 use domain::ledger::entry::Entry;
 use domain::ledger::order::{Order, OrderView};
+use domain::rejection::Rejection;
+use domain::rewards::deliver::{AfterDelivery, ReportOrder};
+use domain::rewards::reversal::ReverseClaims;
 use domain::unit::Unit;
+use domain::wallet::refund::RefundOrder;
 use serde::Serialize;
+use store::{Done, StoreError};
 use utoipa::ToSchema;
 
 /// An order and how much of it has been paid from wallets.
@@ -60,6 +67,38 @@ pub fn order(order: &Order) -> OrderBody {
 pub struct OrderMovement {
     order: OrderBody,
     transaction: Transaction,
+}
+
+/// Refunds an order, and takes the rewards back that were claimed with it and of which too little is left.
+///
+/// A repetition completes what was interrupted between the two, with its key or as one refund too many.
+pub async fn refund_order(
+    app: &App,
+    command: &RefundOrder,
+    context: &Context,
+) -> Result<Done<Entry>, StoreError> {
+    let refunded = app.store.wallets().execute(command, context).await;
+    if matches!(&refunded, Ok(_) | Err(StoreError::Rejected(Rejection::RefundExceedsPayment))) {
+        let (customer, order) = (command.customer.clone(), command.order_id.clone());
+        let reversal = ReverseClaims { customer, order };
+        app.store.rewards().reverse_claims(&reversal, context).await.map_err(StoreError::after_effect)?;
+    }
+    refunded
+}
+
+/// Reports a refund of an order, the failure of one, or its cancellation, and takes the rewards back that were claimed
+/// with it and of which too little is left. A repetition completes what was interrupted between the two.
+pub async fn report_order(
+    app: &App,
+    command: &ReportOrder,
+    context: &Context,
+) -> Result<Done<AfterDelivery>, StoreError> {
+    let done = app.store.rewards().report_order(command, context).await?;
+    if let Some(customer) = done.outcome.record.customer.clone() {
+        let reversal = ReverseClaims { customer, order: command.order.clone() };
+        app.store.rewards().reverse_claims(&reversal, context).await.map_err(StoreError::after_effect)?;
+    }
+    Ok(done)
 }
 
 /// Renders an entry with the order as it was after that entry.

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a path segment is parsed by the type that the API document describes.
 
-use crate::input::{CampaignId, ChildAccountId, Text};
+use crate::input::{CampaignId, ChildAccountId};
 use crate::schema;
 use domain::ids::budget::{AccountId, PoolId, RedemptionId};
 use domain::ids::{AlertId, CustomerId, EventId, HoldId, OrderId, TopUpId};
@@ -22,33 +22,42 @@ pub trait Segment {
     fn parse(text: &str) -> Result<Self::Id, ParseError>;
 }
 
+/// Declares path parameters.
+#[macro_export]
 macro_rules! segments {
-    ($($(#[$doc:meta])* $segment:ident: $name:literal, $id:ty, $description:literal;)*) => {
+    ($($(#[$doc:meta])* $vis:vis $segment:ident: $name:literal, $id:ty, $description:literal;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug)]
-            pub struct $segment;
+            $vis struct $segment;
 
-            impl Segment for $segment {
+            impl $crate::paths::Segment for $segment {
                 const NAME: &'static str = $name;
                 type Id = $id;
 
-                fn parse(text: &str) -> Result<$id, ParseError> {
-                    <$id as Text>::parse(text)
+                fn parse(text: &str) -> Result<$id, domain::parse::ParseError> {
+                    <$id as $crate::input::Text>::parse(text)
                 }
             }
 
-            impl IntoParams for $segment {
-                fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-                    vec![parameter($name, $description, <$id as Text>::schema())]
+            impl utoipa::IntoParams for $segment {
+                fn into_params(
+                    _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+                ) -> Vec<utoipa::openapi::path::Parameter> {
+                    vec![$crate::paths::parameter(
+                        $name,
+                        $description,
+                        <$id as $crate::input::Text>::schema(),
+                    )]
                 }
             }
         )*
     };
 }
 
-fn parameter(name: &str, description: &str, mut schema: Value) -> Parameter {
-    if let (CustomerPath::NAME, Some(keywords)) = (name, schema.as_object_mut()) {
+/// Describes a path parameter.
+pub fn parameter(name: &str, description: &str, mut schema: Value) -> Parameter {
+    if let (CustomerPath::NAME | "user_id", Some(keywords)) = (name, schema.as_object_mut()) {
         // A reserved word in this position is another path with its own description.
         keywords.remove("not");
     }
@@ -63,27 +72,27 @@ fn parameter(name: &str, description: &str, mut schema: Value) -> Parameter {
 
 segments! {
     /// `{customer_id}`
-    CustomerPath: "customer_id", CustomerId, "Id of the wallet's customer; words of other paths, such as `create` and `holds`, are not valid ids";
+    pub CustomerPath: "customer_id", CustomerId, "Id of the wallet's customer; words of other paths, such as `create` and `holds`, are not valid ids";
     /// `{hold_id}`
-    HoldPath: "hold_id", HoldId, "Id of the hold";
+    pub HoldPath: "hold_id", HoldId, "Id of the hold";
     /// `{order_id}`
-    OrderPath: "order_id", OrderId, "Id of the order";
+    pub OrderPath: "order_id", OrderId, "Id of the order";
     /// `{topup_id}`
-    TopUpPath: "topup_id", TopUpId, "Id of the top-up";
+    pub TopUpPath: "topup_id", TopUpId, "Id of the top-up";
     /// `{event_id}`
-    EventPath: "event_id", EventId, "Id of the gateway's report";
+    pub EventPath: "event_id", EventId, "Id of the gateway's report";
     /// `{account_id}`
-    AccountPath: "account_id", AccountId, "Id of the budget account";
+    pub AccountPath: "account_id", AccountId, "Id of the budget account";
     /// `{account_id}` of an account that has a parent.
-    ChildAccountPath: "account_id", ChildAccountId, "Id of the budget account";
+    pub ChildAccountPath: "account_id", ChildAccountId, "Id of the budget account";
     /// `{campaign_id}`
-    CampaignPath: "campaign_id", CampaignId, "Id of the campaign";
+    pub CampaignPath: "campaign_id", CampaignId, "Id of the campaign";
     /// `{pool_id}`
-    PoolPath: "pool_id", PoolId, "Id of the pool";
+    pub PoolPath: "pool_id", PoolId, "Id of the pool";
     /// `{redemption_id}`
-    RedemptionPath: "redemption_id", RedemptionId, "Id of the redemption";
+    pub RedemptionPath: "redemption_id", RedemptionId, "Id of the redemption";
     /// `{alert_id}`
-    AlertPath: "alert_id", AlertId, "Id of the alert";
+    pub AlertPath: "alert_id", AlertId, "Id of the alert";
 }
 
 /// `{transaction_id}`: each ledger parses it in its own way; an invalid id is answered as not found.

@@ -1,10 +1,9 @@
-//! Problems: the single mapping from rejections and failures to RFC 9457 responses.
+//! Problems: what failures look like as RFC 9457 responses.
 //!
-//! **Invariant:** the mapping is exhaustive without a catch-all arm, so a new rejection cannot be
-//! forgotten.
 //! **Invariant:** internal error texts are logged here, once, and never sent.
 
 use axum::response::{IntoResponse, Response};
+use domain::currency::Currency;
 use domain::money::Money;
 use domain::permit::Denial;
 use domain::rejection::Rejection;
@@ -19,9 +18,18 @@ use crate::json::Number;
 /// The additional fields of `insufficient_funds`.
 #[derive(Clone, Debug)]
 pub struct Shortfall {
-    available: Money,
-    required: Money,
-    unit: Unit,
+    pub(crate) available: Money,
+    pub(crate) required: Money,
+    pub(crate) unit: Unit,
+    /// What available and required points are worth, and in which currency.
+    pub(crate) values: Option<([Money; 2], Currency)>,
+}
+
+/// The additional fields of `redemption_policy`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PointsLimit {
+    pub(crate) points: u64,
+    pub(crate) by: &'static str,
 }
 
 /// A rejection or failure, ready to be sent.
@@ -33,7 +41,10 @@ pub struct Problem {
     pub code: &'static str,
     detail: String,
     errors: Box<FieldErrors>,
-    shortfall: Option<Shortfall>,
+    shortfall: Option<Box<Shortfall>>,
+    limit: Option<Box<PointsLimit>>,
+    required_tier: Option<Box<str>>,
+    job_id: Option<Box<str>>,
     retry_after: Option<u32>,
 }
 
@@ -64,15 +75,34 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     error_count: Option<usize>,
-    /// For `insufficient_funds`: the amount that could be spent.
+    /// For `insufficient_funds` and `insufficient_points`: the amount, or the points, that could be spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<Number>,
-    /// For `insufficient_funds`: the requested amount.
+    /// For `insufficient_funds` and `insufficient_points`: the requested amount or points.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Number>,
-    /// For `insufficient_funds`: the currency of both amounts.
+    /// For `insufficient_points`: what the available points are worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available_value: Option<Number>,
+    /// For `insufficient_points`: what the requested points are worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_value: Option<Number>,
+    /// For `insufficient_funds` and `insufficient_points`: the currency of the amounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
+    /// For `redemption_policy`: the points that the rule allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_points: Option<u64>,
+    /// For `redemption_policy`: the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited_by: Option<&'static str>,
+    /// For `tier_required`: the lowest tier whose members may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_tier: Option<String>,
+    /// For `job_repeated` and `upload_used`: the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    job_id: Option<String>,
 }
 
 impl Problem {
@@ -84,6 +114,9 @@ impl Problem {
             detail: detail.into(),
             errors: Box::default(),
             shortfall: None,
+            limit: None,
+            required_tier: None,
+            job_id: None,
             retry_after: None,
         }
     }
@@ -105,6 +138,27 @@ impl Problem {
         Self::fields(errors)
     }
 
+    /// Returns the invalid fields that are listed.
+    pub fn errors(&self) -> &[FieldError] {
+        self.errors.listed()
+    }
+
+    /// Returns the invalid fields.
+    pub fn into_errors(self) -> FieldErrors {
+        *self.errors
+    }
+
+    /// Returns the explanation for developers.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Adds the job that the problem is about.
+    pub fn with_job(mut self, job: &str) -> Self {
+        self.job_id = Some(job.into());
+        self
+    }
+
     /// Adds the field that the problem is about.
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
         let detail = self.detail.clone();
@@ -122,7 +176,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "the token's role or scope does not allow this")
     }
 
-    fn missing(code: &'static str, detail: String) -> Self {
+    pub(crate) fn missing(code: &'static str, detail: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
@@ -195,18 +249,27 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error occurred")
     }
 
-    fn retry(self, seconds: u32) -> Self {
+    pub(crate) fn retry(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    fn short(shortfall: Shortfall, detail: String) -> Self {
-        let problem = Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail);
-        Self { shortfall: Some(shortfall), ..problem }
+    pub(crate) fn limited(self, limit: PointsLimit) -> Self {
+        Self { limit: Some(Box::new(limit)), ..self }
+    }
+
+    pub(crate) fn of_tier(self, tier: &str) -> Self {
+        Self { required_tier: Some(tier.into()), ..self }
+    }
+
+    pub(crate) fn short(code: &'static str, shortfall: Shortfall, detail: String) -> Self {
+        let problem = Self::new(StatusCode::PAYMENT_REQUIRED, code, detail);
+        Self { shortfall: Some(Box::new(shortfall)), ..problem }
     }
 
     /// Returns the response for the problem; `instance` is the request's id.
     pub fn respond(&self, instance: &str) -> Response {
-        let short = self.shortfall.as_ref();
+        let short = self.shortfall.as_deref();
+        let values = short.and_then(|short| short.values);
         let body = ProblemBody {
             kind: format!("urn:scrip:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -218,7 +281,13 @@ impl Problem {
             error_count: Some(self.errors.count()).filter(|count| *count > self.errors.listed().len()),
             available: short.map(|s| Number::money(s.available, s.unit)),
             required: short.map(|s| Number::money(s.required, s.unit)),
-            currency: short.map(|s| s.unit.code()),
+            available_value: values.map(|([available, _], currency)| Number::money(available, currency)),
+            required_value: values.map(|([_, required], currency)| Number::money(required, currency)),
+            currency: short.map(|s| s.values.map_or(s.unit.code(), |(_, currency)| currency.code())),
+            limit_points: self.limit.as_ref().map(|limit| limit.points),
+            limited_by: self.limit.as_ref().map(|limit| limit.by),
+            required_tier: self.required_tier.as_deref().map(str::to_owned),
+            job_id: self.job_id.as_deref().map(str::to_owned),
         };
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status, bytes).into_response();
@@ -300,78 +369,6 @@ impl From<StoreError> for Problem {
                 tracing::error!(inner, "stored item is unreadable");
                 Self::new(unavailable, "unavailable", "this account cannot be served at the moment").retry(60)
             }
-        }
-    }
-}
-
-const EXPIRY: &str = "the expiry must be tomorrow or later, and before the year 10000";
-
-impl From<Rejection> for Problem {
-    fn from(rejection: Rejection) -> Self {
-        let detail = rejection.to_string();
-        let conflict = |code| Self::new(StatusCode::CONFLICT, code, detail.clone());
-        let bad = |code| Self::new(StatusCode::BAD_REQUEST, code, detail.clone());
-        match rejection {
-            Rejection::TooPrecise { unit } => Self::field("/amount", format!("has more digits than {unit}")),
-            Rejection::BelowMinimum { least, currency } => {
-                Self::field("/amount", format!("must be at least {} {currency}", currency.format(least)))
-            }
-            Rejection::GatewayTooPrecise { .. } => Self::field("/amount", detail),
-            Rejection::ExpiryNotInFuture => Self::field("/expires_on", EXPIRY),
-            Rejection::SourceReserved => Self::field("/source", "is reserved for captured payments"),
-            Rejection::SelfTransfer => bad("self_transfer"),
-            Rejection::CurrencyMismatch => bad("currency_mismatch"),
-            Rejection::NotAChild => bad("not_a_child"),
-            Rejection::WrongParent => Self::field("/parent_id", detail),
-            Rejection::SharedCampaign => Self::field("/to_account_id", detail),
-            Rejection::NotACampaign => conflict("not_a_campaign").at("/budget_mode"),
-            Rejection::NotAnAgency => conflict("not_an_agency").at("/brands"),
-            Rejection::InvalidSliceCount => conflict("too_few_slices").at("/slices"),
-            Rejection::NoSuchDenomination => {
-                Self::missing("denomination_not_found", detail).at("/denomination")
-            }
-            Rejection::AccountNotFound => Self::missing("account_not_found", detail),
-            Rejection::BrandNotFound => Self::missing("brand_not_found", detail),
-            Rejection::PoolNotFound => Self::missing("pool_not_found", detail),
-            Rejection::RedemptionNotFound => Self::missing("redemption_not_found", detail),
-            Rejection::AlertNotFound => Self::missing("alert_not_found", detail),
-            Rejection::BrandNotAllowed | Rejection::NotYourHold => {
-                Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
-            }
-            Rejection::WalletNotFound(_) => Self::wallet_not_found(),
-            Rejection::HoldNotFound => Self::hold_not_found(),
-            Rejection::TopUpNotFound => Self::topup_not_found(),
-            Rejection::OrderNotFound => Self::new(StatusCode::NOT_FOUND, "order_not_found", detail),
-            Rejection::KeyReused => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
-            }
-            Rejection::WalletExists => conflict("wallet_exists"),
-            Rejection::AccountSuspended(_) => conflict("account_suspended"),
-            Rejection::AccountFrozen(_) => conflict("account_frozen"),
-            Rejection::HoldClosed => conflict("hold_closed"),
-            Rejection::HoldExpired => conflict("hold_expired"),
-            Rejection::CaptureExceedsHold => conflict("capture_exceeds_hold"),
-            Rejection::TooManyOpen { .. } => conflict("too_many_open"),
-            Rejection::TooManyHolds => conflict("too_many_holds"),
-            Rejection::OrderExists => conflict("order_exists"),
-            Rejection::OrderAlreadyPaid => conflict("order_already_paid"),
-            Rejection::PaymentExceedsDue => conflict("payment_exceeds_due"),
-            Rejection::RefundExceedsPayment => conflict("refund_exceeds_payment"),
-            Rejection::AlreadyRedeemed => conflict("already_redeemed"),
-            Rejection::BudgetPaused => conflict("budget_paused"),
-            Rejection::AccountNotEmpty => conflict("account_not_empty"),
-            Rejection::OutOfStock => conflict("out_of_stock"),
-            Rejection::SupplierRejected => conflict("supplier_rejected"),
-            Rejection::SuppliersBusy => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "contention", detail).retry(60)
-            }
-            Rejection::InsufficientFunds { available, required, unit } => {
-                Self::short(Shortfall { available, required, unit }, detail)
-            }
-            Rejection::BudgetShort { available, required, currency } => {
-                Self::short(Shortfall { available, required, unit: currency.into() }, detail)
-            }
-            Rejection::Inconsistent(_) => Self::from(StoreError::Corrupt(detail)),
         }
     }
 }

@@ -30,6 +30,28 @@ pub fn done<O>(done: &Done<O>, location: Option<String>, body: &impl Serialize) 
     answer(status, ReplyMeta { location, replayed: done.replayed, retries: done.retries }, body)
 }
 
+/// Returns a 200 with a CSV file.
+pub fn csv(text: String) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Returns a 200 with a page that runs nothing and loads nothing.
+pub fn html(page: String) -> Response {
+    const NOTHING: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let mut response = page.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
 /// Headers and metrics of a response.
 #[derive(Clone, Debug, Default)]
 pub struct ReplyMeta {

@@ -145,12 +145,12 @@ pub fn object(doc: &[&str], fields: Vec<FieldSchema>, rules: Vec<Value>) -> Valu
 }
 
 /// Describes an optional query parameter.
-pub fn query_parameter<T: Text>(name: &str, doc: &[&str]) -> Parameter {
+pub fn query_parameter<T: Text>(name: &str, doc: &[&str], required: &[&str]) -> Parameter {
     let doc = prose(doc);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)
-        .required(Required::False)
+        .required(if required.contains(&name) { Required::True } else { Required::False })
         .description((!doc.is_empty()).then_some(doc))
         .schema(Some(schema::inline(T::schema())))
         .build()
@@ -231,7 +231,8 @@ macro_rules! request {
     };
 }
 
-/// Declares the parameters of a query, all of which are optional.
+/// Declares the parameters of a query. All are optional but those that the handler cannot do without, which are named
+/// as `required`.
 #[macro_export]
 macro_rules! query {
     (
@@ -239,6 +240,7 @@ macro_rules! query {
         $vis:vis struct $query:ident {
             $($(#[doc = $field_doc:literal])* $field:ident $(as $name:literal)?: $type:ty,)*
         }
+        $(required $required:expr)?
     ) => {
         $(#[doc = $doc])*
         $vis struct $query {
@@ -261,9 +263,12 @@ macro_rules! query {
             fn into_params(
                 _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
             ) -> Vec<utoipa::openapi::path::Parameter> {
+                let required: &[&str] = &[];
+                $(let required: &[&str] = &$required;)?
                 vec![$($crate::request::query_parameter::<$type>(
                     $crate::wire_name!($field $($name)?),
                     &[$($field_doc),*],
+                    required,
                 ),)*]
             }
         }

@@ -20,6 +20,15 @@ pub async fn run<S: Clone, I: DeserializeOwned, O: Serialize>(
     build: impl AsyncFn(Parts) -> Result<S, BuildError>,
     handle: impl AsyncFn(S, LambdaEvent<Scheduled<I>>) -> Result<O, BuildError>,
 ) -> Result<(), BuildError> {
+    run_raw(name, build, handle).await
+}
+
+/// Runs a function whose event is read as it is.
+pub async fn run_raw<S: Clone, I: DeserializeOwned, O: Serialize>(
+    name: &str,
+    build: impl AsyncFn(Parts) -> Result<S, BuildError>,
+    handle: impl AsyncFn(S, LambdaEvent<I>) -> Result<O, BuildError>,
+) -> Result<(), BuildError> {
     telemetry::init_lambda(name, &deployed_name(name));
     let function = Function::start(build).await?;
     let handle = async |event| handle(function.current().await, event).await;

@@ -212,6 +212,12 @@ pub fn variant(properties: &Value, required: &[&str]) -> Value {
     json!({"properties": properties, "required": required})
 }
 
+/// The rule that at least one of these fields is sent, and is not null.
+pub fn any_sent(fields: &[&str]) -> Value {
+    let sent = |field: &&str| json!({"required": [field], "properties": {*field: {"not": absent()}}});
+    json!({"anyOf": fields.iter().map(sent).collect::<Vec<_>>()})
+}
+
 /// The rule that two fields exclude each other.
 pub fn not_both(one: &str, other: &str) -> Value {
     json!({"anyOf": [{"properties": {one: absent()}}, {"properties": {other: absent()}}]})

@@ -5,7 +5,7 @@
 //! `SCRIP_SECRETS_SECONDS`. If they cannot be read or used, the function continues with those it has.
 
 use crate::app::{App, Clock};
-use crate::configuration::{credentials, policy, required};
+use crate::configuration::{language, policy};
 use crate::cursor::CursorKey;
 use crate::secrets::Secrets;
 use domain::time::Timestamp;
@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{HttpClient, Settings, Store, StoreError, connect, https};
 
-pub use crate::configuration::{ConfigError, Configuration, claim_names, number, optional, other_endpoint};
+pub use crate::configuration::{
+    ConfigError, Configuration, claim_names, credentials, number, optional, other_endpoint, required,
+};
 
 /// Seconds after which secrets are read again, unless the configuration says otherwise.
 const SECRETS_SECONDS: u32 = 300;
@@ -57,6 +59,7 @@ fn app_over(store: Store, clock: Arc<dyn Clock>, cursors: CursorKey) -> Result<A
         cursors,
         claims: Arc::new(claim_names()),
         expiry_history_days: number("SCRIP_EXPIRY_HISTORY_DAYS")?.filter(|days| *days > 0),
+        language: language()?,
     })
 }
 

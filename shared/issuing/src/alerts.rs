@@ -1,4 +1,4 @@
-//! The alerts about budgets and gift cards.
+//! The alerts about budgets, gift cards and vouchers.
 //!
 //! **Invariant:** no alert contains a code, a card number or an address.
 
@@ -8,6 +8,7 @@ use domain::currency::Currency;
 use domain::giftcard::{Pool, StockHealth};
 use domain::ids::budget::{AccountId, BrandId};
 use domain::money::Money;
+use domain::vouchers::voucher::Voucher;
 
 /// The alert that a budget has no credit left, or too little for a card.
 pub(crate) fn depleted(campaign: &AccountId, available: Money, currency: Currency) -> NewAlert {
@@ -32,6 +33,14 @@ pub(crate) fn low_stock(pool: &Pool, free: u64) -> NewAlert {
     };
     let detail = format!("{free} cards left, the threshold is {}", pool.low_stock_threshold);
     NewAlert { kind: "low_stock", severity, subject: pool.id.to_string(), detail }
+}
+
+/// The alert that few codes of a voucher are left (warning) or none (critical).
+pub(crate) fn low_voucher_stock(voucher: &Voucher, free: u64) -> NewAlert {
+    let severity = if free == 0 { "critical" } else { "warning" };
+    let threshold = voucher.terms.low_stock_threshold.unwrap_or(0);
+    let detail = format!("{free} codes left, the threshold is {threshold}");
+    NewAlert { kind: "low_stock", severity, subject: voucher.id.to_string(), detail }
 }
 
 /// The alert that a card could not be issued.

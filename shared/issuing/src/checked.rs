@@ -11,6 +11,8 @@ use store::StoreError;
 pub struct WatchSummary {
     /// Pools that are low or empty.
     pub csv_pools: u32,
+    /// Vouchers for sale whose codes are few or none.
+    pub vouchers: u32,
     /// Active campaigns that cannot pay for another card.
     pub campaigns: u32,
     /// Agencies below their threshold.

@@ -121,7 +121,7 @@ impl<'a> IssueAttempt<'a> {
         let (job, issue, context) = (self.job, self.job.issue, self.job.context);
         let delivery = match &issue.delivery {
             Some((method, address)) => {
-                let sealed = self.issuer.vault.seal_address(&issue.redemption, address);
+                let sealed = self.issuer.vault.seal_address(issue.redemption.as_str(), address);
                 let address_shown = method.masked(address);
                 let sealed =
                     sealed.ok_or_else(|| StoreError::Corrupt("an address cannot be sealed".to_owned()))?;

@@ -11,6 +11,7 @@ use domain::context::Context;
 use domain::giftcard::{CardSource, Pool, StockHealth};
 use domain::ids::AlertId;
 use domain::time::Timestamp;
+use domain::vouchers::voucher::Voucher;
 use std::time::Instant;
 use store::{Refill, StoreError};
 
@@ -21,7 +22,7 @@ const ALERT_TTL_SECONDS: u32 = 86_400;
 const ALERTS_PER_READ: usize = 100;
 
 impl Issuer {
-    /// Checks accounts, open alerts and pools, each within its bounds.
+    /// Checks accounts, open alerts, pools and vouchers, each within its bounds.
     pub async fn watch(&self, context: &Context, bounds: WatchBounds) -> WatchSummary {
         let mut summary = WatchSummary::default();
         // Checks that call no supplier come first.
@@ -29,6 +30,8 @@ impl Issuer {
         failed(accounts, "accounts", &mut summary);
         let closed = self.close_stale_alerts(context, Instant::now() + bounds.alerts, &mut summary).await;
         failed(closed, "closing stale alerts", &mut summary);
+        let vouchers = self.watch_vouchers(context, Instant::now() + bounds.alerts, &mut summary).await;
+        failed(vouchers, "vouchers", &mut summary);
         let pools = self.watch_pools(context, Instant::now() + bounds.refills, &mut summary).await;
         failed(pools, "pools", &mut summary);
         summary
@@ -88,6 +91,41 @@ impl Issuer {
             && StockHealth::of(free, pool.low_stock_threshold) != StockHealth::Green;
         summary.csv_pools += u32::from(low);
         summary.opened.extend(self.record_state(low, &alerts::low_stock(pool, free), context).await?);
+        Ok(())
+    }
+
+    /// Checks the stock of vouchers that are for sale, or will be, until `until`.
+    async fn watch_vouchers(
+        &self,
+        context: &Context,
+        until: Instant,
+        summary: &mut WatchSummary,
+    ) -> Result<(), StoreError> {
+        for voucher in self.store.vouchers().vouchers().await? {
+            if Instant::now() >= until {
+                break;
+            }
+            let result = self.watch_voucher(&voucher, context, summary).await;
+            failed(result, voucher.id.as_str(), summary);
+        }
+        Ok(())
+    }
+
+    async fn watch_voucher(
+        &self,
+        voucher: &Voucher,
+        context: &Context,
+        summary: &mut WatchSummary,
+    ) -> Result<(), StoreError> {
+        let is_sold = voucher.is_active && !voucher.has_ended(context.now);
+        // More than the threshold need not be counted.
+        let enough = u64::from(voucher.terms.low_stock_threshold.unwrap_or(0)) + 1;
+        let free =
+            if is_sold { self.store.vouchers().free(voucher, context.now, Some(enough)).await? } else { 0 };
+        let low = is_sold && voucher.is_low(free);
+        summary.vouchers += u32::from(low);
+        let alert = alerts::low_voucher_stock(voucher, free);
+        summary.opened.extend(self.record_state(low, &alert, context).await?);
         Ok(())
     }
 

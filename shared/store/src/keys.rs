@@ -19,7 +19,7 @@
 //! | alert in the list of open or closed alerts | `L#a:<open or closed>` | `<instant>#<alert>` | |
 //! | registered order in its customer's list | `L#o:<customer>` | `<instant>#<order>` | |
 //! | referral code | `R#<code>` | `R` | |
-//! | budgets, gift cards | see `keys/giftcards.rs` and `keys/budgets.rs` | | |
+//! | budgets, gift cards, loyalty, rewards | see `keys/{budgets,giftcards,loyalty,rewards}.rs` | | |
 //! | (probe, never written) | `Z#probe` | `Z` | |
 //!
 //! | index | hash key | range key | projection |
@@ -28,7 +28,8 @@
 //! | `due` | `dpk`: `D#<kind and shard>` | `dsk`: `<instant>#<pk>` | keys only |
 //!
 //! Hash keys of `due`: `D#<shard>` for wallets, `D#p<shard>` for top-ups and reports, `D#b<shard>`
-//! for slices and redemptions, `D#n<shard>` for messages to recipients.
+//! for slices and redemptions, `D#n<shard>` for messages to recipients, `D#l<shard>` for accounts of points,
+//! `D#d<shard>` for days on which points have moved.
 //!
 //! **Invariant:** every partition key begins with its prefix, so that IAM policies can restrict
 //! access by `dynamodb:LeadingKeys`.
@@ -37,16 +38,24 @@
 
 mod budgets;
 mod giftcards;
+mod jobs;
+mod loyalty;
+mod rewards;
+mod vouchers;
 
 pub use budgets::*;
 pub use giftcards::*;
+pub use jobs::*;
+pub use loyalty::*;
+pub use rewards::*;
+pub use vouchers::*;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::AlertListing;
 use domain::cause::Cause;
 use domain::hash::Hash;
 use domain::ids::{
-    AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, ReferralCode, TopUpId,
+    AccountKind, AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, ReferralCode, TopUpId,
 };
 use domain::month::Month;
 use domain::payments::state::Listing;
@@ -149,6 +158,16 @@ pub fn order(order: &OrderId) -> Key {
     Key::new(format!("O#{order}"), "O")
 }
 
+/// Returns the key of what was reported of an order: its delivery, refunds and cancellation.
+pub fn order_reports(order: &OrderId) -> Key {
+    Key::new(format!("PU#o:{order}"), "U")
+}
+
+/// Parses the order from the partition key of what was reported of it.
+pub fn order_reports_of(pk: &str) -> Option<OrderId> {
+    OrderId::parse_stored(pk.strip_prefix("PU#o:")?).ok()
+}
+
 /// Returns the partition that lists a customer's registered orders.
 pub fn order_list(customer: &CustomerId) -> String {
     format!("L#o:{customer}")
@@ -191,6 +210,24 @@ pub enum DueKind {
     Budgets,
     /// Queued messages to recipients.
     Notices,
+    /// Accounts of points with something that falls due.
+    Points,
+    /// Days on which points have moved.
+    PointDays,
+    /// Purchases of which only refunds were reported.
+    Parked,
+    /// Jobs that have not ended.
+    Jobs,
+}
+
+impl DueKind {
+    /// Returns the kind of accounts of a kind.
+    pub fn of(kind: AccountKind) -> Self {
+        match kind {
+            AccountKind::Wallet => Self::Wallets,
+            AccountKind::Points => Self::Points,
+        }
+    }
 }
 
 /// Returns the hash key of `due` for an item, from the hash of its partition key.
@@ -206,6 +243,10 @@ pub fn due_shard(kind: DueKind, shard: u8) -> String {
         DueKind::Payments => format!("D#p{shard}"),
         DueKind::Budgets => format!("D#b{shard}"),
         DueKind::Notices => format!("D#n{shard}"),
+        DueKind::Points => format!("D#l{shard}"),
+        DueKind::PointDays => format!("D#d{shard}"),
+        DueKind::Parked => format!("D#k{shard}"),
+        DueKind::Jobs => format!("D#j{shard}"),
     }
 }
 

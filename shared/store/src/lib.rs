@@ -5,8 +5,8 @@
 //! `.gift_cards()`, `.alerts()`. All areas use the same engine, which sends requests, retries them
 //! and determines their outcome.
 //!
-//! **Invariant:** the value of a wallet changes only through [`Wallets::execute`] and
-//! [`Payments::execute`], the value of a budget only through [`Budgets::transfer`] and
+//! **Invariant:** the value of a wallet changes only through [`Wallets::execute`], [`Payments::execute`] and
+//! [`Rewards`], that of points through [`Loyalty::execute`] and [`Vouchers`], the value of a budget only through [`Budgets::transfer`] and
 //! [`GiftCards::commit_card`]. All writes of a decision go into one transaction, each under its
 //! condition.
 //! **Invariant:** every decision is based on strongly consistent reads. Indexes serve only lists,
@@ -17,13 +17,17 @@ mod audit;
 mod budgets;
 mod engine;
 mod giftcards;
+mod jobs;
 pub mod keys;
 mod ledger;
+mod loyalty;
 mod payments;
+mod rewards;
+mod vouchers;
 mod wallet;
 
 pub use alerts::{AlertPage, Alerts};
-pub use audit::{AccountList, Audit, BudgetList, Named};
+pub use audit::{AccountList, Audit, BudgetList, Named, RewardBooks};
 pub use budgets::{
     BudgetPage, Budgets, ChildPage, Reservation, Reserve, ResolveSummary, TransferReceipt, Waiting,
 };
@@ -38,12 +42,17 @@ pub use giftcards::codes::TryLimits;
 pub use giftcards::due::DueBudget;
 pub use giftcards::redemptions::Viewer;
 pub use giftcards::{Committed, GiftCards, Import, Ordered, Refill};
+pub use jobs::{DueJob, Held, JobError, Jobs, MadeJob, NewJob, RowPage, Taken};
 pub use ledger::execute::Done;
 pub use ledger::history::EntryPage;
 pub use ledger::items::entry::from_item as entry_from_item;
+pub use loyalty::rules::RulesChange;
+pub use loyalty::{Loyalty, MemberPage, Parked, PointDays, Refunded, TierWalk};
 pub use payments::Payments;
 pub use payments::due::DuePayment;
 pub use payments::webhook_events::EventPage;
+pub use rewards::{ClaimPage, ListedClaim, RewardError, Rewards, RewardsRefused};
+pub use vouchers::{BoughtPage, Counting, InStock, VoucherError, Vouchers, VouchersRefused};
 pub use wallet::Wallets;
 
 use aws_sdk_dynamodb::Client;
@@ -59,19 +68,33 @@ pub struct Store {
     budgets: Budgets,
     gift_cards: GiftCards,
     alerts: Alerts,
+    loyalty: Loyalty,
+    rewards: Rewards,
+    jobs: Jobs,
+    vouchers: Vouchers,
     audit: Audit,
 }
 
 impl Store {
     /// Creates a store over one table, with the default retry policy and without a meter.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        let table = Table { client, name: table.into(), policy: RetryPolicy::default(), meter: None };
+        let table = Table {
+            client,
+            name: table.into(),
+            policy: RetryPolicy::default(),
+            meter: None,
+            numbered: Arc::default(),
+        };
         let budgets = Budgets::new(table.clone());
         Self {
             wallets: Wallets { table: table.clone() },
             payments: Payments { table: table.clone() },
             gift_cards: GiftCards::new(budgets.clone()),
             alerts: Alerts::new(table.clone()),
+            loyalty: Loyalty { table: table.clone() },
+            rewards: Rewards { table: table.clone(), shards: Arc::default() },
+            jobs: Jobs { table: table.clone() },
+            vouchers: Vouchers { table: table.clone(), hints: Arc::default(), recent: Arc::default() },
             audit: Audit::new(budgets.clone()),
             budgets,
             table,
@@ -86,6 +109,10 @@ impl Store {
             payments: Payments { table: table.clone() },
             gift_cards: self.gift_cards.over(budgets.clone()),
             alerts: self.alerts.over(table.clone()),
+            loyalty: Loyalty { table: table.clone() },
+            rewards: Rewards { table: table.clone(), shards: self.rewards.shards.clone() },
+            jobs: Jobs { table: table.clone() },
+            vouchers: Vouchers { table: table.clone(), ..self.vouchers },
             audit: Audit::new(budgets.clone()),
             budgets,
             table,
@@ -114,6 +141,11 @@ impl Store {
         &self.payments
     }
 
+    /// Returns the area of vouchers, which points pay for.
+    pub fn vouchers(&self) -> &Vouchers {
+        &self.vouchers
+    }
+
     /// Returns the area of prepaid budgets.
     pub fn budgets(&self) -> &Budgets {
         &self.budgets
@@ -122,6 +154,21 @@ impl Store {
     /// Returns the area of gift cards, which budgets pay for.
     pub fn gift_cards(&self) -> &GiftCards {
         &self.gift_cards
+    }
+
+    /// Returns the area of loyalty.
+    pub fn loyalty(&self) -> &Loyalty {
+        &self.loyalty
+    }
+
+    /// Returns the area of rewards and referrals.
+    pub fn rewards(&self) -> &Rewards {
+        &self.rewards
+    }
+
+    /// Returns the area of jobs.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// Returns the area of alerts.

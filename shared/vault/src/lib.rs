@@ -72,6 +72,11 @@ impl Vault {
         Self::new(SealKeys::none(), [])
     }
 
+    /// Returns true if it has no keys.
+    pub fn is_closed(&self) -> bool {
+        self.digests.expose_secret().is_empty()
+    }
+
     /// Creates a vault from its configuration: the sealing keys (`id:key` or `id:kms:blob`,
     /// comma-separated) and the digest key (text of at least 32 characters, or `kms:blob`).
     pub async fn open(keys: &str, digests: &str, kms: Option<&Kms>) -> Result<Self, VaultError> {
@@ -130,6 +135,16 @@ impl Vault {
         self.digest("address", address)
     }
 
+    /// Seals each part of a code separately; returns them with the id of the code.
+    pub fn seal_parts(&self, plain: &PlainCard) -> Option<(CardId, BTreeMap<Part, Sealed>)> {
+        let id = self.card_id(plain)?;
+        let seal = |(part, text): (&Part, &String)| {
+            Some((*part, Sealed(self.keys.seal(&field(&id, *part), text.as_bytes())?)))
+        };
+        let parts = plain.parts.iter().map(seal).collect::<Option<BTreeMap<_, _>>>()?;
+        Some((id, parts))
+    }
+
     /// Seals each part of a card separately.
     pub fn seal_card(
         &self,
@@ -139,13 +154,9 @@ impl Vault {
         source: CardSource,
         now: Timestamp,
     ) -> Option<Card> {
-        let id = self.card_id(plain)?;
-        let seal = |(part, text): (&Part, &String)| {
-            Some((*part, Sealed(self.keys.seal(&field(&id, *part), text.as_bytes())?)))
-        };
-        let parts = plain.parts.iter().map(seal).collect::<Option<BTreeMap<_, _>>>()?;
+        let (id, parts) = self.seal_parts(plain)?;
         Some(Card {
-            id: id.clone(),
+            id,
             brand: brand.clone(),
             denomination,
             pool: None,
@@ -156,19 +167,24 @@ impl Vault {
         })
     }
 
-    /// Opens every part of a card; `None` if one of them cannot be opened.
-    pub fn open_card(&self, card: &Card) -> Option<PlainCard> {
+    /// Opens every part of a code; `None` if one of them cannot be opened.
+    pub fn open_parts(&self, id: &CardId, parts: &BTreeMap<Part, Sealed>) -> Option<BTreeMap<Part, String>> {
         let open = |(part, sealed): (&Part, &Sealed)| {
-            let text = String::from_utf8(self.keys.open(&field(&card.id, *part), &sealed.0)?).ok()?;
+            let text = String::from_utf8(self.keys.open(&field(id, *part), &sealed.0)?).ok()?;
             Some((*part, text))
         };
-        let parts = card.parts.iter().map(open).collect::<Option<_>>()?;
+        parts.iter().map(open).collect()
+    }
+
+    /// Opens every part of a card; `None` if one of them cannot be opened.
+    pub fn open_card(&self, card: &Card) -> Option<PlainCard> {
+        let parts = self.open_parts(&card.id, &card.parts)?;
         Some(PlainCard { parts, expires_on: card.expires_on })
     }
 
-    /// Seals the delivery address of a redemption.
-    pub fn seal_address(&self, redemption: &RedemptionId, address: &str) -> Option<Sealed> {
-        self.keys.seal(&format!("delivery|{redemption}"), address.as_bytes()).map(Sealed)
+    /// Seals the address to which a redemption's card, or a bought voucher, is sent.
+    pub fn seal_address(&self, sent: &str, address: &str) -> Option<Sealed> {
+        self.keys.seal(&format!("delivery|{sent}"), address.as_bytes()).map(Sealed)
     }
 
     /// Returns a new redemption code with 80 random bits: `XXXX-XXXX-XXXX-XXXX`.

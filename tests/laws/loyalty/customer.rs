@@ -1,9 +1,9 @@
 //! A customer whose tier is looked at: buys, is refunded, and lets time pass.
 
 use super::{at, date, money, noon, program};
+use domain::ledger::spend::SpendMap;
 use domain::loyalty::numbers::Points;
 use domain::loyalty::program::{LoyaltyTier, LoyaltyTiers, Program, TierName};
-use domain::loyalty::spend::SpendMap;
 use domain::loyalty::tiers::{Facts, Reason, Standing, TierChange};
 use domain::time::{Date, Timestamp};
 

@@ -121,7 +121,10 @@ fn of_campaigns_the_best_wins_for_each_line_or_all_add_up_to_a_hundred() {
     let best = program("INR", |_| {});
     let earned = earned_by(&best, "BRONZE", &[twice.clone(), thrice.clone(), again.clone()], &bought);
     assert_eq!(earned.points, points(10 + 10 + 20 + 10), "thrice for p, twice for q");
-    let by = |id: &str| earned.steps.iter().find(|step| step.rule == id).map(|step| step.points.as_str());
+    let named = super::named;
+    let by = |id: &str| {
+        earned.steps.iter().find(|step| step.rule == named(id).as_str()).map(|step| step.points.as_str())
+    };
     assert_eq!(
         (by("cmp_1"), by("cmp_2"), by("cmp_3")),
         (Some("10"), Some("20"), Some("0")),
@@ -156,7 +159,11 @@ fn a_campaign_applies_to_its_tiers_products_and_amounts_and_its_bonus_counts_onc
     ];
     let earned = earned_by(&program, "BRONZE", &refused, &bought);
     assert_eq!((earned.points, earned.campaigns.len()), (points(2), 0));
-    let why: Vec<_> = earned.steps.iter().filter(|step| !step.is_applied && step.rule == "cmp_1").collect();
+    let why: Vec<_> = earned
+        .steps
+        .iter()
+        .filter(|step| !step.is_applied && step.rule == super::named("cmp_1").as_str())
+        .collect();
     assert_eq!(why.len(), 3, "each says why: {why:?}");
     let met = bonus_with(&|terms| terms.min_amount = money("200"));
     assert_eq!(earned_by(&program, "BRONZE", &[met], &bought).points, points(52));
@@ -245,7 +252,7 @@ fn a_campaign_gives_something_that_it_can_give_for_a_time_that_is_not_over() {
     let made = |change: &dyn Fn(&mut CampaignTerms)| {
         let mut terms = campaign("cmp_1", |terms| terms.bonus_points = Some(points(1))).terms;
         change(&mut terms);
-        Campaign::create("cmp_2".to_owned(), terms, now, super::admin())
+        Campaign::create(super::named("cmp_2"), terms, now, super::admin())
     };
     let refused = |field: &str, change: &dyn Fn(&mut CampaignTerms)| {
         let made = made(change);

@@ -65,8 +65,8 @@ fn the_highest_point_value_of_program_and_campaigns_holds() {
         (value.to_string(), by.map(|campaign| campaign.id.clone()))
     };
     let during = "2026-06-01T00:00:00Z";
-    assert_eq!(found("499.99", during), ("1.5".to_owned(), Some("cmp_1".to_owned())));
-    assert_eq!(found("500", during), ("2".to_owned(), Some("cmp_2".to_owned())));
+    assert_eq!(found("499.99", during), ("1.5".to_owned(), Some(super::named("cmp_1"))));
+    assert_eq!(found("500", during), ("2".to_owned(), Some(super::named("cmp_2"))));
     assert_eq!(found("500", "2027-01-01T00:00:00Z"), ("1".to_owned(), None));
 }
 

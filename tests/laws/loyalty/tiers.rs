@@ -2,8 +2,8 @@
 
 use super::customer::{BRONZE, Customer, GOLD, SILVER, version};
 use super::{at, date, money, noon, points, program};
+use domain::ledger::spend::{SpendMap, falls_off, window_from};
 use domain::loyalty::program::{LoyaltyTiers, Program, TierName};
-use domain::loyalty::spend::{SpendMap, falls_off, window_from};
 use domain::loyalty::tiers::{Facts, Grant, Reason};
 use domain::money::Money;
 
@@ -253,4 +253,22 @@ fn older_rules_judge_by_the_tier_held_or_by_the_one_that_they_say_is_reached() {
         customer.standing.tier_under(program, facts, noon(date("2026-03-10"))).unwrap().as_str().to_owned()
     };
     assert_eq!((under(&customer.programs[0]), under(&older)), ("GOLD".to_owned(), "SILVER".to_owned()));
+}
+
+#[test]
+fn thresholds_that_are_raised_start_the_grace_at_the_instant_of_their_version() {
+    let higher = version(2, "2026-07-01T09:30:00Z", &[BRONZE, ("SILVER", Some("60000")), GOLD]);
+    let mut customer = Customer::new(vec![program("INR", |_| {}), higher], date("2026-01-01"));
+    customer.buy(date("2026-03-10"), "50000");
+    customer.pass(at("2026-07-01T09:29:59.999Z"));
+    assert_eq!((customer.standing.tier.as_str(), customer.standing.grace), ("SILVER", None));
+    // The first read is weeks later; the grace is still that of the version's date.
+    assert_eq!(customer.tier("2026-07-30"), "SILVER");
+    assert_eq!(customer.tier("2026-07-31"), "BRONZE");
+    let expected = [
+        (Reason::Upgrade, "2026-03-10"),
+        (Reason::GraceStarted, "2026-07-01"),
+        (Reason::Program, "2026-07-31"),
+    ];
+    assert_eq!(customer.reasons(), expected.map(|(reason, at)| (reason, at.to_owned())));
 }

@@ -12,6 +12,7 @@ use crate::ids::budget::{AccountId, AttemptId, BrandId, CardId, RedemptionId};
 use crate::ids::{RecipientId, RequestId};
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use crate::time::Timestamp;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -213,4 +214,9 @@ impl Redemption {
         let plain = attempt.len() == 16 && attempt.bytes().all(|b| b.is_ascii_hexdigit());
         plain.then(|| Some((RedemptionId::parse(id).ok()?, AttemptId::stored(attempt))))?
     }
+}
+
+serde_by_text! {
+    Method: |method| method.as_str().to_owned(),
+        |text| Method::parse(text)?.ok_or(ParseError("is not a method"));
 }

@@ -46,6 +46,24 @@ pub enum Operation {
     AddPool,
     /// Mint redemption codes.
     MintCodes,
+    /// Add or remove points by hand.
+    AdjustPoints,
+    /// Move points to another customer.
+    TransferPoints,
+    /// Lock points for a booking.
+    Redeem,
+    /// Create a campaign of the loyalty program.
+    CreateCampaign,
+    /// Create a reward.
+    CreateReward,
+    /// Add a voucher to the catalogue.
+    CreateVoucher,
+    /// Buy a voucher.
+    BuyVoucher,
+    /// Add credits to many wallets.
+    BulkCredits,
+    /// Add points for many customers.
+    BulkPoints,
 }
 
 impl Operation {
@@ -67,6 +85,15 @@ impl Operation {
             Self::AddBrand => "add-brand",
             Self::AddPool => "add-pool",
             Self::MintCodes => "mint-codes",
+            Self::AdjustPoints => "adjust-points",
+            Self::TransferPoints => "transfer-points",
+            Self::Redeem => "redeem",
+            Self::CreateCampaign => "create-campaign",
+            Self::CreateVoucher => "create-voucher",
+            Self::BuyVoucher => "buy-voucher",
+            Self::CreateReward => "create-reward",
+            Self::BulkCredits => "bulk-credits",
+            Self::BulkPoints => "bulk-points",
         }
     }
 }

@@ -9,7 +9,9 @@ mod alert;
 pub mod budget;
 mod caller;
 pub mod cause;
+mod jobs;
 mod ledger;
+mod loyalty;
 mod payment;
 mod text;
 mod wallet;
@@ -17,7 +19,12 @@ mod wallet;
 pub use account::{AccountKind, AccountRef};
 pub use alert::AlertId;
 pub use caller::{CustomerId, IdempotencyKey, OrderId, RecipientId, RequestId, SupplierProductId};
+pub use jobs::JobId;
 pub use ledger::{HoldId, TransactionId};
+pub use loyalty::{
+    BookingId, LineId, LoyaltyCampaignId, PaymentId, PurchaseId, RefundId, RewardId, VoucherId,
+    VoucherPurchaseId,
+};
 pub use payment::{EventId, Gateway, GatewayId, GatewayKey, PaymentRef, ReversalId, TopUpId};
 pub use text::{
     CALLER_ID_PATTERN, DOT_SEGMENTS, GATEWAY_ID_PATTERN, RESERVED_CUSTOMER_IDS, RESERVED_ORDER_IDS,

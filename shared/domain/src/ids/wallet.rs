@@ -25,6 +25,13 @@ impl WalletId {
     }
 }
 
+impl WalletId {
+    /// Returns the id of a customer's points.
+    pub fn of_points(customer: &CustomerId) -> Self {
+        Self(format!("points_{}", Hash::of(format!("points|{customer}")).prefix(10)))
+    }
+}
+
 impl ReferralCode {
     /// Returns the `attempt`-th candidate for a customer's code; the first is used unless another
     /// customer has it.

@@ -11,10 +11,12 @@ use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
-use crate::ids::{AccountRef, HoldId, RequestId};
+use crate::ids::{AccountKind, AccountRef, HoldId, RequestId};
 use crate::ledger::entry::{Entry, EntryType};
+use crate::ledger::entry_type::Flow;
 use crate::ledger::lot::Lots;
 use crate::ledger::owed::{Owed, OwedChange};
+use crate::ledger::points::PointsPart;
 use crate::ledger::statistics::MonthFigures;
 use crate::money::Money;
 use crate::month::Month;
@@ -70,9 +72,9 @@ pub struct OpenHold {
 /// Sums since the account was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Σ CREDIT.
+    /// Σ CREDIT; of points Σ EARN.
     pub earned: Money,
-    /// Σ DEBIT + CAPTURE.
+    /// Σ DEBIT + CAPTURE; of points Σ BURN.
     pub spent: Money,
     /// Σ REFUND.
     pub refunded: Money,
@@ -141,8 +143,10 @@ pub struct Account {
     pub last_transaction_at: Option<Timestamp>,
     /// How it was opened.
     pub opening: Opening,
+    /// What only an account of points has; `None` in a wallet.
+    pub points: Option<Box<PointsPart>>,
     /// Figures of the month of the last entry; `None` if an earlier version of this program has changed
-    /// the account, and they have not been counted since.
+    /// the account, and they have not been counted since, and for points.
     pub figures: Option<MonthFigures>,
     /// When the sweep next checks the account: at or before the instant at which something falls
     /// due; `None` if nothing will.
@@ -170,6 +174,7 @@ pub struct ApplyError(pub &'static str);
 impl Account {
     /// Creates an empty account.
     pub fn open(new: NewAccount) -> Self {
+        let is_points = new.id.kind == AccountKind::Points;
         Self {
             id: new.id,
             unit: new.unit,
@@ -185,7 +190,8 @@ impl Account {
             updated_at: new.at,
             last_transaction_at: None,
             opening: new.opening,
-            figures: Some(MonthFigures::new(Month::of(new.at), 0)),
+            points: is_points.then(Box::default),
+            figures: (!is_points).then(|| MonthFigures::new(Month::of(new.at), 0)),
             next_check_at: None,
         }
     }
@@ -218,11 +224,19 @@ impl Account {
         Money::checked_add(self.available(), self.held()).unwrap_or(Money::ZERO)
     }
 
-    /// Returns when something next falls due: the end of the first lot's date, or of a hold.
+    /// Returns the points that become available later.
+    pub fn pending(&self) -> Money {
+        self.points.as_ref().map_or(Money::ZERO, |points| points.pending.total())
+    }
+
+    /// Returns when something next falls due: the end of the first lot's date, the date of the first pending points,
+    /// or the time-out of a hold.
     pub fn next_due(&self) -> Option<Timestamp> {
         let lot = self.lots.first().and_then(|lot| lot.expires_on).map(Timestamp::end_of);
         let hold = self.holds.values().map(|hold| hold.due).min();
-        lot.into_iter().chain(hold).min()
+        let pending = self.points.as_ref().and_then(|points| points.pending.first());
+        let pending = pending.map(|pending| Timestamp::start_of(pending.available_on));
+        lot.into_iter().chain(pending).chain(hold).min()
     }
 
     /// Sets when the sweep next checks the account.
@@ -256,15 +270,25 @@ impl Account {
         if entry.at < self.updated_at {
             return Err(ApplyError("is dated before its predecessor"));
         }
-        if Money::checked_sum(entry.lots.iter().map(|lot| lot.amount)) != Some(entry.amount) {
+        if entry.of_lots() != Some(entry.amount) {
             return Err(ApplyError("has lots that do not sum to its amount"));
         }
-        if entry.amount.is_zero() {
+        if entry.amount.is_zero() && !entry.points.as_ref().is_some_and(|moved| moved.moves_more()) {
             return Err(ApplyError("has an amount of zero"));
+        }
+        if !entry.kind.is_of(self.id.kind) || entry.points.is_some() != self.points.is_some() {
+            return Err(ApplyError("is not of this kind of account"));
         }
         self.move_lots(entry)?;
         self.move_hold(entry)?;
         self.collect(entry)?;
+        if let (Some(points), Some(moved)) = (&mut self.points, &entry.points) {
+            points.apply(moved, (entry.kind, entry.amount, entry.at)).map_err(ApplyError)?;
+            if let Some(change) = &moved.owed {
+                const WRONG: ApplyError = ApplyError("changes what is owed in a way that is not possible");
+                self.owed.change(change).ok_or(WRONG)?;
+            }
+        }
         self.count(entry)?;
         if self.balance() != entry.balance_after {
             return Err(ApplyError("states another balance than the one computed"));
@@ -277,28 +301,19 @@ impl Account {
     }
 
     fn move_lots(&mut self, entry: &Entry) -> Result<(), ApplyError> {
-        match entry.kind {
-            EntryType::Credit
-            | EntryType::Refund
-            | EntryType::TransferIn
-            | EntryType::Release
-            | EntryType::Adjustment => {
+        match entry.flow() {
+            Flow::In | Flow::FromHold => {
                 for lot in &entry.lots {
                     self.lots.add(lot).ok_or(ApplyError("overflows a lot"))?;
                 }
             }
-            EntryType::Debit
-            | EntryType::Expiry
-            | EntryType::Hold
-            | EntryType::TransferOut
-            | EntryType::Clawback
-            | EntryType::OwedCollected => {
+            Flow::Out | Flow::ToHold => {
                 for lot in &entry.lots {
                     self.lots.remove(lot).ok_or(ApplyError("takes more from a lot than it contains"))?;
                 }
             }
             // The lots left the account when the hold was placed.
-            EntryType::Capture => {}
+            Flow::OutOfHold => {}
         }
         Ok(())
     }
@@ -323,15 +338,15 @@ impl Account {
 
     fn move_hold(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         let id = || entry.hold_id.clone().ok_or(ApplyError("names no hold"));
-        match entry.kind {
-            EntryType::Hold => {
+        match entry.flow() {
+            Flow::ToHold => {
                 let view = entry.after.hold.as_ref().ok_or(ApplyError("contains no hold"))?;
                 let open = OpenHold { due: view.expires_at, amount: entry.amount };
                 if self.holds.insert(id()?, open).is_some() {
                     return Err(ApplyError("places a hold twice"));
                 }
             }
-            EntryType::Capture | EntryType::Release => {
+            Flow::OutOfHold | Flow::FromHold => {
                 let id = id()?;
                 let open = self.holds.get_mut(&id).ok_or(ApplyError("names a hold that is not open"))?;
                 open.amount = open
@@ -342,23 +357,15 @@ impl Account {
                     self.holds.remove(&id);
                 }
             }
-            EntryType::Credit
-            | EntryType::Debit
-            | EntryType::Refund
-            | EntryType::Expiry
-            | EntryType::TransferIn
-            | EntryType::TransferOut
-            | EntryType::Clawback
-            | EntryType::OwedCollected
-            | EntryType::Adjustment => {}
+            Flow::In | Flow::Out => {}
         }
         Ok(())
     }
 
     fn count(&mut self, entry: &Entry) -> Result<(), ApplyError> {
         let total = match entry.kind {
-            EntryType::Credit => &mut self.totals.earned,
-            EntryType::Debit | EntryType::Capture => &mut self.totals.spent,
+            EntryType::Credit | EntryType::Earn => &mut self.totals.earned,
+            EntryType::Debit | EntryType::Capture | EntryType::Burn => &mut self.totals.spent,
             EntryType::Refund => &mut self.totals.refunded,
             EntryType::Expiry => &mut self.totals.expired,
             EntryType::Hold
@@ -367,7 +374,11 @@ impl Account {
             | EntryType::TransferOut
             | EntryType::Clawback
             | EntryType::OwedCollected
-            | EntryType::Adjustment => return Ok(()),
+            | EntryType::Adjustment
+            | EntryType::Activation
+            | EntryType::Reversal
+            | EntryType::AdjustIn
+            | EntryType::AdjustOut => return Ok(()),
         };
         *total = total.checked_add(entry.amount).ok_or(ApplyError("overflows a total"))?;
         Ok(())

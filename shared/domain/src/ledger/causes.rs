@@ -6,8 +6,8 @@
 
 use crate::cause::Cause;
 use crate::ids::{HoldId, OrderId, ReversalId, TransactionId};
-use crate::ledger::entry::Reversed;
 use crate::ledger::lot::LotClass;
+use crate::ledger::owed::Reversed;
 use crate::time::Date;
 
 impl Cause {
@@ -15,6 +15,21 @@ impl Cause {
     /// one.
     pub fn order_payment(order: &OrderId) -> Self {
         Self::composed(format!("order:{}:pay", Self::part(order.as_str())))
+    }
+
+    /// Returns the cause of the refund of what wallets had paid of an order when it was cancelled.
+    pub fn order_cancelled(order: &OrderId) -> Self {
+        Self::composed(format!("order:{}:cancelled", Self::part(order.as_str())))
+    }
+
+    /// Returns the cause of the refund of a payment of an order that had been cancelled before.
+    pub fn cancelled_payment(order: &OrderId, payment: &TransactionId) -> Self {
+        Self::composed(format!("order:{}:cancelled:{payment}", Self::part(order.as_str())))
+    }
+
+    /// Returns the cause of the credit for a delivered order.
+    pub fn delivery(order: &OrderId) -> Self {
+        Self::composed(format!("order:{}:delivered", Self::part(order.as_str())))
     }
 
     /// Returns the cause of a transfer's entry in the recipient's account: it names the sender's
@@ -38,6 +53,11 @@ impl Cause {
     /// Returns the common prefix of the causes of all expiries of a date and class.
     pub fn of_expiry(date: Date, class: LotClass) -> String {
         format!("expiry:{date}:{}:", class.as_str())
+    }
+
+    /// Returns the cause of pending points becoming available; the entry's number distinguishes others of that date.
+    pub fn activation(date: Date, seq: u64) -> Self {
+        Self::composed(format!("activation:{date}:{seq}"))
     }
 
     /// Returns the cause of the release of a hold that timed out.

@@ -15,6 +15,7 @@ use crate::ledger::due::post_due;
 use crate::ledger::entry::{After, Entry, EntryType};
 use crate::ledger::hold::HoldView;
 use crate::ledger::lot::Lot;
+use crate::ledger::points::PointsMove;
 use crate::ledger::posting::{Draft, LoadedAccount, MAX_DUE, Posting};
 use crate::money::{Amount, Money};
 use crate::rejection::Rejection;
@@ -50,6 +51,8 @@ pub struct CauseKey {
     pub fingerprint: Fingerprint,
     /// Set for a capture that pays an order: it is only answered by a capture of the same hold.
     pub capture: Option<CaptureOf>,
+    /// Why another request with the same natural cause is rejected.
+    pub otherwise: Rejection,
 }
 
 /// Identifies the capture that a request makes.
@@ -64,7 +67,13 @@ pub struct CaptureOf {
 impl CauseKey {
     /// Creates a key that is answered only by the same request.
     pub fn new(cause: Cause, fingerprint: Fingerprint) -> Self {
-        Self { cause, fingerprint, capture: None }
+        Self { cause, fingerprint, capture: None, otherwise: Rejection::OrderAlreadyPaid }
+    }
+
+    /// Returns the key with another reason to reject other requests with its natural cause.
+    #[must_use]
+    pub fn otherwise(self, otherwise: Rejection) -> Self {
+        Self { otherwise, ..self }
     }
 
     /// Checks that an entry found under this cause answers this request.
@@ -76,12 +85,12 @@ impl CauseKey {
                 false => entry.fingerprint.as_ref() == Some(&self.fingerprint),
             };
             let answers = same && entry.kind == EntryType::Capture && entry.hold_id.as_ref() == Some(hold);
-            return if answers { Ok(()) } else { Err(Rejection::OrderAlreadyPaid) };
+            return if answers { Ok(()) } else { Err(self.otherwise.clone()) };
         }
         match &entry.fingerprint {
             Some(found) if *found == self.fingerprint => Ok(()),
             Some(_) | None if self.cause.is_keyed() => Err(Rejection::KeyReused),
-            Some(_) | None => Err(Rejection::OrderAlreadyPaid),
+            Some(_) | None => Err(self.otherwise.clone()),
         }
     }
 }
@@ -100,6 +109,11 @@ pub trait Command: Send + Sync {
     /// Returns what makes it happen once; `None` if another item guards it, or if repeating it is
     /// harmless.
     fn key(&self, state: &Self::State) -> Option<CauseKey>;
+    /// Returns true if a rejection precedes the answer to a repetition, because it is about what the request names and
+    /// not about what it does. Such a rejection must follow from strongly consistent reads that later writes do not change.
+    fn precedes_replay(&self, _: &Rejection) -> bool {
+        false
+    }
     /// Makes the decision.
     fn decide(&self, state: &Self::State, context: &Context) -> Decided<Self::Outcome, Self::Write>;
 }
@@ -188,5 +202,6 @@ pub fn draft(
         expires_on: None,
         metadata: Metadata::default(),
         after: After::default(),
+        points: PointsMove::default(),
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::hold::Hold;
 use crate::ledger::owed::OwedChange;
 use crate::ledger::statistics::MonthFigures;
 use crate::rejection::Rejection;
+use crate::time::Date;
 
 /// A write of one item of an account, with its condition. An area's own writes are an enum that
 /// includes these.
@@ -52,6 +53,13 @@ pub enum Write {
         account: AccountRef,
         /// The figures.
         figures: MonthFigures,
+    },
+    /// A day on which points have moved, to be added to the report once it is over; written together with the account.
+    ReportDay {
+        /// The account.
+        account: AccountRef,
+        /// The day.
+        day: Date,
     },
     /// The record of a change of status; written together with the account.
     StatusRecord {
@@ -94,6 +102,7 @@ impl Conditional for Write {
             | Self::Hold { .. }
             | Self::OwedRecord { .. }
             | Self::Month { .. }
+            | Self::ReportDay { .. }
             | Self::StatusRecord { .. } => FailedCondition::Stale,
         }
     }

@@ -1,4 +1,5 @@
-//! What falls due by time: lots whose date has passed, and holds that have timed out.
+//! What falls due by time: lots whose date has passed, pending points whose date has come, and holds that have timed
+//! out.
 //!
 //! **Invariant:** whether credit counts is decided by the clock at the time of reading or writing,
 //! never by whether a job has run; the job only records, once, what is already true.
@@ -10,6 +11,7 @@ use crate::ids::HoldId;
 use crate::ledger::entry::{After, EntryType};
 use crate::ledger::hold::HoldStatus;
 use crate::ledger::lot::Lot;
+use crate::ledger::points::PendingLot;
 use crate::ledger::posting::{Draft, LoadedAccount, Posting};
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -36,6 +38,7 @@ impl Posting {
 
 enum Due {
     Lot(Lot),
+    Pending(PendingLot),
     Hold(HoldId),
 }
 
@@ -48,6 +51,7 @@ pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
         }
         match next(posting) {
             Some((at, Due::Lot(lot))) => expire(posting, lot, at)?,
+            Some((at, Due::Pending(pending))) => activate(posting, pending, at)?,
             Some((at, Due::Hold(id))) => time_out(posting, &id, at)?,
             None => break,
         }
@@ -55,18 +59,30 @@ pub fn post_due(posting: &mut Posting, limit: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Returns what is due first; at the same instant, a lot before a hold.
+/// Returns what is due first; at the same instant, a lot before pending points, and those before a hold.
 fn next(posting: &Posting) -> Option<(Timestamp, Due)> {
     let account = &posting.account;
-    let lot = account.lots.first().and_then(|lot| Some((Timestamp::end_of(lot.expires_on?), lot)));
+    let lot = account
+        .lots
+        .first()
+        .and_then(|lot| Some((Timestamp::end_of(lot.expires_on?), 0, Due::Lot(lot.clone()))));
+    let pending = account.points.as_ref().and_then(|points| points.pending.first());
+    let pending =
+        pending.map(|first| (Timestamp::start_of(first.available_on), 1, Due::Pending(first.clone())));
     let hold = account.holds.iter().map(|(id, hold)| (hold.due, id)).min();
-    let due = match (lot, hold) {
-        (Some((end, lot)), Some((due, _))) if end <= due => (end, Due::Lot(lot.clone())),
-        (_, Some((due, id))) => (due, Due::Hold(id.clone())),
-        (Some((end, lot)), None) => (end, Due::Lot(lot.clone())),
-        (None, None) => return None,
-    };
-    (due.0 <= posting.now).then_some(due)
+    let hold = hold.map(|(due, id)| (due, 2, Due::Hold(id.clone())));
+    let first = lot.into_iter().chain(pending).chain(hold).min_by_key(|(at, order, _)| (*at, *order));
+    first.filter(|(at, _, _)| *at <= posting.now).map(|(at, _, due)| (at, due))
+}
+
+fn activate(posting: &mut Posting, pending: PendingLot, at: Timestamp) -> Result<(), Rejection> {
+    let cause = Cause::activation(pending.available_on, posting.next_seq());
+    let lot = pending.lot.clone();
+    let mut draft = Draft::without_request(cause, EntryType::Activation, vec![lot]);
+    draft.expires_on = pending.lot.expires_on;
+    draft.points.available_on = Some(pending.available_on);
+    draft.points.pending = vec![pending];
+    posting.post_at(draft, at).map(|_| ())
 }
 
 fn expire(posting: &mut Posting, lot: Lot, at: Timestamp) -> Result<(), Rejection> {
@@ -96,6 +112,7 @@ fn time_out(posting: &mut Posting, id: &HoldId, at: Timestamp) -> Result<(), Rej
     let mut draft = Draft::without_request(cause, EntryType::Release, lots);
     draft.hold_id = Some(id.clone());
     draft.order_id = hold.view.order_id.clone();
+    draft.points = hold.moved();
     draft.after = After { hold: Some(hold.view.clone()), ..After::default() };
     posting.post_at(draft, at)?;
     posting.keep_hold(hold, was);

@@ -8,102 +8,20 @@ use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
-use crate::ids::{AccountRef, HoldId, OrderId, PaymentRef, RequestId, ReversalId, TransactionId};
+use crate::ids::{AccountRef, HoldId, OrderId, RequestId, TransactionId};
+use crate::ledger::canonical::{Lines, lot_text};
+use crate::ledger::entry_type::Flow;
 use crate::ledger::hold::HoldView;
 use crate::ledger::lot::{CreditSource, Lot};
 use crate::ledger::order::OrderView;
+use crate::ledger::owed::Reversed;
+use crate::ledger::points::PointsMove;
 use crate::money::Money;
-use crate::parse::ParseError;
 use crate::text::{FreeText, Metadata};
 use crate::time::{Date, Timestamp};
 use crate::unit::Unit;
 
-/// The type of a movement. It determines the direction; amounts are positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EntryType {
-    /// Credit was added.
-    Credit,
-    /// Credit was spent.
-    Debit,
-    /// Credit was returned from an order.
-    Refund,
-    /// Credit expired.
-    Expiry,
-    /// Credit was set aside; the balance is unchanged.
-    Hold,
-    /// Credit that was set aside was released; the balance is unchanged.
-    Release,
-    /// Credit was spent from a hold.
-    Capture,
-    /// Credit was received from another wallet.
-    TransferIn,
-    /// Credit was sent to another wallet.
-    TransferOut,
-    /// Credit was taken back for a gateway's refund or dispute.
-    Clawback,
-    /// Credit was collected to pay what was owed.
-    OwedCollected,
-    /// Credit that was taken back was restored: a dispute was won, or a refund failed.
-    Adjustment,
-}
-
-impl EntryType {
-    /// Returns true if the type increases `available`; debts are then paid from it.
-    pub fn raises(self) -> bool {
-        match self {
-            Self::Credit | Self::Refund | Self::TransferIn | Self::Release | Self::Adjustment => true,
-            Self::Debit
-            | Self::Expiry
-            | Self::Hold
-            | Self::Capture
-            | Self::TransferOut
-            | Self::Clawback
-            | Self::OwedCollected => false,
-        }
-    }
-
-    /// Every type, in the contract's order.
-    pub const ALL: [Self; 12] = [
-        Self::Credit,
-        Self::Debit,
-        Self::Refund,
-        Self::Expiry,
-        Self::Hold,
-        Self::Release,
-        Self::Capture,
-        Self::TransferIn,
-        Self::TransferOut,
-        Self::Clawback,
-        Self::OwedCollected,
-        Self::Adjustment,
-    ];
-
-    /// Parses the contract's word.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(ParseError(
-            "must be one of CREDIT, DEBIT, REFUND, EXPIRY, HOLD, RELEASE, CAPTURE, TRANSFER_IN, TRANSFER_OUT, \
-             CLAWBACK, OWED_COLLECTED, ADJUSTMENT",
-        ))
-    }
-
-    /// Returns the contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Credit => "CREDIT",
-            Self::Debit => "DEBIT",
-            Self::Refund => "REFUND",
-            Self::Expiry => "EXPIRY",
-            Self::Hold => "HOLD",
-            Self::Release => "RELEASE",
-            Self::Capture => "CAPTURE",
-            Self::TransferIn => "TRANSFER_IN",
-            Self::TransferOut => "TRANSFER_OUT",
-            Self::Clawback => "CLAWBACK",
-            Self::OwedCollected => "OWED_COLLECTED",
-            Self::Adjustment => "ADJUSTMENT",
-        }
-    }
-}
+pub use crate::ledger::entry_type::EntryType;
 
 /// The other side of a transfer, as stored in the sender's entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,15 +49,6 @@ pub struct After {
     pub reversal: Option<Reversed>,
 }
 
-/// The refund or dispute that a movement belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reversed {
-    /// The refund or dispute.
-    pub id: ReversalId,
-    /// The payment that it reverses.
-    pub payment: PaymentRef,
-}
-
 /// One movement of value in one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -151,7 +60,7 @@ pub struct Entry {
     pub seq: u64,
     /// The type.
     pub kind: EntryType,
-    /// Above zero; the type determines the direction.
+    /// Above zero, except for points that move only spend or debt; the type determines the direction.
     pub amount: Money,
     /// The account's unit.
     pub unit: Unit,
@@ -181,6 +90,8 @@ pub struct Entry {
     pub metadata: Metadata,
     /// What the response needs beyond the above.
     pub after: After,
+    /// What a movement of points changes and refers to beyond the above; `None` in wallets.
+    pub points: Option<Box<PointsMove>>,
     /// The hash of the predecessor; [`Hash::GENESIS`] in the first entry.
     pub prev_hash: Hash,
     /// The digest of all fields above.
@@ -191,6 +102,24 @@ impl Entry {
     /// Returns the id that callers see.
     pub fn id(&self) -> TransactionId {
         TransactionId::of(&self.account, self.seq, &self.cause)
+    }
+
+    /// Returns what the entry does to its lots.
+    pub fn flow(&self) -> Flow {
+        self.kind.flow(self.hold_id.is_some())
+    }
+
+    /// Returns the sum of the lots and pending lots that it moves. Points that become available are pending ones and
+    /// lots, and count once; `None` if the two differ, or on overflow.
+    pub(super) fn of_lots(&self) -> Option<Money> {
+        let lots = Money::checked_sum(self.lots.iter().map(|lot| lot.amount))?;
+        let Some(points) = &self.points else { return Some(lots) };
+        let pending = points.of_pending()?;
+        if self.kind == EntryType::Activation {
+            (lots == pending).then_some(lots)
+        } else {
+            lots.checked_add(pending)
+        }
     }
 
     /// Returns the digest of this entry's fields: SHA-256 over its canonical bytes.
@@ -239,6 +168,9 @@ impl Entry {
             for transaction in &hold.transactions {
                 lines.put("hold_transaction", transaction);
             }
+            if let Some(lock) = &hold.lock {
+                lock.canonical(&mut lines);
+            }
         }
         if let Some(order) = &self.after.order {
             lines.put("order_total", &order.totals.total);
@@ -258,28 +190,9 @@ impl Entry {
             lines.put("reversal", &reversed.id);
             lines.put("topup", &reversed.payment);
         }
-        lines.0
-    }
-}
-
-/// Returns a lot as canonical text: `date|class|source|amount`.
-fn lot_text(lot: &Lot) -> String {
-    let date = lot.expires_on.map_or_else(|| "never".to_owned(), |date| date.to_string());
-    format!("{date}|{}|{}|{}", lot.class.as_str(), lot.source.as_str(), lot.amount)
-}
-
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn put(&mut self, name: &str, value: &dyn std::fmt::Display) {
-        let value = value.to_string();
-        self.0.extend_from_slice(format!("{name}={}:{value}\n", value.len()).as_bytes());
-    }
-
-    fn maybe(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
-        if let Some(value) = value {
-            self.put(name, &value);
+        if let Some(points) = &self.points {
+            points.canonical(&mut lines);
         }
+        lines.into_bytes()
     }
 }

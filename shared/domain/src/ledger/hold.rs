@@ -5,7 +5,8 @@
 
 use crate::actor::{Actor, Role};
 use crate::ids::{CustomerId, HoldId, OrderId, TransactionId};
-use crate::ledger::lot::{Lot, without_front};
+use crate::ledger::lot::{Lot, split, without_front};
+use crate::ledger::points::{LockTerms, PointsMove};
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::text::FreeText;
@@ -67,6 +68,8 @@ pub struct HoldView {
     pub expires_at: Timestamp,
     /// The ids of its entries, oldest first: the first, and the newest 99.
     pub transactions: Vec<TransactionId>,
+    /// What a lock of points is for; `None` in wallets.
+    pub lock: Option<Box<LockTerms>>,
 }
 
 /// The maximum number of entries that a hold lists, so that it fits into an item however often it
@@ -103,6 +106,8 @@ pub struct Hold {
     pub created_at: Timestamp,
     /// The lots that are still set aside, in burn order.
     pub lots: Vec<Lot>,
+    /// The lots that paid and have not come back, in burn order; only locks of points have any.
+    pub paid: Vec<Lot>,
     /// The number of the account's entry that last changed it; the condition against stale reads.
     pub seq: u64,
 }
@@ -113,6 +118,17 @@ impl Hold {
         self.id.customer()
     }
 
+    /// Returns what a movement of this hold refers to and is worth, if it is of points.
+    pub fn moved(&self) -> PointsMove {
+        let Some(lock) = &self.view.lock else { return PointsMove::default() };
+        PointsMove {
+            worth: Some(lock.worth()),
+            booking_id: Some(lock.booking_id.clone()),
+            redemption: Some(self.id.clone()),
+            ..PointsMove::default()
+        }
+    }
+
     /// Returns true if the caller has the role that placed the hold, or is staff.
     pub fn may_close(&self, actor: &Actor) -> bool {
         actor.is_staff() || actor.role == self.side
@@ -120,6 +136,9 @@ impl Hold {
 
     /// Spends from the front of its lots; `None` on overflow.
     pub fn capture(&mut self, amount: Money) -> Option<()> {
+        if self.view.lock.is_some() {
+            self.paid.extend(split(&self.lots, amount).0);
+        }
         self.lots = without_front(&self.lots, amount);
         self.view.captured = self.view.captured.checked_add(amount)?;
         if self.view.remaining().is_zero() {

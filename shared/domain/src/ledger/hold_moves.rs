@@ -9,12 +9,13 @@
 use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
-use crate::ids::{HoldId, OrderId};
+use crate::ids::{HoldId, OrderId, PaymentId};
 use crate::ledger::command::{CauseKey, draft};
 use crate::ledger::entry::{After, Entry, EntryType};
 use crate::ledger::hold::{Hold, HoldStatus, HoldView};
 use crate::ledger::lot::{Lot, split};
 use crate::ledger::order::OrderView;
+use crate::ledger::points::LockTerms;
 use crate::ledger::posting::Posting;
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -37,11 +38,13 @@ pub struct NewHold {
     pub order_id: Option<OrderId>,
     /// The time until it times out, in seconds.
     pub ttl_seconds: u32,
+    /// What a lock of points is for; `None` in wallets.
+    pub lock: Option<Box<LockTerms>>,
 }
 
 /// Places a hold and returns its entry.
 pub fn place(posting: &mut Posting, new: NewHold, context: &Context) -> Result<Entry, Rejection> {
-    let NewHold { key, lots, amount, reason, order_id, ttl_seconds } = new;
+    let NewHold { key, lots, amount, reason, order_id, ttl_seconds, lock } = new;
     let id = HoldId::mint(&posting.account.id, &key.cause);
     let too_late = Rejection::Inconsistent("a hold would time out after the year 9999");
     let view = HoldView {
@@ -52,14 +55,17 @@ pub fn place(posting: &mut Posting, new: NewHold, context: &Context) -> Result<E
         order_id: order_id.clone(),
         expires_at: posting.now.plus_seconds(ttl_seconds).ok_or(too_late)?,
         transactions: vec![posting.next_transaction(&key.cause)],
+        lock,
     };
-    let mut entry = draft(key, EntryType::Hold, lots.clone(), reason.as_ref(), context);
-    entry.hold_id = Some(id.clone());
-    entry.order_id = order_id;
-    entry.after = After { hold: Some(view.clone()), ..After::default() };
-    let entry = posting.post(entry)?;
     let (side, created_at) = (context.actor.role, posting.now);
-    posting.keep_hold(Hold { id, view, side, reason, created_at, lots, seq: 0 }, 0);
+    let hold = Hold { id: id.clone(), view, side, reason, created_at, lots, paid: vec![], seq: 0 };
+    let mut entry = draft(key, EntryType::Hold, hold.lots.clone(), hold.reason.as_ref(), context);
+    entry.hold_id = Some(id);
+    entry.order_id = order_id;
+    entry.points = hold.moved();
+    entry.after = After { hold: Some(hold.view.clone()), ..After::default() };
+    let entry = posting.post(entry)?;
+    posting.keep_hold(hold, 0);
     Ok(entry)
 }
 
@@ -95,6 +101,8 @@ pub struct Capture {
     pub is_final: bool,
     /// The order that it pays, after the payment.
     pub order: Option<OrderView>,
+    /// The payment of the rest, if it is of points.
+    pub payment_id: Option<PaymentId>,
 }
 
 /// Returns the lots that a capture of this amount spends.
@@ -104,7 +112,7 @@ pub fn captured_lots(hold: &Hold, amount: Money) -> Vec<Lot> {
 
 /// Captures a hold and returns the CAPTURE entry.
 pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Result<Entry, Rejection> {
-    let Capture { key, mut hold, amount, is_final, order } = capture;
+    let Capture { key, mut hold, amount, is_final, order, payment_id } = capture;
     if amount > hold.view.remaining() {
         return Err(Rejection::CaptureExceedsHold);
     }
@@ -118,15 +126,19 @@ pub fn capture(posting: &mut Posting, capture: Capture, context: &Context) -> Re
         hold.release(HoldStatus::Captured).ok_or(OVERFLOW)?;
         hold.view.note(posting.transaction_after_next(&release));
     }
-    let mut entry = draft(key, EntryType::Capture, captured, hold.reason.as_ref(), context);
+    let kind = if hold.view.lock.is_some() { EntryType::Burn } else { EntryType::Capture };
+    let mut entry = draft(key, kind, captured, hold.reason.as_ref(), context);
     entry.hold_id = Some(hold.id.clone());
     entry.order_id = hold.view.order_id.clone();
+    entry.points = hold.moved();
+    entry.points.payment_id = payment_id;
     entry.after = After { hold: Some(hold.view.clone()), order, ..After::default() };
     let entry = posting.post(entry)?;
     if !rest.is_empty() {
         let key = CauseKey::new(release, Fingerprint::stored(""));
         let mut back = draft(key, EntryType::Release, rest, hold.reason.as_ref(), context);
         back.fingerprint = None;
+        back.points = hold.moved();
         back.hold_id = Some(hold.id.clone());
         back.order_id = hold.view.order_id.clone();
         back.after = After { hold: Some(hold.view.clone()), ..After::default() };
@@ -150,6 +162,7 @@ pub fn release(
     let mut entry = draft(key, EntryType::Release, lots, hold.reason.as_ref(), context);
     entry.hold_id = Some(hold.id.clone());
     entry.order_id = hold.view.order_id.clone();
+    entry.points = hold.moved();
     entry.after = After { hold: Some(hold.view.clone()), ..After::default() };
     let entry = posting.post(entry)?;
     posting.keep_hold(hold, was);

@@ -7,6 +7,7 @@
 use crate::fingerprint::fingerprint_by_word;
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use crate::time::{Date, days_until};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -288,3 +289,5 @@ pub fn without_front(lots: &[Lot], amount: Money) -> Vec<Lot> {
 }
 
 fingerprint_by_word!(CreditSource);
+
+serde_by_text! { CreditSource: |source| source.as_str().to_owned(), CreditSource::parse; }

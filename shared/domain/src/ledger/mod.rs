@@ -4,15 +4,20 @@
 
 pub mod account;
 pub mod audit;
+mod canonical;
 mod causes;
 pub mod command;
 pub mod decision;
 pub mod due;
 pub mod entry;
+pub mod entry_type;
 pub mod hold;
 pub mod hold_moves;
 pub mod lot;
 pub mod order;
 pub mod owed;
+pub mod points;
 pub mod posting;
+pub(crate) mod reversals;
+pub mod spend;
 pub mod statistics;

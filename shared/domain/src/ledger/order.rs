@@ -3,11 +3,12 @@
 //! **Invariant:** refunded ≤ paid ≤ total, and the refundable lots sum to paid − refunded.
 
 use crate::currency::Currency;
-use crate::ids::{CustomerId, OrderId, RequestId, TransactionId};
+use crate::ids::{CustomerId, LineId, OrderId, RequestId, TransactionId};
 use crate::ledger::lot::Lot;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// The number of lots above which an order merges lots with equal date and class.
 const MAX_ORDER_LOTS: usize = 300;
@@ -57,6 +58,17 @@ pub struct OrderView {
     pub transactions: Vec<TransactionId>,
 }
 
+/// What was reported of an order, beside what wallets paid for it and got back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderReports {
+    /// The amount that was refunded in all, by whatever means.
+    pub refunded: Money,
+    /// True if it was cancelled: a payment is refunded at once.
+    pub is_cancelled: bool,
+    /// The version of the reports; 0 if there are none.
+    pub version: u64,
+}
+
 /// An order, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -72,6 +84,10 @@ pub struct Order {
     pub lots: Vec<Lot>,
     /// The ids of the entries that changed it, oldest first; at most the newest 100.
     pub transactions: Vec<TransactionId>,
+    /// The products and categories that it is of, as it was registered.
+    pub products: BTreeSet<LineId>,
+    /// What was reported of it.
+    pub reports: OrderReports,
     /// When it was registered.
     pub created_at: Timestamp,
     /// The invocation that registered it.
@@ -91,6 +107,14 @@ impl Order {
     /// Returns what can still be refunded.
     pub fn refundable(&self) -> Money {
         self.totals.paid.saturating_sub(self.totals.refunded)
+    }
+
+    /// Returns what is left of its total after all refunds.
+    pub fn left(&self) -> Money {
+        if self.reports.is_cancelled {
+            return Money::ZERO;
+        }
+        self.totals.total.saturating_sub(self.totals.refunded.max(self.reports.refunded))
     }
 
     /// Returns the order as callers see it.

@@ -7,7 +7,6 @@
 //! shrinks only by an OWED_COLLECTED entry.
 
 use crate::ids::{PaymentRef, ReversalId};
-use crate::ledger::entry::Reversed;
 use crate::ledger::lot::LotClass;
 use crate::money::Money;
 use crate::time::{Date, Timestamp};
@@ -18,6 +17,15 @@ pub const MAX_OWED: usize = 400;
 /// The maximum number of forgiven sums, one for each date and class, that an account stores; the
 /// earliest are dropped first.
 const MAX_FORGIVEN: usize = 50;
+
+/// The refund or dispute that a movement belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversed {
+    /// The refund or dispute.
+    pub id: ReversalId,
+    /// The payment that it reverses.
+    pub payment: PaymentRef,
+}
 
 /// What is owed for one refund or dispute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +114,15 @@ impl Owed {
     /// Returns true if a debt for this refund or dispute is open or can be opened.
     pub fn has_room_for(&self, reversed: &Reversed) -> bool {
         self.debts.len() < MAX_OWED || self.debts.iter().any(|debt| debt.is_for(reversed))
+    }
+
+    /// Returns the debt that a new one is part of: its own or, if there are as many debts as an account has, the newest.
+    pub fn debt_for(&self, own: Reversed) -> Reversed {
+        if self.has_room_for(&own) {
+            return own;
+        }
+        let newest = self.debts.last();
+        newest.map_or(own, |debt| Reversed { id: debt.reversal.clone(), payment: debt.payment.clone() })
     }
 
     /// Returns how much credit of this date and class has been forgiven.

@@ -7,19 +7,22 @@ use crate::actor::PerformedBy;
 use crate::cause::Cause;
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
-use crate::ids::{HoldId, OrderId, RequestId, TransactionId};
+use crate::ids::{AccountKind, HoldId, OrderId, RequestId, TransactionId};
 use crate::ledger::account::Account;
 use crate::ledger::decision::Write;
-use crate::ledger::entry::{After, Entry, EntryType, Reversed};
+use crate::ledger::entry::{After, Entry, EntryType};
+use crate::ledger::entry_type::Flow;
 use crate::ledger::hold::Hold;
 use crate::ledger::lot::{CreditSource, Lot, split};
-use crate::ledger::owed::{Debt, OwedChange};
+use crate::ledger::owed::{Debt, OwedChange, Reversed};
+use crate::ledger::points::{PointValues, PointsMove, PointsPart};
 use crate::ledger::statistics::MonthFigures;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::text::{FreeText, Metadata};
 use crate::time::{Date, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The maximum number of due entries in one transaction; more go into transactions of their own.
 pub const MAX_DUE: usize = 20;
@@ -31,6 +34,8 @@ pub struct LoadedAccount {
     pub account: Account,
     /// The hold items that were due when the account was loaded.
     pub due_holds: Vec<Hold>,
+    /// What a point is worth; `None` for a wallet.
+    pub values: Option<Arc<PointValues>>,
 }
 
 /// The content of an entry, before it is numbered, dated and chained.
@@ -62,6 +67,8 @@ pub struct Draft {
     pub metadata: Metadata,
     /// What the response needs beyond the above.
     pub after: After,
+    /// What a movement of points changes and refers to beyond the above; its value is that of now unless it is set.
+    pub points: PointsMove,
 }
 
 impl Draft {
@@ -81,6 +88,7 @@ impl Draft {
             expires_on: None,
             metadata: Metadata::default(),
             after: After::default(),
+            points: PointsMove::default(),
         }
     }
 }
@@ -101,6 +109,10 @@ pub struct Posting {
     ended: Vec<MonthFigures>,
     /// The maximum number of debts that it pays.
     pays: usize,
+    /// What a point is worth.
+    values: Option<Arc<PointValues>>,
+    /// The day of the last movement before.
+    last_moved: Option<Date>,
 }
 
 impl Posting {
@@ -116,10 +128,12 @@ impl Posting {
             owed: Vec::new(),
             ended: Vec::new(),
             pays: limit,
+            values: loaded.values.clone(),
+            last_moved: loaded.account.last_transaction_at.map(Timestamp::date),
         }
     }
 
-    /// Starts from a new account.
+    /// Starts from a new wallet.
     pub fn from_new(account: Account) -> Self {
         let (now, was) = (account.created_at, account.version);
         Self {
@@ -131,6 +145,8 @@ impl Posting {
             owed: Vec::new(),
             ended: Vec::new(),
             pays: MAX_DUE,
+            values: None,
+            last_moved: None,
         }
     }
 
@@ -154,19 +170,23 @@ impl Posting {
     /// Posts an entry that took effect at `at`, or at the account's last change if that is later.
     pub fn post_at(&mut self, draft: Draft, at: Timestamp) -> Result<Entry, Rejection> {
         const OVERFLOW: Rejection = Rejection::Inconsistent("the sums of an account overflow");
-        let amount = Money::checked_sum(draft.lots.iter().map(|lot| lot.amount)).ok_or(OVERFLOW)?;
+        let of_lots = Money::checked_sum(draft.lots.iter().map(|lot| lot.amount)).ok_or(OVERFLOW)?;
         let balance = self.account.balance();
-        let balance_after = match draft.kind {
-            EntryType::Credit | EntryType::Refund | EntryType::TransferIn | EntryType::Adjustment => {
-                balance.checked_add(amount)
-            }
-            EntryType::Hold | EntryType::Release => Some(balance),
-            EntryType::Debit
-            | EntryType::Expiry
-            | EntryType::Capture
-            | EntryType::TransferOut
-            | EntryType::Clawback
-            | EntryType::OwedCollected => balance.checked_sub(amount),
+        let balance_after = match draft.kind.flow(draft.hold_id.is_some()) {
+            Flow::In => balance.checked_add(of_lots),
+            Flow::ToHold | Flow::FromHold => Some(balance),
+            Flow::Out | Flow::OutOfHold => balance.checked_sub(of_lots),
+        };
+        let at = at.max(self.account.updated_at);
+        let of_pending = draft.points.of_pending().ok_or(OVERFLOW)?;
+        let amount = if draft.kind == EntryType::Activation {
+            of_lots
+        } else {
+            of_lots.checked_add(of_pending).ok_or(OVERFLOW)?
+        };
+        let points = match &self.account.points {
+            Some(part) => Some(self.points_of(part, draft.points, (draft.kind, at)).ok_or(OVERFLOW)?),
+            None => None,
         };
         let mut entry = Entry {
             account: self.account.id.clone(),
@@ -176,7 +196,7 @@ impl Posting {
             amount,
             unit: self.account.unit,
             balance_after: balance_after.ok_or(OVERFLOW)?,
-            at: at.max(self.account.updated_at),
+            at,
             by: draft.by,
             request: draft.request,
             fingerprint: draft.fingerprint,
@@ -188,6 +208,7 @@ impl Posting {
             lots: draft.lots,
             metadata: draft.metadata,
             after: draft.after,
+            points,
             prev_hash: self.account.head,
             hash: Hash::GENESIS,
         };
@@ -199,6 +220,27 @@ impl Posting {
             self.collect(entry.at)?;
         }
         Ok(entry)
+    }
+
+    /// Completes what a movement of points changes beyond lots; `None` on overflow.
+    fn points_of(
+        &self,
+        part: &PointsPart,
+        mut moved: PointsMove,
+        (kind, at): (EntryType, Timestamp),
+    ) -> Option<Box<PointsMove>> {
+        let (pending, of_pending) = (part.pending.total(), moved.of_pending()?);
+        moved.pending_after = if kind.adds_pending() {
+            pending.checked_add(of_pending)?
+        } else {
+            pending.checked_sub(of_pending)?
+        };
+        let values = self.values.as_ref()?;
+        moved.worth = moved.worth.or(values.at(at));
+        if let Some(owed) = &mut moved.owed {
+            (owed.seq, owed.at) = (self.next_seq(), at);
+        }
+        Some(Box::new(moved))
     }
 
     /// Pays what is owed, oldest debt first, from what has just become available.
@@ -261,8 +303,9 @@ impl Posting {
     }
 
     /// Stores a changed hold; `was` is the number of the entry that changed it before this
-    /// decision, or 0 if it is new.
+    /// decision, or 0 if it is new. A hold that this decision has changed before keeps its first `was`.
     pub fn keep_hold(&mut self, mut hold: Hold, was: u64) {
+        let was = self.holds.get(&hold.id).map_or(was, |(_, first)| *first);
         hold.seq = self.account.seq;
         self.holds.insert(hold.id.clone(), (hold, was));
     }
@@ -287,11 +330,20 @@ impl Posting {
         self.entries.is_empty()
     }
 
+    /// Returns the days that are to be added to the report of points, or again: those on which nothing has moved before,
+    /// and those that are over. Entries are dated in order, so every other day is on the list.
+    fn days_to_report(&self) -> BTreeSet<Date> {
+        let is_points = self.account.id.kind == AccountKind::Points;
+        let days = self.entries.iter().filter(|_| is_points).map(|entry| entry.at.date());
+        days.filter(|day| self.last_moved.is_none_or(|last| last < *day) || *day < self.today()).collect()
+    }
+
     /// Returns the writes: the entries, the changed holds, the records of what is owed, and the
     /// account with its condition.
     pub fn into_writes(mut self) -> Vec<Write> {
         self.account.version = self.was + 1;
         self.account.schedule_check(self.now);
+        let days = self.days_to_report();
         let mut writes: Vec<Write> =
             self.entries.into_iter().map(|entry| Write::Entry(Box::new(entry))).collect();
         for (hold, was) in self.holds.into_values().filter(|(hold, was)| hold.seq != *was) {
@@ -300,6 +352,9 @@ impl Posting {
         for (at, change) in self.owed.into_iter().enumerate() {
             let (account, version) = (self.account.id.clone(), self.account.version);
             writes.push(Write::OwedRecord { account, version, at, change });
+        }
+        for day in days {
+            writes.push(Write::ReportDay { account: self.account.id.clone(), day });
         }
         for figures in self.ended {
             writes.push(Write::Month { account: self.account.id.clone(), figures });

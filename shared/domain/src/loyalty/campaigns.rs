@@ -4,6 +4,7 @@
 //! stays.
 
 use crate::actor::PerformedBy;
+use crate::ids::LoyaltyCampaignId;
 use crate::loyalty::numbers::{Multiplier, PointValue, Points};
 use crate::loyalty::program::TierName;
 use crate::loyalty::purchase::Products;
@@ -12,13 +13,14 @@ use crate::money::Money;
 use crate::parse::ParseError;
 use crate::text::FreeText;
 use crate::time::{Period, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The most campaigns that have not ended.
 pub const MAX_OPEN: usize = 100;
 
 /// What a campaign gives, and to whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignTerms {
     /// What it is called.
     pub name: FreeText,
@@ -43,10 +45,10 @@ pub struct CampaignTerms {
 }
 
 /// A version of a campaign.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Campaign {
-    /// The campaign's id: `cmp_…`.
-    pub id: String,
+    /// The campaign's id.
+    pub id: LoyaltyCampaignId,
     /// The version, from 1.
     pub version: u32,
     /// When this version was made; it holds from then until the next one was made.
@@ -116,7 +118,7 @@ impl CampaignTerms {
 impl Campaign {
     /// Returns the first version of a campaign.
     pub fn create(
-        id: String,
+        id: LoyaltyCampaignId,
         terms: CampaignTerms,
         now: Timestamp,
         by: PerformedBy,

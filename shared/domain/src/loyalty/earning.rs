@@ -234,23 +234,20 @@ pub fn earn(basis: &Basis<'_>, purchase: &Purchase) -> Result<Earned, EarnError>
 /// Returns what is left of the points and the spend of a purchase, given what is left of each line.
 ///
 /// `basis` is that of the booking, with the campaigns that gave something; their minimums are not asked for again, and
-/// a bonus shrinks with the lines that it was for.
+/// a bonus shrinks with the eligible amount.
 pub fn kept(basis: &Basis<'_>, purchase: &Purchase, left: &[Exact]) -> Result<Kept, EarnError> {
     let full = full_amounts(purchase);
     let booked = lines(basis, purchase, &full)?;
     let lines = lines(basis, purchase, left)?;
-    let of_whole = share(&left.iter().sum(), &full.iter().sum());
-    let bonus_share = |campaign: &Campaign| {
-        let of = |lines: &[Reckoned<'_>]| -> Exact {
-            lines.iter().filter(|line| applies_to(campaign, line.line)).map(|line| line.amount.clone()).sum()
-        };
-        let for_lines = of(&booked);
-        // A bonus for gifts shrinks with what was paid for all lines.
-        if for_lines.is_zero() { of_whole.clone() } else { share(&of(&lines), &for_lines) }
+    let was = sum_of(&booked, |line| &line.amount);
+    // A bonus for gifts alone shrinks with what was paid for all lines.
+    let bonus_share = if was.is_zero() {
+        share(&left.iter().sum(), &full.iter().sum())
+    } else {
+        share(&sum_of(&lines, |line| &line.amount), &was)
     };
     let added = |part: CampaignPart<'_>| {
-        part.outcome
-            .map_or_else(|_| Exact::zero(), |added| added.extra + added.bonus * bonus_share(part.campaign))
+        part.outcome.map_or_else(|_| Exact::zero(), |added| added.extra + added.bonus * &bonus_share)
     };
     let raw = sum_of(&lines, |line| &line.base)
         + campaigns(basis, &lines, false).into_iter().map(added).sum::<Exact>();

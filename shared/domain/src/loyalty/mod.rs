@@ -5,15 +5,34 @@
 //! earned.
 //! **Invariant:** numbers are exact fractions until they are rounded, once.
 
+pub mod account;
+pub mod adjust;
+pub mod audit;
 pub mod campaigns;
+pub mod causes;
+pub mod confirm;
+pub mod earn;
 pub mod earning;
 pub mod exact;
 pub mod explanation;
+pub mod figures;
+pub mod identity;
+pub mod join;
+pub mod lock;
+pub mod member;
 pub mod numbers;
+pub mod park;
+pub mod permit;
 pub mod program;
 pub mod purchase;
+pub mod record;
 pub mod redemption;
 pub mod refunds;
-pub mod spend;
+pub mod report;
+pub mod rules;
+pub mod split;
+pub mod state;
+pub mod take_back;
+mod taken;
 pub mod tiers;
 pub mod versions;

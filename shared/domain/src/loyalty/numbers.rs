@@ -7,15 +7,17 @@ use crate::fingerprint::fingerprint_by_display;
 use crate::loyalty::exact::{self, Exact};
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use num_traits::{Signed, ToPrimitive};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The most points of one request: 10^12.
 pub const MAX_POINTS: u64 = 1_000_000_000_000;
 
 /// A number of points, zero or more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Points(u64);
 
 impl Points {
@@ -90,7 +92,7 @@ impl fmt::Debug for Points {
 }
 
 /// How a fraction of a point becomes a whole one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rounding {
     /// Down.
     Floor,
@@ -160,6 +162,11 @@ macro_rules! rule_number {
             pub fn exact(self) -> Exact {
                 exact::decimal(self.0)
             }
+
+            /// Returns the number.
+            pub fn value(self) -> Decimal {
+                self.0
+            }
         }
 
         impl fmt::Display for $name {
@@ -173,6 +180,8 @@ macro_rules! rule_number {
                 write!(f, "{self}")
             }
         }
+
+        serde_by_text! { $name: ToString::to_string, $name::parse; }
     };
 }
 
@@ -219,7 +228,7 @@ impl PointValue {
 }
 
 /// Points for an amount of money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarningRate {
     points: u32,
     per: Money,
@@ -232,6 +241,16 @@ impl EarningRate {
             return Err(ParseError("must give 1 to 1000000 points for an amount above zero"));
         }
         Ok(Self { points, per })
+    }
+
+    /// Returns the points.
+    pub fn points(self) -> u32 {
+        self.points
+    }
+
+    /// Returns the amount for which they are given.
+    pub fn per(self) -> Money {
+        self.per
     }
 
     /// Returns the points for one unit of money.

@@ -10,8 +10,10 @@ use crate::loyalty::numbers::{
 use crate::loyalty::purchase::{LineKind, Products};
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use crate::time::{Date, Timestamp, plus_days};
 use chrono::Datelike;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A tier's name: 1 to 32 of `A–Z 0–9 _`.
@@ -36,7 +38,7 @@ impl TierName {
 }
 
 /// A tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoyaltyTier {
     /// Its name.
     pub name: TierName,
@@ -57,7 +59,7 @@ pub struct LoyaltyTier {
 }
 
 /// The tiers, lowest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoyaltyTiers(Vec<LoyaltyTier>);
 
 impl LoyaltyTiers {
@@ -112,7 +114,7 @@ impl LoyaltyTiers {
 }
 
 /// A multiplier for some products.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductRule {
     /// Its id.
     pub id: String,
@@ -123,7 +125,7 @@ pub struct ProductRule {
 }
 
 /// Which events earn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EarnOn {
     /// The first of booking and payment.
     First,
@@ -133,8 +135,22 @@ pub enum EarnOn {
     Payment,
 }
 
+impl EarnOn {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::First, Self::Booking, Self::Payment];
+
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Booking => "booking",
+            Self::Payment => "payment",
+        }
+    }
+}
+
 /// How campaigns that apply to one line combine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stacking {
     /// The highest multiplier holds.
     Best,
@@ -142,8 +158,21 @@ pub enum Stacking {
     Add,
 }
 
+impl Stacking {
+    /// Every value.
+    pub const ALL: [Self; 2] = [Self::Best, Self::Add];
+
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Add => "add",
+        }
+    }
+}
+
 /// Until when points can be spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expiry {
     /// For good.
     Off,
@@ -187,7 +216,7 @@ fn day_of_year(year: i32, month: u32, day: u32) -> Option<Date> {
 }
 
 /// How points pay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedemptionRules {
     /// The fewest points of a redemption.
     pub min_points: Points,
@@ -200,7 +229,7 @@ pub struct RedemptionRules {
 }
 
 /// Wallet credit for a delivered order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryReward {
     /// Part of the order's total; zero for none.
     pub percent: Percent,
@@ -211,7 +240,7 @@ pub struct DeliveryReward {
 }
 
 /// The fields of a version of the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramRules {
     /// Money for one point when spent.
     pub point_value: PointValue,
@@ -250,7 +279,7 @@ pub struct ProgramRules {
 }
 
 /// A version of the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// Its number, from 1.
     pub version: u32,
@@ -317,3 +346,5 @@ impl ProgramRules {
 pub fn in_force(versions: &[Program], at: Timestamp) -> Option<&Program> {
     versions.iter().rev().find(|version| version.valid_from <= at).or(versions.first())
 }
+
+serde_by_text! { TierName: |name| name.as_str().to_owned(), TierName::parse; }

@@ -6,13 +6,14 @@ use crate::currency::Currency;
 use crate::money::Money;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The most lines of a purchase.
 pub const MAX_LINES: usize = 100;
 
 /// What a line is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LineKind {
     /// Goods or services.
     Goods,
@@ -53,13 +54,16 @@ impl LineKind {
 }
 
 /// A line of a purchase.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// Id within the purchase, by which refunds name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_id: Option<String>,
     /// The product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_id: Option<String>,
     /// The product's categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
     /// What it is for.
     pub kind: LineKind,
@@ -75,7 +79,7 @@ impl Line {
 }
 
 /// Products and categories that a rule is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Products {
     /// Ids of products.
     pub product_ids: BTreeSet<String>,
@@ -97,7 +101,7 @@ impl Products {
 }
 
 /// A purchase.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purchase {
     /// What was charged in money; what points or coupons paid is not in it.
     pub amount: Money,

@@ -8,13 +8,14 @@ use crate::loyalty::numbers::{Points, Rounding};
 use crate::loyalty::purchase::Purchase;
 use crate::money::Money;
 use num_traits::{One, Zero};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The most refunds of a purchase.
 pub const MAX_REFUNDS: usize = 100;
 
 /// The report of one refund.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundReport {
     /// The amount of it; zero if it only states a total, or points that came back.
     pub amount: Money,
@@ -24,12 +25,15 @@ pub struct RefundReport {
     pub lines: Vec<(String, Money)>,
     /// Points that it gave back, if it said so.
     pub points_back: Option<Points>,
+    /// Points given in place of its money.
+    #[serde(default)]
+    pub points_instead: Option<Points>,
     /// Whether it failed, so that it counts for nothing.
     pub has_failed: bool,
 }
 
 /// All that is known of refunds of a purchase.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refunds {
     /// By the refund's id.
     pub by_id: BTreeMap<String, RefundReport>,

@@ -4,15 +4,18 @@
 //! Time passes in steps at the instants at which something may change; how often it is asked makes no difference.
 //! **Invariant:** while there is no grace, the tier held is the one reached.
 
+use crate::actor::PerformedBy;
+use crate::ledger::spend::SpendMap;
 use crate::loyalty::numbers::Points;
 use crate::loyalty::program::{LoyaltyTiers, Program, TierName, in_force};
-use crate::loyalty::spend::SpendMap;
 use crate::money::Money;
+use crate::text::FreeText;
 use crate::time::{Date, Timestamp, plus_days};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Why a tier changed, or grace began or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// A purchase.
     Upgrade,
@@ -52,7 +55,7 @@ impl Reason {
 }
 
 /// A tier granted by hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The tier.
     pub tier: TierName,
@@ -61,7 +64,7 @@ pub struct Grant {
 }
 
 /// Dates on which a tier is held that is no longer reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grace {
     /// The first.
     pub from: Date,
@@ -72,7 +75,7 @@ pub struct Grace {
 }
 
 /// The tier that a customer holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The tier.
     pub tier: TierName,
@@ -107,7 +110,7 @@ pub struct Facts<'a> {
 }
 
 /// A change of a standing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierChange {
     /// The tier before.
     pub from: TierName,
@@ -123,6 +126,24 @@ pub struct TierChange {
     pub lifetime: Points,
     /// The program's version then.
     pub program_version: u32,
+}
+
+/// What is recorded of a tier, beside the entries from which it follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TierRecord {
+    /// It changed, or grace began or ended.
+    Changed(TierChange),
+    /// A tier was granted by hand, or a grant was ended.
+    Granted {
+        /// The grant; `None` if it was ended.
+        grant: Option<Grant>,
+        /// The reason given by the caller.
+        reason: FreeText,
+        /// The caller.
+        by: PerformedBy,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// The moment at which a standing is compared with what it follows from.

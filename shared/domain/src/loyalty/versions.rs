@@ -9,11 +9,12 @@ use crate::currency::Currency;
 use crate::loyalty::numbers::{EarningRate, ExchangeRate, PointValue, Points, Rounding};
 use crate::loyalty::program::{
     DeliveryReward, EarnOn, Expiry, LoyaltyTiers, ProductRule, Program, ProgramRules, RedemptionRules,
-    Stacking, in_force,
+    Stacking, TierName, in_force,
 };
 use crate::loyalty::purchase::LineKind;
 use crate::parse::ParseError;
 use crate::time::{Date, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Time before which a scheduled version can be withdrawn, so that no process has begun to follow it.
@@ -23,7 +24,7 @@ const WITHDRAWAL_SECONDS: u32 = 300;
 const LEAP_YEAR: i32 = 2028;
 
 /// A version of the program, and who made it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramVersion {
     /// The version.
     pub program: Program,
@@ -83,6 +84,12 @@ pub enum RulesError {
     /// has begun.
     #[error("the rules have another latest version, or one that is scheduled")]
     VersionConflict,
+    /// There is no such campaign.
+    #[error("there is no such campaign")]
+    NotFound,
+    /// As many campaigns as there may be have not ended.
+    #[error("too many campaigns have not ended")]
+    TooManyOpen,
     /// A field is not valid.
     #[error("{0} {1}")]
     Invalid(&'static str, ParseError),
@@ -179,6 +186,11 @@ impl ProgramHistory {
         self
     }
 
+    /// Returns all versions, also those that were withdrawn, oldest first.
+    pub fn all(&self) -> &[ProgramVersion] {
+        &self.versions
+    }
+
     /// Returns the versions that hold at some time, oldest first.
     pub fn standing(&self) -> &[Program] {
         &self.standing
@@ -187,6 +199,14 @@ impl ProgramHistory {
     /// Returns the version in force at an instant.
     pub fn in_force(&self, at: Timestamp) -> Option<&Program> {
         in_force(&self.standing, at)
+    }
+
+    /// Returns true if the version in force, or the last one that is scheduled, has all these tiers.
+    pub fn knows_tiers(&self, names: &BTreeSet<TierName>, now: Timestamp) -> bool {
+        let known = self.in_force(now).into_iter().chain(self.standing.last());
+        let known: BTreeSet<&TierName> =
+            known.flat_map(|program| program.rules.tiers.all()).map(|tier| &tier.name).collect();
+        names.iter().all(|name| known.contains(name))
     }
 
     /// Returns the version that a change makes.

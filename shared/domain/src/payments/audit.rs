@@ -6,8 +6,9 @@
 use crate::cause::Cause;
 use crate::ids::{PaymentRef, TopUpId};
 use crate::ledger::audit::AccountAudit;
-use crate::ledger::entry::{Entry, EntryType, Reversed};
+use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::CreditSource;
+use crate::ledger::owed::Reversed;
 use crate::money::Money;
 use crate::payments::topup::TopUp;
 use std::collections::{BTreeMap, BTreeSet};

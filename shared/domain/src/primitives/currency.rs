@@ -5,6 +5,7 @@
 
 use crate::fingerprint::fingerprint_by_display;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use std::fmt;
 
 /// A currency in which an account can hold money.
@@ -60,3 +61,5 @@ impl fmt::Debug for Currency {
 }
 
 fingerprint_by_display!(Currency);
+
+serde_by_text! { Currency: ToString::to_string, Currency::parse; }

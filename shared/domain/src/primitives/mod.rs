@@ -6,9 +6,11 @@
 pub mod currency;
 pub mod fingerprint;
 pub mod hash;
+pub mod language;
 pub mod money;
 pub mod month;
 pub mod parse;
+pub(crate) mod serde_text;
 pub mod text;
 pub mod time;
 pub mod unit;

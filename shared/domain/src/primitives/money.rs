@@ -6,6 +6,7 @@
 use crate::currency::Currency;
 use crate::fingerprint::fingerprint_by_display;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use rust_decimal::Decimal;
 use std::fmt;
 use std::iter::Sum;
@@ -161,3 +162,5 @@ impl fmt::Display for Amount {
 }
 
 fingerprint_by_display!(Money, Amount);
+
+serde_by_text! { Money: ToString::to_string, |text| text.parse::<Decimal>().map_err(|_| ParseError("is not a number")).and_then(Money::try_new); }

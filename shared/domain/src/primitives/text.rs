@@ -5,6 +5,8 @@
 
 use crate::fingerprint::{Fingerprinted, fingerprint_by_word};
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -52,8 +54,23 @@ impl fmt::Debug for FreeText {
 }
 
 /// Pairs of strings supplied by a caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Metadata(BTreeMap<String, String>);
+
+impl TryFrom<BTreeMap<String, String>> for Metadata {
+    type Error = ParseError;
+
+    fn try_from(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
+        Self::parse_stored(pairs)
+    }
+}
+
+impl From<Metadata> for BTreeMap<String, String> {
+    fn from(metadata: Metadata) -> Self {
+        metadata.0
+    }
+}
 
 impl Metadata {
     /// Checks and wraps a caller's pairs.
@@ -104,3 +121,5 @@ impl Fingerprinted for Metadata {
         Some(self.canonical())
     }
 }
+
+serde_by_text! { FreeText: |text| text.as_str().to_owned(), FreeText::parse_stored; }

@@ -6,7 +6,9 @@
 //! instant, but not at it.
 
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A UTC date.
@@ -17,7 +19,7 @@ pub type Date = NaiveDate;
 pub struct Timestamp(DateTime<Utc>);
 
 /// A period of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
     /// Start, inclusive.
     pub from: Timestamp,
@@ -123,3 +125,5 @@ pub fn plus_days(date: Date, days: u32) -> Option<Date> {
 pub fn days_until(from: Date, to: Date) -> u64 {
     u64::try_from(to.signed_duration_since(from).num_days()).unwrap_or(0)
 }
+
+serde_by_text! { Timestamp: ToString::to_string, Timestamp::parse; }

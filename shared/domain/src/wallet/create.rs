@@ -82,7 +82,7 @@ impl Command for CreateWallet {
         let mut account = posting.account;
         account.version = 1;
         account.schedule_check(posting.now);
-        let profile = Profile { metadata: self.metadata.clone(), referral_code: code, referral_count: 0 };
+        let profile = Profile::new(code, self.metadata.clone());
         let wallet = Wallet { account, profile };
         writes.push(WalletWrite::Open(Box::new(wallet.clone())));
         Ok(Decision::Commit { outcome: wallet, writes })
@@ -101,7 +101,8 @@ impl CreateWallet {
             return Err(Rejection::KeyReused.into());
         }
         let account = first_credit(account.at_opening(), context)?.account;
-        let profile = Profile { referral_count: 0, ..wallet.profile.clone() };
+        let before = wallet.profile.clone();
+        let profile = Profile::new(before.referral_code, before.metadata);
         Ok(Decision::Already(Wallet { account, profile }))
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::cause::Cause;
 use crate::context::Context;
+use crate::currency::Currency;
 use crate::fingerprint::{Fingerprinted, keyed_request};
 use crate::ids::{CustomerId, OrderId};
 use crate::ledger::command::{CauseKey, Command, draft, exact, finish, may_receive};
@@ -58,6 +59,8 @@ keyed_request! {
         pub metadata: Metadata => "metadata",
         /// The idempotency cause.
         pub cause: Cause => _,
+        /// The currency that the wallet must have; any if not given.
+        pub currency: Option<Currency> => _,
     }
 }
 
@@ -79,6 +82,9 @@ impl Command for AddCredits {
             return Err(Rejection::SourceReserved.into());
         }
         let mut posting = begin(state.wallet.as_ref(), &self.customer, context)?;
+        if self.currency.is_some_and(|currency| posting.account.unit != currency) {
+            return Err(Rejection::CurrencyMismatch.into());
+        }
         let amount = exact(self.amount, &posting.account)?;
         let today = posting.today();
         let expires_on = match self.expiry {

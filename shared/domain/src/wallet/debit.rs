@@ -12,7 +12,7 @@ use crate::ledger::entry::{After, Entry, EntryType};
 use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
-use crate::wallet::order_payment::{OrderPayment, order_write, payable};
+use crate::wallet::order_payment::{OrderPayment, order_write, payable, refund_if_cancelled};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 keyed_request! {
@@ -72,6 +72,7 @@ impl Command for DeductCredits {
             actor: &context.actor,
             now: posting.now,
             request: &context.request,
+            reports: state.reports,
         };
         let order = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
         // An unknown order takes precedence over a frozen wallet; an order that is already paid
@@ -93,7 +94,8 @@ impl Command for DeductCredits {
         order.note(posting.next_transaction(&debit.cause));
         debit.after = After { order: Some(order.view()), ..After::default() };
         let entry = posting.post(debit)?;
-        let order = order_write(order, entry.seq);
+        refund_if_cancelled(&mut posting, &mut order, &entry, context)?;
+        let order = order_write(order, posting.account.seq);
         finish(posting, entry, vec![order])
     }
 }

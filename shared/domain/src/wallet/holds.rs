@@ -17,7 +17,7 @@ use crate::money::Amount;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::wallet::debit::NaturalPayment;
-use crate::wallet::order_payment::{OrderPayment, order_write, payable};
+use crate::wallet::order_payment::{OrderPayment, order_write, payable, refund_if_cancelled};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite, begin};
 
 keyed_request! {
@@ -65,6 +65,7 @@ impl Command for PlaceHold {
             actor: &context.actor,
             now: posting.now,
             request: &context.request,
+            reports: state.reports,
         };
         let named = self.order_id.as_ref().map(|id| payable(state.order.as_ref(), &naming(id)));
         if let Some(Err(rejection @ (Rejection::OrderNotFound | Rejection::CurrencyMismatch))) = named {
@@ -78,7 +79,8 @@ impl Command for PlaceHold {
         let lots = burn(account, amount)?;
         let key = self.key(state).ok_or(Rejection::Inconsistent("a hold has no cause"))?;
         let (reason, order_id) = (self.reason.clone(), self.order_id.clone());
-        let new = NewHold { key, lots, amount, reason, order_id, ttl_seconds: self.ttl_seconds };
+        let ttl_seconds = self.ttl_seconds;
+        let new = NewHold { key, lots, amount, reason, order_id, ttl_seconds, lock: None };
         let entry = hold_moves::place(&mut posting, new, context)?;
         // An order that was not stored before is registered with the hold; a stored order is not
         // changed.
@@ -140,7 +142,8 @@ impl Command for CaptureHold {
             Some(order) => {
                 let (currency, now) = (posting.account.currency()?, posting.now);
                 let (actor, request) = (&context.actor, &context.request);
-                let naming = OrderPayment { order, customer, currency, amount, actor, now, request };
+                let reports = state.reports;
+                let naming = OrderPayment { order, customer, currency, amount, actor, now, request, reports };
                 Some(payable(state.order.as_ref(), &naming)?)
             }
             None => None,
@@ -150,9 +153,12 @@ impl Command for CaptureHold {
             order.note(posting.next_transaction(&key.cause));
         }
         let view = order.as_ref().map(Order::view);
-        let capture = Capture { key, hold, amount, is_final: self.is_final, order: view };
+        let capture = Capture { key, hold, amount, is_final: self.is_final, order: view, payment_id: None };
         let entry = hold_moves::capture(&mut posting, capture, context)?;
-        let order = order.map(|order| order_write(order, entry.seq));
+        if let Some(order) = &mut order {
+            refund_if_cancelled(&mut posting, order, &entry, context)?;
+        }
+        let order = order.map(|order| order_write(order, posting.account.seq));
         finish(posting, entry, order.into_iter().collect())
     }
 }

@@ -21,5 +21,6 @@ pub mod refund;
 pub mod register_order;
 pub mod settle;
 pub mod state;
+pub mod statement;
 pub mod status;
 pub mod transfer;

@@ -19,6 +19,26 @@ pub struct Profile {
     pub referral_code: ReferralCode,
     /// The number of customers referred.
     pub referral_count: u64,
+    /// Who referred this customer; set once.
+    pub referred_by: Option<CustomerId>,
+    /// The first of the chain of who referred whom, as it was then.
+    pub referral_root: Option<CustomerId>,
+    /// The number of delivered orders that have given this wallet credit.
+    pub delivered_orders: u64,
+}
+
+impl Profile {
+    /// Returns the profile of a new wallet.
+    pub fn new(referral_code: ReferralCode, metadata: Metadata) -> Self {
+        Self {
+            metadata,
+            referral_code,
+            referral_count: 0,
+            referred_by: None,
+            referral_root: None,
+            delivered_orders: 0,
+        }
+    }
 }
 
 /// A customer's wallet.

@@ -5,7 +5,7 @@
 
 use crate::context::Context;
 use crate::currency::Currency;
-use crate::ids::{CustomerId, OrderId};
+use crate::ids::{CustomerId, LineId, OrderId};
 use crate::ledger::command::{CauseKey, Command};
 use crate::ledger::decision::{Decided, Decision};
 use crate::ledger::order::{Order, OrderTotals};
@@ -13,6 +13,7 @@ use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::wallet::order_payment::{OrderPayment, opened, order_write};
 use crate::wallet::state::{WalletNeeds, WalletState, WalletWrite};
+use std::collections::BTreeSet;
 
 /// Registers an order.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct RegisterOrder {
     pub total: Money,
     /// Must be the currency of the customer's wallet, if the wallet exists.
     pub currency: Currency,
+    /// The products and categories that it is of; rewards are for some.
+    pub products: BTreeSet<LineId>,
 }
 
 impl Command for RegisterOrder {
@@ -43,9 +46,9 @@ impl Command for RegisterOrder {
     }
 
     fn decide(&self, state: &WalletState, context: &Context) -> Decided<Order, WalletWrite> {
-        let wanted = (&self.customer, self.total, self.currency);
+        let wanted = (&self.customer, self.total, self.currency, &self.products);
         if let Some(known) = &state.order {
-            if (&known.customer, known.totals.total, known.currency) != wanted {
+            if (&known.customer, known.totals.total, known.currency, &known.products) != wanted {
                 return Err(Rejection::OrderExists.into());
             }
             let first =
@@ -63,7 +66,9 @@ impl Command for RegisterOrder {
             actor: &context.actor,
             now: context.now,
             request: &context.request,
+            reports: state.reports,
         });
+        let order = Order { products: self.products.clone(), ..order };
         let listed = WalletWrite::ListOrder {
             customer: self.customer.clone(),
             order: self.order.clone(),

@@ -8,7 +8,7 @@ use crate::ledger::command;
 use crate::ledger::decision::{Conditional, FailedCondition, NoDecision, Outcome, Write as LedgerWrite};
 use crate::ledger::entry::Entry;
 use crate::ledger::hold::Hold;
-use crate::ledger::order::Order;
+use crate::ledger::order::{Order, OrderReports};
 use crate::ledger::posting::{LoadedAccount, Posting};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -45,6 +45,8 @@ pub struct WalletState {
     pub hold: Option<Hold>,
     /// The order named by the command or by the hold, if it exists.
     pub order: Option<Order>,
+    /// What was reported of an order that does not exist.
+    pub reports: Option<OrderReports>,
     /// How many candidates for a referral code were found taken.
     pub codes_taken: u32,
 }

@@ -82,7 +82,8 @@ impl Alerts {
         }
     }
 
-    async fn try_raise(&self, new_alert: &NewAlert, now: Timestamp) -> Result<bool, StoreError> {
+    /// Raises an alert like [`Alerts::raise`], and says if that failed.
+    pub async fn try_raise(&self, new_alert: &NewAlert, now: Timestamp) -> Result<bool, StoreError> {
         for _ in 0..MAX_TRIES {
             let known = self.alert(&new_alert.id()).await?;
             let alert = Alert::raised(known.as_ref(), new_alert, now);

@@ -7,7 +7,6 @@ use super::Audit;
 use crate::budgets::items::budget_entry;
 use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
-use crate::engine::read::read_error;
 use crate::giftcards::items::redemption;
 use crate::keys;
 use domain::budget::audit::BudgetBooks;
@@ -37,31 +36,13 @@ impl Audit {
     /// only.
     pub async fn budget_list(&self) -> Result<BudgetList, StoreError> {
         let mut list = BudgetList::default();
-        let mut start = None;
-        loop {
-            let from = start.clone();
-            let output = self
-                .table
-                .with_retry(|| async {
-                    self.table
-                        .client
-                        .scan()
-                        .table_name(&self.table.name)
-                        .consistent_read(true)
-                        .set_exclusive_start_key(from.clone())
-                        .send()
-                        .await
-                        .map_err(|error| read_error(&error))
-                })
-                .await?;
-            for item in output.items.unwrap_or_default() {
-                list.add(&item);
-            }
-            start = output.last_evaluated_key;
-            if start.is_none() {
-                return Ok(list);
+        let mut pages = self.scan();
+        while let Some(page) = pages.next().await? {
+            for item in &page {
+                list.add(item);
             }
         }
+        Ok(list)
     }
 
     /// Reads everything stored about an account, and lists the items that cannot be read.
@@ -111,8 +92,10 @@ impl BudgetList {
         if !item.contains_key(budget_entry::STATE) {
             self.accounts.extend(keys::budget_entry_account(pk));
         }
-        self.cards.extend(keys::card_of(pk));
-        if pk.starts_with("F#") {
+        if !item.contains_key("voucher_id") {
+            self.cards.extend(keys::card_of(pk));
+        }
+        if keys::is_of_pool(pk) {
             let card = keys::free_card_of(sk).map_or_else(|| CardId::of(sk), |(card, _)| card);
             *self.free.entry(card).or_default() += 1;
         }

@@ -14,9 +14,12 @@ use crate::engine::read::read_error;
 use crate::keys::{self, Key};
 use crate::ledger::items::{account, entry, hold, month, owed, status};
 use crate::payments::items::{gateway_ref, topup};
+use crate::rewards;
 use crate::wallet::items::{order, wallet};
 use domain::audit::WalletBooks;
-use domain::ids::{AccountRef, CustomerId, GatewayKey, OrderId, ReferralCode, TopUpId};
+use domain::ids::{
+    AccountKind, AccountRef, CustomerId, GatewayKey, OrderId, PurchaseId, ReferralCode, TopUpId,
+};
 use domain::ledger::account::{Account, StatusChange};
 use domain::ledger::audit::{Books, Difference};
 use domain::ledger::entry::Entry;
@@ -27,6 +30,7 @@ use domain::ledger::statistics::MonthFigures;
 use domain::payments::audit::PaymentBooks;
 use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::RefTarget;
+use domain::rewards::state::ReferralRecord;
 use domain::wallet::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -39,6 +43,7 @@ struct OwnItems {
     statuses: Vec<(u64, StatusChange)>,
     owed: Vec<(u64, OwedChange)>,
     months: Vec<MonthFigures>,
+    referred: Option<ReferralRecord>,
 }
 
 /// Items outside its own partition that name a customer.
@@ -57,8 +62,28 @@ pub struct Named {
 pub struct AccountList {
     /// Every customer that any item names.
     pub wallets: BTreeMap<CustomerId, Named>,
+    /// True if any item belongs to vouchers.
+    pub has_vouchers: bool,
+    /// Every order of which something was reported.
+    pub order_records: BTreeSet<OrderId>,
+    /// Every customer whose points any item names, with the purchases.
+    pub points: BTreeMap<CustomerId, BTreeSet<PurchaseId>>,
     /// Number of items in the table.
     pub items: u64,
+}
+
+impl AccountList {
+    /// Adds the customer whose points an item names.
+    fn add_points(&mut self, pk: &str, own: Option<&AccountRef>, item: &Item) {
+        let named = item.get("user_id").and_then(|id| CustomerId::parse(id.as_s().ok()?).ok());
+        let own = own.filter(|own| own.kind == AccountKind::Points).map(|own| own.id.clone());
+        let purchase = keys::purchase_of(pk).filter(|_| sort_key(item) == "U");
+        if let Some(user) = own {
+            self.points.entry(user).or_default();
+        } else if let (Some(user), Some(purchase)) = (named, purchase) {
+            self.points.entry(user).or_default().insert(purchase);
+        }
+    }
 }
 
 impl Audit {
@@ -67,7 +92,7 @@ impl Audit {
         let mut list = AccountList::default();
         let mut start = None;
         loop {
-            let (from, wanted) = (start.clone(), "pk, sk, customer_id");
+            let (from, wanted) = (start.clone(), "pk, sk, customer_id, user_id");
             let output = self
                 .table
                 .with_retry(|| async {
@@ -90,6 +115,9 @@ impl Audit {
                 let attribute =
                     item.get("customer_id").and_then(|id| CustomerId::parse(id.as_s().ok()?).ok());
                 let own = keys::account_of(pk).or_else(|| keys::entry_account(pk));
+                list.add_points(pk, own.as_ref(), &item);
+                list.order_records.extend(keys::order_reports_of(pk));
+                list.has_vouchers |= keys::is_of_vouchers(pk);
                 let own = own.as_ref().and_then(AccountRef::wallet_customer).cloned();
                 let Some(customer) = own.or(attribute) else { continue };
                 let named = list.wallets.entry(customer).or_default();
@@ -139,8 +167,11 @@ impl Audit {
             entries,
         };
         let payments = PaymentBooks { resolved: self.resolved(&topups).await?, topups };
-        let books =
-            WalletBooks { ledger, profile: first.profile, referral: named.referral.clone(), payments };
+        // The record and the wallet that names who referred it are written together, and read one after the other.
+        let referred_by = again.profile.and_then(|profile| profile.referred_by);
+        let referred = if referred_by.is_some() { again.referred } else { first.referred };
+        let profile = first.profile.map(|profile| Profile { referred_by, ..profile });
+        let books = WalletBooks { ledger, profile, referral: named.referral.clone(), referred, payments };
         Ok((books, bad))
     }
 
@@ -165,6 +196,10 @@ impl Audit {
                 }
                 key if key.starts_with("W#") => {
                     own.owed.extend(readable(owed::from_item(&item), customer, &item, bad));
+                }
+                "F" => {
+                    let record = rewards::items::referral_from_item(&item);
+                    own.referred = readable(record, customer, &item, bad);
                 }
                 key if key.starts_with("S#") => {
                     own.statuses.extend(readable(status::from_item(&item), customer, &item, bad));
@@ -236,7 +271,7 @@ impl Audit {
     }
 }
 
-fn sort_key(item: &Item) -> &str {
+pub(super) fn sort_key(item: &Item) -> &str {
     item.get(keys::SK).and_then(|sk| sk.as_s().ok()).map_or("", String::as_str)
 }
 

@@ -6,10 +6,13 @@
 pub(crate) mod attr;
 pub(crate) mod cache;
 pub(crate) mod client;
+pub(crate) mod document;
 pub(crate) mod due;
 pub(crate) mod error;
 pub(crate) mod item;
+pub(crate) mod list;
 pub(crate) mod meter;
+pub(crate) mod numbered;
 pub(crate) mod read;
 pub(crate) mod retry;
 pub mod schema;

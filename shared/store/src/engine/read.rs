@@ -12,7 +12,7 @@ use crate::keys::{self, Key};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Page of a list.
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +58,15 @@ impl Table {
         Ok(output.item)
     }
 
-    /// Reads several items; keys that DynamoDB leaves unprocessed are requested again.
+    /// Reads several items; keys that DynamoDB leaves unprocessed are requested again. Each is requested once: DynamoDB
+    /// refuses a batch that names a key twice.
     pub(crate) async fn batch(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, StoreError> {
         let mut retry = self.retry();
         let mut found = HashMap::new();
-        for chunk in keys.chunks(100) {
-            let mut pending: Vec<_> = chunk.iter().map(Key::attributes).collect();
+        let mut seen = HashSet::new();
+        let once: Vec<&Key> = keys.iter().filter(|key| seen.insert(*key)).collect();
+        for chunk in once.chunks(100) {
+            let mut pending: Vec<_> = chunk.iter().map(|key| key.attributes()).collect();
             while !pending.is_empty() {
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(pending))
@@ -164,64 +167,5 @@ impl Table {
                 return Ok(items);
             }
         }
-    }
-
-    /// Reads up to `limit` items of a partition whose range keys follow `after`, in key order.
-    pub(crate) async fn partition_page(
-        &self,
-        pk: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Item>, StoreError> {
-        let mut items: Vec<Item> = Vec::new();
-        // Every range key follows the lowest character.
-        let mut after = after.unwrap_or("!").to_owned();
-        loop {
-            let left = limit.saturating_sub(items.len());
-            let output = self
-                .with_retry(|| async {
-                    let query = self
-                        .client
-                        .query()
-                        .table_name(&self.name)
-                        .key_condition_expression("pk = :pk AND sk > :after")
-                        .expression_attribute_values(":pk", text(pk))
-                        .expression_attribute_values(":after", text(&after))
-                        .consistent_read(true)
-                        .limit(i32::try_from(left).unwrap_or(i32::MAX))
-                        .set_return_consumed_capacity(self.capacity_report());
-                    query.send().await.map_err(|error| read_error(&error))
-                })
-                .await?;
-            if let Some(meter) = &self.meter {
-                meter.read(output.consumed_capacity.as_slice());
-            }
-            items.extend(output.items.unwrap_or_default());
-            let last = items.last().and_then(key_of);
-            // A response may end at one megabyte, before it has the requested number of items.
-            match last.filter(|_| output.last_evaluated_key.is_some() && items.len() < limit) {
-                Some(last) => after = last.sk,
-                None => return Ok(items),
-            }
-        }
-    }
-
-    /// Returns the newest range keys of a list, newest first.
-    pub(crate) async fn newest_listed(&self, list: &str, limit: u16) -> Result<Vec<String>, StoreError> {
-        self.with_retry(|| async {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :list")
-                .expression_attribute_values(":list", text(list))
-                .consistent_read(true)
-                .scan_index_forward(false)
-                .limit(i32::from(limit));
-            let output = request.send().await.map_err(|error| read_error(&error))?;
-            let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
-            Ok(output.items.unwrap_or_default().iter().filter_map(place).collect())
-        })
-        .await
     }
 }

@@ -4,6 +4,7 @@
 //! method of [`Table`]; the failure of every request is classified by the same function.
 
 use crate::engine::meter::Meter;
+use crate::engine::numbered::NumberedCache;
 use crate::engine::retry::{Retry, RetryPolicy};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
@@ -16,6 +17,7 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) policy: RetryPolicy,
     pub(crate) meter: Option<Arc<Meter>>,
+    pub(crate) numbered: Arc<NumberedCache>,
 }
 
 impl Table {

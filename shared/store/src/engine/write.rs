@@ -10,11 +10,12 @@ use crate::engine::sent::Sent;
 use crate::engine::table::Table;
 use crate::keys::Key;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -78,6 +79,31 @@ impl Table {
         }
     }
 
+    /// Sends an item that must not exist yet, without retry.
+    pub(crate) async fn put_new(&self, item: Item) -> Result<Sent<()>, StoreError> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .set_return_consumed_capacity(self.capacity_report());
+        let sent = request.send().await;
+        if let Some(meter) = &self.meter {
+            meter.written(sent.as_ref().map_or(&[], |output| output.consumed_capacity.as_slice()));
+        }
+        let Err(error) = sent else { return Ok(Sent::Done(())) };
+        if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
+            return Ok(Sent::Refused(()));
+        }
+        match describe(&error) {
+            (what, Failure::Busy) => Ok(Sent::Busy(what)),
+            (what, Failure::Unsent) => Ok(Sent::Unsent(what)),
+            (what, Failure::Unknown) => Ok(Sent::Unknown(what)),
+            (what, Failure::Refused) => Err(StoreError::Unavailable(what)),
+        }
+    }
+
     /// Sends one transaction, without retry.
     pub(crate) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Sent<Refusals>, StoreError> {
         let request = self
@@ -125,6 +151,17 @@ impl Table {
         }
     }
 
+    /// Writes an item that replaces any existing one, until it is known to be written.
+    pub(crate) async fn put_record(&self, item: Item) -> Result<(), StoreError> {
+        let mut retry = self.retry();
+        loop {
+            let sent = self.transact(vec![self.any_put(item.clone())?]).await?;
+            if retry.settled(sent).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Returns the write of an item that must not exist yet; a refusal returns the item that was
     /// found.
     pub(crate) fn new_put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
@@ -146,6 +183,37 @@ impl Table {
     pub(crate) fn any_delete(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.name).set_key(Some(key.attributes()));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(StoreError::built)?).build())
+    }
+
+    /// Returns the deletion of an item that must exist.
+    pub(crate) fn existing_delete(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression("attribute_exists(pk)");
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(StoreError::built)?).build())
+    }
+
+    /// Returns the check that an item does not exist.
+    pub(crate) fn absent(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression("attribute_not_exists(pk)");
+        let check = check.build().map_err(StoreError::built)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// Returns the check that an item still has this version.
+    pub(crate) fn unchanged(&self, key: &Key, version: u64) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", number(version));
+        let check = check.build().map_err(StoreError::built)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// Returns the deletion of an item, under the condition that it still has this version.

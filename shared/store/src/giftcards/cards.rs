@@ -6,13 +6,12 @@
 //! gets the card.
 
 use super::GiftCards;
-use crate::engine::attr::{Item, text};
+use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
-use crate::engine::read::read_error;
-use crate::engine::retry::Certain;
 use crate::giftcards::items::giftcard;
-use crate::keys::{self, Key};
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use crate::giftcards::stock::{self, Import, StockItems};
+use crate::keys;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::giftcard::Pool;
 use domain::giftcard::card::{Card, FreeCard};
 use domain::hash::Hash;
@@ -32,15 +31,6 @@ const SMALL_POOL_CARDS: u64 = 200;
 /// Like [`CHOICE`], for a small pool, and while the earliest expiry date is not cached.
 const MORE: i32 = 200;
 
-/// Result of putting cards into a pool.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Import {
-    /// Number of cards that were put in.
-    pub accepted: u64,
-    /// Cards that were known already, in the order given, each with the pool that has or had it.
-    pub known: Vec<(CardId, Option<PoolId>)>,
-}
-
 impl GiftCards {
     /// Puts cards into a pool; cards that are known anywhere are skipped.
     pub async fn stock(&self, pool: &Pool, cards: &[Card]) -> Result<Import, StoreError> {
@@ -55,72 +45,22 @@ impl GiftCards {
         for group in cards.chunks(4 * CARDS_PER_TRANSACTION) {
             // If some cards were known, a part of the file was imported before. Then the next cards
             // are looked up first, which costs less than refused transactions.
-            let known = if import.known.is_empty() { vec![] } else { self.known_cards(group).await? };
-            let new: Vec<&Card> =
-                group.iter().filter(|card| !known.iter().any(|(id, _)| *id == card.id)).collect();
+            let known = if import.known.is_empty() {
+                vec![]
+            } else {
+                stock::known(&self.table, group.iter().map(|card| &card.id)).await?
+            };
+            let new = group.iter().filter(|card| !known.iter().any(|(id, _)| *id == card.id));
+            let new: Vec<StockItems> = new.map(|card| items_of(card, pool, shards)).collect();
             import.known.extend(known);
-            let mut batches = Vec::new();
-            for batch in new.chunks(CARDS_PER_TRANSACTION) {
-                batches.push(self.stock_batch(pool, shards, batch));
-            }
+            let batches = new.chunks(CARDS_PER_TRANSACTION);
+            let batches = batches.map(|batch| stock::put(&self.table, batch, |_| Ok(None)));
             for done in futures::future::try_join_all(batches).await? {
-                import.accepted += done.accepted;
-                import.known.extend(done.known);
+                import.add(done);
             }
         }
         if import.accepted > 0 {
             self.record_stocked(&pool.id, import.accepted).await?;
-        }
-        Ok(import)
-    }
-
-    /// Returns the cards that are known, each with the pool that has or had it.
-    async fn known_cards(&self, cards: &[Card]) -> Result<Vec<(CardId, Option<PoolId>)>, StoreError> {
-        let keys: Vec<Key> = cards.iter().map(|card| keys::card(&card.id)).collect();
-        let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
-        let known = cards.iter().zip(&keys).filter_map(|(card, key)| Some((card, found.get(key)?)));
-        known.map(|(card, item)| Ok((card.id.clone(), giftcard::card_from_item(item)?.pool))).collect()
-    }
-
-    async fn stock_batch(&self, pool: &Pool, shards: u8, cards: &[&Card]) -> Result<Import, StoreError> {
-        let mut import = Import::default();
-        let mut left: Vec<&Card> = cards.to_vec();
-        let mut retry = self.table.retry();
-        // After a send with an unknown outcome, a batch may find its own cards. They count as
-        // accepted only in that case.
-        while !left.is_empty() {
-            let mut writes: Vec<TransactWriteItem> = Vec::new();
-            for card in &left {
-                writes.push(self.table.new_put(giftcard::card_to_item(card))?);
-                writes.push(self.table.any_put(giftcard::free_to_item(&place(card, pool, shards)))?);
-            }
-            let sent = self.table.transact(writes).await?;
-            let Some(sent) = retry.settled(sent).await? else { continue };
-            match sent {
-                Certain::Done(_) => {
-                    import.accepted += u64::try_from(left.len()).unwrap_or(0);
-                    return Ok(import);
-                }
-                Certain::Refused(refused) => {
-                    let outcome_unknown = retry.may_be_applied();
-                    let mut gone = Vec::new();
-                    for (at, item) in refused {
-                        let Some(card) = left.get(at / 2) else { continue };
-                        gone.push(card.id.clone());
-                        let found = item.map(|item| giftcard::card_from_item(&item)).transpose()?;
-                        let same = found.as_ref().is_some_and(|found| found.created_at == card.created_at);
-                        if outcome_unknown
-                            && same
-                            && found.as_ref().is_some_and(|found| found.pool == card.pool)
-                        {
-                            import.accepted += 1;
-                        } else {
-                            import.known.push((card.id.clone(), found.and_then(|found| found.pool)));
-                        }
-                    }
-                    left.retain(|card| !gone.contains(&card.id));
-                }
-            }
         }
         Ok(import)
     }
@@ -185,37 +125,24 @@ impl GiftCards {
         limit: i32,
         consistent: bool,
     ) -> Result<Vec<FreeCard>, StoreError> {
-        let report =
-            self.table.meter.as_ref().map(|_| aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total);
-        let output = self
-            .table
-            .with_retry(|| async {
-                self.table
-                    .client
-                    .query()
-                    .table_name(&self.table.name)
-                    .key_condition_expression("pk = :pk AND sk >= :from")
-                    .expression_attribute_values(":pk", text(keys::free_cards(&pool.id, shard)))
-                    .expression_attribute_values(":from", text(from))
-                    .consistent_read(consistent)
-                    .limit(limit)
-                    .set_return_consumed_capacity(report.clone())
-                    .send()
-                    .await
-                    .map_err(|error| read_error(&error))
-            })
-            .await?;
-        if let Some(meter) = &self.table.meter {
-            meter.read(output.consumed_capacity.as_slice());
-        }
+        let partition = keys::free_cards(&pool.id, shard);
+        let items = stock::some_free(&self.table, &partition, from, (limit, consistent)).await?;
         let free = |item: &Item| free_of(item, pool, shard);
-        Ok(output.items.unwrap_or_default().iter().filter_map(free).collect())
+        Ok(items.iter().filter_map(free).collect())
     }
 
     /// Reads a card.
     pub async fn card(&self, id: &CardId) -> Result<Option<Card>, StoreError> {
         let item = self.table.with_retry(|| self.table.get(keys::card(id))).await?;
         item.map(|item| giftcard::card_from_item(&item)).transpose()
+    }
+}
+
+fn items_of(card: &Card, pool: &Pool, shards: u8) -> StockItems {
+    StockItems {
+        id: card.id.clone(),
+        code: giftcard::card_to_item(card),
+        free: giftcard::free_to_item(&place(card, pool, shards)),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::engine::error::StoreError;
 use crate::giftcards::GiftCards;
 use crate::giftcards::items::redemption;
 use crate::keys;
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use domain::giftcard::card::FreeCard;
 use domain::giftcard::redemption::Redemption;
 
@@ -32,10 +32,6 @@ impl GiftCards {
 
     /// Returns the deletion of a free card; its item must still exist.
     pub(crate) fn card_delete(&self, card: &FreeCard) -> Result<TransactWriteItem, StoreError> {
-        let delete = Delete::builder()
-            .table_name(&self.table.name)
-            .set_key(Some(keys::free_card(card).attributes()))
-            .condition_expression("attribute_exists(pk)");
-        Ok(TransactWriteItem::builder().delete(delete.build().map_err(StoreError::built)?).build())
+        self.table.existing_delete(&keys::free_card(card))
     }
 }

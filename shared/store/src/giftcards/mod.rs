@@ -15,11 +15,12 @@ pub(crate) mod items;
 mod orders;
 pub(crate) mod redemptions;
 mod refills;
+pub(crate) mod stock;
 
-pub use cards::Import;
 pub use orders::Ordered;
 pub use redemptions::Committed;
 pub use refills::Refill;
+pub use stock::Import;
 
 use crate::budgets::Budgets;
 use crate::engine::table::Table;

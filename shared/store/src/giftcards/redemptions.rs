@@ -6,12 +6,12 @@
 
 use super::GiftCards;
 use crate::budgets::items::budget_entry;
-use crate::engine::attr::Attributes;
+use crate::engine::attr::{Attributes, Item};
 use crate::engine::error::StoreError;
 use crate::engine::retry::Certain;
 use crate::engine::write::Refusals;
 use crate::giftcards::items::{giftcard, redemption};
-use crate::keys::{self, DueKind};
+use crate::keys::{self, DueKind, Key};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::budget::entry::BudgetEntry;
 use domain::budget::key::KeyState;
@@ -180,23 +180,8 @@ impl GiftCards {
         viewer: Viewer<'_>,
         context: &Context,
     ) -> Result<(), StoreError> {
-        let mut item = Attributes::default()
-            .text("role", context.actor.role.as_str())
-            .text("sub", &context.actor.sub)
-            .text("at", context.now)
-            .text("request", &context.request)
-            .maybe("ip", viewer.ip)
-            .maybe("user_agent", viewer.user_agent)
-            .0;
-        item.extend(keys::reveal(id, context.now, &context.request).attributes());
-        let mut retry = self.table.retry();
-        loop {
-            let sent = self.table.transact(vec![self.table.any_put(item.clone())?]).await?;
-            let Some(sent) = retry.settled(sent).await? else { continue };
-            match sent {
-                Certain::Done(_) | Certain::Refused(_) => return Ok(()),
-            }
-        }
+        let key = keys::reveal(id, context.now, &context.request);
+        self.table.put_record(reveal_to_item(&key, viewer, context)).await
     }
 
     /// Reads a redemption and the state of its entry's key at one instant.
@@ -218,4 +203,18 @@ impl GiftCards {
         let item = self.table.read_atomically(&[keys::redemption(id)]).await?.into_iter().next().flatten();
         item.map(|item| redemption::from_item(&item)).transpose()
     }
+}
+
+/// Converts the record that a code is revealed to its item.
+pub(crate) fn reveal_to_item(key: &Key, viewer: Viewer<'_>, context: &Context) -> Item {
+    let mut item = Attributes::default()
+        .text("role", context.actor.role.as_str())
+        .text("sub", &context.actor.sub)
+        .text("at", context.now)
+        .text("request", &context.request)
+        .maybe("ip", viewer.ip)
+        .maybe("user_agent", viewer.user_agent)
+        .0;
+    item.extend(key.attributes());
+    item
 }

@@ -68,8 +68,18 @@ pub fn free_cards(pool: &PoolId, shard: u8) -> String {
 /// Returns the key of a free card. Cards that expire first sort first; cards that never expire sort
 /// last.
 pub fn free_card(free: &FreeCard) -> Key {
-    let date = free.expires_on.map_or_else(|| NEVER.to_owned(), |date| date.to_string());
-    Key::new(free_cards(&free.pool, free.shard), format!("{date}#{}", free.card))
+    Key::new(free_cards(&free.pool, free.shard), free_place(free.expires_on, &free.card))
+}
+
+/// Returns the range key of a free card.
+pub(super) fn free_place(expires_on: Option<Date>, card: &CardId) -> String {
+    let date = expires_on.map_or_else(|| NEVER.to_owned(), |date| date.to_string());
+    format!("{date}#{card}")
+}
+
+/// Returns true for a partition of free cards.
+pub fn is_of_pool(pk: &str) -> bool {
+    pk.starts_with("F#pool_")
 }
 
 /// Parses the card and its expiry date from the range key of a free card.
@@ -91,7 +101,12 @@ pub fn redemption_of(pk: &str) -> Option<RedemptionId> {
 
 /// Returns the key of the record that a request revealed the card of a redemption.
 pub fn reveal(redemption: &RedemptionId, at: Timestamp, request: &RequestId) -> Key {
-    Key::new(format!("N#{redemption}"), format!("R#{at}#{request}"))
+    listed_reveal(format!("N#{redemption}"), at, request)
+}
+
+/// Returns the key of the record of a reveal in this partition.
+pub(super) fn listed_reveal(partition: String, at: Timestamp, request: &RequestId) -> Key {
+    Key::new(partition, format!("R#{at}#{request}"))
 }
 
 /// Returns the key of the order that an attempt placed at a supplier.

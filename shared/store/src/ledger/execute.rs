@@ -11,7 +11,7 @@
 use crate::engine::error::StoreError;
 use crate::engine::retry::Retry;
 use crate::engine::table::Table;
-use crate::ledger::load::{Load, MAX_TORN, versions_and_entry};
+use crate::ledger::load::{Load, MAX_TORN, load_consistent, versions_and_entry};
 use crate::ledger::persist::{Committed, Persist, send};
 use domain::cause::Cause;
 use domain::context::Context;
@@ -73,6 +73,21 @@ where
         if !execution.backoff().await {
             return Err(execution.give_up());
         }
+    }
+}
+
+/// Says whether a command would be applied to what is stored now; writes nothing. Returns false if more has fallen due
+/// than fits into its transaction: that must be written first.
+pub(crate) async fn try_out<C>(table: &Table, command: &C, context: &Context) -> Result<bool, StoreError>
+where
+    C: Command,
+    C::State: Load,
+{
+    let state: C::State = load_consistent(table, &command.needs(), context.now).await?;
+    match command.decide(&state, context) {
+        Ok(_) => Ok(true),
+        Err(NoDecision::SettleFirst(_)) => Ok(false),
+        Err(NoDecision::Rejected(rejection)) => Err(rejection.into()),
     }
 }
 
@@ -225,6 +240,9 @@ where
             Err(error) => return self.retry_after(error),
         };
         if let Some(entry) = entry {
+            if self.command.precedes_replay(&rejection) {
+                return Err(rejection.into());
+            }
             return self.answer(&key, &entry).map(Some);
         }
         let decided = state.loaded().into_iter().map(|loaded| loaded.map(|loaded| loaded.account.version));

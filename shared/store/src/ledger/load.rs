@@ -75,8 +75,20 @@ impl Found {
     pub(crate) fn loaded(&self, account: Account, now: Timestamp) -> Result<LoadedAccount, StoreError> {
         let ids = due_holds(&account, now);
         let due_holds = ids.iter().filter_map(|id| self.hold(id).transpose()).collect::<Result<_, _>>()?;
-        Ok(LoadedAccount { account, due_holds })
+        Ok(LoadedAccount { account, due_holds, values: None })
     }
+}
+
+/// Reads the entries whose causes begin with `prefix`, with strong consistency, oldest first.
+pub(crate) async fn entries_caused(
+    table: &Table,
+    account: &AccountRef,
+    prefix: &str,
+) -> Result<Vec<Entry>, StoreError> {
+    let items = table.partition(&keys::entry_partition(account), prefix).await?;
+    let mut entries = items.iter().map(entry::from_item).collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(|entry| entry.seq);
+    Ok(entries)
 }
 
 /// Returns the holds of an account that are due for a decision at `now`.

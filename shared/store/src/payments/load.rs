@@ -6,12 +6,10 @@
 use crate::engine::error::StoreError;
 use crate::engine::table::Table;
 use crate::keys::{self, Key};
-use crate::ledger::items::entry;
-use crate::ledger::load::{Found, Load, due_holds};
+use crate::ledger::load::{Found, Load, due_holds, entries_caused};
 use crate::payments::items::{gateway_ref, topup, unpaid, webhook_event};
 use domain::cause::Cause;
 use domain::ids::{AccountRef, TopUpId};
-use domain::ledger::entry::Entry;
 use domain::payments::state::{PaymentNeeds, PaymentState};
 use domain::payments::unpaid::UnpaidTopUps;
 use domain::payments::webhook_event::RefTarget;
@@ -126,12 +124,4 @@ async fn read_reversal(
         None => vec![],
     };
     Ok(PaymentState { moved, expired, ..state })
-}
-
-/// Reads the entries whose causes begin with `prefix`, with strong consistency, oldest first.
-async fn entries_caused(table: &Table, account: &AccountRef, prefix: &str) -> Result<Vec<Entry>, StoreError> {
-    let items = table.partition(&keys::entry_partition(account), prefix).await?;
-    let mut entries = items.iter().map(entry::from_item).collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by_key(|entry| entry.seq);
-    Ok(entries)
 }

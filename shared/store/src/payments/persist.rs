@@ -14,10 +14,10 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::payments::state::PaymentWrite;
 
 impl Persist for PaymentWrite {
-    fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
+    fn items(&self, table: &Table) -> Result<Vec<TransactWriteItem>, StoreError> {
         let name = &table.name;
-        Ok(match self {
-            Self::Ledger(write) => write.item(table)?,
+        Ok(vec![match self {
+            Self::Ledger(write) => return write.items(table),
             Self::OpenTopUp(opened) => table.new_put(topup::to_item(opened))?,
             Self::TopUp { topup, was } => change(topup::to_update(name, topup, *was)?),
             Self::DropTopUp { id, was } => table.versioned_delete(&keys::topup(id), *was)?,
@@ -31,6 +31,6 @@ impl Persist for PaymentWrite {
             Self::Alert(alert) => table.any_put(alert::to_item(alert))?,
             Self::List(listing) => table.any_put(keys::listing(listing).attributes())?,
             Self::Unlist(listing) => table.any_delete(&keys::listing(listing))?,
-        })
+        }])
     }
 }

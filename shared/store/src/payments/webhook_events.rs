@@ -113,36 +113,8 @@ impl Payments {
         before: Option<&str>,
         wanted: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let mut places: Vec<String> = Vec::new();
-        let mut before = before.map(str::to_owned);
-        loop {
-            let left = wanted.saturating_sub(places.len());
-            let page = self
-                .table
-                .with_retry(|| async {
-                    let query = self.table.client.query().table_name(&self.table.name);
-                    let query = match &before {
-                        Some(before) => query
-                            .key_condition_expression("pk = :list AND sk < :before")
-                            .expression_attribute_values(":before", text(before)),
-                        None => query.key_condition_expression("pk = :list"),
-                    };
-                    query
-                        .expression_attribute_values(":list", text(list))
-                        .scan_index_forward(false)
-                        .limit(i32::try_from(left).unwrap_or(i32::MAX))
-                        .send()
-                        .await
-                        .map_err(|error| read_error(&error))
-                })
-                .await?;
-            let more = page.last_evaluated_key.is_some();
-            let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
-            places.extend(page.items.unwrap_or_default().iter().filter_map(place));
-            if !more || places.len() >= wanted {
-                return Ok(places);
-            }
-            before = places.last().cloned();
-        }
+        let items = self.table.page_before(list, before, wanted).await?;
+        let place = |item: &Item| item.get(keys::SK)?.as_s().ok().cloned();
+        Ok(items.iter().filter_map(place).collect())
     }
 }

@@ -33,18 +33,32 @@ impl Load for WalletState {
             there().flat_map(|account| due_holds(account, now)).map(|id| keys::hold(&id)).collect();
         more.extend(named.as_ref().map(keys::order));
         found.read_more(table, more).await?;
-        let order = needs.order.as_ref().or(named.as_ref());
-        let order = order.map(|id| read_order(&found, id)).transpose()?.flatten();
+        let of = needs.order.as_ref().or(named.as_ref());
+        let order = of.map(|id| read_order(&found, id)).transpose()?.flatten();
+        // Refunds and the cancellation of an order may be reported before it is registered.
+        let reports = match (of, &order) {
+            (Some(id), None) => {
+                let key = keys::order_reports(id);
+                found.read_more(table, vec![key.clone()]).await?;
+                found.item(&key).map(|item| order::reports_from_item(item, &needs.customer)).transpose()?
+            }
+            _ => None,
+        };
         let mut wallets = accounts.into_iter().map(|account| match account {
             Some(account) => read_wallet(&found, account, now).map(Some),
             None => Ok(None),
         });
         let mut next = || wallets.next().transpose().map(Option::flatten);
-        Ok(Self { wallet: next()?, counterparty: next()?, hold, order, codes_taken: 0 })
+        Ok(Self { wallet: next()?, counterparty: next()?, hold, order, reports, codes_taken: 0 })
     }
 }
 
-fn read_wallet(found: &Found, account: Account, now: Timestamp) -> Result<LoadedWallet, StoreError> {
+/// Returns a wallet whose account was read.
+pub(crate) fn read_wallet(
+    found: &Found,
+    account: Account,
+    now: Timestamp,
+) -> Result<LoadedWallet, StoreError> {
     let missing = || StoreError::Corrupt(format!("{} is missing", account.id));
     let item = found.item(&keys::account(&account.id)).ok_or_else(missing)?;
     let profile = wallet::profile_from_item(item, account.id.customer())?;

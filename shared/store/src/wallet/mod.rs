@@ -4,13 +4,13 @@
 
 mod figures;
 pub(crate) mod items;
-mod load;
+pub(crate) mod load;
 mod persist;
 mod reads;
 
 use crate::engine::error::StoreError;
 use crate::engine::table::Table;
-use crate::ledger::execute::{Done, execute};
+use crate::ledger::execute::{Done, execute, try_out};
 use domain::context::Context;
 use domain::ledger::command::Command;
 use domain::wallet::state::{WalletState, WalletWrite};
@@ -28,5 +28,14 @@ impl Wallets {
         C: Command<State = WalletState, Write = WalletWrite>,
     {
         execute(&self.table, command, context).await
+    }
+
+    /// Says whether a command would be applied to what is stored now; writes nothing. Returns false if more has fallen due
+    /// than fits into its transaction.
+    pub async fn try_out<C>(&self, command: &C, context: &Context) -> Result<bool, StoreError>
+    where
+        C: Command<State = WalletState, Write = WalletWrite>,
+    {
+        try_out(&self.table, command, context).await
     }
 }

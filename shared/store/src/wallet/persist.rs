@@ -14,22 +14,29 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::wallet::state::WalletWrite;
 
 impl Persist for WalletWrite {
-    fn item(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
-        Ok(match self {
-            Self::Ledger(write) => write.item(table)?,
+    fn items(&self, table: &Table) -> Result<Vec<TransactWriteItem>, StoreError> {
+        Ok(vec![match self {
+            Self::Ledger(write) => return write.items(table),
             Self::Open(opened) => table.new_put(wallet::to_item(opened))?,
             Self::ReferralCode { code, customer } => {
                 let mut item = Attributes::default().text("customer_id", customer).0;
                 item.extend(keys::referral(code).attributes());
                 table.new_put(item)?
             }
-            Self::OpenOrder(opened) => table.new_put(order::to_item(opened))?,
+            Self::OpenOrder(opened) => {
+                let reports = keys::order_reports(&opened.id);
+                let same = match opened.reports.version {
+                    0 => table.absent(&reports)?,
+                    version => table.unchanged(&reports, version)?,
+                };
+                return Ok(vec![table.new_put(order::to_item(opened))?, same]);
+            }
             Self::Order { order, was } => change(order::to_update(&table.name, order, *was)?),
             Self::ListOrder { customer, order, at } => {
                 let mut item = Attributes::default().text("customer_id", customer).text("order_id", order).0;
                 item.extend(keys::listed_order(customer, *at, order).attributes());
                 table.new_put(item)?
             }
-        })
+        }])
     }
 }

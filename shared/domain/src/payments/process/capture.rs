@@ -11,6 +11,7 @@ use crate::ids::{Gateway, GatewayId, GatewayKey};
 use crate::ledger::decision::NoDecision;
 use crate::ledger::entry::{After, EntryType};
 use crate::ledger::lot::{CreditSource, Lot};
+use crate::ledger::points::PointsMove;
 use crate::ledger::posting::{Draft, Posting};
 use crate::money::Money;
 use crate::payments::gateway_report::{GatewayReport, PaymentFact};
@@ -146,6 +147,7 @@ fn credit(
         expires_on,
         metadata: note(topup, report, payment),
         after: After::default(),
+        points: PointsMove::default(),
     })?;
     let transaction = entry.id();
     let was = topup.version;

@@ -12,10 +12,11 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::ids::{PaymentRef, ReversalId};
 use crate::ledger::decision::NoDecision;
-use crate::ledger::entry::{Entry, EntryType, Reversed};
+use crate::ledger::entry::{Entry, EntryType};
 use crate::ledger::lot::{CreditSource, Lot, split};
-use crate::ledger::owed::{Forgiven, OwedChange};
+use crate::ledger::owed::{Forgiven, OwedChange, Reversed};
 use crate::ledger::posting::{Draft, Posting};
+use crate::ledger::reversals::taken_for;
 use crate::money::Money;
 use crate::payments::reversal::{ReversalReport, canonical_id};
 use crate::payments::state::{PaymentState, PaymentWrite, begin};
@@ -177,7 +178,8 @@ impl ReversalPosting<'_> {
         }
         // Includes the entries of this posting: what an earlier step of it returned may have been
         // collected for this reversal.
-        let taken = net(self.state.moved.iter().chain(&self.posting.entries), &self.reversed(&shift.id));
+        let taken =
+            taken_for(self.state.moved.iter().chain(&self.posting.entries), &self.reversed(&shift.id));
         let (back, missing) = split(&taken, lowered.saturating_sub(cancelled));
         // What is still missing had expired: no lot is restored for it.
         if let Some(reversal) = self.topup.reversals.get_mut(&shift.id) {
@@ -228,29 +230,4 @@ impl ReversalPosting<'_> {
         };
         Ok(self.posting.owe(change)?)
     }
-}
-
-/// Returns the lots that a reversal has taken and not returned, last taken first.
-fn net<'a>(moved: impl Iterator<Item = &'a Entry>, reversed: &Reversed) -> Vec<Lot> {
-    let mut taken: Vec<Lot> = Vec::new();
-    let mine = |entry: &&Entry| entry.after.reversal.as_ref() == Some(reversed);
-    for entry in moved.filter(mine) {
-        if entry.kind == EntryType::Adjustment {
-            // Returned from the last taken. Dates may have been extended since, so amounts are
-            // compared.
-            let mut back = entry.amount;
-            while let Some(last) = taken.last_mut().filter(|_| !back.is_zero()) {
-                let part = last.amount.min(back);
-                back = back.saturating_sub(part);
-                last.amount = last.amount.saturating_sub(part);
-                if last.amount.is_zero() {
-                    taken.pop();
-                }
-            }
-        } else {
-            taken.extend(entry.lots.iter().cloned());
-        }
-    }
-    taken.reverse();
-    taken
 }

@@ -105,16 +105,33 @@ pub(crate) fn pool_from_item(item: &Item) -> Result<Pool, StoreError> {
     })
 }
 
+/// Converts the sealed parts of a code to an attribute.
+pub(crate) fn sealed_parts(parts: &BTreeMap<Part, Sealed>) -> AttributeValue {
+    let parts = parts.iter().map(|(part, bytes)| (part.as_str().to_owned(), sealed(bytes)));
+    AttributeValue::M(parts.collect())
+}
+
+/// Reads the sealed parts of a code.
+pub(crate) fn to_parts(reader: &Reader<'_>) -> Result<BTreeMap<Part, Sealed>, StoreError> {
+    let map = reader.map("parts")?.ok_or_else(|| reader.corrupt("parts"))?;
+    let mut parts = BTreeMap::new();
+    for part in Part::ALL {
+        if let Some(bytes) = map.bytes(part.as_str())? {
+            parts.insert(part, Sealed(bytes));
+        }
+    }
+    Ok(parts)
+}
+
 /// Converts a card to its item.
 pub(crate) fn card_to_item(card: &Card) -> Item {
-    let parts = card.parts.iter().map(|(part, bytes)| (part.as_str().to_owned(), sealed(bytes)));
     let mut item = Attributes::default()
         .text("card_id", &card.id)
         .text("brand_id", &card.brand)
         .number("denomination", card.denomination)
         .maybe("pool_id", card.pool.as_ref())
         .text("source", card.source.as_str())
-        .with("parts", AttributeValue::M(parts.collect()))
+        .with("parts", sealed_parts(&card.parts))
         .maybe("expires_on", card.expires_on)
         .text("created_at", card.created_at)
         .0;
@@ -125,20 +142,13 @@ pub(crate) fn card_to_item(card: &Card) -> Item {
 /// Reads a card from its item.
 pub(crate) fn card_from_item(item: &Item) -> Result<Card, StoreError> {
     let reader = Reader::new(item, "card");
-    let map = reader.map("parts")?.ok_or_else(|| reader.corrupt("parts"))?;
-    let mut parts = BTreeMap::new();
-    for part in Part::ALL {
-        if let Some(bytes) = map.bytes(part.as_str())? {
-            parts.insert(part, Sealed(bytes));
-        }
-    }
     Ok(Card {
         id: CardId::of(reader.text("card_id")?),
         brand: reader.parse("brand_id", BrandId::parse)?,
         denomination: reader.money("denomination")?,
         pool: reader.maybe("pool_id", PoolId::parse)?,
         source: reader.parse("source", CardSource::stored)?,
-        parts,
+        parts: to_parts(&reader)?,
         expires_on: reader.date("expires_on")?,
         created_at: reader.instant("created_at")?,
     })

@@ -5,7 +5,7 @@ use crate::engine::error::StoreError;
 use crate::engine::item::{Guard, due, next_check_at, update};
 use crate::engine::read::key_of;
 use crate::keys;
-use crate::ledger::items::{lot, month, owed};
+use crate::ledger::items::{lot, month, owed, points};
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::actor::{PerformedBy, Role};
 use domain::cause::Cause;
@@ -39,7 +39,18 @@ pub(crate) fn to_attributes(account: &Account) -> Attributes {
 
 /// Builds the update of an account, under the condition that it still has version `was`.
 pub(crate) fn to_update(table: &str, account: &Account, was: u64) -> Result<Update, StoreError> {
-    let (set, remove) = changing(account);
+    to_update_with(table, account, was, [])
+}
+
+/// Builds the same update, which also sets attributes of the account's area.
+pub(crate) fn to_update_with(
+    table: &str,
+    account: &Account,
+    was: u64,
+    more: impl IntoIterator<Item = (String, AttributeValue)>,
+) -> Result<Update, StoreError> {
+    let (mut set, remove) = changing(account);
+    set.extend(more);
     update(table, &keys::account(&account.id), Guard { attribute: "version", value: was }, set, &remove)
 }
 
@@ -74,9 +85,13 @@ fn changing(account: &Account) -> (Item, Vec<&'static str>) {
             None => remove.push(name),
         }
     }
+    if let Some(part) = &account.points {
+        set = points::add_part(set, part);
+    }
     match account.next_check_at {
         Some(next_check_at) => {
-            set = due(set, keys::DueKind::Wallets, next_check_at, &keys::account_partition(&account.id));
+            let kind = keys::DueKind::of(account.id.kind);
+            set = due(set, kind, next_check_at, &keys::account_partition(&account.id));
         }
         None => remove.extend([keys::DUE_PK, keys::DUE_SK]),
     }
@@ -100,8 +115,11 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
         let id = HoldId::parse_stored(id).map_err(|_| reader.corrupt("holds"))?;
         Ok((id, OpenHold { due: hold.instant("due")?, amount: hold.money("amount")? }))
     });
+    let id =
+        key_of(item).and_then(|key| keys::account_of(&key.pk)).ok_or_else(|| reader.corrupt(keys::PK))?;
+    let is_points = id.kind == AccountKind::Points;
     let account = Account {
-        id: key_of(item).and_then(|key| keys::account_of(&key.pk)).ok_or_else(|| reader.corrupt(keys::PK))?,
+        id,
         unit: reader.parse("currency", Unit::parse)?,
         status: reader.parse("status", AccountStatus::parse)?,
         lots: Lots::new(lot::from_list(&reader, "lots")?).ok_or_else(|| reader.corrupt("lots"))?,
@@ -129,6 +147,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Account, StoreError> {
                 sub: opened.text("sub")?.to_owned(),
             },
         },
+        points: is_points.then(|| points::part_from(&reader).map(Box::new)).transpose()?,
         figures: figures(&reader)?,
         next_check_at: next_check_at(&reader)?,
     };

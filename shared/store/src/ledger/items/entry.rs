@@ -6,14 +6,15 @@
 use crate::engine::attr::{Attributes, Item, Reader, pairs};
 use crate::engine::error::StoreError;
 use crate::keys;
-use crate::ledger::items::{hold, lot, order_view};
+use crate::ledger::items::{hold, lot, order_view, points};
 use domain::actor::{PerformedBy, Role};
 use domain::cause::Cause;
 use domain::fingerprint::Fingerprint;
 use domain::hash::Hash;
 use domain::ids::{AccountRef, CustomerId, HoldId, OrderId, PaymentRef, RequestId, ReversalId};
-use domain::ledger::entry::{After, Counterpart, Entry, EntryType, Reversed};
+use domain::ledger::entry::{After, Counterpart, Entry, EntryType};
 use domain::ledger::lot::CreditSource;
+use domain::ledger::owed::Reversed;
 use domain::text::{FreeText, Metadata};
 use domain::unit::Unit;
 
@@ -58,6 +59,9 @@ pub(crate) fn to_item(entry: &Entry) -> Item {
     if let Some(reversed) = &entry.after.reversal {
         let map = Attributes::default().text("id", &reversed.id).text("topup", &reversed.payment);
         attributes = attributes.map(map, "reversal");
+    }
+    if let Some(moved) = &entry.points {
+        attributes = attributes.map(points::move_to_map(moved), "points");
     }
     let mut item = attributes.0;
     item.extend(keys::entry(&entry.account, &entry.cause).attributes());
@@ -113,6 +117,7 @@ pub fn from_item(item: &Item) -> Result<Entry, StoreError> {
             counterpart,
             reversal,
         },
+        points: reader.map("points")?.map(|moved| points::move_from(&moved).map(Box::new)).transpose()?,
         prev_hash: reader.parse("prev_hash", Hash::parse)?,
         hash: reader.parse("hash", Hash::parse)?,
     })

@@ -5,7 +5,7 @@ use crate::engine::error::StoreError;
 use crate::engine::item::{Guard, update};
 use crate::engine::read::key_of;
 use crate::keys;
-use crate::ledger::items::lot;
+use crate::ledger::items::{lot, points};
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use domain::actor::Role;
 use domain::ids::{HoldId, OrderId, TransactionId};
@@ -23,6 +23,7 @@ pub(crate) fn view_to_map(view: &HoldView) -> Attributes {
         .maybe("order_id", view.order_id.as_ref())
         .text("expires_at", view.expires_at)
         .with("transactions", AttributeValue::L(transactions))
+        .maybe_map("lock", view.lock.as_deref().map(points::lock_to_map))
 }
 
 /// Reads what callers see of a hold.
@@ -35,11 +36,14 @@ pub(crate) fn view_from_map(reader: &Reader<'_>) -> Result<HoldView, StoreError>
         order_id: reader.maybe("order_id", OrderId::parse_stored)?,
         expires_at: reader.instant("expires_at")?,
         transactions: reader.texts("transactions")?.into_iter().map(TransactionId::stored).collect(),
+        lock: reader.map("lock")?.map(|lock| points::lock_from(&lock).map(Box::new)).transpose()?,
     })
 }
 
 fn changing(hold: &Hold) -> Attributes {
-    view_to_map(&hold.view).with("lots", lot::to_list(hold.lots.iter())).number("seq", hold.seq)
+    let changing =
+        view_to_map(&hold.view).with("lots", lot::to_list(hold.lots.iter())).number("seq", hold.seq);
+    if hold.view.lock.is_some() { changing.with("paid", lot::to_list(hold.paid.iter())) } else { changing }
 }
 
 /// Converts a new hold to its item.
@@ -74,6 +78,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Hold, StoreError> {
         reason: reader.maybe("reason", FreeText::parse_stored)?,
         created_at: reader.instant("created_at")?,
         lots: lot::from_list(&reader, "lots")?,
+        paid: lot::from_list(&reader, "paid")?,
         seq: reader.count("seq")?,
     })
 }

@@ -7,4 +7,5 @@ pub(crate) mod lot;
 pub(crate) mod month;
 pub(crate) mod order_view;
 pub(crate) mod owed;
+pub(crate) mod points;
 pub(crate) mod status;

@@ -57,31 +57,22 @@ pub(crate) fn from_lists(reader: &Reader<'_>) -> Result<Owed, StoreError> {
     Owed::stored(debts, forgiven).ok_or_else(|| reader.corrupt("debts"))
 }
 
-/// Converts the change that produced this version to its record.
-pub(crate) fn to_item(account: &AccountRef, version: u64, at: usize, change: &OwedChange) -> Item {
-    let mut attributes = Attributes::default()
-        .number("version", version)
+/// Converts a change to attributes.
+pub(crate) fn change_to_map(change: &OwedChange) -> Attributes {
+    Attributes::default()
         .text("reversal", &change.reversal)
         .text("topup", &change.payment)
         .number("raised", change.raised)
         .number("cancelled", change.cancelled)
         .number("seq", change.seq)
-        .text("at", change.at);
-    if let Some(forgiven) = &change.forgiven {
-        attributes = attributes.map(forgiven_map(forgiven), "forgiven");
-    }
-    if let Some(restored) = &change.restored {
-        attributes = attributes.map(forgiven_map(restored), "restored");
-    }
-    let mut item = attributes.0;
-    item.extend(keys::owed(account, version, at).attributes());
-    item
+        .text("at", change.at)
+        .maybe_map("forgiven", change.forgiven.as_ref().map(forgiven_map))
+        .maybe_map("restored", change.restored.as_ref().map(forgiven_map))
 }
 
-/// Reads a change, and the version that it produced.
-pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
-    let reader = Reader::new(item, "change of the owed amount");
-    let change = OwedChange {
+/// Reads a change.
+pub(crate) fn change_from_map(reader: &Reader<'_>) -> Result<OwedChange, StoreError> {
+    Ok(OwedChange {
         reversal: ReversalId::stored(reader.text("reversal")?),
         payment: PaymentRef::stored(reader.text("topup")?),
         raised: reader.money("raised")?,
@@ -90,6 +81,18 @@ pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
         restored: reader.map("restored")?.map(|map| forgiven_of(&map)).transpose()?,
         seq: reader.count("seq")?,
         at: reader.instant("at")?,
-    };
-    Ok((reader.count("version")?, change))
+    })
+}
+
+/// Converts the change that produced this version to its record.
+pub(crate) fn to_item(account: &AccountRef, version: u64, at: usize, change: &OwedChange) -> Item {
+    let mut item = change_to_map(change).number("version", version).0;
+    item.extend(keys::owed(account, version, at).attributes());
+    item
+}
+
+/// Reads a change, and the version that it produced.
+pub(crate) fn from_item(item: &Item) -> Result<(u64, OwedChange), StoreError> {
+    let reader = Reader::new(item, "change of the owed amount");
+    Ok((reader.count("version")?, change_from_map(&reader)?))
 }

@@ -7,6 +7,9 @@ use domain::ids::{CustomerId, ReferralCode};
 use domain::text::Metadata;
 use domain::wallet::profile::{Profile, Wallet};
 
+/// The attribute with the number of delivered orders that have given the wallet credit; absent if there are none.
+pub(crate) const DELIVERED: &str = "delivered_orders";
+
 /// Converts a new wallet to its item.
 pub(crate) fn to_item(wallet: &Wallet) -> Item {
     account::to_attributes(&wallet.account)
@@ -29,5 +32,8 @@ pub(crate) fn profile_from_item(item: &Item, customer: &CustomerId) -> Result<Pr
         metadata: metadata.map_err(|_| reader.corrupt("metadata"))?,
         referral_code: ReferralCode::stored(reader.text("referral_code")?),
         referral_count: reader.count("referral_count")?,
+        referred_by: reader.maybe("referred_by", CustomerId::parse)?,
+        referral_root: reader.maybe("referral_root", CustomerId::parse)?,
+        delivered_orders: if reader.has(DELIVERED) { reader.count(DELIVERED)? } else { 0 },
     })
 }

@@ -1,0 +1,95 @@
+//! Reads the rows of a job from a CSV file.
+//!
+//! **Invariant:** a line of the file is one row, known by its number.
+
+use crate::rows::RowReader;
+use crate::wire::MAX_ROWS;
+use domain::giftcard::code::is_scientific;
+use edge::csv::{File, Line, unquoted};
+use edge::{Problem, csv_file};
+use http::StatusCode;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Number, Value};
+
+csv_file! {
+    /// Credits of a bulk job; the first two columns are required.
+    pub(crate) struct CreditsFile: ["customer_id", "amount", "reason", "source", "expiry_days", "expires_on", "order_id"];
+}
+
+csv_file! {
+    /// Points of a bulk job; the first three columns are required.
+    pub(crate) struct PointsFile: ["user_id", "points", "reason", "expiry_days", "expires_on", "qualifying"];
+}
+
+/// Cells that are numbers in a body.
+const NUMBERS: [&str; 2] = ["expiry_days", "points"];
+
+/// Cells that are truth values in a body.
+const TRUTHS: [&str; 1] = ["qualifying"];
+
+fn invalid_file(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_file", detail)
+}
+
+/// Columns with ids, which a spreadsheet may turn into numbers such as `9.19E+11`.
+const IDS: [&str; 3] = ["customer_id", "user_id", "order_id"];
+
+const CHANGED: &str = "was changed by a spreadsheet: format the column as text";
+
+/// Columns whose text is kept as it was written.
+const TEXTS: [&str; 1] = ["reason"];
+
+/// Returns the value of a cell as it would be in a JSON body; `None` if it is empty.
+fn value(column: &str, cell: &str) -> Option<Value> {
+    let text = unquoted(cell);
+    if text.is_empty() {
+        return None;
+    }
+    let number = || text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    Some(match text {
+        "true" | "TRUE" if TRUTHS.contains(&column) => Value::Bool(true),
+        "false" | "FALSE" if TRUTHS.contains(&column) => Value::Bool(false),
+        _ if NUMBERS.contains(&column) => number()
+            .map_or_else(|| Value::String(text.to_owned()), |number| Value::Number(Number::from(number))),
+        _ => Value::String(text.to_owned()),
+    })
+}
+
+fn object(line: &Line<'_>, columns: &[&'static str]) -> Result<Box<RawValue>, Problem> {
+    let mut fields = Map::new();
+    for column in columns {
+        let cell = if TEXTS.contains(column) { line.text(column) } else { line.cell(column) };
+        if let Some(value) = cell.as_deref().and_then(|cell| value(column, cell)) {
+            fields.insert((*column).to_owned(), value);
+        }
+    }
+    to_raw_value(&fields).map_err(|_| Problem::internal())
+}
+
+/// Reads all lines of a file with these columns, of which the first `required` must be there.
+pub(crate) fn read(
+    body: &[u8],
+    columns: &'static [&'static str],
+    required: usize,
+    rows: &mut RowReader,
+) -> Result<(), Problem> {
+    let mut file =
+        File::open_with(body, columns, required).map_err(|problem| invalid_file(problem.detail()))?;
+    while let Some(line) = file.next_line() {
+        if rows.rows.len() >= MAX_ROWS {
+            return Err(invalid_file(format!("the file has more than {MAX_ROWS} rows")));
+        }
+        match line {
+            Err(report) => rows.unreadable(report.line, &format!("/lines/{}", report.line), &report.detail),
+            Ok(line) => {
+                let is_wrong =
+                    |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));
+                let ids = columns.iter().copied().filter(|name| IDS.contains(name)).filter(is_wrong);
+                let known: Vec<(&str, &str)> = ids.map(|name| (name, CHANGED)).collect();
+                let raw = object(&line, columns)?;
+                rows.take(line.number, &format!("/lines/{}", line.number), &raw, &known);
+            }
+        }
+    }
+    if rows.rows.is_empty() { Err(invalid_file("the file has no row")) } else { Ok(()) }
+}

@@ -1,0 +1,15 @@
+//! Runs the jobs function in Lambda.
+
+use edge::{Services, lambda, wiring};
+use jobs::JobsTools;
+use queues::{Queues, Settings};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda::run("jobs", async |parts| {
+        let settings = Settings::read(wiring::credentials()?, wiring::required, wiring::optional)?;
+        let tools = JobsTools { queues: Queues::connect(settings, store::https()?) };
+        Ok(jobs::router(Services { app: parts.app, tools }))
+    })
+    .await
+}

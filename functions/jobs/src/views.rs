@@ -1,0 +1,237 @@
+//! What callers see of jobs.
+//!
+//! **Invariant:** the answer to a job's making is rendered from what never changes of it, so a repetition repeats it.
+
+use domain::currency::Currency;
+use domain::jobs::job::{Job, JobTerms, RefusedLine};
+use domain::jobs::part::Tally;
+use domain::jobs::row::{Row, RowOutcome};
+use domain::money::Money;
+use domain::unit::Unit;
+use edge::json::Number;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+fn unit(terms: &JobTerms) -> Unit {
+    terms.currency.map_or(Unit::Points, Unit::Currency)
+}
+
+/// A row that was refused when its job was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RefusedRow {
+    /// The line of the file (the header is line 1), or the place in the list, counted from 1.
+    line: u64,
+    #[schema(examples("invalid_row"))]
+    status: &'static str,
+    /// What is wrong with the row.
+    detail: String,
+}
+
+/// A job that was taken.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AcceptedJob {
+    job_id: String,
+    #[schema(examples("bulk_credit"))]
+    kind: &'static str,
+    /// How the job begins.
+    #[schema(examples("queued"))]
+    status: &'static str,
+    /// Rows that are valid.
+    accepted: u64,
+    /// Rows that are not.
+    rejected: u64,
+    /// The rows that are not valid, at most the first 100.
+    lines: Vec<RefusedRow>,
+    dry_run: bool,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// Renders a job that was taken.
+pub(crate) fn accepted(terms: &JobTerms, lines: Vec<RefusedLine>) -> AcceptedJob {
+    let refused =
+        |line: RefusedLine| RefusedRow { line: line.line, status: "invalid_row", detail: line.detail };
+    AcceptedJob {
+        job_id: terms.id.to_string(),
+        kind: terms.kind.as_str(),
+        status: "queued",
+        accepted: terms.accepted,
+        rejected: terms.rejected,
+        lines: lines.into_iter().map(refused).collect(),
+        dry_run: terms.options.dry_run,
+        created_at: terms.created_at.to_string(),
+    }
+}
+
+/// Something that a caller should know.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WarningCount {
+    #[schema(examples("duplicate_customer"))]
+    code: String,
+    /// The number of rows.
+    count: u64,
+}
+
+/// A row that has failed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RowError {
+    line: u64,
+    customer_id: Option<String>,
+    code: String,
+    detail: String,
+}
+
+/// What the caller expected of all rows together.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ControlSums {
+    rows: Option<u64>,
+    amount: Option<Number>,
+}
+
+/// Who has made a job.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeBy {
+    role: &'static str,
+    sub: String,
+}
+
+/// A job.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobView {
+    job_id: String,
+    #[schema(examples("bulk_credit"))]
+    kind: &'static str,
+    /// queued, running, cancelling, cancelled, completed, completed_with_errors or failed
+    #[schema(examples("running"))]
+    status: &'static str,
+    dry_run: bool,
+    /// Rows; always succeeded + failed + cancelled + pending.
+    total: u64,
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    pending: u64,
+    /// Whole percent of the rows that are not pending.
+    progress: u64,
+    /// The sum of the valid rows; points of a job of points.
+    amount_total: Number,
+    /// The sum of what was applied.
+    amount_applied: Number,
+    currency: Option<&'static str>,
+    warnings: Vec<WarningCount>,
+    /// The first 20 rows that have failed.
+    errors: Vec<RowError>,
+    control: ControlSums,
+    notify: bool,
+    created_by: MadeBy,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    #[schema(format = DateTime)]
+    finished_at: Option<String>,
+}
+
+/// Renders a job with its progress and the first rows that have failed.
+pub(crate) fn job(job: &Job, tally: &Tally, failed: &[Row]) -> JobView {
+    let (terms, unit) = (&job.terms, unit(&job.terms));
+    let money = |amount: Money| Number::money(amount, unit);
+    JobView {
+        job_id: terms.id.to_string(),
+        kind: terms.kind.as_str(),
+        status: job.status.shown(),
+        dry_run: terms.options.dry_run,
+        total: terms.total(),
+        succeeded: tally.succeeded,
+        failed: tally.failed,
+        cancelled: tally.cancelled,
+        pending: job.pending(tally),
+        progress: job.progress(tally),
+        amount_total: money(terms.amount_total),
+        amount_applied: money(tally.amount),
+        currency: terms.currency.map(Currency::code),
+        warnings: terms
+            .warnings
+            .iter()
+            .map(|(code, count)| WarningCount { code: code.clone(), count: *count })
+            .collect(),
+        errors: failed.iter().filter_map(row_error).collect(),
+        control: ControlSums {
+            rows: terms.options.control_rows,
+            amount: terms.options.control_amount.map(money),
+        },
+        notify: terms.options.notify,
+        created_by: MadeBy { role: terms.by.role.as_str(), sub: terms.by.sub.clone() },
+        created_at: terms.created_at.to_string(),
+        started_at: job.started_at.map(|at| at.to_string()),
+        finished_at: job.finished_at.map(|at| at.to_string()),
+    }
+}
+
+fn row_error(row: &Row) -> Option<RowError> {
+    let RowOutcome::Failed(code, detail) = &row.outcome else { return None };
+    Some(RowError {
+        line: row.line,
+        customer_id: row.customer().map(ToString::to_string),
+        code: code.clone(),
+        detail: detail.clone(),
+    })
+}
+
+/// A row of a job, and its outcome.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RowView {
+    line: u64,
+    customer_id: Option<String>,
+    amount: Number,
+    /// pending, succeeded, failed or cancelled
+    #[schema(examples("succeeded"))]
+    status: &'static str,
+    code: Option<String>,
+    detail: Option<String>,
+    transaction_id: Option<String>,
+}
+
+/// The columns of rows as a file.
+pub(crate) const ROW_COLUMNS: [&str; 7] =
+    ["line", "customer_id", "amount", "status", "code", "detail", "transaction_id"];
+
+/// Renders a row.
+pub(crate) fn row(terms: &JobTerms, row: &Row) -> RowView {
+    let (code, detail, transaction_id) = match &row.outcome {
+        RowOutcome::Failed(code, detail) => (Some(code.clone()), Some(detail.clone()), None),
+        RowOutcome::Succeeded(transaction) => (None, None, transaction.clone()),
+        RowOutcome::Pending | RowOutcome::Cancelled => (None, None, None),
+    };
+    RowView {
+        line: row.line,
+        customer_id: row.customer().map(ToString::to_string),
+        amount: Number::money(row.amount(), unit(terms)),
+        status: row.outcome.word(),
+        code,
+        detail,
+        transaction_id,
+    }
+}
+
+/// A page of the rows of a job.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Rows {
+    pub(crate) rows: Vec<RowView>,
+    /// The number of rows with this status.
+    pub(crate) total: u64,
+    pub(crate) limit: u16,
+    pub(crate) skip: u16,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// A page of jobs, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    pub(crate) jobs: Vec<JobView>,
+    /// The number of jobs of the kind; null with a status.
+    pub(crate) total: Option<u64>,
+    pub(crate) limit: u16,
+    pub(crate) skip: u16,
+    pub(crate) next_cursor: Option<String>,
+}

@@ -1,0 +1,314 @@
+//! Parses requests; unparsed strings go no further.
+//!
+//! **Invariant:** the options of a job are the same in a JSON body and in the query of a file.
+
+use domain::currency::Currency;
+use domain::ids::{CustomerId, JobId, OrderId};
+use domain::jobs::job::{JobOptions, OnInvalid};
+use domain::money::{Amount, Money};
+use domain::parse::ParseError;
+use domain::text::{FreeText, Metadata};
+use edge::input::{CallersSource, ExpiryDate, ExpiryDays, Input, NonBlankText, NumberInput, Text};
+use edge::json::{self, RawJson};
+use edge::params::Params;
+use edge::{Problem, request, schema};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// The most rows of a job that come with the request.
+pub(crate) const MAX_ROWS: usize = 50_000;
+
+edge::whole_numbers! {
+    /// The number of rows that a caller expects.
+    pub(crate) ControlRows(u64): 0 to 1_000_000, " of rows";
+}
+
+/// The id of a job.
+#[derive(Clone, Debug)]
+pub(crate) struct JobName(pub(crate) JobId);
+
+impl Text for JobName {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        JobId::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::pattern("^job_[0-9a-f]{20}$")
+    }
+}
+
+edge::segments! {
+    /// `{job_id}`
+    pub(crate) JobPath: "job_id", JobName, "Id of the job";
+}
+
+/// What happens to rows that are invalid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnInvalidWord(pub(crate) OnInvalid);
+
+impl Text for OnInvalidWord {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        OnInvalid::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::words(["reject", "skip"])
+    }
+}
+
+/// A truth value of a query or of a cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Truth(pub(crate) bool);
+
+impl Text for Truth {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "true" => Ok(Self(true)),
+            "false" => Ok(Self(false)),
+            _ => Err(ParseError("must be true or false")),
+        }
+    }
+
+    fn schema() -> Value {
+        schema::words(["true", "false"])
+    }
+}
+
+/// Elements of a list that are read one by one, so that each is reported by its own fields.
+pub(crate) struct Elements<T>(pub(crate) Vec<Box<RawValue>>, std::marker::PhantomData<T>);
+
+impl<T: utoipa::PartialSchema> Input for Elements<T> {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
+        let items = json::items(raw)?;
+        if !(1..=MAX_ROWS).contains(&items.len()) {
+            return Err(ParseError("must have 1 to 50000 elements"));
+        }
+        Ok(Self(items.into_iter().map(ToOwned::to_owned).collect(), std::marker::PhantomData))
+    }
+
+    fn schema() -> Value {
+        let element = serde_json::to_value(T::schema()).unwrap_or(Value::Null);
+        json!({"type": "array", "items": element, "minItems": 1, "maxItems": MAX_ROWS})
+    }
+}
+
+const MORE_DIGITS: &str = "has more digits than the currency";
+
+request! {
+    /// A credit of a bulk job.
+    pub(crate) struct CreditElement {
+        /// The owner of the wallet.
+        customer_id: CustomerId,
+        /// Amount to add, in the job's currency.
+        amount: Amount,
+        /// Reason, as free text.
+        reason: Option<FreeText>,
+        /// Defaults to manual.
+        source: Option<CallersSource>,
+        /// Days until the credit expires; not together with `expires_on`.
+        expiry_days: Option<NumberInput<ExpiryDays>>,
+        /// Last date on which the credit can be spent, later than today; not together with `expiry_days`.
+        expires_on: Option<ExpiryDate>,
+        /// The order that the credit refers to.
+        order_id: Option<OrderId>,
+        /// At most 20 pairs and 2 KB.
+        metadata: Option<Metadata>,
+    }
+    check(fields, currency: Currency) {
+        if amount.as_ref().is_ok_and(|amount| amount.in_currency(currency).is_none()) {
+            fields.offend("amount", MORE_DIGITS);
+        }
+        if fields.is_sent("expiry_days") && fields.is_sent("expires_on") {
+            fields.offend("expires_on", "cannot be combined with expiry_days");
+        }
+    }
+    rules [schema::not_both("expiry_days", "expires_on")]
+}
+
+request! {
+    /// Points of a bulk job.
+    pub(crate) struct PointsElement {
+        /// The customer.
+        user_id: CustomerId,
+        /// Points to add.
+        points: edge::values::PointsInput,
+        /// Reason, as free text.
+        reason: NonBlankText,
+        /// Days until the points expire; not together with `expires_on`.
+        expiry_days: Option<NumberInput<ExpiryDays>>,
+        /// Last date on which the points can be spent, later than today; not together with `expiry_days`.
+        expires_on: Option<ExpiryDate>,
+        /// Whether the points count for tiers; false if omitted.
+        qualifying: Option<bool>,
+        /// At most 20 pairs and 2 KB.
+        metadata: Option<Metadata>,
+    }
+    check(fields) {
+        if fields.is_sent("expiry_days") && fields.is_sent("expires_on") {
+            fields.offend("expires_on", "cannot be combined with expiry_days");
+        }
+    }
+    rules [schema::not_both("expiry_days", "expires_on")]
+}
+
+edge::query! {
+    /// The currency of a job whose rows come as a file.
+    pub(crate) struct CurrencyQuery {
+        /// The currency of the amounts; the deployment's if omitted.
+        currency: Currency,
+    }
+}
+
+edge::query! {
+    /// The options of a job whose rows come as a file.
+    pub(crate) struct BulkQuery {
+        /// `reject` (the default) refuses a request with invalid rows; with `skip` they are rows that have failed.
+        on_invalid: OnInvalidWord,
+        /// Whether only to say what would happen.
+        dry_run: Truth,
+        /// Whether the same rows may be applied again.
+        again: Truth,
+        /// Whether customers are notified.
+        notify: Truth,
+        /// The number of rows that the file should have.
+        control_rows: ControlRows,
+        /// The sum that the amounts should have.
+        control_amount: ControlAmount,
+    }
+}
+
+/// A sum that a caller expects, zero or more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ControlAmount(Money);
+
+impl Text for ControlAmount {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        const SHAPE: ParseError = ParseError("must be a plain decimal number such as 300.10");
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number =
+            |text: &str| (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        if !is_number(whole) || !is_number(fraction) || fraction.len() > 4 {
+            return Err(SHAPE);
+        }
+        text.parse().map_err(|_| SHAPE).and_then(Money::try_new).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::pattern(r"^[0-9]{1,20}(\.[0-9]{1,4})?$")
+    }
+}
+
+/// [`ControlAmount`] of a body: a number or a decimal string.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ControlInput(ControlAmount);
+
+impl Input for ControlInput {
+    fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
+        json::decimal(ControlAmount::parse)(raw).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({"anyOf": [schema::amount_from(0), <ControlAmount as Text>::schema()]})
+    }
+}
+
+macro_rules! bulk_request {
+    (
+        $(#[doc = $doc:literal])* $name:ident,
+        $(#[doc = $list_doc:literal])* $list:ident: $element:ty
+        $(, $(#[doc = $more_doc:literal])* $more:ident: $type:ty)?
+    ) => {
+        request! {
+            $(#[doc = $doc])*
+            pub(crate) struct $name {
+                $(#[doc = $list_doc])*
+                $list: Elements<$element>,
+                /// `reject` (the default) refuses a request with invalid rows; with `skip` they are rows that have failed.
+                on_invalid: Option<OnInvalidWord>,
+                /// Whether only to say what would happen.
+                dry_run: Option<bool>,
+                /// Whether the same rows may be applied again.
+                again: Option<bool>,
+                /// Whether customers are notified.
+                notify: Option<bool>,
+                $($(#[doc = $more_doc])* $more: Option<$type>,)?
+                /// The number of rows that the request should have.
+                control_rows: Option<NumberInput<ControlRows>>,
+                /// The sum that the amounts should have.
+                control_amount: Option<ControlInput>,
+            }
+        }
+
+        impl $name {
+            /// Returns the elements and the options.
+            pub(crate) fn into_parts(self) -> (Vec<Box<RawValue>>, Options) {
+                let options = Options {
+                    on_invalid: self.on_invalid.map(|word| word.0),
+                    dry_run: self.dry_run,
+                    again: self.again,
+                    notify: self.notify,
+                    control_rows: self.control_rows.map(|rows| rows.0.0),
+                    control_amount: self.control_amount.map(|amount| amount.0.0),
+                };
+                (self.$list.0, options)
+            }
+        }
+    };
+}
+
+bulk_request! {
+    /// Credits to many wallets.
+    BulkCreditsRequest,
+    /// The credits; a row is known by its place, counted from 1.
+    credits: CreditElement,
+    /// The currency of the amounts; the deployment's if omitted.
+    currency: Currency
+}
+
+bulk_request! {
+    /// Points for many customers.
+    BulkPointsRequest,
+    /// The points; a row is known by its place, counted from 1.
+    adjustments: PointsElement
+}
+
+/// The options of a job as they were sent.
+pub(crate) struct Options {
+    on_invalid: Option<OnInvalid>,
+    dry_run: Option<bool>,
+    again: Option<bool>,
+    notify: Option<bool>,
+    control_rows: Option<u64>,
+    control_amount: Option<Money>,
+}
+
+impl Options {
+    /// Reads the options from the query of a file.
+    pub(crate) fn of_query(params: &mut Params) -> Self {
+        let query = BulkQuery::take(params);
+        Self {
+            on_invalid: query.on_invalid.map(|word| word.0),
+            dry_run: query.dry_run.map(|truth| truth.0),
+            again: query.again.map(|truth| truth.0),
+            notify: query.notify.map(|truth| truth.0),
+            control_rows: query.control_rows.map(|rows| rows.0),
+            control_amount: query.control_amount.map(|amount| amount.0),
+        }
+    }
+
+    /// Returns the options of a job in this currency, or of points.
+    pub(crate) fn checked(self, currency: Option<Currency>) -> Result<JobOptions, Problem> {
+        let digits = currency.map_or(0, Currency::digits);
+        if self.control_amount.is_some_and(|amount| amount.value().scale() > digits) {
+            return Err(Problem::field("/control_amount", MORE_DIGITS));
+        }
+        Ok(JobOptions {
+            on_invalid: self.on_invalid.unwrap_or_default(),
+            dry_run: self.dry_run.unwrap_or(false),
+            again: self.again.unwrap_or(false),
+            notify: self.notify.unwrap_or(false),
+            control_rows: self.control_rows,
+            control_amount: self.control_amount,
+        })
+    }
+}

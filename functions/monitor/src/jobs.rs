@@ -1,0 +1,188 @@
+//! Looks after jobs: sends the messages of those that make no progress once more, and says when that does not help.
+//!
+//! **Invariant:** a job is given up by nobody: it stays in the index until it has ended and was looked at.
+//! **Invariant:** a job that waits for an older one is not stalled.
+
+use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
+use domain::alert::NewAlert;
+use domain::context::Context;
+use domain::ids::JobId;
+use domain::jobs::job::{Job, JobStatus, MAX_REQUEUES, QUIET_SECONDS};
+use domain::jobs::part::Tally;
+use domain::time::Timestamp;
+use edge::sweep::{Bounds, Sweep};
+use queues::PartMessage;
+use std::time::{Duration, Instant};
+use store::{DueJob, DueWork, StoreError};
+
+/// Time for which a run looks at jobs.
+const RUN_BUDGET: Duration = Duration::from_secs(30);
+
+/// The fewest rows of a job of which it matters how many have failed.
+const MIN_ROWS: u64 = 20;
+
+/// A job that has not ended, and when a part of it last did.
+struct Open {
+    job: Job,
+    moved: Option<Timestamp>,
+}
+
+/// Looks at the jobs that are due.
+pub(crate) async fn run(
+    services: &Services,
+    limit: u32,
+    context: &Context,
+    summary: &mut MonitorSummary,
+) -> Result<(), StoreError> {
+    let work = DueJob(services.app.store.jobs());
+    let deadline = Some(Instant::now() + RUN_BUDGET);
+    let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
+    let mut due = Sweep::new(&work, bounds);
+    // Whether another job moves matters only if there is one to look at.
+    let mut moving: Option<Vec<Timestamp>> = None;
+    while let Some((id, place)) = due.next().await? {
+        let looked = async {
+            let Some(open) = settled(services, (&id, &place), context, summary).await? else { return Ok(()) };
+            if moving.is_none() {
+                moving = Some(jobs_that_move(services, context.now).await?);
+            }
+            let older = moving.iter().flatten().any(|created| *created < open.job.terms.created_at);
+            look(services, open, older, context, summary).await
+        };
+        if let Err(error) = looked.await {
+            let error: StoreError = error;
+            tracing::warn!(job = %id, %error, "a job cannot be looked at now");
+            summary.breakdown.failed += 1;
+            let later = context.now.plus_seconds(POSTPONE_SECONDS).unwrap_or(context.now);
+            due.postpone(&id, later).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks a last time at a job that has ended; returns one that is open.
+async fn settled(
+    services: &Services,
+    (id, place): (&JobId, &str),
+    context: &Context,
+    summary: &mut MonitorSummary,
+) -> Result<Option<Open>, StoreError> {
+    let jobs = services.app.store.jobs();
+    let Some(job) = jobs.job(id).await? else { return Ok(None) };
+    if job.status.is_final() {
+        let (tally, _) = jobs.tally(id).await?;
+        ended(services, &job, &tally, context, summary).await?;
+        jobs.keep_ended(&job, &tally).await?;
+        jobs.done(id, place).await?;
+        return Ok(None);
+    }
+    // One that ends now is due again at once.
+    let (job, _) = jobs.settle(job, context.now).await?;
+    if !job.status.is_open() {
+        return Ok(None);
+    }
+    let (_, moved) = jobs.tally(id).await?;
+    Ok(Some(Open { job, moved }))
+}
+
+fn alert(kind: &'static str, severity: &'static str, job: &Job, detail: String) -> NewAlert {
+    NewAlert { kind, severity, subject: job.terms.id.to_string(), detail }
+}
+
+async fn raise(
+    services: &Services,
+    alert: NewAlert,
+    now: Timestamp,
+    summary: &mut MonitorSummary,
+) -> Result<(), StoreError> {
+    if services.app.store.alerts().try_raise(&alert, now).await? {
+        summary.alerts_generated += 1;
+        summary.alerts.push(alert.id().to_string());
+    }
+    Ok(())
+}
+
+/// Says if a job has failed, or too many of its rows have.
+async fn ended(
+    services: &Services,
+    job: &Job,
+    tally: &Tally,
+    context: &Context,
+    summary: &mut MonitorSummary,
+) -> Result<(), StoreError> {
+    let stalled = alert("bulk_stalled", "critical", job, String::new());
+    services.app.store.alerts().close_alert(&stalled.id(), context.now).await?;
+    let total = job.terms.total();
+    let many = total >= MIN_ROWS && tally.failed.saturating_mul(20) > total;
+    let detail = if job.status == JobStatus::Failed {
+        "the rows of this job were not stored in time; nothing of it was applied".to_owned()
+    } else if many {
+        format!("{} of {total} rows of this job have failed", tally.failed)
+    } else {
+        return Ok(());
+    };
+    raise(services, alert("bulk_failed", "warning", job, detail), context.now, summary).await
+}
+
+/// Returns when the jobs were made of which a part has ended just now.
+async fn jobs_that_move(services: &Services, now: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+    let jobs = services.app.store.jobs();
+    let mut moving = vec![];
+    for job in jobs.open_jobs().await? {
+        match jobs.tally(&job.terms.id).await {
+            Ok((_, last)) if last.is_some_and(|last| !is_quiet(last, now)) => {
+                moving.push(job.terms.created_at);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(job = %job.terms.id, %error, "the progress of a job cannot be read");
+            }
+        }
+    }
+    Ok(moving)
+}
+
+fn is_quiet(since: Timestamp, now: Timestamp) -> bool {
+    since.plus_seconds(QUIET_SECONDS).is_some_and(|end| end <= now)
+}
+
+/// Sends the messages of a job that makes no progress, or says that this has not helped.
+async fn look(
+    services: &Services,
+    Open { mut job, moved }: Open,
+    waits: bool,
+    context: &Context,
+    summary: &mut MonitorSummary,
+) -> Result<(), StoreError> {
+    let (jobs, now) = (services.app.store.jobs(), context.now);
+    if let Some(moved) = moved.filter(|moved| *moved > job.quiet_since) {
+        let stalled = alert("bulk_stalled", "critical", &job, String::new());
+        services.app.store.alerts().close_alert(&stalled.id(), now).await?;
+        jobs.sent(&job, 0, moved).await?;
+        (job.requeued, job.quiet_since) = (0, moved);
+    }
+    if !is_quiet(job.quiet_since, now) {
+        let later = job.quiet_since.plus_seconds(QUIET_SECONDS).unwrap_or(now);
+        return DueJob(jobs).postpone(&job.terms.id, later).await;
+    }
+    if waits {
+        return jobs.sent(&job, job.requeued, now).await;
+    }
+    if job.requeued >= MAX_REQUEUES {
+        let detail = "parts of this job are not applied although their messages were sent again".to_owned();
+        raise(services, alert("bulk_stalled", "critical", &job, detail), now, summary).await?;
+        let later = now.plus_seconds(QUIET_SECONDS).unwrap_or(now);
+        return DueJob(jobs).postpone(&job.terms.id, later).await;
+    }
+    let left = jobs.unfinished_parts(&job).await?;
+    let messages: Vec<PartMessage> =
+        left.into_iter().map(|part| PartMessage::new(&job.terms.id, part)).collect();
+    if services.tools.queues.send_parts(&messages).await.is_err() {
+        // It counts as sent: a queue that never answers ends in the alert.
+        tracing::error!(job = %job.terms.id, "messages of a job were not sent");
+        summary.breakdown.failed += 1;
+    } else {
+        summary.breakdown.jobs_requeued += 1;
+    }
+    jobs.sent(&job, job.requeued + 1, now).await
+}

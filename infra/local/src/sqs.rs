@@ -1,0 +1,150 @@
+//! An emulator of SQS: the platform's queues of jobs, behind SQS's own protocol.
+//!
+//! **Invariant:** a queue is known by the last segment of its URL, as in AWS; a message is taken once for each entry of
+//! a request.
+
+use crate::queues::{Queue, TIME_OUT};
+use ::queues::{Credentials, Queues, Settings};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fmt;
+use std::sync::Arc;
+
+/// Path of the emulator.
+pub const PREFIX: &str = "/_sqs";
+
+const KIND: &str = "application/x-amz-json-1.0";
+
+/// A request of a client (only the members that are used here).
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct SendRequest {
+    queue_url: String,
+    entries: Vec<Entry>,
+    message_body: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    id: String,
+    message_body: String,
+}
+
+/// The platform's queues of jobs.
+#[derive(Clone)]
+pub struct LocalQueues {
+    /// Messages about parts of jobs.
+    pub jobs: Arc<Queue>,
+}
+
+impl fmt::Debug for LocalQueues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LocalQueues")
+    }
+}
+
+impl Default for LocalQueues {
+    fn default() -> Self {
+        Self { jobs: Arc::new(Queue::new("jobs", TIME_OUT)) }
+    }
+}
+
+impl LocalQueues {
+    fn named(&self, url: &str) -> Option<&Arc<Queue>> {
+        (url.rsplit('/').next() == Some("jobs")).then_some(&self.jobs)
+    }
+
+    /// Answers a request of SQS's JSON protocol.
+    fn answer(&self, target: &str, body: &[u8]) -> (StatusCode, Value) {
+        let wrong = |kind: &str| (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": "not done"}));
+        let Ok(asked) = serde_json::from_slice::<SendRequest>(body) else {
+            return wrong("InvalidMessageContents");
+        };
+        let Some(queue) = self.named(&asked.queue_url) else {
+            return wrong("com.amazonaws.sqs#QueueDoesNotExist");
+        };
+        match target {
+            "AmazonSQS.SendMessageBatch" if (1..=10).contains(&asked.entries.len()) => {
+                let bodies = asked.entries.iter().map(|entry| entry.message_body.clone()).collect();
+                let taken = queue.send(bodies).into_iter().zip(&asked.entries).map(|(id, entry)| {
+                    let md5 = digest(&entry.message_body);
+                    json!({"Id": entry.id, "MessageId": id, "MD5OfMessageBody": md5})
+                });
+                let taken: Vec<Value> = taken.collect();
+                (StatusCode::OK, json!({"Successful": taken, "Failed": []}))
+            }
+            "AmazonSQS.SendMessageBatch" => wrong("com.amazonaws.sqs#TooManyEntriesInBatchRequest"),
+            "AmazonSQS.SendMessage" => {
+                let md5 = digest(&asked.message_body);
+                let ids = queue.send(vec![asked.message_body]);
+                (StatusCode::OK, json!({"MessageId": ids.first(), "MD5OfMessageBody": md5}))
+            }
+            _ => wrong("com.amazonaws.sqs#UnsupportedOperation"),
+        }
+    }
+
+    /// Returns the routes of the emulator.
+    pub fn router(&self) -> Router {
+        let routes = Router::new().route(PREFIX, post(handle)).route(&format!("{PREFIX}/"), post(handle));
+        routes.with_state(self.clone())
+    }
+
+    /// Returns a client whose requests are answered in this process.
+    pub fn client(&self) -> Queues {
+        Queues::connect(settings("http://127.0.0.1"), SharedHttpClient::new(InProcess(self.clone())))
+    }
+}
+
+/// Returns the digest by which SQS's clients check that a message was received whole.
+fn digest(body: &str) -> String {
+    format!("{:x}", md5::compute(body))
+}
+
+/// Returns the settings of a client of the emulator at this URL.
+pub fn settings(url: &str) -> Settings {
+    Settings {
+        region: "us-east-1".to_owned(),
+        credentials: Credentials::new("local", "local", None, None, "local"),
+        endpoint: Some(format!("{url}{PREFIX}")),
+        jobs: format!("{url}{PREFIX}/000000000000/jobs"),
+    }
+}
+
+async fn handle(State(queues): State<LocalQueues>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (status, answer) = queues.answer(target, &body);
+    (status, [(header::CONTENT_TYPE, KIND)], answer.to_string()).into_response()
+}
+
+#[derive(Clone, Debug)]
+struct InProcess(LocalQueues);
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let (status, answer) = self.0.answer(target, request.body().bytes().unwrap_or_default());
+        let mut reply = HttpResponse::new(status.into(), SdkBody::from(answer.to_string()));
+        reply.headers_mut().insert("content-type", KIND);
+        HttpConnectorFuture::ready(Ok(reply))
+    }
+}

@@ -1,0 +1,289 @@
+//! A job: what never changes of it, its status, and how far it is.
+//!
+//! **Invariant:** nothing of a job is applied before all of its rows are stored.
+//! **Invariant:** a job ends when no row is pending; which final status it then has follows from its outcomes.
+
+use crate::actor::PerformedBy;
+use crate::currency::Currency;
+use crate::ids::{JobId, RequestId};
+use crate::jobs::part::Tally;
+use crate::money::Money;
+use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The kinds of jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobKind {
+    /// Credits to many wallets.
+    BulkCredit,
+    /// Points for many customers.
+    BulkPoints,
+}
+
+impl JobKind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::BulkCredit, Self::BulkPoints];
+
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BulkCredit => "bulk_credit",
+            Self::BulkPoints => "bulk_points",
+        }
+    }
+
+    /// Parses the contract's word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let named = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        named.ok_or(ParseError("is not a kind of job"))
+    }
+
+    /// Returns the scope by which a service may make such a job.
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::BulkCredit => "wallet:credit",
+            Self::BulkPoints => "loyalty:adjust",
+        }
+    }
+}
+
+/// The status of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStatus {
+    /// Its rows are being stored.
+    Storing,
+    /// All is stored, and nothing has been begun.
+    Queued,
+    /// Its parts are being applied.
+    Running,
+    /// It was cancelled, and parts that were begun before are being finished.
+    Cancelling,
+    /// It was cancelled before every row was applied.
+    Cancelled,
+    /// Every row was applied.
+    Completed,
+    /// Every row was applied or refused.
+    CompletedWithErrors,
+    /// It was never stored whole.
+    Failed,
+}
+
+impl JobStatus {
+    const ALL: [Self; 8] = [
+        Self::Storing,
+        Self::Queued,
+        Self::Running,
+        Self::Cancelling,
+        Self::Cancelled,
+        Self::Completed,
+        Self::CompletedWithErrors,
+        Self::Failed,
+    ];
+
+    /// Returns the stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Storing => "storing",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Cancelled => "cancelled",
+            Self::Completed => "completed",
+            Self::CompletedWithErrors => "completed_with_errors",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Parses a stored word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let named = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        named.ok_or(ParseError("is not a status of a job"))
+    }
+
+    /// Returns the contract's word: callers do not see that rows are being stored.
+    pub fn shown(self) -> &'static str {
+        if self == Self::Storing { Self::Queued.as_str() } else { self.as_str() }
+    }
+
+    /// Returns true if the job has ended.
+    pub fn is_final(self) -> bool {
+        !self.is_open() && self != Self::Storing
+    }
+
+    /// Returns true if parts of the job may be applied or cancelled.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Running | Self::Cancelling)
+    }
+}
+
+/// What happens to rows that are invalid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// The whole job is refused.
+    #[default]
+    Reject,
+    /// They are rows of the job that have failed.
+    Skip,
+}
+
+impl OnInvalid {
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Skip => "skip",
+        }
+    }
+
+    /// Parses the contract's word.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "reject" => Ok(Self::Reject),
+            "skip" => Ok(Self::Skip),
+            _ => Err(ParseError("must be reject or skip")),
+        }
+    }
+}
+
+/// What a caller wishes of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobOptions {
+    /// What happens to rows that are invalid.
+    pub on_invalid: OnInvalid,
+    /// True if nothing is to be applied.
+    pub dry_run: bool,
+    /// True if the same rows may be applied again.
+    pub again: bool,
+    /// True if customers are notified.
+    pub notify: bool,
+    /// The number of rows that the caller expects.
+    pub control_rows: Option<u64>,
+    /// The sum of amounts that the caller expects.
+    pub control_amount: Option<Money>,
+}
+
+/// A row that was refused when its job was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLine {
+    /// The line of the file, or the place in the list.
+    pub line: u64,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// What never changes of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTerms {
+    /// The job.
+    pub id: JobId,
+    /// Its kind.
+    pub kind: JobKind,
+    /// What distinguishes a repetition from another request with the same key.
+    pub fingerprint: String,
+    /// What the caller wishes.
+    pub options: JobOptions,
+    /// The currency of its amounts; `None` for points.
+    pub currency: Option<Currency>,
+    /// Rows that are valid.
+    pub accepted: u64,
+    /// Rows that are not.
+    pub rejected: u64,
+    /// The number of parts.
+    pub parts: u32,
+    /// The sum of the amounts of valid rows.
+    pub amount_total: Money,
+    /// The digest of what its rows ask for.
+    pub digest: String,
+    /// What its caller should know, with the number of rows.
+    pub warnings: BTreeMap<String, u64>,
+    /// Who has made it.
+    pub by: PerformedBy,
+    /// The invocation that has made it.
+    pub request: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl JobTerms {
+    /// Returns the number of its rows.
+    pub fn total(&self) -> u64 {
+        self.accepted.saturating_add(self.rejected)
+    }
+
+    /// Returns true if this request has made it.
+    pub fn is_made_by(&self, request: &RequestId) -> bool {
+        self.request == request.as_str()
+    }
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// What never changes of it.
+    pub terms: JobTerms,
+    /// Its status.
+    pub status: JobStatus,
+    /// When the first part was begun.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How often its messages were sent again because it made no progress.
+    pub requeued: u32,
+    /// When its rows began to be stored, then when its messages were last sent.
+    pub quiet_since: Timestamp,
+}
+
+/// Seconds without progress after which a job's messages are sent again.
+pub const QUIET_SECONDS: u32 = 600;
+
+/// How often a job's messages are sent again because it makes no progress.
+pub const MAX_REQUEUES: u32 = 3;
+
+/// Seconds after which a job whose rows were not stored has failed.
+pub const STORING_SECONDS: u32 = 15 * 60;
+
+impl Job {
+    /// Returns the number of rows without an outcome.
+    pub fn pending(&self, tally: &Tally) -> u64 {
+        self.terms.total().saturating_sub(tally.ended())
+    }
+
+    /// Returns the final status that the job has from now on, if it ends.
+    pub fn ends_as(&self, tally: &Tally, now: Timestamp) -> Option<JobStatus> {
+        match self.status {
+            JobStatus::Storing => {
+                let is_over = self.quiet_since.plus_seconds(STORING_SECONDS).is_some_and(|at| at <= now);
+                is_over.then_some(JobStatus::Failed)
+            }
+            JobStatus::Queued | JobStatus::Running | JobStatus::Cancelling => {
+                let is_over = self.pending(tally) == 0;
+                let cancelled = self.status == JobStatus::Cancelling && tally.cancelled > 0;
+                is_over.then_some(if cancelled {
+                    JobStatus::Cancelled
+                } else if tally.failed > 0 {
+                    JobStatus::CompletedWithErrors
+                } else {
+                    JobStatus::Completed
+                })
+            }
+            JobStatus::Cancelled
+            | JobStatus::Completed
+            | JobStatus::CompletedWithErrors
+            | JobStatus::Failed => None,
+        }
+    }
+
+    /// Returns how much of it has ended, in whole percent.
+    pub fn progress(&self, tally: &Tally) -> u64 {
+        let total = self.terms.total();
+        tally.ended().saturating_mul(100).checked_div(total).unwrap_or(0)
+    }
+}
+
+serde_by_text! {
+    JobKind: |kind| kind.as_str().to_owned(), JobKind::parse;
+    OnInvalid: |what| what.as_str().to_owned(), OnInvalid::parse;
+}

@@ -1,0 +1,41 @@
+//! Permissions for jobs.
+//!
+//! **Invariant:** a service reaches the jobs that it has made, and no others.
+
+use crate::actor::{Actor, PerformedBy, Role};
+use crate::jobs::job::JobKind;
+use crate::permit::{Action, Denial, Reach};
+
+/// The actions on jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobAction {
+    /// Make a job of this kind.
+    Make(JobKind),
+    /// Read a job and its rows.
+    Read,
+    /// List the jobs of all callers.
+    List,
+    /// Cancel or resume a job.
+    Change,
+}
+
+impl Action for JobAction {
+    /// Who has made the job.
+    type Resource = PerformedBy;
+
+    fn reach(self, actor: &Actor) -> Result<Reach, Denial> {
+        match (self, actor.role) {
+            (_, Role::Admin) | (Self::Read | Self::List, Role::Staff) => Ok(Reach::All),
+            (Self::Make(kind), Role::Service) if actor.scopes.contains(kind.scope()) => Ok(Reach::All),
+            (Self::Read | Self::Change, Role::Service) => Ok(Reach::Own),
+            (
+                _,
+                Role::Customer | Role::Staff | Role::Agency | Role::Client | Role::Service | Role::System,
+            ) => Err(Denial::Forbidden),
+        }
+    }
+
+    fn permit_own(self, actor: &Actor, by: &PerformedBy) -> Result<(), Denial> {
+        if *by == actor.signature() { Ok(()) } else { Err(Denial::Unknown) }
+    }
+}

@@ -1,0 +1,156 @@
+//! Sends messages to the queues of SQS that carry out jobs.
+//!
+//! A message only says that there is something to do, and where; the work itself is stored in the table. So a
+//! message may be lost, come twice or late.
+//!
+//! **Invariant:** no row, name or amount is in a message.
+//! **Invariant:** the SDK retries nothing; a message whose outcome is unknown is sent again, because a second one does no
+//! harm.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use futures::stream::{self, StreamExt};
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+pub use aws_sdk_sqs::config::Credentials;
+pub use transport::HttpClient;
+
+/// The most messages of one request.
+const BATCH: usize = 10;
+
+/// Requests that are sent at once.
+const AT_ONCE: usize = 8;
+
+/// How often a message that was not taken is sent.
+const TRIES: u32 = 3;
+
+/// Time after which nothing more is sent of the messages of one call: what is left is sent another time.
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// Time after which a request without response is sent again.
+const ATTEMPT: Duration = Duration::from_secs(3);
+
+/// The version of the messages.
+pub const VERSION: u32 = 1;
+
+/// A message of the queue `jobs`: a part of a job is to be applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartMessage {
+    /// The version of the message.
+    pub v: u32,
+    /// The job.
+    pub job_id: String,
+    /// The number of the part.
+    pub part: u32,
+}
+
+impl PartMessage {
+    /// Returns the message about a part.
+    pub fn new(job: &impl ToString, part: u32) -> Self {
+        Self { v: VERSION, job_id: job.to_string(), part }
+    }
+}
+
+/// Settings of the queues.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// AWS region of the queues.
+    pub region: String,
+    /// AWS credentials, from the environment.
+    pub credentials: Credentials,
+    /// Endpoint URL in place of AWS's own; `None` for AWS.
+    pub endpoint: Option<String>,
+    /// URL of the queue of parts.
+    pub jobs: String,
+}
+
+impl Settings {
+    /// Reads the settings of a function: `required` fails for a variable that is not set.
+    pub fn read<E>(
+        credentials: Credentials,
+        required: impl Fn(&str) -> Result<String, E>,
+        optional: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            region: required("AWS_REGION")?,
+            credentials,
+            endpoint: optional("AWS_ENDPOINT_URL_SQS"),
+            jobs: required("SCRIP_JOBS_QUEUE_URL")?,
+        })
+    }
+}
+
+/// The queues of jobs.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    client: Client,
+    jobs: String,
+}
+
+/// Messages that could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsent(pub usize);
+
+impl Queues {
+    /// Returns the queues; opens no connection.
+    pub fn connect(settings: Settings, http: HttpClient) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(settings.region))
+            .credentials_provider(settings.credentials)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .http_client(http);
+        config.set_endpoint_url(settings.endpoint);
+        Self { client: Client::from_conf(config.build()), jobs: settings.jobs }
+    }
+
+    /// Sends messages about parts; returns how many were not sent within some seconds.
+    pub async fn send_parts(&self, messages: &[PartMessage]) -> Result<(), Unsent> {
+        let bodies: Vec<String> =
+            messages.iter().filter_map(|message| serde_json::to_string(message).ok()).collect();
+        let started = Instant::now();
+        let batches: Vec<_> =
+            bodies.chunks(BATCH).map(|batch| self.send_batch(&self.jobs, batch, started)).collect();
+        let unsent: Vec<usize> = stream::iter(batches).buffer_unordered(AT_ONCE).collect().await;
+        let unsent: usize = unsent.into_iter().sum();
+        if unsent == 0 { Ok(()) } else { Err(Unsent(unsent)) }
+    }
+
+    /// Sends one batch; returns the number of messages that were not taken.
+    async fn send_batch(&self, url: &str, bodies: &[String], started: Instant) -> usize {
+        let mut left: Vec<(String, &String)> =
+            bodies.iter().enumerate().map(|(at, body)| (at.to_string(), body)).collect();
+        for _ in 0..TRIES {
+            if started.elapsed() >= BUDGET {
+                break;
+            }
+            let entries = left.iter().filter_map(|(id, body)| {
+                SendMessageBatchRequestEntry::builder().id(id).message_body(*body).build().ok()
+            });
+            let request =
+                self.client.send_message_batch().queue_url(url).set_entries(Some(entries.collect()));
+            match request.send().await {
+                Ok(answer) => {
+                    let refused: Vec<&str> = answer.failed().iter().map(BatchResultErrorEntry::id).collect();
+                    left.retain(|(id, _)| refused.contains(&id.as_str()));
+                }
+                Err(error) => {
+                    tracing::warn!(error = %DisplayErrorContext(&error), "messages were not sent");
+                }
+            }
+            if left.is_empty() {
+                return 0;
+            }
+        }
+        left.len()
+    }
+}

@@ -1,0 +1,150 @@
+//! Items of jobs.
+//!
+//! **Invariant:** what changes of a job are attributes of their own; its terms are one document that never changes.
+
+use super::KEPT_DAYS;
+use crate::engine::attr::{Attributes, Item, Reader, number};
+use crate::engine::document::{document, read_document};
+use crate::engine::error::StoreError;
+use crate::engine::item::due;
+use crate::keys::{self, DueKind};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::JobId;
+use domain::jobs::job::{Job, JobStatus, JobTerms, RefusedLine};
+use domain::jobs::part::{Part, PartState, Tally};
+use domain::jobs::row::{Row, RowOutcome};
+use domain::parse::ParseError;
+use domain::time::Timestamp;
+
+/// Returns the second at which an item may be removed.
+pub(super) fn purge_at(now: Timestamp) -> i64 {
+    now.millis() / 1000 + KEPT_DAYS * 86_400
+}
+
+/// Converts a job to its item; it is due at `at`.
+pub(super) fn job_to_item(job: &Job, at: Timestamp) -> Result<Item, StoreError> {
+    let key = keys::job(&job.terms.id);
+    let attributes = Attributes::default()
+        .text("terms", document(&job.terms)?)
+        .text("status", job.status.as_str())
+        .number("requeued", job.requeued)
+        .text("quiet_since", job.quiet_since);
+    let mut item = due(attributes, DueKind::Jobs, at, &key.pk).0;
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+/// Reads a job.
+pub(super) fn job_from_item(item: &Item) -> Result<Job, StoreError> {
+    let reader = Reader::new(item, "job");
+    let terms: Option<JobTerms> = read_document(reader.text("terms")?);
+    Ok(Job {
+        terms: terms.ok_or_else(|| reader.corrupt("terms"))?,
+        status: reader.parse("status", JobStatus::parse)?,
+        started_at: reader.maybe("started_at", Timestamp::parse)?,
+        finished_at: reader.maybe("finished_at", Timestamp::parse)?,
+        requeued: u32::try_from(reader.count("requeued")?).map_err(|_| reader.corrupt("requeued"))?,
+        quiet_since: reader.instant("quiet_since")?,
+    })
+}
+
+/// Converts the rows that were refused when a job was made.
+pub(super) fn lines_to_item(job: &JobTerms, lines: &Vec<RefusedLine>) -> Result<Item, StoreError> {
+    let mut item = Attributes::default().text("lines", document(lines)?).0;
+    item.extend(keys::refused_lines(&job.id).attributes());
+    Ok(item)
+}
+
+/// Reads the rows that were refused when a job was made.
+pub(super) fn lines_from_item(item: &Item) -> Result<Vec<RefusedLine>, StoreError> {
+    let reader = Reader::new(item, "refused rows");
+    read_document(reader.text("lines")?).ok_or_else(|| reader.corrupt("lines"))
+}
+
+/// Returns a set of one job.
+pub(super) fn job_set(job: &JobId) -> AttributeValue {
+    AttributeValue::Ss(vec![job.to_string()])
+}
+
+/// Reads which jobs have these rows.
+pub(super) fn same_rows_from_item(item: &Item) -> Result<Vec<JobId>, StoreError> {
+    let reader = Reader::new(item, "digest of rows");
+    let jobs = if reader.has("jobs") { reader.set("jobs")? } else { vec![] };
+    jobs.into_iter().map(|job| JobId::parse(job).map_err(|_| reader.corrupt("jobs"))).collect()
+}
+
+/// Converts rows to the attribute of their part.
+pub(super) fn rows_text(rows: &Vec<Row>) -> Result<String, StoreError> {
+    document(rows)
+}
+
+/// Converts a part that nobody has begun.
+pub(super) fn part_to_item(part: &Part) -> Result<Item, StoreError> {
+    let mut item = Attributes::default().text("state", "open").text("rows", rows_text(&part.rows)?).0;
+    item.extend(keys::part(&part.job, part.number).attributes());
+    Ok(item)
+}
+
+/// Reads a part, and who has ended it.
+pub(super) fn part_from_item(
+    item: &Item,
+    job: &JobId,
+    part: u32,
+) -> Result<(Part, Option<String>), StoreError> {
+    let reader = Reader::new(item, "part of a job");
+    let owner = reader.maybe_text("owner")?.map(str::to_owned);
+    let state = match reader.text("state")? {
+        "open" => PartState::Open,
+        "done" => PartState::Done,
+        "applying" => PartState::Applying {
+            owner: owner.clone().ok_or_else(|| reader.corrupt("owner"))?,
+            until: reader.instant("until")?,
+        },
+        _ => return Err(reader.corrupt("state")),
+    };
+    let rows: Option<Vec<Row>> = read_document(reader.text("rows")?);
+    let rows = rows.filter(|rows| !rows.is_empty()).ok_or_else(|| reader.corrupt("rows"))?;
+    Ok((Part { job: job.clone(), number: part, state, rows }, owner))
+}
+
+/// Converts a failed row.
+pub(super) fn failed_to_item(job: &JobId, row: &Row, now: Timestamp) -> Result<Item, StoreError> {
+    let attributes = Attributes::default().text("row", document(row)?).number("purge_at", purge_at(now));
+    let mut item = attributes.0;
+    item.extend(keys::failed_row(job, row.line).attributes());
+    Ok(item)
+}
+
+/// Reads a failed row.
+pub(super) fn failed_from_item(item: &Item) -> Result<Row, StoreError> {
+    let reader = Reader::new(item, "failed row");
+    let row: Option<Row> = read_document(reader.text("row")?);
+    row.filter(|row| matches!(row.outcome, RowOutcome::Failed(..))).ok_or_else(|| reader.corrupt("row"))
+}
+
+/// Reads what one of a job's items has counted, and when.
+pub(super) fn tally_from_item(item: &Item) -> Result<(Tally, Timestamp), StoreError> {
+    let reader = Reader::new(item, "progress of a job");
+    let tally = Tally {
+        succeeded: reader.count("succeeded")?,
+        failed: reader.count("failed")?,
+        cancelled: reader.count("cancelled")?,
+        amount: reader.money("amount")?,
+    };
+    Ok((tally, reader.instant("at")?))
+}
+
+/// Names of what is counted, each with its number.
+pub(super) fn counted(tally: &Tally) -> [(&'static str, AttributeValue); 4] {
+    [
+        ("succeeded", number(tally.succeeded)),
+        ("failed", number(tally.failed)),
+        ("cancelled", number(tally.cancelled)),
+        ("amount", number(tally.amount)),
+    ]
+}
+
+/// The error that a stored word is none of those known.
+pub(super) fn unknown(what: &'static str) -> StoreError {
+    StoreError::built(ParseError(what))
+}

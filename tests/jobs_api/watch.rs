@@ -1,0 +1,133 @@
+//! The monitor looks after jobs whose messages are lost or do not help.
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tests::jobs::{bulk, credits, message, run_parts, standing, try_bulk, with_wallets, work};
+use tests::{Fault, World, admin};
+use tokio::sync::Notify;
+
+/// Takes every message away, as if the queue had lost it.
+async fn lose_messages(world: &World) {
+    while world.queues.jobs.handle_batch(&|_| async { Ok(Value::Null) }).await {}
+}
+
+async fn requeued(world: &World) -> Value {
+    world.run("monitor").await["breakdown"]["jobs_requeued"].clone()
+}
+
+async fn alerts(world: &World) -> Vec<(Value, Value)> {
+    let listed = world.get(&admin(), "/api/alerts").await.expect(200).json();
+    let all = listed["alerts"].as_array().unwrap().iter();
+    all.map(|alert| (alert["kind"].clone(), alert["status"].clone())).collect()
+}
+
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn messages_that_are_lost_are_sent_again_after_ten_minutes() {
+    let (world, names) = with_wallets(60).await;
+    let id = bulk(&world, &credits(&names, 7), "").await;
+    run_parts(&world, &message(&id, 1), "r").await;
+    lose_messages(&world).await;
+    assert_eq!(requeued(&world).await, 0);
+    world.clock.advance(TEN_MINUTES - Duration::from_secs(1));
+    assert_eq!(requeued(&world).await, 0);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(requeued(&world).await, 1);
+    assert_eq!(world.queues.jobs.counts()["visible"], 2, "the part that is done has no message");
+    assert_eq!(requeued(&world).await, 0, "at once again");
+    work(&world).await;
+    assert_eq!(standing(&world, &id).await, ("completed".into(), [60, 0, 0, 0]));
+    world.clock.advance(TEN_MINUTES);
+    assert_eq!(requeued(&world).await, 0);
+    assert_eq!(alerts(&world).await, []);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_helped_three_times_raises_an_alert_that_its_progress_closes() {
+    let (world, names) = with_wallets(30).await;
+    let id = bulk(&world, &credits(&names, 7), "").await;
+    for again in 0..3 {
+        lose_messages(&world).await;
+        world.clock.advance(TEN_MINUTES);
+        assert_eq!(requeued(&world).await, 1, "{again}");
+        assert_eq!(alerts(&world).await, []);
+    }
+    lose_messages(&world).await;
+    world.clock.advance(TEN_MINUTES);
+    assert_eq!(requeued(&world).await, 0);
+    assert_eq!(alerts(&world).await, [(json!("bulk_stalled"), json!("open"))]);
+    world.post(&admin(), &format!("/api/jobs/{id}/resume"), "").await.expect(200);
+    run_parts(&world, &message(&id, 0), "r").await;
+    world.clock.advance(TEN_MINUTES - Duration::from_secs(60));
+    world.run("monitor").await;
+    work(&world).await;
+    world.clock.advance(TEN_MINUTES);
+    world.run("monitor").await;
+    assert_eq!(alerts(&world).await, [(json!("bulk_stalled"), json!("closed"))]);
+    assert_eq!(standing(&world, &id).await, ("completed".into(), [30, 0, 0, 0]));
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_job_behind_an_older_one_that_moves_is_not_stalled() {
+    let (world, names) = with_wallets(60).await;
+    let large = bulk(&world, &credits(&names, 7), "").await;
+    world.clock.advance(Duration::from_secs(1));
+    let small = bulk(&world, &credits(&names[..2], 8), "").await;
+    lose_messages(&world).await;
+    world.clock.advance(TEN_MINUTES);
+    run_parts(&world, &message(&large, 0), "r").await;
+    assert_eq!(requeued(&world).await, 0);
+    world.clock.advance(TEN_MINUTES);
+    assert_eq!(requeued(&world).await, 2);
+    work(&world).await;
+    assert_eq!(standing(&world, &small).await, ("completed".into(), [2, 0, 0, 0]));
+    assert_eq!(standing(&world, &large).await, ("completed".into(), [60, 0, 0, 0]));
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_job_of_which_more_than_a_twentieth_has_failed_raises_an_alert() {
+    let (world, names) = with_wallets(20).await;
+    for failing in [1, 2] {
+        let mut list = credits(&names, 7 + failing);
+        for at in 0..failing {
+            list[at as usize]["customer_id"] = json!(format!("nobody{at}"));
+        }
+        let id = bulk(&world, &list, "").await;
+        work(&world).await;
+        assert_eq!(standing(&world, &id).await.0, "completed_with_errors");
+        world.clock.advance(Duration::from_secs(1));
+        world.run("monitor").await;
+    }
+    assert_eq!(alerts(&world).await, [(json!("bulk_failed"), json!("open"))]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_rows_were_not_stored_in_time_raises_an_alert_and_its_rows_are_free_again() {
+    let (world, names) = with_wallets(2).await;
+    let world = Arc::new(world);
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("UpdateItem", 1, Fault::StopBefore(arrived.clone()));
+    let (machine, list) = (world.clone(), credits(&names, 7));
+    let process = tokio::spawn(async move { try_bulk(&machine, &list, "").await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    world.clock.advance(Duration::from_secs(899));
+    world.run("monitor").await;
+    assert_eq!(alerts(&world).await, []);
+    world.clock.advance(Duration::from_secs(1));
+    // The first run ends the job, the second looks at what has ended.
+    world.run("monitor").await;
+    world.run("monitor").await;
+    assert_eq!(alerts(&world).await, [(json!("bulk_failed"), json!("open"))]);
+    bulk(&world, &credits(&names, 7), "").await;
+    work(&world).await;
+    world.expect_available("c000", "7.00").await;
+    world.prove().await;
+}

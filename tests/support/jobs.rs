@@ -1,0 +1,88 @@
+//! Jobs of a test: made by an admin, and carried out by messages.
+
+use crate::rewards::open;
+use crate::{Answer, World, admin, staff};
+use lambda_runtime::LambdaEvent;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The path of bulk credits.
+pub const BULK: &str = "/api/wallet/bulk/add-credits";
+
+/// Opens this many wallets; returns their customers.
+pub async fn wallets(world: &World, count: usize) -> Vec<String> {
+    let names: Vec<String> = (0..count).map(|n| format!("c{n:03}")).collect();
+    for name in &names {
+        open(world, name).await;
+    }
+    names
+}
+
+/// Returns a world with this many wallets, and their customers.
+pub async fn with_wallets(count: usize) -> (Arc<World>, Vec<String>) {
+    let world = Arc::new(World::new().await);
+    let names = wallets(&world, count).await;
+    (world, names)
+}
+
+/// Makes a job of credits; `options` are further fields of the request.
+pub async fn try_bulk(world: &World, credits: &Value, options: &str) -> Answer {
+    let body = format!(r#"{{"credits":{credits}{options}}}"#);
+    world.post(&admin(), BULK, &body).await
+}
+
+/// Makes a job of credits; returns its id.
+pub async fn bulk(world: &World, credits: &Value, options: &str) -> String {
+    try_bulk(world, credits, options).await.expect(202).text("/job_id")
+}
+
+/// Returns credits of this amount to these customers.
+pub fn credits<'a>(customers: impl IntoIterator<Item = &'a String>, amount: u32) -> Value {
+    let credit =
+        |customer: &String| json!({"customer_id": customer, "amount": amount, "source": "promotion"});
+    customers.into_iter().map(credit).collect()
+}
+
+/// Reads a job.
+pub async fn job(world: &World, id: &str) -> Value {
+    world.get(&staff(), &format!("/api/jobs/{id}")).await.expect(200).json()
+}
+
+/// Returns the status of a job, and how many of its rows succeeded, failed, were cancelled and are pending.
+pub async fn standing(world: &World, id: &str) -> (String, [u64; 4]) {
+    let job = job(world, id).await;
+    let counts = ["succeeded", "failed", "cancelled", "pending"].map(|name| job[name].as_u64().unwrap());
+    assert_eq!(counts.iter().sum::<u64>(), job["total"].as_u64().unwrap(), "{job}");
+    (job["status"].as_str().unwrap().to_owned(), counts)
+}
+
+/// Runs the function that applies parts on an event of a queue; `request` is the id of the invocation.
+pub async fn run_parts(world: &World, event: &Value, request: &str) -> Value {
+    let mut context = lambda_runtime::Context::default();
+    context.request_id = request.to_owned();
+    let event = LambdaEvent::new(serde_json::from_value(event.clone()).unwrap(), context);
+    let failures = crate::uses::by("bulk-credit", bulk_credit::handle(&world.app, event)).await;
+    serde_json::to_value(failures).unwrap()
+}
+
+/// Returns the event of one message about a part.
+pub fn message(job: &str, part: u32) -> Value {
+    let body = json!({"v": 1, "job_id": job, "part": part}).to_string();
+    json!({"Records": [{"messageId": "m", "body": body}]})
+}
+
+/// Handles every message that is visible; returns the number of batches.
+pub async fn work(world: &World) -> u64 {
+    let mut batches = 0;
+    loop {
+        let request = format!("batch-{batches}");
+        let handle = |event: String| {
+            let request = request.clone();
+            async move { Ok(run_parts(world, &serde_json::from_str(&event).unwrap(), &request).await) }
+        };
+        if !world.queues.jobs.handle_batch(&handle).await {
+            return batches;
+        }
+        batches += 1;
+    }
+}
