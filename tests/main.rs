@@ -47,6 +47,7 @@ mod jobs_api {
     mod again;
     mod bulk;
     mod faults;
+    mod uploads;
     mod watch;
 }
 mod payments_api {

@@ -12,6 +12,8 @@ from translate import source, translated
 
 # Findings of checkov that do not apply, each with the reason.
 NOT_APPLICABLE = {
+    "CKV_AWS_18": "the bucket's files are read by functions alone, and the table records which job has read which",
+    "CKV_AWS_21": "a file is written once and kept for seven days; a job never reads another version of it",
     "CKV_AWS_27": "SQS encrypts under its own key: schedules and functions need no right to ours to write dead letters",
     "CKV_AWS_115": "a limit of concurrency for each function takes its requests from the others; the API is throttled",
     "CKV_AWS_116": "a dead-letter queue is for asynchronous calls: the scheduled functions have a destination instead",

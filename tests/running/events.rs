@@ -146,6 +146,7 @@ async fn there_is_an_event_for_every_call_and_each_is_played() {
     story.extend(MESSAGES);
     story.extend(super::job_events::JOBS.iter().map(|(name, _)| *name));
     story.push(super::job_events::PART);
+    story.extend(super::job_events::UPLOADED);
     story.sort_unstable();
     assert_eq!(files, story);
 }

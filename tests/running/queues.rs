@@ -1,13 +1,15 @@
 //! The local queue of events of purchases, as an event source mapping drives it.
 
 use crate::running::platform::{call, token};
-use scrip::queues::{Queue, RECEIVES};
+use scrip::queues::{Queue, QueueRules, SHORT_WORK};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Duration;
 use tests::World;
 use tests::loyal::run_events;
 use tests::process::{Platform, Scratch};
+
+const AT_ONCE: QueueRules = QueueRules { time_out: Duration::ZERO, ..SHORT_WORK };
 
 fn counts(queue: &Queue) -> [u64; 4] {
     let counts = queue.counts();
@@ -17,7 +19,7 @@ fn counts(queue: &Queue) -> [u64; 4] {
 #[tokio::test]
 async fn a_message_that_fails_comes_again_alone_and_is_a_dead_letter_in_the_end() {
     let world = World::new().await;
-    let queue = Queue::new("purchases", Duration::ZERO);
+    let queue = Queue::new("purchases", AT_ONCE);
     let booked = |n: u32| json!({"type": "booking.confirmed", "data": {"booking_id": format!("b{n}"), "user_id": "a", "amount": 1000}});
     let mut messages: Vec<String> = (0..24).map(|n| booked(n).to_string()).collect();
     messages.insert(7, "not an event".to_owned());
@@ -31,7 +33,7 @@ async fn a_message_that_fails_comes_again_alone_and_is_a_dead_letter_in_the_end(
         async move { Ok(run_events(world, &event).await?) }
     };
     while queue.handle_batch(&handle).await {}
-    assert_eq!(counts(&queue), [0, 0, 1, u64::from(24 + RECEIVES)]);
+    assert_eq!(counts(&queue), [0, 0, 1, u64::from(24 + AT_ONCE.receives)]);
     assert!(sizes.lock().unwrap().iter().all(|size| (1..=10).contains(size)));
     assert_eq!(world.standing("a").await, [240, 0, 0, 0]);
     world.prove().await;
@@ -39,7 +41,7 @@ async fn a_message_that_fails_comes_again_alone_and_is_a_dead_letter_in_the_end(
 
 #[tokio::test]
 async fn a_batch_whose_answer_names_another_message_or_is_an_error_fails_as_a_whole() {
-    let queue = Queue::new("purchases", Duration::ZERO);
+    let queue = Queue::new("purchases", AT_ONCE);
     queue.send(vec!["{}".to_owned(), "{}".to_owned()]);
     let unknown = |_| async { Ok(json!({"batchItemFailures": [{"itemIdentifier": "message-9"}]})) };
     queue.handle_batch(&unknown).await;

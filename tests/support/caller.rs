@@ -31,6 +31,11 @@ pub fn service(scope: &str) -> Caller {
     claims("service", "svc-1", scope)
 }
 
+/// Returns the backend service with this name and these scopes.
+pub fn service_named(name: &str, scope: &str) -> Caller {
+    claims("service", name, scope)
+}
+
 /// Returns a caller with this role and no scopes.
 pub fn role(role: &str) -> Caller {
     claims(role, "someone", "")

@@ -62,6 +62,14 @@ impl Deployed {
         http::Response::from(answer).map(Body::new)
     }
 
+    /// Sends a file to a presigned URL; returns the status.
+    pub async fn put(&self, request: Request<Body>) -> u16 {
+        let (parts, body) = request.into_parts();
+        let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+        let sent = self.http.put(parts.uri.to_string()).headers(parts.headers).body(bytes).timeout(PATIENCE);
+        sent.send().await.unwrap().status().as_u16()
+    }
+
     /// Invokes a scheduled function with the event of its schedule, and returns its result.
     pub async fn run(&self, function: &str) -> Value {
         self.run_on(function, String::new()).await

@@ -2,9 +2,12 @@
 
 use crate::rewards::open;
 use crate::{Answer, World, admin, staff};
+use axum::body::Body;
+use http::Request;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tower::ServiceExt;
 
 /// The path of bulk credits.
 pub const BULK: &str = "/api/wallet/bulk/add-credits";
@@ -71,10 +74,64 @@ pub fn message(job: &str, part: u32) -> Value {
     json!({"Records": [{"messageId": "m", "body": body}]})
 }
 
-/// Handles every message that is visible; returns the number of batches.
+/// Runs the function that does steps of jobs with files on an event of a queue.
+pub async fn run_steps(world: &World, event: &Value, request: &str) -> Value {
+    let mut context = lambda_runtime::Context::default();
+    context.request_id = request.to_owned();
+    let event = LambdaEvent::new(serde_json::from_value(event.clone()).unwrap(), context);
+    let services = world.parts.move_books();
+    let failures = crate::uses::by("move-books", move_books::handle(&services, event)).await;
+    serde_json::to_value(failures).unwrap()
+}
+
+/// Returns the event of one message about a step of a job.
+pub fn step(job: &str, step: &str, segment: u32) -> Value {
+    let body = json!({"v": 1, "job_id": job, "step": step, "segment": segment}).to_string();
+    json!({"Records": [{"messageId": "m", "body": body}]})
+}
+
+/// Announces a file of this size, and returns its upload and where it is to be sent.
+pub async fn announce(world: &World, purpose: &str, bytes: usize) -> Value {
+    let body = json!({"purpose": purpose, "bytes": bytes}).to_string();
+    world.post(&admin(), "/api/uploads", &body).await.expect(201).json()
+}
+
+/// Sends a file to where an upload says; returns the status.
+pub async fn put_file(world: &World, upload: &Value, file: &[u8]) -> u16 {
+    let url = upload["url"].as_str().unwrap();
+    let mut request = Request::put(url).header("host", url.split('/').nth(2).unwrap());
+    for (name, value) in upload["headers"].as_object().unwrap() {
+        let length = name.eq_ignore_ascii_case("content-length");
+        let value = if length { file.len().to_string() } else { value.as_str().unwrap().to_owned() };
+        request = request.header(name, value);
+    }
+    let request = request.body(Body::from(file.to_vec())).unwrap();
+    if let Some(deployed) = &world.deployed {
+        return deployed.put(request).await;
+    }
+    world.files.router().oneshot(request).await.unwrap().status().as_u16()
+}
+
+/// Uploads a file; returns the id of the upload.
+pub async fn upload(world: &World, purpose: &str, file: &str) -> String {
+    let announced = announce(world, purpose, file.len()).await;
+    assert_eq!(put_file(world, &announced, file.as_bytes()).await, 200);
+    announced["upload_id"].as_str().unwrap().to_owned()
+}
+
+/// Handles every message about steps that is visible.
+pub async fn steps(world: &World) {
+    let handle = |event: String| async move {
+        Ok(run_steps(world, &serde_json::from_str(&event).unwrap(), "step").await)
+    };
+    while world.queues.books.handle_batch(&handle).await {}
+}
+
+/// Handles every message that is visible; returns the number of batches of parts.
 pub async fn work(world: &World) -> u64 {
     let mut batches = 0;
     loop {
+        steps(world).await;
         let request = format!("batch-{batches}");
         let handle = |event: String| {
             let request = request.clone();

@@ -32,7 +32,7 @@ pub mod world;
 
 pub use agency::Agency;
 pub use answer::Answer;
-pub use caller::{Caller, acts_for, admin, customer, service, staff};
+pub use caller::{Caller, acts_for, admin, customer, service, service_named, staff};
 pub use deployed::unique;
 pub use faults::{Fault, Faults};
 pub use shop::{Outage, Shop};

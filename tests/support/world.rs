@@ -20,6 +20,7 @@ use http::{HeaderMap, Method, Request};
 use scrip::database::{Embedded, ToolsPort};
 use scrip::functions::{Function, LocalServices, serving};
 use scrip::gateway;
+use scrip::s3::LocalFiles;
 use scrip::sqs::LocalQueues;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -82,6 +83,8 @@ pub struct World {
     pub meter: Arc<Meter>,
     /// The queues of jobs.
     pub queues: LocalQueues,
+    /// The buckets.
+    pub files: LocalFiles,
     functions: Vec<Function>,
     pub(crate) record: Mutex<Record>,
     endpoint: String,
@@ -173,7 +176,16 @@ impl World {
         };
         let queues = LocalQueues::default();
         let client = queues.client();
-        let parts = LocalServices { app: app.clone(), gateways, seal, vault, suppliers, queues: client };
+        let files = LocalFiles::open(None).unwrap();
+        let parts = LocalServices {
+            app: app.clone(),
+            gateways,
+            seal,
+            vault,
+            suppliers,
+            queues: client,
+            files: files.client(),
+        };
         let functions = parts.functions();
         let record = Mutex::default();
         let deployed = None;
@@ -184,6 +196,7 @@ impl World {
             faults,
             meter,
             queues,
+            files,
             functions,
             record,
             endpoint,

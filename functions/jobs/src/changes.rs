@@ -17,7 +17,6 @@ use domain::time::Timestamp;
 use edge::{ApiRequest, Problem};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::StatusCode;
-use queues::PartMessage;
 use std::time::{Duration, Instant};
 use store::{Held, Jobs, StoreError};
 
@@ -48,7 +47,23 @@ pub(crate) async fn cancel(
     match job.status {
         JobStatus::Cancelled => return shown(&services, &job, &tally).await,
         JobStatus::Queued | JobStatus::Running | JobStatus::Cancelling => {}
-        JobStatus::Storing | JobStatus::Completed | JobStatus::CompletedWithErrors | JobStatus::Failed => {
+        JobStatus::Validating | JobStatus::Storing if job.is_to_be_split() => {
+            let job = services.app.store.jobs().cancel_taken(&job, now).await?;
+            if job.status == JobStatus::Cancelled {
+                let tally = job.outcomes(tally);
+                return shown(&services, &job, &tally).await.map_err(Problem::after_effect);
+            }
+            // It was taken whole meanwhile.
+            if !job.status.is_open() {
+                return Err(finished());
+            }
+        }
+        JobStatus::Validating
+        | JobStatus::Rejected
+        | JobStatus::Storing
+        | JobStatus::Completed
+        | JobStatus::CompletedWithErrors
+        | JobStatus::Failed => {
             return Err(finished());
         }
     }
@@ -100,15 +115,18 @@ pub(crate) async fn resume(
         JobStatus::Completed | JobStatus::CompletedWithErrors => {
             return shown(&services, &job, &tally).await;
         }
-        JobStatus::Storing | JobStatus::Cancelled | JobStatus::Failed => return Err(finished()),
+        JobStatus::Validating | JobStatus::Storing if job.is_to_be_split() => {}
+        JobStatus::Validating
+        | JobStatus::Rejected
+        | JobStatus::Storing
+        | JobStatus::Cancelled
+        | JobStatus::Failed => return Err(finished()),
     }
-    let left = services.app.store.jobs().unfinished_parts(&job).await?;
-    let messages: Vec<PartMessage> =
-        left.into_iter().map(|part| PartMessage::new(&job.terms.id, part)).collect();
-    if services.tools.queues.send_parts(&messages).await.is_err() {
+    let jobs = services.app.store.jobs();
+    if services.tools.queues.send_left(jobs, &job).await?.is_err() {
         let detail = "the queue does not answer; nothing was applied, try again";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail));
     }
-    services.app.store.jobs().sent(&job, 0, services.app.clock.now()).await?;
+    jobs.sent(&job, 0, services.app.clock.now()).await?;
     shown(&services, &job, &tally).await
 }

@@ -69,8 +69,17 @@ impl Text for KindFilter {
 }
 
 /// Statuses that callers see.
-const STATUSES: [&str; 7] =
-    ["queued", "running", "cancelling", "cancelled", "completed", "completed_with_errors", "failed"];
+const STATUSES: [&str; 9] = [
+    "validating",
+    "rejected",
+    "queued",
+    "running",
+    "cancelling",
+    "cancelled",
+    "completed",
+    "completed_with_errors",
+    "failed",
+];
 
 /// A status of jobs, as a filter.
 #[derive(Clone, Copy, Debug)]

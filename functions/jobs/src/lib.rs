@@ -6,14 +6,15 @@
 //! **Invariant:** a job's messages are sent after all of its rows are stored.
 
 mod changes;
-mod file;
 mod filters;
 mod make;
+mod of_upload;
 mod reads;
-mod rows;
+mod taken;
 mod views;
 mod wire;
 
+use aws::Bucket;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use edge::Services;
@@ -27,6 +28,8 @@ use utoipa::OpenApi;
 pub struct JobsTools {
     /// Where messages about parts are sent.
     pub queues: Queues,
+    /// Uploads.
+    pub files: Bucket,
 }
 
 /// The function's services.
@@ -39,6 +42,7 @@ pub fn router(services: JobsServices) -> Router {
         .route("/api/wallet/bulk/{job_id}", get(reads::bulk_job))
         .route("/api/wallet/bulk/{job_id}/rows", get(reads::bulk_rows))
         .route("/api/loyalty/bulk/points", post(make::bulk_points))
+        .route("/api/uploads", post(of_upload::upload))
         .route("/api/jobs", get(reads::list_jobs))
         .route("/api/jobs/{job_id}", get(reads::job))
         .route("/api/jobs/{job_id}/rows", get(reads::rows))
@@ -51,6 +55,7 @@ pub fn router(services: JobsServices) -> Router {
 #[openapi(paths(
     make::bulk_credits,
     make::bulk_points,
+    of_upload::upload,
     reads::bulk_job,
     reads::bulk_rows,
     reads::list_jobs,

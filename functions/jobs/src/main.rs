@@ -1,5 +1,6 @@
 //! Runs the jobs function in Lambda.
 
+use aws::{Bucket, BucketSettings};
 use edge::{Services, lambda, wiring};
 use jobs::JobsTools;
 use queues::{Queues, Settings};
@@ -8,7 +9,9 @@ use queues::{Queues, Settings};
 async fn main() -> Result<(), lambda_http::Error> {
     lambda::run("jobs", async |parts| {
         let settings = Settings::read(wiring::credentials()?, wiring::required, wiring::optional)?;
-        let tools = JobsTools { queues: Queues::connect(settings, store::https()?) };
+        let queues = Queues::connect(settings, store::https()?);
+        let bucket = BucketSettings::read(wiring::credentials()?, wiring::required, wiring::optional)?;
+        let tools = JobsTools { queues, files: Bucket::new(bucket, store::https()?) };
         Ok(jobs::router(Services { app: parts.app, tools }))
     })
     .await

@@ -2,28 +2,29 @@
 //!
 //! **Invariant:** a request that is refused leaves nothing behind.
 
-use crate::file::{CreditsFile, PointsFile};
-use crate::rows::{RowKind, RowReader};
-use crate::views::{self, AcceptedJob};
-use crate::wire::{BulkCreditsRequest, BulkPointsRequest, BulkQuery, CurrencyQuery, Options};
-use crate::{JobsServices, file};
+use crate::JobsServices;
+use crate::of_upload::{self, Wanted};
+use crate::taken::{answer, operation};
+use crate::views::AcceptedJob;
+use crate::wire::{
+    BulkCreditsRequest, BulkPointsRequest, BulkQuery, CurrencyQuery, MAX_ROWS, Options, RowsSent,
+};
 use axum::extract::State;
 use axum::response::Response;
-use domain::cause::{Cause, Operation};
+use domain::cause::Cause;
 use domain::currency::Currency;
-use domain::fingerprint::Fingerprint;
-use domain::hash::Hash;
 use domain::ids::JobId;
 use domain::jobs::job::{Job, JobKind, JobOptions, JobStatus, JobTerms, OnInvalid};
 use domain::jobs::part::Part;
 use domain::jobs::permit::JobAction;
-use domain::jobs::row::digest;
+use domain::jobs::row::Row;
 use domain::money::Money;
 use domain::rejection::Rejection;
-use edge::reply::ReplyMeta;
-use edge::{ApiRequest, Problem, reply};
+use edge::{ApiRequest, Problem};
 use http::StatusCode;
-use queues::PartMessage;
+use rows::elements::{CreditsFile, PointsFile};
+use rows::file;
+use rows::{RowKind, RowReader};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use store::{JobError, MadeJob, NewJob};
@@ -33,7 +34,8 @@ struct Sent {
     kind: JobKind,
     options: JobOptions,
     currency: Option<Currency>,
-    rows: RowReader,
+    reader: RowReader,
+    rows: Vec<Row>,
 }
 
 /// Adds credits to many wallets.
@@ -51,26 +53,31 @@ pub(crate) async fn bulk_credits(
     request.permission(JobAction::Make(JobKind::BulkCredit))?;
     let (here, today) = (services.app.policy.currency(), services.app.clock.now().date());
     let reader = |currency| RowReader::new(RowKind::Credits(currency), today);
-    let (options, currency, rows) = if request.is_csv() {
+    let (options, currency, read) = if request.is_csv() {
         let mut params = request.params();
         let options = Options::of_query(&mut params);
         let currency = CurrencyQuery::take(&mut params).currency;
         params.finish()?;
-        let mut rows = reader(currency.unwrap_or(here));
-        file::read(request.csv()?, CreditsFile::COLUMNS, 2, &mut rows)?;
-        (options, currency, rows)
+        (options, currency, read_file(request.csv()?, reader(currency.unwrap_or(here)))?)
     } else {
         let sent = BulkCreditsRequest::read(request.some_fields()?)?;
         let currency = sent.currency;
-        let (list, options) = sent.into_parts();
-        let mut rows = reader(currency.unwrap_or(here));
-        read_list("/credits", &list, &mut rows);
-        (options, currency, rows)
+        match sent.into_parts() {
+            (RowsSent::List(list), options) => {
+                (options, currency, read_list("/credits", &list, reader(currency.unwrap_or(here))))
+            }
+            (RowsSent::Upload(upload), options) => {
+                let currency = currency.unwrap_or(here);
+                let options = options.checked(Some(currency))?;
+                let wanted = Wanted { kind: JobKind::BulkCredit, options, currency: Some(currency) };
+                return of_upload::make(&services, &request, &upload, wanted).await;
+            }
+        }
     };
-    let currency = currency.unwrap_or(here);
+    let (currency, (reader, rows)) = (currency.unwrap_or(here), read);
     let options = options.checked(Some(currency))?;
-    make(&services, &request, Sent { kind: JobKind::BulkCredit, options, currency: Some(currency), rows })
-        .await
+    let currency = Some(currency);
+    make(&services, &request, Sent { kind: JobKind::BulkCredit, options, currency, reader, rows }).await
 }
 
 /// Adds points for many customers.
@@ -84,98 +91,71 @@ pub(crate) async fn bulk_points(
     request: ApiRequest,
 ) -> Result<Response, Problem> {
     request.permission(JobAction::Make(JobKind::BulkPoints))?;
-    let mut rows = RowReader::new(RowKind::Points, services.app.clock.now().date());
-    let options = if request.is_csv() {
+    let reader = RowReader::new(RowKind::Points, services.app.clock.now().date());
+    let (options, read) = if request.is_csv() {
         let mut params = request.params();
         let options = Options::of_query(&mut params);
         params.finish()?;
-        file::read(request.csv()?, PointsFile::COLUMNS, 3, &mut rows)?;
-        options
+        (options, read_file(request.csv()?, reader)?)
     } else {
-        let (list, options) = BulkPointsRequest::read(request.some_fields()?)?.into_parts();
-        read_list("/adjustments", &list, &mut rows);
-        options
+        match BulkPointsRequest::read(request.some_fields()?)?.into_parts() {
+            (RowsSent::List(list), options) => (options, read_list("/adjustments", &list, reader)),
+            (RowsSent::Upload(upload), options) => {
+                let options = options.checked(None)?;
+                let wanted = Wanted { kind: JobKind::BulkPoints, options, currency: None };
+                return of_upload::make(&services, &request, &upload, wanted).await;
+            }
+        }
     };
-    let options = options.checked(None)?;
-    make(&services, &request, Sent { kind: JobKind::BulkPoints, options, currency: None, rows }).await
+    let (options, (reader, rows)) = (options.checked(None)?, read);
+    make(&services, &request, Sent { kind: JobKind::BulkPoints, options, currency: None, reader, rows }).await
 }
 
-fn read_list(name: &str, list: &[Box<RawValue>], rows: &mut RowReader) {
+fn read_list(name: &str, list: &[Box<RawValue>], mut reader: RowReader) -> (RowReader, Vec<Row>) {
+    let mut rows = Vec::with_capacity(list.len());
     for (at, raw) in list.iter().enumerate() {
         let line = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
-        rows.take(line, &format!("{name}/{at}"), raw, &[]);
+        rows.push(reader.take(line, &format!("{name}/{at}"), raw, &[]));
     }
+    (reader, rows)
 }
 
-/// Checks the sums that the caller expects.
-fn check_control(sent: &Sent) -> Result<(), Problem> {
-    let (count, sum) = sent.rows.control()?;
-    let JobOptions { control_rows, control_amount, .. } = sent.options;
-    let wrong = |what: String| Err(Problem::new(StatusCode::BAD_REQUEST, "control_mismatch", what));
-    if let Some(expected) = control_rows.filter(|expected| *expected != count) {
-        return wrong(format!("{expected} rows are expected, the request has {count}"));
+fn read_file(body: &[u8], mut reader: RowReader) -> Result<(RowReader, Vec<Row>), Problem> {
+    let (mut file, mut rows) = (file::open(body, reader.kind())?, vec![]);
+    while let Some(row) = file::next_row(&mut file, &mut reader)? {
+        if rows.len() >= MAX_ROWS {
+            return Err(file::too_many_rows(u64::try_from(MAX_ROWS).unwrap_or(u64::MAX)));
+        }
+        rows.push(row);
     }
-    if let Some(expected) = control_amount.filter(|expected| *expected != sum) {
-        return wrong(format!("the amounts are expected to sum to {expected}; they sum to {sum}"));
-    }
-    Ok(())
-}
-
-/// Distinguishes a repetition from another request with the same key.
-fn fingerprint(sent: &Sent) -> Fingerprint {
-    let JobOptions { on_invalid, dry_run, again, notify, control_rows, control_amount } = &sent.options;
-    Fingerprint::of(&[
-        ("op", Some(sent.kind.as_str().to_owned())),
-        ("rows", Some(sent.rows.digest().to_string())),
-        ("on_invalid", Some(on_invalid.as_str().to_owned())),
-        ("dry_run", Some(dry_run.to_string())),
-        ("again", Some(again.to_string())),
-        ("notify", Some(notify.to_string())),
-        ("currency", sent.currency.map(|currency| currency.code().to_owned())),
-        ("control_rows", control_rows.map(|rows| rows.to_string())),
-        ("control_amount", control_amount.map(|amount| amount.to_string())),
-    ])
+    if rows.is_empty() { Err(file::no_row()) } else { Ok((reader, rows)) }
 }
 
 /// Returns the job that a request asks for.
 fn new_job(services: &JobsServices, request: &ApiRequest, sent: Sent) -> Result<NewJob, Problem> {
-    let operation = match sent.kind {
-        JobKind::BulkCredit => Operation::BulkCredits,
-        JobKind::BulkPoints => Operation::BulkPoints,
-    };
+    let operation = operation(sent.kind);
     let context = request.context(&services.app)?;
     let id = JobId::mint(&Cause::of_request(operation, request.key()?.as_ref(), request.id()));
-    let fingerprint = fingerprint(&sent).as_str().to_owned();
-    let valid: Vec<_> = sent.rows.rows.iter().filter(|row| !row.is_invalid()).collect();
-    let total = Money::checked_sum(valid.iter().map(|row| row.amount()));
-    let same = format!(
-        "{}|{}|{}",
-        sent.kind.as_str(),
-        sent.currency.map_or("points", Currency::code),
-        digest(valid.iter().copied())
-    );
-    let accepted = u64::try_from(valid.len()).unwrap_or(u64::MAX);
-    let RowReader { rows, lines, rejected, duplicates, .. } = sent.rows;
-    let warnings: BTreeMap<String, u64> =
-        [("duplicate_customer".to_owned(), duplicates)].into_iter().filter(|(_, count)| *count > 0).collect();
-    let parts = Part::of_rows(&id, rows);
+    let Sent { kind, options, currency, reader, rows } = sent;
     let terms = JobTerms {
-        id,
-        kind: sent.kind,
-        fingerprint,
-        options: sent.options,
-        currency: sent.currency,
-        accepted,
-        rejected,
-        parts: u32::try_from(parts.len()).unwrap_or(u32::MAX),
-        amount_total: total.ok_or_else(|| Problem::invalid("the sum of the rows is too large"))?,
-        digest: Hash::of(same).to_string(),
-        warnings,
+        id: id.clone(),
+        kind,
+        fingerprint: options.fingerprint(kind, currency, &reader.digest().to_string()).as_str().to_owned(),
+        options,
+        upload: None,
+        currency,
+        accepted: 0,
+        rejected: 0,
+        parts: 0,
+        amount_total: Money::ZERO,
+        digest: String::new(),
+        warnings: BTreeMap::new(),
         by: context.actor.signature(),
         request: request.id().to_string(),
         created_at: context.now,
     };
-    Ok(NewJob { terms, lines, parts })
+    let terms = reader.terms(terms)?;
+    Ok(NewJob { terms, lines: reader.lines, parts: Part::of_rows(&id, rows) })
 }
 
 /// Returns the job that the same request has made before, whatever is wrong with it by now.
@@ -186,8 +166,8 @@ async fn made_before(services: &JobsServices, new: &NewJob) -> Result<Option<Job
 }
 
 async fn make(services: &JobsServices, request: &ApiRequest, mut sent: Sent) -> Result<Response, Problem> {
-    let errors = std::mem::take(&mut sent.rows.errors);
-    let control = check_control(&sent);
+    let errors = std::mem::take(&mut sent.reader.errors);
+    let control = sent.reader.check_control(&sent.options);
     let rejects = sent.options.on_invalid == OnInvalid::Reject;
     let new = new_job(services, request, sent)?;
     if let Some(job) = made_before(services, &new).await? {
@@ -212,21 +192,9 @@ async fn make(services: &JobsServices, request: &ApiRequest, mut sent: Sent) -> 
     answer(services, &made).await.map_err(Problem::after_effect)
 }
 
-async fn answer(services: &JobsServices, made: &MadeJob) -> Result<Response, Problem> {
-    let terms = &made.job.terms;
-    let lines = match terms.rejected {
-        0 => vec![],
-        _ => services.app.store.jobs().refused_lines(&terms.id).await?,
-    };
-    let location = Some(format!("/api/jobs/{}", terms.id));
-    let meta = ReplyMeta { location, replayed: made.replayed, retries: 0 };
-    reply::answer(StatusCode::ACCEPTED, meta, &views::accepted(terms, lines))
-}
-
 /// Sends the messages of all parts. If that fails, the monitor sends them later.
 async fn send(services: &JobsServices, terms: &JobTerms) {
-    let messages: Vec<PartMessage> = (0..terms.parts).map(|part| PartMessage::new(&terms.id, part)).collect();
-    if let Err(unsent) = services.tools.queues.send_parts(&messages).await {
+    if let Err(unsent) = services.tools.queues.send_parts(&terms.id, 0..terms.parts).await {
         tracing::error!(job = %terms.id, unsent = unsent.0, "messages of a job were not sent");
     }
 }

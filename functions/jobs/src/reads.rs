@@ -4,14 +4,13 @@
 
 use crate::JobsServices;
 use crate::filters::{JobsQuery, RowStatus, RowsQuery};
-use crate::views::{self, JobList, JobView, ROW_COLUMNS, Rows};
+use crate::views::{self, JobList, JobView, ROW_COLUMNS, RowError, Rows};
 use crate::wire::JobPath;
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::job::{Job, JobKind};
+use domain::jobs::job::{Job, JobKind, JobStatus};
 use domain::jobs::part::Tally;
 use domain::jobs::permit::JobAction;
-use domain::jobs::row::Row;
 use domain::time::Timestamp;
 use edge::params::WindowQuery;
 use edge::{ApiRequest, Problem, csv, reply};
@@ -52,8 +51,7 @@ pub(crate) async fn settled(
 
 /// Renders a job.
 pub(crate) async fn shown(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Response, Problem> {
-    let failed = shown_errors(services, job, tally).await?;
-    reply::ok(&views::job(job, tally, &failed))
+    reply::ok(&views::job(job, tally, shown_errors(services, job, tally).await?))
 }
 
 async fn show(services: &JobsServices, request: &ApiRequest) -> Result<Response, Problem> {
@@ -173,12 +171,25 @@ const MAX_LOOKED_AT: usize = 500;
 /// Jobs that are read at once.
 const PAGE: usize = 100;
 
-/// Returns the failed rows that a job shows.
-async fn shown_errors(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Vec<Row>, StoreError> {
-    match tally.failed {
-        0 => Ok(vec![]),
-        _ => services.app.store.jobs().failed(&job.terms.id, None, SHOWN_ERRORS).await,
+/// Returns the errors that a job shows: why it was refused as a whole, or the first rows that have failed.
+async fn shown_errors(
+    services: &JobsServices,
+    job: &Job,
+    tally: &Tally,
+) -> Result<Vec<RowError>, StoreError> {
+    let jobs = services.app.store.jobs();
+    if let Some(refusal) = &job.refusal {
+        return Ok(vec![views::refusal(refusal)]);
     }
+    if job.status == JobStatus::Rejected {
+        let lines = jobs.refused_lines(&job.terms.id).await?;
+        return Ok(lines.into_iter().take(SHOWN_ERRORS).map(views::line_error).collect());
+    }
+    if tally.failed == 0 {
+        return Ok(vec![]);
+    }
+    let failed = jobs.failed(&job.terms.id, None, SHOWN_ERRORS).await?;
+    Ok(failed.iter().filter_map(views::row_error).collect())
 }
 
 /// Lists jobs, newest first.
@@ -222,7 +233,7 @@ pub(crate) async fn list_jobs(
             }
             looked_at += 1;
             let (job, tally) = settled(&services, job, services.app.clock.now()).await?;
-            if status.is_some_and(|status| job.status.shown() != status) {
+            if status.is_some_and(|status| job.shown_status() != status) {
                 continue;
             }
             if skip > 0 {
@@ -230,7 +241,7 @@ pub(crate) async fn list_jobs(
                 continue;
             }
             let failed = shown_errors(&services, &job, &tally).await?;
-            found.push(views::job(&job, &tally, &failed));
+            found.push(views::job(&job, &tally, failed));
         }
         before = next.or(before);
     }

@@ -3,13 +3,14 @@
 //! **Invariant:** the answer to a job's making is rendered from what never changes of it, so a repetition repeats it.
 
 use domain::currency::Currency;
-use domain::jobs::job::{Job, JobTerms, RefusedLine};
+use domain::jobs::job::{Job, JobRefusal, JobTerms, RefusedLine};
 use domain::jobs::part::Tally;
-use domain::jobs::row::{Row, RowOutcome};
+use domain::jobs::row::{INVALID_ROW, Row, RowOutcome};
 use domain::money::Money;
 use domain::unit::Unit;
 use edge::json::Number;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 fn unit(terms: &JobTerms) -> Unit {
@@ -33,13 +34,13 @@ pub(crate) struct AcceptedJob {
     job_id: String,
     #[schema(examples("bulk_credit"))]
     kind: &'static str,
-    /// How the job begins.
+    /// How the job begins: queued, or validating if its rows are in a file.
     #[schema(examples("queued"))]
     status: &'static str,
-    /// Rows that are valid.
-    accepted: u64,
+    /// Rows that are valid; null as long as its file was not read.
+    accepted: Option<u64>,
     /// Rows that are not.
-    rejected: u64,
+    rejected: Option<u64>,
     /// The rows that are not valid, at most the first 100.
     lines: Vec<RefusedRow>,
     dry_run: bool,
@@ -51,12 +52,13 @@ pub(crate) struct AcceptedJob {
 pub(crate) fn accepted(terms: &JobTerms, lines: Vec<RefusedLine>) -> AcceptedJob {
     let refused =
         |line: RefusedLine| RefusedRow { line: line.line, status: "invalid_row", detail: line.detail };
+    let is_read = terms.upload.is_none();
     AcceptedJob {
         job_id: terms.id.to_string(),
         kind: terms.kind.as_str(),
-        status: "queued",
-        accepted: terms.accepted,
-        rejected: terms.rejected,
+        status: if is_read { "queued" } else { "validating" },
+        accepted: is_read.then_some(terms.accepted),
+        rejected: is_read.then_some(terms.rejected),
         lines: lines.into_iter().map(refused).collect(),
         dry_run: terms.options.dry_run,
         created_at: terms.created_at.to_string(),
@@ -72,10 +74,11 @@ pub(crate) struct WarningCount {
     count: u64,
 }
 
-/// A row that has failed.
+/// A row that has failed, or why the whole file was refused.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RowError {
-    line: u64,
+    /// Null if the whole file was refused.
+    line: Option<u64>,
     customer_id: Option<String>,
     code: String,
     detail: String,
@@ -101,7 +104,7 @@ pub(crate) struct JobView {
     job_id: String,
     #[schema(examples("bulk_credit"))]
     kind: &'static str,
-    /// queued, running, cancelling, cancelled, completed, completed_with_errors or failed
+    /// validating, rejected, queued, running, cancelling, cancelled, completed, completed_with_errors or failed
     #[schema(examples("running"))]
     status: &'static str,
     dry_run: bool,
@@ -132,14 +135,14 @@ pub(crate) struct JobView {
     finished_at: Option<String>,
 }
 
-/// Renders a job with its progress and the first rows that have failed.
-pub(crate) fn job(job: &Job, tally: &Tally, failed: &[Row]) -> JobView {
+/// Renders a job with its progress and the first errors.
+pub(crate) fn job(job: &Job, tally: &Tally, errors: Vec<RowError>) -> JobView {
     let (terms, unit) = (&job.terms, unit(&job.terms));
     let money = |amount: Money| Number::money(amount, unit);
     JobView {
         job_id: terms.id.to_string(),
         kind: terms.kind.as_str(),
-        status: job.status.shown(),
+        status: job.shown_status(),
         dry_run: terms.options.dry_run,
         total: terms.total(),
         succeeded: tally.succeeded,
@@ -155,7 +158,7 @@ pub(crate) fn job(job: &Job, tally: &Tally, failed: &[Row]) -> JobView {
             .iter()
             .map(|(code, count)| WarningCount { code: code.clone(), count: *count })
             .collect(),
-        errors: failed.iter().filter_map(row_error).collect(),
+        errors,
         control: ControlSums {
             rows: terms.options.control_rows,
             amount: terms.options.control_amount.map(money),
@@ -168,14 +171,46 @@ pub(crate) fn job(job: &Job, tally: &Tally, failed: &[Row]) -> JobView {
     }
 }
 
-fn row_error(row: &Row) -> Option<RowError> {
+/// Renders a row that has failed.
+pub(crate) fn row_error(row: &Row) -> Option<RowError> {
     let RowOutcome::Failed(code, detail) = &row.outcome else { return None };
     Some(RowError {
-        line: row.line,
+        line: Some(row.line),
         customer_id: row.customer().map(ToString::to_string),
         code: code.clone(),
         detail: detail.clone(),
     })
+}
+
+/// Renders a row of a file that was refused because of such rows.
+pub(crate) fn line_error(line: RefusedLine) -> RowError {
+    RowError { line: Some(line.line), customer_id: None, code: INVALID_ROW.to_owned(), detail: line.detail }
+}
+
+/// Renders why a whole file was refused.
+pub(crate) fn refusal(refusal: &JobRefusal) -> RowError {
+    let detail = match &refusal.job {
+        Some(job) => format!("{} ({job})", refusal.detail),
+        None => refusal.detail.clone(),
+    };
+    RowError { line: None, customer_id: None, code: refusal.code.clone(), detail }
+}
+
+/// Where a file is to be sent.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UploadView {
+    pub(crate) upload_id: String,
+    /// Takes the file, once; needs no token.
+    pub(crate) url: String,
+    #[schema(examples("PUT"))]
+    pub(crate) method: &'static str,
+    /// The headers that the request must have.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// When the URL is of no use any more.
+    #[schema(format = DateTime)]
+    pub(crate) expires_at: String,
+    /// The most bytes of a file.
+    pub(crate) max_bytes: u64,
 }
 
 /// A row of a job, and its outcome.

@@ -3,15 +3,16 @@
 //! **Invariant:** the options of a job are the same in a JSON body and in the query of a file.
 
 use domain::currency::Currency;
-use domain::ids::{CustomerId, JobId, OrderId};
-use domain::jobs::job::{JobOptions, OnInvalid};
-use domain::money::{Amount, Money};
+use domain::hash::Hash;
+use domain::ids::{JobId, UploadId};
+use domain::jobs::job::{JobKind, JobOptions, OnInvalid};
+use domain::money::Money;
 use domain::parse::ParseError;
-use domain::text::{FreeText, Metadata};
-use edge::input::{CallersSource, ExpiryDate, ExpiryDays, Input, NonBlankText, NumberInput, Text};
+use edge::input::{Input, NumberInput, Text};
 use edge::json::{self, RawJson};
 use edge::params::Params;
 use edge::{Problem, request, schema};
+use rows::elements::{CreditElement, MORE_DIGITS, PointsElement};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -34,6 +35,20 @@ impl Text for JobName {
 
     fn schema() -> Value {
         schema::pattern("^job_[0-9a-f]{20}$")
+    }
+}
+
+/// The id of an upload.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadName(pub(crate) UploadId);
+
+impl Text for UploadName {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        UploadId::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::pattern("^upl_[0-9a-f]{20}$")
     }
 }
 
@@ -92,63 +107,49 @@ impl<T: utoipa::PartialSchema> Input for Elements<T> {
     }
 }
 
-const MORE_DIGITS: &str = "has more digits than the currency";
+edge::whole_numbers! {
+    /// The size of a file.
+    pub(crate) FileBytes(u64): 1 to 268_435_456, " of bytes";
+}
 
-request! {
-    /// A credit of a bulk job.
-    pub(crate) struct CreditElement {
-        /// The owner of the wallet.
-        customer_id: CustomerId,
-        /// Amount to add, in the job's currency.
-        amount: Amount,
-        /// Reason, as free text.
-        reason: Option<FreeText>,
-        /// Defaults to manual.
-        source: Option<CallersSource>,
-        /// Days until the credit expires; not together with `expires_on`.
-        expiry_days: Option<NumberInput<ExpiryDays>>,
-        /// Last date on which the credit can be spent, later than today; not together with `expiry_days`.
-        expires_on: Option<ExpiryDate>,
-        /// The order that the credit refers to.
-        order_id: Option<OrderId>,
-        /// At most 20 pairs and 2 KB.
-        metadata: Option<Metadata>,
+/// What a file is uploaded for: the kind of the job that may read it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose(pub(crate) JobKind);
+
+impl Text for Purpose {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        JobKind::parse(text).map(Self).map_err(|_| ParseError("is not a purpose of an upload"))
     }
-    check(fields, currency: Currency) {
-        if amount.as_ref().is_ok_and(|amount| amount.in_currency(currency).is_none()) {
-            fields.offend("amount", MORE_DIGITS);
-        }
-        if fields.is_sent("expiry_days") && fields.is_sent("expires_on") {
-            fields.offend("expires_on", "cannot be combined with expiry_days");
-        }
+
+    fn schema() -> Value {
+        schema::words(JobKind::ALL.map(JobKind::as_str))
     }
-    rules [schema::not_both("expiry_days", "expires_on")]
+}
+
+/// The SHA-256 of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct FileDigest(pub(crate) Hash);
+
+impl Text for FileDigest {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        Hash::parse(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        schema::pattern("^[0-9a-f]{64}$")
+    }
 }
 
 request! {
-    /// Points of a bulk job.
-    pub(crate) struct PointsElement {
-        /// The customer.
-        user_id: CustomerId,
-        /// Points to add.
-        points: edge::values::PointsInput,
-        /// Reason, as free text.
-        reason: NonBlankText,
-        /// Days until the points expire; not together with `expires_on`.
-        expiry_days: Option<NumberInput<ExpiryDays>>,
-        /// Last date on which the points can be spent, later than today; not together with `expiry_days`.
-        expires_on: Option<ExpiryDate>,
-        /// Whether the points count for tiers; false if omitted.
-        qualifying: Option<bool>,
-        /// At most 20 pairs and 2 KB.
-        metadata: Option<Metadata>,
+    /// A file that is to be uploaded.
+    pub(crate) struct UploadRequest {
+        /// The kind of the job that reads it.
+        purpose: Purpose,
+        /// Its size in bytes; the URL takes exactly as many.
+        bytes: NumberInput<FileBytes>,
+        /// Its SHA-256, as 64 lowercase hexadecimal digits; the URL takes no other file.
+        sha256: Option<FileDigest>,
     }
-    check(fields) {
-        if fields.is_sent("expiry_days") && fields.is_sent("expires_on") {
-            fields.offend("expires_on", "cannot be combined with expiry_days");
-        }
-    }
-    rules [schema::not_both("expiry_days", "expires_on")]
 }
 
 edge::query! {
@@ -222,7 +223,9 @@ macro_rules! bulk_request {
             $(#[doc = $doc])*
             pub(crate) struct $name {
                 $(#[doc = $list_doc])*
-                $list: Elements<$element>,
+                $list: Option<Elements<$element>>,
+                /// The file that has the rows, in place of them.
+                upload_id: Option<UploadName>,
                 /// `reject` (the default) refuses a request with invalid rows; with `skip` they are rows that have failed.
                 on_invalid: Option<OnInvalidWord>,
                 /// Whether only to say what would happen.
@@ -237,11 +240,20 @@ macro_rules! bulk_request {
                 /// The sum that the amounts should have.
                 control_amount: Option<ControlInput>,
             }
+            check(fields) {
+                let list = stringify!($list);
+                match (fields.is_sent(list), fields.is_sent("upload_id")) {
+                    (true, true) => fields.offend("upload_id", concat!("cannot be combined with ", stringify!($list))),
+                    (false, false) => fields.offend(list, "is required, or upload_id"),
+                    (true, false) | (false, true) => {}
+                }
+            }
+            rules [schema::not_both(stringify!($list), "upload_id"), schema::any_sent(&[stringify!($list), "upload_id"])]
         }
 
         impl $name {
-            /// Returns the elements and the options.
-            pub(crate) fn into_parts(self) -> (Vec<Box<RawValue>>, Options) {
+            /// Returns where the rows are, and the options.
+            pub(crate) fn into_parts(self) -> (RowsSent, Options) {
                 let options = Options {
                     on_invalid: self.on_invalid.map(|word| word.0),
                     dry_run: self.dry_run,
@@ -250,7 +262,11 @@ macro_rules! bulk_request {
                     control_rows: self.control_rows.map(|rows| rows.0.0),
                     control_amount: self.control_amount.map(|amount| amount.0.0),
                 };
-                (self.$list.0, options)
+                let rows = match (self.upload_id, self.$list) {
+                    (Some(upload), _) => RowsSent::Upload(upload.0),
+                    (None, list) => RowsSent::List(list.map(|list| list.0).unwrap_or_default()),
+                };
+                (rows, options)
             }
         }
     };
@@ -270,6 +286,14 @@ bulk_request! {
     BulkPointsRequest,
     /// The points; a row is known by its place, counted from 1.
     adjustments: PointsElement
+}
+
+/// Where the rows of a job are.
+pub(crate) enum RowsSent {
+    /// In the request.
+    List(Vec<Box<RawValue>>),
+    /// In a file.
+    Upload(UploadId),
 }
 
 /// The options of a job as they were sent.

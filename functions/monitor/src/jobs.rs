@@ -11,7 +11,6 @@ use domain::jobs::job::{Job, JobStatus, MAX_REQUEUES, QUIET_SECONDS};
 use domain::jobs::part::Tally;
 use domain::time::Timestamp;
 use edge::sweep::{Bounds, Sweep};
-use queues::PartMessage;
 use std::time::{Duration, Instant};
 use store::{DueJob, DueWork, StoreError};
 
@@ -78,7 +77,7 @@ async fn settled(
     }
     // One that ends now is due again at once.
     let (job, _) = jobs.settle(job, context.now).await?;
-    if !job.status.is_open() {
+    if !job.is_carried_out() {
         return Ok(None);
     }
     let (_, moved) = jobs.tally(id).await?;
@@ -115,7 +114,8 @@ async fn ended(
     let total = job.terms.total();
     let many = total >= MIN_ROWS && tally.failed.saturating_mul(20) > total;
     let detail = if job.status == JobStatus::Failed {
-        "the rows of this job were not stored in time; nothing of it was applied".to_owned()
+        let late = "the rows of this job were not stored in time; nothing of it was applied";
+        job.refusal.as_ref().map_or(late, |refusal| refusal.detail.as_str()).to_owned()
     } else if many {
         format!("{} of {total} rows of this job have failed", tally.failed)
     } else {
@@ -174,10 +174,7 @@ async fn look(
         let later = now.plus_seconds(QUIET_SECONDS).unwrap_or(now);
         return DueJob(jobs).postpone(&job.terms.id, later).await;
     }
-    let left = jobs.unfinished_parts(&job).await?;
-    let messages: Vec<PartMessage> =
-        left.into_iter().map(|part| PartMessage::new(&job.terms.id, part)).collect();
-    if services.tools.queues.send_parts(&messages).await.is_err() {
+    if services.tools.queues.send_left(jobs, &job).await?.is_err() {
         // It counts as sent: a queue that never answers ends in the alert.
         tracing::error!(job = %job.terms.id, "messages of a job were not sent");
         summary.breakdown.failed += 1;

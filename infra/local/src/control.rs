@@ -100,7 +100,9 @@ async fn run(
 }
 
 async fn queues(State(control): State<Control>) -> Response {
-    answer(&json!({"jobs": control.queues.jobs.counts(), "purchases": control.purchases.counts()}))
+    let LocalQueues { jobs, books } = &control.queues;
+    let purchases = control.purchases.counts();
+    answer(&json!({"jobs": jobs.counts(), "books": books.counts(), "purchases": purchases}))
 }
 
 /// Puts the messages of `{"messages": [object or text]}` on the queue of events of purchases.
@@ -127,8 +129,9 @@ async fn redeliver(
     let times = times.filter(|times| *times <= 100).ok_or_else(|| failed(&"times is not 0 to 100".into()))?;
     let queue = match name.as_str() {
         "jobs" => &control.queues.jobs,
+        "books" => &control.queues.books,
         "purchases" => &control.purchases,
-        _ => return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "queues: jobs, purchases")),
+        _ => return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "queues: jobs, books, purchases")),
     };
     Ok(answer(&json!({"redelivered": queue.redeliver(times)})))
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the same routers and handlers serve the local gateway, `invoke` and the tests.
 
+use aws::Bucket;
 use axum::Router;
 use edge::App;
 use edge::seal::SealKeys;
@@ -25,6 +26,8 @@ pub struct LocalServices {
     pub suppliers: Suppliers,
     /// Queues of jobs.
     pub queues: Queues,
+    /// Uploads of jobs.
+    pub files: Bucket,
 }
 
 /// An HTTP function behind the local gateway.
@@ -42,7 +45,7 @@ pub struct Function {
 pub const SCHEDULED: [&str; 3] = ["evaluate-tiers", "expire-credits", "monitor"];
 
 /// Names of the functions that are called with messages.
-pub const WITH_MESSAGES: [&str; 2] = ["bulk-credit", "purchase-events"];
+pub const WITH_MESSAGES: [&str; 3] = ["bulk-credit", "move-books", "purchase-events"];
 
 impl Function {
     /// Returns true if the function serves the path.
@@ -64,7 +67,7 @@ impl Function {
 impl LocalServices {
     /// Returns every HTTP function; if two serve a path, the first one in the list handles it.
     pub fn functions(&self) -> Vec<Function> {
-        let Self { app, gateways, seal, vault, suppliers, queues } = self.clone();
+        let Self { app, gateways, seal, vault, suppliers, queues, files } = self.clone();
         let topup = edge::Services {
             app: app.clone(),
             tools: wallet_topup::TopUpTools { gateways: gateways.clone(), seal: seal.clone() },
@@ -81,11 +84,11 @@ impl LocalServices {
             tools: provision_gift_card::ProvisionTools::new(self.issuer(), limits),
         };
         let points = edge::Services { app: app.clone(), tools: loyalty::LoyaltyTools { vault } };
-        let bulk = edge::Services { app: app.clone(), tools: jobs::JobsTools { queues } };
+        let bulk = edge::Services { app: app.clone(), tools: jobs::JobsTools { queues, files } };
         vec![
             Function::new(
                 "jobs",
-                &["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs"],
+                &["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs", "/api/uploads"],
                 jobs::router(bulk),
             ),
             Function::new(
@@ -134,6 +137,12 @@ impl LocalServices {
     fn issuer(&self) -> issuing::Issuer {
         let Self { app, vault, suppliers, .. } = self.clone();
         issuing::Issuer { store: app.store, vault, suppliers }
+    }
+
+    /// Returns the services that the function uses that does the steps of jobs with files.
+    pub fn move_books(&self) -> edge::Services<move_books::MoveTools> {
+        let Self { app, queues, files, .. } = self.clone();
+        edge::Services { app, tools: move_books::MoveTools { queues, files } }
     }
 
     /// Returns the services that the monitor uses.

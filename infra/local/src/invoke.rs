@@ -10,8 +10,9 @@ use crate::data::DataDir;
 use crate::functions::{LocalServices, SCHEDULED, WITH_MESSAGES};
 use crate::keys::Keys;
 use crate::payments::PaymentSetup;
-use crate::{Failure, gateway, sqs};
+use crate::{Failure, gateway, s3, sqs};
 use ::queues::Queues;
+use aws::Bucket;
 use edge::Clock;
 use edge::cursor::CursorKey;
 use edge::lambda::{HttpEvent, HttpFunction};
@@ -38,7 +39,8 @@ pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, 
     let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
     let PaymentSetup { gateways, seal, vault, suppliers, .. } = PaymentSetup::open(data, &url)?;
     let queues = Queues::connect(sqs::settings(&url), store::https()?);
-    let services = LocalServices { app, gateways, seal, vault, suppliers, queues };
+    let files = Bucket::new(s3::settings(&url), store::https()?);
+    let services = LocalServices { app, gateways, seal, vault, suppliers, queues, files };
     Ok(serde_json::to_string_pretty(&invoke(&services, function, event).await?)?)
 }
 
@@ -66,6 +68,10 @@ pub async fn invoke(services: &LocalServices, function: &str, event: &str) -> Re
         "purchase-events" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);
             Ok(serde_json::to_value(purchase_events::handle(&services.app, event).await?)?)
+        }
+        "move-books" => {
+            let event = LambdaEvent::new(serde_json::from_str(event)?, context);
+            Ok(serde_json::to_value(Box::pin(move_books::handle(&services.move_books(), event)).await)?)
         }
         "bulk-credit" => {
             let event = LambdaEvent::new(serde_json::from_str(event)?, context);

@@ -28,6 +28,8 @@ pub mod payments;
 pub mod platform;
 pub mod queues;
 mod replay;
+pub mod s3;
+mod s3_signature;
 pub mod sample;
 mod sample_loyalty;
 pub mod sqs;

@@ -12,11 +12,13 @@ use crate::functions::{LocalServices, SCHEDULED};
 use crate::gateway::LocalGateway;
 use crate::keys::Keys;
 use crate::payments::PaymentSetup;
-use crate::queues::{Queue, TIME_OUT};
+use crate::queues::{Queue, SHORT_WORK};
+use crate::s3::{self, LocalFiles};
 use crate::sqs::{self, LocalQueues};
 use crate::token::{Grant, Verifier};
 use crate::{Failure, control, docs, gateway, invoke};
-use ::queues::{PartMessage, Queues};
+use ::queues::Queues;
+use aws::Bucket;
 use axum::Router;
 use axum::routing::any;
 use edge::cursor::CursorKey;
@@ -71,13 +73,15 @@ impl Platform {
         let fakes =
             Fakes::open(FakeUrls { own: url.clone(), api: url.clone() }, secrets, clock.clone(), state)?;
         let queues = Queues::connect(sqs::settings(&url), store::https()?);
-        let services = LocalServices { app, gateways, seal, vault, suppliers, queues };
+        let objects = LocalFiles::open((!options.memory).then(|| data.file("s3")))?;
+        let files = Bucket::new(s3::settings(&url), store::https()?);
+        let services = LocalServices { app, gateways, seal, vault, suppliers, queues, files };
         let schedule = tokio::spawn(schedules(services.clone()));
-        let purchases = Arc::new(Queue::new("purchases", TIME_OUT));
+        let purchases = Arc::new(Queue::new("purchases", SHORT_WORK));
         let local = LocalQueues::default();
         let mut mappings = mappings(&services, &purchases, &local);
         mappings.push(tokio::spawn(resume_jobs(services.clone())));
-        let routes = routes(services, clock, &fakes, &keys, (purchases, local))?;
+        let routes = routes(services, clock, &fakes, &keys, (purchases, local))?.merge(objects.router());
         let server = tokio::spawn(async move {
             let mut stopped = stopped;
             let signal = async move {
@@ -188,13 +192,11 @@ async fn resume_jobs(services: LocalServices) {
     let work = async || {
         for job in jobs.open_jobs().await? {
             let (job, _) = jobs.settle(job, now).await?;
-            if job.status.is_open() {
-                let parts = jobs.unfinished_parts(&job).await?;
-                let messages: Vec<_> =
-                    parts.into_iter().map(|part| PartMessage::new(&job.terms.id, part)).collect();
-                if services.queues.send_parts(&messages).await.is_err() {
-                    tracing::warn!(job = %job.terms.id, "the job is left to the monitor");
-                }
+            if job.status.is_final() {
+                continue;
+            }
+            if services.queues.send_left(jobs, &job).await?.is_err() {
+                tracing::warn!(job = %job.terms.id, "the job is left to the monitor");
             }
         }
         Ok::<(), store::StoreError>(())
@@ -206,6 +208,9 @@ async fn resume_jobs(services: LocalServices) {
 
 /// Batches of parts of jobs that are handled at once, as in the template.
 const JOBS_AT_ONCE: usize = 10;
+
+/// Steps of jobs with files that are done at once, as in the template.
+const STEPS_AT_ONCE: usize = 4;
 
 /// Hands the messages of each queue to its function.
 fn mappings(services: &LocalServices, purchases: &Arc<Queue>, local: &LocalQueues) -> Vec<JoinHandle<()>> {
@@ -221,6 +226,7 @@ fn mappings(services: &LocalServices, purchases: &Arc<Queue>, local: &LocalQueue
     };
     let mut mappings = vec![drive(purchases, "purchase-events")];
     mappings.extend((0..JOBS_AT_ONCE).map(|_| drive(&local.jobs, "bulk-credit")));
+    mappings.extend((0..STEPS_AT_ONCE).map(|_| drive(&local.books, "move-books")));
     mappings
 }
 

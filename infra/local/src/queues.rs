@@ -1,7 +1,7 @@
 //! Queues, driven as an event source mapping of Lambda drives them.
 //!
 //! **Invariant:** a message whose batch did not say that it failed is gone; one that failed is visible again after the
-//! queue's time-out, and is a dead letter after [`RECEIVES`] times.
+//! queue's time-out, and is a dead letter after so many times.
 //! **Invariant:** a queue is in memory: a platform that stops forgets it.
 
 use crate::Failure;
@@ -12,14 +12,22 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The most messages of a batch, as in the template.
-const BATCH: usize = 10;
+/// How a queue and its mapping deal with messages, as in the template.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueRules {
+    /// The most messages of a batch.
+    pub batch: usize,
+    /// How often a message is received before it is a dead letter.
+    pub receives: u32,
+    /// The time after which a message that failed is visible again.
+    pub time_out: Duration,
+}
 
-/// How often a message is received before it is a dead letter, as in the template.
-pub const RECEIVES: u32 = 5;
+/// Rules of queues whose messages are short work; in AWS they are visible again after six minutes.
+pub const SHORT_WORK: QueueRules = QueueRules { batch: 10, receives: 5, time_out: Duration::from_secs(30) };
 
-/// The time after which a message that failed is visible again.
-pub const TIME_OUT: Duration = Duration::from_secs(30);
+/// Rules of the queue of steps, each of which may take a quarter of an hour.
+pub const LONG_WORK: QueueRules = QueueRules { batch: 1, receives: 3, time_out: Duration::from_mins(90) };
 
 #[derive(Clone, Debug)]
 struct Message {
@@ -45,15 +53,15 @@ struct Messages {
 pub struct Queue {
     name: &'static str,
     messages: Mutex<Messages>,
-    time_out: Duration,
+    rules: QueueRules,
     /// Signals that messages were sent.
     sent: Notify,
 }
 
 impl Queue {
     /// Creates an empty queue.
-    pub fn new(name: &'static str, time_out: Duration) -> Self {
-        Self { name, messages: Mutex::default(), time_out, sent: Notify::new() }
+    pub fn new(name: &'static str, rules: QueueRules) -> Self {
+        Self { name, messages: Mutex::default(), rules, sent: Notify::new() }
     }
 
     fn messages(&self) -> MutexGuard<'_, Messages> {
@@ -93,7 +101,7 @@ impl Queue {
             let again = messages.failed.pop_front();
             messages.visible.extend(again.map(|(_, message)| message));
         }
-        let count = messages.visible.len().min(BATCH);
+        let count = messages.visible.len().min(self.rules.batch);
         let mut batch: Vec<Message> = messages.visible.drain(..count).collect();
         for message in &mut batch {
             message.receives += 1;
@@ -112,11 +120,11 @@ impl Queue {
         let mut messages = self.messages();
         messages.in_flight -= batch.len();
         for message in batch.into_iter().filter(|message| failed.contains(&message.id)) {
-            if message.receives >= RECEIVES {
+            if message.receives >= self.rules.receives {
                 tracing::warn!(message = message.id, "a message is a dead letter");
                 messages.dead += 1;
             } else {
-                messages.failed.push_back((Instant::now() + self.time_out, message));
+                messages.failed.push_back((Instant::now() + self.rules.time_out, message));
             }
         }
     }

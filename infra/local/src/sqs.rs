@@ -3,7 +3,7 @@
 //! **Invariant:** a queue is known by the last segment of its URL, as in AWS; a message is taken once for each entry of
 //! a request.
 
-use crate::queues::{Queue, TIME_OUT};
+use crate::queues::{LONG_WORK, Queue, SHORT_WORK};
 use ::queues::{Credentials, Queues, Settings};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -49,6 +49,8 @@ struct Entry {
 pub struct LocalQueues {
     /// Messages about parts of jobs.
     pub jobs: Arc<Queue>,
+    /// Messages about steps of jobs with files.
+    pub books: Arc<Queue>,
 }
 
 impl fmt::Debug for LocalQueues {
@@ -59,13 +61,20 @@ impl fmt::Debug for LocalQueues {
 
 impl Default for LocalQueues {
     fn default() -> Self {
-        Self { jobs: Arc::new(Queue::new("jobs", TIME_OUT)) }
+        Self {
+            jobs: Arc::new(Queue::new("jobs", SHORT_WORK)),
+            books: Arc::new(Queue::new("books", LONG_WORK)),
+        }
     }
 }
 
 impl LocalQueues {
     fn named(&self, url: &str) -> Option<&Arc<Queue>> {
-        (url.rsplit('/').next() == Some("jobs")).then_some(&self.jobs)
+        match url.rsplit('/').next() {
+            Some("jobs") => Some(&self.jobs),
+            Some("books") => Some(&self.books),
+            Some(_) | None => None,
+        }
     }
 
     /// Answers a request of SQS's JSON protocol.
@@ -121,6 +130,7 @@ pub fn settings(url: &str) -> Settings {
         credentials: Credentials::new("local", "local", None, None, "local"),
         endpoint: Some(format!("{url}{PREFIX}")),
         jobs: format!("{url}{PREFIX}/000000000000/jobs"),
+        books: format!("{url}{PREFIX}/000000000000/books"),
     }
 }
 

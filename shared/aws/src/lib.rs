@@ -1,10 +1,12 @@
-//! Calls of AWS services that need only one or two operations (KMS, Secrets Manager), without their SDKs.
+//! Calls of AWS services that need only a few operations (KMS, Secrets Manager, S3), without their SDKs.
 //!
 //! The SDK's runtime sends the requests: its connections, timeouts and signature. Only the generated types of
 //! some hundred operations are left out, which take longer to compile than the rest of a function.
 //!
-//! **Invariant:** only operations that read are called, so a call without an answer is repeated.
+//! **Invariant:** only operations that read, or write the same again, are called: a call without an answer is repeated.
 //! **Invariant:** errors contain neither the request nor the answer.
+
+mod bucket;
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -21,6 +23,7 @@ use serde::de::DeserializeOwned;
 use std::time::{Duration, SystemTime};
 
 pub use aws_credential_types::Credentials;
+pub use bucket::{Bucket, BucketSettings, ObjectHead, Part, PresignedPut};
 
 /// Attempts of a call before it fails.
 const ATTEMPTS: u32 = 3;
@@ -173,7 +176,7 @@ fn answer(response: &HttpResponse) -> Result<Vec<u8>, OrchestratorError<CallErro
     Err(OrchestratorError::operation(CallError::Refused(code)))
 }
 
-fn failed(error: &SdkError<CallError, HttpResponse>) -> CallError {
+pub(crate) fn failed(error: &SdkError<CallError, HttpResponse>) -> CallError {
     let kind = match error {
         SdkError::ServiceError(refused) => return refused.err().clone(),
         SdkError::TimeoutError(_) => "timeout",

@@ -81,6 +81,13 @@ pub struct File<'a> {
     reader: Reader,
 }
 
+/// A place in a file that is read in parts: its columns, and the number of the line before.
+#[derive(Clone, Debug)]
+pub struct Position {
+    columns: Vec<&'static str>,
+    number: u64,
+}
+
 /// A data line of a file.
 pub struct Line<'a> {
     columns: &'a [&'static str],
@@ -274,6 +281,17 @@ impl<'a> File<'a> {
             Problem::invalid(format!("{detail}, including {required}: {names}{hint}"))
         })?;
         Ok(file)
+    }
+
+    /// Opens the next part of a file that is read in parts, each of whole lines.
+    pub fn open_part(body: &'a [u8], position: &Position) -> Self {
+        let Position { columns, number } = position.clone();
+        Self { columns, rest: body, number, reader: Reader::new() }
+    }
+
+    /// Returns where the next part of the file begins, once this part is read.
+    pub fn position(&self) -> Position {
+        Position { columns: self.columns.clone(), number: self.number }
     }
 
     /// Returns the next line that is not blank, or a report if it is invalid.

@@ -13,9 +13,12 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use domain::ids::JobId;
+use domain::jobs::job::Job;
 use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
+use store::{Jobs, StoreError};
 
 pub use aws_sdk_sqs::config::Credentials;
 pub use transport::HttpClient;
@@ -57,6 +60,35 @@ impl PartMessage {
     }
 }
 
+/// What is to be done of a job by the queue `books`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Its file is to be read and its rows stored; of a job whose rows are stored, their messages are to be sent.
+    Split,
+}
+
+/// A message of the queue `books`: a step of a job is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BooksMessage {
+    /// The version of the message.
+    pub v: u32,
+    /// The job.
+    pub job_id: String,
+    /// The step.
+    pub step: Step,
+    /// The number of the part of the step, from 0.
+    pub segment: u32,
+}
+
+impl BooksMessage {
+    /// Returns the message about a step of a job.
+    pub fn new(job: &impl ToString, step: Step, segment: u32) -> Self {
+        Self { v: VERSION, job_id: job.to_string(), step, segment }
+    }
+}
+
 /// Settings of the queues.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -68,6 +100,8 @@ pub struct Settings {
     pub endpoint: Option<String>,
     /// URL of the queue of parts.
     pub jobs: String,
+    /// URL of the queue of steps.
+    pub books: String,
 }
 
 impl Settings {
@@ -82,6 +116,7 @@ impl Settings {
             credentials,
             endpoint: optional("AWS_ENDPOINT_URL_SQS"),
             jobs: required("SCRIP_JOBS_QUEUE_URL")?,
+            books: required("SCRIP_BOOKS_QUEUE_URL")?,
         })
     }
 }
@@ -91,6 +126,7 @@ impl Settings {
 pub struct Queues {
     client: Client,
     jobs: String,
+    books: String,
 }
 
 /// Messages that could not be sent.
@@ -110,16 +146,35 @@ impl Queues {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http);
         config.set_endpoint_url(settings.endpoint);
-        Self { client: Client::from_conf(config.build()), jobs: settings.jobs }
+        Self { client: Client::from_conf(config.build()), jobs: settings.jobs, books: settings.books }
     }
 
-    /// Sends messages about parts; returns how many were not sent within some seconds.
-    pub async fn send_parts(&self, messages: &[PartMessage]) -> Result<(), Unsent> {
+    /// Sends the messages about what a job has not done.
+    pub async fn send_left(&self, jobs: &Jobs, job: &Job) -> Result<Result<(), Unsent>, StoreError> {
+        if job.is_to_be_split() {
+            return Ok(self.send_steps(&[BooksMessage::new(&job.terms.id, Step::Split, 0)]).await);
+        }
+        let left = jobs.unfinished_parts(job).await?;
+        Ok(self.send_parts(&job.terms.id, left).await)
+    }
+
+    /// Sends messages about parts of a job; returns how many were not sent within some seconds.
+    pub async fn send_parts(&self, job: &JobId, parts: impl IntoIterator<Item = u32>) -> Result<(), Unsent> {
+        let messages: Vec<PartMessage> = parts.into_iter().map(|part| PartMessage::new(job, part)).collect();
+        self.send(&self.jobs, &messages).await
+    }
+
+    /// Sends messages about steps; returns how many were not sent within some seconds.
+    pub async fn send_steps(&self, messages: &[BooksMessage]) -> Result<(), Unsent> {
+        self.send(&self.books, messages).await
+    }
+
+    async fn send(&self, url: &str, messages: &[impl Serialize]) -> Result<(), Unsent> {
         let bodies: Vec<String> =
             messages.iter().filter_map(|message| serde_json::to_string(message).ok()).collect();
         let started = Instant::now();
         let batches: Vec<_> =
-            bodies.chunks(BATCH).map(|batch| self.send_batch(&self.jobs, batch, started)).collect();
+            bodies.chunks(BATCH).map(|batch| self.send_batch(url, batch, started)).collect();
         let unsent: Vec<usize> = stream::iter(batches).buffer_unordered(AT_ONCE).collect().await;
         let unsent: usize = unsent.into_iter().sum();
         if unsent == 0 { Ok(()) } else { Err(Unsent(unsent)) }

@@ -42,7 +42,7 @@ pub use giftcards::codes::TryLimits;
 pub use giftcards::due::DueBudget;
 pub use giftcards::redemptions::Viewer;
 pub use giftcards::{Committed, GiftCards, Import, Ordered, Refill};
-pub use jobs::{DueJob, Held, JobError, Jobs, MadeJob, NewJob, RowPage, Taken};
+pub use jobs::{DueJob, Held, JobError, Jobs, MadeJob, NewJob, RowPage, RowsTaken, Taken, UploadJob};
 pub use ledger::execute::Done;
 pub use ledger::history::EntryPage;
 pub use ledger::items::entry::from_item as entry_from_item;

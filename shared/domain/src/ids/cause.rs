@@ -64,6 +64,8 @@ pub enum Operation {
     BulkCredits,
     /// Add points for many customers.
     BulkPoints,
+    /// Making an upload.
+    MakeUpload,
 }
 
 impl Operation {
@@ -94,6 +96,7 @@ impl Operation {
             Self::CreateReward => "create-reward",
             Self::BulkCredits => "bulk-credits",
             Self::BulkPoints => "bulk-points",
+            Self::MakeUpload => "make-upload",
         }
     }
 }

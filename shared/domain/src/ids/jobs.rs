@@ -8,6 +8,11 @@ use crate::primitives::serde_text::serde_by_text;
 minted_ids! {
     /// Work on many rows, which messages of a queue carry out.
     JobId "job_";
+    /// A file that a job reads.
+    UploadId "upl_";
 }
 
-serde_by_text! { JobId: ToString::to_string, JobId::parse; }
+serde_by_text! {
+    JobId: ToString::to_string, JobId::parse;
+    UploadId: ToString::to_string, UploadId::parse;
+}

@@ -19,7 +19,7 @@ mod wallet;
 pub use account::{AccountKind, AccountRef};
 pub use alert::AlertId;
 pub use caller::{CustomerId, IdempotencyKey, OrderId, RecipientId, RequestId, SupplierProductId};
-pub use jobs::JobId;
+pub use jobs::{JobId, UploadId};
 pub use ledger::{HoldId, TransactionId};
 pub use loyalty::{
     BookingId, LineId, LoyaltyCampaignId, PaymentId, PurchaseId, RefundId, RewardId, VoucherId,

@@ -5,7 +5,8 @@
 
 use crate::actor::PerformedBy;
 use crate::currency::Currency;
-use crate::ids::{JobId, RequestId};
+use crate::fingerprint::Fingerprint;
+use crate::ids::{JobId, RequestId, UploadId};
 use crate::jobs::part::Tally;
 use crate::money::Money;
 use crate::parse::ParseError;
@@ -53,6 +54,10 @@ impl JobKind {
 /// The status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobStatus {
+    /// Its file is being read.
+    Validating,
+    /// Its file was refused; nothing of it is applied.
+    Rejected,
     /// Its rows are being stored.
     Storing,
     /// All is stored, and nothing has been begun.
@@ -72,7 +77,9 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
+        Self::Validating,
+        Self::Rejected,
         Self::Storing,
         Self::Queued,
         Self::Running,
@@ -86,6 +93,8 @@ impl JobStatus {
     /// Returns the stored word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Validating => "validating",
+            Self::Rejected => "rejected",
             Self::Storing => "storing",
             Self::Queued => "queued",
             Self::Running => "running",
@@ -103,14 +112,14 @@ impl JobStatus {
         named.ok_or(ParseError("is not a status of a job"))
     }
 
-    /// Returns the contract's word: callers do not see that rows are being stored.
-    pub fn shown(self) -> &'static str {
-        if self == Self::Storing { Self::Queued.as_str() } else { self.as_str() }
-    }
-
     /// Returns true if the job has ended.
     pub fn is_final(self) -> bool {
-        !self.is_open() && self != Self::Storing
+        !self.is_open() && !self.is_taken()
+    }
+
+    /// Returns true if its rows are still being read or stored, so that nothing of it is applied.
+    pub fn is_taken(self) -> bool {
+        matches!(self, Self::Validating | Self::Storing)
     }
 
     /// Returns true if parts of the job may be applied or cancelled.
@@ -165,6 +174,24 @@ pub struct JobOptions {
     pub control_amount: Option<Money>,
 }
 
+impl JobOptions {
+    /// Distinguishes a repetition from another request with the same key; `rows` is the digest of the rows, or the upload.
+    pub fn fingerprint(&self, kind: JobKind, currency: Option<Currency>, rows: &str) -> Fingerprint {
+        let Self { on_invalid, dry_run, again, notify, control_rows, control_amount } = self;
+        Fingerprint::of(&[
+            ("op", Some(kind.as_str().to_owned())),
+            ("rows", Some(rows.to_owned())),
+            ("on_invalid", Some(on_invalid.as_str().to_owned())),
+            ("dry_run", Some(dry_run.to_string())),
+            ("again", Some(again.to_string())),
+            ("notify", Some(notify.to_string())),
+            ("currency", currency.map(|currency| currency.code().to_owned())),
+            ("control_rows", control_rows.map(|rows| rows.to_string())),
+            ("control_amount", control_amount.map(|amount| amount.to_string())),
+        ])
+    }
+}
+
 /// A row that was refused when its job was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedLine {
@@ -174,7 +201,19 @@ pub struct RefusedLine {
     pub detail: String,
 }
 
-/// What never changes of a job.
+/// Why a job was refused or has failed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRefusal {
+    /// The contract's code.
+    pub code: String,
+    /// What is wrong.
+    pub detail: String,
+    /// The job that has the same rows, if that is what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+}
+
+/// What never changes of a job; what follows from its rows is set once, when a file was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobTerms {
     /// The job.
@@ -185,6 +224,9 @@ pub struct JobTerms {
     pub fingerprint: String,
     /// What the caller wishes.
     pub options: JobOptions,
+    /// The file that has its rows; `None` if they came with the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadId>,
     /// The currency of its amounts; `None` for points.
     pub currency: Option<Currency>,
     /// Rows that are valid.
@@ -234,6 +276,10 @@ pub struct Job {
     pub requeued: u32,
     /// When its rows began to be stored, then when its messages were last sent.
     pub quiet_since: Timestamp,
+    /// The ETag of its file when that was first read.
+    pub etag: Option<String>,
+    /// Why it was refused or has failed as a whole.
+    pub refusal: Option<JobRefusal>,
 }
 
 /// Seconds without progress after which a job's messages are sent again.
@@ -246,6 +292,65 @@ pub const MAX_REQUEUES: u32 = 3;
 pub const STORING_SECONDS: u32 = 15 * 60;
 
 impl Job {
+    /// Returns the job as it is when it is made.
+    pub fn new(terms: JobTerms, now: Timestamp) -> Self {
+        let status = if terms.upload.is_some() { JobStatus::Validating } else { JobStatus::Storing };
+        Self {
+            terms,
+            status,
+            started_at: None,
+            finished_at: None,
+            requeued: 0,
+            quiet_since: now,
+            etag: None,
+            refusal: None,
+        }
+    }
+
+    /// Returns the contract's word for its status: callers do not see that rows are being stored.
+    pub fn shown_status(&self) -> &'static str {
+        let shown = match (self.status == JobStatus::Storing, self.terms.upload.is_some()) {
+            (true, true) => JobStatus::Validating,
+            (true, false) => JobStatus::Queued,
+            (false, _) => self.status,
+        };
+        shown.as_str()
+    }
+
+    /// Returns true if a message has its file read and its rows stored.
+    pub fn is_to_be_split(&self) -> bool {
+        self.terms.upload.is_some() && self.status.is_taken()
+    }
+
+    /// Returns true if messages carry it out.
+    pub fn is_carried_out(&self) -> bool {
+        self.status.is_open() || self.is_to_be_split()
+    }
+
+    /// Returns the outcomes of its rows, given those that were counted: rows of a file that was refused, or of a job that
+    /// was cancelled while its file was read, are not counted one by one.
+    pub fn outcomes(&self, counted: Tally) -> Tally {
+        let total = self.terms.total();
+        match self.status {
+            JobStatus::Rejected => {
+                Tally { failed: self.terms.rejected, cancelled: self.terms.accepted, ..Tally::default() }
+            }
+            JobStatus::Cancelled if counted.ended() < total => Tally {
+                cancelled: total.saturating_sub(counted.succeeded).saturating_sub(counted.failed),
+                ..counted
+            },
+            JobStatus::Validating
+            | JobStatus::Storing
+            | JobStatus::Queued
+            | JobStatus::Running
+            | JobStatus::Cancelling
+            | JobStatus::Cancelled
+            | JobStatus::Completed
+            | JobStatus::CompletedWithErrors
+            | JobStatus::Failed => counted,
+        }
+    }
+
     /// Returns the number of rows without an outcome.
     pub fn pending(&self, tally: &Tally) -> u64 {
         self.terms.total().saturating_sub(tally.ended())
@@ -254,6 +359,8 @@ impl Job {
     /// Returns the final status that the job has from now on, if it ends.
     pub fn ends_as(&self, tally: &Tally, now: Timestamp) -> Option<JobStatus> {
         match self.status {
+            // A message has its file read, however late.
+            JobStatus::Storing if self.terms.upload.is_some() => None,
             JobStatus::Storing => {
                 let is_over = self.quiet_since.plus_seconds(STORING_SECONDS).is_some_and(|at| at <= now);
                 is_over.then_some(JobStatus::Failed)
@@ -269,7 +376,9 @@ impl Job {
                     JobStatus::Completed
                 })
             }
-            JobStatus::Cancelled
+            JobStatus::Validating
+            | JobStatus::Rejected
+            | JobStatus::Cancelled
             | JobStatus::Completed
             | JobStatus::CompletedWithErrors
             | JobStatus::Failed => None,

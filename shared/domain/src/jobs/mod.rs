@@ -14,3 +14,4 @@ pub mod job;
 pub mod part;
 pub mod permit;
 pub mod row;
+pub mod upload;

@@ -11,6 +11,8 @@ use crate::permit::{Action, Denial, Reach};
 pub enum JobAction {
     /// Make a job of this kind.
     Make(JobKind),
+    /// Announce a file for a job that the caller may make.
+    Upload,
     /// Read a job and its rows.
     Read,
     /// List the jobs of all callers.
@@ -27,6 +29,11 @@ impl Action for JobAction {
         match (self, actor.role) {
             (_, Role::Admin) | (Self::Read | Self::List, Role::Staff) => Ok(Reach::All),
             (Self::Make(kind), Role::Service) if actor.scopes.contains(kind.scope()) => Ok(Reach::All),
+            (Self::Upload, Role::Service)
+                if JobKind::ALL.iter().any(|kind| actor.scopes.contains(kind.scope())) =>
+            {
+                Ok(Reach::All)
+            }
             (Self::Read | Self::Change, Role::Service) => Ok(Reach::Own),
             (
                 _,

@@ -6,7 +6,6 @@
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprinted;
-use crate::hash::Hash;
 use crate::ids::{CustomerId, JobId, OrderId};
 use crate::ledger::lot::CreditSource;
 use crate::loyalty::adjust::{AdjustPoints, Direction};
@@ -233,12 +232,6 @@ impl Row {
         };
         parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<Vec<_>>().join(",")
     }
-}
-
-/// Returns the digest of what these rows ask for; rows that are equal after parsing have the same.
-pub fn digest<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Hash {
-    let lines: Vec<String> = rows.into_iter().map(Row::canonical).collect();
-    Hash::of(lines.join("\n"))
 }
 
 impl CreditRow {

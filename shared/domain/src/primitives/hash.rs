@@ -45,6 +45,29 @@ impl Hash {
     }
 }
 
+/// The digest of lines that come one by one, joined by line feeds.
+#[derive(Clone, Debug, Default)]
+pub struct LinesHasher {
+    digest: Sha256,
+    is_begun: bool,
+}
+
+impl LinesHasher {
+    /// Adds a line.
+    pub fn add(&mut self, line: &str) {
+        if self.is_begun {
+            self.digest.update(b"\n");
+        }
+        self.is_begun = true;
+        self.digest.update(line.as_bytes());
+    }
+
+    /// Returns the digest of all lines.
+    pub fn finish(self) -> Hash {
+        Hash(self.digest.finalize().into())
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

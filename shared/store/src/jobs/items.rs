@@ -13,6 +13,7 @@ use domain::ids::JobId;
 use domain::jobs::job::{Job, JobStatus, JobTerms, RefusedLine};
 use domain::jobs::part::{Part, PartState, Tally};
 use domain::jobs::row::{Row, RowOutcome};
+use domain::jobs::upload::{Upload, UploadTerms};
 use domain::parse::ParseError;
 use domain::time::Timestamp;
 
@@ -45,6 +46,30 @@ pub(super) fn job_from_item(item: &Item) -> Result<Job, StoreError> {
         finished_at: reader.maybe("finished_at", Timestamp::parse)?,
         requeued: u32::try_from(reader.count("requeued")?).map_err(|_| reader.corrupt("requeued"))?,
         quiet_since: reader.instant("quiet_since")?,
+        etag: reader.maybe_text("etag")?.map(str::to_owned),
+        refusal: match reader.maybe_text("refusal")? {
+            Some(text) => Some(read_document(text).ok_or_else(|| reader.corrupt("refusal"))?),
+            None => None,
+        },
+    })
+}
+
+/// Converts an upload that no job reads yet.
+pub(super) fn upload_to_item(terms: &UploadTerms) -> Result<Item, StoreError> {
+    let attributes =
+        Attributes::default().text("terms", document(terms)?).number("purge_at", purge_at(terms.created_at));
+    let mut item = attributes.0;
+    item.extend(keys::upload(&terms.id).attributes());
+    Ok(item)
+}
+
+/// Reads an upload.
+pub(super) fn upload_from_item(item: &Item) -> Result<Upload, StoreError> {
+    let reader = Reader::new(item, "upload");
+    let terms: Option<UploadTerms> = read_document(reader.text("terms")?);
+    Ok(Upload {
+        terms: terms.ok_or_else(|| reader.corrupt("terms"))?,
+        job: reader.maybe("job", JobId::parse)?,
     })
 }
 

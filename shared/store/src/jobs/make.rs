@@ -109,7 +109,7 @@ impl Jobs {
         let job = if has_failed {
             self.begin_again(terms, (now, at))?
         } else {
-            self.table.new_put(items::job_to_item(&first(terms, now), at)?)?
+            self.table.new_put(items::job_to_item(&Job::new(terms.clone(), now), at)?)?
         };
         let listed = keys::listed_job(terms.kind, terms.created_at, &terms.id);
         // The rows come second: a refusal of theirs names who has them.
@@ -127,7 +127,7 @@ impl Jobs {
     }
 
     /// Returns the write that says that a job has these rows; without `again`, no other may have them.
-    fn mark_rows(&self, terms: &JobTerms) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn mark_rows(&self, terms: &JobTerms) -> Result<TransactWriteItem, StoreError> {
         let mut update = Update::builder()
             .table_name(&self.table.name)
             .set_key(Some(keys::same_rows(&terms.digest).attributes()))
@@ -168,7 +168,7 @@ impl Jobs {
     }
 
     /// Returns another job that has applied the same rows, or still may; forgets those that have ended without.
-    async fn who_has(
+    pub(super) async fn who_has(
         &self,
         item: &Item,
         terms: &JobTerms,
@@ -226,20 +226,34 @@ impl Jobs {
 
     /// Stores the rows of a job, then lets them be applied.
     async fn store(&self, new: &NewJob, now: Timestamp) -> Result<Job, StoreError> {
-        let parts: Vec<_> = new.parts.iter().map(|part| self.store_part(part)).collect();
+        self.store_parts(&new.parts).await?;
+        self.queue(&new.terms.id, now).await
+    }
+
+    /// Stores parts of a job that nobody can have begun; those that are stored stay as they are.
+    pub async fn store_parts(&self, parts: &[Part]) -> Result<(), StoreError> {
+        let parts: Vec<_> = parts.iter().map(|part| self.store_part(part)).collect();
         stream::iter(parts).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-        let key = keys::job(&new.terms.id);
+        Ok(())
+    }
+
+    /// Lets a job be applied, once all of its rows are stored; returns it as it is then.
+    pub async fn queue(&self, id: &JobId, now: Timestamp) -> Result<Job, StoreError> {
+        let key = keys::job(id);
         let due = keys::due(now.plus_seconds(QUIET_SECONDS).unwrap_or(now), &key.pk);
         let partition = keys::due_partition(keys::DueKind::Jobs, &key.pk);
         let found = self
             .table
             .until_sent(&key, |update| {
                 update
-                    .update_expression("SET #s = :queued, quiet_since = :now, dpk = :dpk, dsk = :dsk")
+                    .update_expression(
+                        "SET #s = :queued, quiet_since = :now, requeued = :zero, dpk = :dpk, dsk = :dsk",
+                    )
                     .condition_expression("#s = :storing")
                     .expression_attribute_names("#s", "status")
                     .expression_attribute_values(":queued", text(JobStatus::Queued.as_str()))
                     .expression_attribute_values(":storing", text(JobStatus::Storing.as_str()))
+                    .expression_attribute_values(":zero", number(0))
                     .expression_attribute_values(":now", text(now))
                     .expression_attribute_values(":dpk", text(&partition))
                     .expression_attribute_values(":dsk", text(&due))
@@ -261,16 +275,5 @@ impl Jobs {
                 return Ok(());
             }
         }
-    }
-}
-
-fn first(terms: &JobTerms, now: Timestamp) -> Job {
-    Job {
-        terms: terms.clone(),
-        status: JobStatus::Storing,
-        started_at: None,
-        finished_at: None,
-        requeued: 0,
-        quiet_since: now,
     }
 }

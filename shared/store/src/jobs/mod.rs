@@ -7,10 +7,12 @@ mod items;
 mod make;
 mod parts;
 mod reads;
+mod uploads;
 
 pub use make::{JobError, MadeJob, NewJob};
 pub use parts::{Held, Taken};
 pub use reads::{DueJob, RowPage};
+pub use uploads::{RowsTaken, UploadJob};
 
 use crate::engine::table::Table;
 

@@ -88,7 +88,7 @@ impl Jobs {
         Ok(count)
     }
 
-    /// Returns the jobs that have not ended.
+    /// Returns the jobs that messages carry out and that have not ended.
     pub async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
         let mut open = vec![];
         for shard in 0..keys::DUE_SHARDS {
@@ -98,7 +98,7 @@ impl Jobs {
                 let found = self.table.due(DueKind::Jobs, page).await?;
                 for id in found.iter().filter_map(|(pk, _)| keys::job_of(pk)) {
                     match self.job(&id).await {
-                        Ok(job) => open.extend(job.filter(|job| job.status.is_open())),
+                        Ok(job) => open.extend(job.filter(Job::is_carried_out)),
                         Err(error) => tracing::error!(job = %id, %error, "a job cannot be read"),
                     }
                 }
@@ -126,7 +126,10 @@ impl Jobs {
     /// Gives a job its final status if no row is pending; returns it as it is then, with its progress.
     pub async fn settle(&self, job: Job, now: Timestamp) -> Result<(Job, Tally), StoreError> {
         let (mut tally, _) = self.tally(&job.terms.id).await?;
-        let Some(status) = job.ends_as(&tally, now) else { return Ok((job, tally)) };
+        let Some(status) = job.ends_as(&tally, now) else {
+            let tally = job.outcomes(tally);
+            return Ok((job, tally));
+        };
         let set = "SET #s = :to, finished_at = :now";
         let ended = self.move_status(&job, (&[job.status], status), set, now).await?;
         if ended.status != status {
@@ -150,7 +153,8 @@ impl Jobs {
         if terms.rejected > 0 {
             kept.push(keys::refused_lines(&terms.id));
         }
-        if job.status == JobStatus::Failed {
+        let is_never_begun = job.status == JobStatus::Cancelled && tally.ended() < terms.total();
+        if job.status == JobStatus::Failed || is_never_begun {
             kept.extend((0..terms.parts).map(|part| keys::part(&terms.id, part)));
         }
         if tally.succeeded == 0 && !terms.options.dry_run {

@@ -8,12 +8,13 @@
 //! | its progress | `U#<job>` | `P#<0–15>` | |
 //! | part: 25 rows and their outcomes | `U#<job>#<part>` | `R` | |
 //! | failed row | `U#<job>#f` | `<line, 9 digits>` | |
+//! | upload | `U#u:<upload>` | `U` | |
 //! | the rows of a job, known by their digest | `U#x:<digest>` | `X` | |
 //!
 //! **Invariant:** a part has a partition of its own, so the parts of a job are written in parallel.
 
 use super::Key;
-use domain::ids::JobId;
+use domain::ids::{JobId, UploadId};
 use domain::jobs::job::JobKind;
 use domain::time::Timestamp;
 
@@ -67,6 +68,11 @@ pub fn failed_row(job: &JobId, line: u64) -> Key {
 /// Returns the key by which the same rows are recognised.
 pub fn same_rows(digest: &str) -> Key {
     Key::new(format!("U#x:{digest}"), "X")
+}
+
+/// Returns the key of an upload.
+pub fn upload(upload: &UploadId) -> Key {
+    Key::new(format!("U#u:{upload}"), "U")
 }
 
 /// Returns the partition that lists the jobs of a kind.

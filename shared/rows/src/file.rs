@@ -2,24 +2,14 @@
 //!
 //! **Invariant:** a line of the file is one row, known by its number.
 
-use crate::rows::RowReader;
-use crate::wire::MAX_ROWS;
+use crate::reader::{RowKind, RowReader};
 use domain::giftcard::code::is_scientific;
+use domain::jobs::row::Row;
+use edge::Problem;
 use edge::csv::{File, Line, unquoted};
-use edge::{Problem, csv_file};
 use http::StatusCode;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Number, Value};
-
-csv_file! {
-    /// Credits of a bulk job; the first two columns are required.
-    pub(crate) struct CreditsFile: ["customer_id", "amount", "reason", "source", "expiry_days", "expires_on", "order_id"];
-}
-
-csv_file! {
-    /// Points of a bulk job; the first three columns are required.
-    pub(crate) struct PointsFile: ["user_id", "points", "reason", "expiry_days", "expires_on", "qualifying"];
-}
 
 /// Cells that are numbers in a body.
 const NUMBERS: [&str; 2] = ["expiry_days", "points"];
@@ -66,30 +56,42 @@ fn object(line: &Line<'_>, columns: &[&'static str]) -> Result<Box<RawValue>, Pr
     to_raw_value(&fields).map_err(|_| Problem::internal())
 }
 
-/// Reads all lines of a file with these columns, of which the first `required` must be there.
-pub(crate) fn read(
-    body: &[u8],
-    columns: &'static [&'static str],
-    required: usize,
-    rows: &mut RowReader,
-) -> Result<(), Problem> {
-    let mut file =
-        File::open_with(body, columns, required).map_err(|problem| invalid_file(problem.detail()))?;
-    while let Some(line) = file.next_line() {
-        if rows.rows.len() >= MAX_ROWS {
-            return Err(invalid_file(format!("the file has more than {MAX_ROWS} rows")));
+/// Opens a file of rows of this kind, and reads its first line.
+pub fn open(body: &[u8], kind: RowKind) -> Result<File<'_>, Problem> {
+    let (columns, required) = kind.columns();
+    File::open_with(body, columns, required).map_err(|problem| invalid_file(problem.detail()))
+}
+
+/// Returns the problem that a file has no row.
+pub fn no_row() -> Problem {
+    invalid_file("the file has no row")
+}
+
+/// Returns the problem that a file has more than `most` rows.
+pub fn too_many_rows(most: u64) -> Problem {
+    invalid_file(format!("the file has more than {most} rows"))
+}
+
+/// Returns the problem that a line is too long.
+pub fn long_line() -> Problem {
+    invalid_file("the file has a line that is too long")
+}
+
+/// Reads the next row of a file; `None` at its end.
+pub fn next_row(file: &mut File<'_>, rows: &mut RowReader) -> Result<Option<Row>, Problem> {
+    let (columns, _) = rows.kind().columns();
+    Ok(match file.next_line() {
+        None => None,
+        Some(Err(report)) => {
+            Some(rows.unreadable(report.line, &format!("/lines/{}", report.line), &report.detail))
         }
-        match line {
-            Err(report) => rows.unreadable(report.line, &format!("/lines/{}", report.line), &report.detail),
-            Ok(line) => {
-                let is_wrong =
-                    |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));
-                let ids = columns.iter().copied().filter(|name| IDS.contains(name)).filter(is_wrong);
-                let known: Vec<(&str, &str)> = ids.map(|name| (name, CHANGED)).collect();
-                let raw = object(&line, columns)?;
-                rows.take(line.number, &format!("/lines/{}", line.number), &raw, &known);
-            }
+        Some(Ok(line)) => {
+            let is_wrong =
+                |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));
+            let ids = columns.iter().copied().filter(|name| IDS.contains(name)).filter(is_wrong);
+            let known: Vec<(&str, &str)> = ids.map(|name| (name, CHANGED)).collect();
+            let raw = object(&line, columns)?;
+            Some(rows.take(line.number, &format!("/lines/{}", line.number), &raw, &known))
         }
-    }
-    if rows.rows.is_empty() { Err(invalid_file("the file has no row")) } else { Ok(()) }
+    })
 }

@@ -3,11 +3,12 @@
 //! **Invariant:** every row of the request is a row of the job or is reported; none is left out unseen.
 //! **Invariant:** a row of a file is read as the same row in a body is.
 
-use crate::wire::{CreditElement, PointsElement};
+use crate::elements::{CreditElement, CreditsFile, PointsElement, PointsFile};
 use domain::currency::Currency;
-use domain::hash::Hash;
+use domain::hash::{Hash, LinesHasher};
 use domain::ids::CustomerId;
-use domain::jobs::job::RefusedLine;
+use domain::jobs::job::{JobOptions, JobTerms, RefusedLine};
+use domain::jobs::part::ROWS;
 use domain::jobs::row::{CreditRow, InvalidRow, PointsRow, Row, RowExpiry, Wanted};
 use domain::ledger::lot::CreditSource;
 use domain::loyalty::numbers::Points;
@@ -17,8 +18,9 @@ use edge::Problem;
 use edge::field_errors::FieldErrors;
 use edge::fields::Fields;
 use edge::input::{ExpiryDate, ExpiryDays, Input, NumberInput};
+use http::StatusCode;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 /// The most refused rows that an answer lists.
 const MAX_LINES: usize = 100;
@@ -28,7 +30,7 @@ const MAX_DETAIL: usize = 300;
 
 /// What the rows of a job are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum RowKind {
+pub enum RowKind {
     /// Credits in a currency.
     Credits(Currency),
     /// Points.
@@ -37,10 +39,18 @@ pub(crate) enum RowKind {
 
 impl RowKind {
     /// Returns the name of the field that names the customer, and of that which says how much.
-    pub(crate) fn names(self) -> (&'static str, &'static str) {
+    pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Credits(_) => ("customer_id", "amount"),
             Self::Points => ("user_id", "points"),
+        }
+    }
+
+    /// Returns the columns of a file, and how many of them, from the first, must be there.
+    pub fn columns(self) -> (&'static [&'static str], usize) {
+        match self {
+            Self::Credits(_) => (CreditsFile::COLUMNS, 2),
+            Self::Points => (PointsFile::COLUMNS, 3),
         }
     }
 
@@ -98,46 +108,56 @@ fn points(fields: Fields<'_>) -> Result<PointsRow, Problem> {
     })
 }
 
-/// Rows as they are read.
-pub(crate) struct RowReader {
+/// Reads rows one by one, and keeps what is to be known of all of them.
+pub struct RowReader {
     kind: RowKind,
     today: Date,
-    seen: BTreeSet<CustomerId>,
-    /// What each row asks for, with its line.
-    asked: Vec<String>,
-    /// The rows, in the order of their lines.
-    pub(crate) rows: Vec<Row>,
+    /// Digests of the customers that were named, so that many of them are kept in little memory.
+    seen: HashSet<[u8; 16]>,
+    asked: LinesHasher,
+    wanted: LinesHasher,
     /// The fields that are invalid.
-    pub(crate) errors: FieldErrors,
+    pub errors: FieldErrors,
     /// The first rows that are invalid.
-    pub(crate) lines: Vec<RefusedLine>,
+    pub lines: Vec<RefusedLine>,
+    /// The number of valid rows.
+    pub accepted: u64,
     /// The number of rows that are invalid.
-    pub(crate) rejected: u64,
+    pub rejected: u64,
     /// The number of rows whose customer an earlier row names.
-    pub(crate) duplicates: u64,
+    pub duplicates: u64,
     /// The sum of all rows, invalid ones too as far as their amount can be read.
     sum: Option<Money>,
+    /// The sum of the valid rows.
+    accepted_sum: Option<Money>,
 }
 
 impl RowReader {
-    /// Creates a reader of rows of this kind.
-    pub(crate) fn new(kind: RowKind, today: Date) -> Self {
+    /// Creates a reader of rows of this kind; `today` is the day on which their job was made.
+    pub fn new(kind: RowKind, today: Date) -> Self {
         Self {
             kind,
             today,
-            seen: BTreeSet::new(),
-            asked: vec![],
-            rows: vec![],
+            seen: HashSet::new(),
+            asked: LinesHasher::default(),
+            wanted: LinesHasher::default(),
             errors: FieldErrors::default(),
             lines: vec![],
+            accepted: 0,
             rejected: 0,
             duplicates: 0,
             sum: Some(Money::ZERO),
+            accepted_sum: Some(Money::ZERO),
         }
     }
 
+    /// Returns what the rows are.
+    pub fn kind(&self) -> RowKind {
+        self.kind
+    }
+
     /// Reads one row; `place` is its JSON pointer, and `known` are fields that are known to be wrong, and why.
-    pub(crate) fn take(&mut self, line: u64, place: &str, raw: &RawValue, known: &[(&str, &str)]) {
+    pub fn take(&mut self, line: u64, place: &str, raw: &RawValue, known: &[(&str, &str)]) -> Row {
         let mut errors = FieldErrors::default();
         let read = Fields::within(raw, place.to_owned()).and_then(|fields| self.kind.read(fields));
         let asked = match read {
@@ -156,13 +176,13 @@ impl RowReader {
         }
         let row = match (asked, errors.count()) {
             (Some(row), 0) => {
-                self.asked.push(format!("{line} {}", row.canonical()));
+                self.asked.add(&format!("{line} {}", row.canonical()));
                 row
             }
             (asked, _) => {
                 let (customer, amount) = self.kind.hints(raw);
                 let detail = detail(&errors, place);
-                self.asked.push(asked.map_or_else(
+                self.asked.add(&asked.map_or_else(
                     || format!("{line} invalid {detail}"),
                     |row| format!("{line} {}", row.canonical()),
                 ));
@@ -171,16 +191,16 @@ impl RowReader {
                 Row::new(line, Wanted::Invalid(InvalidRow { customer, amount, detail }))
             }
         };
-        self.push(row);
+        self.count(row)
     }
 
-    /// Adds a row that cannot be read at all.
-    pub(crate) fn unreadable(&mut self, line: u64, place: &str, detail: &str) {
+    /// Takes a row that cannot be read at all.
+    pub fn unreadable(&mut self, line: u64, place: &str, detail: &str) -> Row {
         self.errors.add(|| place.to_owned(), detail);
-        self.asked.push(format!("{line} invalid {detail}"));
+        self.asked.add(&format!("{line} invalid {detail}"));
         self.refuse(line, detail.to_owned());
         let invalid = InvalidRow { customer: None, amount: Money::ZERO, detail: detail.to_owned() };
-        self.push(Row::new(line, Wanted::Invalid(invalid)));
+        self.count(Row::new(line, Wanted::Invalid(invalid)))
     }
 
     fn refuse(&mut self, line: u64, detail: String) {
@@ -190,25 +210,83 @@ impl RowReader {
         }
     }
 
-    fn push(&mut self, row: Row) {
+    fn count(&mut self, row: Row) -> Row {
         self.sum = self.sum.and_then(|sum| sum.checked_add(row.amount()));
-        if let Some(customer) = row.customer().filter(|_| !row.is_invalid())
-            && !self.seen.insert(customer.clone())
-        {
+        if row.is_invalid() {
+            return row;
+        }
+        self.accepted += 1;
+        self.accepted_sum = self.accepted_sum.and_then(|sum| sum.checked_add(row.amount()));
+        self.wanted.add(&row.canonical());
+        let is_new = row.customer().is_none_or(|customer| {
+            let digest = Hash::of(customer.as_str());
+            self.seen.insert(digest.bytes().first_chunk().copied().unwrap_or_default())
+        });
+        if !is_new {
             self.duplicates += 1;
         }
-        self.rows.push(row);
+        row
+    }
+
+    /// Returns the number of rows.
+    pub fn total(&self) -> u64 {
+        self.accepted.saturating_add(self.rejected)
     }
 
     /// Returns the digest of what the rows ask for, with their lines.
-    pub(crate) fn digest(&self) -> Hash {
-        Hash::of(self.asked.join("\n"))
+    pub fn digest(&self) -> Hash {
+        self.asked.clone().finish()
     }
 
-    /// Returns the number of rows, and the sum of their amounts.
-    pub(crate) fn control(&self) -> Result<(u64, Money), Problem> {
-        let sum = self.sum.ok_or_else(|| Problem::invalid("the sum of the rows is too large"))?;
-        Ok((u64::try_from(self.rows.len()).unwrap_or(u64::MAX), sum))
+    /// Returns the sum of all rows, as far as their amounts can be read.
+    pub fn sum(&self) -> Result<Money, Problem> {
+        self.sum.ok_or_else(|| Problem::invalid("the sum of the rows is too large"))
+    }
+
+    /// Returns the sum of the valid rows.
+    pub fn accepted_sum(&self) -> Result<Money, Problem> {
+        self.accepted_sum.ok_or_else(|| Problem::invalid("the sum of the rows is too large"))
+    }
+}
+
+impl RowReader {
+    /// Checks what the caller expects of all rows.
+    pub fn check_control(&self, options: &JobOptions) -> Result<(), Problem> {
+        let (count, sum) = (self.total(), self.sum()?);
+        let wrong = |what: String| Err(Problem::new(StatusCode::BAD_REQUEST, "control_mismatch", what));
+        if let Some(expected) = options.control_rows.filter(|expected| *expected != count) {
+            return wrong(format!("{expected} rows are expected; there are {count}"));
+        }
+        if let Some(expected) = options.control_amount.filter(|expected| *expected != sum) {
+            return wrong(format!("the amounts are expected to sum to {expected}; they sum to {sum}"));
+        }
+        Ok(())
+    }
+
+    /// Returns the digest by which jobs with the same rows are recognised.
+    fn same_rows(&self, terms: &JobTerms) -> String {
+        let unit = terms.currency.map_or("points", Currency::code);
+        Hash::of(format!("{}|{unit}|{}", terms.kind.as_str(), self.wanted.clone().finish())).to_string()
+    }
+
+    /// Returns true if these are the rows from which the terms of a job were made.
+    pub fn is_of(&self, terms: &JobTerms) -> bool {
+        terms.digest == self.same_rows(terms) && terms.total() == self.total()
+    }
+
+    /// Returns the terms of a job with what follows from its rows.
+    pub fn terms(&self, terms: JobTerms) -> Result<JobTerms, Problem> {
+        let warnings = [("duplicate_customer", self.duplicates)].into_iter().filter(|(_, count)| *count > 0);
+        let rows = u64::try_from(ROWS).unwrap_or(u64::MAX);
+        Ok(JobTerms {
+            accepted: self.accepted,
+            rejected: self.rejected,
+            parts: u32::try_from(self.total().div_ceil(rows)).unwrap_or(u32::MAX),
+            amount_total: self.accepted_sum()?,
+            digest: self.same_rows(&terms),
+            warnings: warnings.map(|(code, count)| (code.to_owned(), count)).collect(),
+            ..terms
+        })
     }
 }
 

@@ -1,0 +1,10 @@
+//! Reads the rows of jobs, from the body of a request or from a file.
+//!
+//! **Invariant:** a row of a file is read as the same row in a body is.
+//! **Invariant:** the same rows give the same digests, however they are divided when they are read.
+
+pub mod elements;
+pub mod file;
+mod reader;
+
+pub use reader::{RowKind, RowReader};
