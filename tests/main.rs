@@ -47,6 +47,7 @@ mod jobs_api {
     mod again;
     mod bulk;
     mod faults;
+    mod imports;
     mod uploads;
     mod watch;
 }

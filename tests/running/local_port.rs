@@ -76,8 +76,13 @@ async fn the_files_of_the_data_directory_are_readable_by_their_owner_only() {
     let mut platform = Platform::start(&scratch.0);
     tests::process::scrip(&["trigger", "razorpay.payment_captured", "--data", scratch.0.to_str().unwrap()]);
     let modes = || -> Vec<(String, u32)> {
+        // Buckets are folders, which nobody else may enter.
         let files = std::fs::read_dir(&scratch.0).unwrap().map(Result::unwrap);
-        let mode = |file: &std::fs::DirEntry| file.metadata().unwrap().permissions().mode() & 0o777;
+        let mode = |file: &std::fs::DirEntry| {
+            let meta = file.metadata().unwrap();
+            let mode = meta.permissions().mode() & 0o777;
+            if meta.is_dir() { mode & !0o100 } else { mode }
+        };
         files.map(|file| (file.file_name().into_string().unwrap(), mode(&file))).collect()
     };
     let running = modes();

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a filter names what callers see, never a stored word.
 
-use domain::jobs::job::JobKind;
+use domain::jobs::kind::JobKind;
 use domain::parse::ParseError;
 use edge::input::Text;
 use edge::schema;

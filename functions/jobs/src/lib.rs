@@ -13,6 +13,7 @@ mod reads;
 mod taken;
 mod views;
 mod wire;
+mod wire_files;
 
 use aws::Bucket;
 use axum::routing::{get, post};
@@ -42,6 +43,7 @@ pub fn router(services: JobsServices) -> Router {
         .route("/api/wallet/bulk/{job_id}", get(reads::bulk_job))
         .route("/api/wallet/bulk/{job_id}/rows", get(reads::bulk_rows))
         .route("/api/loyalty/bulk/points", post(make::bulk_points))
+        .route("/api/imports", post(make::import))
         .route("/api/uploads", post(of_upload::upload))
         .route("/api/jobs", get(reads::list_jobs))
         .route("/api/jobs/{job_id}", get(reads::job))
@@ -55,6 +57,7 @@ pub fn router(services: JobsServices) -> Router {
 #[openapi(paths(
     make::bulk_credits,
     make::bulk_points,
+    make::import,
     of_upload::upload,
     reads::bulk_job,
     reads::bulk_rows,

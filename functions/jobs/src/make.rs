@@ -3,37 +3,33 @@
 //! **Invariant:** a request that is refused leaves nothing behind.
 
 use crate::JobsServices;
-use crate::of_upload::{self, Wanted};
-use crate::taken::{answer, operation};
+use crate::of_upload;
+use crate::taken::{Wanted, answer, terms};
 use crate::views::AcceptedJob;
 use crate::wire::{
     BulkCreditsRequest, BulkPointsRequest, BulkQuery, CurrencyQuery, MAX_ROWS, Options, RowsSent,
 };
+use crate::wire_files::{ImportQuery, ImportRequest, import_options};
 use axum::extract::State;
 use axum::response::Response;
-use domain::cause::Cause;
-use domain::currency::Currency;
-use domain::ids::JobId;
-use domain::jobs::job::{Job, JobKind, JobOptions, JobStatus, JobTerms, OnInvalid};
+use domain::jobs::job::{Job, JobStatus, JobTerms};
+use domain::jobs::kind::JobKind;
+use domain::jobs::options::OnInvalid;
 use domain::jobs::part::Part;
 use domain::jobs::permit::JobAction;
 use domain::jobs::row::Row;
-use domain::money::Money;
 use domain::rejection::Rejection;
 use edge::{ApiRequest, Problem};
 use http::StatusCode;
-use rows::elements::{CreditsFile, PointsFile};
+use rows::elements::{CreditsFile, PointsFile, WalletsFile};
 use rows::file;
 use rows::{RowKind, RowReader};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 use store::{JobError, MadeJob, NewJob};
 
 /// What a request asks for.
 struct Sent {
-    kind: JobKind,
-    options: JobOptions,
-    currency: Option<Currency>,
+    wanted: Wanted,
     reader: RowReader,
     rows: Vec<Row>,
 }
@@ -69,15 +65,16 @@ pub(crate) async fn bulk_credits(
             (RowsSent::Upload(upload), options) => {
                 let currency = currency.unwrap_or(here);
                 let options = options.checked(Some(currency))?;
-                let wanted = Wanted { kind: JobKind::BulkCredit, options, currency: Some(currency) };
+                let (kind, currency) = (JobKind::BulkCredit, Some(currency));
+                let wanted = Wanted { kind, options, currency, upload: None };
                 return of_upload::make(&services, &request, &upload, wanted).await;
             }
         }
     };
     let (currency, (reader, rows)) = (currency.unwrap_or(here), read);
     let options = options.checked(Some(currency))?;
-    let currency = Some(currency);
-    make(&services, &request, Sent { kind: JobKind::BulkCredit, options, currency, reader, rows }).await
+    let wanted = Wanted { kind: JobKind::BulkCredit, options, currency: Some(currency), upload: None };
+    make(&services, &request, Sent { wanted, reader, rows }).await
 }
 
 /// Adds points for many customers.
@@ -102,13 +99,45 @@ pub(crate) async fn bulk_points(
             (RowsSent::List(list), options) => (options, read_list("/adjustments", &list, reader)),
             (RowsSent::Upload(upload), options) => {
                 let options = options.checked(None)?;
-                let wanted = Wanted { kind: JobKind::BulkPoints, options, currency: None };
+                let kind = JobKind::BulkPoints;
+                let wanted = Wanted { kind, options, currency: None, upload: None };
                 return of_upload::make(&services, &request, &upload, wanted).await;
             }
         }
     };
     let (options, (reader, rows)) = (options.checked(None)?, read);
-    make(&services, &request, Sent { kind: JobKind::BulkPoints, options, currency: None, reader, rows }).await
+    let wanted = Wanted { kind: JobKind::BulkPoints, options, currency: None, upload: None };
+    make(&services, &request, Sent { wanted, reader, rows }).await
+}
+
+/// Brings accounts of another system.
+///
+/// The rows come as a CSV file with `kind` and the options as query parameters, or are in an upload. Every row is one
+/// transaction, and the finished job compares the file with what is in the table.
+#[utoipa::path(post, path = "/api/imports", tag = "jobs", params(ImportQuery),
+    request_body(content((ImportRequest = "application/json"), (WalletsFile = "text/csv"))),
+    responses((status = 202, body = AcceptedJob)))]
+pub(crate) async fn import(
+    State(services): State<JobsServices>,
+    request: ApiRequest,
+) -> Result<Response, Problem> {
+    request.permission(JobAction::Import)?;
+    if !request.is_csv() {
+        let (kind, upload, options) = ImportRequest::read(request.some_fields()?)?.into_parts();
+        let wanted = Wanted { kind, options: options.checked_import()?, currency: None, upload: None };
+        return of_upload::make(&services, &request, &upload, wanted).await;
+    }
+    let mut params = request.params();
+    let (kind, options) = import_options(&mut params);
+    params.finish()?;
+    let kind = kind.ok_or_else(|| Problem::field("/kind", "is required"))?;
+    let options = options.checked_import()?;
+    let rows = RowKind::of_job(kind, None).ok_or_else(Problem::internal)?;
+    let reader = RowReader::new(rows, services.app.clock.now().date());
+    let reader = reader.for_import(services.app.policy.clone(), options.skip_expired);
+    let (reader, rows) = read_file(request.csv()?, reader)?;
+    let wanted = Wanted { kind, options, currency: None, upload: None };
+    make(&services, &request, Sent { wanted, reader, rows }).await
 }
 
 fn read_list(name: &str, list: &[Box<RawValue>], mut reader: RowReader) -> (RowReader, Vec<Row>) {
@@ -133,29 +162,10 @@ fn read_file(body: &[u8], mut reader: RowReader) -> Result<(RowReader, Vec<Row>)
 
 /// Returns the job that a request asks for.
 fn new_job(services: &JobsServices, request: &ApiRequest, sent: Sent) -> Result<NewJob, Problem> {
-    let operation = operation(sent.kind);
-    let context = request.context(&services.app)?;
-    let id = JobId::mint(&Cause::of_request(operation, request.key()?.as_ref(), request.id()));
-    let Sent { kind, options, currency, reader, rows } = sent;
-    let terms = JobTerms {
-        id: id.clone(),
-        kind,
-        fingerprint: options.fingerprint(kind, currency, &reader.digest().to_string()).as_str().to_owned(),
-        options,
-        upload: None,
-        currency,
-        accepted: 0,
-        rejected: 0,
-        parts: 0,
-        amount_total: Money::ZERO,
-        digest: String::new(),
-        warnings: BTreeMap::new(),
-        by: context.actor.signature(),
-        request: request.id().to_string(),
-        created_at: context.now,
-    };
-    let terms = reader.terms(terms)?;
-    Ok(NewJob { terms, lines: reader.lines, parts: Part::of_rows(&id, rows) })
+    let Sent { wanted, reader, rows } = sent;
+    let terms = reader.terms(terms(services, request, wanted, &reader.digest().to_string())?)?;
+    let parts = Part::of_rows(&terms.id, rows);
+    Ok(NewJob { terms, lines: reader.lines, parts })
 }
 
 /// Returns the job that the same request has made before, whatever is wrong with it by now.
@@ -167,8 +177,8 @@ async fn made_before(services: &JobsServices, new: &NewJob) -> Result<Option<Job
 
 async fn make(services: &JobsServices, request: &ApiRequest, mut sent: Sent) -> Result<Response, Problem> {
     let errors = std::mem::take(&mut sent.reader.errors);
-    let control = sent.reader.check_control(&sent.options);
-    let rejects = sent.options.on_invalid == OnInvalid::Reject;
+    let control = sent.reader.check_control(&sent.wanted.options);
+    let rejects = sent.wanted.options.on_invalid == OnInvalid::Reject;
     let new = new_job(services, request, sent)?;
     if let Some(job) = made_before(services, &new).await? {
         let replayed = !job.terms.is_made_by(request.id());
@@ -194,7 +204,7 @@ async fn make(services: &JobsServices, request: &ApiRequest, mut sent: Sent) -> 
 
 /// Sends the messages of all parts. If that fails, the monitor sends them later.
 async fn send(services: &JobsServices, terms: &JobTerms) {
-    if let Err(unsent) = services.tools.queues.send_parts(&terms.id, 0..terms.parts).await {
+    if let Err(unsent) = services.tools.queues.send_work(terms, 0..terms.parts).await {
         tracing::error!(job = %terms.id, unsent = unsent.0, "messages of a job were not sent");
     }
 }

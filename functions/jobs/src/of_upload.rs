@@ -4,29 +4,26 @@
 //! **Invariant:** a service finds the uploads that it has made, and no others.
 
 use crate::JobsServices;
-use crate::taken::{answer, operation};
+use crate::taken::{Wanted, answer, terms};
 use crate::views::UploadView;
-use crate::wire::UploadRequest;
+use crate::wire_files::UploadRequest;
 use aws::PresignedPut;
 use axum::extract::State;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::cause::{Cause, Operation};
-use domain::currency::Currency;
 use domain::fingerprint::Fingerprint;
-use domain::ids::{JobId, UploadId};
-use domain::jobs::job::{JobKind, JobOptions, JobTerms};
+use domain::ids::UploadId;
+use domain::jobs::kind::JobKind;
 use domain::jobs::permit::JobAction;
 use domain::jobs::upload::{MAX_BYTES, URL_SECONDS, Upload, UploadTerms};
-use domain::money::Money;
 use domain::permit::Denial;
 use domain::rejection::Rejection;
 use edge::reply::ReplyMeta;
 use edge::{ApiRequest, Problem, reply};
 use http::StatusCode;
 use queues::{BooksMessage, Step};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{MadeJob, UploadJob};
 
@@ -80,16 +77,6 @@ pub(crate) async fn upload(
     reply::answer(StatusCode::CREATED, ReplyMeta { location: None, replayed, retries: 0 }, &view)
 }
 
-/// What a job that reads an upload is to do.
-pub(crate) struct Wanted {
-    /// Its kind.
-    pub(crate) kind: JobKind,
-    /// What the caller wishes.
-    pub(crate) options: JobOptions,
-    /// The currency of its amounts; `None` for points.
-    pub(crate) currency: Option<Currency>,
-}
-
 fn unknown() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "upload_not_found", "there is no such upload")
 }
@@ -118,8 +105,6 @@ pub(crate) async fn make(
     wanted: Wanted,
 ) -> Result<Response, Problem> {
     let upload = find(services, request, id, wanted.kind).await?;
-    let Wanted { kind, options, currency } = wanted;
-    let context = request.context(&services.app)?;
     let head = services.tools.files.head(&upload.terms.object()).await;
     let head = head.map_err(|error| {
         tracing::error!(%error, "the files bucket does not answer");
@@ -131,26 +116,9 @@ pub(crate) async fn make(
         let detail = "the file of this upload is not there yet";
         return Err(Problem::new(StatusCode::CONFLICT, "upload_incomplete", detail));
     }
-    let cause = Cause::of_request(operation(kind), request.key()?.as_ref(), request.id());
-    let terms = JobTerms {
-        id: JobId::mint(&cause),
-        kind,
-        fingerprint: options.fingerprint(kind, currency, id.as_str()).as_str().to_owned(),
-        options,
-        upload: Some(id.clone()),
-        currency,
-        accepted: 0,
-        rejected: 0,
-        parts: 0,
-        amount_total: Money::ZERO,
-        digest: String::new(),
-        warnings: BTreeMap::new(),
-        by: context.actor.signature(),
-        request: request.id().to_string(),
-        created_at: context.now,
-    };
+    let terms = terms(services, request, Wanted { upload: Some(id.clone()), ..wanted }, id.as_str())?;
     let jobs = services.app.store.jobs();
-    let (job, replayed) = match jobs.make_of_upload(&terms, id, (context.now, request.id())).await? {
+    let (job, replayed) = match jobs.make_of_upload(&terms, id, (terms.created_at, request.id())).await? {
         UploadJob::Made(job, replayed) => (*job, replayed),
         UploadJob::KeyReused => return Err(Rejection::KeyReused.into()),
         UploadJob::Used(other) => {

@@ -4,11 +4,12 @@
 
 use crate::JobsServices;
 use crate::filters::{JobsQuery, RowStatus, RowsQuery};
-use crate::views::{self, JobList, JobView, ROW_COLUMNS, RowError, Rows};
+use crate::views::{self, JobList, JobView, ROW_COLUMNS, RowError, Rows, Shown};
 use crate::wire::JobPath;
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::job::{Job, JobKind, JobStatus};
+use domain::jobs::job::{Job, JobStatus};
+use domain::jobs::kind::JobKind;
 use domain::jobs::part::Tally;
 use domain::jobs::permit::JobAction;
 use domain::time::Timestamp;
@@ -19,6 +20,9 @@ use store::{RowPage, StoreError};
 
 /// Failed rows that a job shows.
 const SHOWN_ERRORS: usize = 20;
+
+/// Differences that a job shows.
+const SHOWN_DIFFERENCES: usize = 100;
 
 /// The most rows of a file.
 const MAX_FILE_ROWS: usize = 10_000;
@@ -51,7 +55,7 @@ pub(crate) async fn settled(
 
 /// Renders a job.
 pub(crate) async fn shown(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Response, Problem> {
-    reply::ok(&views::job(job, tally, shown_errors(services, job, tally).await?))
+    reply::ok(&views::job(job, tally, shown_beside(services, job, tally).await?))
 }
 
 async fn show(services: &JobsServices, request: &ApiRequest) -> Result<Response, Problem> {
@@ -171,6 +175,20 @@ const MAX_LOOKED_AT: usize = 500;
 /// Jobs that are read at once.
 const PAGE: usize = 100;
 
+/// Returns what a job shows beside its progress.
+async fn shown_beside(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Shown, StoreError> {
+    let errors = shown_errors(services, job, tally).await?;
+    let has_ended = job.status.is_final() && !matches!(job.status, JobStatus::Rejected | JobStatus::Failed);
+    if !job.terms.kind.is_import() || !has_ended {
+        return Ok(Shown { errors, reconciliation: None });
+    }
+    let jobs = services.app.store.jobs();
+    let outcomes = jobs.import_outcomes(&job.terms.id).await?;
+    let differences = jobs.differences(&job.terms.id, SHOWN_DIFFERENCES).await?;
+    let reconciliation = Some(views::reconciliation(&job.terms, &outcomes, differences));
+    Ok(Shown { errors, reconciliation })
+}
+
 /// Returns the errors that a job shows: why it was refused as a whole, or the first rows that have failed.
 async fn shown_errors(
     services: &JobsServices,
@@ -240,8 +258,8 @@ pub(crate) async fn list_jobs(
                 skip -= 1;
                 continue;
             }
-            let failed = shown_errors(&services, &job, &tally).await?;
-            found.push(views::job(&job, &tally, failed));
+            let shown = shown_beside(&services, &job, &tally).await?;
+            found.push(views::job(&job, &tally, shown));
         }
         before = next.or(before);
     }

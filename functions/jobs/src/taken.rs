@@ -5,19 +5,69 @@
 use crate::JobsServices;
 use crate::views;
 use axum::response::Response;
-use domain::cause::Operation;
-use domain::jobs::job::JobKind;
+use domain::cause::{Cause, Operation};
+use domain::currency::Currency;
+use domain::ids::{JobId, UploadId};
+use domain::jobs::figures::Figures;
+use domain::jobs::job::JobTerms;
+use domain::jobs::kind::JobKind;
+use domain::jobs::options::JobOptions;
+use domain::money::Money;
 use edge::reply::ReplyMeta;
-use edge::{Problem, reply};
+use edge::{ApiRequest, Problem, reply};
 use http::StatusCode;
+use std::collections::BTreeMap;
 use store::MadeJob;
 
 /// Returns the operation that makes a job of this kind.
-pub(crate) fn operation(kind: JobKind) -> Operation {
+fn operation(kind: JobKind) -> Operation {
     match kind {
         JobKind::BulkCredit => Operation::BulkCredits,
         JobKind::BulkPoints => Operation::BulkPoints,
+        JobKind::ImportWallets => Operation::Import,
     }
+}
+
+/// What a request asks a job to do.
+pub(crate) struct Wanted {
+    /// Its kind.
+    pub(crate) kind: JobKind,
+    /// What the caller wishes.
+    pub(crate) options: JobOptions,
+    /// The currency of its amounts; `None` for points, and as long as that follows from its rows.
+    pub(crate) currency: Option<Currency>,
+    /// The file that has its rows; `None` if they came with the request.
+    pub(crate) upload: Option<UploadId>,
+}
+
+/// Returns the terms of a job, without what follows from its rows; `rows` is their digest, or the upload.
+pub(crate) fn terms(
+    services: &JobsServices,
+    request: &ApiRequest,
+    wanted: Wanted,
+    rows: &str,
+) -> Result<JobTerms, Problem> {
+    let Wanted { kind, options, currency, upload } = wanted;
+    let context = request.context(&services.app)?;
+    let cause = Cause::of_request(operation(kind), request.key()?.as_ref(), request.id());
+    Ok(JobTerms {
+        id: JobId::mint(&cause),
+        kind,
+        fingerprint: options.fingerprint(kind, currency, rows).as_str().to_owned(),
+        options,
+        upload,
+        currency,
+        file: Figures::default(),
+        accepted: 0,
+        rejected: 0,
+        parts: 0,
+        amount_total: Money::ZERO,
+        digest: String::new(),
+        warnings: BTreeMap::new(),
+        by: context.actor.signature(),
+        request: request.id().to_string(),
+        created_at: context.now,
+    })
 }
 
 /// Answers that a job was taken.

@@ -3,9 +3,10 @@
 //! **Invariant:** the answer to a job's making is rendered from what never changes of it, so a repetition repeats it.
 
 use domain::currency::Currency;
+use domain::jobs::figures::{Difference, Figures, ImportOutcomes};
 use domain::jobs::job::{Job, JobRefusal, JobTerms, RefusedLine};
 use domain::jobs::part::Tally;
-use domain::jobs::row::{INVALID_ROW, Row, RowOutcome};
+use domain::jobs::row::{Row, RowOutcome};
 use domain::money::Money;
 use domain::unit::Unit;
 use edge::json::Number;
@@ -23,7 +24,7 @@ pub(crate) struct RefusedRow {
     /// The line of the file (the header is line 1), or the place in the list, counted from 1.
     line: u64,
     #[schema(examples("invalid_row"))]
-    status: &'static str,
+    status: String,
     /// What is wrong with the row.
     detail: String,
 }
@@ -50,8 +51,7 @@ pub(crate) struct AcceptedJob {
 
 /// Renders a job that was taken.
 pub(crate) fn accepted(terms: &JobTerms, lines: Vec<RefusedLine>) -> AcceptedJob {
-    let refused =
-        |line: RefusedLine| RefusedRow { line: line.line, status: "invalid_row", detail: line.detail };
+    let refused = |line: RefusedLine| RefusedRow { line: line.line, status: line.code, detail: line.detail };
     let is_read = terms.upload.is_none();
     AcceptedJob {
         job_id: terms.id.to_string(),
@@ -116,15 +116,17 @@ pub(crate) struct JobView {
     pending: u64,
     /// Whole percent of the rows that are not pending.
     progress: u64,
-    /// The sum of the valid rows; points of a job of points.
-    amount_total: Number,
+    /// The sum of the valid rows; points of a job of points; null if the rows have several currencies.
+    amount_total: Option<Number>,
     /// The sum of what was applied.
-    amount_applied: Number,
+    amount_applied: Option<Number>,
     currency: Option<&'static str>,
     warnings: Vec<WarningCount>,
     /// The first 20 rows that have failed.
     errors: Vec<RowError>,
     control: ControlSums,
+    /// What the file of an import says, and what is in the table; once the job has ended.
+    reconciliation: Option<Reconciliation>,
     notify: bool,
     created_by: MadeBy,
     #[schema(format = DateTime)]
@@ -135,9 +137,95 @@ pub(crate) struct JobView {
     finished_at: Option<String>,
 }
 
+/// What is shown of a job beside its progress.
+#[derive(Default)]
+pub(crate) struct Shown {
+    pub(crate) errors: Vec<RowError>,
+    pub(crate) reconciliation: Option<Reconciliation>,
+}
+
+/// The sum of balances in one unit.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UnitBalance {
+    /// Null for points.
+    currency: Option<String>,
+    amount: Number,
+}
+
+/// Sums of an import.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ImportSums {
+    rows: Number,
+    wallets: Number,
+    lots: Number,
+    balances: Vec<UnitBalance>,
+}
+
+/// A row of which the table has something else than the row says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RowDifference {
+    line: u64,
+    detail: String,
+}
+
+/// The comparison of a file with what is in the table.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Reconciliation {
+    /// What the file says.
+    file: ImportSums,
+    /// What is in the table of the rows that succeeded; null for a dry run.
+    books: Option<ImportSums>,
+    /// The rows that have failed.
+    failed: ImportSums,
+    /// Credit that was left out because it had expired.
+    skipped: ImportSums,
+    /// Rows of which the table has something else, at most the first 100.
+    differences: Vec<RowDifference>,
+    /// Whether file - failed - skipped = books, and no row differs; null for a dry run.
+    agrees: Option<bool>,
+}
+
+fn sums(figures: &Figures) -> ImportSums {
+    let count = |amount: Money| Number::money(amount, Unit::Points);
+    let balance = |(code, amount): (&str, Money)| {
+        let unit = Unit::parse(code).unwrap_or(Unit::Points);
+        UnitBalance {
+            currency: unit.currency().map(|currency| currency.code().to_owned()),
+            amount: Number::money(amount, unit),
+        }
+    };
+    ImportSums {
+        rows: count(figures.rows()),
+        wallets: count(figures.wallets()),
+        lots: count(figures.lots()),
+        balances: figures.balances().map(balance).collect(),
+    }
+}
+
+/// Renders the comparison of a file with what is in the table.
+pub(crate) fn reconciliation(
+    terms: &JobTerms,
+    outcomes: &ImportOutcomes,
+    differences: Vec<Difference>,
+) -> Reconciliation {
+    let is_real = !terms.options.dry_run;
+    Reconciliation {
+        file: sums(&terms.file),
+        books: is_real.then(|| sums(&outcomes.books)),
+        failed: sums(&outcomes.failed),
+        skipped: sums(&outcomes.skipped),
+        agrees: is_real.then(|| outcomes.agree_with(&terms.file) && differences.is_empty()),
+        differences: differences
+            .into_iter()
+            .map(|Difference { line, detail }| RowDifference { line, detail })
+            .collect(),
+    }
+}
+
 /// Renders a job with its progress and the first errors.
-pub(crate) fn job(job: &Job, tally: &Tally, errors: Vec<RowError>) -> JobView {
+pub(crate) fn job(job: &Job, tally: &Tally, shown: Shown) -> JobView {
     let (terms, unit) = (&job.terms, unit(&job.terms));
+    let has_one_unit = terms.file.balances().count() <= 1;
     let money = |amount: Money| Number::money(amount, unit);
     JobView {
         job_id: terms.id.to_string(),
@@ -150,15 +238,16 @@ pub(crate) fn job(job: &Job, tally: &Tally, errors: Vec<RowError>) -> JobView {
         cancelled: tally.cancelled,
         pending: job.pending(tally),
         progress: job.progress(tally),
-        amount_total: money(terms.amount_total),
-        amount_applied: money(tally.amount),
+        amount_total: has_one_unit.then(|| money(terms.amount_total)),
+        amount_applied: has_one_unit.then(|| money(tally.amount)),
         currency: terms.currency.map(Currency::code),
         warnings: terms
             .warnings
             .iter()
             .map(|(code, count)| WarningCount { code: code.clone(), count: *count })
             .collect(),
-        errors,
+        errors: shown.errors,
+        reconciliation: shown.reconciliation,
         control: ControlSums {
             rows: terms.options.control_rows,
             amount: terms.options.control_amount.map(money),
@@ -184,7 +273,7 @@ pub(crate) fn row_error(row: &Row) -> Option<RowError> {
 
 /// Renders a row of a file that was refused because of such rows.
 pub(crate) fn line_error(line: RefusedLine) -> RowError {
-    RowError { line: Some(line.line), customer_id: None, code: INVALID_ROW.to_owned(), detail: line.detail }
+    RowError { line: Some(line.line), customer_id: None, code: line.code, detail: line.detail }
 }
 
 /// Renders why a whole file was refused.
@@ -236,6 +325,7 @@ pub(crate) fn row(terms: &JobTerms, row: &Row) -> RowView {
     let (code, detail, transaction_id) = match &row.outcome {
         RowOutcome::Failed(code, detail) => (Some(code.clone()), Some(detail.clone()), None),
         RowOutcome::Succeeded(transaction) => (None, None, transaction.clone()),
+        RowOutcome::Imported(code) => (Some(code.clone()), None, None),
         RowOutcome::Pending | RowOutcome::Cancelled => (None, None, None),
     };
     RowView {

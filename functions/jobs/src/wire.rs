@@ -3,9 +3,8 @@
 //! **Invariant:** the options of a job are the same in a JSON body and in the query of a file.
 
 use domain::currency::Currency;
-use domain::hash::Hash;
 use domain::ids::{JobId, UploadId};
-use domain::jobs::job::{JobKind, JobOptions, OnInvalid};
+use domain::jobs::options::{JobOptions, OnInvalid};
 use domain::money::Money;
 use domain::parse::ParseError;
 use edge::input::{Input, NumberInput, Text};
@@ -15,6 +14,9 @@ use edge::{Problem, request, schema};
 use rows::elements::{CreditElement, MORE_DIGITS, PointsElement};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+
+/// The most decimal places of any currency.
+const MOST_DIGITS: u32 = 4;
 
 /// The most rows of a job that come with the request.
 pub(crate) const MAX_ROWS: usize = 50_000;
@@ -107,51 +109,6 @@ impl<T: utoipa::PartialSchema> Input for Elements<T> {
     }
 }
 
-edge::whole_numbers! {
-    /// The size of a file.
-    pub(crate) FileBytes(u64): 1 to 268_435_456, " of bytes";
-}
-
-/// What a file is uploaded for: the kind of the job that may read it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Purpose(pub(crate) JobKind);
-
-impl Text for Purpose {
-    fn parse(text: &str) -> Result<Self, ParseError> {
-        JobKind::parse(text).map(Self).map_err(|_| ParseError("is not a purpose of an upload"))
-    }
-
-    fn schema() -> Value {
-        schema::words(JobKind::ALL.map(JobKind::as_str))
-    }
-}
-
-/// The SHA-256 of a file.
-#[derive(Clone, Debug)]
-pub(crate) struct FileDigest(pub(crate) Hash);
-
-impl Text for FileDigest {
-    fn parse(text: &str) -> Result<Self, ParseError> {
-        Hash::parse(text).map(Self)
-    }
-
-    fn schema() -> Value {
-        schema::pattern("^[0-9a-f]{64}$")
-    }
-}
-
-request! {
-    /// A file that is to be uploaded.
-    pub(crate) struct UploadRequest {
-        /// The kind of the job that reads it.
-        purpose: Purpose,
-        /// Its size in bytes; the URL takes exactly as many.
-        bytes: NumberInput<FileBytes>,
-        /// Its SHA-256, as 64 lowercase hexadecimal digits; the URL takes no other file.
-        sha256: Option<FileDigest>,
-    }
-}
-
 edge::query! {
     /// The currency of a job whose rows come as a file.
     pub(crate) struct CurrencyQuery {
@@ -180,7 +137,7 @@ edge::query! {
 
 /// A sum that a caller expects, zero or more.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ControlAmount(Money);
+pub(crate) struct ControlAmount(pub(crate) Money);
 
 impl Text for ControlAmount {
     fn parse(text: &str) -> Result<Self, ParseError> {
@@ -201,7 +158,7 @@ impl Text for ControlAmount {
 
 /// [`ControlAmount`] of a body: a number or a decimal string.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ControlInput(ControlAmount);
+pub(crate) struct ControlInput(pub(crate) ControlAmount);
 
 impl Input for ControlInput {
     fn read(raw: RawJson<'_>) -> Result<Self, ParseError> {
@@ -259,6 +216,7 @@ macro_rules! bulk_request {
                     dry_run: self.dry_run,
                     again: self.again,
                     notify: self.notify,
+                    skip_expired: None,
                     control_rows: self.control_rows.map(|rows| rows.0.0),
                     control_amount: self.control_amount.map(|amount| amount.0.0),
                 };
@@ -297,13 +255,15 @@ pub(crate) enum RowsSent {
 }
 
 /// The options of a job as they were sent.
+#[derive(Default)]
 pub(crate) struct Options {
-    on_invalid: Option<OnInvalid>,
-    dry_run: Option<bool>,
-    again: Option<bool>,
-    notify: Option<bool>,
-    control_rows: Option<u64>,
-    control_amount: Option<Money>,
+    pub(crate) on_invalid: Option<OnInvalid>,
+    pub(crate) dry_run: Option<bool>,
+    pub(crate) again: Option<bool>,
+    pub(crate) notify: Option<bool>,
+    pub(crate) skip_expired: Option<bool>,
+    pub(crate) control_rows: Option<u64>,
+    pub(crate) control_amount: Option<Money>,
 }
 
 impl Options {
@@ -315,14 +275,25 @@ impl Options {
             dry_run: query.dry_run.map(|truth| truth.0),
             again: query.again.map(|truth| truth.0),
             notify: query.notify.map(|truth| truth.0),
+            skip_expired: None,
             control_rows: query.control_rows.map(|rows| rows.0),
             control_amount: query.control_amount.map(|amount| amount.0),
         }
     }
 
+    /// Returns the options of an import, whose amounts may have several currencies.
+    pub(crate) fn checked_import(self) -> Result<JobOptions, Problem> {
+        let skip_expired = self.skip_expired.unwrap_or(false);
+        // A row that was imported is there: the same rows again do nothing.
+        Ok(JobOptions { skip_expired, again: true, ..self.sums_checked(MOST_DIGITS)? })
+    }
+
     /// Returns the options of a job in this currency, or of points.
     pub(crate) fn checked(self, currency: Option<Currency>) -> Result<JobOptions, Problem> {
-        let digits = currency.map_or(0, Currency::digits);
+        self.sums_checked(currency.map_or(0, Currency::digits))
+    }
+
+    fn sums_checked(self, digits: u32) -> Result<JobOptions, Problem> {
         if self.control_amount.is_some_and(|amount| amount.value().scale() > digits) {
             return Err(Problem::field("/control_amount", MORE_DIGITS));
         }
@@ -331,6 +302,7 @@ impl Options {
             dry_run: self.dry_run.unwrap_or(false),
             again: self.again.unwrap_or(false),
             notify: self.notify.unwrap_or(false),
+            skip_expired: false,
             control_rows: self.control_rows,
             control_amount: self.control_amount,
         })

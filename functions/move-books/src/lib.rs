@@ -1,4 +1,4 @@
-//! Does the steps of jobs with files: reads an upload and stores its rows as parts.
+//! Does the steps of jobs with files: reads an upload and stores its rows as parts, and applies the parts of imports.
 //!
 //! **Invariant:** a message only says that there is a step to do. What is done follows from the table, so a step that
 //! comes twice, or was broken off, does the rest.
@@ -8,12 +8,15 @@ mod chunks;
 mod split;
 
 use aws::Bucket;
-use domain::ids::JobId;
+use domain::ids::{JobId, RequestId};
+use domain::jobs::job::Job;
+use domain::jobs::part::PARTS_OF_SEGMENT;
 use edge::batch::{Batch, Failures, each};
 use edge::{App, Services, telemetry};
 use lambda_runtime::LambdaEvent;
+use parts::Invocation;
 use queues::{BooksMessage, Queues, Step, VERSION};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::StoreError;
 
 /// The services of this function.
@@ -34,6 +37,8 @@ pub enum Failed {
     Store(StoreError),
     /// The files bucket did not answer.
     Files(aws::CallError),
+    /// A part was not applied.
+    Part(parts::Failed),
 }
 
 impl std::fmt::Display for Failed {
@@ -42,6 +47,7 @@ impl std::fmt::Display for Failed {
             Self::Unreadable(why) => f.write_str(why),
             Self::Store(error) => error.fmt(f),
             Self::Files(error) => write!(f, "the files bucket: {error}"),
+            Self::Part(error) => error.fmt(f),
         }
     }
 }
@@ -54,25 +60,73 @@ impl From<StoreError> for Failed {
     }
 }
 
+impl From<parts::Failed> for Failed {
+    fn from(error: parts::Failed) -> Self {
+        Self::Part(error)
+    }
+}
+
 impl From<aws::CallError> for Failed {
     fn from(error: aws::CallError) -> Self {
         Self::Files(error)
     }
 }
 
+/// Time after which no part is taken in an invocation, which ends after 900 s.
+const TAKE_WITHIN: Duration = Duration::from_mins(12);
+
+/// Time after which no row is begun in an invocation.
+const BEGIN_WITHIN: Duration = Duration::from_mins(14);
+
 /// Handles a batch of messages.
 pub async fn handle(services: &Services<MoveTools>, event: LambdaEvent<Batch>) -> Failures {
-    each(event.payload, 1, |message| step(services, message)).await
+    let invocation = Invocation {
+        request: RequestId::new(event.context.request_id),
+        started: Instant::now(),
+        take_within: TAKE_WITHIN,
+        begin_within: BEGIN_WITHIN,
+    };
+    each(event.payload, 1, |message| step(services, message, &invocation)).await
 }
 
-async fn step(services: &Services<MoveTools>, message: BooksMessage) -> Result<(), Failed> {
+/// Applies the parts of a segment of an import. What is left when the time is up is another message's.
+async fn apply(
+    services: &Services<MoveTools>,
+    job: &Job,
+    segment: u32,
+    invocation: &Invocation,
+) -> Result<(), Failed> {
+    let first = segment.saturating_mul(PARTS_OF_SEGMENT);
+    let last = first.saturating_add(PARTS_OF_SEGMENT).min(job.terms.parts);
+    if job.status.is_taken() || first >= last {
+        return Err(Failed::Unreadable("the job has no such segment yet"));
+    }
+    for part in first..last {
+        if invocation.started.elapsed() >= invocation.take_within {
+            let rest = services.tools.queues.send_work(&job.terms, part..last).await;
+            return rest.map_err(|_| Failed::Unreadable("the rest of the segment was not sent"));
+        }
+        parts::apply(&services.app, &job.terms.id, part, invocation).await?;
+    }
+    Ok(())
+}
+
+async fn step(
+    services: &Services<MoveTools>,
+    message: BooksMessage,
+    invocation: &Invocation,
+) -> Result<(), Failed> {
     let started = Instant::now();
-    let done = do_step(services, &message).await;
+    let done = do_step(services, &message, invocation).await;
     telemetry::count("books-step", done.is_err().then_some("failed"), 0, started);
     done
 }
 
-async fn do_step(services: &Services<MoveTools>, message: &BooksMessage) -> Result<(), Failed> {
+async fn do_step(
+    services: &Services<MoveTools>,
+    message: &BooksMessage,
+    invocation: &Invocation,
+) -> Result<(), Failed> {
     if message.v != VERSION {
         return Err(Failed::Unreadable("the version of the message is unknown"));
     }
@@ -81,5 +135,6 @@ async fn do_step(services: &Services<MoveTools>, message: &BooksMessage) -> Resu
     let job = store.jobs().job(&id).await?.ok_or(Failed::Unreadable("there is no such job"))?;
     match message.step {
         Step::Split => split::split(services, job).await,
+        Step::Apply => apply(services, &job, message.segment, invocation).await,
     }
 }

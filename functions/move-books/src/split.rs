@@ -8,8 +8,9 @@
 
 use crate::chunks::{Chunk, Chunks};
 use crate::{Failed, MoveTools};
-use domain::jobs::job::{Job, JobKind, JobRefusal, JobStatus, JobTerms, OnInvalid, RefusedLine};
-use domain::jobs::part::{Part, PartState, ROWS};
+use domain::jobs::job::{Job, JobRefusal, JobStatus, JobTerms, RefusedLine};
+use domain::jobs::options::OnInvalid;
+use domain::jobs::part::{Part, ROWS};
 use domain::jobs::row::Row;
 use domain::jobs::upload::{MAX_ROWS, object};
 use edge::csv::{File, Position};
@@ -61,7 +62,7 @@ pub(crate) async fn split(services: &Services<MoveTools>, job: Job) -> Result<()
     }
     let left = jobs.unfinished_parts(&job).await?;
     for some in left.chunks(MESSAGES_AT_ONCE) {
-        if let Err(unsent) = services.tools.queues.send_parts(&job.terms.id, some.iter().copied()).await {
+        if let Err(unsent) = services.tools.queues.send_work(&job.terms, some.iter().copied()).await {
             tracing::error!(job = %job.terms.id, unsent = unsent.0, "messages of a job are left to the monitor");
         }
     }
@@ -121,20 +122,19 @@ async fn read(
     }
 }
 
-fn reader(job: &Job) -> Result<RowReader, Failed> {
-    let kind = match (job.terms.kind, job.terms.currency) {
-        (JobKind::BulkCredit, Some(currency)) => RowKind::Credits(currency),
-        (JobKind::BulkPoints, _) => RowKind::Points,
-        (JobKind::BulkCredit, None) => return Err(Failed::Unreadable("the job has no currency")),
-    };
-    Ok(RowReader::new(kind, job.terms.created_at.date()))
+fn reader(services: &Services<MoveTools>, job: &Job) -> Result<RowReader, Failed> {
+    let terms = &job.terms;
+    let kind = RowKind::of_job(terms.kind, terms.currency);
+    let kind = kind.ok_or(Failed::Unreadable("the job has no currency"))?;
+    let reader = RowReader::new(kind, terms.created_at.date());
+    Ok(reader.for_import(services.app.policy.clone(), terms.options.skip_expired))
 }
 
 /// Reads the file of a job to know whether it is valid; returns the job if its rows are to be stored.
 async fn validate(services: &Services<MoveTools>, job: Job) -> Result<Option<Job>, Failed> {
     let (job, chunks) = opened(services, &job).await?;
     let Some(chunks) = chunks else { return changed(services, &job).await };
-    let reading = read(chunks, reader(&job)?, None).await?;
+    let reading = read(chunks, reader(services, &job)?, None).await?;
     let reader = match reading {
         Reading::Read(reader) => reader,
         Reading::Refused(refusal) => {
@@ -213,8 +213,7 @@ impl Storing<'_> {
     fn end_part(&mut self) {
         let rows = std::mem::take(&mut self.rows);
         if !rows.is_empty() {
-            let job = self.job.terms.id.clone();
-            self.parts.push(Part { job, number: self.next, state: PartState::Open, rows });
+            self.parts.push(Part::open(&self.job.terms.id, self.next, rows));
             self.next += 1;
         }
     }
@@ -230,7 +229,7 @@ async fn store_rows(services: &Services<MoveTools>, job: Job) -> Result<Option<J
     let (job, chunks) = opened(services, &job).await?;
     let Some(chunks) = chunks else { return changed(services, &job).await };
     let mut storing = Storing { services, job: &job, rows: vec![], parts: vec![], next: 0 };
-    let reading = read(chunks, reader(&job)?, Some(&mut storing)).await?;
+    let reading = read(chunks, reader(services, &job)?, Some(&mut storing)).await?;
     storing.end_part();
     storing.store().await?;
     let stored = storing.next;

@@ -88,7 +88,7 @@ impl LocalServices {
         vec![
             Function::new(
                 "jobs",
-                &["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs", "/api/uploads"],
+                &["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs", "/api/uploads", "/api/imports"],
                 jobs::router(bulk),
             ),
             Function::new(

@@ -26,8 +26,9 @@ use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -165,7 +166,8 @@ fn check(found: &[u8], digest: Option<&[u8]>) -> Result<(), Refusal> {
 async fn received(scratch: &Path, mut body: Body, digest: Option<&[u8]>) -> Result<(), Refusal> {
     let parent = scratch.parent().ok_or(BROKEN)?;
     std::fs::create_dir_all(parent).map_err(|_| BROKEN)?;
-    let mut file = std::fs::File::create(scratch).map_err(|_| BROKEN)?;
+    let mut file = OpenOptions::new();
+    let mut file = file.write(true).create_new(true).mode(0o600).open(scratch).map_err(|_| BROKEN)?;
     let (mut found, mut length) = (Sha256::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| (StatusCode::BAD_REQUEST, "IncompleteBody"))?;
@@ -212,7 +214,7 @@ impl LocalFiles {
     pub fn open(folder: Option<PathBuf>) -> Result<Self, Failure> {
         let objects = match folder {
             Some(folder) => {
-                std::fs::create_dir_all(&folder)?;
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
                 Objects::Files(folder)
             }
             None => Objects::Memory(Mutex::default()),

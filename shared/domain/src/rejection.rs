@@ -187,9 +187,45 @@ pub enum Rejection {
     /// A rule of loyalty does not allow the request.
     #[error(transparent)]
     Loyalty(#[from] LoyaltyRejection),
+    /// A row of an import is not applied.
+    #[error(transparent)]
+    Import(#[from] ImportRejection),
     /// The stored state contradicts itself; nothing is changed until an operator has investigated.
     #[error("the stored state is inconsistent: {0}")]
     Inconsistent(&'static str),
+}
+
+/// Why a row of an import is not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportRejection {
+    /// There is such an account, which is not as the row says.
+    #[error("it exists, and is not as the row says")]
+    ExistsDifferently,
+    /// Another wallet has the referral code.
+    #[error("another wallet has this referral code")]
+    ReferralCodeTaken,
+    /// Some of the credit has expired.
+    #[error("some of the credit has expired")]
+    LotExpired,
+    /// The lots do not sum to the balance.
+    #[error("the lots do not sum to the balance")]
+    LotsDifferFromBalance,
+    /// There is no such parent.
+    #[error("there is no such parent")]
+    ParentNotFound,
+}
+
+impl ImportRejection {
+    /// Returns the contract's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ExistsDifferently => "exists_differently",
+            Self::ReferralCodeTaken => "referral_code_taken",
+            Self::LotExpired => "lot_expired",
+            Self::LotsDifferFromBalance => "lots_differ_from_balance",
+            Self::ParentNotFound => "parent_not_found",
+        }
+    }
 }
 
 /// Why a request about loyalty is rejected; in order of precedence, too.

@@ -5,7 +5,7 @@
 
 use crate::problem::{PointsLimit, Problem, Shortfall};
 use domain::money::Money;
-use domain::rejection::{LoyaltyRejection, Rejection};
+use domain::rejection::{ImportRejection, LoyaltyRejection, Rejection};
 use domain::unit::Unit;
 use http::StatusCode;
 use store::StoreError;
@@ -82,6 +82,7 @@ impl From<Rejection> for Problem {
                 short_of_funds([available, required], currency.into(), detail)
             }
             Rejection::Loyalty(rejection) => Self::from(rejection),
+            Rejection::Import(rejection) => Self::from(rejection),
             Rejection::Inconsistent(_) => Self::from(StoreError::Corrupt(detail)),
         }
     }
@@ -133,5 +134,11 @@ impl From<LoyaltyRejection> for Problem {
                 Self::short("insufficient_points", Shortfall { available, required, unit, values }, detail)
             }
         }
+    }
+}
+
+impl From<ImportRejection> for Problem {
+    fn from(rejection: ImportRejection) -> Self {
+        Self::new(StatusCode::CONFLICT, rejection.code(), rejection.to_string())
     }
 }

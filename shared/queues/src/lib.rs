@@ -14,9 +14,11 @@ use aws_sdk_sqs::config::{BehaviorVersion, Region, StalledStreamProtectionConfig
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use domain::ids::JobId;
-use domain::jobs::job::Job;
+use domain::jobs::job::{Job, JobTerms};
+use domain::jobs::part::PARTS_OF_SEGMENT;
 use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use store::{Jobs, StoreError};
 
@@ -66,6 +68,8 @@ impl PartMessage {
 pub enum Step {
     /// Its file is to be read and its rows stored; of a job whose rows are stored, their messages are to be sent.
     Split,
+    /// Parts of an import are to be applied: those of the segment.
+    Apply,
 }
 
 /// A message of the queue `books`: a step of a job is to be done.
@@ -155,11 +159,25 @@ impl Queues {
             return Ok(self.send_steps(&[BooksMessage::new(&job.terms.id, Step::Split, 0)]).await);
         }
         let left = jobs.unfinished_parts(job).await?;
-        Ok(self.send_parts(&job.terms.id, left).await)
+        Ok(self.send_work(&job.terms, left).await)
+    }
+
+    /// Sends the messages that have parts of a job applied.
+    pub async fn send_work(
+        &self,
+        terms: &JobTerms,
+        parts: impl IntoIterator<Item = u32>,
+    ) -> Result<(), Unsent> {
+        if !terms.kind.is_import() {
+            return self.send_parts(&terms.id, parts).await;
+        }
+        let segments: BTreeSet<u32> = parts.into_iter().map(|part| part / PARTS_OF_SEGMENT).collect();
+        let message = |segment| BooksMessage::new(&terms.id, Step::Apply, segment);
+        self.send_steps(&segments.into_iter().map(message).collect::<Vec<_>>()).await
     }
 
     /// Sends messages about parts of a job; returns how many were not sent within some seconds.
-    pub async fn send_parts(&self, job: &JobId, parts: impl IntoIterator<Item = u32>) -> Result<(), Unsent> {
+    async fn send_parts(&self, job: &JobId, parts: impl IntoIterator<Item = u32>) -> Result<(), Unsent> {
         let messages: Vec<PartMessage> = parts.into_iter().map(|part| PartMessage::new(job, part)).collect();
         self.send(&self.jobs, &messages).await
     }

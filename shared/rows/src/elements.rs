@@ -75,6 +75,12 @@ csv_file! {
 }
 
 csv_file! {
+    /// Wallets of another system; the first three columns are required. `lots` are `amount|date or never|source`, joined
+    /// by `;`.
+    pub struct WalletsFile: ["customer_id", "currency", "balance", "lots", "status", "tier", "referral_code", "referral_count", "created_at", "metadata"];
+}
+
+csv_file! {
     /// Points of a bulk job; the first three columns are required.
     pub struct PointsFile: ["user_id", "points", "reason", "expiry_days", "expires_on", "qualifying"];
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a line of the file is one row, known by its number.
 
+use crate::cells::CHANGED;
 use crate::reader::{RowKind, RowReader};
 use domain::giftcard::code::is_scientific;
 use domain::jobs::row::Row;
@@ -23,8 +24,6 @@ fn invalid_file(detail: impl Into<String>) -> Problem {
 
 /// Columns with ids, which a spreadsheet may turn into numbers such as `9.19E+11`.
 const IDS: [&str; 3] = ["customer_id", "user_id", "order_id"];
-
-const CHANGED: &str = "was changed by a spreadsheet: format the column as text";
 
 /// Columns whose text is kept as it was written.
 const TEXTS: [&str; 1] = ["reason"];
@@ -85,6 +84,7 @@ pub fn next_row(file: &mut File<'_>, rows: &mut RowReader) -> Result<Option<Row>
         Some(Err(report)) => {
             Some(rows.unreadable(report.line, &format!("/lines/{}", report.line), &report.detail))
         }
+        Some(Ok(line)) if matches!(rows.kind(), RowKind::Wallets) => Some(rows.take_account(&line)),
         Some(Ok(line)) => {
             let is_wrong =
                 |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));

@@ -3,8 +3,11 @@
 //! **Invariant:** a row of a file is read as the same row in a body is.
 //! **Invariant:** the same rows give the same digests, however they are divided when they are read.
 
+mod cells;
 pub mod elements;
 pub mod file;
+mod imports;
 mod reader;
+mod wallets;
 
 pub use reader::{RowKind, RowReader};

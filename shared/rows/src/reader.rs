@@ -3,16 +3,20 @@
 //! **Invariant:** every row of the request is a row of the job or is reported; none is left out unseen.
 //! **Invariant:** a row of a file is read as the same row in a body is.
 
-use crate::elements::{CreditElement, CreditsFile, PointsElement, PointsFile};
+use crate::elements::{CreditElement, CreditsFile, PointsElement, PointsFile, WalletsFile};
 use domain::currency::Currency;
 use domain::hash::{Hash, LinesHasher};
 use domain::ids::CustomerId;
-use domain::jobs::job::{JobOptions, JobTerms, RefusedLine};
+use domain::jobs::figures::Figures;
+use domain::jobs::job::{JobTerms, RefusedLine};
+use domain::jobs::kind::JobKind;
+use domain::jobs::options::JobOptions;
 use domain::jobs::part::ROWS;
-use domain::jobs::row::{CreditRow, InvalidRow, PointsRow, Row, RowExpiry, Wanted};
+use domain::jobs::row::{CreditRow, INVALID_ROW, InvalidRow, PointsRow, Row, RowExpiry, Wanted};
 use domain::ledger::lot::CreditSource;
 use domain::loyalty::numbers::Points;
 use domain::money::{Amount, Money};
+use domain::policy::Policy;
 use domain::time::Date;
 use edge::Problem;
 use edge::field_errors::FieldErrors;
@@ -20,13 +24,14 @@ use edge::fields::Fields;
 use edge::input::{ExpiryDate, ExpiryDays, Input, NumberInput};
 use http::StatusCode;
 use serde_json::value::RawValue;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 /// The most refused rows that an answer lists.
 const MAX_LINES: usize = 100;
 
 /// The most characters of what is wrong with a row.
-const MAX_DETAIL: usize = 300;
+pub(crate) const MAX_DETAIL: usize = 300;
 
 /// What the rows of a job are.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +40,26 @@ pub enum RowKind {
     Credits(Currency),
     /// Points.
     Points,
+    /// Wallets of another system.
+    Wallets,
 }
 
 impl RowKind {
     /// Returns the name of the field that names the customer, and of that which says how much.
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Credits(_) => ("customer_id", "amount"),
+            Self::Credits(_) | Self::Wallets => ("customer_id", "amount"),
             Self::Points => ("user_id", "points"),
+        }
+    }
+
+    /// Returns the kind of the rows of a job.
+    pub fn of_job(kind: JobKind, currency: Option<Currency>) -> Option<Self> {
+        match (kind, currency) {
+            (JobKind::BulkCredit, Some(currency)) => Some(Self::Credits(currency)),
+            (JobKind::BulkCredit, None) => None,
+            (JobKind::BulkPoints, _) => Some(Self::Points),
+            (JobKind::ImportWallets, _) => Some(Self::Wallets),
         }
     }
 
@@ -51,6 +68,7 @@ impl RowKind {
         match self {
             Self::Credits(_) => (CreditsFile::COLUMNS, 2),
             Self::Points => (PointsFile::COLUMNS, 3),
+            Self::Wallets => (WalletsFile::COLUMNS, 3),
         }
     }
 
@@ -58,6 +76,7 @@ impl RowKind {
         match self {
             Self::Credits(currency) => credit(fields, currency).map(Wanted::Credit),
             Self::Points => points(fields).map(Wanted::Points),
+            Self::Wallets => Err(Problem::internal()),
         }
     }
 
@@ -73,6 +92,7 @@ impl RowKind {
             Self::Points => {
                 fields.optional(much, |raw| Points::parse(raw.get().trim_matches('"'))).map(Points::money)
             }
+            Self::Wallets => None,
         };
         (customer, amount.unwrap_or(Money::ZERO))
     }
@@ -110,11 +130,11 @@ fn points(fields: Fields<'_>) -> Result<PointsRow, Problem> {
 
 /// Reads rows one by one, and keeps what is to be known of all of them.
 pub struct RowReader {
-    kind: RowKind,
-    today: Date,
+    pub(crate) kind: RowKind,
+    pub(crate) today: Date,
     /// Digests of the customers that were named, so that many of them are kept in little memory.
-    seen: HashSet<[u8; 16]>,
-    asked: LinesHasher,
+    pub(crate) seen: HashSet<[u8; 16]>,
+    pub(crate) asked: LinesHasher,
     wanted: LinesHasher,
     /// The fields that are invalid.
     pub errors: FieldErrors,
@@ -130,6 +150,16 @@ pub struct RowReader {
     sum: Option<Money>,
     /// The sum of the valid rows.
     accepted_sum: Option<Money>,
+    /// What the rows of an import count.
+    figures: Option<Figures>,
+    /// What callers should know of an import, with the number of rows.
+    pub(crate) warnings: BTreeMap<&'static str, u64>,
+    /// Digests of the referral codes that were named.
+    pub(crate) codes: HashSet<[u8; 16]>,
+    /// The rules by which tiers are compared.
+    pub(crate) policy: Option<Arc<Policy>>,
+    /// True if credit that has expired is left out.
+    pub(crate) skip_expired: bool,
 }
 
 impl RowReader {
@@ -148,7 +178,18 @@ impl RowReader {
             duplicates: 0,
             sum: Some(Money::ZERO),
             accepted_sum: Some(Money::ZERO),
+            figures: Some(Figures::default()),
+            warnings: BTreeMap::new(),
+            codes: HashSet::new(),
+            policy: None,
+            skip_expired: false,
         }
+    }
+
+    /// Returns the same reader, which compares tiers by these rules and may leave out credit that has expired.
+    #[must_use]
+    pub fn for_import(self, policy: Arc<Policy>, skip_expired: bool) -> Self {
+        Self { policy: Some(policy), skip_expired, ..self }
     }
 
     /// Returns what the rows are.
@@ -187,8 +228,9 @@ impl RowReader {
                     |row| format!("{line} {}", row.canonical()),
                 ));
                 self.errors.append(errors);
-                self.refuse(line, detail.clone());
-                Row::new(line, Wanted::Invalid(InvalidRow { customer, amount, detail }))
+                self.refuse(line, detail.clone(), None);
+                let (code, figures) = (None, Figures::default());
+                Row::new(line, Wanted::Invalid(InvalidRow { customer, amount, detail, code, figures }))
             }
         };
         self.count(row)
@@ -198,30 +240,39 @@ impl RowReader {
     pub fn unreadable(&mut self, line: u64, place: &str, detail: &str) -> Row {
         self.errors.add(|| place.to_owned(), detail);
         self.asked.add(&format!("{line} invalid {detail}"));
-        self.refuse(line, detail.to_owned());
-        let invalid = InvalidRow { customer: None, amount: Money::ZERO, detail: detail.to_owned() };
+        self.refuse(line, detail.to_owned(), None);
+        let figures = match self.kind {
+            RowKind::Wallets => Figures::of_row(1, 0, None),
+            RowKind::Credits(_) | RowKind::Points => Figures::default(),
+        };
+        let invalid = InvalidRow {
+            customer: None,
+            amount: Money::ZERO,
+            detail: detail.to_owned(),
+            code: None,
+            figures,
+        };
         self.count(Row::new(line, Wanted::Invalid(invalid)))
     }
 
-    fn refuse(&mut self, line: u64, detail: String) {
+    pub(crate) fn refuse(&mut self, line: u64, detail: String, code: Option<&str>) {
         self.rejected += 1;
         if self.lines.len() < MAX_LINES {
-            self.lines.push(RefusedLine { line, detail });
+            let code = code.unwrap_or(INVALID_ROW).to_owned();
+            self.lines.push(RefusedLine { line, detail, code });
         }
     }
 
-    fn count(&mut self, row: Row) -> Row {
+    pub(crate) fn count(&mut self, row: Row) -> Row {
         self.sum = self.sum.and_then(|sum| sum.checked_add(row.amount()));
+        self.figures = self.figures.take().and_then(|sum| sum.plus(&row.figures()).ok());
         if row.is_invalid() {
             return row;
         }
         self.accepted += 1;
         self.accepted_sum = self.accepted_sum.and_then(|sum| sum.checked_add(row.amount()));
         self.wanted.add(&row.canonical());
-        let is_new = row.customer().is_none_or(|customer| {
-            let digest = Hash::of(customer.as_str());
-            self.seen.insert(digest.bytes().first_chunk().copied().unwrap_or_default())
-        });
+        let is_new = row.customer().is_none_or(|customer| self.seen.insert(short_digest(customer.as_str())));
         if !is_new {
             self.duplicates += 1;
         }
@@ -265,7 +316,9 @@ impl RowReader {
 
     /// Returns the digest by which jobs with the same rows are recognised.
     fn same_rows(&self, terms: &JobTerms) -> String {
-        let unit = terms.currency.map_or("points", Currency::code);
+        // The rows of an import name their currencies themselves.
+        let currency = terms.currency.filter(|_| !terms.kind.is_import());
+        let unit = currency.map_or("points", Currency::code);
         Hash::of(format!("{}|{unit}|{}", terms.kind.as_str(), self.wanted.clone().finish())).to_string()
     }
 
@@ -276,7 +329,12 @@ impl RowReader {
 
     /// Returns the terms of a job with what follows from its rows.
     pub fn terms(&self, terms: JobTerms) -> Result<JobTerms, Problem> {
-        let warnings = [("duplicate_customer", self.duplicates)].into_iter().filter(|(_, count)| *count > 0);
+        let warnings = self.warnings.iter().map(|(code, count)| (*code, *count));
+        let warnings =
+            warnings.chain([("duplicate_customer", self.duplicates)]).filter(|(_, count)| *count > 0);
+        let figures = self.figures.clone();
+        let figures = figures.ok_or_else(|| Problem::invalid("the sums of the rows are too large"))?;
+        let currency = if terms.kind.is_import() { figures.one_currency() } else { terms.currency };
         let rows = u64::try_from(ROWS).unwrap_or(u64::MAX);
         Ok(JobTerms {
             accepted: self.accepted,
@@ -285,9 +343,16 @@ impl RowReader {
             amount_total: self.accepted_sum()?,
             digest: self.same_rows(&terms),
             warnings: warnings.map(|(code, count)| (code.to_owned(), count)).collect(),
+            currency,
+            file: figures,
             ..terms
         })
     }
+}
+
+/// Returns a digest by which a name is known in little memory.
+pub(crate) fn short_digest(name: &str) -> [u8; 16] {
+    Hash::of(name).bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// Returns what is wrong with a row, in one line.

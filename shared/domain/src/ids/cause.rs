@@ -66,6 +66,8 @@ pub enum Operation {
     BulkPoints,
     /// Making an upload.
     MakeUpload,
+    /// Making a job that imports accounts.
+    Import,
 }
 
 impl Operation {
@@ -97,6 +99,7 @@ impl Operation {
             Self::BulkCredits => "bulk-credits",
             Self::BulkPoints => "bulk-points",
             Self::MakeUpload => "make-upload",
+            Self::Import => "import",
         }
     }
 }

@@ -4,11 +4,17 @@
 
 use crate::cause::Cause;
 use crate::ids::JobId;
+use crate::ledger::causes::IMPORT;
 
 /// The common prefix of the causes of the rows of bulk jobs.
 pub const BULK: &str = "bulk:";
 
 impl Cause {
+    /// Returns the cause of a row of an import; its entries are numbered.
+    pub fn import(job: &JobId, line: u64) -> Self {
+        Self::composed(format!("{IMPORT}{job}:{line}"))
+    }
+
     /// Returns the cause of a row of a bulk job.
     pub fn bulk(job: &JobId, line: u64) -> Self {
         Self::composed(format!("{BULK}{job}:{line}"))

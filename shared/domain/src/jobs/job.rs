@@ -5,51 +5,17 @@
 
 use crate::actor::PerformedBy;
 use crate::currency::Currency;
-use crate::fingerprint::Fingerprint;
 use crate::ids::{JobId, RequestId, UploadId};
+use crate::jobs::figures::Figures;
+use crate::jobs::kind::JobKind;
+use crate::jobs::options::JobOptions;
 use crate::jobs::part::Tally;
+use crate::jobs::row::INVALID_ROW;
 use crate::money::Money;
 use crate::parse::ParseError;
-use crate::primitives::serde_text::serde_by_text;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// The kinds of jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum JobKind {
-    /// Credits to many wallets.
-    BulkCredit,
-    /// Points for many customers.
-    BulkPoints,
-}
-
-impl JobKind {
-    /// All kinds.
-    pub const ALL: [Self; 2] = [Self::BulkCredit, Self::BulkPoints];
-
-    /// Returns the contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BulkCredit => "bulk_credit",
-            Self::BulkPoints => "bulk_points",
-        }
-    }
-
-    /// Parses the contract's word.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let named = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        named.ok_or(ParseError("is not a kind of job"))
-    }
-
-    /// Returns the scope by which a service may make such a job.
-    pub fn scope(self) -> &'static str {
-        match self {
-            Self::BulkCredit => "wallet:credit",
-            Self::BulkPoints => "loyalty:adjust",
-        }
-    }
-}
 
 /// The status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,70 +94,6 @@ impl JobStatus {
     }
 }
 
-/// What happens to rows that are invalid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnInvalid {
-    /// The whole job is refused.
-    #[default]
-    Reject,
-    /// They are rows of the job that have failed.
-    Skip,
-}
-
-impl OnInvalid {
-    /// Returns the contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reject => "reject",
-            Self::Skip => "skip",
-        }
-    }
-
-    /// Parses the contract's word.
-    pub fn parse(text: &str) -> Result<Self, ParseError> {
-        match text {
-            "reject" => Ok(Self::Reject),
-            "skip" => Ok(Self::Skip),
-            _ => Err(ParseError("must be reject or skip")),
-        }
-    }
-}
-
-/// What a caller wishes of a job.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobOptions {
-    /// What happens to rows that are invalid.
-    pub on_invalid: OnInvalid,
-    /// True if nothing is to be applied.
-    pub dry_run: bool,
-    /// True if the same rows may be applied again.
-    pub again: bool,
-    /// True if customers are notified.
-    pub notify: bool,
-    /// The number of rows that the caller expects.
-    pub control_rows: Option<u64>,
-    /// The sum of amounts that the caller expects.
-    pub control_amount: Option<Money>,
-}
-
-impl JobOptions {
-    /// Distinguishes a repetition from another request with the same key; `rows` is the digest of the rows, or the upload.
-    pub fn fingerprint(&self, kind: JobKind, currency: Option<Currency>, rows: &str) -> Fingerprint {
-        let Self { on_invalid, dry_run, again, notify, control_rows, control_amount } = self;
-        Fingerprint::of(&[
-            ("op", Some(kind.as_str().to_owned())),
-            ("rows", Some(rows.to_owned())),
-            ("on_invalid", Some(on_invalid.as_str().to_owned())),
-            ("dry_run", Some(dry_run.to_string())),
-            ("again", Some(again.to_string())),
-            ("notify", Some(notify.to_string())),
-            ("currency", currency.map(|currency| currency.code().to_owned())),
-            ("control_rows", control_rows.map(|rows| rows.to_string())),
-            ("control_amount", control_amount.map(|amount| amount.to_string())),
-        ])
-    }
-}
-
 /// A row that was refused when its job was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedLine {
@@ -199,6 +101,13 @@ pub struct RefusedLine {
     pub line: u64,
     /// What is wrong with it.
     pub detail: String,
+    /// The contract's code.
+    #[serde(default = "invalid_row")]
+    pub code: String,
+}
+
+fn invalid_row() -> String {
+    INVALID_ROW.to_owned()
 }
 
 /// Why a job was refused or has failed as a whole.
@@ -227,8 +136,11 @@ pub struct JobTerms {
     /// The file that has its rows; `None` if they came with the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadId>,
-    /// The currency of its amounts; `None` for points.
+    /// The currency of its amounts; `None` for points, and if its rows have several.
     pub currency: Option<Currency>,
+    /// What the file of an import says.
+    #[serde(default, skip_serializing_if = "Figures::is_empty")]
+    pub file: Figures,
     /// Rows that are valid.
     pub accepted: u64,
     /// Rows that are not.
@@ -390,9 +302,4 @@ impl Job {
         let total = self.terms.total();
         tally.ended().saturating_mul(100).checked_div(total).unwrap_or(0)
     }
-}
-
-serde_by_text! {
-    JobKind: |kind| kind.as_str().to_owned(), JobKind::parse;
-    OnInvalid: |what| what.as_str().to_owned(), OnInvalid::parse;
 }

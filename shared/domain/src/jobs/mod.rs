@@ -10,7 +10,11 @@
 //! begun is finished, and only parts that nobody has begun are cancelled.
 
 pub mod causes;
+pub mod figures;
+pub mod import_row;
 pub mod job;
+pub mod kind;
+pub mod options;
 pub mod part;
 pub mod permit;
 pub mod row;

@@ -4,13 +4,17 @@
 //! **Invariant:** what a part adds to its job's progress follows from the outcomes of its rows.
 
 use crate::ids::JobId;
-use crate::jobs::row::{INVALID_ROW, Row, RowOutcome, Wanted};
+use crate::jobs::figures::{Difference, Figures, ImportOutcomes};
+use crate::jobs::row::{Row, RowOutcome, Wanted};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// Rows of a part.
 pub const ROWS: usize = 25;
+
+/// Parts of an import that one message has applied.
+pub const PARTS_OF_SEGMENT: u32 = 40;
 
 /// Number of items among which the progress of a job is divided, so that none is changed too often.
 pub const SHARDS: u32 = 16;
@@ -49,6 +53,10 @@ pub struct Part {
     pub state: PartState,
     /// Its rows, in the order of their lines.
     pub rows: Vec<Row>,
+    /// What it adds to the figures of an import when it ends.
+    pub figures: ImportOutcomes,
+    /// Rows of an import of which the table has something else than the row says.
+    pub differences: Vec<Difference>,
 }
 
 /// How many rows of a job have each outcome, and what was applied.
@@ -83,13 +91,19 @@ impl Tally {
 }
 
 impl Part {
+    /// Returns a part that nobody has begun.
+    pub fn open(job: &JobId, number: u32, rows: Vec<Row>) -> Self {
+        let (state, figures, differences) = (PartState::Open, ImportOutcomes::default(), vec![]);
+        Self { job: job.clone(), number, state, rows, figures, differences }
+    }
+
     /// Divides the rows of a job into its parts.
     pub fn of_rows(job: &JobId, rows: Vec<Row>) -> Vec<Self> {
         let (mut parts, mut rows) = (vec![], rows.into_iter().peekable());
         while rows.peek().is_some() {
             let number = u32::try_from(parts.len()).unwrap_or(u32::MAX);
             let rows: Vec<Row> = rows.by_ref().take(ROWS).collect();
-            parts.push(Self { job: job.clone(), number, state: PartState::Open, rows });
+            parts.push(Self::open(job, number, rows));
         }
         parts
     }
@@ -104,7 +118,7 @@ impl Part {
         self.rows.iter().try_fold(Tally::default(), |tally, row| {
             let one = match &row.outcome {
                 RowOutcome::Pending => Tally::default(),
-                RowOutcome::Succeeded(_) => {
+                RowOutcome::Succeeded(_) | RowOutcome::Imported(_) => {
                     let amount = if is_dry { Money::ZERO } else { row.amount() };
                     Tally { succeeded: 1, amount, ..Tally::default() }
                 }
@@ -113,6 +127,14 @@ impl Part {
             };
             tally.plus(one)
         })
+    }
+
+    /// Counts the rows that have failed in the figures of an import.
+    pub fn count_failed(&mut self) -> Result<(), Rejection> {
+        let failed = self.rows.iter().filter(|row| matches!(row.outcome, RowOutcome::Failed(..)));
+        let failed = failed.map(Row::figures).try_fold(Figures::default(), |sum, row| sum.plus(&row))?;
+        self.figures.failed = failed;
+        Ok(())
     }
 
     /// Gives every row that was invalid from the beginning its outcome; `others` is the outcome of all others that
@@ -124,9 +146,9 @@ impl Part {
             }
             row.outcome = match &row.wanted {
                 Wanted::Invalid(invalid) => {
-                    RowOutcome::Failed(INVALID_ROW.to_owned(), invalid.detail.clone())
+                    RowOutcome::Failed(invalid.code().to_owned(), invalid.detail.clone())
                 }
-                Wanted::Credit(_) | Wanted::Points(_) => others.clone(),
+                Wanted::Credit(_) | Wanted::Points(_) | Wanted::Wallet(_) => others.clone(),
             };
         }
     }

@@ -3,14 +3,19 @@
 //! **Invariant:** a service reaches the jobs that it has made, and no others.
 
 use crate::actor::{Actor, PerformedBy, Role};
-use crate::jobs::job::JobKind;
+use crate::jobs::kind::JobKind;
 use crate::permit::{Action, Denial, Reach};
+
+/// The scope by which a service may import accounts.
+pub const IMPORT_SCOPE: &str = "books:import";
 
 /// The actions on jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobAction {
     /// Make a job of this kind.
     Make(JobKind),
+    /// Make a job that imports accounts.
+    Import,
     /// Announce a file for a job that the caller may make.
     Upload,
     /// Read a job and its rows.
@@ -29,6 +34,7 @@ impl Action for JobAction {
         match (self, actor.role) {
             (_, Role::Admin) | (Self::Read | Self::List, Role::Staff) => Ok(Reach::All),
             (Self::Make(kind), Role::Service) if actor.scopes.contains(kind.scope()) => Ok(Reach::All),
+            (Self::Import, Role::Service) if actor.scopes.contains(IMPORT_SCOPE) => Ok(Reach::All),
             (Self::Upload, Role::Service)
                 if JobKind::ALL.iter().any(|kind| actor.scopes.contains(kind.scope())) =>
             {

@@ -7,6 +7,8 @@ use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprinted;
 use crate::ids::{CustomerId, JobId, OrderId};
+use crate::jobs::figures::Figures;
+use crate::jobs::import_row::WalletRow;
 use crate::ledger::lot::CreditSource;
 use crate::loyalty::adjust::{AdjustPoints, Direction};
 use crate::loyalty::numbers::Points;
@@ -14,6 +16,7 @@ use crate::money::{Amount, Money};
 use crate::parse::ParseError;
 use crate::text::{FreeText, Metadata};
 use crate::time::Date;
+use crate::unit::Unit;
 use crate::wallet::credit::{AddCredits, Expiry};
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +101,19 @@ pub struct InvalidRow {
     /// What is wrong with it.
     #[serde(rename = "d")]
     pub detail: String,
+    /// The contract's code, if it is not [`INVALID_ROW`].
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What it would count of an import.
+    #[serde(rename = "f", default, skip_serializing_if = "Figures::is_empty")]
+    pub figures: Figures,
+}
+
+impl InvalidRow {
+    /// Returns the contract's code.
+    pub fn code(&self) -> &str {
+        self.code.as_deref().unwrap_or(INVALID_ROW)
+    }
 }
 
 /// What a row asks for.
@@ -109,6 +125,9 @@ pub enum Wanted {
     /// Points.
     #[serde(rename = "p")]
     Points(PointsRow),
+    /// A wallet.
+    #[serde(rename = "w")]
+    Wallet(Box<WalletRow>),
     /// Something that is invalid.
     #[serde(rename = "i")]
     Invalid(InvalidRow),
@@ -124,6 +143,9 @@ pub enum RowOutcome {
     /// It was applied; with the transaction, unless the job only tries.
     #[serde(rename = "s")]
     Succeeded(Option<String>),
+    /// It was imported, with this code: `created` or `exists`.
+    #[serde(rename = "i")]
+    Imported(String),
     /// It was refused, with this code and text.
     #[serde(rename = "f")]
     Failed(String, String),
@@ -141,7 +163,7 @@ impl RowOutcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
-            Self::Succeeded(_) => "succeeded",
+            Self::Succeeded(_) | Self::Imported(_) => "succeeded",
             Self::Failed(..) => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -176,6 +198,7 @@ impl Row {
         match &self.wanted {
             Wanted::Credit(row) => Some(&row.customer),
             Wanted::Points(row) => Some(&row.user),
+            Wanted::Wallet(row) => Some(&row.customer),
             Wanted::Invalid(row) => row.customer.as_ref(),
         }
     }
@@ -185,6 +208,7 @@ impl Row {
         match &self.wanted {
             Wanted::Credit(row) => row.amount,
             Wanted::Points(row) => row.points.money(),
+            Wanted::Wallet(row) => row.balance(),
             Wanted::Invalid(row) => row.amount,
         }
     }
@@ -194,11 +218,23 @@ impl Row {
         let expiry = match &self.wanted {
             Wanted::Credit(row) => row.expiry,
             Wanted::Points(row) => row.expiry,
-            Wanted::Invalid(_) => None,
+            Wanted::Wallet(_) | Wanted::Invalid(_) => None,
         };
         match expiry {
             Some(RowExpiry::On(date)) => Some(date),
             Some(RowExpiry::Days(_)) | None => None,
+        }
+    }
+
+    /// Returns what it counts of an import.
+    pub fn figures(&self) -> Figures {
+        match &self.wanted {
+            Wanted::Wallet(row) => {
+                let unit = Unit::Currency(row.currency);
+                Figures::of_row(1, row.lots.len(), Some((unit, row.balance())))
+            }
+            Wanted::Invalid(row) => row.figures.clone(),
+            Wanted::Credit(_) | Wanted::Points(_) => Figures::default(),
         }
     }
 
@@ -228,6 +264,7 @@ impl Row {
                 row.qualifying.to_string(),
                 row.metadata.canonical(),
             ],
+            Wanted::Wallet(row) => row.canonical(),
             Wanted::Invalid(row) => vec!["invalid".to_owned(), row.detail.clone()],
         };
         parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<Vec<_>>().join(",")

@@ -4,7 +4,7 @@
 
 use crate::actor::PerformedBy;
 use crate::ids::{JobId, UploadId};
-use crate::jobs::job::JobKind;
+use crate::jobs::kind::JobKind;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -21,6 +21,7 @@ use crate::ledger::statistics::MonthFigures;
 use crate::money::Money;
 use crate::month::Month;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use crate::rejection::Rejection;
 use crate::text::FreeText;
 use crate::time::Timestamp;
@@ -384,3 +385,5 @@ impl Account {
         Ok(())
     }
 }
+
+serde_by_text! { AccountStatus: |status| status.as_str().to_owned(), AccountStatus::parse; }

@@ -10,7 +10,15 @@ use crate::ledger::lot::LotClass;
 use crate::ledger::owed::Reversed;
 use crate::time::Date;
 
+/// The common prefix of the causes of balances that come from another system.
+pub const IMPORT: &str = "import:";
+
 impl Cause {
+    /// Returns true for a balance that comes from another system.
+    pub fn is_import(&self) -> bool {
+        self.as_str().starts_with(IMPORT)
+    }
+
     /// Returns the cause of an order's payment that has no idempotency key; an order has at most
     /// one.
     pub fn order_payment(order: &OrderId) -> Self {
@@ -30,6 +38,11 @@ impl Cause {
     /// Returns the cause of the credit for a delivered order.
     pub fn delivery(order: &OrderId) -> Self {
         Self::composed(format!("order:{}:delivered", Self::part(order.as_str())))
+    }
+
+    /// Returns the cause of the `n`th entry of what this cause does, which is more than one.
+    pub fn numbered(&self, n: usize) -> Self {
+        Self::composed(format!("{self}:{n}"))
     }
 
     /// Returns the cause of a transfer's entry in the recipient's account: it names the sender's

@@ -5,7 +5,7 @@
 pub mod account;
 pub mod audit;
 mod canonical;
-mod causes;
+pub mod causes;
 pub mod command;
 pub mod decision;
 pub mod due;

@@ -33,8 +33,11 @@ pub fn compare(audit: &mut AccountAudit<'_>, books: &PaymentBooks) {
             *credits.entry(credited.transaction.to_string()).or_default() += 1;
         }
     }
-    let is_topup =
-        |entry: &&&Entry| entry.kind == EntryType::Credit && entry.source == Some(CreditSource::Topup);
+    // What was paid into a wallet of another system came with it, without its top-ups.
+    let is_topup = |entry: &&&Entry| {
+        let is_paid = entry.kind == EntryType::Credit && entry.source == Some(CreditSource::Topup);
+        is_paid && !entry.cause.is_import()
+    };
     let known: Vec<String> =
         audit.entries.iter().filter(is_topup).map(|entry| entry.id().to_string()).collect();
     for id in known {

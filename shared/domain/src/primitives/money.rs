@@ -30,6 +30,11 @@ impl Money {
         Ok(Self(value.normalize()))
     }
 
+    /// Returns a number of things, as a figure beside amounts.
+    pub fn of_count(count: u64) -> Self {
+        Self(Decimal::from(count).normalize())
+    }
+
     /// Returns the number, normalized (no trailing zeros).
     pub fn value(self) -> Decimal {
         self.0

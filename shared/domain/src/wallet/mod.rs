@@ -14,6 +14,7 @@ pub mod create;
 pub mod credit;
 pub mod debit;
 pub mod holds;
+pub mod import;
 pub mod order_payment;
 pub mod permit;
 pub mod profile;

@@ -19,6 +19,8 @@ pub struct Profile {
     pub referral_code: ReferralCode,
     /// The number of customers referred.
     pub referral_count: u64,
+    /// Those of them that were referred in another system, from which the wallet was imported.
+    pub imported_referrals: u64,
     /// Who referred this customer; set once.
     pub referred_by: Option<CustomerId>,
     /// The first of the chain of who referred whom, as it was then.
@@ -34,6 +36,7 @@ impl Profile {
             metadata,
             referral_code,
             referral_count: 0,
+            imported_referrals: 0,
             referred_by: None,
             referral_root: None,
             delivered_orders: 0,

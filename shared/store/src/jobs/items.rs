@@ -10,12 +10,14 @@ use crate::engine::item::due;
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::JobId;
+use domain::jobs::figures::{Difference, Figures, ImportOutcomes};
 use domain::jobs::job::{Job, JobStatus, JobTerms, RefusedLine};
 use domain::jobs::part::{Part, PartState, Tally};
 use domain::jobs::row::{Row, RowOutcome};
 use domain::jobs::upload::{Upload, UploadTerms};
 use domain::parse::ParseError;
 use domain::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// Returns the second at which an item may be removed.
 pub(super) fn purge_at(now: Timestamp) -> i64 {
@@ -129,7 +131,7 @@ pub(super) fn part_from_item(
     };
     let rows: Option<Vec<Row>> = read_document(reader.text("rows")?);
     let rows = rows.filter(|rows| !rows.is_empty()).ok_or_else(|| reader.corrupt("rows"))?;
-    Ok((Part { job: job.clone(), number: part, state, rows }, owner))
+    Ok((Part { state, ..Part::open(job, part, rows) }, owner))
 }
 
 /// Converts a failed row.
@@ -140,11 +142,54 @@ pub(super) fn failed_to_item(job: &JobId, row: &Row, now: Timestamp) -> Result<I
     Ok(item)
 }
 
+/// Converts a difference between a row of an import and the table.
+pub(super) fn difference_to_item(
+    job: &JobId,
+    difference: &Difference,
+    now: Timestamp,
+) -> Result<Item, StoreError> {
+    let attributes = Attributes::default().text("difference", document(difference)?);
+    let mut item = attributes.number("purge_at", purge_at(now)).0;
+    item.extend(keys::difference(job, difference.line).attributes());
+    Ok(item)
+}
+
+/// Reads a difference between a row of an import and the table.
+pub(super) fn difference_from_item(item: &Item) -> Result<Difference, StoreError> {
+    let reader = Reader::new(item, "difference of an import");
+    read_document(reader.text("difference")?).ok_or_else(|| reader.corrupt("difference"))
+}
+
 /// Reads a failed row.
 pub(super) fn failed_from_item(item: &Item) -> Result<Row, StoreError> {
     let reader = Reader::new(item, "failed row");
     let row: Option<Row> = read_document(reader.text("row")?);
     row.filter(|row| matches!(row.outcome, RowOutcome::Failed(..))).ok_or_else(|| reader.corrupt("row"))
+}
+
+/// The prefixes of the attributes with the figures of an import.
+const BOOKS: &str = "books_";
+const FAILED: &str = "failed_";
+const SKIPPED: &str = "skipped_";
+
+/// Names the figures of an import that a part adds, each with its number.
+pub(super) fn figures(outcomes: &ImportOutcomes) -> Vec<(String, AttributeValue)> {
+    let all = [(BOOKS, &outcomes.books), (FAILED, &outcomes.failed), (SKIPPED, &outcomes.skipped)];
+    let named = all.into_iter().flat_map(|(prefix, figures)| {
+        figures.iter().map(move |(name, amount)| (format!("{prefix}{name}"), number(amount)))
+    });
+    named.collect()
+}
+
+/// Reads the figures of an import that one of a job's items has counted.
+pub(super) fn figures_from_item(item: &Item) -> Result<ImportOutcomes, StoreError> {
+    let reader = Reader::new(item, "figures of an import");
+    let of = |prefix: &str| {
+        let named = reader.names().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
+        let amounts = named.map(|(short, name)| Ok((short.to_owned(), reader.money(name)?)));
+        amounts.collect::<Result<BTreeMap<_, _>, StoreError>>().map(Figures::stored)
+    };
+    Ok(ImportOutcomes { books: of(BOOKS)?, failed: of(FAILED)?, skipped: of(SKIPPED)? })
 }
 
 /// Reads what one of a job's items has counted, and when.

@@ -11,7 +11,9 @@ use crate::engine::retry::Certain;
 use crate::engine::write::change;
 use crate::keys;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::ids::JobId;
 use domain::jobs::job::{Job, JobStatus};
 use domain::jobs::part::{LEASE_SECONDS, Part, PartState};
@@ -144,26 +146,30 @@ impl Jobs {
         for row in part.rows.iter().filter(|row| matches!(row.outcome, RowOutcome::Failed(..))) {
             writes.push(self.table.any_put(items::failed_to_item(&part.job, row, now)?)?);
         }
+        for difference in &part.differences {
+            writes.push(self.table.any_put(items::difference_to_item(&part.job, difference, now)?)?);
+        }
         Ok(writes)
     }
 
     /// Returns the write that adds the outcomes of a part to the progress of its job.
     fn count(&self, job: &Job, part: &Part, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         let tally = part.tally(job.terms.options.dry_run).map_err(StoreError::Rejected)?;
+        let mut counted: Vec<(String, AttributeValue)> =
+            items::counted(&tally).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        counted.extend(items::figures(&part.figures));
+        let added: Vec<String> = counted.iter().map(|(name, _)| format!("#{name} :{name}")).collect();
         let mut update = Update::builder()
             .table_name(&self.table.name)
             .set_key(Some(keys::progress(&part.job, part.shard()).attributes()))
-            .update_expression(
-                "SET #at = :at, purge_at = :purge \
-                 ADD #succeeded :succeeded, #failed :failed, #cancelled :cancelled, #amount :amount",
-            )
+            .update_expression(format!("SET #at = :at, purge_at = :purge ADD {}", added.join(", ")))
             .expression_attribute_names("#at", "at")
             .expression_attribute_values(":at", text(now))
             .expression_attribute_values(":purge", number(items::purge_at(now)));
-        for (name, value) in items::counted(&tally) {
+        for (name, value) in counted {
             update = update
-                .expression_attribute_names(format!("#{name}"), name)
-                .expression_attribute_values(format!(":{name}"), value);
+                .expression_attribute_values(format!(":{name}"), value)
+                .expression_attribute_names(format!("#{name}"), name);
         }
         Ok(change(update.build().map_err(StoreError::built)?))
     }

@@ -11,7 +11,9 @@ use crate::engine::read::key_of;
 use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use domain::ids::JobId;
-use domain::jobs::job::{Job, JobKind, JobStatus, QUIET_SECONDS, RefusedLine};
+use domain::jobs::figures::{Difference, ImportOutcomes};
+use domain::jobs::job::{Job, JobStatus, QUIET_SECONDS, RefusedLine};
+use domain::jobs::kind::JobKind;
 use domain::jobs::part::{Part, PartState, Tally};
 use domain::jobs::row::Row;
 use domain::time::Timestamp;
@@ -121,6 +123,22 @@ impl Jobs {
             last = last.max(Some(at));
         }
         Ok((sum, last))
+    }
+
+    /// Adds up the figures of an import.
+    pub async fn import_outcomes(&self, id: &JobId) -> Result<ImportOutcomes, StoreError> {
+        let counted = self.table.partition(&keys::job(id).pk, keys::PROGRESS).await?;
+        let mut sum = ImportOutcomes::default();
+        for item in &counted {
+            sum = sum.plus(&items::figures_from_item(item)?).map_err(StoreError::Rejected)?;
+        }
+        Ok(sum)
+    }
+
+    /// Reads the first rows of an import of which the table has something else than they say.
+    pub async fn differences(&self, id: &JobId, limit: usize) -> Result<Vec<Difference>, StoreError> {
+        let found = self.table.partition_page(&keys::differences(id), None, limit).await?;
+        found.iter().map(items::difference_from_item).collect()
     }
 
     /// Gives a job its final status if no row is pending; returns it as it is then, with its progress.

@@ -8,6 +8,7 @@
 //! | its progress | `U#<job>` | `P#<0–15>` | |
 //! | part: 25 rows and their outcomes | `U#<job>#<part>` | `R` | |
 //! | failed row | `U#<job>#f` | `<line, 9 digits>` | |
+//! | row of an import that differs from the table | `U#<job>#d` | `<line, 9 digits>` | |
 //! | upload | `U#u:<upload>` | `U` | |
 //! | the rows of a job, known by their digest | `U#x:<digest>` | `X` | |
 //!
@@ -15,7 +16,7 @@
 
 use super::Key;
 use domain::ids::{JobId, UploadId};
-use domain::jobs::job::JobKind;
+use domain::jobs::kind::JobKind;
 use domain::time::Timestamp;
 
 /// Range key prefix of the items that count a job's progress.
@@ -63,6 +64,16 @@ pub fn failed_line(line: u64) -> String {
 /// Returns the key of a failed row.
 pub fn failed_row(job: &JobId, line: u64) -> Key {
     Key::new(failed_rows(job), failed_line(line))
+}
+
+/// Returns the partition of the rows of an import that differ from the table.
+pub fn differences(job: &JobId) -> String {
+    format!("{}#d", partition(job))
+}
+
+/// Returns the key of a row of an import that differs from the table.
+pub fn difference(job: &JobId, line: u64) -> Key {
+    Key::new(differences(job), failed_line(line))
 }
 
 /// Returns the key by which the same rows are recognised.

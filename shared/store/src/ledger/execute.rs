@@ -91,6 +91,25 @@ where
     }
 }
 
+/// Returns the outcome that a command would have; `None` if more has fallen due than fits into its transaction. Writes
+/// nothing.
+pub(crate) async fn outcome_of<C>(
+    table: &Table,
+    command: &C,
+    context: &Context,
+) -> Result<Option<C::Outcome>, StoreError>
+where
+    C: Command,
+    C::State: Load,
+{
+    let state: C::State = load_consistent(table, &command.needs(), context.now).await?;
+    match command.decide(&state, context) {
+        Ok(Decision::Commit { outcome, .. } | Decision::Already(outcome)) => Ok(Some(outcome)),
+        Ok(Decision::Partly(_)) | Err(NoDecision::SettleFirst(_)) => Ok(None),
+        Err(NoDecision::Rejected(rejection)) => Err(rejection.into()),
+    }
+}
+
 /// State of one operation across its tries.
 struct Execution<'a, C> {
     table: &'a Table,

@@ -3,6 +3,7 @@
 //! **Invariant:** the value of a wallet changes only through [`Wallets::execute`].
 
 mod figures;
+mod imports;
 pub(crate) mod items;
 pub(crate) mod load;
 mod persist;

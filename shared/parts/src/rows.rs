@@ -3,9 +3,10 @@
 //! **Invariant:** rows of one customer are applied in the order of their lines.
 //! **Invariant:** no row is begun in the last seconds of the lease, so none is applied after another process took over.
 
-use crate::{Failed, Invocation};
+use crate::{Failed, Invocation, imports};
 use domain::context::Context;
 use domain::ids::CustomerId;
+use domain::jobs::figures::ImportOutcomes;
 use domain::jobs::job::Job;
 use domain::jobs::part::{LEASE_SECONDS, MARGIN_SECONDS, Part, PartState};
 use domain::jobs::row::{Row, RowOutcome, Wanted};
@@ -20,26 +21,39 @@ use edge::{App, Problem};
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 use store::StoreError;
 
 /// Customers whose rows are applied at once.
 const AT_ONCE: usize = 8;
 
-/// Time after which no row is begun in an invocation, which ends after 60 s.
-const BEGIN_WITHIN: Duration = Duration::from_secs(42);
-
 /// The most times that what has fallen due is written before a row of a dry run.
 const MAX_SETTLED: u32 = 20;
 
+/// A row that was applied or refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    /// Its outcome.
+    pub(crate) outcome: RowOutcome,
+    /// What it adds to the figures of an import.
+    pub(crate) figures: ImportOutcomes,
+    /// What the table has instead of what the row says.
+    pub(crate) difference: Option<String>,
+}
+
+impl Applied {
+    fn of(outcome: RowOutcome) -> Self {
+        Self { outcome, figures: ImportOutcomes::default(), difference: None }
+    }
+}
+
 /// A part that is being applied.
 pub(crate) struct Applying<'a> {
-    app: &'a App,
-    job: &'a Job,
+    pub(crate) app: &'a App,
+    pub(crate) job: &'a Job,
     part: &'a Part,
     owner: &'a str,
-    context: Context,
-    started: Instant,
+    pub(crate) context: Context,
+    invocation: &'a Invocation,
     /// When the lease is over.
     until: Mutex<Timestamp>,
 }
@@ -50,17 +64,16 @@ impl<'a> Applying<'a> {
         app: &'a App,
         job: &'a Job,
         (part, owner): (&'a Part, &'a str),
-        (context, invocation): (Context, &Invocation),
+        (context, invocation): (Context, &'a Invocation),
     ) -> Result<Self, Failed> {
         let PartState::Applying { until, .. } = &part.state else {
             return Err(Failed::NotNow("the part is not held"));
         };
-        let (until, started) = (Mutex::new(*until), invocation.started);
-        Ok(Self { app, job, part, owner, context, started, until })
+        Ok(Self { app, job, part, owner, context, invocation, until: Mutex::new(*until) })
     }
 
     /// Applies all rows; returns the outcomes of those that are valid, in the order of the part.
-    pub(crate) async fn outcomes(&self) -> Result<Vec<Option<RowOutcome>>, Failed> {
+    pub(crate) async fn outcomes(&self) -> Result<Vec<Option<Applied>>, Failed> {
         let mut by_customer: BTreeMap<&CustomerId, Vec<(usize, &Row)>> = BTreeMap::new();
         for (at, row) in self.part.rows.iter().enumerate().filter(|(_, row)| !row.is_invalid()) {
             if let Some(customer) = row.customer() {
@@ -78,7 +91,7 @@ impl<'a> Applying<'a> {
         Ok(outcomes)
     }
 
-    async fn in_turn(&self, rows: Vec<(usize, &Row)>) -> Result<Vec<(usize, RowOutcome)>, Failed> {
+    async fn in_turn(&self, rows: Vec<(usize, &Row)>) -> Result<Vec<(usize, Applied)>, Failed> {
         let mut outcomes = vec![];
         for (at, row) in rows {
             self.keep().await?;
@@ -89,7 +102,7 @@ impl<'a> Applying<'a> {
 
     /// Prolongs the lease if too little of it is left for another row.
     async fn keep(&self) -> Result<(), Failed> {
-        if self.started.elapsed() >= BEGIN_WITHIN {
+        if self.invocation.started.elapsed() >= self.invocation.begin_within {
             return Err(Failed::NotNow("the invocation has too little time left"));
         }
         let mut until = self.until.lock().await;
@@ -104,7 +117,7 @@ impl<'a> Applying<'a> {
         Ok(())
     }
 
-    async fn apply(&self, row: &Row) -> Result<RowOutcome, Failed> {
+    async fn apply(&self, row: &Row) -> Result<Applied, Failed> {
         let (job, store) = (&self.job.terms, &self.app.store);
         let unreadable = |_| StoreError::Corrupt("a row of a job".to_owned());
         let done = match &row.wanted {
@@ -126,11 +139,17 @@ impl<'a> Applying<'a> {
                     done.map(|done| Some(done.outcome.entry.id().to_string()))
                 }
             }
-            Wanted::Invalid(_) => return Ok(RowOutcome::Pending),
+            Wanted::Wallet(wallet) => return Self::finish(imports::wallet(self, row.line, wallet).await),
+            Wanted::Invalid(_) => return Ok(Applied::of(RowOutcome::Pending)),
         };
+        Self::finish(done.map(|transaction| Applied::of(RowOutcome::Succeeded(transaction))))
+    }
+
+    /// Returns what is certain of a row.
+    fn finish(done: Result<Applied, StoreError>) -> Result<Applied, Failed> {
         match done {
-            Ok(transaction) => Ok(RowOutcome::Succeeded(transaction)),
-            Err(StoreError::Rejected(rejection)) => refused(rejection),
+            Ok(applied) => Ok(applied),
+            Err(StoreError::Rejected(rejection)) => refused(rejection).map(Applied::of),
             Err(error) => Err(Failed::Store(error)),
         }
     }

@@ -1,0 +1,125 @@
+//! The cells of one line of a file of accounts.
+//!
+//! **Invariant:** every cell that cannot be read is reported, with its column; what can be read is used nevertheless to
+//! count the row.
+
+use domain::giftcard::code::is_scientific;
+use domain::ids::CustomerId;
+use domain::jobs::figures::Figures;
+use domain::money::{Amount, Money};
+use domain::parse::ParseError;
+use domain::rejection::ImportRejection;
+use domain::time::{Date, parse_date};
+use edge::csv::{Line, unquoted};
+
+/// What is wrong with an id that a spreadsheet has made into a number such as `9.19E+11`.
+pub(crate) const CHANGED: &str = "was changed by a spreadsheet: format the column as text";
+
+/// The cells of a line, as they are read.
+pub(crate) struct Cells<'l, 'f> {
+    line: &'l Line<'f>,
+    errors: Vec<(&'static str, String)>,
+    code: Option<ImportRejection>,
+}
+
+/// What is wrong with which column, and the code of the row, if it has one of its own.
+pub(crate) type Wrong = (Vec<(&'static str, String)>, Option<ImportRejection>);
+
+/// A row that is invalid, and what can be read of it.
+pub(crate) struct RefusedRow {
+    /// What is wrong with which column.
+    pub(crate) errors: Vec<(&'static str, String)>,
+    /// The code, if the row has one of its own.
+    pub(crate) code: Option<ImportRejection>,
+    /// Whom it names.
+    pub(crate) customer: Option<CustomerId>,
+    /// Its amount; zero if that cannot be read.
+    pub(crate) amount: Money,
+    /// What it counts.
+    pub(crate) figures: Figures,
+}
+
+impl<'l, 'f> Cells<'l, 'f> {
+    pub(crate) fn new(line: &'l Line<'f>) -> Self {
+        Self { line, errors: vec![], code: None }
+    }
+
+    /// Returns the text of a cell; `None` if it is empty.
+    pub(crate) fn text(&self, name: &'static str) -> Option<String> {
+        let text = self.line.text(name)?;
+        let text = unquoted(text.trim());
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    pub(crate) fn offend(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.errors.push((name, detail.into()));
+    }
+
+    /// Reports a row that has a code of its own.
+    pub(crate) fn refuse(&mut self, name: &'static str, code: ImportRejection) {
+        self.offend(name, code.to_string());
+        self.code = self.code.or(Some(code));
+    }
+
+    /// Reads a cell that may be empty.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.offend(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Reads a cell that must not be empty.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        if self.text(name).is_none() {
+            self.offend(name, "is required");
+            return None;
+        }
+        self.optional(name, parse)
+    }
+
+    /// Reads the id of a customer.
+    pub(crate) fn customer(&mut self, name: &'static str) -> Option<CustomerId> {
+        self.required(name, |text| {
+            if is_scientific(text) { Err(ParseError(CHANGED)) } else { CustomerId::parse(text) }
+        })
+    }
+
+    /// Returns the errors of the row, if it has any.
+    pub(crate) fn finish(self) -> Result<(), Wrong> {
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        // A row that cannot be read is invalid, whatever else is wrong with it.
+        let code = self.code.filter(|code| self.errors.iter().all(|(_, detail)| *detail == code.to_string()));
+        Err((self.errors, code))
+    }
+}
+
+/// Reads an amount of at least zero with at most this many decimal places.
+pub(crate) fn amount(text: &str, digits: u32) -> Result<Money, ParseError> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_zero = |digits: &str| (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| digit == b'0');
+    if is_zero(whole) && is_zero(fraction) {
+        return Ok(Money::ZERO);
+    }
+    let amount = Amount::parse(text)?.with_digits(digits);
+    amount.ok_or(ParseError("has more digits than the currency"))
+}
+
+/// Reads the last date of credit, or `never`.
+pub(crate) fn until(text: &str) -> Result<Option<Date>, ParseError> {
+    if text == "never" { Ok(None) } else { parse_date(text).map(Some) }
+}
