@@ -46,6 +46,7 @@ mod wallet_api {
 mod jobs_api {
     mod again;
     mod bulk;
+    mod exports;
     mod faults;
     mod imports;
     mod uploads;

@@ -112,6 +112,15 @@ pub async fn put_file(world: &World, upload: &Value, file: &[u8]) -> u16 {
     world.files.router().oneshot(request).await.unwrap().status().as_u16()
 }
 
+/// Returns the text of a file at a presigned URL.
+pub async fn get_file(world: &World, url: &str) -> String {
+    let request = Request::get(url).header("host", url.split('/').nth(2).unwrap());
+    let answer = world.files.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
 /// Uploads a file; returns the id of the upload.
 pub async fn upload(world: &World, purpose: &str, file: &str) -> String {
     let announced = announce(world, purpose, file.len()).await;

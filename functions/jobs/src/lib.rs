@@ -6,10 +6,12 @@
 //! **Invariant:** a job's messages are sent after all of its rows are stored.
 
 mod changes;
+mod export;
 mod filters;
 mod make;
 mod of_upload;
 mod reads;
+mod reconciliation;
 mod taken;
 mod views;
 mod wire;
@@ -44,6 +46,7 @@ pub fn router(services: JobsServices) -> Router {
         .route("/api/wallet/bulk/{job_id}/rows", get(reads::bulk_rows))
         .route("/api/loyalty/bulk/points", post(make::bulk_points))
         .route("/api/imports", post(make::import))
+        .route("/api/exports", post(export::export))
         .route("/api/uploads", post(of_upload::upload))
         .route("/api/jobs", get(reads::list_jobs))
         .route("/api/jobs/{job_id}", get(reads::job))
@@ -58,6 +61,7 @@ pub fn router(services: JobsServices) -> Router {
     make::bulk_credits,
     make::bulk_points,
     make::import,
+    export::export,
     of_upload::upload,
     reads::bulk_job,
     reads::bulk_rows,

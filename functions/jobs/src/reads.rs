@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** a service sees the jobs that it has made; others do not exist for it.
 
-use crate::JobsServices;
 use crate::filters::{JobsQuery, RowStatus, RowsQuery};
 use crate::views::{self, JobList, JobView, ROW_COLUMNS, RowError, Rows, Shown};
 use crate::wire::JobPath;
+use crate::{JobsServices, export, reconciliation};
 use axum::extract::State;
 use axum::response::Response;
 use domain::jobs::job::{Job, JobStatus};
@@ -179,14 +179,18 @@ const PAGE: usize = 100;
 async fn shown_beside(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Shown, StoreError> {
     let errors = shown_errors(services, job, tally).await?;
     let has_ended = job.status.is_final() && !matches!(job.status, JobStatus::Rejected | JobStatus::Failed);
+    if job.terms.kind.is_export() && has_ended {
+        let (files, owed) = export::files(services, job).await?;
+        return Ok(Shown { errors, files: Some(files), owed, ..Shown::default() });
+    }
     if !job.terms.kind.is_import() || !has_ended {
-        return Ok(Shown { errors, reconciliation: None });
+        return Ok(Shown { errors, ..Shown::default() });
     }
     let jobs = services.app.store.jobs();
     let outcomes = jobs.import_outcomes(&job.terms.id).await?;
     let differences = jobs.differences(&job.terms.id, SHOWN_DIFFERENCES).await?;
-    let reconciliation = Some(views::reconciliation(&job.terms, &outcomes, differences));
-    Ok(Shown { errors, reconciliation })
+    let reconciliation = Some(reconciliation::compare(&job.terms, &outcomes, differences));
+    Ok(Shown { errors, reconciliation, ..Shown::default() })
 }
 
 /// Returns the errors that a job shows: why it was refused as a whole, or the first rows that have failed.

@@ -8,6 +8,7 @@ use axum::response::Response;
 use domain::cause::{Cause, Operation};
 use domain::currency::Currency;
 use domain::ids::{JobId, UploadId};
+use domain::jobs::export::ExportFilter;
 use domain::jobs::figures::Figures;
 use domain::jobs::job::JobTerms;
 use domain::jobs::kind::JobKind;
@@ -25,6 +26,9 @@ fn operation(kind: JobKind) -> Operation {
         JobKind::BulkCredit => Operation::BulkCredits,
         JobKind::BulkPoints => Operation::BulkPoints,
         JobKind::ImportWallets => Operation::Import,
+        JobKind::ExportWallets | JobKind::ExportTransactions | JobKind::ExportRedemptions => {
+            Operation::Export
+        }
     }
 }
 
@@ -57,6 +61,7 @@ pub(crate) fn terms(
         options,
         upload,
         currency,
+        filter: ExportFilter::default(),
         file: Figures::default(),
         accepted: 0,
         rejected: 0,

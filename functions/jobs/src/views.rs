@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** the answer to a job's making is rendered from what never changes of it, so a repetition repeats it.
 
+use crate::reconciliation::Reconciliation;
 use domain::currency::Currency;
-use domain::jobs::figures::{Difference, Figures, ImportOutcomes};
 use domain::jobs::job::{Job, JobRefusal, JobTerms, RefusedLine};
 use domain::jobs::part::Tally;
 use domain::jobs::row::{Row, RowOutcome};
@@ -38,7 +38,7 @@ pub(crate) struct AcceptedJob {
     /// How the job begins: queued, or validating if its rows are in a file.
     #[schema(examples("queued"))]
     status: &'static str,
-    /// Rows that are valid; null as long as its file was not read.
+    /// Rows that are valid; null as long as its file was not read, and of an export.
     accepted: Option<u64>,
     /// Rows that are not.
     rejected: Option<u64>,
@@ -52,11 +52,12 @@ pub(crate) struct AcceptedJob {
 /// Renders a job that was taken.
 pub(crate) fn accepted(terms: &JobTerms, lines: Vec<RefusedLine>) -> AcceptedJob {
     let refused = |line: RefusedLine| RefusedRow { line: line.line, status: line.code, detail: line.detail };
-    let is_read = terms.upload.is_none();
+    let is_taken = terms.upload.is_none();
+    let is_read = is_taken && !terms.kind.is_export();
     AcceptedJob {
         job_id: terms.id.to_string(),
         kind: terms.kind.as_str(),
-        status: if is_read { "queued" } else { "validating" },
+        status: if is_taken { "queued" } else { "validating" },
         accepted: is_read.then_some(terms.accepted),
         rejected: is_read.then_some(terms.rejected),
         lines: lines.into_iter().map(refused).collect(),
@@ -127,6 +128,8 @@ pub(crate) struct JobView {
     control: ControlSums,
     /// What the file of an import says, and what is in the table; once the job has ended.
     reconciliation: Option<Reconciliation>,
+    /// The files that an export has written; once the job has ended.
+    files: Option<Vec<FileView>>,
     notify: bool,
     created_by: MadeBy,
     #[schema(format = DateTime)]
@@ -142,84 +145,22 @@ pub(crate) struct JobView {
 pub(crate) struct Shown {
     pub(crate) errors: Vec<RowError>,
     pub(crate) reconciliation: Option<Reconciliation>,
+    pub(crate) files: Option<Vec<FileView>>,
+    /// Wallets of an export that owe something, which its files do not say.
+    pub(crate) owed: u64,
 }
 
-/// The sum of balances in one unit.
+/// A file that an export has written.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct UnitBalance {
-    /// Null for points.
-    currency: Option<String>,
-    amount: Number,
-}
-
-/// Sums of an import.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ImportSums {
-    rows: Number,
-    wallets: Number,
-    lots: Number,
-    balances: Vec<UnitBalance>,
-}
-
-/// A row of which the table has something else than the row says.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RowDifference {
-    line: u64,
-    detail: String,
-}
-
-/// The comparison of a file with what is in the table.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Reconciliation {
-    /// What the file says.
-    file: ImportSums,
-    /// What is in the table of the rows that succeeded; null for a dry run.
-    books: Option<ImportSums>,
-    /// The rows that have failed.
-    failed: ImportSums,
-    /// Credit that was left out because it had expired.
-    skipped: ImportSums,
-    /// Rows of which the table has something else, at most the first 100.
-    differences: Vec<RowDifference>,
-    /// Whether file - failed - skipped = books, and no row differs; null for a dry run.
-    agrees: Option<bool>,
-}
-
-fn sums(figures: &Figures) -> ImportSums {
-    let count = |amount: Money| Number::money(amount, Unit::Points);
-    let balance = |(code, amount): (&str, Money)| {
-        let unit = Unit::parse(code).unwrap_or(Unit::Points);
-        UnitBalance {
-            currency: unit.currency().map(|currency| currency.code().to_owned()),
-            amount: Number::money(amount, unit),
-        }
-    };
-    ImportSums {
-        rows: count(figures.rows()),
-        wallets: count(figures.wallets()),
-        lots: count(figures.lots()),
-        balances: figures.balances().map(balance).collect(),
-    }
-}
-
-/// Renders the comparison of a file with what is in the table.
-pub(crate) fn reconciliation(
-    terms: &JobTerms,
-    outcomes: &ImportOutcomes,
-    differences: Vec<Difference>,
-) -> Reconciliation {
-    let is_real = !terms.options.dry_run;
-    Reconciliation {
-        file: sums(&terms.file),
-        books: is_real.then(|| sums(&outcomes.books)),
-        failed: sums(&outcomes.failed),
-        skipped: sums(&outcomes.skipped),
-        agrees: is_real.then(|| outcomes.agree_with(&terms.file) && differences.is_empty()),
-        differences: differences
-            .into_iter()
-            .map(|Difference { line, detail }| RowDifference { line, detail })
-            .collect(),
-    }
+pub(crate) struct FileView {
+    pub(crate) name: String,
+    /// Gives the file, for 15 minutes.
+    pub(crate) url: String,
+    pub(crate) bytes: u64,
+    /// Its lines, the first aside.
+    pub(crate) rows: u64,
+    /// Its SHA-256, in hexadecimal digits.
+    pub(crate) sha256: String,
 }
 
 /// Renders a job with its progress and the first errors.
@@ -244,10 +185,13 @@ pub(crate) fn job(job: &Job, tally: &Tally, shown: Shown) -> JobView {
         warnings: terms
             .warnings
             .iter()
-            .map(|(code, count)| WarningCount { code: code.clone(), count: *count })
+            .map(|(code, count)| (code.as_str(), *count))
+            .chain(Some(("owed", shown.owed)).filter(|(_, owed)| *owed > 0))
+            .map(|(code, count)| WarningCount { code: code.to_owned(), count })
             .collect(),
         errors: shown.errors,
         reconciliation: shown.reconciliation,
+        files: shown.files,
         control: ControlSums {
             rows: terms.options.control_rows,
             amount: terms.options.control_amount.map(money),
@@ -326,7 +270,7 @@ pub(crate) fn row(terms: &JobTerms, row: &Row) -> RowView {
         RowOutcome::Failed(code, detail) => (Some(code.clone()), Some(detail.clone()), None),
         RowOutcome::Succeeded(transaction) => (None, None, transaction.clone()),
         RowOutcome::Imported(code) => (Some(code.clone()), None, None),
-        RowOutcome::Pending | RowOutcome::Cancelled => (None, None, None),
+        RowOutcome::Pending | RowOutcome::Exported(_) | RowOutcome::Cancelled => (None, None, None),
     };
     RowView {
         line: row.line,

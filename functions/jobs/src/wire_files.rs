@@ -4,13 +4,15 @@
 
 use crate::wire::{ControlAmount, ControlInput, ControlRows, OnInvalidWord, Options, Truth, UploadName};
 use domain::hash::Hash;
-use domain::ids::UploadId;
+use domain::ids::{CustomerId, UploadId};
+use domain::jobs::export::ExportFilter;
 use domain::jobs::kind::JobKind;
 use domain::parse::ParseError;
+use domain::time::{Date, parse_date};
 use edge::input::{NumberInput, Text};
 use edge::params::Params;
 use edge::{request, schema};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 edge::whole_numbers! {
     /// The size of a file.
@@ -23,11 +25,12 @@ pub(crate) struct Purpose(pub(crate) JobKind);
 
 impl Text for Purpose {
     fn parse(text: &str) -> Result<Self, ParseError> {
-        JobKind::parse(text).map(Self).map_err(|_| ParseError("is not a purpose of an upload"))
+        let kind = JobKind::parse(text).ok().filter(|kind| kind.takes_upload());
+        kind.map(Self).ok_or(ParseError("is not a purpose of an upload"))
     }
 
     fn schema() -> Value {
-        schema::words(JobKind::ALL.map(JobKind::as_str))
+        schema::words(JobKind::ALL.into_iter().filter(|kind| kind.takes_upload()).map(JobKind::as_str))
     }
 }
 
@@ -139,4 +142,87 @@ pub(crate) fn import_options(params: &mut Params) -> (Option<JobKind>, Options) 
         ..Options::default()
     };
     (query.kind.map(|kind| kind.0), options)
+}
+
+/// What an export writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExportKind(pub(crate) JobKind);
+
+const EXPORTS: [(&str, JobKind); 3] = [
+    ("wallets", JobKind::ExportWallets),
+    ("transactions", JobKind::ExportTransactions),
+    ("redemptions", JobKind::ExportRedemptions),
+];
+
+impl Text for ExportKind {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        let named = EXPORTS.into_iter().find(|(word, _)| *word == text);
+        named.map(|(_, kind)| Self(kind)).ok_or(ParseError("is not a kind of export"))
+    }
+
+    fn schema() -> Value {
+        schema::words(EXPORTS.map(|(word, _)| word))
+    }
+}
+
+request! {
+    /// Files of what is in the table.
+    pub(crate) struct ExportRequest {
+        /// What the files have.
+        kind: ExportKind,
+        /// The first day of movements, or of redemptions.
+        from: Option<DateInput>,
+        /// The last day of movements, or of redemptions.
+        to: Option<DateInput>,
+        /// Only this customer; not of redemptions.
+        customer_id: Option<CustomerId>,
+    }
+    check(fields) {
+        let first = from.as_ref().map(|from| from.0);
+        if to.as_ref().is_some_and(|to| first.is_some_and(|first| to.0 < first)) {
+            fields.offend("to", "must not be before from");
+        }
+        let kind = kind.as_ref().ok().map(|kind| kind.0);
+        if kind == Some(JobKind::ExportRedemptions) && customer_id.is_some() {
+            fields.offend("customer_id", "cannot be combined with redemptions");
+        }
+        if kind == Some(JobKind::ExportWallets) && (from.is_some() || to.is_some()) {
+            fields.offend(if from.is_some() { "from" } else { "to" }, "cannot be combined with wallets");
+        }
+    }
+    rules [
+        schema::when(
+            &json!({"properties": {"kind": {"const": "redemptions"}}}),
+            &json!({"properties": {"customer_id": schema::absent()}}),
+        ),
+        schema::when(
+            &json!({"properties": {"kind": {"const": "wallets"}}}),
+            &json!({"properties": {"from": schema::absent(), "to": schema::absent()}}),
+        ),
+    ]
+}
+
+/// A date.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DateInput(pub(crate) Date);
+
+impl Text for DateInput {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        parse_date(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "format": "date"})
+    }
+}
+
+impl ExportRequest {
+    /// Returns what the export is limited to.
+    pub(crate) fn filter(self) -> ExportFilter {
+        ExportFilter {
+            from: self.from.map(|from| from.0),
+            to: self.to.map(|to| to.0),
+            customer: self.customer_id,
+        }
+    }
 }

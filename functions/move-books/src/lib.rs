@@ -5,6 +5,8 @@
 //! **Invariant:** nothing of a file is applied before the whole file was read and found valid.
 
 mod chunks;
+mod export;
+mod lines;
 mod split;
 
 use aws::Bucket;
@@ -33,6 +35,8 @@ pub struct MoveTools {
 pub enum Failed {
     /// It cannot be understood, or names nothing that is stored.
     Unreadable(&'static str),
+    /// Somebody else is at it.
+    NotNow(&'static str),
     /// The table did not answer.
     Store(StoreError),
     /// The files bucket did not answer.
@@ -44,7 +48,7 @@ pub enum Failed {
 impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unreadable(why) => f.write_str(why),
+            Self::Unreadable(why) | Self::NotNow(why) => f.write_str(why),
             Self::Store(error) => error.fmt(f),
             Self::Files(error) => write!(f, "the files bucket: {error}"),
             Self::Part(error) => error.fmt(f),
@@ -135,6 +139,7 @@ async fn do_step(
     let job = store.jobs().job(&id).await?.ok_or(Failed::Unreadable("there is no such job"))?;
     match message.step {
         Step::Split => split::split(services, job).await,
+        Step::Export => export::write(services, &job, message.segment, invocation).await,
         Step::Apply => apply(services, &job, message.segment, invocation).await,
     }
 }

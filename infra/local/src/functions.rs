@@ -88,7 +88,14 @@ impl LocalServices {
         vec![
             Function::new(
                 "jobs",
-                &["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs", "/api/uploads", "/api/imports"],
+                &[
+                    "/api/wallet/bulk",
+                    "/api/loyalty/bulk",
+                    "/api/jobs",
+                    "/api/uploads",
+                    "/api/imports",
+                    "/api/exports",
+                ],
                 jobs::router(bulk),
             ),
             Function::new(

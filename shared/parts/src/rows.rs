@@ -140,6 +140,8 @@ impl<'a> Applying<'a> {
                 }
             }
             Wanted::Wallet(wallet) => return Self::finish(imports::wallet(self, row.line, wallet).await),
+            // Only the function that can write files does segments of exports.
+            Wanted::Segment => return Err(Failed::Unreadable("a segment of an export is no row")),
             Wanted::Invalid(_) => return Ok(Applied::of(RowOutcome::Pending)),
         };
         Self::finish(done.map(|transaction| Applied::of(RowOutcome::Succeeded(transaction))))

@@ -70,6 +70,8 @@ pub enum Step {
     Split,
     /// Parts of an import are to be applied: those of the segment.
     Apply,
+    /// A segment of an export is to be written.
+    Export,
 }
 
 /// A message of the queue `books`: a step of a job is to be done.
@@ -168,8 +170,12 @@ impl Queues {
         terms: &JobTerms,
         parts: impl IntoIterator<Item = u32>,
     ) -> Result<(), Unsent> {
-        if !terms.kind.is_import() {
+        if terms.kind.is_bulk() {
             return self.send_parts(&terms.id, parts).await;
+        }
+        if terms.kind.is_export() {
+            let message = |part| BooksMessage::new(&terms.id, Step::Export, part);
+            return self.send_steps(&parts.into_iter().map(message).collect::<Vec<_>>()).await;
         }
         let segments: BTreeSet<u32> = parts.into_iter().map(|part| part / PARTS_OF_SEGMENT).collect();
         let message = |segment| BooksMessage::new(&terms.id, Step::Apply, segment);

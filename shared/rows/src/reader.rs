@@ -57,9 +57,15 @@ impl RowKind {
     pub fn of_job(kind: JobKind, currency: Option<Currency>) -> Option<Self> {
         match (kind, currency) {
             (JobKind::BulkCredit, Some(currency)) => Some(Self::Credits(currency)),
-            (JobKind::BulkCredit, None) => None,
             (JobKind::BulkPoints, _) => Some(Self::Points),
             (JobKind::ImportWallets, _) => Some(Self::Wallets),
+            (
+                JobKind::BulkCredit
+                | JobKind::ExportWallets
+                | JobKind::ExportTransactions
+                | JobKind::ExportRedemptions,
+                _,
+            ) => None,
         }
     }
 

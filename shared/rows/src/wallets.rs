@@ -14,12 +14,9 @@ use domain::rejection::ImportRejection;
 use domain::text::{FreeText, Metadata};
 use domain::time::{Date, Timestamp, parse_date};
 use domain::unit::Unit;
-use domain::wallet::import::{ImportedLot, MAX_IMPORTED_LOTS};
+use domain::wallet::import::{ImportedLot, MAX_IMPORTED_LOTS, ORIGINAL_CREATED_AT};
 use edge::csv::Line;
 use std::collections::BTreeMap;
-
-/// The name under which the instant is kept at which the wallet was opened in the other system.
-const ORIGINAL_CREATED_AT: &str = "original_created_at";
 
 /// Reads a referral code of another system.
 fn referral_code(text: &str) -> Result<String, ParseError> {

@@ -68,6 +68,8 @@ pub enum Operation {
     MakeUpload,
     /// Making a job that imports accounts.
     Import,
+    /// Making a job that exports what is in the table.
+    Export,
 }
 
 impl Operation {
@@ -100,6 +102,7 @@ impl Operation {
             Self::BulkPoints => "bulk-points",
             Self::MakeUpload => "make-upload",
             Self::Import => "import",
+            Self::Export => "export",
         }
     }
 }

@@ -6,6 +6,7 @@
 use crate::actor::PerformedBy;
 use crate::currency::Currency;
 use crate::ids::{JobId, RequestId, UploadId};
+use crate::jobs::export::ExportFilter;
 use crate::jobs::figures::Figures;
 use crate::jobs::kind::JobKind;
 use crate::jobs::options::JobOptions;
@@ -138,6 +139,9 @@ pub struct JobTerms {
     pub upload: Option<UploadId>,
     /// The currency of its amounts; `None` for points, and if its rows have several.
     pub currency: Option<Currency>,
+    /// What an export is limited to.
+    #[serde(default, skip_serializing_if = "ExportFilter::is_empty")]
+    pub filter: ExportFilter,
     /// What the file of an import says.
     #[serde(default, skip_serializing_if = "Figures::is_empty")]
     pub file: Figures,
@@ -165,6 +169,11 @@ impl JobTerms {
     /// Returns the number of its rows.
     pub fn total(&self) -> u64 {
         self.accepted.saturating_add(self.rejected)
+    }
+
+    /// Returns true if no other job may have the same rows, unless its caller says so.
+    pub fn marks_rows(&self) -> bool {
+        self.kind.is_bulk() && !self.options.dry_run
     }
 
     /// Returns true if this request has made it.

@@ -14,11 +14,24 @@ pub enum JobKind {
     BulkPoints,
     /// Wallets of another system.
     ImportWallets,
+    /// Files of wallets, in the format of imports.
+    ExportWallets,
+    /// Files of movements.
+    ExportTransactions,
+    /// Files of redemptions of gift cards.
+    ExportRedemptions,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::BulkCredit, Self::BulkPoints, Self::ImportWallets];
+    pub const ALL: [Self; 6] = [
+        Self::BulkCredit,
+        Self::BulkPoints,
+        Self::ImportWallets,
+        Self::ExportWallets,
+        Self::ExportTransactions,
+        Self::ExportRedemptions,
+    ];
 
     /// Returns the contract's word.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +39,9 @@ impl JobKind {
             Self::BulkCredit => "bulk_credit",
             Self::BulkPoints => "bulk_points",
             Self::ImportWallets => "import_wallets",
+            Self::ExportWallets => "export_wallets",
+            Self::ExportTransactions => "export_transactions",
+            Self::ExportRedemptions => "export_redemptions",
         }
     }
 
@@ -39,8 +55,27 @@ impl JobKind {
     pub fn is_import(self) -> bool {
         match self {
             Self::ImportWallets => true,
-            Self::BulkCredit | Self::BulkPoints => false,
+            Self::BulkCredit
+            | Self::BulkPoints
+            | Self::ExportWallets
+            | Self::ExportTransactions
+            | Self::ExportRedemptions => false,
         }
+    }
+
+    /// Returns true if it writes files of what is in the table.
+    pub fn is_export(self) -> bool {
+        matches!(self, Self::ExportWallets | Self::ExportTransactions | Self::ExportRedemptions)
+    }
+
+    /// Returns true if the same rows may not be applied again unless the caller says so.
+    pub fn is_bulk(self) -> bool {
+        matches!(self, Self::BulkCredit | Self::BulkPoints)
+    }
+
+    /// Returns true if its rows may be in an upload.
+    pub fn takes_upload(self) -> bool {
+        !self.is_export()
     }
 
     /// Returns the scope by which a service may make such a job.
@@ -49,6 +84,7 @@ impl JobKind {
             Self::BulkCredit => "wallet:credit",
             Self::BulkPoints => "loyalty:adjust",
             Self::ImportWallets => "books:import",
+            Self::ExportWallets | Self::ExportTransactions | Self::ExportRedemptions => "books:export",
         }
     }
 }

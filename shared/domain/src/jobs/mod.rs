@@ -10,6 +10,7 @@
 //! begun is finished, and only parts that nobody has begun are cancelled.
 
 pub mod causes;
+pub mod export;
 pub mod figures;
 pub mod import_row;
 pub mod job;

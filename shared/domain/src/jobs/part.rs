@@ -118,7 +118,7 @@ impl Part {
         self.rows.iter().try_fold(Tally::default(), |tally, row| {
             let one = match &row.outcome {
                 RowOutcome::Pending => Tally::default(),
-                RowOutcome::Succeeded(_) | RowOutcome::Imported(_) => {
+                RowOutcome::Succeeded(_) | RowOutcome::Imported(_) | RowOutcome::Exported(_) => {
                     let amount = if is_dry { Money::ZERO } else { row.amount() };
                     Tally { succeeded: 1, amount, ..Tally::default() }
                 }
@@ -148,7 +148,7 @@ impl Part {
                 Wanted::Invalid(invalid) => {
                     RowOutcome::Failed(invalid.code().to_owned(), invalid.detail.clone())
                 }
-                Wanted::Credit(_) | Wanted::Points(_) | Wanted::Wallet(_) => others.clone(),
+                Wanted::Credit(_) | Wanted::Points(_) | Wanted::Wallet(_) | Wanted::Segment => others.clone(),
             };
         }
     }

@@ -9,6 +9,9 @@ use crate::permit::{Action, Denial, Reach};
 /// The scope by which a service may import accounts.
 pub const IMPORT_SCOPE: &str = "books:import";
 
+/// The scope by which a service may export what is in the table.
+pub const EXPORT_SCOPE: &str = "books:export";
+
 /// The actions on jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobAction {
@@ -16,6 +19,8 @@ pub enum JobAction {
     Make(JobKind),
     /// Make a job that imports accounts.
     Import,
+    /// Make a job that exports what is in the table.
+    Export,
     /// Announce a file for a job that the caller may make.
     Upload,
     /// Read a job and its rows.
@@ -35,8 +40,11 @@ impl Action for JobAction {
             (_, Role::Admin) | (Self::Read | Self::List, Role::Staff) => Ok(Reach::All),
             (Self::Make(kind), Role::Service) if actor.scopes.contains(kind.scope()) => Ok(Reach::All),
             (Self::Import, Role::Service) if actor.scopes.contains(IMPORT_SCOPE) => Ok(Reach::All),
+            (Self::Export, Role::Service) if actor.scopes.contains(EXPORT_SCOPE) => Ok(Reach::All),
             (Self::Upload, Role::Service)
-                if JobKind::ALL.iter().any(|kind| actor.scopes.contains(kind.scope())) =>
+                if JobKind::ALL
+                    .iter()
+                    .any(|kind| kind.takes_upload() && actor.scopes.contains(kind.scope())) =>
             {
                 Ok(Reach::All)
             }

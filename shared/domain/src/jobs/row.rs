@@ -7,6 +7,7 @@ use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprinted;
 use crate::ids::{CustomerId, JobId, OrderId};
+use crate::jobs::export::ExportedFile;
 use crate::jobs::figures::Figures;
 use crate::jobs::import_row::WalletRow;
 use crate::ledger::lot::CreditSource;
@@ -128,6 +129,9 @@ pub enum Wanted {
     /// A wallet.
     #[serde(rename = "w")]
     Wallet(Box<WalletRow>),
+    /// A segment of an export.
+    #[serde(rename = "x")]
+    Segment,
     /// Something that is invalid.
     #[serde(rename = "i")]
     Invalid(InvalidRow),
@@ -146,6 +150,9 @@ pub enum RowOutcome {
     /// It was imported, with this code: `created` or `exists`.
     #[serde(rename = "i")]
     Imported(String),
+    /// These files were written.
+    #[serde(rename = "x")]
+    Exported(Vec<ExportedFile>),
     /// It was refused, with this code and text.
     #[serde(rename = "f")]
     Failed(String, String),
@@ -163,7 +170,7 @@ impl RowOutcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
-            Self::Succeeded(_) | Self::Imported(_) => "succeeded",
+            Self::Succeeded(_) | Self::Imported(_) | Self::Exported(_) => "succeeded",
             Self::Failed(..) => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -199,6 +206,7 @@ impl Row {
             Wanted::Credit(row) => Some(&row.customer),
             Wanted::Points(row) => Some(&row.user),
             Wanted::Wallet(row) => Some(&row.customer),
+            Wanted::Segment => None,
             Wanted::Invalid(row) => row.customer.as_ref(),
         }
     }
@@ -209,6 +217,7 @@ impl Row {
             Wanted::Credit(row) => row.amount,
             Wanted::Points(row) => row.points.money(),
             Wanted::Wallet(row) => row.balance(),
+            Wanted::Segment => Money::ZERO,
             Wanted::Invalid(row) => row.amount,
         }
     }
@@ -218,7 +227,7 @@ impl Row {
         let expiry = match &self.wanted {
             Wanted::Credit(row) => row.expiry,
             Wanted::Points(row) => row.expiry,
-            Wanted::Wallet(_) | Wanted::Invalid(_) => None,
+            Wanted::Wallet(_) | Wanted::Segment | Wanted::Invalid(_) => None,
         };
         match expiry {
             Some(RowExpiry::On(date)) => Some(date),
@@ -234,7 +243,7 @@ impl Row {
                 Figures::of_row(1, row.lots.len(), Some((unit, row.balance())))
             }
             Wanted::Invalid(row) => row.figures.clone(),
-            Wanted::Credit(_) | Wanted::Points(_) => Figures::default(),
+            Wanted::Credit(_) | Wanted::Points(_) | Wanted::Segment => Figures::default(),
         }
     }
 
@@ -265,6 +274,7 @@ impl Row {
                 row.metadata.canonical(),
             ],
             Wanted::Wallet(row) => row.canonical(),
+            Wanted::Segment => vec!["segment".to_owned()],
             Wanted::Invalid(row) => vec!["invalid".to_owned(), row.detail.clone()],
         };
         parts.iter().map(|part| format!("{}:{part}", part.len())).collect::<Vec<_>>().join(",")

@@ -28,6 +28,9 @@ use serde::{Deserialize, Serialize};
 /// The reason of the entries that an import posts, and of the status that it sets.
 pub const OPENING_BALANCE: &str = "Opening balance";
 
+/// The name under which the instant is kept at which a wallet was opened in another system.
+pub const ORIGINAL_CREATED_AT: &str = "original_created_at";
+
 /// The most lots of a row.
 pub const MAX_IMPORTED_LOTS: usize = 90;
 
@@ -125,12 +128,24 @@ impl ImportWallet {
             && account.holds.is_empty()
             && account.status == self.status
             && code.is_none_or(|code| *code == found.profile.referral_code)
-            && self.metadata == found.profile.metadata;
+            && self.has_metadata_of(&found);
         if is_same {
             Ok(ImportedWallet { wallet: found, existed: true })
         } else {
             Err(Rejection::Import(ImportRejection::ExistsDifferently))
         }
+    }
+
+    /// Says whether a wallet has these pairs, and was opened when the row says, here or in the other system.
+    fn has_metadata_of(&self, found: &Wallet) -> bool {
+        let split = |metadata: &Metadata| {
+            let mut pairs = metadata.pairs().clone();
+            let original = pairs.remove(ORIGINAL_CREATED_AT);
+            (pairs, original)
+        };
+        let (wanted, has) = (split(&self.metadata), split(&found.profile.metadata));
+        let own = found.account.created_at.to_string();
+        wanted.0 == has.0 && (wanted.1 == has.1 || wanted.1 == Some(own))
     }
 
     fn credited(&self, context: &Context) -> Result<Posting, Rejection> {

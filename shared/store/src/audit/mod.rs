@@ -3,12 +3,14 @@
 //! **Invariant:** the audit reads the base table only, with strong consistency.
 
 mod budgets;
+mod exports;
 mod points;
 mod rewards;
 mod vouchers;
 mod wallets;
 
 pub use budgets::BudgetList;
+pub use exports::{SegmentPage, SegmentPlace, WholeWallet};
 pub use rewards::RewardBooks;
 pub use wallets::{AccountList, Named};
 

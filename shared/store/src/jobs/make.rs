@@ -114,7 +114,7 @@ impl Jobs {
         let listed = keys::listed_job(terms.kind, terms.created_at, &terms.id);
         // The rows come second: a refusal of theirs names who has them.
         let mut writes = vec![job];
-        if !terms.options.dry_run {
+        if terms.marks_rows() {
             writes.push(self.mark_rows(terms)?);
         }
         if !has_failed {

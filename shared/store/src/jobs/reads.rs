@@ -175,9 +175,9 @@ impl Jobs {
         if job.status == JobStatus::Failed || is_never_begun {
             kept.extend((0..terms.parts).map(|part| keys::part(&terms.id, part)));
         }
-        if tally.succeeded == 0 && !terms.options.dry_run {
+        if terms.marks_rows() && tally.succeeded == 0 {
             self.forget_rows(&terms.digest, &terms.id).await?;
-        } else if !terms.options.dry_run {
+        } else if terms.marks_rows() {
             kept.push(keys::same_rows(&terms.digest));
         }
         let purged: Vec<_> = kept.iter().map(|key| self.purge(key, ended)).collect();

@@ -207,7 +207,7 @@ impl Jobs {
                 .expression_attribute_values(":dsk", text(due))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
             let mut writes = vec![change(update.build().map_err(StoreError::built)?)];
-            if !terms.options.dry_run {
+            if terms.marks_rows() {
                 writes.push(self.mark_rows(terms)?);
             }
             if !lines.is_empty() {
@@ -215,7 +215,7 @@ impl Jobs {
             }
             let sent = self.table.transact(writes).await?;
             if let Some(Certain::Refused(refused)) = retry.settled(sent).await? {
-                if let Some((_, Some(item))) = refused.iter().find(|(at, _)| *at == 1)
+                if let Some((_, Some(item))) = refused.iter().find(|(at, _)| *at == 1 && terms.marks_rows())
                     && let Some(other) = self.who_has(item, terms, now).await?
                 {
                     return Ok(RowsTaken::Repeated(other));
