@@ -141,6 +141,7 @@ mod store_behaviour {
 }
 mod running {
     mod batches;
+    mod books;
     pub mod budget_events;
     mod campaign;
     mod checkout;

@@ -4,6 +4,7 @@
 //! running or not.
 
 use crate::Failure;
+use crate::books::{self, BooksImport};
 use crate::clock::parse_duration;
 use crate::connection::Options;
 use crate::data::DataDir;
@@ -13,6 +14,7 @@ use crate::platform::Platform;
 use crate::token::Grant;
 use crate::{audit, clock, docs, import, invoke, keys, sample, trigger};
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,8 +46,10 @@ enum Command {
     /// Set how a fake supplier of gift cards handles orders, such as slow, out-of-stock or
     /// reply-lost.
     Supplier(Supplier),
-    /// Import a file of gift cards into a pool of the running platform.
+    /// Import a file into the running platform: gift cards into a pool, or accounts of another system.
     Import(Import),
+    /// Export wallets, transactions or redemptions of the running platform to a file.
+    Export(Export),
     /// Prove the books; the exit code is 1 if there is any difference.
     Audit(At),
     /// Replay the sample data through the API of the running platform, advancing its test clock.
@@ -157,16 +161,67 @@ struct Sample {
 
 #[derive(Args)]
 struct Import {
-    /// CSV file with the columns code,number,pin,url,expires_on; only code is required.
+    /// CSV file: of cards the columns code,number,pin,url,expires_on, of which only code is required.
     file: PathBuf,
     /// Pool that receives the cards.
+    #[arg(long, required_unless_present = "kind", conflicts_with_all = ["kind", "dry_run", "skip_expired"])]
+    pool: Option<String>,
+    /// What is imported in place of cards: wallets.
     #[arg(long)]
-    pool: String,
+    kind: Option<String>,
+    /// Only say what would happen.
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave out credit that has expired.
+    #[arg(long)]
+    skip_expired: bool,
     /// Where to write the lines that were not accepted, with the reason: line,status,detail.
     #[arg(long, default_value = "refused.csv")]
     report: PathBuf,
     #[command(flatten)]
     at: At,
+}
+
+#[derive(Args)]
+struct Export {
+    /// The file to write.
+    file: PathBuf,
+    /// What is exported: wallets, transactions or redemptions.
+    #[arg(long)]
+    kind: String,
+    /// The first day of movements, such as 2026-01-31.
+    #[arg(long)]
+    from: Option<String>,
+    /// The last day of movements.
+    #[arg(long)]
+    to: Option<String>,
+    /// Only this customer.
+    #[arg(long)]
+    customer: Option<String>,
+    #[command(flatten)]
+    at: At,
+}
+
+impl Import {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        let Self { file, pool, kind, dry_run, skip_expired, report, at } = self;
+        let data = DataDir::of_platform(&at.data)?;
+        if let Some(pool) = pool {
+            import::run(&data, &file, &pool, &report).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let kind = kind.unwrap_or_default();
+        let wanted = BooksImport { file: &file, kind: &kind, dry_run, skip_expired, report: &report };
+        books::import(&data, wanted).await
+    }
+}
+
+impl Export {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        let Self { file, kind, from, to, customer, at } = self;
+        let body = json!({"kind": kind, "from": from, "to": to, "customer_id": customer});
+        books::export(&DataDir::of_platform(&at.data)?, &file, &body).await
+    }
 }
 
 impl Cli {
@@ -225,9 +280,8 @@ impl Command {
                 println!("{}", trigger::supplier(&DataDir::of_platform(&at.data)?, &command).await?);
             }
             Self::Audit(at) => return audit::run(&DataDir::of_platform(&at.data)?).await,
-            Self::Import(Import { file, pool, report, at }) => {
-                import::run(&DataDir::of_platform(&at.data)?, &file, &pool, &report).await?;
-            }
+            Self::Import(import) => return Box::pin(import.run()).await,
+            Self::Export(export) => return Box::pin(export.run()).await,
             Self::Sample(wanted) => {
                 sample::run(&DataDir::of_platform(&wanted.at.data)?, &wanted.file).await?;
             }

@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod audit_budgets;
+pub mod books;
 pub mod clock;
 pub mod commands;
 pub mod connection;

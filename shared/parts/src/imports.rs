@@ -63,7 +63,7 @@ pub(crate) async fn wallet(
     let figures = ImportOutcomes {
         books: Figures::of_row(1, found.len(), Some((unit, sum(&found)?))),
         failed: Figures::default(),
-        skipped: if left_out == 0 { Figures::default() } else { Figures::of_lots(left_out, unit, skipped) },
+        skipped: Figures::of_lots(left_out, unit, skipped),
     };
     let difference = (found != expected).then(|| "its opening entries are not as the row says".to_owned());
     Ok(Applied { outcome: RowOutcome::Imported(code(done.existed)), figures, difference })

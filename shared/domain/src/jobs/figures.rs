@@ -41,6 +41,9 @@ impl Figures {
 
     /// Returns the figures of lots that are left out.
     pub fn of_lots(lots: usize, unit: Unit, amount: Money) -> Self {
+        if lots == 0 {
+            return Self::default();
+        }
         let count = Money::of_count(u64::try_from(lots).unwrap_or(u64::MAX));
         Self(BTreeMap::from([(LOTS.to_owned(), count), (unit.code().to_owned(), amount)]))
     }
