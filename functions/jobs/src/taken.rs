@@ -25,7 +25,7 @@ fn operation(kind: JobKind) -> Operation {
     match kind {
         JobKind::BulkCredit => Operation::BulkCredits,
         JobKind::BulkPoints => Operation::BulkPoints,
-        JobKind::ImportWallets => Operation::Import,
+        JobKind::ImportWallets | JobKind::ImportPoints => Operation::Import,
         JobKind::ExportWallets | JobKind::ExportTransactions | JobKind::ExportRedemptions => {
             Operation::Export
         }

@@ -64,7 +64,8 @@ request! {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImportKind(pub(crate) JobKind);
 
-const IMPORTS: [(&str, JobKind); 1] = [("wallets", JobKind::ImportWallets)];
+const IMPORTS: [(&str, JobKind); 2] =
+    [("wallets", JobKind::ImportWallets), ("points", JobKind::ImportPoints)];
 
 impl Text for ImportKind {
     fn parse(text: &str) -> Result<Self, ParseError> {

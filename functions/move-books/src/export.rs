@@ -98,7 +98,7 @@ impl Writer<'_> {
                     self.line(&lines::redemption(&redemption)).await?;
                 }
             }
-            JobKind::BulkCredit | JobKind::BulkPoints | JobKind::ImportWallets => {
+            JobKind::BulkCredit | JobKind::BulkPoints | JobKind::ImportWallets | JobKind::ImportPoints => {
                 return Err(Failed::Unreadable("the job is no export"));
             }
         }
@@ -110,9 +110,11 @@ fn header(kind: JobKind) -> &'static str {
     match kind {
         JobKind::ExportTransactions => lines::TRANSACTIONS,
         JobKind::ExportRedemptions => lines::REDEMPTIONS,
-        JobKind::ExportWallets | JobKind::BulkCredit | JobKind::BulkPoints | JobKind::ImportWallets => {
-            lines::WALLETS
-        }
+        JobKind::ExportWallets
+        | JobKind::BulkCredit
+        | JobKind::BulkPoints
+        | JobKind::ImportWallets
+        | JobKind::ImportPoints => lines::WALLETS,
     }
 }
 

@@ -166,7 +166,7 @@ struct Import {
     /// Pool that receives the cards.
     #[arg(long, required_unless_present = "kind", conflicts_with_all = ["kind", "dry_run", "skip_expired"])]
     pool: Option<String>,
-    /// What is imported in place of cards: wallets.
+    /// What is imported in place of cards: wallets or points.
     #[arg(long)]
     kind: Option<String>,
     /// Only say what would happen.

@@ -41,7 +41,7 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    fn of(outcome: RowOutcome) -> Self {
+    pub(crate) fn of(outcome: RowOutcome) -> Self {
         Self { outcome, figures: ImportOutcomes::default(), difference: None }
     }
 }
@@ -140,6 +140,9 @@ impl<'a> Applying<'a> {
                 }
             }
             Wanted::Wallet(wallet) => return Self::finish(imports::wallet(self, row.line, wallet).await),
+            Wanted::PointsAccount(points) => {
+                return Self::finish(imports::points(self, row.line, points).await);
+            }
             // Only the function that can write files does segments of exports.
             Wanted::Segment => return Err(Failed::Unreadable("a segment of an export is no row")),
             Wanted::Invalid(_) => return Ok(Applied::of(RowOutcome::Pending)),

@@ -81,6 +81,11 @@ csv_file! {
 }
 
 csv_file! {
+    /// Points of another system; the first three columns are required. `lots` are `points|date or never`, joined by `;`.
+    pub struct PointsAccountsFile: ["user_id", "points", "lots", "qualifying", "tier", "tier_until", "status"];
+}
+
+csv_file! {
     /// Points of a bulk job; the first three columns are required.
     pub struct PointsFile: ["user_id", "points", "reason", "expiry_days", "expires_on", "qualifying"];
 }

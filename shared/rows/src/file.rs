@@ -84,7 +84,9 @@ pub fn next_row(file: &mut File<'_>, rows: &mut RowReader) -> Result<Option<Row>
         Some(Err(report)) => {
             Some(rows.unreadable(report.line, &format!("/lines/{}", report.line), &report.detail))
         }
-        Some(Ok(line)) if matches!(rows.kind(), RowKind::Wallets) => Some(rows.take_account(&line)),
+        Some(Ok(line)) if matches!(rows.kind(), RowKind::Wallets | RowKind::PointsAccounts) => {
+            Some(rows.take_account(&line))
+        }
         Some(Ok(line)) => {
             let is_wrong =
                 |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));

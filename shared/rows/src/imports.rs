@@ -3,9 +3,9 @@
 //! **Invariant:** no two rows name the same account, or the same referral code.
 
 use crate::cells::RefusedRow;
+use crate::points;
 use crate::reader::{MAX_DETAIL, RowKind, RowReader, short_digest};
 use crate::wallets::{self, WalletLine};
-use domain::jobs::import_row::WalletRow;
 use domain::jobs::row::{InvalidRow, Row, Wanted};
 use domain::rejection::ImportRejection;
 use edge::csv::Line;
@@ -13,42 +13,55 @@ use edge::csv::Line;
 impl RowReader {
     /// Reads a line of a file of accounts.
     pub fn take_account(&mut self, line: &Line<'_>) -> Row {
-        let read = match self.kind {
-            RowKind::Wallets => wallets::read(line, self.today, self.skip_expired),
+        let (today, skip) = (self.today, self.skip_expired);
+        let wanted = match self.kind {
+            RowKind::Wallets => wallets::read(line, today, skip).map(|read| {
+                self.compare_tier(&read);
+                Wanted::Wallet(Box::new(read.row))
+            }),
+            RowKind::PointsAccounts => {
+                points::read(line, today, skip).map(|row| Wanted::PointsAccount(Box::new(row)))
+            }
             RowKind::Credits(_) | RowKind::Points => {
                 return self.unreadable(line.number, "", "cannot be read");
             }
         };
-        let refused = match read {
-            Ok(read) => match self.named_before(&read.row) {
-                None => {
-                    self.compare_tier(&read);
-                    let row = Row::new(line.number, Wanted::Wallet(Box::new(read.row)));
-                    self.asked.add(&format!("{} {}", line.number, row.canonical()));
-                    return self.count(row);
-                }
-                Some(refused) => refused,
-            },
-            Err(refused) => refused,
-        };
-        self.refuse_account(line.number, refused)
+        let row = wanted.map(|wanted| Row::new(line.number, wanted));
+        match row.and_then(|row| self.named_once(row)) {
+            Ok(row) => {
+                self.asked.add(&format!("{} {}", line.number, row.canonical()));
+                self.count(row)
+            }
+            Err(refused) => self.refuse_account(line.number, refused),
+        }
     }
 
-    /// Says whether an earlier row names the same customer or referral code.
-    fn named_before(&mut self, row: &WalletRow) -> Option<RefusedRow> {
+    /// Refuses a row if an earlier one names the same customer or referral code.
+    fn named_once(&mut self, row: Row) -> Result<Row, RefusedRow> {
         let refused = |name, detail: String, code| RefusedRow {
             errors: vec![(name, detail)],
             code,
-            customer: Some(row.customer.clone()),
-            amount: row.balance(),
-            figures: Row::new(0, Wanted::Wallet(Box::new(row.clone()))).figures(),
+            customer: row.customer().cloned(),
+            amount: row.amount(),
+            figures: row.figures(),
         };
-        if self.seen.contains(&short_digest(row.customer.as_str())) {
-            return Some(refused("customer_id", "stands in an earlier row".to_owned(), None));
+        if row.customer().is_some_and(|customer| self.seen.contains(&short_digest(customer.as_str()))) {
+            let (name, _) = self.kind.names();
+            return Err(refused(name, "stands in an earlier row".to_owned(), None));
         }
-        let is_new = row.referral_code.as_ref().is_none_or(|code| self.codes.insert(short_digest(code)));
-        let taken = ImportRejection::ReferralCodeTaken;
-        (!is_new).then(|| refused("referral_code", taken.to_string(), Some(taken)))
+        let code = match &row.wanted {
+            Wanted::Wallet(wallet) => wallet.referral_code.as_ref(),
+            Wanted::Credit(_)
+            | Wanted::Points(_)
+            | Wanted::PointsAccount(_)
+            | Wanted::Segment
+            | Wanted::Invalid(_) => None,
+        };
+        if code.is_some_and(|code| !self.codes.insert(short_digest(code))) {
+            let taken = ImportRejection::ReferralCodeTaken;
+            return Err(refused("referral_code", taken.to_string(), Some(taken)));
+        }
+        Ok(row)
     }
 
     fn compare_tier(&mut self, read: &WalletLine) {

@@ -7,6 +7,7 @@ mod cells;
 pub mod elements;
 pub mod file;
 mod imports;
+mod points;
 mod reader;
 mod wallets;
 

@@ -3,7 +3,9 @@
 //! **Invariant:** every row of the request is a row of the job or is reported; none is left out unseen.
 //! **Invariant:** a row of a file is read as the same row in a body is.
 
-use crate::elements::{CreditElement, CreditsFile, PointsElement, PointsFile, WalletsFile};
+use crate::elements::{
+    CreditElement, CreditsFile, PointsAccountsFile, PointsElement, PointsFile, WalletsFile,
+};
 use domain::currency::Currency;
 use domain::hash::{Hash, LinesHasher};
 use domain::ids::CustomerId;
@@ -42,6 +44,8 @@ pub enum RowKind {
     Points,
     /// Wallets of another system.
     Wallets,
+    /// Points of another system.
+    PointsAccounts,
 }
 
 impl RowKind {
@@ -49,7 +53,7 @@ impl RowKind {
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Credits(_) | Self::Wallets => ("customer_id", "amount"),
-            Self::Points => ("user_id", "points"),
+            Self::Points | Self::PointsAccounts => ("user_id", "points"),
         }
     }
 
@@ -59,6 +63,7 @@ impl RowKind {
             (JobKind::BulkCredit, Some(currency)) => Some(Self::Credits(currency)),
             (JobKind::BulkPoints, _) => Some(Self::Points),
             (JobKind::ImportWallets, _) => Some(Self::Wallets),
+            (JobKind::ImportPoints, _) => Some(Self::PointsAccounts),
             (
                 JobKind::BulkCredit
                 | JobKind::ExportWallets
@@ -75,6 +80,7 @@ impl RowKind {
             Self::Credits(_) => (CreditsFile::COLUMNS, 2),
             Self::Points => (PointsFile::COLUMNS, 3),
             Self::Wallets => (WalletsFile::COLUMNS, 3),
+            Self::PointsAccounts => (PointsAccountsFile::COLUMNS, 3),
         }
     }
 
@@ -82,7 +88,7 @@ impl RowKind {
         match self {
             Self::Credits(currency) => credit(fields, currency).map(Wanted::Credit),
             Self::Points => points(fields).map(Wanted::Points),
-            Self::Wallets => Err(Problem::internal()),
+            Self::Wallets | Self::PointsAccounts => Err(Problem::internal()),
         }
     }
 
@@ -98,7 +104,7 @@ impl RowKind {
             Self::Points => {
                 fields.optional(much, |raw| Points::parse(raw.get().trim_matches('"'))).map(Points::money)
             }
-            Self::Wallets => None,
+            Self::Wallets | Self::PointsAccounts => None,
         };
         (customer, amount.unwrap_or(Money::ZERO))
     }
@@ -248,7 +254,7 @@ impl RowReader {
         self.asked.add(&format!("{line} invalid {detail}"));
         self.refuse(line, detail.to_owned(), None);
         let figures = match self.kind {
-            RowKind::Wallets => Figures::of_row(1, 0, None),
+            RowKind::Wallets | RowKind::PointsAccounts => Figures::of_row(1, 0, None),
             RowKind::Credits(_) | RowKind::Points => Figures::default(),
         };
         let invalid = InvalidRow {

@@ -6,8 +6,11 @@ use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::ids::{CustomerId, JobId, ReferralCode};
 use crate::ledger::account::AccountStatus;
+use crate::loyalty::import::{ImportPoints, ImportedPoints};
+use crate::loyalty::program::TierName;
 use crate::money::Money;
 use crate::text::Metadata;
+use crate::time::Date;
 use crate::wallet::import::{ImportWallet, ImportedLot};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +75,62 @@ impl WalletRow {
             self.referral_code.clone().unwrap_or_default(),
             self.referral_count.to_string(),
             self.metadata.canonical(),
+        ]
+    }
+}
+
+/// An account of points of another system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointsAccountRow {
+    /// The customer.
+    #[serde(rename = "u")]
+    pub user: CustomerId,
+    /// The points.
+    #[serde(rename = "l")]
+    pub lots: Vec<ImportedPoints>,
+    /// True if they count for tiers.
+    #[serde(rename = "q", default)]
+    pub qualifying: bool,
+    /// The tier that was granted, and its last date.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<(TierName, Date)>,
+    /// ACTIVE or FROZEN.
+    #[serde(rename = "s")]
+    pub status: AccountStatus,
+}
+
+impl PointsAccountRow {
+    /// Returns the sum of its points.
+    pub fn balance(&self) -> Money {
+        self.lots.iter().map(|lot| lot.points.money()).sum()
+    }
+
+    /// Returns the command that applies it as a row of this job.
+    pub fn command(&self, job: &JobId, line: u64, skip_expired: bool) -> ImportPoints {
+        ImportPoints {
+            user: self.user.clone(),
+            lots: self.lots.clone(),
+            qualifying: self.qualifying,
+            grant: self.grant.clone(),
+            status: self.status,
+            skip_expired,
+            cause: Cause::import(job, line),
+        }
+    }
+
+    /// Returns its fields as texts that are the same only for rows that ask for the same.
+    pub(super) fn canonical(&self) -> Vec<String> {
+        let lot = |lot: &ImportedPoints| {
+            let date = lot.expires_on.map_or_else(|| "never".to_owned(), |date| date.to_string());
+            format!("{}|{date}", lot.points)
+        };
+        let grant = self.grant.as_ref().map(|(tier, until)| format!("{}|{until}", tier.as_str()));
+        vec![
+            self.user.to_string(),
+            self.lots.iter().map(lot).collect::<Vec<_>>().join(";"),
+            self.qualifying.to_string(),
+            grant.unwrap_or_default(),
+            self.status.as_str().to_owned(),
         ]
     }
 }

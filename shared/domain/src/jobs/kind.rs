@@ -14,6 +14,8 @@ pub enum JobKind {
     BulkPoints,
     /// Wallets of another system.
     ImportWallets,
+    /// Points of another system.
+    ImportPoints,
     /// Files of wallets, in the format of imports.
     ExportWallets,
     /// Files of movements.
@@ -24,10 +26,11 @@ pub enum JobKind {
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::BulkCredit,
         Self::BulkPoints,
         Self::ImportWallets,
+        Self::ImportPoints,
         Self::ExportWallets,
         Self::ExportTransactions,
         Self::ExportRedemptions,
@@ -39,6 +42,7 @@ impl JobKind {
             Self::BulkCredit => "bulk_credit",
             Self::BulkPoints => "bulk_points",
             Self::ImportWallets => "import_wallets",
+            Self::ImportPoints => "import_points",
             Self::ExportWallets => "export_wallets",
             Self::ExportTransactions => "export_transactions",
             Self::ExportRedemptions => "export_redemptions",
@@ -54,7 +58,7 @@ impl JobKind {
     /// Returns true if it brings accounts of another system.
     pub fn is_import(self) -> bool {
         match self {
-            Self::ImportWallets => true,
+            Self::ImportWallets | Self::ImportPoints => true,
             Self::BulkCredit
             | Self::BulkPoints
             | Self::ExportWallets
@@ -83,7 +87,7 @@ impl JobKind {
         match self {
             Self::BulkCredit => "wallet:credit",
             Self::BulkPoints => "loyalty:adjust",
-            Self::ImportWallets => "books:import",
+            Self::ImportWallets | Self::ImportPoints => "books:import",
             Self::ExportWallets | Self::ExportTransactions | Self::ExportRedemptions => "books:export",
         }
     }

@@ -148,7 +148,11 @@ impl Part {
                 Wanted::Invalid(invalid) => {
                     RowOutcome::Failed(invalid.code().to_owned(), invalid.detail.clone())
                 }
-                Wanted::Credit(_) | Wanted::Points(_) | Wanted::Wallet(_) | Wanted::Segment => others.clone(),
+                Wanted::Credit(_)
+                | Wanted::Points(_)
+                | Wanted::Wallet(_)
+                | Wanted::PointsAccount(_)
+                | Wanted::Segment => others.clone(),
             };
         }
     }

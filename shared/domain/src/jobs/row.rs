@@ -9,7 +9,7 @@ use crate::fingerprint::Fingerprinted;
 use crate::ids::{CustomerId, JobId, OrderId};
 use crate::jobs::export::ExportedFile;
 use crate::jobs::figures::Figures;
-use crate::jobs::import_row::WalletRow;
+use crate::jobs::import_row::{PointsAccountRow, WalletRow};
 use crate::ledger::lot::CreditSource;
 use crate::loyalty::adjust::{AdjustPoints, Direction};
 use crate::loyalty::numbers::Points;
@@ -129,6 +129,9 @@ pub enum Wanted {
     /// A wallet.
     #[serde(rename = "w")]
     Wallet(Box<WalletRow>),
+    /// An account of points.
+    #[serde(rename = "q")]
+    PointsAccount(Box<PointsAccountRow>),
     /// A segment of an export.
     #[serde(rename = "x")]
     Segment,
@@ -206,6 +209,7 @@ impl Row {
             Wanted::Credit(row) => Some(&row.customer),
             Wanted::Points(row) => Some(&row.user),
             Wanted::Wallet(row) => Some(&row.customer),
+            Wanted::PointsAccount(row) => Some(&row.user),
             Wanted::Segment => None,
             Wanted::Invalid(row) => row.customer.as_ref(),
         }
@@ -217,6 +221,7 @@ impl Row {
             Wanted::Credit(row) => row.amount,
             Wanted::Points(row) => row.points.money(),
             Wanted::Wallet(row) => row.balance(),
+            Wanted::PointsAccount(row) => row.balance(),
             Wanted::Segment => Money::ZERO,
             Wanted::Invalid(row) => row.amount,
         }
@@ -227,7 +232,7 @@ impl Row {
         let expiry = match &self.wanted {
             Wanted::Credit(row) => row.expiry,
             Wanted::Points(row) => row.expiry,
-            Wanted::Wallet(_) | Wanted::Segment | Wanted::Invalid(_) => None,
+            Wanted::Wallet(_) | Wanted::PointsAccount(_) | Wanted::Segment | Wanted::Invalid(_) => None,
         };
         match expiry {
             Some(RowExpiry::On(date)) => Some(date),
@@ -241,6 +246,9 @@ impl Row {
             Wanted::Wallet(row) => {
                 let unit = Unit::Currency(row.currency);
                 Figures::of_row(1, row.lots.len(), Some((unit, row.balance())))
+            }
+            Wanted::PointsAccount(row) => {
+                Figures::of_row(1, row.lots.len(), Some((Unit::Points, row.balance())))
             }
             Wanted::Invalid(row) => row.figures.clone(),
             Wanted::Credit(_) | Wanted::Points(_) | Wanted::Segment => Figures::default(),
@@ -274,6 +282,7 @@ impl Row {
                 row.metadata.canonical(),
             ],
             Wanted::Wallet(row) => row.canonical(),
+            Wanted::PointsAccount(row) => row.canonical(),
             Wanted::Segment => vec!["segment".to_owned()],
             Wanted::Invalid(row) => vec!["invalid".to_owned(), row.detail.clone()],
         };

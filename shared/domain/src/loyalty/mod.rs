@@ -17,6 +17,7 @@ pub mod exact;
 pub mod explanation;
 pub mod figures;
 pub mod identity;
+pub mod import;
 pub mod join;
 pub mod lock;
 pub mod member;

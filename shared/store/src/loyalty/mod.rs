@@ -4,6 +4,7 @@
 //! **Invariant:** every decision reads the number of the rules with it, so it never follows rules that were out of date
 //! when it read.
 
+mod imports;
 pub(crate) mod items;
 pub(crate) mod load;
 mod persist;
