@@ -22,6 +22,55 @@ async fn alerts(world: &World) -> Vec<(Value, Value)> {
     all.map(|alert| (alert["kind"].clone(), alert["status"].clone())).collect()
 }
 
+#[tokio::test]
+async fn a_rejected_file_is_alerted_and_closes_once_it_was_acknowledged_and_is_a_day_old() {
+    let world = World::new().await;
+    let id = tests::jobs::upload(&world, "bulk_credit", "customer_id,amount\nc000,zero\n").await;
+    let body = format!(r#"{{"upload_id":"{id}"}}"#);
+    world.post(&admin(), tests::jobs::BULK, &body).await.expect(202);
+    work(&world).await;
+    let raised = world.run("monitor").await;
+    assert_eq!(alerts(&world).await, [(json!("bulk_failed"), json!("open"))]);
+    world.clock.advance(Duration::from_secs(86_400));
+    world.run("monitor").await;
+    assert_eq!(alerts(&world).await, [(json!("bulk_failed"), json!("open"))]);
+    let alert = raised["alerts"][0].as_str().unwrap();
+    world.post(&admin(), &format!("/api/alerts/{alert}/acknowledge"), "").await.expect(200);
+    assert_eq!(alerts(&world).await, [(json!("bulk_failed"), json!("acknowledged"))]);
+    world.run("monitor").await;
+    assert_eq!(alerts(&world).await, [(json!("bulk_failed"), json!("closed"))]);
+}
+
+#[tokio::test]
+async fn dead_letters_raise_an_alert_until_what_they_asked_for_is_done() {
+    let (world, names) = with_wallets(60).await;
+    let id = bulk(&world, &credits(&names, 7), "").await;
+    // Every message fails five times.
+    for _ in 0..5 {
+        while world.queues.jobs.handle_batch(&|_| async { Err("the function has stopped".into()) }).await {}
+        world.queues.jobs.show_failed();
+    }
+    world.queues.books.send(vec!["not a message".to_owned()]);
+    for _ in 0..3 {
+        while world.queues.books.handle_batch(&|_| async { Err("the function has stopped".into()) }).await {}
+        world.queues.books.show_failed();
+    }
+    assert_eq!((world.queues.jobs.counts()["dead"].clone(), world.queues.books.count_dead()), (json!(3), 1));
+    let summary = world.run("monitor").await;
+    assert_eq!(summary["breakdown"]["queues_dead"], 2, "{summary}");
+    assert_eq!(alerts(&world).await.len(), 2);
+    world.post(&admin(), &format!("/api/jobs/{id}/resume"), "").await.expect(200);
+    work(&world).await;
+    assert_eq!(standing(&world, &id).await, ("completed".into(), [60, 0, 0, 0]));
+    let summary = world.run("monitor").await;
+    assert_eq!(summary["breakdown"]["queues_dead"], 1, "a message that nobody can read stays");
+    assert_eq!(world.queues.jobs.counts()["dead"], 0);
+    let mut open = alerts(&world).await;
+    open.retain(|(_, status)| status == "open");
+    assert_eq!(open, [(json!("queue_dead"), json!("open"))]);
+    world.prove().await;
+}
+
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 #[tokio::test]

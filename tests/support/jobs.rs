@@ -7,6 +7,7 @@ use http::Request;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tower::ServiceExt;
 
 /// The path of bulk credits.
@@ -128,12 +129,20 @@ pub async fn upload(world: &World, purpose: &str, file: &str) -> String {
     announced["upload_id"].as_str().unwrap().to_owned()
 }
 
+/// Handles one message about a step, if one is visible; returns false if there is none.
+pub async fn steps_once(world: &World) -> bool {
+    static RUN: AtomicU64 = AtomicU64::new(0);
+    let request = format!("step-{}", RUN.fetch_add(1, Ordering::Relaxed));
+    let handle = |event: String| {
+        let request = request.clone();
+        async move { Ok(run_steps(world, &serde_json::from_str(&event).unwrap(), &request).await) }
+    };
+    world.queues.books.handle_batch(&handle).await
+}
+
 /// Handles every message about steps that is visible.
 pub async fn steps(world: &World) {
-    let handle = |event: String| async move {
-        Ok(run_steps(world, &serde_json::from_str(&event).unwrap(), "step").await)
-    };
-    while world.queues.books.handle_batch(&handle).await {}
+    while steps_once(world).await {}
 }
 
 /// Handles every message that is visible; returns the number of batches of parts.

@@ -113,7 +113,10 @@ async fn ended(
     services.app.store.alerts().close_alert(&stalled.id(), context.now).await?;
     let total = job.terms.total();
     let many = total >= MIN_ROWS && tally.failed.saturating_mul(20) > total;
-    let detail = if job.status == JobStatus::Failed {
+    let detail = if job.status == JobStatus::Rejected {
+        let rows = format!("{} rows of the file of this job are invalid", job.terms.rejected);
+        job.refusal.as_ref().map_or(rows, |refusal| format!("its file was refused: {}", refusal.detail))
+    } else if job.status == JobStatus::Failed {
         let late = "the rows of this job were not stored in time; nothing of it was applied";
         job.refusal.as_ref().map_or(late, |refusal| refusal.detail.as_str()).to_owned()
     } else if many {

@@ -8,6 +8,8 @@
 //! does not block the items behind it.
 
 mod budgets;
+mod dead;
+mod handled;
 mod jobs;
 mod parked;
 
@@ -109,6 +111,8 @@ pub struct Breakdown {
     pub refilled: u32,
     /// Jobs whose messages were sent again.
     pub jobs_requeued: u32,
+    /// Queues of dead letters that have messages.
+    pub queues_dead: u32,
     /// Items of any kind that could not be processed; due items among them are postponed.
     pub failed: u32,
 }
@@ -162,6 +166,8 @@ pub async fn run(
     budgets::run(services, wanted.limit, &context, &mut summary).await?;
     parked::run(services, wanted.limit, &context, &mut summary).await?;
     jobs::run(services, wanted.limit, &context, &mut summary).await?;
+    dead::run(services, &context, &mut summary).await?;
+    handled::close(services, &context).await?;
     summary.success = summary.breakdown.failed == 0;
     summary.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Breakdown { topups, reports, attempts, supplier_orders, failed, .. } = summary.breakdown;

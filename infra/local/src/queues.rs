@@ -42,7 +42,7 @@ struct Messages {
     /// Those that failed, in the order in which they are visible again.
     failed: VecDeque<(Instant, Message)>,
     in_flight: usize,
-    dead: usize,
+    dead: Vec<Message>,
     /// All messages since the start.
     bodies: Vec<String>,
     received: u64,
@@ -90,8 +90,31 @@ impl Queue {
         let waiting = messages.failed.len();
         json!({
             "visible": visible, "in_flight": messages.in_flight + waiting,
-            "dead": messages.dead, "received": messages.received,
+            "dead": messages.dead.len(), "received": messages.received,
         })
+    }
+
+    /// Returns the first dead letters, each with its id.
+    pub fn dead_letters(&self, most: usize) -> Vec<(String, String)> {
+        let messages = self.messages();
+        messages.dead.iter().take(most).map(|dead| (dead.id.clone(), dead.body.clone())).collect()
+    }
+
+    /// Makes the messages that have failed visible again at once.
+    pub fn show_failed(&self) {
+        let mut messages = self.messages();
+        let failed = std::mem::take(&mut messages.failed);
+        messages.visible.extend(failed.into_iter().map(|(_, message)| message));
+    }
+
+    /// Returns the number of dead letters.
+    pub fn count_dead(&self) -> usize {
+        self.messages().dead.len()
+    }
+
+    /// Removes a dead letter.
+    pub fn remove_dead(&self, id: &str) {
+        self.messages().dead.retain(|dead| dead.id != id);
     }
 
     /// Receives a batch of the visible messages.
@@ -122,7 +145,7 @@ impl Queue {
         for message in batch.into_iter().filter(|message| failed.contains(&message.id)) {
             if message.receives >= self.rules.receives {
                 tracing::warn!(message = message.id, "a message is a dead letter");
-                messages.dead += 1;
+                messages.dead.push(message);
             } else {
                 messages.failed.push_back((Instant::now() + self.rules.time_out, message));
             }

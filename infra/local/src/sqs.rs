@@ -26,6 +26,9 @@ use std::sync::Arc;
 /// Path of the emulator.
 pub const PREFIX: &str = "/_sqs";
 
+/// The end of the name of a queue of dead letters.
+const DEAD: &str = "-dead";
+
 const KIND: &str = "application/x-amz-json-1.0";
 
 /// A request of a client (only the members that are used here).
@@ -35,6 +38,7 @@ struct SendRequest {
     queue_url: String,
     entries: Vec<Entry>,
     message_body: String,
+    receipt_handle: String,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +87,9 @@ impl LocalQueues {
         let Ok(asked) = serde_json::from_slice::<SendRequest>(body) else {
             return wrong("InvalidMessageContents");
         };
+        if let Some(queue) = asked.queue_url.strip_suffix(DEAD).and_then(|url| self.named(url)) {
+            return Self::answer_dead(queue, target, &asked);
+        }
         let Some(queue) = self.named(&asked.queue_url) else {
             return wrong("com.amazonaws.sqs#QueueDoesNotExist");
         };
@@ -103,6 +110,33 @@ impl LocalQueues {
                 (StatusCode::OK, json!({"MessageId": ids.first(), "MD5OfMessageBody": md5}))
             }
             _ => wrong("com.amazonaws.sqs#UnsupportedOperation"),
+        }
+    }
+
+    /// Answers a request about the dead letters of a queue.
+    fn answer_dead(queue: &Queue, target: &str, asked: &SendRequest) -> (StatusCode, Value) {
+        match target {
+            "AmazonSQS.GetQueueAttributes" => {
+                let count = queue.count_dead().to_string();
+                (StatusCode::OK, json!({"Attributes": {"ApproximateNumberOfMessages": count}}))
+            }
+            "AmazonSQS.ReceiveMessage" => {
+                let message = |(id, body): (String, String)| {
+                    let md5 = digest(&body);
+                    json!({"MessageId": id, "ReceiptHandle": id, "Body": body, "MD5OfBody": md5})
+                };
+                let messages: Vec<Value> = queue.dead_letters(10).into_iter().map(message).collect();
+                (StatusCode::OK, json!({"Messages": messages}))
+            }
+            "AmazonSQS.DeleteMessage" => {
+                queue.remove_dead(&asked.receipt_handle);
+                (StatusCode::OK, json!({}))
+            }
+            _ => {
+                let unknown =
+                    json!({"__type": "com.amazonaws.sqs#UnsupportedOperation", "message": "not done"});
+                (StatusCode::BAD_REQUEST, unknown)
+            }
         }
     }
 
@@ -131,6 +165,7 @@ pub fn settings(url: &str) -> Settings {
         endpoint: Some(format!("{url}{PREFIX}")),
         jobs: format!("{url}{PREFIX}/000000000000/jobs"),
         books: format!("{url}{PREFIX}/000000000000/books"),
+        dead: ["jobs", "books"].map(|name| format!("{url}{PREFIX}/000000000000/{name}{DEAD}")).to_vec(),
     }
 }
 

@@ -7,6 +7,8 @@
 //! **Invariant:** the SDK retries nothing; a message whose outcome is unknown is sent again, because a second one does no
 //! harm.
 
+mod dead;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
@@ -23,6 +25,7 @@ use std::time::{Duration, Instant};
 use store::{Jobs, StoreError};
 
 pub use aws_sdk_sqs::config::Credentials;
+pub use dead::{DeadLetter, DeadQueue, NoAnswer};
 pub use transport::HttpClient;
 
 /// The most messages of one request.
@@ -108,6 +111,8 @@ pub struct Settings {
     pub jobs: String,
     /// URL of the queue of steps.
     pub books: String,
+    /// URLs of the queues of dead letters; only the monitor looks at them.
+    pub dead: Vec<String>,
 }
 
 impl Settings {
@@ -123,6 +128,9 @@ impl Settings {
             endpoint: optional("AWS_ENDPOINT_URL_SQS"),
             jobs: required("SCRIP_JOBS_QUEUE_URL")?,
             books: required("SCRIP_BOOKS_QUEUE_URL")?,
+            dead: optional("SCRIP_DEAD_QUEUE_URLS")
+                .map(|urls| urls.split(',').map(|url| url.trim().to_owned()).collect())
+                .unwrap_or_default(),
         })
     }
 }
@@ -133,6 +141,7 @@ pub struct Queues {
     client: Client,
     jobs: String,
     books: String,
+    dead: Vec<String>,
 }
 
 /// Messages that could not be sent.
@@ -152,7 +161,12 @@ impl Queues {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http);
         config.set_endpoint_url(settings.endpoint);
-        Self { client: Client::from_conf(config.build()), jobs: settings.jobs, books: settings.books }
+        Self {
+            client: Client::from_conf(config.build()),
+            jobs: settings.jobs,
+            books: settings.books,
+            dead: settings.dead,
+        }
     }
 
     /// Sends the messages about what a job has not done.

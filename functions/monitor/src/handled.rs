@@ -1,0 +1,38 @@
+//! Closes alerts about what has happened, which no later look can find over.
+//!
+//! **Invariant:** such an alert stays open until an operator has acknowledged it, and for a day.
+
+use crate::Services;
+use domain::context::Context;
+use store::StoreError;
+
+/// Kinds of alerts about what has happened.
+const HAPPENED: [&str; 1] = ["bulk_failed"];
+
+/// Open alerts that are read at once.
+const PAGE: usize = 100;
+
+/// The most pages of a run: what is left, is left to the next.
+const PAGES: usize = 20;
+
+/// Seconds after which an acknowledged alert is closed.
+const OPEN_SECONDS: u32 = 86_400;
+
+/// Closes the alerts that were acknowledged and are a day old.
+pub(crate) async fn close(services: &Services, context: &Context) -> Result<(), StoreError> {
+    let (alerts, mut after) = (services.app.store.alerts(), None);
+    for _ in 0..PAGES {
+        let (page, next) = alerts.open_alerts(after.as_deref(), PAGE).await?;
+        for alert in page {
+            let is_old = alert.opened_at.plus_seconds(OPEN_SECONDS).is_some_and(|end| end <= context.now);
+            if HAPPENED.contains(&alert.kind.as_str()) && alert.acknowledged.is_some() && is_old {
+                alerts.close_alert(&alert.id, context.now).await?;
+            }
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
