@@ -14,7 +14,8 @@ async fn export(world: &World, body: &Value) -> Value {
         (json!("queued"), Value::Null)
     );
     work(world).await;
-    job(world, &made.text("/job_id")).await
+    let path = format!("/api/jobs/{}", made.text("/job_id"));
+    world.get(&admin(), &path).await.expect(200).json()
 }
 
 /// Returns the lines of all files of an export, sorted, without the first of each.
@@ -84,6 +85,46 @@ async fn the_wallets_of_an_export_are_the_same_after_their_import_elsewhere() {
 }
 
 #[tokio::test]
+async fn every_wallet_of_an_export_can_be_imported_however_full_it_is() {
+    let world = World::new().await;
+    let pairs: serde_json::Map<String, Value> = (0..20).map(|n| (format!("k{n}"), json!("v"))).collect();
+    let body = json!({"customer_id": "full", "metadata": pairs}).to_string();
+    world.post(&admin(), "/api/wallet/create", &body).await.expect(201);
+    let body =
+        json!({"customer_id": "named", "metadata": {"original_created_at": "last summer"}}).to_string();
+    world.post(&admin(), "/api/wallet/create", &body).await.expect(201);
+    world.open_wallet("lots", "").await;
+    for n in 0..95_u64 {
+        let date = world.app.clock.now().plus_seconds(u32::try_from(n + 2).unwrap() * 86_400).unwrap().date();
+        world.credit("lots", "1", "promotion", &date.to_string()).await;
+    }
+    let exported = lines(&world, &export(&world, &json!({"kind": "wallets"})).await).await;
+    let header =
+        "customer_id,currency,balance,lots,status,tier,referral_code,referral_count,created_at,metadata";
+    let file = format!("{header}\n{}\n", exported.join("\n"));
+    let other = World::new().await;
+    let made = other.post_csv(&admin(), "/api/imports?kind=wallets", &file).await.expect(202).text("/job_id");
+    work(&other).await;
+    let imported = job(&other, &made).await;
+    assert_eq!((&imported["succeeded"], &imported["failed"]), (&json!(3), &json!(0)), "{imported}");
+    other.expect_available("lots", "95.00").await;
+    assert_eq!(lines(&other, &export(&other, &json!({"kind": "wallets"})).await).await, exported);
+    world.prove().await;
+    other.prove().await;
+}
+
+#[tokio::test]
+async fn those_who_may_read_a_job_and_not_export_see_its_files_without_urls() {
+    let world = shop().await;
+    let done = export(&world, &json!({"kind": "wallets"})).await;
+    let path = format!("/api/jobs/{}", done["job_id"].as_str().unwrap());
+    let seen = world.get(&staff(), &path).await.expect(200).json();
+    let (seen, named) = (&seen["files"][0], &world.get(&admin(), &path).await.expect(200).json()["files"][0]);
+    assert_eq!((&seen["url"], &seen["sha256"]), (&Value::Null, &named["sha256"]));
+    assert!(named["url"].is_string());
+}
+
+#[tokio::test]
 async fn movements_are_exported_by_their_days_and_customer() {
     let world = shop().await;
     world.clock.advance_days(1);
@@ -122,7 +163,8 @@ async fn two_processes_on_one_segment_write_two_files_and_the_job_names_one() {
     go_on.notify_one();
     assert_ne!(first.await.unwrap(), done);
     assert_eq!(standing(&world, &made).await, ("completed".into(), [4, 0, 0, 0]));
-    assert_eq!(lines(&world, &job(&world, &made).await).await.len(), 5);
+    let named = world.get(&admin(), &format!("/api/jobs/{made}")).await.expect(200).json();
+    assert_eq!(lines(&world, &named).await.len(), 5);
     world.prove().await;
 }
 

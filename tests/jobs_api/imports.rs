@@ -265,6 +265,57 @@ async fn only_admins_and_services_with_the_scope_import() {
     world.post_csv(&admin(), "/api/imports?kind=wallets", unknown).await.expect_problem(400, "invalid_file");
 }
 
+#[tokio::test]
+async fn a_repetition_on_another_day_gets_the_first_answer() {
+    let world = World::new().await;
+    let file = format!("{HEADER}a,INR,5,5|2026-01-15|topup,,,,,,\n");
+    let send = async |query: &str| {
+        let path = format!("/api/imports?kind=wallets{query}");
+        let mut headers = http::HeaderMap::new();
+        headers.insert("idempotency-key", "rep-1".parse().unwrap());
+        headers.insert("content-type", "text/csv".parse().unwrap());
+        let request = tests::world::request(http::Method::POST, &path, &file, headers);
+        world.send(Some(&admin()), request).await
+    };
+    let first = send("").await.expect(202);
+    work(&world).await;
+    world.clock.advance_days(2);
+    let again = send("").await.expect(202);
+    assert_eq!((&again.body, again.is_replay()), (&first.body, true));
+    send("&on_invalid=skip").await.expect_problem(422, "idempotency_key_reused");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn what_a_job_has_applied_is_what_its_entries_add() {
+    let world = World::new().await;
+    let rows = "a,INR,100,60|2026-01-14|manual;40|never|manual,,,,,,\nb,USD,7.25,7.25|never|manual,,,,,,\n";
+    let first =
+        import(&world, "&skip_expired=true", "a,INR,100,60|2026-01-14|manual;40|never|manual,,,,,,\n").await;
+    assert_eq!((&first["amount_total"], &first["amount_applied"]), (&json!(100.0), &json!(40.0)), "{first}");
+    let mixed = import(&world, "&skip_expired=true&control_amount=107.25", rows).await;
+    assert_eq!((&mixed["amount_applied"], &mixed["control"]["amount"]), (&Value::Null, &json!(107.25)));
+    let path = format!("/api/jobs/{}/rows", mixed["job_id"].as_str().unwrap());
+    let listed = world.get(&staff(), &path).await.expect(200).json();
+    assert_eq!((&listed["rows"][0]["amount"], &listed["rows"][1]["amount"]), (&json!(100.0), &json!(7.25)));
+    let again = import(&world, "&skip_expired=true", "a,INR,40,40|never|manual,,,,,,\n").await;
+    assert_eq!((&again["amount_applied"], &again["succeeded"]), (&json!(0.0), &json!(1)), "{again}");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_referral_code_or_customer_that_a_bad_row_names_is_taken() {
+    let world = World::new().await;
+    let rows = "a,INR,5,4|never|manual,,,CODEA,,,\n\
+                b,INR,5,5|never|manual,,,CODEA,,,\n\
+                a,INR,5,5|never|manual,,,CODEB,,,\n\
+                c,INR,5,5|never|manual,,,CODEB,,,\n";
+    let done = import(&world, "&on_invalid=skip", rows).await;
+    let codes: Vec<String> = outcomes(&world, &done).await.into_iter().map(|(_, code)| code).collect();
+    let expected = ["lots_differ_from_balance", "referral_code_taken", "invalid_row", "referral_code_taken"];
+    assert_eq!(codes, expected, "{done}");
+}
+
 async fn import_points(world: &World, query: &str, rows: &str) -> Value {
     let file = format!("user_id,points,lots,qualifying,tier,tier_until,status\n{rows}");
     let path = format!("/api/imports?kind=points{query}");

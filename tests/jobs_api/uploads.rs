@@ -231,6 +231,33 @@ async fn who_makes_a_job_of_an_upload_is_who_has_made_it_or_an_admin() {
 }
 
 #[tokio::test]
+async fn rows_of_a_job_that_is_cancelled_while_its_file_is_stored_are_cancelled() {
+    let (world, names) = with_wallets(60).await;
+    let id = upload(&world, "bulk_credit", &file(&names, 7)).await;
+    let made = of(&world, &id, "").await;
+    // Its rows are stored, and it is about to be let go.
+    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    world.faults.plan("UpdateItem", 2, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("UpdateItem", 1, Fault::Wait(arrived.clone(), go_on.clone()));
+    let (machine, event) = (world.clone(), step(&made, "split", 0));
+    let process = tokio::spawn(async move { run_steps(&machine, &event, "slow").await });
+    arrived.notified().await;
+    world.faults.clear();
+    world.post(&admin(), &format!("/api/jobs/{made}/cancel"), "").await.expect(200);
+    go_on.notify_one();
+    assert_eq!(process.await.unwrap(), done());
+    work(&world).await;
+    assert_eq!(standing(&world, &made).await, ("cancelled".into(), [0, 0, 60, 0]));
+    let listed = |status: &'static str| {
+        let (world, path) = (world.clone(), format!("/api/jobs/{made}/rows?limit=100&status={status}"));
+        async move { world.get(&staff(), &path).await.expect(200).json()["rows"].as_array().unwrap().len() }
+    };
+    assert_eq!((listed("cancelled").await, listed("pending").await), (60, 0));
+    world.expect_available("c000", "0.00").await;
+    world.prove().await;
+}
+
+#[tokio::test]
 async fn a_process_that_stops_while_it_reads_or_stores_a_file_is_followed_by_another() {
     for (operation, passed) in
         [("UpdateItem", 0), ("TransactWriteItems", 0), ("PutItem", 0), ("PutItem", 3), ("UpdateItem", 1)]

@@ -75,7 +75,9 @@ async fn a_platform_that_is_killed_in_the_middle_of_an_uploaded_job_credits_ever
     let mut platform = Platform::start(&scratch.0);
     let file = scratch.0.join("wallets.csv");
     wallets(&file);
-    let (code, said) = scrip(&["import", file.to_str().unwrap(), "--kind", "wallets", "--data", data]);
+    let refused = scratch.0.join("refused.csv");
+    let import = ["import", file.to_str().unwrap(), "--kind", "wallets", "--data", data];
+    let (code, said) = scrip(&[&import[..], &["--report", refused.to_str().unwrap()]].concat());
     assert_eq!(code, 0, "{said}");
     let admin = token(data, "admin", "a");
     let mut rows = "customer_id,amount\n".to_owned();

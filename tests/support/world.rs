@@ -176,7 +176,7 @@ impl World {
         };
         let queues = LocalQueues::default();
         let client = queues.client();
-        let files = LocalFiles::open(None).unwrap();
+        let files = LocalFiles::open(None, b"a secret for tests").unwrap();
         let parts = LocalServices {
             app: app.clone(),
             gateways,

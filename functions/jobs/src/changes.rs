@@ -9,10 +9,11 @@ use crate::views::JobView;
 use crate::wire::JobPath;
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::job::{Job, JobStatus};
+use domain::jobs::job::Job;
 use domain::jobs::part::{Part, PartState};
 use domain::jobs::permit::JobAction;
 use domain::jobs::row::RowOutcome;
+use domain::jobs::status::JobStatus;
 use domain::time::Timestamp;
 use edge::{ApiRequest, Problem};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -45,13 +46,13 @@ pub(crate) async fn cancel(
     let job = find(&services, &request, JobAction::Change).await?;
     let (job, tally) = settled(&services, job, now).await?;
     match job.status {
-        JobStatus::Cancelled => return shown(&services, &job, &tally).await,
+        JobStatus::Cancelled => return shown((&services, &request), &job, &tally).await,
         JobStatus::Queued | JobStatus::Running | JobStatus::Cancelling => {}
         JobStatus::Validating | JobStatus::Storing if job.is_to_be_split() => {
             let job = services.app.store.jobs().cancel_taken(&job, now).await?;
             if job.status == JobStatus::Cancelled {
                 let tally = job.outcomes(tally);
-                return shown(&services, &job, &tally).await.map_err(Problem::after_effect);
+                return shown((&services, &request), &job, &tally).await.map_err(Problem::after_effect);
             }
             // It was taken whole meanwhile.
             if !job.status.is_open() {
@@ -71,14 +72,14 @@ pub(crate) async fn cancel(
     if job.status != JobStatus::Cancelling {
         // Its last part has ended meanwhile.
         return if job.status == JobStatus::Cancelled {
-            shown(&services, &job, &tally).await
+            shown((&services, &request), &job, &tally).await
         } else {
             Err(finished())
         };
     }
     cancel_parts(&services, &job, now).await.map_err(StoreError::after_effect)?;
     let (job, tally) = settled(&services, job, now).await.map_err(Problem::after_effect)?;
-    shown(&services, &job, &tally).await.map_err(Problem::after_effect)
+    shown((&services, &request), &job, &tally).await.map_err(Problem::after_effect)
 }
 
 /// Cancels the parts that nobody has begun, for some time.
@@ -113,7 +114,7 @@ pub(crate) async fn resume(
     match job.status {
         JobStatus::Queued | JobStatus::Running | JobStatus::Cancelling => {}
         JobStatus::Completed | JobStatus::CompletedWithErrors => {
-            return shown(&services, &job, &tally).await;
+            return shown((&services, &request), &job, &tally).await;
         }
         JobStatus::Validating | JobStatus::Storing if job.is_to_be_split() => {}
         JobStatus::Validating
@@ -128,5 +129,5 @@ pub(crate) async fn resume(
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail));
     }
     jobs.sent(&job, 0, services.app.clock.now()).await?;
-    shown(&services, &job, &tally).await
+    shown((&services, &request), &job, &tally).await
 }

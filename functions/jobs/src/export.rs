@@ -58,8 +58,12 @@ pub(crate) async fn export(
     answer(&services, &made).await.map_err(Problem::after_effect)
 }
 
-/// Returns the files of an export, in the order of its segments, and how many wallets in them owe something.
-pub(crate) async fn files(services: &JobsServices, job: &Job) -> Result<(Vec<FileView>, u64), StoreError> {
+/// Returns the files of an export, in the order of its segments, with URLs for callers who may read them, and how many wallets in them owe something.
+pub(crate) async fn files(
+    services: &JobsServices,
+    job: &Job,
+    may_read: bool,
+) -> Result<(Vec<FileView>, u64), StoreError> {
     let parts = services.app.store.jobs().parts(&job.terms.id, 0, job.terms.parts).await?;
     let rows = parts.into_iter().flat_map(|part| part.rows);
     let files: Vec<ExportedFile> = rows
@@ -67,14 +71,14 @@ pub(crate) async fn files(services: &JobsServices, job: &Job) -> Result<(Vec<Fil
             RowOutcome::Exported(files) => files,
             RowOutcome::Pending
             | RowOutcome::Succeeded(_)
-            | RowOutcome::Imported(_)
+            | RowOutcome::Imported(..)
             | RowOutcome::Failed(..)
             | RowOutcome::Cancelled => vec![],
         })
         .collect();
     let owed = files.iter().map(|file| file.owed).sum();
     let view = |file: ExportedFile| {
-        let url = services.tools.files.presign_get(&file.key, URL_TIME).ok()?;
+        let url = services.tools.files.presign_get(&file.key, URL_TIME).ok().filter(|_| may_read);
         Some(FileView { name: file.name, url, bytes: file.bytes, rows: file.rows, sha256: file.sha256 })
     };
     Ok((files.into_iter().filter_map(view).collect(), owed))

@@ -12,12 +12,13 @@ use crate::wire::{
 use crate::wire_files::{ImportQuery, ImportRequest, import_options};
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::job::{Job, JobStatus, JobTerms};
+use domain::jobs::job::{Job, JobTerms};
 use domain::jobs::kind::JobKind;
 use domain::jobs::options::OnInvalid;
 use domain::jobs::part::Part;
 use domain::jobs::permit::JobAction;
 use domain::jobs::row::Row;
+use domain::jobs::status::JobStatus;
 use domain::rejection::Rejection;
 use edge::{ApiRequest, Problem};
 use http::StatusCode;

@@ -48,14 +48,16 @@ pub(crate) async fn upload(
         ("bytes", Some(bytes.to_string())),
         ("sha256", sha256.map(|digest| digest.to_string())),
     ]);
+    let by = context.actor.signature();
     let cause = Cause::of_request(Operation::MakeUpload, request.key()?.as_ref(), request.id());
+    let cause = cause.of_caller(by.role.as_str(), &by.sub);
     let terms = UploadTerms {
         id: UploadId::mint(&cause),
         purpose: kind,
         bytes,
         sha256: sha256.map(|digest| digest.to_string()),
         fingerprint: fingerprint.as_str().to_owned(),
-        by: context.actor.signature(),
+        by,
         request: request.id().to_string(),
         created_at: context.now,
     };

@@ -8,10 +8,11 @@ use crate::wire::JobPath;
 use crate::{JobsServices, export, reconciliation};
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::job::{Job, JobStatus};
+use domain::jobs::job::Job;
 use domain::jobs::kind::JobKind;
 use domain::jobs::part::Tally;
 use domain::jobs::permit::JobAction;
+use domain::jobs::status::JobStatus;
 use domain::time::Timestamp;
 use edge::params::WindowQuery;
 use edge::{ApiRequest, Problem, csv, reply};
@@ -54,15 +55,20 @@ pub(crate) async fn settled(
 }
 
 /// Renders a job.
-pub(crate) async fn shown(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Response, Problem> {
-    reply::ok(&views::job(job, tally, shown_beside(services, job, tally).await?))
+pub(crate) async fn shown(
+    (services, request): (&JobsServices, &ApiRequest),
+    job: &Job,
+    tally: &Tally,
+) -> Result<Response, Problem> {
+    let may_export = request.permission(JobAction::Export).is_ok();
+    reply::ok(&views::job(job, tally, shown_beside(services, job, tally, may_export).await?))
 }
 
 async fn show(services: &JobsServices, request: &ApiRequest) -> Result<Response, Problem> {
     request.params().finish()?;
     let job = find(services, request, JobAction::Read).await?;
     let (job, tally) = settled(services, job, services.app.clock.now()).await?;
-    shown(services, &job, &tally).await
+    shown((services, request), &job, &tally).await
 }
 
 /// Returns a job and how far it is.
@@ -176,11 +182,16 @@ const MAX_LOOKED_AT: usize = 500;
 const PAGE: usize = 100;
 
 /// Returns what a job shows beside its progress.
-async fn shown_beside(services: &JobsServices, job: &Job, tally: &Tally) -> Result<Shown, StoreError> {
+async fn shown_beside(
+    services: &JobsServices,
+    job: &Job,
+    tally: &Tally,
+    may_export: bool,
+) -> Result<Shown, StoreError> {
     let errors = shown_errors(services, job, tally).await?;
     let has_ended = job.status.is_final() && !matches!(job.status, JobStatus::Rejected | JobStatus::Failed);
     if job.terms.kind.is_export() && has_ended {
-        let (files, owed) = export::files(services, job).await?;
+        let (files, owed) = export::files(services, job, may_export).await?;
         return Ok(Shown { errors, files: Some(files), owed, ..Shown::default() });
     }
     if !job.terms.kind.is_import() || !has_ended {
@@ -237,6 +248,7 @@ pub(crate) async fn list_jobs(
         }
         None => (None, 0),
     };
+    let may_export = request.permission(JobAction::Export).is_ok();
     let kinds = kind.map_or_else(|| JobKind::ALL.to_vec(), |kind| vec![kind]);
     let (limit, mut skip) = (usize::from(window.limit), usize::from(window.skip).saturating_add(skipped));
     let (mut found, mut looked_at, mut more) = (vec![], 0, true);
@@ -262,7 +274,7 @@ pub(crate) async fn list_jobs(
                 skip -= 1;
                 continue;
             }
-            let shown = shown_beside(&services, &job, &tally).await?;
+            let shown = shown_beside(&services, &job, &tally, may_export).await?;
             found.push(views::job(&job, &tally, shown));
         }
         before = next.or(before);

@@ -154,8 +154,8 @@ pub(crate) struct Shown {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FileView {
     pub(crate) name: String,
-    /// Gives the file, for 15 minutes.
-    pub(crate) url: String,
+    /// Gives the file, for 15 minutes; null for callers who may not export.
+    pub(crate) url: Option<String>,
     pub(crate) bytes: u64,
     /// Its lines, the first aside.
     pub(crate) rows: u64,
@@ -194,7 +194,10 @@ pub(crate) fn job(job: &Job, tally: &Tally, shown: Shown) -> JobView {
         files: shown.files,
         control: ControlSums {
             rows: terms.options.control_rows,
-            amount: terms.options.control_amount.map(money),
+            amount: terms
+                .options
+                .control_amount
+                .map(|sum| if has_one_unit { money(sum) } else { Number::exact(sum.value()) }),
         },
         notify: terms.options.notify,
         created_by: MadeBy { role: terms.by.role.as_str(), sub: terms.by.sub.clone() },
@@ -269,13 +272,13 @@ pub(crate) fn row(terms: &JobTerms, row: &Row) -> RowView {
     let (code, detail, transaction_id) = match &row.outcome {
         RowOutcome::Failed(code, detail) => (Some(code.clone()), Some(detail.clone()), None),
         RowOutcome::Succeeded(transaction) => (None, None, transaction.clone()),
-        RowOutcome::Imported(code) => (Some(code.clone()), None, None),
+        RowOutcome::Imported(code, _) => (Some(code.clone()), None, None),
         RowOutcome::Pending | RowOutcome::Exported(_) | RowOutcome::Cancelled => (None, None, None),
     };
     RowView {
         line: row.line,
         customer_id: row.customer().map(ToString::to_string),
-        amount: Number::money(row.amount(), unit(terms)),
+        amount: Number::money(row.amount(), row.unit().unwrap_or_else(|| unit(terms))),
         status: row.outcome.word(),
         code,
         detail,

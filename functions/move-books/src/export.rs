@@ -15,7 +15,7 @@ use edge::{App, Services};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use parts::Invocation;
 use std::time::Instant;
-use store::{Held, SegmentPage, SegmentPlace, StoreError, Taken, WholeWallet};
+use store::{Held, SegmentOf, SegmentPage, SegmentPlace, StoreError, Taken, WholeWallet};
 
 /// Wallets that are read at once.
 const AT_ONCE: usize = 8;
@@ -118,6 +118,18 @@ fn header(kind: JobKind) -> &'static str {
     }
 }
 
+fn read_of(kind: JobKind) -> SegmentOf {
+    match kind {
+        JobKind::ExportTransactions => SegmentOf::Entries,
+        JobKind::ExportRedemptions => SegmentOf::Redemptions,
+        JobKind::ExportWallets
+        | JobKind::BulkCredit
+        | JobKind::BulkPoints
+        | JobKind::ImportWallets
+        | JobKind::ImportPoints => SegmentOf::Wallets,
+    }
+}
+
 /// Writes the files of a segment, unless that is done or another process is at it.
 pub(crate) async fn write(
     services: &Services<MoveTools>,
@@ -166,8 +178,8 @@ async fn work(
     let (text, rows, owed, files) = (String::new(), 0, 0, vec![]);
     let mut writer = Writer { services, job, segment, attempt, header, text, rows, owed, files };
     let (mut place, mut kept) = (SegmentPlace::default(), Instant::now());
-    let at = (segment, job.terms.parts);
-    while let Some(page) = store.audit().segment(at, &mut place).await? {
+    let (at, what) = ((segment, job.terms.parts), read_of(job.terms.kind));
+    while let Some(page) = store.audit().segment(at, what, &mut place).await? {
         if invocation.started.elapsed() >= invocation.begin_within {
             return Err(Failed::NotNow("the invocation has too little time left"));
         }

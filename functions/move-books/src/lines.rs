@@ -7,8 +7,9 @@ use domain::giftcard::redemption::Redemption;
 use domain::ledger::entry::Entry;
 use domain::ledger::lot::Lot;
 use domain::policy::Policy;
+use domain::time::{Timestamp, parse_date};
 use domain::unit::Unit;
-use domain::wallet::import::ORIGINAL_CREATED_AT;
+use domain::wallet::import::{MAX_IMPORTED_LOTS, ORIGINAL_CREATED_AT};
 use edge::csv::cell;
 use store::WholeWallet;
 
@@ -42,13 +43,20 @@ fn maybe(value: Option<impl ToString>) -> String {
 pub(crate) fn wallet(whole: &WholeWallet, policy: &Policy) -> String {
     let (account, profile) = (&whole.wallet.account, &whole.wallet.profile);
     let mut pairs = profile.metadata.pairs().clone();
-    let created = pairs.remove(ORIGINAL_CREATED_AT).unwrap_or_else(|| account.created_at.to_string());
+    // A caller's own pair of this name may be anything.
+    let is_time = |text: &&String| Timestamp::parse(text).is_ok() || parse_date(text).is_ok();
+    let original = pairs.get(ORIGINAL_CREATED_AT).filter(is_time).cloned();
+    if original.is_some() {
+        pairs.remove(ORIGINAL_CREATED_AT);
+    }
+    let created = original.unwrap_or_else(|| account.created_at.to_string());
+    let kept = whole.lots.clone().at_most(MAX_IMPORTED_LOTS);
     let metadata = if pairs.is_empty() { None } else { serde_json::to_string(&pairs).ok() };
     line(&[
         whole.wallet.customer().to_string(),
         account.unit.code().to_owned(),
         account.unit.format(whole.lots.total()),
-        lots(whole.lots.iter(), account.unit),
+        lots(kept.iter(), account.unit),
         account.status.as_str().to_owned(),
         maybe(policy.tier(account.balance()).map(|rule| rule.tier.as_str())),
         profile.referral_code.to_string(),

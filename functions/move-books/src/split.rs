@@ -8,10 +8,11 @@
 
 use crate::chunks::{Chunk, Chunks};
 use crate::{Failed, MoveTools};
-use domain::jobs::job::{Job, JobRefusal, JobStatus, JobTerms, RefusedLine};
+use domain::jobs::job::{Job, JobRefusal, JobTerms, RefusedLine};
 use domain::jobs::options::OnInvalid;
 use domain::jobs::part::{Part, ROWS};
 use domain::jobs::row::Row;
+use domain::jobs::status::JobStatus;
 use domain::jobs::upload::{MAX_ROWS, object};
 use edge::csv::{File, Position};
 use edge::{Problem, Services};
@@ -199,6 +200,8 @@ struct Storing<'a> {
     rows: Vec<Row>,
     parts: Vec<Part>,
     next: u32,
+    /// True if the job has ended meanwhile.
+    is_over: bool,
 }
 
 impl Storing<'_> {
@@ -220,7 +223,11 @@ impl Storing<'_> {
 
     async fn store(&mut self) -> Result<(), Failed> {
         let parts = std::mem::take(&mut self.parts);
-        Ok(self.services.app.store.jobs().store_parts(&parts).await?)
+        let jobs = self.services.app.store.jobs();
+        // A job that was cancelled meanwhile needs no more parts.
+        let job = jobs.job(&self.job.terms.id).await?;
+        self.is_over = !job.is_some_and(|job| job.is_to_be_split());
+        if self.is_over { Ok(()) } else { Ok(jobs.store_parts(&parts).await?) }
     }
 }
 
@@ -228,11 +235,14 @@ impl Storing<'_> {
 async fn store_rows(services: &Services<MoveTools>, job: Job) -> Result<Option<Job>, Failed> {
     let (job, chunks) = opened(services, &job).await?;
     let Some(chunks) = chunks else { return changed(services, &job).await };
-    let mut storing = Storing { services, job: &job, rows: vec![], parts: vec![], next: 0 };
+    let mut storing = Storing { services, job: &job, rows: vec![], parts: vec![], next: 0, is_over: false };
     let reading = read(chunks, reader(services, &job)?, Some(&mut storing)).await?;
     storing.end_part();
     storing.store().await?;
     let stored = storing.next;
+    if storing.is_over {
+        return Ok(services.app.store.jobs().job(&job.terms.id).await?);
+    }
     match reading {
         Reading::Read(reader) if reader.is_of(&job.terms) && stored == job.terms.parts => {}
         Reading::Read(_) | Reading::Refused(_) | Reading::Changed => return changed(services, &job).await,

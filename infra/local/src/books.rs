@@ -164,7 +164,9 @@ impl Api {
     /// Looks at a job until it has ended; shows how far it is.
     async fn watch(&self, id: &str) -> Result<Job, Failure> {
         let bar = bar(100, "{msg:<12} {bar:40} {pos:>3} %")?;
+        let mut looks = tokio::time::interval(LOOK);
         loop {
+            looks.tick().await;
             let request = self.client.get(format!("{}/api/jobs/{id}", self.url));
             let job: Job = serde_json::from_str(&self.text(request).await?.0)?;
             bar.set_message(job.status.clone());
@@ -173,7 +175,6 @@ impl Api {
                 bar.finish();
                 return Ok(job);
             }
-            tokio::time::sleep(LOOK).await;
         }
     }
 }
@@ -282,8 +283,9 @@ fn show_reconciliation(found: &Reconciliation) -> bool {
         let Some(sums) = sums else { continue };
         let balance =
             |one: &Balance| format!("{} {}", one.currency.as_deref().unwrap_or("points"), one.amount);
-        let balances: Vec<String> = sums.balances.iter().map(balance).collect();
-        println!("{name:<9} rows {}, lots {}, {}", sums.rows, sums.lots, balances.join(", "));
+        let counts = [format!("rows {}", sums.rows), format!("lots {}", sums.lots)];
+        let all: Vec<String> = counts.into_iter().chain(sums.balances.iter().map(balance)).collect();
+        println!("{name:<9} {}", all.join(", "));
     }
     for difference in &found.differences {
         println!("line {}: {}", difference.line, difference.detail);

@@ -44,6 +44,10 @@ pub struct Function {
 /// Names of the functions that are called on a schedule.
 pub const SCHEDULED: [&str; 3] = ["evaluate-tiers", "expire-credits", "monitor"];
 
+/// Paths of jobs.
+const JOBS: [&str; 6] =
+    ["/api/wallet/bulk", "/api/loyalty/bulk", "/api/jobs", "/api/uploads", "/api/imports", "/api/exports"];
+
 /// Names of the functions that are called with messages.
 pub const WITH_MESSAGES: [&str; 3] = ["bulk-credit", "move-books", "purchase-events"];
 
@@ -86,18 +90,7 @@ impl LocalServices {
         let points = edge::Services { app: app.clone(), tools: loyalty::LoyaltyTools { vault } };
         let bulk = edge::Services { app: app.clone(), tools: jobs::JobsTools { queues, files } };
         vec![
-            Function::new(
-                "jobs",
-                &[
-                    "/api/wallet/bulk",
-                    "/api/loyalty/bulk",
-                    "/api/jobs",
-                    "/api/uploads",
-                    "/api/imports",
-                    "/api/exports",
-                ],
-                jobs::router(bulk),
-            ),
+            Function::new("jobs", &JOBS, jobs::router(bulk)),
             Function::new(
                 "allocate-credit",
                 &["/api/credit/allocate", "/api/credit/reclaim"],

@@ -36,10 +36,10 @@ pub async fn run(data: &DataDir, function: &str, event: &str) -> Result<String, 
         }
         None => TestClock::open(Some(data.clone()))?,
     };
+    let files = Bucket::new(s3::settings(&url, &keys.cursor), store::https()?);
     let app = link.app(Arc::new(clock), CursorKey::new(keys.cursor))?;
     let PaymentSetup { gateways, seal, vault, suppliers, .. } = PaymentSetup::open(data, &url)?;
     let queues = Queues::connect(sqs::settings(&url), store::https()?);
-    let files = Bucket::new(s3::settings(&url), store::https()?);
     let services = LocalServices { app, gateways, seal, vault, suppliers, queues, files };
     Ok(serde_json::to_string_pretty(&invoke(&services, function, event).await?)?)
 }

@@ -73,8 +73,8 @@ impl Platform {
         let fakes =
             Fakes::open(FakeUrls { own: url.clone(), api: url.clone() }, secrets, clock.clone(), state)?;
         let queues = Queues::connect(sqs::settings(&url), store::https()?);
-        let objects = LocalFiles::open((!options.memory).then(|| data.file("s3")))?;
-        let files = Bucket::new(s3::settings(&url), store::https()?);
+        let objects = LocalFiles::open((!options.memory).then(|| data.file("s3")), &keys.cursor)?;
+        let files = Bucket::new(s3::settings(&url, &keys.cursor), store::https()?);
         let services = LocalServices { app, gateways, seal, vault, suppliers, queues, files };
         let schedule = tokio::spawn(schedules(services.clone()));
         let purchases = Arc::new(Queue::new("purchases", SHORT_WORK));

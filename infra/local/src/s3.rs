@@ -167,7 +167,8 @@ async fn received(scratch: &Path, mut body: Body, digest: Option<&[u8]>) -> Resu
     let parent = scratch.parent().ok_or(BROKEN)?;
     std::fs::create_dir_all(parent).map_err(|_| BROKEN)?;
     let mut file = OpenOptions::new();
-    let mut file = file.write(true).create_new(true).mode(0o600).open(scratch).map_err(|_| BROKEN)?;
+    let mut file =
+        file.write(true).create(true).truncate(true).mode(0o600).open(scratch).map_err(|_| BROKEN)?;
     let (mut found, mut length) = (Sha256::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| (StatusCode::BAD_REQUEST, "IncompleteBody"))?;
@@ -211,7 +212,7 @@ fn range(headers: &HeaderMap, bytes: u64) -> Option<(u64, u64)> {
 
 impl LocalFiles {
     /// Returns objects that are files of this folder; without one they are in memory.
-    pub fn open(folder: Option<PathBuf>) -> Result<Self, Failure> {
+    pub fn open(folder: Option<PathBuf>, secret: &[u8]) -> Result<Self, Failure> {
         let objects = match folder {
             Some(folder) => {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -219,7 +220,7 @@ impl LocalFiles {
             }
             None => Objects::Memory(Mutex::default()),
         };
-        Ok(Self { objects: Arc::new(objects), credentials: credentials() })
+        Ok(Self { objects: Arc::new(objects), credentials: credentials(secret) })
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Response, Refusal> {
@@ -280,21 +281,25 @@ impl LocalFiles {
 
     /// Returns the bucket of files, whose requests are answered in this process.
     pub fn client(&self) -> Bucket {
-        Bucket::new(settings("http://127.0.0.1"), SharedHttpClient::new(InProcess(self.router())))
+        let credentials = self.credentials.clone();
+        let settings = BucketSettings { credentials, ..settings("http://127.0.0.1", &[]) };
+        Bucket::new(settings, SharedHttpClient::new(InProcess(self.router())))
     }
 }
 
-fn credentials() -> Credentials {
-    Credentials::new("local", "local", None, None, "local")
+/// Returns the credentials of a platform, whose secret is derived from one of its own.
+fn credentials(secret: &[u8]) -> Credentials {
+    let key = hex::encode(Sha256::new().chain_update(b"s3|").chain_update(secret).finalize());
+    Credentials::new("local", key, None, None, "local")
 }
 
-/// Returns the settings of a client of the stand-in at this URL.
-pub fn settings(url: &str) -> BucketSettings {
+/// Returns the settings of a client of the stand-in at this URL, of the platform with this secret.
+pub fn settings(url: &str, secret: &[u8]) -> BucketSettings {
     BucketSettings {
         bucket: FILES.to_owned(),
         region: s3_signature::REGION.to_owned(),
         endpoint: Some(format!("{url}{PREFIX}")),
-        credentials: credentials(),
+        credentials: credentials(secret),
     }
 }
 

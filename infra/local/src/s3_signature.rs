@@ -4,8 +4,8 @@
 
 use aws::Credentials;
 use aws_sigv4::http_request::{
-    PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
-    UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -16,21 +16,29 @@ use std::time::{Duration, SystemTime};
 /// The region of the stand-in.
 pub(crate) const REGION: &str = "us-east-1";
 
+/// The most seconds for which a URL can be presigned, as in S3.
+const MAX_SECONDS: u64 = 604_800;
+
 const DENIED: &str = "AccessDenied";
 const MISMATCH: &str = "SignatureDoesNotMatch";
 
-/// Checks a request: a presigned URL's signature and time, or that another request names the local credentials.
+/// Checks the signature of a request: in its URL, which has a time of its own, or in its headers.
 pub(crate) fn verify(parts: &Parts, credentials: &Credentials) -> Result<(), &'static str> {
     let query = parts.uri.query().unwrap_or_default();
     let query: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    if let Some(signature) = query.get("X-Amz-Signature") {
-        return presigned(parts, &query, signature, credentials);
+    match query.get("X-Amz-Signature") {
+        Some(signature) => presigned(parts, &query, signature, credentials),
+        None => signed(parts, credentials),
     }
-    // Requests of the platform's own functions.
-    let authorization = parts.headers.get(http::header::AUTHORIZATION);
-    let scope = format!("AWS4-HMAC-SHA256 Credential={}/", credentials.access_key_id());
-    let is_ours = authorization.is_some_and(|value| value.as_bytes().starts_with(scope.as_bytes()));
-    if is_ours { Ok(()) } else { Err(DENIED) }
+}
+
+fn header<'p>(parts: &'p Parts, name: &str) -> Option<&'p str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn instant(text: &str) -> Result<SystemTime, &'static str> {
+    let date = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").map_err(|_| DENIED)?;
+    Ok(SystemTime::from(DateTime::<Utc>::from_naive_utc_and_offset(date, Utc)))
 }
 
 fn presigned(
@@ -40,35 +48,69 @@ fn presigned(
     credentials: &Credentials,
 ) -> Result<(), &'static str> {
     let named = |name: &str| query.get(name).map(String::as_str).ok_or(DENIED);
-    let date = NaiveDateTime::parse_from_str(named("X-Amz-Date")?, "%Y%m%dT%H%M%SZ").map_err(|_| DENIED)?;
-    let signed_at = SystemTime::from(DateTime::<Utc>::from_naive_utc_and_offset(date, Utc));
-    let valid = Duration::from_secs(named("X-Amz-Expires")?.parse().map_err(|_| DENIED)?);
-    if SystemTime::now() > signed_at + valid {
-        return Err("AccessDenied");
+    let signed_at = instant(named("X-Amz-Date")?)?;
+    let seconds: u64 = named("X-Amz-Expires")?.parse().map_err(|_| DENIED)?;
+    let valid = Duration::from_secs(seconds);
+    let until = signed_at.checked_add(valid).filter(|_| seconds <= MAX_SECONDS).ok_or(DENIED)?;
+    if SystemTime::now() > until {
+        return Err(DENIED);
     }
-    let mut headers = vec![];
-    for name in named("X-Amz-SignedHeaders")?.split(';').filter(|name| *name != "host") {
-        let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).ok_or(MISMATCH)?;
-        headers.push((name, value));
-    }
-    let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).ok_or(DENIED)?;
-    let url = format!("http://{host}{}", parts.uri.path());
     let mut settings = SigningSettings::default();
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(valid);
+    let signed = Signed { names: named("X-Amz-SignedHeaders")?, at: signed_at, signature };
+    compare(parts, credentials, signed, (settings, SignableBody::UnsignedPayload))
+}
+
+/// Checks a request of the platform's own functions.
+fn signed(parts: &Parts, credentials: &Credentials) -> Result<(), &'static str> {
+    let authorization =
+        header(parts, "authorization").and_then(|text| text.strip_prefix("AWS4-HMAC-SHA256 "));
+    let fields = authorization.ok_or(DENIED)?.split(',').filter_map(|field| field.trim().split_once('='));
+    let fields: BTreeMap<&str, &str> = fields.collect();
+    let field = |name: &str| fields.get(name).copied().ok_or(DENIED);
+    let at = instant(header(parts, "x-amz-date").ok_or(DENIED)?)?;
+    let body = SignableBody::Precomputed(header(parts, "x-amz-content-sha256").ok_or(DENIED)?.to_owned());
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let signed = Signed { names: field("SignedHeaders")?, at, signature: field("Signature")? };
+    compare(parts, credentials, signed, (settings, body))
+}
+
+/// What a request says of its signature.
+struct Signed<'a> {
+    /// The headers that were signed.
+    names: &'a str,
+    at: SystemTime,
+    signature: &'a str,
+}
+
+/// Headers that the signing itself adds.
+const ADDED: [&str; 3] = ["host", "x-amz-date", "x-amz-content-sha256"];
+
+fn compare(
+    parts: &Parts,
+    credentials: &Credentials,
+    Signed { names, at, signature }: Signed<'_>,
+    (mut settings, body): (SigningSettings, SignableBody<'_>),
+) -> Result<(), &'static str> {
+    let mut headers = vec![];
+    for name in names.split(';').filter(|name| !ADDED.contains(name)) {
+        headers.push((name, header(parts, name).ok_or(MISMATCH)?));
+    }
+    let url = format!("http://{}{}", header(parts, "host").ok_or(DENIED)?, parts.uri.path());
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     let identity = credentials.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(REGION)
         .name("s3")
-        .time(signed_at)
+        .time(at)
         .settings(settings)
         .build()
         .map_err(|_| DENIED)?;
-    let unsigned = SignableBody::UnsignedPayload;
-    let request = SignableRequest::new(parts.method.as_str(), url, headers.into_iter(), unsigned);
-    let signed = sign(request.map_err(|_| DENIED)?, &parameters.into()).map_err(|_| DENIED)?;
-    if signed.signature() == signature { Ok(()) } else { Err(MISMATCH) }
+    let request = SignableRequest::new(parts.method.as_str(), url, headers.into_iter(), body);
+    let computed = sign(request.map_err(|_| DENIED)?, &parameters.into()).map_err(|_| DENIED)?;
+    if computed.signature() == signature { Ok(()) } else { Err(MISMATCH) }
 }

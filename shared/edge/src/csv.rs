@@ -102,6 +102,11 @@ impl Line<'_> {
         self.text(name).map(|text| plain(&text))
     }
 
+    /// Returns all cells, as they were written.
+    pub fn cells(&self) -> &[String] {
+        &self.cells
+    }
+
     /// Returns the text of a column as it was written, without spaces around it.
     pub fn text(&self, name: &'static str) -> Option<String> {
         let at = self.columns.iter().position(|column| *column == name)?;

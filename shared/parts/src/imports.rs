@@ -1,6 +1,7 @@
 //! Applies rows of imports, and reads back what is in the table of each.
 //!
-//! **Invariant:** the figures of a row that succeeded are those of the items in the table, not those of the file.
+//! **Invariant:** the figures of a row that opened an account are those of its entries in the table; an account that was
+//! there was compared with the row in the decision.
 
 use crate::rows::{Applied, Applying};
 use domain::jobs::figures::{Figures, ImportOutcomes};
@@ -26,6 +27,10 @@ fn code(existed: bool) -> String {
     if existed { EXISTS } else { CREATED }.to_owned()
 }
 
+fn sum(lots: &[Lot]) -> Result<Money, StoreError> {
+    Money::checked_sum(lots.iter().map(|lot| lot.amount)).ok_or_else(overflow)
+}
+
 /// Opens a wallet of another system.
 pub(crate) async fn wallet(
     applying: &Applying<'_>,
@@ -40,7 +45,11 @@ pub(crate) async fn wallet(
     if terms.options.dry_run {
         let existed = wallets.imported_as(&command, &applying.context).await?;
         let figures = figures_of(unit, said, &command.imported(today)?, None)?;
-        return Ok(Applied { outcome: RowOutcome::Imported(code(existed)), figures, difference: None });
+        return Ok(Applied {
+            outcome: RowOutcome::Imported(code(existed), Money::ZERO),
+            figures,
+            difference: None,
+        });
     }
     let done = wallets.execute(&command, &applying.context).await?.outcome;
     // What had expired was left out on the day on which the wallet was opened.
@@ -54,7 +63,8 @@ pub(crate) async fn wallet(
     };
     let figures = figures_of(unit, said, &expected, Some(&found))?;
     let difference = (found != expected).then(|| DIFFERS.to_owned());
-    Ok(Applied { outcome: RowOutcome::Imported(code(done.existed)), figures, difference })
+    let added = if done.existed { Money::ZERO } else { sum(&found)? };
+    Ok(Applied { outcome: RowOutcome::Imported(code(done.existed), added), figures, difference })
 }
 
 /// Opens an account of points of another system.
@@ -75,7 +85,11 @@ pub(crate) async fn points(
             existed => existed?,
         };
         let figures = figures_of(Unit::Points, said, &command.imported(today)?, None)?;
-        return Ok(Applied { outcome: RowOutcome::Imported(code(existed)), figures, difference: None });
+        return Ok(Applied {
+            outcome: RowOutcome::Imported(code(existed), Money::ZERO),
+            figures,
+            difference: None,
+        });
     }
     let done = match loyalty.execute(&command, &applying.context).await {
         Ok(done) => done.outcome,
@@ -93,7 +107,8 @@ pub(crate) async fn points(
     };
     let figures = figures_of(Unit::Points, said, &expected, Some(&found))?;
     let difference = (found != expected).then(|| DIFFERS.to_owned());
-    Ok(Applied { outcome: RowOutcome::Imported(code(done.existed)), figures, difference })
+    let added = if done.existed { Money::ZERO } else { sum(&found)? };
+    Ok(Applied { outcome: RowOutcome::Imported(code(done.existed), added), figures, difference })
 }
 
 /// Returns the outcome of a row that names a tier that the program does not have: only the rules of now show that.
@@ -111,7 +126,6 @@ fn figures_of(
     kept: &[Lot],
     found: Option<&[Lot]>,
 ) -> Result<ImportOutcomes, StoreError> {
-    let sum = |lots: &[Lot]| Money::checked_sum(lots.iter().map(|lot| lot.amount)).ok_or_else(overflow);
     let left_out = said.checked_sub(sum(kept)?).unwrap_or(Money::ZERO);
     let books = match found {
         Some(found) => Figures::of_row(1, found.len(), Some((unit, sum(found)?))),

@@ -15,6 +15,10 @@ use edge::csv::{Line, unquoted};
 /// What is wrong with an id that a spreadsheet has made into a number such as `9.19E+11`.
 pub(crate) const CHANGED: &str = "was changed by a spreadsheet: format the column as text";
 
+/// What is wrong with an id that a spreadsheet would run.
+pub(crate) const FORMULA: &str =
+    "starts like a formula: an id that begins with = needs an apostrophe before it";
+
 /// The cells of a line, as they are read.
 pub(crate) struct Cells<'l, 'f> {
     line: &'l Line<'f>,
@@ -33,6 +37,8 @@ pub(crate) struct RefusedRow {
     pub(crate) code: Option<ImportRejection>,
     /// Whom it names.
     pub(crate) customer: Option<CustomerId>,
+    /// The referral code that it names.
+    pub(crate) referral_code: Option<String>,
     /// Its amount; zero if that cannot be read.
     pub(crate) amount: Money,
     /// What it counts.
@@ -92,6 +98,10 @@ impl<'l, 'f> Cells<'l, 'f> {
 
     /// Reads the id of a customer.
     pub(crate) fn customer(&mut self, name: &'static str) -> Option<CustomerId> {
+        if self.line.text(name).is_some_and(|text| text.trim().starts_with('=')) {
+            self.offend(name, FORMULA);
+            return None;
+        }
         self.required(name, |text| {
             if is_scientific(text) { Err(ParseError(CHANGED)) } else { CustomerId::parse(text) }
         })

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a line of the file is one row, known by its number.
 
-use crate::cells::CHANGED;
+use crate::cells::{CHANGED, FORMULA};
 use crate::reader::{RowKind, RowReader};
 use domain::giftcard::code::is_scientific;
 use domain::jobs::row::Row;
@@ -90,8 +90,14 @@ pub fn next_row(file: &mut File<'_>, rows: &mut RowReader) -> Result<Option<Row>
         Some(Ok(line)) => {
             let is_wrong =
                 |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));
-            let ids = columns.iter().copied().filter(|name| IDS.contains(name)).filter(is_wrong);
-            let known: Vec<(&str, &str)> = ids.map(|name| (name, CHANGED)).collect();
+            let is_formula =
+                |name: &&'static str| line.text(name).is_some_and(|id| id.trim().starts_with('='));
+            let ids = || columns.iter().copied().filter(|name| IDS.contains(name));
+            let known: Vec<(&str, &str)> = ids()
+                .filter(is_wrong)
+                .map(|name| (name, CHANGED))
+                .chain(ids().filter(is_formula).map(|name| (name, FORMULA)))
+                .collect();
             let raw = object(&line, columns)?;
             Some(rows.take(line.number, &format!("/lines/{}", line.number), &raw, &known))
         }

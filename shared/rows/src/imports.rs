@@ -13,6 +13,8 @@ use edge::csv::Line;
 impl RowReader {
     /// Reads a line of a file of accounts.
     pub fn take_account(&mut self, line: &Line<'_>) -> Row {
+        // Whether a date is too late is not part of what the line asks for: its repetition on another day is the same.
+        self.asked.add(&format!("{} {:?}", line.number, line.cells()));
         let (today, skip) = (self.today, self.skip_expired);
         let wanted = match self.kind {
             RowKind::Wallets => wallets::read(line, today, skip).map(|read| {
@@ -28,10 +30,7 @@ impl RowReader {
         };
         let row = wanted.map(|wanted| Row::new(line.number, wanted));
         match row.and_then(|row| self.named_once(row)) {
-            Ok(row) => {
-                self.asked.add(&format!("{} {}", line.number, row.canonical()));
-                self.count(row)
-            }
+            Ok(row) => self.count(row),
             Err(refused) => self.refuse_account(line.number, refused),
         }
     }
@@ -42,13 +41,10 @@ impl RowReader {
             errors: vec![(name, detail)],
             code,
             customer: row.customer().cloned(),
+            referral_code: None,
             amount: row.amount(),
             figures: row.figures(),
         };
-        if row.customer().is_some_and(|customer| self.seen.contains(&short_digest(customer.as_str()))) {
-            let (name, _) = self.kind.names();
-            return Err(refused(name, "stands in an earlier row".to_owned(), None));
-        }
         let code = match &row.wanted {
             Wanted::Wallet(wallet) => wallet.referral_code.as_ref(),
             Wanted::Credit(_)
@@ -57,7 +53,12 @@ impl RowReader {
             | Wanted::Segment
             | Wanted::Invalid(_) => None,
         };
-        if code.is_some_and(|code| !self.codes.insert(short_digest(code))) {
+        let is_new_code = code.is_none_or(|code| self.codes.insert(short_digest(code)));
+        if row.customer().is_some_and(|customer| self.seen.contains(&short_digest(customer.as_str()))) {
+            let (name, _) = self.kind.names();
+            return Err(refused(name, "stands in an earlier row".to_owned(), None));
+        }
+        if !is_new_code {
             let taken = ImportRejection::ReferralCodeTaken;
             return Err(refused("referral_code", taken.to_string(), Some(taken)));
         }
@@ -73,7 +74,7 @@ impl RowReader {
     }
 
     fn refuse_account(&mut self, line: u64, refused: RefusedRow) -> Row {
-        let RefusedRow { errors, code, customer, amount, figures } = refused;
+        let RefusedRow { errors, code, customer, referral_code, amount, figures } = refused;
         for (name, detail) in &errors {
             self.errors.add(|| format!("/lines/{line}/{name}"), detail);
         }
@@ -82,10 +83,12 @@ impl RowReader {
             None => format!("{name}: {detail}"),
         });
         let detail: String = text.collect::<Vec<_>>().join("; ").chars().take(MAX_DETAIL).collect();
-        self.asked.add(&format!("{line} invalid {detail}"));
         let code = code.map(|code| code.code().to_owned());
         self.refuse(line, detail.clone(), code.as_deref());
-        // Another row may not name the same customer, whatever is wrong with this one.
+        // Another row may not name the same customer or code, whatever is wrong with this one.
+        if let Some(code) = &referral_code {
+            self.codes.insert(short_digest(code));
+        }
         if let Some(customer) = &customer {
             self.seen.insert(short_digest(customer.as_str()));
         }

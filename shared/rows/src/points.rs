@@ -82,10 +82,12 @@ pub(crate) fn read(line: &Line<'_>, today: Date, skip_expired: bool) -> Result<P
             grant: tier.zip(tier_until),
             status: status.unwrap_or(AccountStatus::Active),
         }),
-        (Err((errors, code)), customer) => Err(RefusedRow { errors, code, customer, amount, figures }),
+        (Err((errors, code)), customer) => {
+            Err(RefusedRow { errors, code, customer, referral_code: None, amount, figures })
+        }
         (Ok(()), customer) => {
             let errors = vec![("user_id", "cannot be read".to_owned())];
-            Err(RefusedRow { errors, code: None, customer, amount, figures })
+            Err(RefusedRow { errors, code: None, customer, referral_code: None, amount, figures })
         }
     }
 }

@@ -101,16 +101,19 @@ pub(crate) fn read(line: &Line<'_>, today: Date, skip_expired: bool) -> Result<W
     let pairs = match created_at {
         Some(at) => {
             let mut all = pairs.pairs().clone();
-            all.insert(ORIGINAL_CREATED_AT.to_owned(), at);
-            Metadata::try_new(all).map_err(|error| cells.offend("metadata", error.to_string())).ok()
+            all.entry(ORIGINAL_CREATED_AT.to_owned()).or_insert(at);
+            // The caller's own pairs were checked without this one.
+            Metadata::parse_stored(all).map_err(|error| cells.offend("metadata", error.to_string())).ok()
         }
         None => Some(pairs),
     };
     let figures = Figures::of_row(1, lots.len(), currency.map(Unit::Currency).zip(balance));
+    let named_code = referral_code.clone();
     let refused = |(errors, code), customer| RefusedRow {
         errors,
         code,
         customer,
+        referral_code: named_code.clone(),
         amount: balance.unwrap_or(Money::ZERO),
         figures: figures.clone(),
     };

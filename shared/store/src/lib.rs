@@ -27,7 +27,9 @@ mod vouchers;
 mod wallet;
 
 pub use alerts::{AlertPage, Alerts};
-pub use audit::{AccountList, Audit, BudgetList, Named, RewardBooks, SegmentPage, SegmentPlace, WholeWallet};
+pub use audit::{
+    AccountList, Audit, BudgetList, Named, RewardBooks, SegmentOf, SegmentPage, SegmentPlace, WholeWallet,
+};
 pub use budgets::{
     BudgetPage, Budgets, ChildPage, Reservation, Reserve, ResolveSummary, TransferReceipt, Waiting,
 };

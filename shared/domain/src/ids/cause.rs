@@ -121,6 +121,12 @@ impl Cause {
         }
     }
 
+    /// Returns the cause for something whose keys are separate for each caller.
+    #[must_use]
+    pub fn of_caller(&self, role: &str, sub: &str) -> Self {
+        Self(format!("{self}|{role}|{}", Self::part(sub)))
+    }
+
     /// Wraps a cause that an area composes of encoded [`Cause::part`]s.
     pub(crate) fn composed(text: String) -> Self {
         Self(text)

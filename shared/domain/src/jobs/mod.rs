@@ -19,4 +19,5 @@ pub mod options;
 pub mod part;
 pub mod permit;
 pub mod row;
+pub mod status;
 pub mod upload;

@@ -6,6 +6,7 @@
 use crate::ids::JobId;
 use crate::jobs::figures::{Difference, Figures, ImportOutcomes};
 use crate::jobs::row::{Row, RowOutcome, Wanted};
+use crate::jobs::status::JobStatus;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -113,12 +114,26 @@ impl Part {
         self.number % SHARDS
     }
 
+    /// Returns the part as it is in a job with this status: rows that were stored while the job was cancelled, before
+    /// anything of it could be applied, are cancelled.
+    #[must_use]
+    pub fn as_of(mut self, status: JobStatus) -> Self {
+        if status == JobStatus::Cancelled {
+            self.settle(&RowOutcome::Cancelled);
+        }
+        self
+    }
+
     /// Counts the outcomes of its rows; `is_dry` says that nothing of it was applied.
     pub fn tally(&self, is_dry: bool) -> Result<Tally, Rejection> {
         self.rows.iter().try_fold(Tally::default(), |tally, row| {
             let one = match &row.outcome {
                 RowOutcome::Pending => Tally::default(),
-                RowOutcome::Succeeded(_) | RowOutcome::Imported(_) | RowOutcome::Exported(_) => {
+                RowOutcome::Imported(_, added) => {
+                    let amount = if is_dry { Money::ZERO } else { *added };
+                    Tally { succeeded: 1, amount, ..Tally::default() }
+                }
+                RowOutcome::Succeeded(_) | RowOutcome::Exported(_) => {
                     let amount = if is_dry { Money::ZERO } else { row.amount() };
                     Tally { succeeded: 1, amount, ..Tally::default() }
                 }

@@ -150,9 +150,9 @@ pub enum RowOutcome {
     /// It was applied; with the transaction, unless the job only tries.
     #[serde(rename = "s")]
     Succeeded(Option<String>),
-    /// It was imported, with this code: `created` or `exists`.
+    /// It was imported, with this code (`created` or `exists`), and what that has added.
     #[serde(rename = "i")]
-    Imported(String),
+    Imported(String, Money),
     /// These files were written.
     #[serde(rename = "x")]
     Exported(Vec<ExportedFile>),
@@ -173,7 +173,7 @@ impl RowOutcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
-            Self::Succeeded(_) | Self::Imported(_) | Self::Exported(_) => "succeeded",
+            Self::Succeeded(_) | Self::Imported(..) | Self::Exported(_) => "succeeded",
             Self::Failed(..) => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -237,6 +237,19 @@ impl Row {
         match expiry {
             Some(RowExpiry::On(date)) => Some(date),
             Some(RowExpiry::Days(_)) | None => None,
+        }
+    }
+
+    /// Returns the unit of its amount, if it names one.
+    pub fn unit(&self) -> Option<Unit> {
+        match &self.wanted {
+            Wanted::Wallet(row) => Some(Unit::Currency(row.currency)),
+            Wanted::PointsAccount(_) => Some(Unit::Points),
+            Wanted::Invalid(row) => {
+                let code = row.figures.balances().next().map(|(code, _)| code.to_owned());
+                code.and_then(|code| Unit::parse(&code).ok())
+            }
+            Wanted::Credit(_) | Wanted::Points(_) | Wanted::Segment => None,
         }
     }
 

@@ -167,6 +167,13 @@ impl Lots {
         Some(all)
     }
 
+    /// Returns the same credit in at most this many lots: neighbouring dates are merged in the customer's favor.
+    #[must_use]
+    pub fn at_most(mut self, most: usize) -> Self {
+        while self.0.len() > most && self.merge_cheapest().is_some() {}
+        self
+    }
+
     /// Returns the next date on which credit expires, and how much expires.
     pub fn next_expiry(&self) -> Option<(Date, Money)> {
         let date = self.0.first()?.expires_on?;

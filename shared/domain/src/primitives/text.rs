@@ -58,6 +58,19 @@ impl fmt::Debug for FreeText {
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Metadata(BTreeMap<String, String>);
 
+/// The most pairs of a caller.
+const MAX_PAIRS: usize = 20;
+
+/// The most bytes of a caller's pairs.
+const MAX_BYTES: usize = 2_048;
+
+/// The most bytes that an import adds: when the wallet was opened in another system.
+const IMPORTED_BYTES: usize = 64;
+
+fn size(pairs: &BTreeMap<String, String>) -> usize {
+    pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
 impl TryFrom<BTreeMap<String, String>> for Metadata {
     type Error = ParseError;
 
@@ -78,15 +91,22 @@ impl Metadata {
         if !pairs.iter().all(|(k, v)| k.chars().chain(v.chars()).all(is_plain)) {
             return Err(ParseError("must not contain control or bidirectional formatting characters"));
         }
+        if pairs.len() > MAX_PAIRS {
+            return Err(ParseError("must have at most 20 pairs"));
+        }
+        if size(&pairs) > MAX_BYTES {
+            return Err(ParseError("must be at most 2 KB"));
+        }
         Self::parse_stored(pairs)
     }
 
     /// Checks and wraps stored pairs; see [`FreeText::parse_stored`].
     pub fn parse_stored(pairs: BTreeMap<String, String>) -> Result<Self, ParseError> {
-        if pairs.len() > 20 {
+        // An import adds a pair to those of the caller.
+        if pairs.len() > MAX_PAIRS + 1 {
             return Err(ParseError("must have at most 20 pairs"));
         }
-        if pairs.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>() > 2_048 {
+        if size(&pairs) > MAX_BYTES + IMPORTED_BYTES {
             return Err(ParseError("must be at most 2 KB"));
         }
         if pairs.iter().any(|(k, v)| k.is_empty() || k.chars().chain(v.chars()).any(char::is_control)) {

@@ -29,6 +29,17 @@ pub struct SegmentPlace {
     is_done: bool,
 }
 
+/// What is read of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentOf {
+    /// Owners of wallets.
+    Wallets,
+    /// Movements of wallets and points.
+    Entries,
+    /// Redemptions of gift cards.
+    Redemptions,
+}
+
 /// What some items of a segment are.
 #[derive(Clone, Debug, Default)]
 pub struct SegmentPage {
@@ -54,6 +65,7 @@ impl Audit {
     pub async fn segment(
         &self,
         (segment, of): (u32, u32),
+        what: SegmentOf,
         place: &mut SegmentPlace,
     ) -> Result<Option<SegmentPage>, StoreError> {
         if place.is_done {
@@ -71,7 +83,7 @@ impl Audit {
         place.start = output.last_evaluated_key;
         let mut page = SegmentPage::default();
         for item in output.items.unwrap_or_default() {
-            page.add(&item)?;
+            page.add(what, &item)?;
         }
         Ok(Some(page))
     }
@@ -112,17 +124,22 @@ impl Audit {
 }
 
 impl SegmentPage {
-    fn add(&mut self, item: &Item) -> Result<(), StoreError> {
+    fn add(&mut self, what: SegmentOf, item: &Item) -> Result<(), StoreError> {
         let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
         let (pk, sk) = (part(keys::PK), part(keys::SK));
-        let own = keys::account_of(pk);
-        let customer = own.as_ref().and_then(AccountRef::wallet_customer);
-        self.wallets.extend(customer.filter(|customer| keys::wallet(customer).sk == sk).cloned());
-        if keys::entry_account(pk).is_some() {
-            self.entries.push(entry::from_item(item)?);
-        }
-        if sk == "N" && keys::redemption_of(pk).is_some() {
-            self.redemptions.push(redemption::from_item(item)?);
+        match what {
+            SegmentOf::Wallets => {
+                let own = keys::account_of(pk);
+                let customer = own.as_ref().and_then(AccountRef::wallet_customer);
+                self.wallets.extend(customer.filter(|customer| keys::wallet(customer).sk == sk).cloned());
+            }
+            SegmentOf::Entries if keys::entry_account(pk).is_some() => {
+                self.entries.push(entry::from_item(item)?);
+            }
+            SegmentOf::Redemptions if sk == "N" && keys::redemption_of(pk).is_some() => {
+                self.redemptions.push(redemption::from_item(item)?);
+            }
+            SegmentOf::Entries | SegmentOf::Redemptions => {}
         }
         Ok(())
     }

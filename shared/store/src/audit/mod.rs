@@ -10,7 +10,7 @@ mod vouchers;
 mod wallets;
 
 pub use budgets::BudgetList;
-pub use exports::{SegmentPage, SegmentPlace, WholeWallet};
+pub use exports::{SegmentOf, SegmentPage, SegmentPlace, WholeWallet};
 pub use rewards::RewardBooks;
 pub use wallets::{AccountList, Named};
 

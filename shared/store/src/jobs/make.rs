@@ -12,8 +12,9 @@ use crate::engine::write::change;
 use crate::keys;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::ids::{JobId, RequestId};
-use domain::jobs::job::{Job, JobStatus, JobTerms, QUIET_SECONDS, RefusedLine, STORING_SECONDS};
+use domain::jobs::job::{Job, JobTerms, QUIET_SECONDS, RefusedLine, STORING_SECONDS};
 use domain::jobs::part::Part;
+use domain::jobs::status::JobStatus;
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt, TryStreamExt};
 

@@ -15,9 +15,10 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::ids::JobId;
-use domain::jobs::job::{Job, JobStatus};
+use domain::jobs::job::Job;
 use domain::jobs::part::{LEASE_SECONDS, Part, PartState};
 use domain::jobs::row::RowOutcome;
+use domain::jobs::status::JobStatus;
 use domain::time::Timestamp;
 
 /// Who holds a part that is being ended.

@@ -12,10 +12,11 @@ use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use domain::ids::JobId;
 use domain::jobs::figures::{Difference, ImportOutcomes};
-use domain::jobs::job::{Job, JobStatus, QUIET_SECONDS, RefusedLine};
+use domain::jobs::job::{Job, QUIET_SECONDS, RefusedLine};
 use domain::jobs::kind::JobKind;
 use domain::jobs::part::{Part, PartState, Tally};
 use domain::jobs::row::Row;
+use domain::jobs::status::JobStatus;
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
@@ -259,6 +260,7 @@ impl Jobs {
         while from < last && rows.len() <= limit {
             let until = from.saturating_add(PARTS_AT_ONCE).min(last);
             let found = self.parts(id, from, until).await?;
+            let found: Vec<Part> = found.into_iter().map(|part| part.as_of(job.status)).collect();
             seen = found.last().and_then(|part| part.rows.last()).map(|row| row.line).max(seen);
             rows.extend(found.into_iter().flat_map(|part| part.rows).filter(|row| wanted(row)));
             from = until;

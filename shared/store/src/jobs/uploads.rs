@@ -15,7 +15,8 @@ use crate::keys::{self, DueKind};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::ids::{JobId, RequestId, UploadId};
-use domain::jobs::job::{Job, JobRefusal, JobStatus, JobTerms, QUIET_SECONDS, RefusedLine};
+use domain::jobs::job::{Job, JobRefusal, JobTerms, QUIET_SECONDS, RefusedLine};
+use domain::jobs::status::JobStatus;
 use domain::jobs::upload::{Upload, UploadTerms};
 use domain::time::Timestamp;
 
