@@ -70,14 +70,20 @@ async fn messages_on_the_platforms_queue_are_applied() {
     let (status, answer) = call(&platform, "", path, None, Some(body)).await;
     assert_eq!((status, &answer["queued"]), (202, &json!(30)));
     assert_eq!(call(&platform, "", path, None, Some(json!({"message": []}))).await.0, 400);
-    loop {
-        let (_, queues) = call(&platform, "", "/_local/queues", None, None).await;
-        let left = &queues["purchases"];
-        if left["visible"] == 0 && left["in_flight"] == 0 {
-            assert_eq!((&left["received"], &left["dead"]), (&json!(30), &json!(0)));
-            break;
-        }
-    }
+    let (status, settled) =
+        call(&platform, "", "/_local/settle", None, Some(json!({"timeout": "60s"}))).await;
+    assert_eq!(status, 200, "{settled}");
+    let (_, queues) = call(&platform, "", "/_local/queues", None, None).await;
+    assert_eq!(settled, json!({"queues": queues, "streams": {}}));
+    let left = &queues["purchases"];
+    assert_eq!((&left["received"], &left["dead"]), (&json!(30), &json!(0)));
+    // A message that cannot be handled comes again after half a minute: nobody waits that long here.
+    let body = json!({"messages": ["not an event"]});
+    assert_eq!(call(&platform, "", path, None, Some(body)).await.0, 202);
+    let (status, problem) = call(&platform, "", "/_local/settle", None, Some(json!({"timeout": "1s"}))).await;
+    assert_eq!((status, &problem["code"]), (504, &json!("timeout")));
+    let (status, _) = call(&platform, "", "/_local/settle", None, Some(json!({"timeout": 5}))).await;
+    assert_eq!(status, 400);
     let admin = token(scratch.0.to_str().unwrap(), "admin", "a");
     let (_, points) = call(&platform, &admin, "/api/loyalty/wallets/a", None, None).await;
     assert_eq!(points["available"], 30);

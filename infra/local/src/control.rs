@@ -49,6 +49,7 @@ pub fn router(control: Control) -> Router {
         .route("/_local/clock", get(now).post(advance))
         .route("/_local/run/{function}", post(run))
         .route("/_local/queues", get(queues))
+        .route("/_local/settle", post(settle))
         .route("/_local/queues/purchases", post(queue))
         .route("/_local/queues/{name}/redeliver", post(redeliver))
         .route("/_local/trigger", post(trigger))
@@ -103,6 +104,39 @@ async fn queues(State(control): State<Control>) -> Response {
     let LocalQueues { jobs, books } = &control.queues;
     let purchases = control.purchases.counts();
     answer(&json!({"jobs": jobs.counts(), "books": books.counts(), "purchases": purchases}))
+}
+
+/// Time for which [`settle`] waits if the request does not say so.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Time between two looks at the queues.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Returns when the queues are drained, or 504 if they are not after `{"timeout": "30s"}`.
+async fn settle(State(control): State<Control>, body: Bytes) -> Result<Response, Problem> {
+    let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&body) };
+    let body = body.map_err(|error| failed(&error.into()))?;
+    let within = match body.get("timeout") {
+        None | Some(Value::Null) => SETTLE_WITHIN,
+        Some(text) => {
+            let text = text.as_str().ok_or_else(|| failed(&"timeout is not a text such as 30s".into()))?;
+            parse_duration(text).map_err(|error| failed(&error.into()))?
+        }
+    };
+    let LocalQueues { jobs, books } = &control.queues;
+    let drained = async {
+        let mut looks = tokio::time::interval(LOOK);
+        while ![jobs, books, &control.purchases].iter().all(|queue| queue.is_drained()) {
+            looks.tick().await;
+        }
+    };
+    if tokio::time::timeout(within, drained).await.is_err() {
+        let detail = "messages are left on the queues";
+        return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail));
+    }
+    let (jobs, books, purchases) = (jobs.counts(), books.counts(), control.purchases.counts());
+    let queues = json!({"jobs": jobs, "books": books, "purchases": purchases});
+    Ok(answer(&json!({"queues": queues, "streams": {}})))
 }
 
 /// Puts the messages of `{"messages": [object or text]}` on the queue of events of purchases.

@@ -94,6 +94,12 @@ impl Queue {
         })
     }
 
+    /// Returns true if no message is visible, being handled or waiting to be handled again.
+    pub fn is_drained(&self) -> bool {
+        let messages = self.messages();
+        messages.visible.is_empty() && messages.failed.is_empty() && messages.in_flight == 0
+    }
+
     /// Returns the first dead letters, each with its id.
     pub fn dead_letters(&self, most: usize) -> Vec<(String, String)> {
         let messages = self.messages();
