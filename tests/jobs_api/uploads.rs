@@ -94,6 +94,23 @@ async fn an_upload_names_the_digest_of_its_file_and_no_other_file_is_taken() {
 }
 
 #[tokio::test]
+async fn of_two_calls_at_once_for_one_upload_one_makes_a_job() {
+    let (world, names) = with_wallets(2).await;
+    let id = upload(&world, "bulk_credit", &file(&names, 7)).await;
+    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    world.faults.plan("TransactWriteItems", 1, Fault::Wait(arrived.clone(), go_on.clone()));
+    let (machine, same) = (world.clone(), id.clone());
+    let slow = tokio::spawn(async move { try_of(&machine, &same, r#","again":true"#).await });
+    arrived.notified().await;
+    let made = of(&world, &id, "").await;
+    go_on.notify_one();
+    assert_eq!(slow.await.unwrap().expect_problem(409, "upload_used").text("/job_id"), made);
+    work(&world).await;
+    world.expect_available("c000", "7.00").await;
+    world.prove().await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_valid_is_rejected_whole_and_can_be_read_again() {
     let world = World::new().await;
     let names = wallets(&world, 3).await;
