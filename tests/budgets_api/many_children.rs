@@ -223,9 +223,10 @@ async fn the_accounts_of_one_agency_do_not_delay_the_check_of_anothers_and_the_n
     allocate(world, &agency.agency, &clients[2], "50").await;
     let mut runs = 0;
     while low().await.contains(&clients[2]) {
+        world.clock.advance(Duration::from_mins(5));
         watch(&agency, 7, 2).await;
         runs += 1;
-        assert!(runs < 12);
+        assert!(runs < 24);
     }
     // Without a limit, a run checks all that are left, and the next one all.
     watch(&agency, usize::MAX, 2).await;

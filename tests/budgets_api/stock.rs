@@ -95,6 +95,9 @@ async fn stock_and_credit_that_are_low_raise_alerts_that_close_when_they_recover
     tests::agency::allocate(world, &agency.agency, &agency.client, "500").await;
     tests::agency::allocate(world, &agency.client, &agency.campaign, "100").await;
     agency.shop.monitor().await;
+    assert_eq!((open("open").await.0.len(), open("closed").await.0.len()), (2, 0), "one check is not enough");
+    world.clock.advance(Duration::from_mins(5));
+    agency.shop.monitor().await;
     assert_eq!(open("open").await.0, Vec::<String>::new());
     assert_eq!(open("closed").await.0, ["budget_depleted", "low_credit", "low_stock"]);
     world.get(&tests::customer("c"), "/api/alerts").await.expect_problem(403, "forbidden");
@@ -199,5 +202,56 @@ async fn a_long_file_that_was_imported_before_is_looked_up_and_its_new_cards_are
     assert_eq!(first.raw("accepted"), "250");
     let again = world.post_csv(&admin(), &path, &file("long", 260)).await.expect(200);
     assert_eq!(again.raw("accepted"), "10");
+    world.prove().await;
+}
+
+/// Covers case 36 of the background design.
+#[tokio::test]
+async fn a_budget_that_goes_below_its_threshold_again_and_again_has_one_alert() {
+    let agency = Agency::new("", 5).await;
+    let world = agency.world();
+    let path = format!("/api/credit/accounts/{}", agency.agency);
+    world.patch(&admin(), &path, r#"{"low_credit_threshold":100}"#).await.expect(200);
+    let minutes = Duration::from_mins;
+    let too_late = minutes(15) + Duration::from_millis(1);
+    // Credit of the agency, time until the check, and then: status and count of the alert, number of alerts
+    // that the check has opened.
+    let steps = [
+        (0, minutes(5), "open", 1, 1),
+        (150, minutes(5), "open", 1, 0),
+        (0, minutes(5), "open", 2, 0),
+        (150, minutes(5), "open", 2, 0),
+        (0, minutes(5), "open", 3, 0),
+        (0, minutes(5), "open", 3, 0),
+        (150, minutes(5), "open", 3, 0),
+        // An event of the schedule that comes twice is one check.
+        (150, minutes(0), "open", 3, 0),
+        (150, minutes(5), "closed", 3, 0),
+        (0, minutes(15), "open", 4, 0),
+        (150, minutes(5), "open", 4, 0),
+        (150, minutes(5), "closed", 4, 0),
+        (0, too_late, "open", 1, 1),
+    ];
+    let (mut credit, mut opened) = (0, vec![]);
+    for (step, (wanted, time, status, count, alerts)) in steps.into_iter().enumerate() {
+        if wanted > credit {
+            tests::agency::allocate(world, "platform", &agency.agency, "150").await;
+        } else if wanted < credit {
+            let body = json!({"account_id": agency.agency, "amount": 150}).to_string();
+            world.post(&admin(), "/api/credit/reclaim", &body).await.expect(201);
+        }
+        credit = wanted;
+        world.clock.advance(time);
+        let looked = agency.shop.monitor().await;
+        assert_eq!(looked["alerts_generated"], alerts, "step {step}: {looked}");
+        let found = world.get(&staff(), "/api/alerts").await.expect(200).json();
+        let mut found = found["alerts"].as_array().unwrap().clone();
+        found.retain(|alert| alert["kind"] == "low_credit");
+        let found = found.first().unwrap();
+        assert_eq!((&found["status"], &found["count"]), (&json!(status), &json!(count)), "step {step}");
+        opened.push(found["opened_at"].as_str().unwrap().to_owned());
+    }
+    let last = opened.pop().unwrap();
+    assert!(opened.iter().all(|at| *at == opened[0]) && last > opened[0], "{opened:?}, {last}");
     world.prove().await;
 }

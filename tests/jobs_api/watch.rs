@@ -65,6 +65,8 @@ async fn dead_letters_raise_an_alert_until_what_they_asked_for_is_done() {
     let summary = world.run("monitor").await;
     assert_eq!(summary["breakdown"]["queues_dead"], 1, "a message that nobody can read stays");
     assert_eq!(world.queues.jobs.counts()["dead"], 0);
+    world.clock.advance(Duration::from_mins(5));
+    world.run("monitor").await;
     let mut open = alerts(&world).await;
     open.retain(|(_, status)| status == "open");
     assert_eq!(open, [(json!("queue_dead"), json!("open"))]);

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use std::time::Duration;
 use store::keys::Key;
 use tests::vouchers::{buy, change_voucher, create_voucher, stock, upload, voucher_with};
 use tests::{Agency, Shop, World, admin, customer, service, staff};
@@ -162,6 +163,8 @@ async fn a_stock_that_is_low_or_empty_raises_an_alert_that_closes_when_it_recove
     shop.monitor().await;
     assert_eq!(open().await, [(json!("low_stock"), json!("critical"))]);
     stock(world, &id, "MORE", 3).await;
+    shop.monitor().await;
+    world.clock.advance(Duration::from_mins(5));
     shop.monitor().await;
     assert_eq!(open().await, []);
     // One for sale that was never given a code.

@@ -33,7 +33,7 @@ pub(crate) async fn run(
         };
         let alerts = services.app.store.alerts();
         if left == 0 {
-            alerts.close_alert(&alert.id(), context.now).await?;
+            alerts.found_over(&alert.id(), context.now).await?;
             continue;
         }
         summary.breakdown.queues_dead += 1;

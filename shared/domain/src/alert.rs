@@ -2,10 +2,16 @@
 //!
 //! **Invariant:** an alert is identified by its kind and subject. Raising it again increments its
 //! count; it stays open until the situation has ended.
+//! **Invariant:** a situation is over if two checks in a row find it so. One that returns within
+//! [`REOPENS_SECONDS`] is the same alert, so that a value near its threshold does not open one alert
+//! after another.
 
 use crate::ids::AlertId;
 use crate::parse::ParseError;
 use crate::time::Timestamp;
+
+/// Seconds after an alert was closed in which raising it opens it again with its history.
+pub const REOPENS_SECONDS: u32 = 15 * 60;
 
 /// The status of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +61,12 @@ pub struct Alert {
     pub subject: String,
     /// Explanation for operators.
     pub detail: String,
-    /// When it was opened; set anew if it is raised again after it was closed.
+    /// When it was opened; set anew if it is raised more than [`REOPENS_SECONDS`] after it was closed.
     pub opened_at: Timestamp,
     /// When it was last raised, acknowledged or closed.
     pub updated_at: Timestamp,
+    /// When the last check found the situation over, if the check before it did not.
+    pub over_at: Option<Timestamp>,
     /// When it was closed; `None` while it is open.
     pub closed_at: Option<Timestamp>,
     /// Who acknowledged it, and when.
@@ -108,10 +116,10 @@ impl Alert {
         }
     }
 
-    /// Returns the alert after it was raised, given the stored alert if one exists. A closed alert
-    /// starts anew.
+    /// Returns the alert after it was raised, given the stored alert if one exists. An alert that was
+    /// closed more than [`REOPENS_SECONDS`] ago starts anew.
     pub fn raised(known: Option<&Self>, new_alert: &NewAlert, now: Timestamp) -> Self {
-        let open = known.filter(|alert| alert.closed_at.is_none());
+        let open = known.filter(|alert| !alert.has_ended(now));
         Self {
             id: new_alert.id(),
             kind: new_alert.kind.to_owned(),
@@ -120,9 +128,32 @@ impl Alert {
             detail: new_alert.detail.clone(),
             opened_at: open.map_or(now, |alert| alert.opened_at),
             updated_at: now,
+            over_at: None,
             closed_at: None,
             acknowledged: open.and_then(|alert| alert.acknowledged.clone()),
             count: open.map_or(1, |alert| alert.count + 1),
         }
+    }
+
+    /// Returns true if raising the alert opens a new one.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        let until = self.closed_at.map(|closed| closed.plus_seconds(REOPENS_SECONDS));
+        until.is_some_and(|until| until.is_none_or(|until| until < now))
+    }
+
+    /// Returns an open alert after the check of `now` found the situation over: closed if the check
+    /// before found the same.
+    pub fn found_over(&self, now: Timestamp) -> Self {
+        match self.over_at {
+            Some(before) if before < now => self.closed(now),
+            // The check of `now` has recorded it already.
+            Some(_) => self.clone(),
+            None => Self { over_at: Some(now), ..self.clone() },
+        }
+    }
+
+    /// Returns an open alert after it was closed.
+    pub fn closed(&self, now: Timestamp) -> Self {
+        Self { closed_at: Some(now), updated_at: now, over_at: None, ..self.clone() }
     }
 }

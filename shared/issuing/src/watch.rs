@@ -1,8 +1,8 @@
 //! The scheduled check of stock and credit: raises alerts about low values and closes alerts that are
 //! resolved.
 //!
-//! **Invariant:** an alert about stock or credit is open exactly as long as the value is low, as of the
-//! last check.
+//! **Invariant:** an alert about stock or credit is opened by the first check that finds the value low,
+//! and closed by the second in a row that does not.
 
 use crate::checked::{WatchBounds, WatchSummary, failed};
 use crate::{Issuer, alerts};
@@ -37,8 +37,9 @@ impl Issuer {
         summary
     }
 
-    /// Raises an alert if the value is low and no open alert has the same severity; closes the alert if
-    /// it has recovered. Returns the alert if it was opened.
+    /// Raises an alert if the value is low, unless the alert is open with the same severity and the last
+    /// check found the value low too. Otherwise records that the value is not low. Returns the alert if it
+    /// was opened.
     pub(crate) async fn record_state(
         &self,
         is_low: bool,
@@ -46,11 +47,13 @@ impl Issuer {
         context: &Context,
     ) -> Result<Option<AlertId>, StoreError> {
         if !is_low {
-            self.store.alerts().close_alert(&new_alert.id(), context.now).await?;
+            self.store.alerts().found_over(&new_alert.id(), context.now).await?;
             return Ok(None);
         }
         let known = self.store.alerts().alert(&new_alert.id()).await?;
-        let same = |alert: &Alert| alert.closed_at.is_none() && alert.severity == new_alert.severity;
+        let same = |alert: &Alert| {
+            alert.closed_at.is_none() && alert.over_at.is_none() && alert.severity == new_alert.severity
+        };
         let opened =
             !known.as_ref().is_some_and(same) && self.store.alerts().raise(new_alert, context.now).await;
         Ok(opened.then(|| new_alert.id()))
@@ -83,7 +86,7 @@ impl Issuer {
             summary.refilled += refilled.delivered;
             free += u64::from(refilled.delivered);
             if refilled.rejected == 0 && (refilled.delivered > 0 || free >= enough) {
-                self.store.alerts().close_alert(&alerts::refill_failed(pool, "").id(), context.now).await?;
+                self.store.alerts().found_over(&alerts::refill_failed(pool, "").id(), context.now).await?;
             }
         }
         // A threshold of zero means that no alerts are wanted for the pool.

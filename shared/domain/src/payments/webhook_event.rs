@@ -143,6 +143,7 @@ impl Alert {
             detail: event.detail.unwrap_or(reasons::UNREADABLE).to_owned(),
             opened_at,
             updated_at: opened_at,
+            over_at: None,
             closed_at: None,
             acknowledged: None,
             count: 1,

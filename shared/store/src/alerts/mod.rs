@@ -68,7 +68,8 @@ pub struct AlertPage {
 }
 
 impl Alerts {
-    /// Raises an alert: opens it, or counts it up if it is open. Returns true if it was opened.
+    /// Raises an alert: opens it, or counts it up if it is open or was until a moment ago. Returns true
+    /// if it was opened anew.
     pub async fn raise(&self, new_alert: &NewAlert, now: Timestamp) -> bool {
         if !self.recent.count(new_alert.id(), MAX_RAISES) {
             return false;
@@ -87,7 +88,7 @@ impl Alerts {
         for _ in 0..MAX_TRIES {
             let known = self.alert(&new_alert.id()).await?;
             let alert = Alert::raised(known.as_ref(), new_alert, now);
-            let opens = known.as_ref().is_none_or(|alert| alert.closed_at.is_some());
+            let opens = known.as_ref().is_none_or(|alert| alert.has_ended(now));
             if self.rewrite_alert(known.as_ref(), &alert).await? {
                 if opens {
                     tracing::warn!(kind = new_alert.kind, subject = new_alert.subject, "alert");
@@ -103,8 +104,24 @@ impl Alerts {
         }
     }
 
-    /// Closes an open alert whose problem is resolved. Returns false if it was not open.
+    /// Records that a check found the situation of an alert over, which closes the alert if the check
+    /// before found the same. Returns true if it was closed.
+    pub async fn found_over(&self, id: &AlertId, now: Timestamp) -> Result<bool, StoreError> {
+        self.end(id, now, Alert::found_over).await
+    }
+
+    /// Closes an open alert whose problem is resolved for certain. Returns false if it was not open.
     pub async fn close_alert(&self, id: &AlertId, now: Timestamp) -> Result<bool, StoreError> {
+        self.end(id, now, Alert::closed).await
+    }
+
+    /// Replaces an open alert by what `change` makes of it; returns true if that is closed.
+    async fn end(
+        &self,
+        id: &AlertId,
+        now: Timestamp,
+        change: fn(&Alert, Timestamp) -> Alert,
+    ) -> Result<bool, StoreError> {
         let mut tried = false;
         for _ in 0..MAX_TRIES {
             // A try before may have closed it.
@@ -114,10 +131,13 @@ impl Alerts {
             let Some(known) = read.filter(|alert| alert.closed_at.is_none()) else {
                 return Ok(false);
             };
-            let closed = Alert { closed_at: Some(now), updated_at: now, ..known.clone() };
-            if self.rewrite_alert(Some(&known), &closed).await? {
+            let changed = change(&known, now);
+            if changed == known {
+                return Ok(false);
+            }
+            if self.rewrite_alert(Some(&known), &changed).await? {
                 self.recent.invalidate(id);
-                return Ok(true);
+                return Ok(changed.closed_at.is_some());
             }
         }
         Err(StoreError::Contention("the alert is changed concurrently".to_owned()))

@@ -18,6 +18,7 @@ pub(crate) fn to_item(alert: &Alert) -> Item {
         .text("detail", &alert.detail)
         .text("opened_at", alert.opened_at)
         .text("updated_at", alert.updated_at)
+        .maybe("over_at", alert.over_at)
         .maybe("closed_at", alert.closed_at)
         .maybe("acknowledged_by", acknowledged.map(|(who, _)| who))
         .maybe("acknowledged_at", acknowledged.map(|(_, at)| at))
@@ -40,6 +41,7 @@ pub(crate) fn from_item(item: &Item) -> Result<Alert, StoreError> {
         detail: reader.text("detail")?.to_owned(),
         opened_at: reader.instant("opened_at")?,
         updated_at: reader.instant("updated_at")?,
+        over_at: reader.maybe("over_at", Timestamp::parse)?,
         closed_at: reader.maybe("closed_at", Timestamp::parse)?,
         acknowledged: by.map(str::to_owned).zip(at),
         count: reader.count("count")?,
