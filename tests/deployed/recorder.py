@@ -69,7 +69,7 @@ class Recorder:
     """Serves on a free port of loopback until the process ends."""
 
     def __init__(self, behind: str):
-        host = behind.removeprefix("http://")
+        self.behind, host = behind, behind.removeprefix("http://")
         self.uses, self.unknown, self.lock = set(), [], threading.Lock()
         recorder, connections = self, threading.local()
 
@@ -122,6 +122,8 @@ class Recorder:
                 self.unknown.append(f"{function}: {target}: {error!r}")
 
     def endpoints(self, function: str) -> dict:
-        """Returns the variables that send a function's requests here."""
+        """Returns the variables that send a function's requests here; those of S3, which the URLs that it signs for
+        others name too, go past the recorder."""
         services = ("DYNAMODB", "KMS", "SECRETSMANAGER", "SQS")
-        return {f"AWS_ENDPOINT_URL_{service}": f"{self.url}/{function}" for service in services}
+        recorded = {f"AWS_ENDPOINT_URL_{service}": f"{self.url}/{function}" for service in services}
+        return {**recorded, "AWS_ENDPOINT_URL_S3": self.behind}
