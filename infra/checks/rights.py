@@ -1,7 +1,8 @@
 """Compares the rights of each function with what it really asked of AWS.
 
 A use is `[function, action, resource, leading key, enclosing operation]`: those of the deployed tests come from their
-recorder, those of all other tests from `SCRIP_TEST_USES=<file> cargo test`, with the prefix of the key alone.
+recorder, those of all other tests from `SCRIP_TEST_USES=<file> cargo test`, with the prefix of the key alone. Rights to
+queues, keys and files are not compared: neither record has requests to them.
 """
 
 import fnmatch
@@ -17,6 +18,7 @@ UNUSED = {
     ("order-payment", "PutInTransaction", "A#w:*"): "the first entry of a month puts the figures of the month before",
     ("wallet-topup", "PutInTransaction", "A#w:*"): "the first entry of a month puts the figures of the month before",
     ("monitor", "PutInTransaction", "A#w:*"): "the first entry of a month puts the figures of the month before",
+    ("move-books", "Read", "L#campaigns"): "in tests, whoever makes the program has read the rules before",
 }
 
 
@@ -30,7 +32,7 @@ def statements(template):
         for arn in role["ManagedPolicyArns"]:
             if isinstance(arn, dict) and arn.get("Ref") in managed:
                 own += managed[arn["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
-        yield name, [s for s in own if not listed(s["Action"])[0].startswith(("sqs:", "kms:"))]
+        yield name, [s for s in own if not listed(s["Action"])[0].startswith(("sqs:", "kms:", "s3:"))]
 
 
 def resource_of(value) -> str:

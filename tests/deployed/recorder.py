@@ -57,6 +57,8 @@ def uses(function: str, target: str, body: dict):
     elif operation == "Query":
         index = body.get("IndexName")
         yield Use(function, "dynamodb:Query", f"index/{index}" if index else "table", queried(body), "")
+    elif operation == "Scan":
+        yield Use(function, "dynamodb:Scan", "table", "", "")
     elif operation in ("GetItem", "UpdateItem", "DeleteItem"):
         yield Use(function, f"dynamodb:{operation}", "table", leading(body["Key"]), "")
     elif operation == "PutItem":

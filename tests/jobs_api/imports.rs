@@ -99,13 +99,13 @@ async fn the_same_file_again_adds_nothing_and_another_one_says_what_differs() {
     world.credit("a", "1", "manual", "").await;
     let rows = rows.replace("CODEA", "");
     let rows = format!("{rows}c,INR,7,7|never|manual,,,CODEA,,,\nd,USD,7,7|never|manual,,,,,,\n");
+    let dry = import(&world, "&dry_run=true", &rows).await;
     let other = import(&world, "", &rows).await;
     assert_eq!((&other["status"], &other["failed"]), (&json!("completed_with_errors"), &json!(2)), "{other}");
-    let expected = ["exists_differently", "exists", "referral_code_taken", "created"].map(str::to_owned);
-    assert_eq!(
-        outcomes(&world, &other).await.into_iter().map(|(_, code)| code).collect::<Vec<_>>(),
-        expected
-    );
+    for job in [&dry, &other] {
+        let codes: Vec<String> = outcomes(&world, job).await.into_iter().map(|(_, code)| code).collect();
+        assert_eq!(codes, ["exists_differently", "exists", "referral_code_taken", "created"]);
+    }
     let reconciled = &other["reconciliation"];
     assert_eq!(reconciled["agrees"], true);
     assert_eq!(

@@ -70,6 +70,8 @@ fn uses(operation: &str, body: &Value) -> Vec<Use> {
             let resource = index.map_or_else(|| "table".to_owned(), |index| format!("index/{index}"));
             vec![(operation.to_owned(), resource, prefix(values[name]["S"].as_str().unwrap()), String::new())]
         }
+        // It has no key.
+        "Scan" => vec![(operation.to_owned(), "table".to_owned(), String::new(), String::new())],
         "PutItem" => vec![one(operation, &body["Item"], "")],
         "GetItem" | "UpdateItem" | "DeleteItem" => vec![one(operation, &body["Key"], "")],
         _ => vec![],
@@ -80,7 +82,7 @@ fn uses(operation: &str, body: &Value) -> Vec<Use> {
 fn prefix(key: &str) -> String {
     static KIND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            "^(?:[AE]#[a-z]:|L#[a-z]+:?|D#[a-z]?|F#rwd_|F#vch_|I#[a-z]+|RU#referral|U#job_|U#x:|[A-Z]{1,2}#)",
+            "^(?:[AE]#[a-z]:|L#[a-z]+:?|D#[a-z]?|F#rwd_|F#vch_|I#[a-z]+|RU#referral|U#job_|U#[ux]:|[A-Z]{1,2}#)",
         )
         .unwrap()
     });
