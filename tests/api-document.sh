@@ -33,7 +33,7 @@ for schema in bulk:
     for name in ("control_rows", "control_amount", "currency"):
         document["components"]["schemas"][schema]["properties"].pop(name, None)
 for name, path in document["paths"].items():
-    if "/bulk/" in name and "post" in path:
+    if ("/bulk/" in name or name == "/api/imports") and "post" in path:
         path["post"]["requestBody"]["content"].pop("text/csv", None)
         path["post"]["parameters"] = [p for p in path["post"]["parameters"] if p["in"] != "query"]
     if name.endswith("/statement"):
