@@ -18,7 +18,7 @@ UNUSED = {
     ("order-payment", "PutInTransaction", "A#w:*"): "the first entry of a month puts the figures of the month before",
     ("wallet-topup", "PutInTransaction", "A#w:*"): "the first entry of a month puts the figures of the month before",
     ("monitor", "PutInTransaction", "A#w:*"): "the first entry of a month puts the figures of the month before",
-    ("move-books", "Read", "L#campaigns"): "in tests, whoever makes the program has read the rules before",
+    ("move-books", "Read", "L#campaigns"): "in tests, the caller that makes the program has read the rules before",
 }
 
 

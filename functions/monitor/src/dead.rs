@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a message is taken out only if what it asked for is done, which the table says.
 
-use crate::{MonitorSummary, Services};
+use crate::{MonitorSummary, Services, raise};
 use domain::alert::NewAlert;
 use domain::context::Context;
 use domain::ids::JobId;
@@ -37,10 +37,7 @@ pub(crate) async fn run(
             continue;
         }
         summary.breakdown.queues_dead += 1;
-        if alerts.try_raise(&alert, context.now).await? {
-            summary.alerts_generated += 1;
-            summary.alerts.push(alert.id().to_string());
-        }
+        raise(services, alert, context.now, summary).await?;
     }
     Ok(())
 }

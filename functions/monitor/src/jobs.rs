@@ -3,7 +3,7 @@
 //! **Invariant:** a job is given up by nobody: it stays in the index until it has ended and was looked at.
 //! **Invariant:** a job that waits for an older one is not stalled.
 
-use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
+use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services, raise};
 use domain::alert::NewAlert;
 use domain::context::Context;
 use domain::ids::JobId;
@@ -87,19 +87,6 @@ async fn settled(
 
 fn alert(kind: &'static str, severity: &'static str, job: &Job, detail: String) -> NewAlert {
     NewAlert { kind, severity, subject: job.terms.id.to_string(), detail }
-}
-
-async fn raise(
-    services: &Services,
-    alert: NewAlert,
-    now: Timestamp,
-    summary: &mut MonitorSummary,
-) -> Result<(), StoreError> {
-    if services.app.store.alerts().try_raise(&alert, now).await? {
-        summary.alerts_generated += 1;
-        summary.alerts.push(alert.id().to_string());
-    }
-    Ok(())
 }
 
 /// Says if a job has failed, or too many of its rows have.

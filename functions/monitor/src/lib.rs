@@ -3,7 +3,8 @@
 //!
 //! **Invariant:** correctness never depends on the monitor: it polls gateways before an unpaid
 //! top-up is closed, processes waiting reports again, resolves attempts on budgets' slices, asks
-//! suppliers again, and refills pools.
+//! suppliers again, refills pools, sends the messages of jobs again, and takes out dead letters of which nothing is left
+//! to do.
 //! **Invariant:** it works in bounded batches; an item that cannot be processed is postponed and
 //! does not block the items behind it.
 
@@ -14,10 +15,12 @@ mod jobs;
 mod parked;
 
 use domain::actor::Actor;
+use domain::alert::NewAlert;
 use domain::context::Context;
 use domain::ids::{EventId, RequestId, TopUpId};
 use domain::payments::initiate::RecordPoll;
 use domain::payments::webhook_event::EventStatus;
+use domain::time::Timestamp;
 use edge::scheduled::Scheduled;
 use edge::seal::SealKeys;
 use edge::sweep::{Bounds, Sweep, in_turns};
@@ -68,8 +71,8 @@ pub(crate) type Services = edge::Services<MonitorTools>;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MonitorEvent {
-    /// Maximum number of items in this run: of top-ups and reports together, of slices, and of
-    /// supplier orders. Defaults to 200.
+    /// Maximum number of items in this run: of top-ups and reports together, of slices, of supplier
+    /// orders, of kept refunds, and of jobs. Defaults to 200.
     #[serde(default = "default_limit")]
     pub limit: u32,
 }
@@ -285,4 +288,18 @@ fn record_event(summary: &mut MonitorSummary, id: &EventId, before: Option<Event
         summary.alerts_generated += 1;
         summary.alerts.push(id.to_string());
     }
+}
+
+/// Raises an alert and counts it if it was opened; fails if that is not certain.
+pub(crate) async fn raise(
+    services: &Services,
+    alert: NewAlert,
+    now: Timestamp,
+    summary: &mut MonitorSummary,
+) -> Result<(), StoreError> {
+    if services.app.store.alerts().try_raise(&alert, now).await? {
+        summary.alerts_generated += 1;
+        summary.alerts.push(alert.id().to_string());
+    }
+    Ok(())
 }

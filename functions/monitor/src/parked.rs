@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the refund stays kept, and is still applied if its purchase or order comes later.
 
-use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services};
+use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services, raise};
 use domain::alert::NewAlert;
 use domain::context::Context;
 use edge::sweep::{Bounds, Sweep};
@@ -44,11 +44,7 @@ async fn look(
     if let Some((kind, subject)) = unknown(services, id).await? {
         let detail = format!("refunds of this {kind} were reported a week ago, and nothing that they refund");
         let (kind, severity) = ("refund_without_purchase", "warning");
-        let alert = NewAlert { kind, severity, subject, detail };
-        if services.app.store.alerts().raise(&alert, context.now).await {
-            summary.alerts_generated += 1;
-            summary.alerts.push(alert.id().to_string());
-        }
+        raise(services, NewAlert { kind, severity, subject, detail }, context.now, summary).await?;
     }
     work.done(id, place).await
 }

@@ -32,7 +32,7 @@ impl std::fmt::Display for Unreadable {
 }
 
 /// A message as it was sent.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Message {
     #[serde(rename = "type")]
     bare_type: Option<String>,
@@ -45,7 +45,7 @@ pub struct Message {
 }
 
 /// The data of a message: the fields of all types that we know.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 struct Data {
     booking_id: Option<String>,
     payment_id: Option<String>,

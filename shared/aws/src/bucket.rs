@@ -62,8 +62,8 @@ pub struct ObjectHead {
     pub bytes: u64,
 }
 
-/// Where an object is to be put.
-#[derive(Clone, Debug)]
+/// Where an object is to be put. The URL is all that a caller needs, so it is a secret.
+#[derive(Clone)]
 pub struct PresignedPut {
     /// Takes it, without other credentials.
     pub url: String,

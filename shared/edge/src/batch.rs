@@ -19,12 +19,10 @@ use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 
 /// The event of Lambda for messages from SQS or Kafka (only the members that are used here).
-#[derive(Debug)]
 pub struct Batch {
     messages: Vec<Message>,
 }
 
-#[derive(Debug)]
 struct Message {
     id: ItemId,
     /// `None` if it cannot be decoded.

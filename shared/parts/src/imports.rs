@@ -3,21 +3,25 @@
 //! **Invariant:** the figures of a row that opened an account are those of its entries in the table; an account that was
 //! there was compared with the row in the decision.
 
-use crate::rows::{Applied, Applying};
+use crate::applied::Applied;
+use domain::context::Context;
 use domain::jobs::figures::{Figures, ImportOutcomes};
 use domain::jobs::import_row::{PointsAccountRow, WalletRow};
+use domain::jobs::job::JobTerms;
 use domain::jobs::row::{INVALID_ROW, RowOutcome};
+use domain::ledger::entry::Entry;
 use domain::ledger::lot::Lot;
 use domain::money::Money;
 use domain::rejection::{LoyaltyRejection, Rejection};
 use domain::unit::Unit;
+use edge::App;
 use store::StoreError;
 
 /// The code of a row whose account was opened.
-pub(crate) const CREATED: &str = "created";
+const CREATED: &str = "created";
 
 /// The code of a row whose account was there, as the row says.
-pub(crate) const EXISTS: &str = "exists";
+const EXISTS: &str = "exists";
 
 fn overflow() -> StoreError {
     StoreError::Rejected(Rejection::Inconsistent("the lots of an account overflow"))
@@ -33,82 +37,86 @@ fn sum(lots: &[Lot]) -> Result<Money, StoreError> {
 
 /// Opens a wallet of another system.
 pub(crate) async fn wallet(
-    applying: &Applying<'_>,
-    line: u64,
-    row: &WalletRow,
+    app: &App,
+    terms: &JobTerms,
+    context: &Context,
+    (line, row): (u64, &WalletRow),
 ) -> Result<Applied, StoreError> {
-    let (terms, wallets) = (&applying.job.terms, applying.app.store.wallets());
+    let wallets = app.store.wallets();
     let command = row.command(&terms.id, line, terms.options.skip_expired);
     let unit = Unit::Currency(row.currency);
-    let today = applying.context.now.date();
+    let today = context.now.date();
     let said = (row.lots.len(), row.balance());
     if terms.options.dry_run {
-        let existed = wallets.imported_as(&command, &applying.context).await?;
-        let figures = figures_of(unit, said, &command.imported(today)?, None)?;
-        return Ok(Applied {
-            outcome: RowOutcome::Imported(code(existed), Money::ZERO),
-            figures,
-            difference: None,
-        });
+        let existed = wallets.imported_as(&command, context).await?;
+        return dry_run(unit, said, &command.imported(today)?, existed);
     }
-    let done = wallets.execute(&command, &applying.context).await?.outcome;
+    let done = wallets.execute(&command, context).await?.outcome;
+    if done.existed {
+        return existing(unit, said, &command.imported(today)?);
+    }
     // What had expired was left out on the day on which the wallet was opened.
-    let day = if done.existed { today } else { done.wallet.account.created_at.date() };
-    let expected: Vec<Lot> = command.imported(day)?;
-    let found = if done.existed {
-        // It was found to be as the row says; credit of one date and class is one lot.
-        expected.clone()
-    } else {
-        wallets.opening_entries(&command).await?.into_iter().flat_map(|entry| entry.lots).collect()
-    };
-    let figures = figures_of(unit, said, &expected, Some(&found))?;
-    let difference = (found != expected).then(|| DIFFERS.to_owned());
-    let added = if done.existed { Money::ZERO } else { sum(&found)? };
-    Ok(Applied { outcome: RowOutcome::Imported(code(done.existed), added), figures, difference })
+    let expected = command.imported(done.wallet.account.created_at.date())?;
+    opened(unit, said, &expected, wallets.opening_entries(&command).await?)
 }
 
 /// Opens an account of points of another system.
 pub(crate) async fn points(
-    applying: &Applying<'_>,
-    line: u64,
-    row: &PointsAccountRow,
+    app: &App,
+    terms: &JobTerms,
+    context: &Context,
+    (line, row): (u64, &PointsAccountRow),
 ) -> Result<Applied, StoreError> {
-    let (terms, loyalty) = (&applying.job.terms, applying.app.store.loyalty());
+    let loyalty = app.store.loyalty();
     let command = row.command(&terms.id, line, terms.options.skip_expired);
-    let today = applying.context.now.date();
+    let today = context.now.date();
     let said = (row.lots.len(), row.balance());
+    let is_unknown_tier = |error: &StoreError| {
+        matches!(error, StoreError::Rejected(Rejection::Loyalty(LoyaltyRejection::UnknownTier)))
+    };
     if terms.options.dry_run {
-        let existed = match loyalty.imported_as(&command, &applying.context).await {
-            Err(StoreError::Rejected(Rejection::Loyalty(LoyaltyRejection::UnknownTier))) => {
-                return Ok(unknown_tier());
-            }
-            existed => existed?,
+        return match loyalty.imported_as(&command, context).await {
+            Ok(existed) => dry_run(Unit::Points, said, &command.imported(today)?, existed),
+            Err(error) if is_unknown_tier(&error) => Ok(unknown_tier()),
+            Err(error) => Err(error),
         };
-        let figures = figures_of(Unit::Points, said, &command.imported(today)?, None)?;
-        return Ok(Applied {
-            outcome: RowOutcome::Imported(code(existed), Money::ZERO),
-            figures,
-            difference: None,
-        });
     }
-    let done = match loyalty.execute(&command, &applying.context).await {
+    let done = match loyalty.execute(&command, context).await {
         Ok(done) => done.outcome,
-        Err(StoreError::Rejected(Rejection::Loyalty(LoyaltyRejection::UnknownTier))) => {
-            return Ok(unknown_tier());
-        }
+        Err(error) if is_unknown_tier(&error) => return Ok(unknown_tier()),
         Err(error) => return Err(error),
     };
-    let day = if done.existed { today } else { done.after.account.created_at.date() };
-    let expected: Vec<Lot> = command.imported(day)?;
-    let found = if done.existed {
-        expected.clone()
-    } else {
-        loyalty.opening_entries(&command).await?.into_iter().flat_map(|entry| entry.lots).collect()
-    };
-    let figures = figures_of(Unit::Points, said, &expected, Some(&found))?;
+    if done.existed {
+        return existing(Unit::Points, said, &command.imported(today)?);
+    }
+    let expected = command.imported(done.after.account.created_at.date())?;
+    opened(Unit::Points, said, &expected, loyalty.opening_entries(&command).await?)
+}
+
+/// Returns what would be done for a row.
+fn dry_run(unit: Unit, said: (usize, Money), kept: &[Lot], existed: bool) -> Result<Applied, StoreError> {
+    let figures = figures_of(unit, said, kept, None)?;
+    Ok(Applied { outcome: RowOutcome::Imported(code(existed), Money::ZERO), figures, difference: None })
+}
+
+/// Returns what was done for a row whose account was there. It was found to be as the row says; credit of one date and
+/// class is one lot there.
+fn existing(unit: Unit, said: (usize, Money), kept: &[Lot]) -> Result<Applied, StoreError> {
+    let figures = figures_of(unit, said, kept, Some(kept))?;
+    Ok(Applied { outcome: RowOutcome::Imported(code(true), Money::ZERO), figures, difference: None })
+}
+
+/// Returns what was done for a row whose account these entries have opened.
+fn opened(
+    unit: Unit,
+    said: (usize, Money),
+    expected: &[Lot],
+    entries: Vec<Entry>,
+) -> Result<Applied, StoreError> {
+    let found: Vec<Lot> = entries.into_iter().flat_map(|entry| entry.lots).collect();
+    let figures = figures_of(unit, said, expected, Some(&found))?;
     let difference = (found != expected).then(|| DIFFERS.to_owned());
-    let added = if done.existed { Money::ZERO } else { sum(&found)? };
-    Ok(Applied { outcome: RowOutcome::Imported(code(done.existed), added), figures, difference })
+    Ok(Applied { outcome: RowOutcome::Imported(code(false), sum(&found)?), figures, difference })
 }
 
 /// Returns the outcome of a row that names a tier that the program does not have: only the rules of now show that.

@@ -7,6 +7,7 @@
 //! its outcome says so.
 //! **Invariant:** a row whose outcome is not certain has none: its part stays with the process that holds it, and comes again.
 
+mod applied;
 mod imports;
 mod rows;
 

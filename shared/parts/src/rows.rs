@@ -3,10 +3,10 @@
 //! **Invariant:** rows of one customer are applied in the order of their lines.
 //! **Invariant:** no row is begun in the last seconds of the lease, so none is applied after another process took over.
 
+use crate::applied::Applied;
 use crate::{Failed, Invocation, imports};
 use domain::context::Context;
 use domain::ids::CustomerId;
-use domain::jobs::figures::ImportOutcomes;
 use domain::jobs::job::Job;
 use domain::jobs::part::{LEASE_SECONDS, MARGIN_SECONDS, Part, PartState};
 use domain::jobs::row::{Row, RowOutcome, Wanted};
@@ -29,30 +29,13 @@ const AT_ONCE: usize = 8;
 /// The most times that what has fallen due is written before a row of a dry run.
 const MAX_SETTLED: u32 = 20;
 
-/// A row that was applied or refused.
-#[derive(Clone, Debug)]
-pub(crate) struct Applied {
-    /// Its outcome.
-    pub(crate) outcome: RowOutcome,
-    /// What it adds to the figures of an import.
-    pub(crate) figures: ImportOutcomes,
-    /// What the table has instead of what the row says.
-    pub(crate) difference: Option<String>,
-}
-
-impl Applied {
-    pub(crate) fn of(outcome: RowOutcome) -> Self {
-        Self { outcome, figures: ImportOutcomes::default(), difference: None }
-    }
-}
-
 /// A part that is being applied.
 pub(crate) struct Applying<'a> {
-    pub(crate) app: &'a App,
-    pub(crate) job: &'a Job,
+    app: &'a App,
+    job: &'a Job,
     part: &'a Part,
     owner: &'a str,
-    pub(crate) context: Context,
+    context: Context,
     invocation: &'a Invocation,
     /// When the lease is over.
     until: Mutex<Timestamp>,
@@ -139,9 +122,13 @@ impl<'a> Applying<'a> {
                     done.map(|done| Some(done.outcome.entry.id().to_string()))
                 }
             }
-            Wanted::Wallet(wallet) => return Self::finish(imports::wallet(self, row.line, wallet).await),
+            Wanted::Wallet(wallet) => {
+                let done = imports::wallet(self.app, job, &self.context, (row.line, wallet));
+                return Self::finish(done.await);
+            }
             Wanted::PointsAccount(points) => {
-                return Self::finish(imports::points(self, row.line, points).await);
+                let done = imports::points(self.app, job, &self.context, (row.line, points));
+                return Self::finish(done.await);
             }
             // Only the function that can write files does segments of exports.
             Wanted::Segment => return Err(Failed::Unreadable("a segment of an export is no row")),

@@ -56,7 +56,7 @@ impl RowReader {
         let is_new_code = code.is_none_or(|code| self.codes.insert(short_digest(code)));
         if row.customer().is_some_and(|customer| self.seen.contains(&short_digest(customer.as_str()))) {
             let (name, _) = self.kind.names();
-            return Err(refused(name, "stands in an earlier row".to_owned(), None));
+            return Err(refused(name, "is in an earlier row".to_owned(), None));
         }
         if !is_new_code {
             let taken = ImportRejection::ReferralCodeTaken;

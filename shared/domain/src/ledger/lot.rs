@@ -181,6 +181,19 @@ impl Lots {
         Some((date, expiring.map(|lot| lot.amount).sum()))
     }
 
+    /// Returns the lots that have not expired, in burn order.
+    pub fn alive(&self, today: Date) -> Vec<Lot> {
+        self.0.iter().filter(|lot| !lot.is_expired(today)).cloned().collect()
+    }
+
+    /// Returns the lots that have not expired: that of this date and class first, then the others in burn order.
+    pub fn alive_own_first(&self, today: Date, own: (Option<Date>, LotClass)) -> Vec<Lot> {
+        let is_own = |lot: &Lot| (lot.expires_on, lot.class) == own;
+        let (mut lots, others): (Vec<Lot>, Vec<Lot>) = self.alive(today).into_iter().partition(is_own);
+        lots.extend(others);
+        lots
+    }
+
     /// Returns the lots in burn order.
     pub fn iter(&self) -> impl Iterator<Item = &Lot> {
         self.0.iter()

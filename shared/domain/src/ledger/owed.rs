@@ -83,6 +83,22 @@ pub struct OwedChange {
     pub at: Timestamp,
 }
 
+impl OwedChange {
+    /// Returns a change by nothing of what is owed for a refund or dispute; a posting sets its number.
+    pub(crate) fn of(debt: Reversed, at: Timestamp) -> Self {
+        Self {
+            reversal: debt.id,
+            payment: debt.payment,
+            raised: Money::ZERO,
+            cancelled: Money::ZERO,
+            forgiven: None,
+            restored: None,
+            seq: 0,
+            at,
+        }
+    }
+}
+
 impl Owed {
     /// Builds the value from stored parts; `None` if there are too many debts or a debt is zero.
     pub fn stored(debts: Vec<Debt>, forgiven: Vec<Forgiven>) -> Option<Self> {

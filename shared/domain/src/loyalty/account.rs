@@ -4,20 +4,15 @@
 
 use crate::context::Context;
 use crate::ids::{CustomerId, RequestId};
-use crate::ledger::account::{AccountStatus, StatusChange};
+use crate::ledger::account::AccountStatus;
 use crate::ledger::command::{CauseKey, Command};
-use crate::ledger::decision::{Decided, Decision, Outcome, Write};
+use crate::ledger::decision::{Decided, Decision, Outcome};
 use crate::loyalty::member::{Member, Setting};
 use crate::loyalty::program::TierName;
 use crate::loyalty::state::{LoyaltyNeeds, LoyaltyState, LoyaltyWrite, PointsAfter};
-use crate::loyalty::tiers::{Grant, TierChange};
-use crate::rejection::{LoyaltyRejection, Rejection};
+use crate::loyalty::tiers::TierChange;
 use crate::text::FreeText;
 use crate::time::Date;
-
-fn after(member: &Member) -> PointsAfter {
-    PointsAfter { account: member.posting.account.clone(), standing: member.standing.clone() }
-}
 
 /// Freezes points, or ends that.
 #[derive(Clone, Debug)]
@@ -46,17 +41,11 @@ impl Command for FreezePoints {
     fn decide(&self, state: &LoyaltyState, context: &Context) -> Decided<PointsAfter, LoyaltyWrite> {
         let setting = Setting::of(state, context)?;
         let mut member = Member::begin(state.points.as_ref(), &self.user, &setting)?;
-        let from = member.posting.account.status;
-        if from == self.status {
-            return Ok(Decision::Already(after(&member)));
-        }
-        let (at, to) = (member.posting.now, self.status);
-        (member.posting.account.status, member.posting.account.updated_at) = (to, at);
-        let (reason, by) = (self.reason.clone(), setting.context.actor.signature());
-        let change = StatusChange { from, to, reason, by, at };
-        let (account, version) = (member.posting.account.id.clone(), member.posting.next_version());
-        let record = LoyaltyWrite::from(Write::StatusRecord { account, version, change });
-        let outcome = after(&member);
+        let by = setting.context.actor.signature();
+        let Some(record) = member.set_status(self.status, &self.reason, &by) else {
+            return Ok(Decision::Already(member.after()));
+        };
+        let outcome = member.after();
         member.finish(outcome, vec![record])
     }
 }
@@ -88,16 +77,12 @@ impl Command for GrantTier {
     fn decide(&self, state: &LoyaltyState, context: &Context) -> Decided<PointsAfter, LoyaltyWrite> {
         let setting = Setting::of(state, context)?;
         let mut member = Member::begin(state.points.as_ref(), &self.user, &setting)?;
-        let grant = self.grant.clone().map(|(tier, until)| Grant { tier, until });
-        if let Some(grant) = &grant {
-            let tiers = &member.program()?.rules.tiers;
-            tiers.named(&grant.tier).ok_or(Rejection::Loyalty(LoyaltyRejection::UnknownTier))?;
-        }
+        let grant = member.granted(self.grant.as_ref())?;
         if member.standing.granted == grant {
-            return Ok(Decision::Already(after(&member)));
+            return Ok(Decision::Already(member.after()));
         }
         member.grant(grant, &self.reason, &setting.context.actor.signature());
-        let outcome = after(&member);
+        let outcome = member.after();
         member.finish(outcome, vec![])
     }
 }
@@ -126,7 +111,7 @@ impl Command for SettlePoints {
         let setting = Setting::of(state, context)?;
         let member = Member::begin(state.points.as_ref(), &self.user, &setting)?;
         let changes = member.changes().cloned().collect();
-        let outcome = (after(&member), changes);
+        let outcome = (member.after(), changes);
         if state.points.is_none() || !member.is_behind() {
             return Ok(Decision::Already(outcome));
         }

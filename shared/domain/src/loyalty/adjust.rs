@@ -122,8 +122,7 @@ impl AdjustPoints {
     fn remove(&self, member: &mut Member, context: &Context) -> Result<Entry, NoDecision> {
         may_leave(member)?;
         let today = member.posting.today();
-        let alive: Vec<Lot> =
-            member.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
+        let alive = member.posting.account.lots.alive(today);
         let (lots, owed) = split(&alive, self.points.money());
         if !owed.is_zero() && !self.owe {
             return Err(too_few(member, self.points.money())?.into());
@@ -136,16 +135,7 @@ impl AdjustPoints {
                 payment: PaymentRef::stored(self.cause.as_str()),
             };
             let debt = member.posting.account.owed.debt_for(own);
-            entry.points.owed = Some(OwedChange {
-                reversal: debt.id,
-                payment: debt.payment,
-                raised: owed,
-                cancelled: Money::ZERO,
-                forgiven: None,
-                restored: None,
-                seq: 0,
-                at: context.now,
-            });
+            entry.points.owed = Some(OwedChange { raised: owed, ..OwedChange::of(debt, context.now) });
         }
         Ok(member.post(entry, TierEvent::None)?.0)
     }

@@ -13,7 +13,7 @@ use crate::ledger::decision::{Decided, Decision, Outcome};
 use crate::ledger::entry::{After, EntryType};
 use crate::ledger::hold::{Hold, HoldStatus};
 use crate::ledger::hold_moves::{self, Capture};
-use crate::ledger::lot::{Lot, split};
+use crate::ledger::lot::split;
 use crate::ledger::owed::OwedChange;
 use crate::loyalty::causes::late_debt;
 use crate::loyalty::lock::{OVERFLOW, Redeemed, newest};
@@ -56,8 +56,7 @@ impl ConfirmRedemption {
     ) -> Result<Redeemed, Rejection> {
         let was = hold.seq;
         let today = member.posting.today();
-        let alive: Vec<Lot> =
-            member.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
+        let alive = member.posting.account.lots.alive(today);
         let (lots, owed) = split(&alive, points);
         hold.paid.clone_from(&lots);
         (hold.view.captured, hold.view.released) = (points, hold.view.amount.saturating_sub(points));
@@ -73,16 +72,7 @@ impl ConfirmRedemption {
         entry.points.redemption = Some(hold.id.clone());
         if !owed.is_zero() {
             let debt = member.posting.account.owed.debt_for(late_debt(&self.purchase()));
-            entry.points.owed = Some(OwedChange {
-                reversal: debt.id,
-                payment: debt.payment,
-                raised: owed,
-                cancelled: Money::ZERO,
-                forgiven: None,
-                restored: None,
-                seq: 0,
-                at: context.now,
-            });
+            entry.points.owed = Some(OwedChange { raised: owed, ..OwedChange::of(debt, context.now) });
         }
         entry.after = After { hold: Some(hold.view.clone()), ..After::default() };
         let (entry, _) = member.post(entry, TierEvent::None)?;

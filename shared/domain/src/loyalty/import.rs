@@ -8,17 +8,17 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{CustomerId, RequestId};
-use crate::ledger::account::{AccountStatus, StatusChange};
+use crate::ledger::account::AccountStatus;
 use crate::ledger::command::{CauseKey, Command, draft};
-use crate::ledger::decision::{Decided, Decision, Outcome, Write};
+use crate::ledger::decision::{Decided, Decision, Outcome};
 use crate::ledger::entry::EntryType;
 use crate::ledger::lot::{CreditSource, Lot, LotClass, Lots};
 use crate::loyalty::member::{Member, Setting, TierEvent};
 use crate::loyalty::numbers::Points;
 use crate::loyalty::program::TierName;
 use crate::loyalty::state::{LoyaltyNeeds, LoyaltyState, LoyaltyWrite, PointsAfter};
-use crate::loyalty::tiers::{Grant, Reason};
-use crate::rejection::{ImportRejection, LoyaltyRejection, Rejection};
+use crate::loyalty::tiers::Reason;
+use crate::rejection::{ImportRejection, Rejection};
 use crate::text::FreeText;
 use crate::time::Date;
 use serde::{Deserialize, Serialize};
@@ -98,19 +98,10 @@ impl ImportPoints {
         Ok(self.lots.iter().filter(|lot| !lot.is_expired(today)).map(ImportedPoints::lot).collect())
     }
 
-    fn granted(&self, member: &Member) -> Result<Option<Grant>, Rejection> {
-        let grant = self.grant.clone().map(|(tier, until)| Grant { tier, until });
-        if let Some(grant) = &grant {
-            let tiers = &member.program()?.rules.tiers;
-            tiers.named(&grant.tier).ok_or(Rejection::Loyalty(LoyaltyRejection::UnknownTier))?;
-        }
-        Ok(grant)
-    }
-
     /// Answers for a customer who has points.
     fn existing(&self, member: &Member, today: Date) -> Result<ImportedAccount, Rejection> {
         let account = &member.posting.account;
-        let after = PointsAfter { account: account.clone(), standing: member.standing.clone() };
+        let after = member.after();
         if account.opening.cause == self.cause {
             return Ok(ImportedAccount { after, existed: false });
         }
@@ -119,7 +110,7 @@ impl ImportPoints {
             && account.holds.is_empty()
             && account.pending().is_zero()
             && account.status == self.status
-            && (self.grant.is_none() || member.standing.granted == self.granted(member)?);
+            && (self.grant.is_none() || member.standing.granted == member.granted(self.grant.as_ref())?);
         if !is_same {
             return Err(Rejection::Import(ImportRejection::ExistsDifferently));
         }
@@ -146,17 +137,10 @@ impl ImportPoints {
             member.post(entry, TierEvent::Raised(Reason::Adjustment))?;
         }
         let by = context.actor.signature();
-        if let Some(grant) = self.granted(member)? {
+        if let Some(grant) = member.granted(self.grant.as_ref())? {
             member.grant(Some(grant), &reason, &by);
         }
-        let (from, to, at) = (member.posting.account.status, self.status, member.posting.now);
-        if from == to {
-            return Ok(vec![]);
-        }
-        (member.posting.account.status, member.posting.account.updated_at) = (to, at);
-        let change = StatusChange { from, to, reason, by, at };
-        let (account, version) = (member.posting.account.id.clone(), member.posting.next_version());
-        Ok(vec![LoyaltyWrite::from(Write::StatusRecord { account, version, change })])
+        Ok(member.set_status(self.status, &reason, &by).into_iter().collect())
     }
 }
 
@@ -181,8 +165,7 @@ impl Command for ImportPoints {
             return Ok(Decision::Already(self.existing(&member, setting.context.now.date())?));
         }
         let more = self.open(&mut member, &setting.context)?;
-        let after =
-            PointsAfter { account: member.posting.account.clone(), standing: member.standing.clone() };
+        let after = member.after();
         member.finish(ImportedAccount { after, existed: false }, more)
     }
 }

@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{AccountRef, CustomerId};
-use crate::ledger::account::{Account, NewAccount, Opening};
+use crate::ledger::account::{Account, AccountStatus, NewAccount, Opening, StatusChange};
 use crate::ledger::decision::{Decided, Decision, NoDecision, Write};
 use crate::ledger::due::post_due;
 use crate::ledger::entry::{Entry, EntryType};
@@ -18,10 +18,10 @@ use crate::ledger::spend::SpendMap;
 use crate::loyalty::numbers::Points;
 use crate::loyalty::program::{LoyaltyTier, Program, TierName};
 use crate::loyalty::rules::Rules;
-use crate::loyalty::state::{LoadedPoints, LoyaltyState, LoyaltyWrite};
+use crate::loyalty::state::{LoadedPoints, LoyaltyState, LoyaltyWrite, PointsAfter};
 use crate::loyalty::tiers::{Facts, Grant, Reason, Standing, TierChange, TierRecord};
 use crate::money::Money;
-use crate::rejection::Rejection;
+use crate::rejection::{LoyaltyRejection, Rejection};
 use crate::text::FreeText;
 use crate::time::{Date, Timestamp};
 use crate::unit::Unit;
@@ -94,6 +94,36 @@ fn check_by(write: &mut Write, tier_due: Option<Timestamp>) {
 }
 
 impl Member {
+    /// Returns the points and the tier as they are now.
+    pub fn after(&self) -> PointsAfter {
+        PointsAfter { account: self.posting.account.clone(), standing: self.standing.clone() }
+    }
+
+    /// Sets the status of the account; returns the record of the change, or `None` if it has this status.
+    pub fn set_status(
+        &mut self,
+        to: AccountStatus,
+        reason: &FreeText,
+        by: &PerformedBy,
+    ) -> Option<LoyaltyWrite> {
+        let (from, at) = (self.posting.account.status, self.posting.now);
+        if from == to {
+            return None;
+        }
+        (self.posting.account.status, self.posting.account.updated_at) = (to, at);
+        let change = StatusChange { from, to, reason: reason.clone(), by: by.clone(), at };
+        let (account, version) = (self.posting.account.id.clone(), self.posting.next_version());
+        Some(LoyaltyWrite::from(Write::StatusRecord { account, version, change }))
+    }
+
+    /// Returns this grant, if the program has its tier.
+    pub fn granted(&self, wanted: Option<&(TierName, Date)>) -> Result<Option<Grant>, Rejection> {
+        let Some((tier, until)) = wanted else { return Ok(None) };
+        let tiers = &self.program()?.rules.tiers;
+        tiers.named(tier).ok_or(Rejection::Loyalty(LoyaltyRejection::UnknownTier))?;
+        Ok(Some(Grant { tier: tier.clone(), until: *until }))
+    }
+
     /// Starts from the points as loaded: posts what is due and lets the tier follow the time. If more is due than one
     /// transaction can carry, that is written first.
     pub fn begin(

@@ -169,7 +169,7 @@ impl Change<'_> {
         let debts = self.member.posting.account.owed.debts();
         let debt = debts.iter().find(|debt| debt.reversal == own.id && debt.payment == own.payment)?;
         let cancelled = debt.amount.min(back.money());
-        Some(OwedChange { cancelled, ..unchanged(own, self.context) })
+        Some(OwedChange { cancelled, ..OwedChange::of(own, self.context.now) })
     }
 
     /// Gives confirmed points back: cancels what is owed for them, then returns them to their lots.
@@ -233,8 +233,7 @@ impl Change<'_> {
                 pending.push(PendingLot { available_on: lot.available_on, lot: lot.lot.with_amount(taken) });
             }
         }
-        let alive: Vec<Lot> =
-            self.member.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
+        let alive = self.member.posting.account.lots.alive(today);
         // Where lots have merged, it is in the first one of earned points on or after its date.
         let own = alive.iter().position(|lot| lot.class == LotClass::Paid && is_from(lot, booked.expires_on));
         let own = own.filter(|_| booked.expires_on.is_none_or(|date| date >= today));
@@ -256,7 +255,8 @@ impl Change<'_> {
             let debt = self.this_debt();
             let date = booked.expires_on.filter(|_| !forgiven.is_zero());
             let forgiven = date.map(|date| Forgiven { date, class: LotClass::Paid, amount: forgiven });
-            draft.points.owed = Some(OwedChange { raised: owed, forgiven, ..unchanged(debt, self.context) });
+            draft.points.owed =
+                Some(OwedChange { raised: owed, forgiven, ..OwedChange::of(debt, self.context.now) });
         }
         self.step.reversed = signed(wanted)?;
         (self.step.owed, self.step.forgiven) = (signed(owed)?, signed(forgiven)?);
@@ -292,7 +292,7 @@ impl Change<'_> {
             let mut draft = self.draft(&format!("cancelled{at}"), EntryType::AdjustIn, vec![]);
             let debt = Reversed { id: debt.reversal, payment: debt.payment };
             draft.points.lifetime = cancelled;
-            draft.points.owed = Some(OwedChange { cancelled, ..unchanged(debt, self.context) });
+            draft.points.owed = Some(OwedChange { cancelled, ..OwedChange::of(debt, self.context.now) });
             self.step.owed -= signed(cancelled)?;
             self.post(draft, TierEvent::Raised(Reason::Adjustment))?;
         }
@@ -313,7 +313,7 @@ impl Change<'_> {
         }
         if let Some(date) = booked.expires_on.filter(|_| !missing.is_zero()) {
             let restored = Some(Forgiven { date, class: LotClass::Paid, amount: missing });
-            draft.points.owed = Some(OwedChange { restored, ..unchanged(own, self.context) });
+            draft.points.owed = Some(OwedChange { restored, ..OwedChange::of(own, self.context.now) });
             self.step.forgiven -= signed(missing)?;
         }
         self.step.reversed = -signed(points.money())?;
@@ -342,19 +342,6 @@ impl Change<'_> {
         }
         taken.reverse();
         taken
-    }
-}
-
-fn unchanged(debt: Reversed, context: &Context) -> OwedChange {
-    OwedChange {
-        reversal: debt.id,
-        payment: debt.payment,
-        raised: Money::ZERO,
-        cancelled: Money::ZERO,
-        forgiven: None,
-        restored: None,
-        seq: 0,
-        at: context.now,
     }
 }
 

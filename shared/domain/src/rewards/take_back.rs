@@ -66,19 +66,6 @@ impl<'a> Taking<'a> {
     }
 }
 
-fn unchanged(posting: &Posting, debt: Reversed) -> OwedChange {
-    OwedChange {
-        reversal: debt.id,
-        payment: debt.payment,
-        raised: Money::ZERO,
-        cancelled: Money::ZERO,
-        forgiven: None,
-        restored: None,
-        seq: posting.account.seq,
-        at: posting.now,
-    }
-}
-
 /// Takes this much of a credit back: from its own lot, then from others; what had expired is not owed, the rest is.
 pub(super) fn take_back(
     posting: &mut Posting,
@@ -87,10 +74,8 @@ pub(super) fn take_back(
     why: &Why<'_>,
 ) -> Result<(), Rejection> {
     let today = posting.today();
-    let alive = || posting.account.lots.iter().filter(|lot| !lot.is_expired(today));
     let own = (taking.own.expires_on, taking.own.class);
-    let is_own = |lot: &&Lot| (lot.expires_on, lot.class) == own;
-    let order: Vec<Lot> = alive().filter(is_own).chain(alive().filter(|lot| !is_own(lot))).cloned().collect();
+    let order = posting.account.lots.alive_own_first(today, own);
     let (taken, missing) = split(&order, amount);
     if !taken.is_empty() {
         taking.post(posting, (EntryType::Clawback, taken), why)?;
@@ -110,7 +95,7 @@ pub(super) fn take_back(
     };
     let raised = missing.saturating_sub(forgiven.map_or(Money::ZERO, |forgiven| forgiven.amount));
     let debt = posting.account.owed.debt_for(taking.reversed.clone());
-    let change = unchanged(posting, debt);
+    let change = OwedChange::of(debt, posting.now);
     posting.owe(OwedChange { raised, forgiven, ..change })
 }
 
@@ -128,14 +113,14 @@ pub(super) fn give_back(
     }
     let cancelled = posting.account.owed.of(&taking.reversed).min(amount);
     if !cancelled.is_zero() {
-        let change = unchanged(posting, taking.reversed.clone());
+        let change = OwedChange::of(taking.reversed.clone(), posting.now);
         posting.owe(OwedChange { cancelled, ..change })?;
     }
     let taken = taken_for(moved.iter().chain(&posting.entries), &taking.reversed);
     let (back, missing) = split(&taken, amount.saturating_sub(cancelled));
     if let Some(date) = taking.own.expires_on.filter(|_| !missing.is_zero()) {
         let restored = Some(Forgiven { date, class: taking.own.class, amount: missing });
-        let change = unchanged(posting, taking.reversed.clone());
+        let change = OwedChange::of(taking.reversed.clone(), posting.now);
         posting.owe(OwedChange { restored, ..change })?;
     }
     if back.is_empty() {

@@ -91,6 +91,17 @@ pub(crate) async fn entries_caused(
     Ok(entries)
 }
 
+/// Reads the entries of these causes, in their order, with strong consistency; those that are not there are left out.
+pub(crate) async fn entries_of(
+    table: &Table,
+    account: &AccountRef,
+    causes: impl Iterator<Item = Cause>,
+) -> Result<Vec<Entry>, StoreError> {
+    let wanted: Vec<Key> = causes.map(|cause| keys::entry(account, &cause)).collect();
+    let found = table.with_retry(|| table.batch(&wanted)).await?;
+    wanted.iter().filter_map(|key| found.get(key)).map(entry::from_item).collect()
+}
+
 /// Returns the holds of an account that are due for a decision at `now`.
 pub(crate) fn due_holds(account: &Account, now: Timestamp) -> Vec<HoldId> {
     account.holds.iter().filter(|(_, hold)| hold.due <= now).map(|(id, _)| id.clone()).collect()

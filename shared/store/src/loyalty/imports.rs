@@ -4,9 +4,8 @@
 
 use super::Loyalty;
 use crate::engine::error::StoreError;
-use crate::keys;
 use crate::ledger::execute::outcome_of;
-use crate::ledger::items::entry;
+use crate::ledger::load::entries_of;
 use domain::context::Context;
 use domain::ids::AccountRef;
 use domain::ledger::entry::Entry;
@@ -22,8 +21,6 @@ impl Loyalty {
     pub async fn opening_entries(&self, import: &ImportPoints) -> Result<Vec<Entry>, StoreError> {
         let account = AccountRef::points(&import.user);
         let causes = (1..=import.lots.len()).map(|n| import.cause.numbered(n));
-        let wanted: Vec<keys::Key> = causes.map(|cause| keys::entry(&account, &cause)).collect();
-        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
-        wanted.iter().filter_map(|key| found.get(key)).map(entry::from_item).collect()
+        entries_of(&self.table, &account, causes).await
     }
 }

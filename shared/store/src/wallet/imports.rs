@@ -6,7 +6,7 @@ use super::Wallets;
 use crate::engine::error::StoreError;
 use crate::keys;
 use crate::ledger::execute::outcome_of;
-use crate::ledger::items::entry;
+use crate::ledger::load::entries_of;
 use domain::context::Context;
 use domain::ids::AccountRef;
 use domain::ledger::entry::Entry;
@@ -31,8 +31,6 @@ impl Wallets {
     pub async fn opening_entries(&self, import: &ImportWallet) -> Result<Vec<Entry>, StoreError> {
         let account = AccountRef::wallet(&import.customer);
         let causes = (1..=import.lots.len()).map(|n| import.cause.numbered(n));
-        let wanted: Vec<keys::Key> = causes.map(|cause| keys::entry(&account, &cause)).collect();
-        let found = self.table.with_retry(|| self.table.batch(&wanted)).await?;
-        wanted.iter().filter_map(|key| found.get(key)).map(entry::from_item).collect()
+        entries_of(&self.table, &account, causes).await
     }
 }

@@ -134,11 +134,8 @@ impl ReversalPosting<'_> {
         let wanted = shift.to.saturating_sub(shift.from);
         // Lots that have expired since cannot be taken; their expiry is posted next.
         let today = self.posting.today();
-        let alive: Vec<Lot> =
-            self.posting.account.lots.iter().filter(|lot| !lot.is_expired(today)).cloned().collect();
-        let own = |lot: &&Lot| (lot.expires_on, lot.class) == (self.credited.expires_on, self.credited.class);
-        let order: Vec<Lot> =
-            alive.iter().filter(own).chain(alive.iter().filter(|lot| !own(lot))).cloned().collect();
+        let own = (self.credited.expires_on, self.credited.class);
+        let order = self.posting.account.lots.alive_own_first(today, own);
         let (taken, missing) = split(&order, wanted);
         if !taken.is_empty() {
             self.post(&shift.id, EntryType::Clawback, taken)?;
@@ -217,17 +214,9 @@ impl ReversalPosting<'_> {
 
     fn owe(&mut self, id: &ReversalId, owing: OwedDelta) -> Result<(), NotPosted> {
         let OwedDelta { raised, cancelled, forgiven, restored } = owing;
-        let now = self.posting.now;
-        let change = OwedChange {
-            reversal: id.clone(),
-            payment: PaymentRef::topup(&self.topup.id),
-            raised,
-            cancelled,
-            forgiven,
-            restored,
-            seq: 0,
-            at: now,
-        };
+        let debt = Reversed { id: id.clone(), payment: PaymentRef::topup(&self.topup.id) };
+        let unchanged = OwedChange::of(debt, self.posting.now);
+        let change = OwedChange { raised, cancelled, forgiven, restored, ..unchanged };
         Ok(self.posting.owe(change)?)
     }
 }
