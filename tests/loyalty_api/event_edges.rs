@@ -13,6 +13,10 @@ async fn alerts(world: &World) -> usize {
     world.get(&admin(), "/api/alerts").await.expect(200).json()["alerts"].as_array().unwrap().len()
 }
 
+fn event(kind: &str, data: Value) -> Value {
+    json!({"type": kind, "data": data})
+}
+
 fn confirmed(booking: &str, amount: u32) -> Value {
     json!({"type": "booking.confirmed", "data": {"booking_id": booking, "user_id": "a", "amount": amount}})
 }
@@ -141,5 +145,65 @@ async fn a_purchase_in_a_currency_without_a_rate_is_sent_again_once_there_is_one
     assert_eq!(world.standing("a").await, [16, 0, 0, 0]);
     let refused = world.try_earn("a", "b3", "1.5", r#","currency":"JPY""#).await.expect(400);
     assert_eq!(refused.offending(), ["/amount"]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn refunds_that_cancel_each_other_out_in_one_transaction_end_as_if_they_had_come_after_it() {
+    let lines = json!([{"line_id": "g", "amount": 900}, {"line_id": "s", "kind": "shipping", "amount": 100}]);
+    let data = json!({"booking_id": "b1", "user_id": "a", "amount": 1000, "lines": lines});
+    let of_shipping = json!([{"line_id": "s", "amount": 100}]);
+    let refunds = [
+        json!({"booking_id": "b1", "refund_id": "r1", "refunded_total": 100}),
+        json!({"booking_id": "b1", "refund_id": "r2", "amount": 100, "lines": of_shipping}),
+    ];
+    let refunds = refunds.map(|data| event("payment.refunded", data));
+    for order in [[0, 1, 2], [1, 2, 0], [2, 1, 0]] {
+        let world = World::new().await;
+        let events = [event("booking.confirmed", data.clone()), refunds[0].clone(), refunds[1].clone()];
+        for at in order {
+            apply(&world, events[at].clone()).await;
+        }
+        assert_eq!(world.standing("a").await, [9, 0, 0, 0], "{order:?}");
+        assert_eq!(purchase(&world, "booking", "b1").await["points_kept"], 9, "{order:?}");
+        world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_under_one_id_counts_for_nothing_under_the_other() {
+    let refund = event("payment.refunded", json!({"booking_id": "b1", "refund_id": "r1", "amount": 500}));
+    let fails = event("payment.refund_failed", json!({"payment_id": "p1", "refund_id": "r1"}));
+    let data = json!({"payment_id": "p1", "booking_id": "b1", "user_id": "a", "amount": 1000});
+    let paid = event("payment.succeeded", data);
+    let orders = [
+        vec![refund.clone(), fails.clone(), paid.clone()],
+        vec![fails.clone(), refund.clone(), paid.clone()],
+        vec![confirmed("b1", 1000), refund, fails, paid],
+    ];
+    for events in orders {
+        let world = World::new().await;
+        for event in &events {
+            apply(&world, event.clone()).await;
+        }
+        assert_eq!(world.standing("a").await, [10, 0, 0, 0], "{events:?}");
+        assert_eq!(purchase(&world, "booking", "b1").await["refunded"], 0.0, "{events:?}");
+        world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refund_of_a_payment_of_nothing_gives_back_the_points_that_paid_its_booking() {
+    let world = World::new().await;
+    let tiers = r#""tiers":[{"name":"BRONZE","multiplier":1,"max_points_per_booking":1000,"max_share":1}]"#;
+    world.change_program(1, tiers).await;
+    world.give("a", 100, "").await;
+    let token = world.redeem("a", 100, "b1", "100").await;
+    let data = json!({"payment_id": "p1", "booking_id": "b1", "user_id": "a", "amount": 0, "redemption_token": token});
+    apply(&world, event("payment.succeeded", data)).await;
+    assert_eq!(world.standing("a").await, [0, 0, 0, 0]);
+    let data = json!({"payment_id": "p1", "refund_id": "r1", "amount": 0, "points_back": 100});
+    apply(&world, event("payment.refunded", data)).await;
+    assert_eq!(world.standing("a").await, [100, 0, 0, 0]);
     world.prove().await;
 }

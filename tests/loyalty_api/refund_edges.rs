@@ -199,3 +199,38 @@ async fn points_that_come_back_after_their_date_get_one_grace_and_expire_like_an
     assert_eq!(types[types.len() - 2..], ["REFUND", "EXPIRY"]);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn points_in_place_of_money_are_not_points_that_were_given_back() {
+    let world = World::new().await;
+    world.earn("a", "b1", "1000").await;
+    world.refund_booking("b1", "r1", r#""amount":500"#).await;
+    let instead = world.refund_booking("b1", "r2", r#""amount":100,"points_instead":7"#).await;
+    assert_eq!(instead.field("/purchase/points_kept"), 4);
+    assert_eq!(world.standing("a").await, [11, 0, 0, 0]);
+    let path = "/api/loyalty/refunds/r1/fail";
+    world.post(&backend(), path, r#"{"booking_id":"b1"}"#).await.expect(200);
+    assert_eq!(world.standing("a").await, [16, 0, 0, 0]);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn what_pays_for_a_late_redemption_is_not_given_back_with_points_of_the_purchase() {
+    let world = World::new().await;
+    world.give("a", 100, "").await;
+    world.change_program(1, r#""pending_days":3"#).await;
+    let late = world.redeem("a", 100, "b1", "1000").await;
+    world.clock.advance(std::time::Duration::from_secs(1000));
+    world.redeem("a", 100, "b2", "1000").await;
+    world.close(&late, "confirm", r#"{"late":true}"#).await.expect(200);
+    assert_eq!(world.standing("a").await, [0, 100, 0, 100]);
+    world.earn("a", "b1", "900").await;
+    world.refund_booking("b1", "r1", r#""amount":450"#).await;
+    assert_eq!(world.standing("a").await, [0, 100, 4, 50], "half of the points that paid came back");
+    let path = "/api/loyalty/refunds/r1/fail";
+    world.post(&backend(), path, r#"{"booking_id":"b1"}"#).await.expect(200);
+    assert_eq!(world.standing("a").await, [0, 100, 9, 50], "the redemption is still owed");
+    world.clock.advance_days(4);
+    assert_eq!(world.standing("a").await, [59, 0, 0, 0], "b2 timed out, and what became available paid");
+    world.prove().await;
+}

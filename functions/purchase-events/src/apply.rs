@@ -119,7 +119,13 @@ impl Applying<'_> {
     }
 
     async fn earn(&self, Bought { named, user, report }: Bought) -> Result<Outcome, Failed> {
-        let Some(report) = report else { return Ok(Outcome::Ignored) };
+        let Some(report) = report else {
+            // It earns nothing; a refund that names only the payment still belongs to the booking.
+            return match self.join(&user, &named).await? {
+                Outcome::Duplicate => Ok(Outcome::Ignored),
+                other => Ok(other),
+            };
+        };
         let command = EarnPoints {
             user: user.clone(),
             booking_id: named.booking.clone(),
@@ -249,12 +255,12 @@ impl Applying<'_> {
             let command =
                 ReportPurchase { user: owner, id, what: what.clone(), reason: None, is_event: true };
             return match self.loyalty().execute(&command, &self.context).await {
-                Ok(done) if done.replayed => Ok(Outcome::Duplicate),
-                Ok(done) if done.outcome.exceeds => {
-                    self.alert(named, "the refunds exceed the purchase").await;
-                    Ok(Outcome::Applied)
+                Ok(done) => {
+                    if done.outcome.exceeds {
+                        self.alert(named, "the refunds exceed the purchase").await;
+                    }
+                    Ok(if done.replayed { Outcome::Duplicate } else { Outcome::Applied })
                 }
-                Ok(_) => Ok(Outcome::Applied),
                 // It became part of another purchase meanwhile.
                 Err(StoreError::Rejected(Rejection::Loyalty(LoyaltyRejection::PurchaseNotFound))) => continue,
                 Err(error) if contradicts(&error) => Ok(self.mismatch(named, &error).await),

@@ -39,7 +39,9 @@ pub fn debtor(purchase: &PurchaseId) -> ReversalId {
     ReversalId::stored(format!("purchase:{}:{}", purchase.kind(), purchase.id()))
 }
 
-/// Returns what the debt of a late confirmation is known by.
+/// Returns what the debt of a late confirmation is known by. What pays it has causes without the purchase's prefix, so
+/// that it is not taken for points that a refund took back.
 pub fn late_debt(purchase: &PurchaseId) -> Reversed {
-    Reversed { id: debtor(purchase), payment: PaymentRef::stored("redemption") }
+    let id = ReversalId::stored(format!("redemption:{}:{}", purchase.kind(), purchase.id()));
+    Reversed { id, payment: PaymentRef::stored("late") }
 }

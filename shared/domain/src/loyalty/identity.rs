@@ -72,7 +72,7 @@ impl PurchaseRecord {
     /// Adds what is known of the same purchase by another id, by which nothing has earned.
     fn join(&mut self, other: &Self) {
         for (id, report) in &other.refunds.by_id {
-            self.refunds.by_id.entry(id.clone()).or_insert_with(|| report.clone());
+            self.refunds.by_id.entry(id.clone()).or_default().join(report);
         }
         self.refunds.amount_kept = self.refunds.amount_kept.or(other.refunds.amount_kept);
         self.redemption = self.redemption.clone().or(other.redemption.clone());

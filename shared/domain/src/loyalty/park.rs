@@ -15,7 +15,6 @@ use crate::loyalty::record::{PurchaseRecord, PurchaseStep};
 use crate::loyalty::report::Reported;
 use crate::loyalty::state::{LoyaltyState, LoyaltyWrite};
 use crate::loyalty::take_back::{Occasion, settle};
-use crate::money::Money;
 use crate::rejection::{LoyaltyRejection, Rejection};
 use std::collections::BTreeMap;
 
@@ -131,7 +130,9 @@ pub(super) fn book_kept(
     }
     let is_complete = record.refunds == all && !left.is_empty();
     record.refunds = all;
-    if !is_complete && record.refunds.refunded(record.amount()) > Money::ZERO {
+    // What an earlier change took back may turn out to have failed.
+    let had_refunds = record.steps.iter().any(|step| !step.refunded.is_zero());
+    if !is_complete && (record.refunds.count() || had_refunds) {
         if record.is_cancelled() && record.cancelled_at.is_none() {
             record.cancelled_at = Some(record.next_step());
         }

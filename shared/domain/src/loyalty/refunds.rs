@@ -32,6 +32,19 @@ pub struct RefundReport {
     pub has_failed: bool,
 }
 
+impl RefundReport {
+    /// Returns the report without the part that says whether the refund has failed.
+    pub(crate) fn content(&self) -> Self {
+        Self { has_failed: false, ..self.clone() }
+    }
+
+    /// Adds what was reported of the same refund by another id of the purchase: it has failed if either says so.
+    pub(crate) fn join(&mut self, other: &Self) {
+        let content = if self.content() == Self::default() { other.content() } else { self.content() };
+        *self = Self { has_failed: self.has_failed || other.has_failed, ..content };
+    }
+}
+
 /// All that is known of refunds of a purchase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refunds {
@@ -42,6 +55,11 @@ pub struct Refunds {
 }
 
 impl Refunds {
+    /// Returns true if a report counts: there is a refund that has not failed, or a cancellation.
+    pub(crate) fn count(&self) -> bool {
+        self.amount_kept.is_some() || self.standing().next().is_some()
+    }
+
     fn standing(&self) -> impl Iterator<Item = &RefundReport> {
         self.by_id.values().filter(|report| !report.has_failed)
     }

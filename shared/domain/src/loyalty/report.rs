@@ -73,11 +73,6 @@ impl Outcome for AfterReport {
     }
 }
 
-/// Returns an amount of a report without the part that says whether the refund has failed.
-fn content(report: &RefundReport) -> RefundReport {
-    RefundReport { has_failed: false, ..report.clone() }
-}
-
 impl Reported {
     /// Returns the report without what counts for points only, as it is stored for an order.
     #[must_use]
@@ -96,9 +91,9 @@ impl Reported {
         match self {
             Self::Refund(id, report) => match refunds.by_id.get(id.as_str()) {
                 None => Ok(false),
-                Some(known) if content(known) == *report => Ok(true),
+                Some(known) if known.content() == *report => Ok(true),
                 // It failed before it was reported.
-                Some(known) if known.has_failed && content(known) == RefundReport::default() => Ok(false),
+                Some(known) if known.has_failed && known.content() == RefundReport::default() => Ok(false),
                 Some(_) => Err(Rejection::Loyalty(LoyaltyRejection::RefundExists)),
             },
             Self::Failed(id) => Ok(refunds.by_id.get(id.as_str()).is_some_and(|known| known.has_failed)),
@@ -267,11 +262,14 @@ impl Command for ReportPurchase {
             return Err(Rejection::Loyalty(LoyaltyRejection::PurchaseNotFound).into());
         }
         if let Some(step) = self.before(&record)? {
+            // An event may come again because its alert was not raised the first time.
+            let exceeds =
+                matches!(self.what, Reported::Refund(..)) && record.refunds.reported() > record.amount();
             return Ok(Decision::Already(AfterReport {
                 record,
                 step,
                 entries: None,
-                exceeds: false,
+                exceeds,
                 request: Some(RequestId::new("")),
             }));
         }

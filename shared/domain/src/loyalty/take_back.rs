@@ -323,10 +323,18 @@ impl Change<'_> {
         self.post(draft, TierEvent::Raised(Reason::Adjustment))
     }
 
-    /// Returns what was taken for the purchase and has not been given back, last taken first.
+    /// Returns what was taken for the purchase and has not been given back, last taken first. Points given in place of
+    /// money give nothing back, and do not raise lifetime points.
     fn taken(&self) -> Vec<Taken> {
+        let prefix = Cause::of_purchase(&self.record.id);
+        let posted = &self.member.posting.entries;
+        let just_now = posted.iter().filter(|entry| entry.cause.as_str().starts_with(&prefix));
+        let gives_back = |entry: &Entry| {
+            let lifetime = entry.points.as_ref().map(|points| points.lifetime);
+            entry.kind == EntryType::AdjustIn && lifetime.is_some_and(|lifetime| !lifetime.is_zero())
+        };
         let mut taken: Vec<Taken> = Vec::new();
-        for entry in self.state.movements.iter().chain(&self.entries) {
+        for entry in self.state.movements.iter().chain(just_now) {
             if matches!(entry.kind, EntryType::Reversal | EntryType::OwedCollected) {
                 let pending = entry.points.iter().flat_map(|points| &points.pending);
                 taken.extend(pending.map(|pending| Taken {
@@ -334,7 +342,7 @@ impl Change<'_> {
                     lot: pending.lot.clone(),
                 }));
                 taken.extend(entry.lots.iter().map(|lot| Taken { available_on: None, lot: lot.clone() }));
-            } else if entry.kind == EntryType::AdjustIn {
+            } else if gives_back(entry) {
                 taken.reverse();
                 taken = without(&taken, entry.amount);
                 taken.reverse();
