@@ -49,6 +49,7 @@ mod jobs_api {
     mod exports;
     mod faults;
     mod imports;
+    mod points_imports;
     mod upload_urls;
     mod uploads;
     mod watch;

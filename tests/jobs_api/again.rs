@@ -68,6 +68,22 @@ async fn a_repetition_is_answered_although_a_row_would_be_too_late_by_now() {
 }
 
 #[tokio::test]
+async fn rows_are_recognised_on_a_day_on_which_some_of_them_are_too_late() {
+    let (world, names) = with_wallets(2).await;
+    let mut list = credits(&names, 7);
+    list[1]["expires_on"] = json!("2026-01-18");
+    let skip = r#","on_invalid":"skip""#;
+    let first = bulk(&world, &list, skip).await;
+    work(&world).await;
+    assert_eq!(standing(&world, &first).await, ("completed".into(), [2, 0, 0, 0]));
+    world.clock.set("2026-01-19T00:00:00Z");
+    let refused = try_bulk(&world, &list, skip).await.expect_problem(409, "job_repeated");
+    assert_eq!(refused.json()["job_id"], first);
+    world.expect_available("c000", "7.00").await;
+    world.prove().await;
+}
+
+#[tokio::test]
 async fn one_wallet_in_many_rows_of_many_parts_gets_each_of_them() {
     let (world, _) = with_wallets(2).await;
     let list: Value = (0..60)

@@ -232,6 +232,37 @@ async fn a_job_that_was_never_stored_whole_fails_after_a_quarter_of_an_hour_and_
 }
 
 #[tokio::test]
+async fn a_job_that_is_made_again_while_its_failure_is_written_down_keeps_its_rows() {
+    let (world, names) = with_wallets(3).await;
+    let body = format!(r#"{{"credits":{}}}"#, credits(&names, 7));
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("UpdateItem", 1, Fault::StopBefore(arrived.clone()));
+    let (machine, sent) = (world.clone(), body.clone());
+    let process = tokio::spawn(async move { machine.post_keyed(&admin(), "k", BULK, &sent).await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    let id = first_job(&world, "k").await;
+    world.clock.advance(Duration::from_secs(15 * 60));
+    // It has failed, and its rows are about to be forgotten when it is made again.
+    let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = Arc::new(world.another_machine(world.clock.clone()));
+    slow.faults.plan("TransactWriteItems", 1, Fault::Wait(arrived.clone(), go.clone()));
+    let (machine, path) = (slow.clone(), format!("/api/jobs/{id}"));
+    let reading = tokio::spawn(async move { machine.get(&admin(), &path).await.expect(200).json() });
+    arrived.notified().await;
+    world.post_keyed(&admin(), "k", BULK, &body).await.expect(202);
+    go.notify_one();
+    reading.await.unwrap();
+    let refused = try_bulk(&world, &credits(&names, 7), "").await.expect_problem(409, "job_repeated");
+    assert_eq!(refused.json()["job_id"], id);
+    work(&world).await;
+    assert_eq!(standing(&world, &id).await, ("completed".into(), [3, 0, 0, 0]));
+    world.expect_available("c000", "7.00").await;
+    world.prove().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_job_finishes_what_was_begun_and_nothing_else() {
     let (world, names) = with_wallets(100).await;
     let id = bulk(&world, &credits(&names, 7), "").await;
@@ -257,12 +288,7 @@ async fn a_cancelled_job_finishes_what_was_begun_and_nothing_else() {
 async fn a_part_that_cannot_be_read_stops_no_other_and_messages_that_mean_nothing_fail_alone() {
     let (world, names) = with_wallets(100).await;
     let id = bulk(&world, &credits(&names, 7), "").await;
-    let key = keys::part(&domain::ids::JobId::parse(&id).unwrap(), 2);
-    let update =
-        world.raw().update_item().table_name(world.app.store.table()).set_key(Some(key.attributes()));
-    let poison = aws_sdk_dynamodb::types::AttributeValue::S("poison".into());
-    let update = update.update_expression("SET #r = :r").expression_attribute_names("#r", "rows");
-    update.expression_attribute_values(":r", poison).send().await.unwrap();
+    world.poison(&keys::part(&domain::ids::JobId::parse(&id).unwrap(), 2), "rows").await;
     let body = |job: &str, v: u32| json!({"v": v, "job_id": job, "part": 0}).to_string();
     world.queues.jobs.send(vec![
         body(&id, 2),

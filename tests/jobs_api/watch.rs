@@ -59,9 +59,20 @@ async fn dead_letters_raise_an_alert_until_what_they_asked_for_is_done() {
     let summary = world.run("monitor").await;
     assert_eq!(summary["breakdown"]["queues_dead"], 2, "{summary}");
     assert_eq!(alerts(&world).await.len(), 2);
+    run_parts(&world, &message(&id, 0), "one").await;
+    for _ in 0..2 {
+        world.queues.jobs.show_failed();
+        world.clock.advance(Duration::from_mins(5));
+        let summary = world.run("monitor").await;
+        assert_eq!(summary["breakdown"]["queues_dead"], 2, "two parts are left: {summary}");
+    }
+    let listed = world.get(&admin(), "/api/alerts").await.expect(200).json();
+    let details = listed["alerts"].as_array().unwrap().iter().map(|alert| alert["detail"].clone());
+    assert!(details.into_iter().any(|detail| detail == "2 messages could not be handled"), "{listed}");
     world.post(&admin(), &format!("/api/jobs/{id}/resume"), "").await.expect(200);
     work(&world).await;
     assert_eq!(standing(&world, &id).await, ("completed".into(), [60, 0, 0, 0]));
+    world.queues.jobs.show_failed();
     let summary = world.run("monitor").await;
     assert_eq!(summary["breakdown"]["queues_dead"], 1, "a message that nobody can read stays");
     assert_eq!(world.queues.jobs.counts()["dead"], 0);
@@ -137,6 +148,45 @@ async fn a_job_behind_an_older_one_that_moves_is_not_stalled() {
     work(&world).await;
     assert_eq!(standing(&world, &small).await, ("completed".into(), [2, 0, 0, 0]));
     assert_eq!(standing(&world, &large).await, ("completed".into(), [60, 0, 0, 0]));
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_dead_message_about_a_job_that_cannot_be_read_stays_and_the_others_are_looked_at() {
+    let (world, names) = with_wallets(2).await;
+    let id = bulk(&world, &credits(&names, 7), "").await;
+    for _ in 0..5 {
+        while world.queues.jobs.handle_batch(&|_| async { Err("the function has stopped".into()) }).await {}
+        world.queues.jobs.show_failed();
+    }
+    let other = bulk(&world, &credits(&names, 8), "").await;
+    for _ in 0..5 {
+        while world.queues.jobs.handle_batch(&|_| async { Err("the function has stopped".into()) }).await {}
+        world.queues.jobs.show_failed();
+    }
+    run_parts(&world, &message(&other, 0), "r").await;
+    world.poison(&store::keys::job(&domain::ids::JobId::parse(&id).unwrap()), "status").await;
+    let summary = world.run("monitor").await;
+    assert_eq!(summary["breakdown"]["queues_dead"], 1, "{summary}");
+    assert_eq!(world.queues.jobs.count_dead(), 1, "that of the job that is done is gone");
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_job_waits_only_for_older_ones_of_its_queue() {
+    let (world, names) = with_wallets(60).await;
+    let older = bulk(&world, &credits(&names, 7), "").await;
+    world.clock.advance(Duration::from_secs(1));
+    let file = "customer_id,currency,balance\nd1,INR,0\n";
+    let imported = world.post_csv(&admin(), "/api/imports?kind=wallets", file).await.expect(202);
+    lose_messages(&world).await;
+    while world.queues.books.handle_batch(&|_| async { Ok(Value::Null) }).await {}
+    world.clock.advance(TEN_MINUTES);
+    run_parts(&world, &message(&older, 0), "r").await;
+    assert_eq!(requeued(&world).await, 1);
+    tests::jobs::steps(&world).await;
+    let (status, _) = standing(&world, &imported.text("/job_id")).await;
+    assert_eq!(status, "completed", "it was the import that was sent again");
     world.prove().await;
 }
 

@@ -207,3 +207,20 @@ async fn a_refund_of_a_payment_of_nothing_gives_back_the_points_that_paid_its_bo
     assert_eq!(world.standing("a").await, [100, 0, 0, 0]);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn many_refunds_before_their_purchase_are_taken_off_in_its_transaction() {
+    let world = World::new().await;
+    for n in 0..40 {
+        let data = json!({"booking_id": "b1", "refund_id": format!("r{n}"), "amount": 100});
+        apply(&world, event("payment.refunded", data)).await;
+    }
+    world.faults.take_log();
+    apply(&world, confirmed("b1", 10_000)).await;
+    let sent = world.faults.take_log();
+    assert_eq!(sent.iter().filter(|(operation, _)| operation == "TransactWriteItems").count(), 1);
+    assert_eq!(world.standing("a").await, [60, 0, 0, 0]);
+    let read = purchase(&world, "booking", "b1").await;
+    assert_eq!((&read["points_kept"], &read["refunded"]), (&json!(60), &json!(4000.0)));
+    world.prove().await;
+}

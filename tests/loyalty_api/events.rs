@@ -214,3 +214,30 @@ async fn exactly_the_messages_that_fail_come_again() {
     assert_eq!(world.standing("a").await, [30, 0, 0, 0]);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn alerts_about_purchases_close_once_they_were_acknowledged_and_are_a_day_old() {
+    let world = World::new().await;
+    send_events(&world, &[confirmed("b1", 1000.0), confirmed("b1", 999.0)]).await;
+    send_events(&world, &[refunded("r1", json!({"booking_id": "b2", "amount": 10}))]).await;
+    world.clock.advance_days(8);
+    world.run("monitor").await;
+    let alerts = async || {
+        let listed = world.get(&admin(), "/api/alerts").await.expect(200).json();
+        let of = |alert: &Value, name: &str| alert[name].as_str().unwrap().to_owned();
+        let listed = listed["alerts"].as_array().unwrap().clone();
+        listed.iter().map(|alert| [of(alert, "alert_id"), of(alert, "kind"), of(alert, "status")]).collect()
+    };
+    let open: Vec<[String; 3]> = alerts().await;
+    let mut kinds: Vec<&str> = open.iter().map(|[_, kind, _]| kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["purchase_mismatch", "refund_without_purchase"]);
+    for [id, _, status] in &open {
+        assert_eq!(status, "open");
+        world.post(&admin(), &format!("/api/alerts/{id}/acknowledge"), "").await.expect(200);
+    }
+    world.clock.advance_days(1);
+    world.run("monitor").await;
+    assert!(alerts().await.iter().all(|[_, _, status]| status == "closed"));
+    world.prove().await;
+}

@@ -161,3 +161,28 @@ pub async fn work(world: &World) -> u64 {
         batches += 1;
     }
 }
+
+/// Returns the lines of a job's rows, each with its code or status.
+pub async fn outcomes(world: &World, job: &Value) -> Vec<(u64, String)> {
+    let path = format!("/api/jobs/{}/rows?limit=100", job["job_id"].as_str().unwrap());
+    let rows = world.get(&staff(), &path).await.expect(200).json();
+    let outcome = |row: &Value| {
+        (
+            row["line"].as_u64().unwrap(),
+            row["code"].as_str().unwrap_or(row["status"].as_str().unwrap()).to_owned(),
+        )
+    };
+    rows["rows"].as_array().unwrap().iter().map(outcome).collect()
+}
+
+impl World {
+    /// Replaces an attribute of an item by something that cannot be read.
+    pub async fn poison(&self, key: &store::keys::Key, name: &str) {
+        let poison = aws_sdk_dynamodb::types::AttributeValue::S("poison".into());
+        let update =
+            self.raw().update_item().table_name(self.app.store.table()).set_key(Some(key.attributes()));
+        let update =
+            update.update_expression("SET #name = :poison").expression_attribute_names("#name", name);
+        update.expression_attribute_values(":poison", poison).send().await.unwrap();
+    }
+}

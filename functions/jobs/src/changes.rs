@@ -71,11 +71,11 @@ pub(crate) async fn cancel(
     let job = services.app.store.jobs().cancel(&job, now).await?;
     if job.status != JobStatus::Cancelling {
         // Its last part has ended meanwhile.
-        return if job.status == JobStatus::Cancelled {
-            shown((&services, &request), &job, &tally).await
-        } else {
-            Err(finished())
-        };
+        if job.status != JobStatus::Cancelled {
+            return Err(finished());
+        }
+        let (job, tally) = settled(&services, job, now).await?;
+        return shown((&services, &request), &job, &tally).await;
     }
     cancel_parts(&services, &job, now).await.map_err(StoreError::after_effect)?;
     let (job, tally) = settled(&services, job, now).await.map_err(Problem::after_effect)?;

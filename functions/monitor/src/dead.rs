@@ -21,7 +21,7 @@ pub(crate) async fn run(
     summary: &mut MonitorSummary,
 ) -> Result<(), StoreError> {
     for queue in services.tools.queues.dead() {
-        let Ok(left) = look(services, &queue).await? else {
+        let Ok(left) = look(services, &queue, summary).await else {
             summary.breakdown.failed += 1;
             continue;
         };
@@ -43,28 +43,27 @@ pub(crate) async fn run(
 }
 
 /// Takes out the messages of a queue of which nothing is left to do; returns how many remain.
-async fn look(services: &Services, queue: &DeadQueue) -> Result<Result<u64, NoAnswer>, StoreError> {
+async fn look(services: &Services, queue: &DeadQueue, summary: &mut MonitorSummary) -> Result<u64, NoAnswer> {
     let (queues, started) = (&services.tools.queues, Instant::now());
     loop {
-        let left = match queues.count_dead(queue).await {
-            Ok(left) => left,
-            Err(error) => return Ok(Err(error)),
-        };
+        let left = queues.count_dead(queue).await?;
         if left == 0 || started.elapsed() >= BUDGET {
-            return Ok(Ok(left));
+            return Ok(left);
         }
-        let letters = match queues.dead_letters(queue).await {
-            Ok(letters) => letters,
-            Err(error) => return Ok(Err(error)),
-        };
         let mut removed = 0;
-        for letter in &letters {
-            if is_done(services, letter).await? && queues.remove_dead(queue, letter).await.is_ok() {
+        for letter in queues.dead_letters(queue).await? {
+            let done = is_done(services, &letter).await.unwrap_or_else(|error| {
+                // The message stays, and the others are looked at.
+                tracing::warn!(queue = queue.name, %error, "what a dead message asked for cannot be read");
+                summary.breakdown.failed += 1;
+                false
+            });
+            if done && queues.remove_dead(queue, &letter).await.is_ok() {
                 removed += 1;
             }
         }
         if removed == 0 {
-            return Ok(Ok(left));
+            return Ok(left);
         }
     }
 }

@@ -7,7 +7,7 @@ use domain::context::Context;
 use store::StoreError;
 
 /// Kinds of alerts about what has happened.
-const HAPPENED: [&str; 1] = ["bulk_failed"];
+const HAPPENED: [&str; 3] = ["bulk_failed", "purchase_mismatch", "refund_without_purchase"];
 
 /// Open alerts that are read at once.
 const PAGE: usize = 100;

@@ -1,7 +1,7 @@
 //! Looks after jobs: sends the messages of those that make no progress once more, and says when that does not help.
 //!
 //! **Invariant:** a job is given up by nobody: it stays in the index until it has ended and was looked at.
-//! **Invariant:** a job that waits for an older one is not stalled.
+//! **Invariant:** a job that waits for an older one of its queue is not stalled.
 
 use crate::{MonitorSummary, POSTPONE_SECONDS, RUN_INTERVAL, Services, raise};
 use domain::alert::NewAlert;
@@ -39,14 +39,15 @@ pub(crate) async fn run(
     let bounds = Bounds { until: context.now, interval: RUN_INTERVAL, limit, deadline };
     let mut due = Sweep::new(&work, bounds);
     // Whether another job moves matters only if there is one to look at.
-    let mut moving: Option<Vec<Timestamp>> = None;
+    let mut moving: Option<Vec<(bool, Timestamp)>> = None;
     while let Some((id, place)) = due.next().await? {
         let looked = async {
             let Some(open) = settled(services, (&id, &place), context, summary).await? else { return Ok(()) };
             if moving.is_none() {
                 moving = Some(jobs_that_move(services, context.now).await?);
             }
-            let older = moving.iter().flatten().any(|created| *created < open.job.terms.created_at);
+            let (queue, created) = (uses_parts(&open.job), open.job.terms.created_at);
+            let older = moving.iter().flatten().any(|(of, other)| *of == queue && *other < created);
             look(services, open, older, context, summary).await
         };
         if let Err(error) = looked.await {
@@ -115,14 +116,19 @@ async fn ended(
     raise(services, alert("bulk_failed", "warning", job, detail), context.now, summary).await
 }
 
-/// Returns when the jobs were made of which a part has ended just now.
-async fn jobs_that_move(services: &Services, now: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+/// Returns true if a job waits in the queue of parts, false if in that of steps.
+fn uses_parts(job: &Job) -> bool {
+    job.terms.kind.is_bulk() && !job.is_to_be_split()
+}
+
+/// Returns the queues of the jobs of which a part has ended just now, and when each job was made.
+async fn jobs_that_move(services: &Services, now: Timestamp) -> Result<Vec<(bool, Timestamp)>, StoreError> {
     let jobs = services.app.store.jobs();
     let mut moving = vec![];
     for job in jobs.open_jobs().await? {
         match jobs.tally(&job.terms.id).await {
             Ok((_, last)) if last.is_some_and(|last| !is_quiet(last, now)) => {
-                moving.push(job.terms.created_at);
+                moving.push((uses_parts(&job), job.terms.created_at));
             }
             Ok(_) => {}
             Err(error) => {

@@ -105,14 +105,19 @@ async fn apply(
     if job.status.is_taken() || first >= last {
         return Err(Failed::Unreadable("the job has no such segment yet"));
     }
+    let mut failed = None;
     for part in first..last {
         if invocation.started.elapsed() >= invocation.take_within {
             let rest = services.tools.queues.send_work(&job.terms, part..last).await;
             return rest.map_err(|_| Failed::Unreadable("the rest of the segment was not sent"));
         }
-        parts::apply(&services.app, &job.terms.id, part, invocation).await?;
+        // A part that fails stops no other; the message comes again for it.
+        if let Err(error) = parts::apply(&services.app, &job.terms.id, part, invocation).await {
+            tracing::warn!(job = %job.terms.id, part, %error, "a part of an import was not applied");
+            failed = failed.or(Some(error));
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 async fn step(

@@ -42,7 +42,8 @@ struct Messages {
     /// Those that failed, in the order in which they are visible again.
     failed: VecDeque<(Instant, Message)>,
     in_flight: usize,
-    dead: Vec<Message>,
+    /// Dead letters, and until when each is hidden because it was received.
+    dead: Vec<(Message, Option<Instant>)>,
     /// All messages since the start.
     bodies: Vec<String>,
     received: u64,
@@ -100,15 +101,21 @@ impl Queue {
         messages.visible.is_empty() && messages.failed.is_empty() && messages.in_flight == 0
     }
 
-    /// Returns the first dead letters, each with its id.
-    pub fn dead_letters(&self, most: usize) -> Vec<(String, String)> {
-        let messages = self.messages();
-        messages.dead.iter().take(most).map(|dead| (dead.id.clone(), dead.body.clone())).collect()
+    /// Receives the first dead letters that are visible, each with its id; they are hidden for so long.
+    pub fn receive_dead(&self, most: usize, hidden: Duration) -> Vec<(String, String)> {
+        let (mut messages, now) = (self.messages(), Instant::now());
+        let visible = messages.dead.iter_mut().filter(|(_, until)| until.is_none_or(|until| until <= now));
+        let received = visible.take(most).map(|(dead, until)| {
+            *until = Some(now + hidden);
+            (dead.id.clone(), dead.body.clone())
+        });
+        received.collect()
     }
 
-    /// Makes the messages that have failed visible again at once.
+    /// Makes the messages that have failed, and the dead letters that were received, visible again at once.
     pub fn show_failed(&self) {
         let mut messages = self.messages();
+        messages.dead.iter_mut().for_each(|(_, until)| *until = None);
         let failed = std::mem::take(&mut messages.failed);
         messages.visible.extend(failed.into_iter().map(|(_, message)| message));
     }
@@ -118,9 +125,16 @@ impl Queue {
         self.messages().dead.len()
     }
 
+    /// Returns the number of dead letters that are hidden.
+    pub fn count_hidden(&self) -> usize {
+        let now = Instant::now();
+        let is_hidden = |until: &Option<Instant>| until.is_some_and(|until| until > now);
+        self.messages().dead.iter().filter(|(_, until)| is_hidden(until)).count()
+    }
+
     /// Removes a dead letter.
     pub fn remove_dead(&self, id: &str) {
-        self.messages().dead.retain(|dead| dead.id != id);
+        self.messages().dead.retain(|(dead, _)| dead.id != id);
     }
 
     /// Receives a batch of the visible messages.
@@ -151,7 +165,7 @@ impl Queue {
         for message in batch.into_iter().filter(|message| failed.contains(&message.id)) {
             if message.receives >= self.rules.receives {
                 tracing::warn!(message = message.id, "a message is a dead letter");
-                messages.dead.push(message);
+                messages.dead.push((message, None));
             } else {
                 messages.failed.push_back((Instant::now() + self.rules.time_out, message));
             }

@@ -22,12 +22,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Path of the emulator.
 pub const PREFIX: &str = "/_sqs";
 
 /// The end of the name of a queue of dead letters.
 const DEAD: &str = "-dead";
+
+/// Seconds for which a received message is hidden if the request does not say.
+const DEFAULT_HIDDEN_SECONDS: u64 = 30;
 
 const KIND: &str = "application/x-amz-json-1.0";
 
@@ -39,6 +43,8 @@ struct SendRequest {
     entries: Vec<Entry>,
     message_body: String,
     receipt_handle: String,
+    max_number_of_messages: Option<usize>,
+    visibility_timeout: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -117,15 +123,22 @@ impl LocalQueues {
     fn answer_dead(queue: &Queue, target: &str, asked: &SendRequest) -> (StatusCode, Value) {
         match target {
             "AmazonSQS.GetQueueAttributes" => {
-                let count = queue.count_dead().to_string();
-                (StatusCode::OK, json!({"Attributes": {"ApproximateNumberOfMessages": count}}))
+                let (all, hidden) = (queue.count_dead(), queue.count_hidden());
+                let counts = json!({
+                    "ApproximateNumberOfMessages": all.saturating_sub(hidden).to_string(),
+                    "ApproximateNumberOfMessagesNotVisible": hidden.to_string(),
+                });
+                (StatusCode::OK, json!({"Attributes": counts}))
             }
             "AmazonSQS.ReceiveMessage" => {
+                let most = asked.max_number_of_messages.unwrap_or(1);
+                let hidden = Duration::from_secs(asked.visibility_timeout.unwrap_or(DEFAULT_HIDDEN_SECONDS));
                 let message = |(id, body): (String, String)| {
                     let md5 = digest(&body);
                     json!({"MessageId": id, "ReceiptHandle": id, "Body": body, "MD5OfBody": md5})
                 };
-                let messages: Vec<Value> = queue.dead_letters(10).into_iter().map(message).collect();
+                let messages: Vec<Value> =
+                    queue.receive_dead(most, hidden).into_iter().map(message).collect();
                 (StatusCode::OK, json!({"Messages": messages}))
             }
             "AmazonSQS.DeleteMessage" => {

@@ -13,6 +13,12 @@ const LOOKED_AT: i32 = 10;
 /// Seconds for which messages that were looked at are not shown to others.
 const HIDDEN_SECONDS: i32 = 5;
 
+/// The messages that can be received, and those that were received just now.
+const COUNTS: [QueueAttributeName; 2] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+];
+
 /// The queue did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a queue of dead letters does not answer")]
@@ -43,17 +49,17 @@ impl Queues {
         self.dead.iter().map(|url| DeadQueue { name: name(url), url: url.clone() }).collect()
     }
 
-    /// Returns the number of messages of a queue of dead letters.
+    /// Returns the number of messages of a queue of dead letters, those included that a look has just hidden.
     pub async fn count_dead(&self, queue: &DeadQueue) -> Result<u64, NoAnswer> {
-        let wanted = QueueAttributeName::ApproximateNumberOfMessages;
-        let request =
-            self.client.get_queue_attributes().queue_url(&queue.url).attribute_names(wanted.clone());
+        let request = self.client.get_queue_attributes().queue_url(&queue.url);
+        let request = request.set_attribute_names(Some(COUNTS.to_vec()));
         let answer = request.send().await.map_err(|error| {
             tracing::warn!(queue = queue.name, error = %DisplayErrorContext(&error), "a queue does not answer");
             NoAnswer
         })?;
-        let count = answer.attributes().and_then(|attributes| attributes.get(&wanted));
-        count.and_then(|count| count.parse().ok()).ok_or(NoAnswer)
+        let attributes = answer.attributes().ok_or(NoAnswer)?;
+        let counts = COUNTS.iter().map(|name| attributes.get(name)?.parse::<u64>().ok());
+        counts.sum::<Option<u64>>().ok_or(NoAnswer)
     }
 
     /// Returns some messages of a queue of dead letters.

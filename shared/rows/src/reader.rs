@@ -223,6 +223,7 @@ impl RowReader {
         for (name, detail) in known {
             errors.add(|| format!("{place}/{name}"), detail);
         }
+        let reads_well = errors.count() == 0;
         // The date of the request is not part of what it asks for: its repetition on another day asks for the same.
         if asked.as_ref().is_some_and(|row| row.expires_on().is_some_and(|date| date <= self.today)) {
             errors.add(|| format!("{place}/expires_on"), "must be later than today");
@@ -235,10 +236,14 @@ impl RowReader {
             (asked, _) => {
                 let (customer, amount) = self.kind.hints(raw);
                 let detail = detail(&errors, place);
-                self.asked.add(&asked.map_or_else(
+                self.asked.add(&asked.as_ref().map_or_else(
                     || format!("{line} invalid {detail}"),
                     |row| format!("{line} {}", row.canonical()),
                 ));
+                // The same rows are recognised on a day on which some of them are too late.
+                if let Some(row) = asked.filter(|_| reads_well) {
+                    self.wanted.add(&row.canonical());
+                }
                 self.errors.append(errors);
                 self.refuse(line, detail.clone(), None);
                 let (code, figures) = (None, Figures::default());

@@ -3,7 +3,7 @@
 //! **Invariant:** [`Sent::Unknown`] is returned whenever the change may have been applied without
 //! confirmation; every other outcome is certain.
 
-use crate::engine::attr::{Item, number};
+use crate::engine::attr::{Item, number, text};
 use crate::engine::error::StoreError;
 use crate::engine::retry::Certain;
 use crate::engine::sent::Sent;
@@ -212,6 +212,18 @@ impl Table {
             .condition_expression("#version = :version")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", number(version));
+        let check = check.build().map_err(StoreError::built)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// Returns the check that an item has this status.
+    pub(crate) fn has_status(&self, key: &Key, status: &str) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression("#status = :status")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status));
         let check = check.build().map_err(StoreError::built)?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }

@@ -180,36 +180,50 @@ impl Jobs {
             if other == terms.id {
                 continue;
             }
-            let applied = match self.job(&other).await? {
+            let seen = match self.job(&other).await? {
                 Some(job) => {
                     let (job, tally) = self.settle(job, now).await?;
-                    !job.status.is_final() || tally.succeeded > 0
+                    if !job.status.is_final() || tally.succeeded > 0 {
+                        return Ok(Some(other));
+                    }
+                    Some(job.status)
                 }
-                None => false,
+                None => None,
             };
-            if applied {
-                return Ok(Some(other));
-            }
-            self.forget_rows(&terms.digest, &other).await?;
+            self.forget_rows(&terms.digest, &other, seen).await?;
         }
         Ok(None)
     }
 
-    /// Removes what says that a job has these rows.
-    pub(super) async fn forget_rows(&self, digest: &str, job: &JobId) -> Result<(), StoreError> {
+    /// Removes what says that a job has these rows, if it still has this status: a job that has failed may be made
+    /// again at this moment. `None` stands for a job that is gone.
+    pub(super) async fn forget_rows(
+        &self,
+        digest: &str,
+        job: &JobId,
+        seen: Option<JobStatus>,
+    ) -> Result<(), StoreError> {
         let key = keys::same_rows(digest);
-        let left = self
-            .table
-            .until_sent(&key, |update| {
-                update
-                    .update_expression("DELETE jobs :job")
-                    .condition_expression("contains(jobs, :id)")
-                    .expression_attribute_values(":job", items::job_set(job))
-                    .expression_attribute_values(":id", text(job))
-            })
-            .await?;
-        if left.is_none_or(|left| left.contains_key("jobs")) {
-            return Ok(());
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(key.attributes()))
+            .update_expression("DELETE jobs :job")
+            .condition_expression("contains(jobs, :id)")
+            .expression_attribute_values(":job", items::job_set(job))
+            .expression_attribute_values(":id", text(job));
+        let unchanged = match seen {
+            Some(status) => self.table.has_status(&keys::job(job), status.as_str())?,
+            None => self.table.absent(&keys::job(job))?,
+        };
+        let writes = vec![unchanged, change(update.build().map_err(StoreError::built)?)];
+        let mut retry = self.table.retry();
+        loop {
+            let sent = self.table.transact(writes.clone()).await?;
+            match retry.settled(sent).await? {
+                Some(Certain::Refused(_)) => return Ok(()),
+                Some(Certain::Done(_)) => break,
+                None => {}
+            }
         }
         let request = self
             .table

@@ -177,7 +177,7 @@ impl Jobs {
             kept.extend((0..terms.parts).map(|part| keys::part(&terms.id, part)));
         }
         if terms.marks_rows() && tally.succeeded == 0 {
-            self.forget_rows(&terms.digest, &terms.id).await?;
+            self.forget_rows(&terms.digest, &terms.id, Some(job.status)).await?;
         } else if terms.marks_rows() {
             kept.push(keys::same_rows(&terms.digest));
         }
