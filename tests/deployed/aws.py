@@ -37,7 +37,7 @@ class Account:
             "deploy", "--stack-name", self.stack, "--resolve-s3", "--no-confirm-changeset",
             "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM",
             "--parameter-overrides", "CreateUserPool=true", "LogDays=1",
-            f"ReserveConcurrency={'true' if quota >= 102 else 'false'}",
+            f"ReserveConcurrency={'true' if quota >= 103 else 'false'}",
         )
 
     def resources(self) -> dict:

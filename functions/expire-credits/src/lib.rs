@@ -26,17 +26,17 @@ const GRACE_MINUTES: u32 = 10;
 /// Interval between scheduled runs.
 const RUN_INTERVAL: Duration = Duration::from_mins(15);
 
-/// Time after which a run leaves the remaining wallets to the next.
+/// Time after which a run leaves the remaining accounts to the next.
 const RUN_BUDGET: Duration = Duration::from_secs(90);
 
-/// Seconds by which a wallet that could not be settled is postponed.
+/// Seconds by which an account that could not be settled is postponed.
 const POSTPONE_SECONDS: u32 = 900;
 
 /// Payload of the schedule's event.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweepEvent {
-    /// Maximum number of wallets to settle in this run; defaults to 500.
+    /// Maximum number of accounts to settle in this run; defaults to 500.
     #[serde(default = "default_limit")]
     pub limit: u32,
 }

@@ -126,7 +126,7 @@ edge::query! {
         dry_run: Truth,
         /// Whether the same rows may be applied again.
         again: Truth,
-        /// Whether customers are notified.
+        /// Kept with the job and shown by it; this version notifies nobody.
         notify: Truth,
         /// The number of rows that the file should have.
         control_rows: ControlRows,
@@ -189,7 +189,7 @@ macro_rules! bulk_request {
                 dry_run: Option<bool>,
                 /// Whether the same rows may be applied again.
                 again: Option<bool>,
-                /// Whether customers are notified.
+                /// Kept with the job and shown by it; this version notifies nobody.
                 notify: Option<bool>,
                 $($(#[doc = $more_doc])* $more: Option<$type>,)?
                 /// The number of rows that the request should have.

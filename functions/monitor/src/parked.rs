@@ -9,7 +9,7 @@ use edge::sweep::{Bounds, Sweep};
 use std::time::{Duration, Instant};
 use store::{Parked, Refunded, StoreError};
 
-/// Time for which a run looks at purchases.
+/// Time for which a run looks at kept refunds.
 const RUN_BUDGET: Duration = Duration::from_secs(10);
 
 /// Raises an alert for each purchase and each order of which only refunds are known.

@@ -1,4 +1,5 @@
-//! Does the steps of jobs with files: reads an upload and stores its rows as parts, and applies the parts of imports.
+//! Does the steps of jobs with files: reads an upload and stores its rows as parts, applies the parts of imports, and
+//! writes the files of exports.
 //!
 //! **Invariant:** a message only says that there is a step to do. What is done follows from the table, so a step that
 //! comes twice, or was broken off, does the rest.

@@ -1,7 +1,7 @@
 //! The lines of exported files.
 //!
 //! **Invariant:** a file of wallets is read by an import as it was written: the same wallets with the same lots.
-//! **Invariant:** no code and no address is in a file.
+//! **Invariant:** no code of a card or voucher and no address is in a file.
 
 use domain::giftcard::redemption::Redemption;
 use domain::ledger::entry::Entry;

@@ -139,7 +139,7 @@ pub(crate) struct StatementView {
     lines: Vec<Line>,
     /// What expires within 30 days from now, by date.
     expiring: Vec<ExpiringSum>,
-    /// The seal of the books that covers the last date; null until there is one.
+    /// Reserved for the seal of the books that covers the last date; always null in this version.
     sealed: Option<Seal>,
 }
 

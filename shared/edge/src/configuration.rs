@@ -13,7 +13,7 @@
 //! | `SCRIP_SCOPE_CLAIM` | token claim with the scopes of a service | `scope` |
 //! | `SCRIP_TIERS` | the tiers, as JSON: `[{"tier","from","expiry_days","benefits"}]` | the standard tiers |
 //! | `SCRIP_REFUND_GRACE_DAYS` | days of validity for refunded credit whose expiry date has passed | 30 |
-//! | `SCRIP_LANGUAGE` | language of pages and messages for people who have not chosen one: `en` or `hi` | `en` |
+//! | `SCRIP_LANGUAGE` | language of statements that are printed: `en` or `hi` | `en` |
 //! | `SCRIP_EXPIRY_HISTORY_DAYS` | days that the list of past expiries covers | unlimited |
 //! | `SCRIP_SEAL_KEYS` | keys that seal gateways' reports | required by functions that handle reports |
 //! | `SCRIP_CARD_KEYS` | keys that seal gift cards and codes of vouchers | required by functions that handle gift cards |
@@ -22,8 +22,11 @@
 //! | `SCRIP_REDEEM_PER_CAMPAIGN` | limit of redemptions per campaign in a minute | 60000 |
 //! | `SCRIP_SECRETS` | ids of secrets in Secrets Manager, comma-separated | none |
 //! | `SCRIP_SECRETS_SECONDS` | seconds after which secrets are read again | 300 |
+//! | `SCRIP_JOBS_QUEUE_URL`, `SCRIP_BOOKS_QUEUE_URL` | the queues of parts and steps of jobs | required by functions that send to them |
+//! | `SCRIP_DEAD_QUEUE_URLS` | queues of dead letters that the monitor looks at, comma-separated | none |
+//! | `SCRIP_FILES_BUCKET` | the bucket of uploads and exports | required by functions that use files |
 //! | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | set by Lambda | required |
-//! | `AWS_ENDPOINT_URL_DYNAMODB`, `…_KMS`, `…_SECRETSMANAGER` | endpoints of these services | AWS |
+//! | `AWS_ENDPOINT_URL_DYNAMODB`, `…_KMS`, `…_S3`, `…_SECRETSMANAGER`, `…_SQS` | endpoints of these services | AWS |
 //!
 //! A secret is a JSON object of texts. Its field `cursor_key` has the meaning of the variable
 //! `SCRIP_CURSOR_KEY`, and so on; a variable that is set takes precedence.

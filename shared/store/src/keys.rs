@@ -19,7 +19,7 @@
 //! | alert in the list of open or closed alerts | `L#a:<open or closed>` | `<instant>#<alert>` | |
 //! | registered order in its customer's list | `L#o:<customer>` | `<instant>#<order>` | |
 //! | referral code | `R#<code>` | `R` | |
-//! | budgets, gift cards, loyalty, rewards | see `keys/{budgets,giftcards,loyalty,rewards}.rs` | | |
+//! | budgets, gift cards, jobs, loyalty, rewards, vouchers | see `keys/{budgets,giftcards,jobs,loyalty,rewards,vouchers}.rs` | | |
 //! | (probe, never written) | `Z#probe` | `Z` | |
 //!
 //! | index | hash key | range key | projection |
@@ -29,7 +29,8 @@
 //!
 //! Hash keys of `due`: `D#<shard>` for wallets, `D#p<shard>` for top-ups and reports, `D#b<shard>`
 //! for slices and redemptions, `D#n<shard>` for messages to recipients, `D#l<shard>` for accounts of points,
-//! `D#d<shard>` for days on which points have moved.
+//! `D#d<shard>` for days on which points have moved, `D#k<shard>` for reports that wait for their purchase,
+//! `D#j<shard>` for jobs.
 //!
 //! **Invariant:** every partition key begins with its prefix, so that IAM policies can restrict
 //! access by `dynamodb:LeadingKeys`.

@@ -1,7 +1,7 @@
 //! Rewards and referrals in the table.
 //!
-//! **Invariant:** credit is given and taken back only through [`Rewards::claim`], [`Rewards::refer`] and
-//! [`Rewards::reverse_claims`].
+//! **Invariant:** credit is given and taken back only through [`Rewards::claim`], [`Rewards::refer`],
+//! [`Rewards::report_order`] and [`Rewards::reverse_claims`].
 
 mod changes;
 pub(crate) mod items;
