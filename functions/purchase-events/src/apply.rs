@@ -121,10 +121,8 @@ impl Applying<'_> {
     async fn earn(&self, Bought { named, user, report }: Bought) -> Result<Outcome, Failed> {
         let Some(report) = report else {
             // It earns nothing; a refund that names only the payment still belongs to the booking.
-            return match self.join(&user, &named).await? {
-                Outcome::Duplicate => Ok(Outcome::Ignored),
-                other => Ok(other),
-            };
+            let joined = self.join(&user, &named).await?;
+            return Ok(if joined == Outcome::Duplicate { Outcome::Ignored } else { joined });
         };
         let command = EarnPoints {
             user: user.clone(),
