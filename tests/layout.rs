@@ -39,7 +39,7 @@ const DOMAIN: Areas = &[
         &["actor", "context", "ids", "ledger", "loyalty", "permit", "primitives", "rejection", "wallet"],
     ),
     ("vouchers", &["actor", "context", "giftcard", "ids", "ledger", "loyalty", "primitives", "rejection"]),
-    ("jobs", &["actor", "ids", "ledger", "loyalty", "permit", "primitives", "rejection", "wallet"]),
+    ("jobs", &["actor", "budget", "ids", "ledger", "loyalty", "permit", "primitives", "rejection", "wallet"]),
     ("audit", &["budget", "giftcard", "ids", "ledger", "payments", "primitives", "rewards", "wallet"]),
 ];
 

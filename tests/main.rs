@@ -44,6 +44,7 @@ mod wallet_api {
     mod who;
 }
 mod jobs_api {
+    mod account_imports;
     mod again;
     mod bulk;
     mod exports;

@@ -173,6 +173,10 @@ fn what_is_paused_closing_or_closed_gives_and_takes_as_its_status_says() {
         (Direction::Down, Closing, Active, false),
         (Direction::Down, Active, Closing, false),
         (Direction::Down, Active, Closed, false),
+        (Direction::Imported, Paused, Active, true),
+        (Direction::Imported, Active, Paused, true),
+        (Direction::Imported, Closing, Active, false),
+        (Direction::Imported, Active, Closing, false),
         (Direction::Up, Paused, Active, true),
         (Direction::Up, Active, Closed, true),
         (Direction::Up, Closing, Active, false),
@@ -182,7 +186,7 @@ fn what_is_paused_closing_or_closed_gives_and_takes_as_its_status_says() {
         (Direction::Closing, Closed, Active, false),
     ] {
         let (from, to) = match direction {
-            Direction::Down => (&tree.client, &tree.isolated),
+            Direction::Down | Direction::Imported => (&tree.client, &tree.isolated),
             Direction::Up | Direction::Closing => (&tree.isolated, &tree.client),
         };
         let (from, to) = (with_status(from.clone(), giver), with_status(to.clone(), taker));

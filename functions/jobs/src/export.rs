@@ -8,7 +8,7 @@ use crate::views::{AcceptedJob, FileView};
 use crate::wire_files::ExportRequest;
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::export::{ExportedFile, SEGMENTS};
+use domain::jobs::export::{ExportedFile, segments};
 use domain::jobs::job::Job;
 use domain::jobs::job::JobTerms;
 use domain::jobs::options::JobOptions;
@@ -23,9 +23,9 @@ use store::{NewJob, StoreError};
 /// Time for which the URL of a file is good.
 const URL_TIME: Duration = Duration::from_mins(15);
 
-/// Writes files of wallets, movements or redemptions, which the finished job names.
+/// Writes files of wallets, budgets, movements or redemptions, which the finished job names.
 ///
-/// Wallets come in the format of imports, with the credit of their holds. Each wallet is as of one instant, a file is not.
+/// Wallets and budgets come in the format of imports, with the credit of their holds. Each wallet is as of one instant, a file is not.
 #[utoipa::path(post, path = "/api/exports", tag = "jobs", request_body = ExportRequest,
     responses((status = 202, body = AcceptedJob)))]
 pub(crate) async fn export(
@@ -44,15 +44,15 @@ pub(crate) async fn export(
     ];
     let wanted = Wanted { kind, options: JobOptions::default(), currency: None, upload: None };
     let terms = terms(&services, &request, wanted, &limits.join("|"))?;
-    let segments = u64::from(SEGMENTS);
-    let terms = JobTerms { filter, accepted: segments, parts: SEGMENTS, ..terms };
+    let count = segments(kind);
+    let terms = JobTerms { filter, accepted: u64::from(count), parts: count, ..terms };
     let row = |n: u32| Row::new(u64::from(n) + 1, WantedRow::Segment);
-    let parts = (0..SEGMENTS).map(|n| Part::open(&terms.id, n, vec![row(n)])).collect();
+    let parts = (0..count).map(|n| Part::open(&terms.id, n, vec![row(n)])).collect();
     let new = NewJob { terms, lines: vec![], parts };
     let jobs = services.app.store.jobs();
     let made = jobs.make(&new, (new.terms.created_at, request.id())).await?;
     let made = made.map_err(|_| Problem::from(Rejection::KeyReused))?;
-    if made.is_stored_now && services.tools.queues.send_work(&made.job.terms, 0..SEGMENTS).await.is_err() {
+    if made.is_stored_now && services.tools.queues.send_work(&made.job.terms, 0..count).await.is_err() {
         tracing::error!(job = %made.job.terms.id, "messages of a job were not sent");
     }
     answer(&services, &made).await.map_err(Problem::after_effect)
@@ -72,6 +72,7 @@ pub(crate) async fn files(
             RowOutcome::Pending
             | RowOutcome::Succeeded(_)
             | RowOutcome::Imported(..)
+            | RowOutcome::ImportedAccount(..)
             | RowOutcome::Failed(..)
             | RowOutcome::Cancelled => vec![],
         })

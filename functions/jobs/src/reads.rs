@@ -3,7 +3,7 @@
 //! **Invariant:** a service sees the jobs that it has made; others do not exist for it.
 
 use crate::filters::{JobsQuery, RowStatus, RowsQuery};
-use crate::views::{self, JobList, JobView, ROW_COLUMNS, RowError, Rows, Shown};
+use crate::views::{self, JobList, JobView, RowError, Rows, Shown};
 use crate::wire::JobPath;
 use crate::{JobsServices, export, reconciliation};
 use axum::extract::State;
@@ -131,7 +131,8 @@ async fn list(services: &JobsServices, request: &ApiRequest, base: &str) -> Resu
     let next_cursor = read.next.and_then(|line| cursors.seal_text(&query, &format!("{line} {left}")));
     let rows: Vec<_> = read.rows.iter().skip(skip).map(|row| views::row(&job.terms, row)).collect();
     if request.accepts_csv() {
-        let mut response = reply::csv(csv::file(&ROW_COLUMNS, &rows).ok_or_else(Problem::internal)?);
+        let mut response =
+            reply::csv(csv::file(&views::columns(&job.terms), &rows).ok_or_else(Problem::internal)?);
         if let Some(cursor) = next_cursor {
             let filter = status.map(|status| format!("&status={}", status.word())).unwrap_or_default();
             let link = format!("<{base}/{id}/rows?cursor={cursor}{filter}>; rel=\"next\"");

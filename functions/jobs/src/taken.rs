@@ -25,10 +25,11 @@ fn operation(kind: JobKind) -> Operation {
     match kind {
         JobKind::BulkCredit => Operation::BulkCredits,
         JobKind::BulkPoints => Operation::BulkPoints,
-        JobKind::ImportWallets | JobKind::ImportPoints => Operation::Import,
-        JobKind::ExportWallets | JobKind::ExportTransactions | JobKind::ExportRedemptions => {
-            Operation::Export
-        }
+        JobKind::ImportWallets | JobKind::ImportPoints | JobKind::ImportAccounts => Operation::Import,
+        JobKind::ExportWallets
+        | JobKind::ExportAccounts
+        | JobKind::ExportTransactions
+        | JobKind::ExportRedemptions => Operation::Export,
     }
 }
 

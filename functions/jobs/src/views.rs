@@ -5,6 +5,7 @@
 use crate::reconciliation::Reconciliation;
 use domain::currency::Currency;
 use domain::jobs::job::{Job, JobRefusal, JobTerms, RefusedLine};
+use domain::jobs::kind::JobKind;
 use domain::jobs::part::Tally;
 use domain::jobs::row::{Row, RowOutcome};
 use domain::money::Money;
@@ -263,33 +264,72 @@ pub(crate) struct RowView {
     transaction_id: Option<String>,
 }
 
-/// The columns of rows as a file.
-pub(crate) const ROW_COLUMNS: [&str; 7] =
-    ["line", "customer_id", "amount", "status", "code", "detail", "transaction_id"];
+/// A row that brings a budget of another system, and its outcome.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BudgetRowView {
+    line: u64,
+    external_id: Option<String>,
+    /// The account here; null until it is known.
+    account_id: Option<String>,
+    /// pending, succeeded, failed or cancelled
+    #[schema(examples("succeeded"))]
+    status: &'static str,
+    code: Option<String>,
+    detail: Option<String>,
+    transaction_id: Option<String>,
+}
+
+/// A row, as its job's kind has it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum AnyRow {
+    Row(RowView),
+    Budget(BudgetRowView),
+}
+
+/// Returns the columns of the rows of a job as a file.
+pub(crate) fn columns(terms: &JobTerms) -> [&'static str; 7] {
+    if terms.kind == JobKind::ImportAccounts {
+        ["line", "external_id", "account_id", "status", "code", "detail", "transaction_id"]
+    } else {
+        ["line", "customer_id", "amount", "status", "code", "detail", "transaction_id"]
+    }
+}
 
 /// Renders a row.
-pub(crate) fn row(terms: &JobTerms, row: &Row) -> RowView {
+pub(crate) fn row(terms: &JobTerms, row: &Row) -> AnyRow {
     let (code, detail, transaction_id) = match &row.outcome {
         RowOutcome::Failed(code, detail) => (Some(code.clone()), Some(detail.clone()), None),
         RowOutcome::Succeeded(transaction) => (None, None, transaction.clone()),
-        RowOutcome::Imported(code, _) => (Some(code.clone()), None, None),
+        RowOutcome::Imported(code, _) | RowOutcome::ImportedAccount(code, ..) => {
+            (Some(code.clone()), None, None)
+        }
         RowOutcome::Pending | RowOutcome::Exported(_) | RowOutcome::Cancelled => (None, None, None),
     };
-    RowView {
-        line: row.line,
-        customer_id: row.customer().map(ToString::to_string),
-        amount: Number::money(row.amount(), row.unit().unwrap_or_else(|| unit(terms))),
-        status: row.outcome.word(),
-        code,
-        detail,
-        transaction_id,
+    let (line, status) = (row.line, row.outcome.word());
+    if terms.kind == JobKind::ImportAccounts {
+        let external_id = row.external_id().map(ToString::to_string);
+        let account_id = match &row.outcome {
+            RowOutcome::ImportedAccount(_, id, _) => Some(id.to_string()),
+            RowOutcome::Pending
+            | RowOutcome::Succeeded(_)
+            | RowOutcome::Imported(..)
+            | RowOutcome::Exported(_)
+            | RowOutcome::Failed(..)
+            | RowOutcome::Cancelled => None,
+        };
+        let shown = BudgetRowView { line, external_id, account_id, status, code, detail, transaction_id };
+        return AnyRow::Budget(shown);
     }
+    let amount = Number::money(row.amount(), row.unit().unwrap_or_else(|| unit(terms)));
+    let customer_id = row.customer().map(ToString::to_string);
+    AnyRow::Row(RowView { line, customer_id, amount, status, code, detail, transaction_id })
 }
 
 /// A page of the rows of a job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Rows {
-    pub(crate) rows: Vec<RowView>,
+    pub(crate) rows: Vec<AnyRow>,
     /// The number of rows with this status.
     pub(crate) total: u64,
     pub(crate) limit: u16,

@@ -64,8 +64,11 @@ request! {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImportKind(pub(crate) JobKind);
 
-const IMPORTS: [(&str, JobKind); 2] =
-    [("wallets", JobKind::ImportWallets), ("points", JobKind::ImportPoints)];
+const IMPORTS: [(&str, JobKind); 3] = [
+    ("wallets", JobKind::ImportWallets),
+    ("accounts", JobKind::ImportAccounts),
+    ("points", JobKind::ImportPoints),
+];
 
 impl Text for ImportKind {
     fn parse(text: &str) -> Result<Self, ParseError> {
@@ -149,8 +152,9 @@ pub(crate) fn import_options(params: &mut Params) -> (Option<JobKind>, Options) 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExportKind(pub(crate) JobKind);
 
-const EXPORTS: [(&str, JobKind); 3] = [
+const EXPORTS: [(&str, JobKind); 4] = [
     ("wallets", JobKind::ExportWallets),
+    ("accounts", JobKind::ExportAccounts),
     ("transactions", JobKind::ExportTransactions),
     ("redemptions", JobKind::ExportRedemptions),
 ];
@@ -175,7 +179,7 @@ request! {
         from: Option<DateInput>,
         /// The last day of movements, or of redemptions.
         to: Option<DateInput>,
-        /// Only this customer; not of redemptions.
+        /// Only this customer; not of redemptions or accounts.
         customer_id: Option<CustomerId>,
     }
     check(fields) {
@@ -184,20 +188,23 @@ request! {
             fields.offend("to", "must not be before from");
         }
         let kind = kind.as_ref().ok().map(|kind| kind.0);
-        if kind == Some(JobKind::ExportRedemptions) && customer_id.is_some() {
-            fields.offend("customer_id", "cannot be combined with redemptions");
+        let names_nobody = matches!(kind, Some(JobKind::ExportRedemptions | JobKind::ExportAccounts));
+        if names_nobody && customer_id.is_some() {
+            fields.offend("customer_id", "cannot be combined with redemptions or accounts");
         }
-        if kind == Some(JobKind::ExportWallets) && (from.is_some() || to.is_some()) {
-            fields.offend(if from.is_some() { "from" } else { "to" }, "cannot be combined with wallets");
+        let has_no_days = matches!(kind, Some(JobKind::ExportWallets | JobKind::ExportAccounts));
+        if has_no_days && (from.is_some() || to.is_some()) {
+            let field = if from.is_some() { "from" } else { "to" };
+            fields.offend(field, "cannot be combined with wallets or accounts");
         }
     }
     rules [
         schema::when(
-            &json!({"properties": {"kind": {"const": "redemptions"}}}),
+            &json!({"properties": {"kind": {"enum": ["redemptions", "accounts"]}}}),
             &json!({"properties": {"customer_id": schema::absent()}}),
         ),
         schema::when(
-            &json!({"properties": {"kind": {"const": "wallets"}}}),
+            &json!({"properties": {"kind": {"enum": ["wallets", "accounts"]}}}),
             &json!({"properties": {"from": schema::absent(), "to": schema::absent()}}),
         ),
     ]

@@ -91,6 +91,11 @@ impl Writer<'_> {
                 for entry in wanted.collect::<Vec<_>>() {
                     self.line(&lines::transaction(&entry)).await?;
                 }
+                let of_budgets = page.budget_entries.into_iter().filter(|_| filter.customer.is_none());
+                let of_budgets = of_budgets.filter(|entry| filter.has_day(entry.at.date()));
+                for entry in of_budgets.collect::<Vec<_>>() {
+                    self.line(&lines::budget_transaction(&entry)).await?;
+                }
             }
             JobKind::ExportRedemptions => {
                 let wanted = page.redemptions.into_iter().filter(|one| filter.has_day(one.created_at.date()));
@@ -98,7 +103,16 @@ impl Writer<'_> {
                     self.line(&lines::redemption(&redemption)).await?;
                 }
             }
-            JobKind::BulkCredit | JobKind::BulkPoints | JobKind::ImportWallets | JobKind::ImportPoints => {
+            JobKind::ExportAccounts => {
+                for account in &page.accounts {
+                    self.line(&lines::account(account)).await?;
+                }
+            }
+            JobKind::BulkCredit
+            | JobKind::BulkPoints
+            | JobKind::ImportWallets
+            | JobKind::ImportPoints
+            | JobKind::ImportAccounts => {
                 return Err(Failed::Unreadable("the job is no export"));
             }
         }
@@ -110,11 +124,13 @@ fn header(kind: JobKind) -> &'static str {
     match kind {
         JobKind::ExportTransactions => lines::TRANSACTIONS,
         JobKind::ExportRedemptions => lines::REDEMPTIONS,
+        JobKind::ExportAccounts => lines::ACCOUNTS,
         JobKind::ExportWallets
         | JobKind::BulkCredit
         | JobKind::BulkPoints
         | JobKind::ImportWallets
-        | JobKind::ImportPoints => lines::WALLETS,
+        | JobKind::ImportPoints
+        | JobKind::ImportAccounts => lines::WALLETS,
     }
 }
 
@@ -122,11 +138,13 @@ fn read_of(kind: JobKind) -> SegmentOf {
     match kind {
         JobKind::ExportTransactions => SegmentOf::Entries,
         JobKind::ExportRedemptions => SegmentOf::Redemptions,
+        JobKind::ExportAccounts => SegmentOf::Accounts,
         JobKind::ExportWallets
         | JobKind::BulkCredit
         | JobKind::BulkPoints
         | JobKind::ImportWallets
-        | JobKind::ImportPoints => SegmentOf::Wallets,
+        | JobKind::ImportPoints
+        | JobKind::ImportAccounts => SegmentOf::Wallets,
     }
 }
 

@@ -13,7 +13,7 @@ mod split;
 use aws::Bucket;
 use domain::ids::{JobId, RequestId};
 use domain::jobs::job::Job;
-use domain::jobs::part::PARTS_OF_SEGMENT;
+use domain::jobs::part::{PARTS_OF_SEGMENT, PartState};
 use edge::batch::{Batch, Failures, each};
 use edge::{App, Services, telemetry};
 use lambda_runtime::LambdaEvent;
@@ -106,6 +106,14 @@ async fn apply(
     if job.status.is_taken() || first >= last {
         return Err(Failed::Unreadable("the job has no such segment yet"));
     }
+    let in_order = job.terms.kind.is_in_order();
+    if in_order && first > 0 {
+        // The rows before must have an outcome; the message of their segment sends for this one.
+        let before = services.app.store.jobs().parts(&job.terms.id, first - 1, first).await?;
+        if before.iter().all(|part| part.state != PartState::Done) {
+            return Ok(());
+        }
+    }
     let mut failed = None;
     for part in first..last {
         if invocation.started.elapsed() >= invocation.take_within {
@@ -116,9 +124,19 @@ async fn apply(
         if let Err(error) = parts::apply(&services.app, &job.terms.id, part, invocation).await {
             tracing::warn!(job = %job.terms.id, part, %error, "a part of an import was not applied");
             failed = failed.or(Some(error));
+            if in_order {
+                break;
+            }
         }
     }
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if in_order && last < job.terms.parts {
+        let rest = services.tools.queues.send_work(&job.terms, last..job.terms.parts).await;
+        return rest.map_err(|_| Failed::Unreadable("the next segment was not sent"));
+    }
+    Ok(())
 }
 
 async fn step(

@@ -1,9 +1,14 @@
 //! The lines of exported files.
 //!
-//! **Invariant:** a file of wallets is read by an import as it was written: the same wallets with the same lots.
+//! **Invariant:** a file of wallets or budgets is read by an import as it was written: the same accounts with the same
+//! credit.
 //! **Invariant:** no code of a card or voucher and no address is in a file.
 
+use domain::budget::BudgetStatus;
+use domain::budget::allocate::SlicedAccount;
+use domain::budget::entry::BudgetEntry;
 use domain::giftcard::redemption::Redemption;
+use domain::ids::budget::BudgetKind;
 use domain::ledger::entry::Entry;
 use domain::ledger::lot::Lot;
 use domain::policy::Policy;
@@ -17,8 +22,53 @@ use store::WholeWallet;
 pub(crate) const WALLETS: &str =
     "customer_id,currency,balance,lots,status,tier,referral_code,referral_count,created_at,metadata";
 
+/// The first line of a file of budgets.
+pub(crate) const ACCOUNTS: &str =
+    "external_id,kind,parent_external_id,name,credit,low_credit_threshold,budget_mode,slices,status";
+
+/// Returns the line of a budget account; what is reserved for undecided spends belongs to its credit.
+pub(crate) fn account(sliced: &SlicedAccount) -> String {
+    let account = &sliced.account;
+    let unit = Unit::Currency(account.currency);
+    let is_campaign = account.kind() == BudgetKind::Campaign;
+    let parent = account.parent.as_ref().filter(|parent| parent.kind() != BudgetKind::Platform);
+    let is_active = account.status() == BudgetStatus::Active;
+    line(&[
+        account.id.to_string(),
+        account.kind().as_str().to_owned(),
+        maybe(parent),
+        account.name.as_str().to_owned(),
+        unit.format(sliced.own()),
+        maybe(account.low_credit_threshold.map(|amount| unit.format(amount))),
+        maybe(is_campaign.then(|| account.mode.as_str())),
+        account.slices.to_string(),
+        if is_active { "active" } else { "paused" }.to_owned(),
+    ])
+}
+
 /// The first line of a file of movements.
 pub(crate) const TRANSACTIONS: &str = "account,transaction_id,seq,created_at,type,amount,currency,balance_after,reason,source,order_id,hold_id,reference,lots";
+
+/// Returns the line of a movement of a budget.
+pub(crate) fn budget_transaction(entry: &BudgetEntry) -> String {
+    let unit = Unit::Currency(entry.currency);
+    line(&[
+        format!("b:{}", entry.account),
+        entry.id().to_string(),
+        String::new(),
+        entry.at.to_string(),
+        entry.kind.as_str().to_owned(),
+        unit.format(entry.amount),
+        entry.currency.code().to_owned(),
+        unit.format(entry.balance_after),
+        maybe(entry.notes.as_ref().map(domain::text::FreeText::as_str)),
+        String::new(),
+        String::new(),
+        String::new(),
+        entry.cause.to_string(),
+        String::new(),
+    ])
+}
 
 /// The first line of a file of redemptions.
 pub(crate) const REDEMPTIONS: &str = "redemption_id,campaign_id,charged_account_id,brand_id,denomination,currency,status,source,amount,cost,created_at,issued_at";

@@ -13,7 +13,7 @@ use domain::jobs::options::OnInvalid;
 use domain::jobs::part::{Part, ROWS};
 use domain::jobs::row::Row;
 use domain::jobs::status::JobStatus;
-use domain::jobs::upload::{MAX_ROWS, object};
+use domain::jobs::upload::object;
 use edge::csv::{File, Position};
 use edge::{Problem, Services};
 use rows::{RowKind, RowReader, file};
@@ -62,7 +62,8 @@ pub(crate) async fn split(services: &Services<MoveTools>, job: Job) -> Result<()
         return Ok(());
     }
     let left = jobs.unfinished_parts(&job).await?;
-    for some in left.chunks(MESSAGES_AT_ONCE) {
+    let most = if job.terms.kind.is_in_order() { 1 } else { usize::MAX };
+    for some in left.chunks(MESSAGES_AT_ONCE).take(most) {
         if let Err(unsent) = services.tools.queues.send_work(&job.terms, some.iter().copied()).await {
             tracing::error!(job = %job.terms.id, unsent = unsent.0, "messages of a job are left to the monitor");
         }
@@ -86,7 +87,7 @@ async fn opened<'a>(
 /// Reads all rows of a file, and stores them if they are to be stored.
 async fn read(
     mut chunks: Chunks<'_>,
-    mut reader: RowReader,
+    (mut reader, most): (RowReader, u64),
     mut storing: Option<&mut Storing<'_>>,
 ) -> Result<Reading, Failed> {
     let mut position: Option<Position> = None;
@@ -115,8 +116,8 @@ async fn read(
                 Ok(None) => break,
                 Err(problem) => return Ok(problem.into()),
             }
-            if reader.total() > MAX_ROWS {
-                return Ok(file::too_many_rows(MAX_ROWS).into());
+            if reader.total() > most {
+                return Ok(file::too_many_rows(most).into());
             }
         }
         position = Some(open.position());
@@ -135,7 +136,7 @@ fn reader(services: &Services<MoveTools>, job: &Job) -> Result<RowReader, Failed
 async fn validate(services: &Services<MoveTools>, job: Job) -> Result<Option<Job>, Failed> {
     let (job, chunks) = opened(services, &job).await?;
     let Some(chunks) = chunks else { return changed(services, &job).await };
-    let reading = read(chunks, reader(services, &job)?, None).await?;
+    let reading = read(chunks, (reader(services, &job)?, job.terms.kind.most_rows()), None).await?;
     let reader = match reading {
         Reading::Read(reader) => reader,
         Reading::Refused(refusal) => {
@@ -236,7 +237,8 @@ async fn store_rows(services: &Services<MoveTools>, job: Job) -> Result<Option<J
     let (job, chunks) = opened(services, &job).await?;
     let Some(chunks) = chunks else { return changed(services, &job).await };
     let mut storing = Storing { services, job: &job, rows: vec![], parts: vec![], next: 0, is_over: false };
-    let reading = read(chunks, reader(services, &job)?, Some(&mut storing)).await?;
+    let from = (reader(services, &job)?, job.terms.kind.most_rows());
+    let reading = read(chunks, from, Some(&mut storing)).await?;
     storing.end_part();
     storing.store().await?;
     let stored = storing.next;

@@ -48,7 +48,7 @@ enum Command {
     Supplier(Supplier),
     /// Import a file into the running platform: gift cards into a pool, or accounts of another system.
     Import(Import),
-    /// Export wallets, transactions or redemptions of the running platform to a file.
+    /// Export wallets, accounts, transactions or redemptions of the running platform to a file.
     Export(Export),
     /// Prove the books; the exit code is 1 if there is any difference.
     Audit(At),
@@ -166,7 +166,7 @@ struct Import {
     /// Pool that receives the cards.
     #[arg(long, required_unless_present = "kind", conflicts_with_all = ["kind", "dry_run", "skip_expired"])]
     pool: Option<String>,
-    /// What is imported in place of cards: wallets or points.
+    /// What is imported in place of cards: wallets, accounts or points.
     #[arg(long)]
     kind: Option<String>,
     /// Only say what would happen.
@@ -186,7 +186,7 @@ struct Import {
 struct Export {
     /// The file to write.
     file: PathBuf,
-    /// What is exported: wallets, transactions or redemptions.
+    /// What is exported: wallets, accounts, transactions or redemptions.
     #[arg(long)]
     kind: String,
     /// The first day of movements, such as 2026-01-31.

@@ -5,6 +5,7 @@
 
 use crate::applied::Applied;
 use domain::context::Context;
+use domain::currency::Currency;
 use domain::jobs::figures::{Figures, ImportOutcomes};
 use domain::jobs::import_row::{PointsAccountRow, WalletRow};
 use domain::jobs::job::JobTerms;
@@ -27,7 +28,8 @@ fn overflow() -> StoreError {
     StoreError::Rejected(Rejection::Inconsistent("the lots of an account overflow"))
 }
 
-fn code(existed: bool) -> String {
+/// Returns the code of a row whose account was there, or is opened.
+pub(crate) fn code(existed: bool) -> String {
     if existed { EXISTS } else { CREATED }.to_owned()
 }
 
@@ -123,6 +125,15 @@ fn opened(
 fn unknown_tier() -> Applied {
     let detail = format!("tier: {}", LoyaltyRejection::UnknownTier);
     Applied::of(RowOutcome::Failed(INVALID_ROW.to_owned(), detail))
+}
+
+/// Returns what a row of a budget adds to the figures: the credit that was found in the table, if anything was done.
+pub(crate) fn figures_of_credit(currency: Currency, found: Option<Money>) -> ImportOutcomes {
+    let books = match found {
+        Some(found) => Figures::of_row(1, 0, Some((Unit::Currency(currency), found))),
+        None => Figures::default(),
+    };
+    ImportOutcomes { books, ..ImportOutcomes::default() }
 }
 
 const DIFFERS: &str = "its opening entries are not as the row says";

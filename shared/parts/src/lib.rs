@@ -1,4 +1,4 @@
-//! Applies parts of jobs: credits to wallets, points, and accounts of other systems.
+//! Applies parts of jobs: credits to wallets, points, and accounts and budgets of other systems.
 //!
 //! The process that takes a part applies its rows one by one, each under a cause of its own, and then writes down their
 //! outcomes.
@@ -7,6 +7,7 @@
 //! its outcome says so.
 //! **Invariant:** a row whose outcome is not certain has none: its part stays with the process that holds it, and comes again.
 
+mod accounts;
 mod applied;
 mod imports;
 mod rows;

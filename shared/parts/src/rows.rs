@@ -1,10 +1,10 @@
 //! Applies the rows of a part.
 //!
-//! **Invariant:** rows of one customer are applied in the order of their lines.
+//! **Invariant:** rows of one customer, and those of budgets, are applied in the order of their lines.
 //! **Invariant:** no row is begun in the last seconds of the lease, so none is applied after another process took over.
 
 use crate::applied::Applied;
-use crate::{Failed, Invocation, imports};
+use crate::{Failed, Invocation, accounts, imports};
 use domain::context::Context;
 use domain::ids::CustomerId;
 use domain::jobs::job::Job;
@@ -57,11 +57,10 @@ impl<'a> Applying<'a> {
 
     /// Applies all rows; returns the outcomes of those that are valid, in the order of the part.
     pub(crate) async fn outcomes(&self) -> Result<Vec<Option<Applied>>, Failed> {
-        let mut by_customer: BTreeMap<&CustomerId, Vec<(usize, &Row)>> = BTreeMap::new();
+        // Rows that name no customer are applied one after another.
+        let mut by_customer: BTreeMap<Option<&CustomerId>, Vec<(usize, &Row)>> = BTreeMap::new();
         for (at, row) in self.part.rows.iter().enumerate().filter(|(_, row)| !row.is_invalid()) {
-            if let Some(customer) = row.customer() {
-                by_customer.entry(customer).or_default().push((at, row));
-            }
+            by_customer.entry(row.customer()).or_default().push((at, row));
         }
         let groups: Vec<_> = by_customer.into_values().map(|group| self.in_turn(group)).collect();
         let found: Vec<_> = stream::iter(groups).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -128,6 +127,10 @@ impl<'a> Applying<'a> {
             }
             Wanted::PointsAccount(points) => {
                 let done = imports::points(self.app, job, &self.context, (row.line, points));
+                return Self::finish(done.await);
+            }
+            Wanted::Budget(budget) => {
+                let done = accounts::account(self.app, job, &self.context, (row.line, budget));
                 return Self::finish(done.await);
             }
             // Only the function that can write files does segments of exports.

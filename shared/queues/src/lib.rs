@@ -192,8 +192,11 @@ impl Queues {
             return self.send_steps(&parts.into_iter().map(message).collect::<Vec<_>>()).await;
         }
         let segments: BTreeSet<u32> = parts.into_iter().map(|part| part / PARTS_OF_SEGMENT).collect();
+        // The end of each segment sends for the next one.
+        let most = if terms.kind.is_in_order() { 1 } else { segments.len() };
+        let segments = segments.into_iter().take(most);
         let message = |segment| BooksMessage::new(&terms.id, Step::Apply, segment);
-        self.send_steps(&segments.into_iter().map(message).collect::<Vec<_>>()).await
+        self.send_steps(&segments.map(message).collect::<Vec<_>>()).await
     }
 
     /// Sends messages about parts of a job; returns how many were not sent within some seconds.

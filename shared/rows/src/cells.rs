@@ -5,7 +5,9 @@
 
 use domain::giftcard::code::is_scientific;
 use domain::ids::CustomerId;
+use domain::ids::budget::ExternalId;
 use domain::jobs::figures::Figures;
+use domain::jobs::row::Row;
 use domain::money::{Amount, Money};
 use domain::parse::ParseError;
 use domain::rejection::ImportRejection;
@@ -29,14 +31,56 @@ pub(crate) struct Cells<'l, 'f> {
 /// What is wrong with which column, and the code of the row, if it has one of its own.
 pub(crate) type Wrong = (Vec<(&'static str, String)>, Option<ImportRejection>);
 
+/// Whom or what a row is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Named {
+    /// A customer.
+    Customer(CustomerId),
+    /// An account of another system.
+    Account(ExternalId),
+}
+
+impl Named {
+    /// Returns whom or what a row is about.
+    pub(crate) fn of(row: &Row) -> Option<Box<Self>> {
+        let customer = row.customer().cloned().map(Self::Customer);
+        customer.or(row.external_id().cloned().map(Self::Account)).map(Box::new)
+    }
+
+    /// Returns a customer that a row is about.
+    pub(crate) fn customer(id: Option<CustomerId>) -> Option<Box<Self>> {
+        id.map(|id| Box::new(Self::Customer(id)))
+    }
+
+    /// Returns an account that a row is about.
+    pub(crate) fn account(id: Option<ExternalId>) -> Option<Box<Self>> {
+        id.map(|id| Box::new(Self::Account(id)))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Customer(id) => id.as_str(),
+            Self::Account(id) => id.as_str(),
+        }
+    }
+
+    /// Returns the customer, or the account.
+    pub(crate) fn into_parts(self) -> (Option<CustomerId>, Option<ExternalId>) {
+        match self {
+            Self::Customer(id) => (Some(id), None),
+            Self::Account(id) => (None, Some(id)),
+        }
+    }
+}
+
 /// A row that is invalid, and what can be read of it.
 pub(crate) struct RefusedRow {
     /// What is wrong with which column.
     pub(crate) errors: Vec<(&'static str, String)>,
     /// The code, if the row has one of its own.
     pub(crate) code: Option<ImportRejection>,
-    /// Whom it names.
-    pub(crate) customer: Option<CustomerId>,
+    /// Whom or what it names.
+    pub(crate) named: Option<Box<Named>>,
     /// The referral code that it names.
     pub(crate) referral_code: Option<String>,
     /// Its amount; zero if that cannot be read.
@@ -96,15 +140,32 @@ impl<'l, 'f> Cells<'l, 'f> {
         self.optional(name, parse)
     }
 
+    /// Reads a text that keeps the space around it.
+    pub(crate) fn exact<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        let text = self.line.text(name).unwrap_or_default();
+        parse(unquoted(&text)).map_err(|error| self.offend(name, error.to_string())).ok()
+    }
+
     /// Reads the id of a customer.
     pub(crate) fn customer(&mut self, name: &'static str) -> Option<CustomerId> {
+        self.id(name, CustomerId::parse)
+    }
+
+    /// Reads an id.
+    pub(crate) fn id<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, ParseError>,
+    ) -> Option<T> {
         if self.line.text(name).is_some_and(|text| text.trim().starts_with('=')) {
             self.offend(name, FORMULA);
             return None;
         }
-        self.required(name, |text| {
-            if is_scientific(text) { Err(ParseError(CHANGED)) } else { CustomerId::parse(text) }
-        })
+        self.required(name, |text| if is_scientific(text) { Err(ParseError(CHANGED)) } else { parse(text) })
     }
 
     /// Returns the errors of the row, if it has any.

@@ -81,6 +81,11 @@ csv_file! {
 }
 
 csv_file! {
+    /// Budgets of another system, parents before their children; the first four columns are required.
+    pub struct AccountsFile: ["external_id", "kind", "parent_external_id", "name", "credit", "low_credit_threshold", "budget_mode", "slices", "status"];
+}
+
+csv_file! {
     /// Points of another system; the first three columns are required. `lots` are `points|date or never`, joined by `;`.
     pub struct PointsAccountsFile: ["user_id", "points", "lots", "qualifying", "tier", "tier_until", "status"];
 }

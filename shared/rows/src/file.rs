@@ -3,7 +3,8 @@
 //! **Invariant:** a line of the file is one row, known by its number.
 
 use crate::cells::{CHANGED, FORMULA};
-use crate::reader::{RowKind, RowReader};
+use crate::kind::RowKind;
+use crate::reader::RowReader;
 use domain::giftcard::code::is_scientific;
 use domain::jobs::row::Row;
 use edge::Problem;
@@ -84,9 +85,7 @@ pub fn next_row(file: &mut File<'_>, rows: &mut RowReader) -> Result<Option<Row>
         Some(Err(report)) => {
             Some(rows.unreadable(report.line, &format!("/lines/{}", report.line), &report.detail))
         }
-        Some(Ok(line)) if matches!(rows.kind(), RowKind::Wallets | RowKind::PointsAccounts) => {
-            Some(rows.take_account(&line))
-        }
+        Some(Ok(line)) if rows.kind().is_accounts() => Some(rows.take_account(&line)),
         Some(Ok(line)) => {
             let is_wrong =
                 |name: &&'static str| line.cell(name).is_some_and(|id| is_scientific(unquoted(&id)));

@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** no two rows name the same account, or the same referral code.
 
-use crate::cells::RefusedRow;
-use crate::points;
-use crate::reader::{MAX_DETAIL, RowKind, RowReader, short_digest};
+use crate::cells::{Named, RefusedRow};
+use crate::kind::RowKind;
+use crate::known::short_digest;
+use crate::reader::{MAX_DETAIL, RowReader};
 use crate::wallets::{self, WalletLine};
+use crate::{accounts, points};
 use domain::jobs::row::{InvalidRow, Row, Wanted};
 use domain::rejection::ImportRejection;
 use edge::csv::Line;
@@ -24,13 +26,23 @@ impl RowReader {
             RowKind::PointsAccounts => {
                 points::read(line, today, skip).map(|row| Wanted::PointsAccount(Box::new(row)))
             }
+            RowKind::Accounts => match &self.policy {
+                Some(policy) => accounts::read(line, &self.accounts, policy.currency())
+                    .map(|row| Wanted::Budget(Box::new(row))),
+                None => return self.unreadable(line.number, "", "cannot be read"),
+            },
             RowKind::Credits(_) | RowKind::Points => {
                 return self.unreadable(line.number, "", "cannot be read");
             }
         };
         let row = wanted.map(|wanted| Row::new(line.number, wanted));
         match row.and_then(|row| self.named_once(row)) {
-            Ok(row) => self.count(row),
+            Ok(row) => {
+                if let Wanted::Budget(budget) = &row.wanted {
+                    self.accounts.add(budget);
+                }
+                self.count(row)
+            }
             Err(refused) => self.refuse_account(line.number, refused),
         }
     }
@@ -40,7 +52,7 @@ impl RowReader {
         let refused = |name, detail: String, code| RefusedRow {
             errors: vec![(name, detail)],
             code,
-            customer: row.customer().cloned(),
+            named: Named::of(&row),
             referral_code: None,
             amount: row.amount(),
             figures: row.figures(),
@@ -50,11 +62,13 @@ impl RowReader {
             Wanted::Credit(_)
             | Wanted::Points(_)
             | Wanted::PointsAccount(_)
+            | Wanted::Budget(_)
             | Wanted::Segment
             | Wanted::Invalid(_) => None,
         };
         let is_new_code = code.is_none_or(|code| self.codes.insert(short_digest(code)));
-        if row.customer().is_some_and(|customer| self.seen.contains(&short_digest(customer.as_str()))) {
+        let named = Named::of(&row);
+        if named.is_some_and(|named| self.seen.contains(&short_digest(named.as_str()))) {
             let (name, _) = self.kind.names();
             return Err(refused(name, "is in an earlier row".to_owned(), None));
         }
@@ -74,7 +88,7 @@ impl RowReader {
     }
 
     fn refuse_account(&mut self, line: u64, refused: RefusedRow) -> Row {
-        let RefusedRow { errors, code, customer, referral_code, amount, figures } = refused;
+        let RefusedRow { errors, code, named, referral_code, amount, figures } = refused;
         for (name, detail) in &errors {
             self.errors.add(|| format!("/lines/{line}/{name}"), detail);
         }
@@ -89,9 +103,11 @@ impl RowReader {
         if let Some(code) = &referral_code {
             self.codes.insert(short_digest(code));
         }
-        if let Some(customer) = &customer {
-            self.seen.insert(short_digest(customer.as_str()));
+        if let Some(named) = &named {
+            self.seen.insert(short_digest(named.as_str()));
         }
-        self.count(Row::new(line, Wanted::Invalid(InvalidRow { customer, amount, detail, code, figures })))
+        let (customer, external_id) = named.map_or((None, None), |named| named.into_parts());
+        let invalid = InvalidRow { customer, external_id, amount, detail, code, figures };
+        self.count(Row::new(line, Wanted::Invalid(invalid)))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the lots of a row sum to its points, and none has expired unless such lots are left out.
 
-use crate::cells::{Cells, RefusedRow, amount, until};
+use crate::cells::{Cells, Named, RefusedRow, amount, until};
 use domain::jobs::figures::Figures;
 use domain::jobs::import_row::PointsAccountRow;
 use domain::ledger::account::AccountStatus;
@@ -82,12 +82,24 @@ pub(crate) fn read(line: &Line<'_>, today: Date, skip_expired: bool) -> Result<P
             grant: tier.zip(tier_until),
             status: status.unwrap_or(AccountStatus::Active),
         }),
-        (Err((errors, code)), customer) => {
-            Err(RefusedRow { errors, code, customer, referral_code: None, amount, figures })
-        }
+        (Err((errors, code)), customer) => Err(RefusedRow {
+            errors,
+            code,
+            named: Named::customer(customer),
+            referral_code: None,
+            amount,
+            figures,
+        }),
         (Ok(()), customer) => {
             let errors = vec![("user_id", "cannot be read".to_owned())];
-            Err(RefusedRow { errors, code: None, customer, referral_code: None, amount, figures })
+            Err(RefusedRow {
+                errors,
+                code: None,
+                named: Named::customer(customer),
+                referral_code: None,
+                amount,
+                figures,
+            })
         }
     }
 }

@@ -3,27 +3,22 @@
 //! **Invariant:** every row of the request is a row of the job or is reported; none is left out unseen.
 //! **Invariant:** a row of a file is read as the same row in a body is.
 
-use crate::elements::{
-    CreditElement, CreditsFile, PointsAccountsFile, PointsElement, PointsFile, WalletsFile,
-};
+use crate::cells::Named;
+use crate::kind::RowKind;
+use crate::known::{KnownAccounts, short_digest};
 use domain::currency::Currency;
 use domain::hash::{Hash, LinesHasher};
-use domain::ids::CustomerId;
 use domain::jobs::figures::Figures;
 use domain::jobs::job::{JobTerms, RefusedLine};
-use domain::jobs::kind::JobKind;
 use domain::jobs::options::JobOptions;
 use domain::jobs::part::ROWS;
-use domain::jobs::row::{CreditRow, INVALID_ROW, InvalidRow, PointsRow, Row, RowExpiry, Wanted};
-use domain::ledger::lot::CreditSource;
-use domain::loyalty::numbers::Points;
-use domain::money::{Amount, Money};
+use domain::jobs::row::{INVALID_ROW, InvalidRow, Row, Wanted};
+use domain::money::Money;
 use domain::policy::Policy;
 use domain::time::Date;
 use edge::Problem;
 use edge::field_errors::FieldErrors;
 use edge::fields::Fields;
-use edge::input::{ExpiryDate, ExpiryDays, Input, NumberInput};
 use http::StatusCode;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashSet};
@@ -34,111 +29,6 @@ const MAX_LINES: usize = 100;
 
 /// The most characters of what is wrong with a row.
 pub(crate) const MAX_DETAIL: usize = 300;
-
-/// What the rows of a job are.
-#[derive(Clone, Copy, Debug)]
-pub enum RowKind {
-    /// Credits in a currency.
-    Credits(Currency),
-    /// Points.
-    Points,
-    /// Wallets of another system.
-    Wallets,
-    /// Points of another system.
-    PointsAccounts,
-}
-
-impl RowKind {
-    /// Returns the name of the field that names the customer, and of that which says how much.
-    pub fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Credits(_) | Self::Wallets => ("customer_id", "amount"),
-            Self::Points | Self::PointsAccounts => ("user_id", "points"),
-        }
-    }
-
-    /// Returns the kind of the rows of a job.
-    pub fn of_job(kind: JobKind, currency: Option<Currency>) -> Option<Self> {
-        match (kind, currency) {
-            (JobKind::BulkCredit, Some(currency)) => Some(Self::Credits(currency)),
-            (JobKind::BulkPoints, _) => Some(Self::Points),
-            (JobKind::ImportWallets, _) => Some(Self::Wallets),
-            (JobKind::ImportPoints, _) => Some(Self::PointsAccounts),
-            (
-                JobKind::BulkCredit
-                | JobKind::ExportWallets
-                | JobKind::ExportTransactions
-                | JobKind::ExportRedemptions,
-                _,
-            ) => None,
-        }
-    }
-
-    /// Returns the columns of a file, and how many of them, from the first, must be there.
-    pub fn columns(self) -> (&'static [&'static str], usize) {
-        match self {
-            Self::Credits(_) => (CreditsFile::COLUMNS, 2),
-            Self::Points => (PointsFile::COLUMNS, 3),
-            Self::Wallets => (WalletsFile::COLUMNS, 3),
-            Self::PointsAccounts => (PointsAccountsFile::COLUMNS, 3),
-        }
-    }
-
-    fn read(self, fields: Fields<'_>) -> Result<Wanted, Problem> {
-        match self {
-            Self::Credits(currency) => credit(fields, currency).map(Wanted::Credit),
-            Self::Points => points(fields).map(Wanted::Points),
-            Self::Wallets | Self::PointsAccounts => Err(Problem::internal()),
-        }
-    }
-
-    /// Returns whom a row names and how much it asks for, as far as that can be read.
-    fn hints(self, raw: &RawValue) -> (Option<CustomerId>, Money) {
-        let Ok(mut fields) = Fields::within(raw, String::new()) else { return (None, Money::ZERO) };
-        let (name, much) = self.names();
-        let customer = fields.optional(name, <CustomerId as Input>::read);
-        let amount = match self {
-            Self::Credits(currency) => {
-                fields.optional(much, Amount::read).and_then(|amount| amount.in_currency(currency))
-            }
-            Self::Points => {
-                fields.optional(much, |raw| Points::parse(raw.get().trim_matches('"'))).map(Points::money)
-            }
-            Self::Wallets | Self::PointsAccounts => None,
-        };
-        (customer, amount.unwrap_or(Money::ZERO))
-    }
-}
-
-fn expiry(days: Option<NumberInput<ExpiryDays>>, on: Option<ExpiryDate>) -> Option<RowExpiry> {
-    let days = days.map(|days| RowExpiry::Days(days.0.0));
-    days.or(on.map(|on| RowExpiry::On(on.0)))
-}
-
-fn credit(fields: Fields<'_>, currency: Currency) -> Result<CreditRow, Problem> {
-    let sent = CreditElement::read(fields, currency)?;
-    Ok(CreditRow {
-        customer: sent.customer_id,
-        amount: sent.amount.in_currency(currency).ok_or_else(Problem::internal)?,
-        reason: sent.reason,
-        source: sent.source.map_or(CreditSource::Manual, |source| source.0),
-        expiry: expiry(sent.expiry_days, sent.expires_on),
-        order_id: sent.order_id,
-        metadata: sent.metadata.unwrap_or_default(),
-    })
-}
-
-fn points(fields: Fields<'_>) -> Result<PointsRow, Problem> {
-    let sent = PointsElement::read(fields)?;
-    Ok(PointsRow {
-        user: sent.user_id,
-        points: sent.points.0,
-        reason: sent.reason.0,
-        expiry: expiry(sent.expiry_days, sent.expires_on),
-        qualifying: sent.qualifying.unwrap_or(false),
-        metadata: sent.metadata.unwrap_or_default(),
-    })
-}
 
 /// Reads rows one by one, and keeps what is to be known of all of them.
 pub struct RowReader {
@@ -166,6 +56,8 @@ pub struct RowReader {
     figures: Option<Figures>,
     /// What callers should know of an import, with the number of rows.
     pub(crate) warnings: BTreeMap<&'static str, u64>,
+    /// The budgets that earlier rows bring.
+    pub(crate) accounts: KnownAccounts,
     /// Digests of the referral codes that were named.
     pub(crate) codes: HashSet<[u8; 16]>,
     /// The rules by which tiers are compared.
@@ -192,6 +84,7 @@ impl RowReader {
             accepted_sum: Some(Money::ZERO),
             figures: Some(Figures::default()),
             warnings: BTreeMap::new(),
+            accounts: KnownAccounts::default(),
             codes: HashSet::new(),
             policy: None,
             skip_expired: false,
@@ -247,7 +140,8 @@ impl RowReader {
                 self.errors.append(errors);
                 self.refuse(line, detail.clone(), None);
                 let (code, figures) = (None, Figures::default());
-                Row::new(line, Wanted::Invalid(InvalidRow { customer, amount, detail, code, figures }))
+                let invalid = InvalidRow { customer, external_id: None, amount, detail, code, figures };
+                Row::new(line, Wanted::Invalid(invalid))
             }
         };
         self.count(row)
@@ -259,11 +153,12 @@ impl RowReader {
         self.asked.add(&format!("{line} invalid {detail}"));
         self.refuse(line, detail.to_owned(), None);
         let figures = match self.kind {
-            RowKind::Wallets | RowKind::PointsAccounts => Figures::of_row(1, 0, None),
             RowKind::Credits(_) | RowKind::Points => Figures::default(),
+            RowKind::Wallets | RowKind::PointsAccounts | RowKind::Accounts => Figures::of_row(1, 0, None),
         };
         let invalid = InvalidRow {
             customer: None,
+            external_id: None,
             amount: Money::ZERO,
             detail: detail.to_owned(),
             code: None,
@@ -289,7 +184,8 @@ impl RowReader {
         self.accepted += 1;
         self.accepted_sum = self.accepted_sum.and_then(|sum| sum.checked_add(row.amount()));
         self.wanted.add(&row.canonical());
-        let is_new = row.customer().is_none_or(|customer| self.seen.insert(short_digest(customer.as_str())));
+        let named = Named::of(&row);
+        let is_new = named.is_none_or(|named| self.seen.insert(short_digest(named.as_str())));
         if !is_new {
             self.duplicates += 1;
         }
@@ -365,11 +261,6 @@ impl RowReader {
             ..terms
         })
     }
-}
-
-/// Returns a digest by which a name is known in little memory.
-pub(crate) fn short_digest(name: &str) -> [u8; 16] {
-    Hash::of(name).bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// Returns what is wrong with a row, in one line.

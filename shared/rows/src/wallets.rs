@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** the lots of a row sum to its balance, and none has expired unless such lots are left out.
 
-use crate::cells::{Cells, RefusedRow, amount, until};
+use crate::cells::{Cells, Named, RefusedRow, amount, until};
 use domain::currency::Currency;
+use domain::ids::CustomerId;
 use domain::jobs::figures::Figures;
 use domain::jobs::import_row::WalletRow;
 use domain::ledger::account::AccountStatus;
@@ -109,10 +110,10 @@ pub(crate) fn read(line: &Line<'_>, today: Date, skip_expired: bool) -> Result<W
     };
     let figures = Figures::of_row(1, lots.len(), currency.map(Unit::Currency).zip(balance));
     let named_code = referral_code.clone();
-    let refused = |(errors, code), customer| RefusedRow {
+    let refused = |(errors, code), customer: Option<CustomerId>| RefusedRow {
         errors,
         code,
-        customer,
+        named: Named::customer(customer),
         referral_code: named_code.clone(),
         amount: balance.unwrap_or(Money::ZERO),
         figures: figures.clone(),

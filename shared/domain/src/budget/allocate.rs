@@ -26,10 +26,19 @@ use std::collections::BTreeMap;
 pub enum Direction {
     /// From a parent to its child.
     Down,
+    /// Likewise, of an import: also through accounts that are paused.
+    Imported,
     /// From a child back to its parent.
     Up,
     /// The rest of a closing child, back to its parent.
     Closing,
+}
+
+impl Direction {
+    /// Returns true if credit goes from a parent to its child.
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Down | Self::Imported)
+    }
 }
 
 keyed_request! {
@@ -71,6 +80,12 @@ impl SlicedAccount {
         self.slices().map(|slice| slice.available).sum()
     }
 
+    /// Returns the credit that the account has itself: what is available, and what is reserved for undecided spends.
+    pub fn own(&self) -> Money {
+        let reserved = self.slices().flat_map(|slice| slice.attempts().map(|(_, reserved)| reserved.amount));
+        [self.available(), reserved.sum()].into_iter().sum()
+    }
+
     /// Returns the account's balance: its available credit, or for the platform the credit it has
     /// issued.
     pub fn balance(&self) -> Money {
@@ -108,7 +123,7 @@ impl BudgetTransfer {
 
     fn words(&self) -> (MoveType, MoveType) {
         match self.direction {
-            Direction::Down => (MoveType::AllocationOut, MoveType::AllocationIn),
+            Direction::Down | Direction::Imported => (MoveType::AllocationOut, MoveType::AllocationIn),
             Direction::Up | Direction::Closing => (MoveType::ReclaimOut, MoveType::ReclaimIn),
         }
     }
@@ -117,7 +132,7 @@ impl BudgetTransfer {
     pub fn check(&self, accounts: TransferAccounts<'_>) -> Result<Money, Rejection> {
         let TransferAccounts { from, to } = accounts;
         let (parent, child) = match self.direction {
-            Direction::Down => (&from.account, &to.account),
+            Direction::Down | Direction::Imported => (&from.account, &to.account),
             Direction::Up | Direction::Closing => (&to.account, &from.account),
         };
         if child.parent.as_ref() != Some(&parent.id) {
@@ -127,7 +142,7 @@ impl BudgetTransfer {
         if currency != to.account.currency {
             return Err(Rejection::CurrencyMismatch);
         }
-        if child.is_shared() && self.direction == Direction::Down {
+        if child.is_shared() && self.direction.is_down() {
             return Err(Rejection::SharedCampaign);
         }
         let amount = match self.amount {
@@ -140,6 +155,7 @@ impl BudgetTransfer {
             Direction::Down => {
                 from.account.status() != BudgetStatus::Active || !to.account.status().is_open()
             }
+            Direction::Imported => !from.account.status().is_open() || !to.account.status().is_open(),
             Direction::Up => !from.account.status().is_open(),
             Direction::Closing => from.account.status() != BudgetStatus::Closing,
         };

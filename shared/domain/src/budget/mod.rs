@@ -80,6 +80,7 @@ use crate::ids::RequestId;
 use crate::ids::budget::{AccountId, BrandId, BudgetKind};
 use crate::money::Money;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use crate::text::FreeText;
 use crate::time::Timestamp;
 
@@ -305,3 +306,4 @@ impl BudgetAccount {
 }
 
 fingerprint_by_word!(Mode);
+serde_by_text! { Mode: |mode| mode.as_str().to_owned(), Mode::parse; }

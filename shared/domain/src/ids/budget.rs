@@ -6,10 +6,11 @@
 //! of a code and reveals nothing about the code.
 
 use super::cause::Cause;
-use super::text::text_id;
+use super::text::{caller_id, text_id};
 use crate::fingerprint::{Fingerprinted, fingerprint_by_display, fingerprint_by_word};
 use crate::hash::Hash;
 use crate::parse::ParseError;
+use crate::primitives::serde_text::serde_by_text;
 use std::collections::BTreeSet;
 
 /// The kind of a budget account.
@@ -76,6 +77,10 @@ text_id! {
     AccountId
 }
 text_id! {
+    /// An account in the system that it comes from.
+    ExternalId
+}
+text_id! {
     /// A brand of gift cards.
     BrandId
 }
@@ -117,6 +122,11 @@ impl AccountId {
         Self(format!("acct_{}{}", kind.letter(), Hash::of(format!("{parent}|{cause}")).prefix(10)))
     }
 
+    /// Returns the id of the account of another system that is imported below a parent.
+    pub fn imported(kind: BudgetKind, parent: &Self, external: &ExternalId) -> Self {
+        Self::mint(kind, parent, &Cause::external(external.as_str()))
+    }
+
     /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let known = text == "platform"
@@ -129,6 +139,13 @@ impl AccountId {
         let letter = self.0.strip_prefix("acct_").and_then(|rest| rest.chars().next());
         let of = |kind: &BudgetKind| letter == Some(kind.letter());
         BudgetKind::BELOW.into_iter().find(of).unwrap_or(BudgetKind::Platform)
+    }
+}
+
+impl ExternalId {
+    /// Parses an id, with the rule of all ids of callers.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        caller_id(text).map(|text| Self(text.to_owned()))
     }
 }
 
@@ -205,6 +222,12 @@ impl CodeId {
 
 fingerprint_by_display!(AccountId, BrandId);
 fingerprint_by_word!(BudgetKind);
+
+serde_by_text! {
+    AccountId: ToString::to_string, AccountId::parse;
+    ExternalId: ToString::to_string, ExternalId::parse;
+    BudgetKind: |kind| kind.as_str().to_owned(), BudgetKind::parse;
+}
 
 impl Fingerprinted for BTreeSet<BrandId> {
     fn fingerprint_text(&self) -> Option<String> {

@@ -15,6 +15,11 @@ impl Cause {
         Self::composed(format!("{IMPORT}{job}:{line}"))
     }
 
+    /// Returns the cause of a movement of an imported row, counted from 1.
+    pub fn imported(job: &JobId, line: u64, number: usize) -> Self {
+        Self::composed(format!("{IMPORT}{job}:{line}:{number}"))
+    }
+
     /// Returns the cause of a row of a bulk job.
     pub fn bulk(job: &JobId, line: u64) -> Self {
         Self::composed(format!("{BULK}{job}:{line}"))

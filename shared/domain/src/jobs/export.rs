@@ -4,11 +4,17 @@
 //! named by the job.
 
 use crate::ids::CustomerId;
+use crate::jobs::kind::JobKind;
 use crate::time::Date;
 use serde::{Deserialize, Serialize};
 
 /// Segments of the table that an export reads independently.
-pub const SEGMENTS: u32 = 4;
+const SEGMENTS: u32 = 4;
+
+/// Returns the number of segments of an export: budgets are written in the order of their tree, by one.
+pub fn segments(kind: JobKind) -> u32 {
+    if kind == JobKind::ExportAccounts { 1 } else { SEGMENTS }
+}
 
 /// The most bytes of a file.
 pub const FILE_BYTES: usize = 16 * 1024 * 1024;

@@ -5,6 +5,9 @@
 use crate::parse::ParseError;
 use crate::primitives::serde_text::serde_by_text;
 
+/// The most rows of a file.
+const MAX_ROWS: u64 = 1_000_000;
+
 /// The kinds of jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobKind {
@@ -16,8 +19,12 @@ pub enum JobKind {
     ImportWallets,
     /// Points of another system.
     ImportPoints,
+    /// Budgets of another system.
+    ImportAccounts,
     /// Files of wallets, in the format of imports.
     ExportWallets,
+    /// A file of budgets, in the format of imports.
+    ExportAccounts,
     /// Files of movements.
     ExportTransactions,
     /// Files of redemptions of gift cards.
@@ -26,12 +33,14 @@ pub enum JobKind {
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::BulkCredit,
         Self::BulkPoints,
         Self::ImportWallets,
         Self::ImportPoints,
+        Self::ImportAccounts,
         Self::ExportWallets,
+        Self::ExportAccounts,
         Self::ExportTransactions,
         Self::ExportRedemptions,
     ];
@@ -43,7 +52,9 @@ impl JobKind {
             Self::BulkPoints => "bulk_points",
             Self::ImportWallets => "import_wallets",
             Self::ImportPoints => "import_points",
+            Self::ImportAccounts => "import_accounts",
             Self::ExportWallets => "export_wallets",
+            Self::ExportAccounts => "export_accounts",
             Self::ExportTransactions => "export_transactions",
             Self::ExportRedemptions => "export_redemptions",
         }
@@ -58,10 +69,11 @@ impl JobKind {
     /// Returns true if it brings accounts of another system.
     pub fn is_import(self) -> bool {
         match self {
-            Self::ImportWallets | Self::ImportPoints => true,
+            Self::ImportWallets | Self::ImportPoints | Self::ImportAccounts => true,
             Self::BulkCredit
             | Self::BulkPoints
             | Self::ExportWallets
+            | Self::ExportAccounts
             | Self::ExportTransactions
             | Self::ExportRedemptions => false,
         }
@@ -69,12 +81,25 @@ impl JobKind {
 
     /// Returns true if it writes files of what is in the table.
     pub fn is_export(self) -> bool {
-        matches!(self, Self::ExportWallets | Self::ExportTransactions | Self::ExportRedemptions)
+        matches!(
+            self,
+            Self::ExportWallets | Self::ExportAccounts | Self::ExportTransactions | Self::ExportRedemptions
+        )
     }
 
     /// Returns true if the same rows may not be applied again unless the caller says so.
     pub fn is_bulk(self) -> bool {
         matches!(self, Self::BulkCredit | Self::BulkPoints)
+    }
+
+    /// Returns true if its rows are applied in the order of their lines, because later ones need earlier ones.
+    pub fn is_in_order(self) -> bool {
+        self == Self::ImportAccounts
+    }
+
+    /// Returns the most rows of a file.
+    pub fn most_rows(self) -> u64 {
+        if self == Self::ImportAccounts { 100_000 } else { MAX_ROWS }
     }
 
     /// Returns true if its rows may be in an upload.
@@ -87,8 +112,11 @@ impl JobKind {
         match self {
             Self::BulkCredit => "wallet:credit",
             Self::BulkPoints => "loyalty:adjust",
-            Self::ImportWallets | Self::ImportPoints => "books:import",
-            Self::ExportWallets | Self::ExportTransactions | Self::ExportRedemptions => "books:export",
+            Self::ImportWallets | Self::ImportPoints | Self::ImportAccounts => "books:import",
+            Self::ExportWallets
+            | Self::ExportAccounts
+            | Self::ExportTransactions
+            | Self::ExportRedemptions => "books:export",
         }
     }
 }

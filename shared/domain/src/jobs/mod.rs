@@ -9,6 +9,7 @@
 //! **Invariant:** the outcome of a row is what its entry says: one process at a time applies a part, a part that was
 //! begun is finished, and only parts that nobody has begun are cancelled.
 
+pub mod budget_row;
 pub mod causes;
 pub mod export;
 pub mod figures;

@@ -129,7 +129,7 @@ impl Part {
         self.rows.iter().try_fold(Tally::default(), |tally, row| {
             let one = match &row.outcome {
                 RowOutcome::Pending => Tally::default(),
-                RowOutcome::Imported(_, added) => {
+                RowOutcome::Imported(_, added) | RowOutcome::ImportedAccount(_, _, added) => {
                     let amount = if is_dry { Money::ZERO } else { *added };
                     Tally { succeeded: 1, amount, ..Tally::default() }
                 }
@@ -167,6 +167,7 @@ impl Part {
                 | Wanted::Points(_)
                 | Wanted::Wallet(_)
                 | Wanted::PointsAccount(_)
+                | Wanted::Budget(_)
                 | Wanted::Segment => others.clone(),
             };
         }

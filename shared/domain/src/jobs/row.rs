@@ -6,7 +6,9 @@
 use crate::cause::Cause;
 use crate::currency::Currency;
 use crate::fingerprint::Fingerprinted;
+use crate::ids::budget::{AccountId, ExternalId};
 use crate::ids::{CustomerId, JobId, OrderId};
+use crate::jobs::budget_row::BudgetRow;
 use crate::jobs::export::ExportedFile;
 use crate::jobs::figures::Figures;
 use crate::jobs::import_row::{PointsAccountRow, WalletRow};
@@ -96,6 +98,9 @@ pub struct InvalidRow {
     /// Whom it names, if that could be read.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
+    /// The account of another system that it names, if that could be read.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
     /// What it asks for; zero if that could not be read.
     #[serde(rename = "a")]
     pub amount: Money,
@@ -132,6 +137,9 @@ pub enum Wanted {
     /// An account of points.
     #[serde(rename = "q")]
     PointsAccount(Box<PointsAccountRow>),
+    /// A budget account.
+    #[serde(rename = "b")]
+    Budget(Box<BudgetRow>),
     /// A segment of an export.
     #[serde(rename = "x")]
     Segment,
@@ -153,6 +161,9 @@ pub enum RowOutcome {
     /// It was imported, with this code (`created` or `exists`), and what that has added.
     #[serde(rename = "i")]
     Imported(String, Money),
+    /// A budget account was imported, with this code and id, and what that has added.
+    #[serde(rename = "b")]
+    ImportedAccount(String, AccountId, Money),
     /// These files were written.
     #[serde(rename = "x")]
     Exported(Vec<ExportedFile>),
@@ -173,7 +184,9 @@ impl RowOutcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
-            Self::Succeeded(_) | Self::Imported(..) | Self::Exported(_) => "succeeded",
+            Self::Succeeded(_) | Self::Imported(..) | Self::ImportedAccount(..) | Self::Exported(_) => {
+                "succeeded"
+            }
             Self::Failed(..) => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -210,8 +223,21 @@ impl Row {
             Wanted::Points(row) => Some(&row.user),
             Wanted::Wallet(row) => Some(&row.customer),
             Wanted::PointsAccount(row) => Some(&row.user),
-            Wanted::Segment => None,
+            Wanted::Budget(_) | Wanted::Segment => None,
             Wanted::Invalid(row) => row.customer.as_ref(),
+        }
+    }
+
+    /// Returns the account of another system that it names.
+    pub fn external_id(&self) -> Option<&ExternalId> {
+        match &self.wanted {
+            Wanted::Budget(row) => Some(&row.external_id),
+            Wanted::Invalid(row) => row.external_id.as_ref(),
+            Wanted::Credit(_)
+            | Wanted::Points(_)
+            | Wanted::Wallet(_)
+            | Wanted::PointsAccount(_)
+            | Wanted::Segment => None,
         }
     }
 
@@ -222,6 +248,7 @@ impl Row {
             Wanted::Points(row) => row.points.money(),
             Wanted::Wallet(row) => row.balance(),
             Wanted::PointsAccount(row) => row.balance(),
+            Wanted::Budget(row) => row.credit,
             Wanted::Segment => Money::ZERO,
             Wanted::Invalid(row) => row.amount,
         }
@@ -232,7 +259,11 @@ impl Row {
         let expiry = match &self.wanted {
             Wanted::Credit(row) => row.expiry,
             Wanted::Points(row) => row.expiry,
-            Wanted::Wallet(_) | Wanted::PointsAccount(_) | Wanted::Segment | Wanted::Invalid(_) => None,
+            Wanted::Wallet(_)
+            | Wanted::PointsAccount(_)
+            | Wanted::Budget(_)
+            | Wanted::Segment
+            | Wanted::Invalid(_) => None,
         };
         match expiry {
             Some(RowExpiry::On(date)) => Some(date),
@@ -245,6 +276,7 @@ impl Row {
         match &self.wanted {
             Wanted::Wallet(row) => Some(Unit::Currency(row.currency)),
             Wanted::PointsAccount(_) => Some(Unit::Points),
+            Wanted::Budget(row) => Some(Unit::Currency(row.currency)),
             Wanted::Invalid(row) => {
                 let code = row.figures.balances().next().map(|(code, _)| code.to_owned());
                 code.and_then(|code| Unit::parse(&code).ok())
@@ -263,6 +295,7 @@ impl Row {
             Wanted::PointsAccount(row) => {
                 Figures::of_row(1, row.lots.len(), Some((Unit::Points, row.balance())))
             }
+            Wanted::Budget(row) => Figures::of_row(1, 0, Some((Unit::Currency(row.currency), row.credit))),
             Wanted::Invalid(row) => row.figures.clone(),
             Wanted::Credit(_) | Wanted::Points(_) | Wanted::Segment => Figures::default(),
         }
@@ -296,6 +329,7 @@ impl Row {
             ],
             Wanted::Wallet(row) => row.canonical(),
             Wanted::PointsAccount(row) => row.canonical(),
+            Wanted::Budget(row) => row.canonical(),
             Wanted::Segment => vec!["segment".to_owned()],
             Wanted::Invalid(row) => vec!["invalid".to_owned(), row.detail.clone()],
         };

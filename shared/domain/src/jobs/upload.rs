@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 /// The most bytes of a file.
 pub const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The most rows of a file.
-pub const MAX_ROWS: u64 = 1_000_000;
-
 /// Seconds for which the URL of an upload can be used.
 pub const URL_SECONDS: u32 = 3_600;
 

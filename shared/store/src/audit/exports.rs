@@ -3,6 +3,8 @@
 //! **Invariant:** every item is read once, by one segment; a wallet is read as of one instant, with its holds.
 
 use super::Audit;
+use crate::budgets::TreePlace;
+use crate::budgets::items::budget_entry;
 use crate::engine::attr::Item;
 use crate::engine::error::StoreError;
 use crate::engine::read::read_error;
@@ -10,6 +12,9 @@ use crate::giftcards::items::redemption;
 use crate::keys::{self, Key};
 use crate::ledger::items::{account, entry, hold};
 use crate::wallet::items::wallet;
+use domain::budget::allocate::SlicedAccount;
+use domain::budget::entry::BudgetEntry;
+use domain::budget::key::KeyState;
 use domain::giftcard::redemption::Redemption;
 use domain::ids::{AccountRef, CustomerId};
 use domain::ledger::entry::Entry;
@@ -26,6 +31,7 @@ const TRIES: u32 = 10;
 #[derive(Clone, Debug, Default)]
 pub struct SegmentPlace {
     start: Option<Item>,
+    tree: TreePlace,
     is_done: bool,
 }
 
@@ -34,10 +40,12 @@ pub struct SegmentPlace {
 pub enum SegmentOf {
     /// Owners of wallets.
     Wallets,
-    /// Movements of wallets and points.
+    /// Movements of wallets, points and budgets.
     Entries,
     /// Redemptions of gift cards.
     Redemptions,
+    /// Budgets, in the order of their tree; by one segment.
+    Accounts,
 }
 
 /// What some items of a segment are.
@@ -47,8 +55,12 @@ pub struct SegmentPage {
     pub wallets: Vec<CustomerId>,
     /// Movements of wallets and points.
     pub entries: Vec<Entry>,
+    /// Movements of budgets.
+    pub budget_entries: Vec<BudgetEntry>,
     /// Redemptions of gift cards.
     pub redemptions: Vec<Redemption>,
+    /// Budgets.
+    pub accounts: Vec<SlicedAccount>,
 }
 
 /// A wallet as of one instant.
@@ -70,6 +82,10 @@ impl Audit {
     ) -> Result<Option<SegmentPage>, StoreError> {
         if place.is_done {
             return Ok(None);
+        }
+        if what == SegmentOf::Accounts {
+            let accounts = self.budgets.tree_page(&mut place.tree).await?;
+            return Ok(accounts.map(|accounts| SegmentPage { accounts, ..SegmentPage::default() }));
         }
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let request = || async {
@@ -136,10 +152,15 @@ impl SegmentPage {
             SegmentOf::Entries if keys::entry_account(pk).is_some() => {
                 self.entries.push(entry::from_item(item)?);
             }
+            SegmentOf::Entries if keys::budget_entry_account(pk).is_some() => {
+                if let KeyState::Entry(entry) = budget_entry::state_of(Some(item))? {
+                    self.budget_entries.push(*entry);
+                }
+            }
             SegmentOf::Redemptions if sk == "N" && keys::redemption_of(pk).is_some() => {
                 self.redemptions.push(redemption::from_item(item)?);
             }
-            SegmentOf::Entries | SegmentOf::Redemptions => {}
+            SegmentOf::Entries | SegmentOf::Redemptions | SegmentOf::Accounts => {}
         }
         Ok(())
     }

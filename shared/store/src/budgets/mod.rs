@@ -7,6 +7,7 @@
 //! is refused because of them.
 
 mod accounts;
+mod books;
 mod cause_key;
 mod change;
 mod children;
@@ -23,6 +24,7 @@ mod shared_spend;
 mod stops;
 mod transfer;
 
+pub use books::TreePlace;
 pub use children::ChildPage;
 pub use history::BudgetPage;
 pub use reserve::{Reservation, Reserve, Waiting};

@@ -176,7 +176,7 @@ impl Budgets {
         }
         let leaving: &[&str] = match transfer.direction {
             Direction::Down => &["active"],
-            Direction::Up => &["active", "paused"],
+            Direction::Imported | Direction::Up => &["active", "paused"],
             Direction::Closing => &["closing"],
         };
         let mut writes = self.both_entries(transfer, &decided)?;
@@ -194,7 +194,7 @@ impl Budgets {
         decided: &Transferred,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let arriving: &[&str] = match transfer.direction {
-            Direction::Down => &["active", "paused"],
+            Direction::Down | Direction::Imported => &["active", "paused"],
             Direction::Up | Direction::Closing => &["active", "paused", "closing"],
         };
         let Transferred { out, arrival } = decided;
@@ -203,7 +203,7 @@ impl Budgets {
             let Some(flow) = arrival.kind.flows().1 else { continue };
             writes.push(self.flow_update(&transfer.to, *slice, flow, *amount, arriving)?);
         }
-        if transfer.direction == Direction::Down && transfer.to.kind() == BudgetKind::Campaign {
+        if transfer.direction.is_down() && transfer.to.kind() == BudgetKind::Campaign {
             writes.extend(self.isolated_check(&transfer.to, arrival)?);
         }
         Ok(writes)
