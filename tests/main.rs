@@ -88,6 +88,7 @@ mod budgets_api {
     mod provision;
     mod races;
     mod secrets;
+    mod statements;
     mod stock;
     mod switches;
 }

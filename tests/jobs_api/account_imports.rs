@@ -261,3 +261,20 @@ async fn rows_of_later_segments_wait_for_those_before() {
     assert_eq!(job(&world, &made).await["reconciliation"]["agrees"], true);
     world.prove().await;
 }
+
+#[tokio::test]
+async fn what_was_spent_is_no_credit_of_an_exported_account() {
+    let agency = tests::agency::Agency::new("100", 3).await;
+    agency.provision("CODE-1").await.expect(201);
+    let world = agency.world();
+    let made = world.post(&admin(), "/api/exports", r#"{"kind":"accounts"}"#).await.expect(202);
+    work(world).await;
+    let path = format!("/api/jobs/{}", made.text("/job_id"));
+    let done = world.get(&admin(), &path).await.expect(200).json();
+    let file = get_file(world, done["files"][0]["url"].as_str().unwrap()).await;
+    let line = file.lines().find(|line| line.starts_with(&agency.campaign)).unwrap();
+    assert_eq!(line.split(',').nth(4), Some("75.00"), "{line}");
+    let rows = file.strip_prefix(HEADER).unwrap();
+    assert_eq!(codes(world, &import(world, "", rows).await).await, ["exists"; 3]);
+    world.prove().await;
+}

@@ -4,6 +4,7 @@
 //! outside the caller's access is answered as if it did not exist.
 
 mod reads;
+mod statement;
 mod tree;
 mod views;
 mod wire;
@@ -29,6 +30,7 @@ pub fn router(app: App) -> Router {
         .route("/accounts/{account_id}", get(reads::account).patch(change))
         .route("/accounts/{account_id}/children", get(reads::children))
         .route("/accounts/{account_id}/tree", get(tree::tree))
+        .route("/accounts/{account_id}/statement", get(statement::statement))
         .route("/accounts/{account_id}/transactions", get(reads::transactions))
         .route("/accounts/{account_id}/transactions/{transaction_id}", get(reads::transaction));
     complete(Router::new().nest("/api/credit", accounts), app)
@@ -79,7 +81,8 @@ pub(crate) async fn change(State(app): State<App>, request: ApiRequest) -> Resul
     reads::children,
     tree::tree,
     reads::transactions,
-    reads::transaction
+    reads::transaction,
+    statement::statement
 ))]
 struct Budgets;
 

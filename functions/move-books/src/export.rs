@@ -104,8 +104,8 @@ impl Writer<'_> {
                 }
             }
             JobKind::ExportAccounts => {
-                for account in &page.accounts {
-                    self.line(&lines::account(account)).await?;
+                for (account, own) in &page.accounts {
+                    self.line(&lines::account(account, *own)).await?;
                 }
             }
             JobKind::BulkCredit

@@ -11,6 +11,7 @@ use domain::giftcard::redemption::Redemption;
 use domain::ids::budget::BudgetKind;
 use domain::ledger::entry::Entry;
 use domain::ledger::lot::Lot;
+use domain::money::Money;
 use domain::policy::Policy;
 use domain::time::{Timestamp, parse_date};
 use domain::unit::Unit;
@@ -26,8 +27,8 @@ pub(crate) const WALLETS: &str =
 pub(crate) const ACCOUNTS: &str =
     "external_id,kind,parent_external_id,name,credit,low_credit_threshold,budget_mode,slices,status";
 
-/// Returns the line of a budget account; what is reserved for undecided spends belongs to its credit.
-pub(crate) fn account(sliced: &SlicedAccount) -> String {
+/// Returns the line of a budget account with its own credit, of which what is reserved is a part.
+pub(crate) fn account(sliced: &SlicedAccount, own: Money) -> String {
     let account = &sliced.account;
     let unit = Unit::Currency(account.currency);
     let is_campaign = account.kind() == BudgetKind::Campaign;
@@ -38,7 +39,7 @@ pub(crate) fn account(sliced: &SlicedAccount) -> String {
         account.kind().as_str().to_owned(),
         maybe(parent),
         account.name.as_str().to_owned(),
-        unit.format(sliced.own()),
+        unit.format(own),
         maybe(account.low_credit_threshold.map(|amount| unit.format(amount))),
         maybe(is_campaign.then(|| account.mode.as_str())),
         account.slices.to_string(),

@@ -5,63 +5,27 @@
 
 use crate::history::settled_account;
 use crate::search::between;
-use crate::statement_page::{self, Parts};
+use crate::statement_page::{Parts, page};
 use axum::extract::State;
 use axum::response::Response;
-use chrono::Datelike;
 use domain::currency::Currency;
 use domain::ledger::account::Account;
 use domain::money::Money;
-use domain::parse::ParseError;
 use domain::time::{Date, Timestamp, plus_days};
 use domain::wallet::statement::{Statement, StatementLine, StatementTotals};
-use edge::input::Text;
 use edge::json::Number;
 use edge::paths::CustomerPath;
-use edge::{ApiRequest, App, Problem, csv, reply};
+use edge::statement::{Dates, ExpiringSum, Line, Seal, StatementQuery, answer};
+use edge::{ApiRequest, App, Problem};
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-
-/// The most lines of a statement.
-const MAX_LINES: usize = 10_000;
 
 /// The most entries that are read for a statement; those of holds are no lines.
 const MAX_ENTRIES: u64 = 30_000;
 
-/// The most bytes of a statement.
-const MAX_BYTES: usize = 5_000_000;
-
-/// The most days of a statement.
-const MAX_DAYS: u32 = 366;
-
 /// Days for which a statement says what expires.
 const EXPIRING_DAYS: u32 = 30;
-
-/// A date.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Day(Date);
-
-impl Text for Day {
-    fn parse(text: &str) -> Result<Self, ParseError> {
-        domain::time::parse_date(text).map(Self)
-    }
-
-    fn schema() -> Value {
-        json!({"type": "string", "format": "date"})
-    }
-}
-
-edge::query! {
-    /// The dates of a statement.
-    pub(crate) struct StatementQuery {
-        /// First date; the first of the month if omitted.
-        from: Day,
-        /// Last date, at most 366 days with the first; today if omitted.
-        to: Day,
-    }
-}
 
 /// Sums of a statement.
 #[derive(Serialize, ToSchema)]
@@ -81,44 +45,6 @@ pub(crate) struct Totals {
     adjusted_up: Number,
     /// Corrections by hand that have taken credit; not in `spent`.
     adjusted_down: Number,
-}
-
-/// A movement of the balance.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Line {
-    #[schema(format = Date)]
-    date: String,
-    transaction_id: String,
-    #[serde(rename = "type")]
-    #[schema(examples("DEBIT"))]
-    kind: &'static str,
-    reason: Option<String>,
-    order_id: Option<String>,
-    /// Below zero if it has taken something.
-    amount: Number,
-    /// Balance (available + held) afterwards.
-    balance_after: Number,
-}
-
-/// The columns of lines as a file.
-const COLUMNS: [&str; 7] =
-    ["date", "transaction_id", "type", "reason", "order_id", "amount", "balance_after"];
-
-/// Credit that expires soon.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ExpiringSum {
-    amount: Number,
-    /// Last date on which it can be spent.
-    #[schema(format = Date)]
-    expires_on: String,
-}
-
-/// The seal of a statement's last date.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Seal {
-    #[schema(format = Date)]
-    date: String,
-    seal: String,
 }
 
 /// A statement.
@@ -172,84 +98,37 @@ fn line(line: &StatementLine<'_>, currency: Currency) -> Line {
     }
 }
 
-fn view(parts: &Parts<'_>) -> StatementView {
-    let Parts { account, currency, from, to, statement, expiring } = parts;
-    StatementView {
-        customer_id: account.id.customer().to_string(),
-        currency: currency.code(),
-        from: from.to_string(),
-        to: to.to_string(),
-        opening: Number::money(statement.opening, *currency),
-        closing: Number::money(statement.closing, *currency),
-        totals: totals(&statement.totals, *currency),
-        lines: statement.lines.iter().map(|each| line(each, *currency)).collect(),
-        expiring: expiring
-            .iter()
-            .map(|(date, amount)| ExpiringSum {
-                amount: Number::money(*amount, *currency),
-                expires_on: date.to_string(),
-            })
-            .collect(),
-        sealed: None,
-    }
-}
-
-/// Returns the first and the last date of a statement.
-fn dates(request: &ApiRequest, today: Date) -> Result<(Date, Date), Problem> {
-    let mut params = request.params();
-    let query = StatementQuery::take(&mut params);
-    params.finish()?;
-    let to = query.to.map_or(today, |day| day.0);
-    let from = query.from.map_or_else(|| to.with_day(1).unwrap_or(to), |day| day.0);
-    if from > to {
-        return Err(Problem::field("/from", "must not be later than to"));
-    }
-    if plus_days(from, MAX_DAYS - 1).is_some_and(|last| last < to) {
-        return Err(Problem::field("/from", "must be at most 366 days with to"));
-    }
-    Ok((from, to))
-}
-
-fn too_long(from: Date, to: Date) -> Problem {
-    if from == to {
-        return Problem::field(
-            "/from",
-            "this date has too many movements for a statement; list them instead",
-        );
-    }
-    let days = u32::try_from((to - from).num_days()).unwrap_or(0).saturating_sub(1);
-    let shorter = plus_days(from, days / 2).unwrap_or(from);
-    Problem::field("/to", format!("the statement is too long; a shorter one is from {from} to {shorter}"))
-}
-
 /// Returns what has changed the balance within some dates; also as `text/csv`, or as a page to print (`text/html`).
 #[utoipa::path(get, path = "/api/wallet/{customer_id}/statement", tag = "wallet",
     params(CustomerPath, StatementQuery),
     responses((status = 200, content((StatementView = "application/json"), (String = "text/csv"), (String = "text/html")))))]
 pub(crate) async fn statement(State(app): State<App>, request: ApiRequest) -> Result<Response, Problem> {
-    let (from, to) = dates(&request, app.clock.now().date())?;
+    let dates = Dates::of(&request, app.clock.now().date())?;
     let account = settled_account(&app, &request).await?;
     let currency = account.currency()?;
-    let period = (Timestamp::start_of(from), Timestamp::end_of(to));
+    let period = (Timestamp::start_of(dates.from), Timestamp::end_of(dates.to));
     let found = between(&app, &account, period, MAX_ENTRIES).await?;
-    let (opening, entries) = found.ok_or_else(|| too_long(from, to))?;
+    let (opening, entries) = found.ok_or_else(|| dates.too_long())?;
     let statement = Statement::of(opening, &entries)?;
-    if statement.lines.len() > MAX_LINES {
-        return Err(too_long(from, to));
-    }
-    let parts =
-        Parts { account: &account, currency, from, to, statement, expiring: expiring(&app, &account) };
-    if request.accepts_html() {
-        let page = statement_page::page(&parts, app.language);
-        return if page.len() > MAX_BYTES { Err(too_long(from, to)) } else { Ok(reply::html(page)) };
-    }
-    let view = view(&parts);
-    if request.accepts_csv() {
-        let file = csv::file(&COLUMNS, &view.lines).ok_or_else(Problem::internal)?;
-        return if file.len() > MAX_BYTES { Err(too_long(from, to)) } else { Ok(reply::csv(file)) };
-    }
-    let size = serde_json::to_vec(&view).map_err(|_| Problem::internal())?.len();
-    if size > MAX_BYTES { Err(too_long(from, to)) } else { reply::ok(&view) }
+    let expiring = expiring(&app, &account);
+    let expires = |(date, amount): (&Date, &Money)| ExpiringSum {
+        amount: Number::money(*amount, currency),
+        expires_on: date.to_string(),
+    };
+    let view = StatementView {
+        customer_id: account.id.customer().to_string(),
+        currency: currency.code(),
+        from: dates.from.to_string(),
+        to: dates.to.to_string(),
+        opening: Number::money(statement.opening, currency),
+        closing: Number::money(statement.closing, currency),
+        totals: totals(&statement.totals, currency),
+        lines: statement.lines.iter().map(|each| line(each, currency)).collect(),
+        expiring: expiring.iter().map(expires).collect(),
+        sealed: None,
+    };
+    let parts = Parts { account: &account, currency, dates, statement, expiring };
+    answer(&request, dates, (&view, &view.lines), || page(&parts, app.language))
 }
 
 /// Returns what expires within 30 days from now, by date.

@@ -38,6 +38,8 @@ pub mod scheduled;
 pub mod schema;
 pub mod seal;
 pub mod secrets;
+pub mod statement;
+pub mod statement_page;
 pub mod stock_file;
 pub mod sweep;
 pub mod telemetry;

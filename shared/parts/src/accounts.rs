@@ -117,7 +117,8 @@ async fn is_like(
 ) -> Result<bool, StoreError> {
     let sliced = app.store.budgets().load_sliced(&account.id).await?;
     let sliced = sliced.ok_or_else(|| StoreError::Corrupt(format!("account {}", account.id)))?;
-    if row.is_like(&sliced.account, parent, sliced.own()) {
+    let own = app.store.budgets().own_credit(&sliced).await?;
+    if row.is_like(&sliced.account, parent, own) {
         return Ok(true);
     }
     Err(StoreError::Rejected(Rejection::Import(ImportRejection::ExistsDifferently)))

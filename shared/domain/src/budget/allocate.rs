@@ -80,12 +80,6 @@ impl SlicedAccount {
         self.slices().map(|slice| slice.available).sum()
     }
 
-    /// Returns the credit that the account has itself: what is available, and what is reserved for undecided spends.
-    pub fn own(&self) -> Money {
-        let reserved = self.slices().flat_map(|slice| slice.attempts().map(|(_, reserved)| reserved.amount));
-        [self.available(), reserved.sum()].into_iter().sum()
-    }
-
     /// Returns the account's balance: its available credit, or for the platform the credit it has
     /// issued.
     pub fn balance(&self) -> Money {

@@ -41,6 +41,11 @@ impl Undecided {
         self.sum(|attempt| attempt.slice == slice)
     }
 
+    /// Returns the credit that an account has itself: what is available, and what undecided attempts hold.
+    pub fn own(&self, sliced: &SlicedAccount) -> Money {
+        [sliced.available(), self.total(None)].into_iter().sum()
+    }
+
     /// Returns the amount that may be released soon: all that does not wait for a supplier.
     pub fn soon(&self) -> Money {
         self.sum(|attempt| !attempt.at_supplier)

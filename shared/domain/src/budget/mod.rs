@@ -72,6 +72,7 @@ pub mod permit;
 pub mod rounds;
 pub mod slice;
 pub mod spend;
+pub mod statement;
 pub mod tree;
 
 use crate::currency::Currency;

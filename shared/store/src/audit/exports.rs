@@ -21,6 +21,7 @@ use domain::ledger::entry::Entry;
 use domain::ledger::hold::Hold;
 use domain::ledger::lot::{Lot, Lots};
 use domain::ledger::posting::LoadedAccount;
+use domain::money::Money;
 use domain::time::Timestamp;
 use domain::wallet::profile::{LoadedWallet, Wallet};
 
@@ -59,8 +60,8 @@ pub struct SegmentPage {
     pub budget_entries: Vec<BudgetEntry>,
     /// Redemptions of gift cards.
     pub redemptions: Vec<Redemption>,
-    /// Budgets.
-    pub accounts: Vec<SlicedAccount>,
+    /// Budgets, each with its own credit.
+    pub accounts: Vec<(SlicedAccount, Money)>,
 }
 
 /// A wallet as of one instant.

@@ -29,8 +29,11 @@ impl Default for TreePlace {
 }
 
 impl Budgets {
-    /// Reads the next accounts below the platform that are not closed; `None` at the end.
-    pub async fn tree_page(&self, place: &mut TreePlace) -> Result<Option<Vec<SlicedAccount>>, StoreError> {
+    /// Reads the next accounts below the platform that are not closed, each with its own credit; `None` at the end.
+    pub async fn tree_page(
+        &self,
+        place: &mut TreePlace,
+    ) -> Result<Option<Vec<(SlicedAccount, Money)>>, StoreError> {
         let Some((parent, after)) = place.0.pop_front() else { return Ok(None) };
         let range = PageRange { skip: 0, limit: PAGE };
         let page = self.children(&parent, after.as_deref(), range).await?.complete()?;
@@ -43,7 +46,18 @@ impl Budgets {
         let below = ids.iter().filter(|id| id.kind() != BudgetKind::Campaign);
         place.0.extend(below.map(|id| (id.clone(), None)));
         let mut sliced = self.with_slices(open).await?;
-        Ok(Some(ids.iter().filter_map(|id| sliced.remove(id)).collect()))
+        let mut found = vec![];
+        for sliced in ids.iter().filter_map(|id| sliced.remove(id)) {
+            let own = self.own_credit(&sliced).await?;
+            found.push((sliced, own));
+        }
+        Ok(Some(found))
+    }
+
+    /// Returns the credit that an account has itself: what is available, and what undecided attempts hold. What was spent
+    /// may still be on its slices.
+    pub async fn own_credit(&self, sliced: &SlicedAccount) -> Result<Money, StoreError> {
+        Ok(self.undecided(&sliced.account.id, sliced).await?.own(sliced))
     }
 
     /// Returns the amount of the entry with this cause; zero if there is none.

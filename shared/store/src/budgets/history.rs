@@ -78,6 +78,16 @@ impl Budgets {
         account: &AccountId,
         period: Period,
     ) -> Result<Vec<BudgetEntry>, StoreError> {
+        Ok(self.entries_in(account, period, usize::MAX).await?.unwrap_or_default())
+    }
+
+    /// Returns the entries of an account in a period likewise, if they are not more than `most` in a partition.
+    pub async fn entries_in(
+        &self,
+        account: &AccountId,
+        period: Period,
+        most: usize,
+    ) -> Result<Option<Vec<BudgetEntry>>, StoreError> {
         let reads = keys::budget_partitions(account).into_iter().map(|partition| async move {
             let (mut entries, mut start) = (Vec::new(), None);
             loop {
@@ -94,12 +104,17 @@ impl Budgets {
                     entries.push(budget_entry::from_item(&item)?);
                 }
                 start = output.last_evaluated_key;
+                if entries.len() > most {
+                    return Ok::<_, StoreError>(None);
+                }
                 if start.is_none() {
-                    return Ok::<_, StoreError>(entries);
+                    return Ok(Some(entries));
                 }
             }
         });
-        Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
+        let read: Option<Vec<Vec<BudgetEntry>>> =
+            futures::future::try_join_all(reads).await?.into_iter().collect();
+        Ok(read.map(|read| read.into_iter().flatten().collect()))
     }
 
     /// Builds a query for the entries of a partition between two places, both inclusive, in
