@@ -1,7 +1,7 @@
 //! The monitor: it polls gateways once more, and processes parked reports.
 
 use serde_json::{Value, json};
-use tests::{Outage, Shop, admin};
+use tests::{Outage, Shop, admin, customer};
 
 async fn shop() -> Shop {
     let shop = Shop::new().await;
@@ -129,5 +129,52 @@ async fn an_admin_replays_what_is_quarantined_after_its_cause_is_mended_without_
         shop.world.post(&admin(), path, "").await.expect(200);
     }
     shop.world.expect_available("a", "75.00").await;
+    shop.world.prove().await;
+}
+
+/// Pays a top-up, and credits it because its gateway is polled.
+async fn polled(shop: &Shop, gateway: &str) -> (String, scrip::fakes::state::FakePayment) {
+    let (topup, payment) = shop.paid("a", "75", gateway).await;
+    let signature = shop.fakes.checkout_signature(&payment.order, &payment.id);
+    shop.verify(&customer("a"), &topup, &payment.id, &signature).await.expect(200);
+    shop.world.clock.advance(std::time::Duration::from_secs(60));
+    (topup, payment)
+}
+
+async fn silence(shop: &Shop) -> Vec<(String, String)> {
+    shop.world.clock.advance(std::time::Duration::from_secs(300));
+    shop.monitor().await;
+    let listed = shop.world.get(&admin(), "/api/alerts").await.expect(200).json();
+    let text = |alert: &Value, name: &str| alert[name].as_str().unwrap().to_owned();
+    let alerts = listed["alerts"].as_array().unwrap().iter();
+    let silent = alerts.filter(|alert| alert["kind"] == "webhook_silent");
+    silent.map(|alert| (text(alert, "subject"), text(alert, "status"))).collect()
+}
+
+#[tokio::test]
+async fn a_gateway_whose_last_five_payments_were_credited_because_it_was_polled_is_silent_until_it_reports() {
+    let shop = shop().await;
+    let (topup, payment) = polled(&shop, "razorpay").await;
+    for _ in 0..3 {
+        polled(&shop, "razorpay").await;
+        polled(&shop, "stripe").await;
+    }
+    assert_eq!(silence(&shop).await, [], "four in a row");
+    polled(&shop, "razorpay").await;
+    let open = ("razorpay".to_owned(), "open".to_owned());
+    assert_eq!(silence(&shop).await, std::slice::from_ref(&open));
+    // A report of another gateway is none of this one.
+    let (other, paid) = shop.paid("a", "75", "stripe").await;
+    shop.expect("stripe.payment_intent_succeeded", &shop.values(&other, &paid, "s1"), "processed").await;
+    assert_eq!(silence(&shop).await, std::slice::from_ref(&open));
+    shop.expect("razorpay.payment_captured", &shop.values(&topup, &payment, "late"), "processed").await;
+    assert_eq!(silence(&shop).await, [open], "one look does not close it");
+    assert_eq!(silence(&shop).await, [("razorpay".to_owned(), "closed".to_owned())]);
+    for _ in 0..4 {
+        polled(&shop, "razorpay").await;
+    }
+    assert_eq!(silence(&shop).await.last().unwrap().1, "closed", "it has reported since the fifth");
+    polled(&shop, "razorpay").await;
+    assert!(silence(&shop).await.iter().any(|(_, status)| status == "open"));
     shop.world.prove().await;
 }

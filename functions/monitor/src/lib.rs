@@ -13,6 +13,7 @@ mod dead;
 mod handled;
 mod jobs;
 mod parked;
+mod silent;
 
 use domain::actor::Actor;
 use domain::alert::NewAlert;
@@ -170,6 +171,7 @@ pub async fn run(
     parked::run(services, wanted.limit, &context, &mut summary).await?;
     jobs::run(services, wanted.limit, &context, &mut summary).await?;
     dead::run(services, &context, &mut summary).await?;
+    silent::run(services, &context, &mut summary).await?;
     handled::close(services, &context).await?;
     summary.success = summary.breakdown.failed == 0;
     summary.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -18,6 +18,7 @@
 //! | report in the list of its status | `L#e:<status>`; if processed or ignored `…:<shard>` | `<instant>#<event>` | |
 //! | alert in the list of open or closed alerts | `L#a:<open or closed>` | `<instant>#<alert>` | |
 //! | registered order in its customer's list | `L#o:<customer>` | `<instant>#<order>` | |
+//! | payment that was credited because its gateway was polled | `L#q:<gateway>` | `<instant>#<topup>` | `purge_at` |
 //! | referral code | `R#<code>` | `R` | |
 //! | budgets, gift cards, jobs, loyalty, rewards, vouchers | see `keys/{budgets,giftcards,jobs,loyalty,rewards,vouchers}.rs` | | |
 //! | (probe, never written) | `Z#probe` | `Z` | |
@@ -56,7 +57,8 @@ use domain::alert::AlertListing;
 use domain::cause::Cause;
 use domain::hash::Hash;
 use domain::ids::{
-    AccountKind, AccountRef, AlertId, CustomerId, EventId, GatewayKey, HoldId, OrderId, ReferralCode, TopUpId,
+    AccountKind, AccountRef, AlertId, CustomerId, EventId, Gateway, GatewayKey, HoldId, OrderId,
+    ReferralCode, TopUpId,
 };
 use domain::month::Month;
 use domain::payments::state::Listing;
@@ -337,7 +339,13 @@ pub fn listing(listing: &Listing) -> Key {
         Listing::TopUp { id, at } => Key::new(topup_list(id.customer()), format!("{at}#{id}")),
         Listing::Event { id, status, at } => Key::new(event_list(*status, id), format!("{at}#{id}")),
         Listing::Alert(place) => listed_alert(place),
+        Listing::Polled { gateway, id, at } => Key::new(polled_list(*gateway), format!("{at}#{id}")),
     }
+}
+
+/// Returns the partition that lists payments that were credited because their gateway was polled.
+pub fn polled_list(gateway: Gateway) -> String {
+    format!("L#q:{}", gateway.as_str())
 }
 
 /// Returns the key of an alert in the list of open or of closed alerts.

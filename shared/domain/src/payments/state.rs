@@ -5,7 +5,7 @@
 
 use crate::alert::{Alert, AlertListing};
 use crate::context::Context;
-use crate::ids::{AccountRef, CustomerId, EventId, GatewayKey, RequestId, ReversalId, TopUpId};
+use crate::ids::{AccountRef, CustomerId, EventId, Gateway, GatewayKey, RequestId, ReversalId, TopUpId};
 use crate::ledger::command;
 use crate::ledger::decision::{Conditional, FailedCondition, NoDecision, Outcome, Write as LedgerWrite};
 use crate::ledger::entry::Entry;
@@ -165,6 +165,15 @@ pub enum Listing {
     },
     /// In a list of alerts.
     Alert(AlertListing),
+    /// In the list of a gateway's payments that were credited because the gateway was polled; it is kept for a week.
+    Polled {
+        /// The gateway.
+        gateway: Gateway,
+        /// The top-up.
+        id: TopUpId,
+        /// When it was credited.
+        at: Timestamp,
+    },
 }
 
 impl From<LedgerWrite> for PaymentWrite {

@@ -4,6 +4,7 @@
 //! that their version has not changed since the decision.
 
 use crate::alerts::items::alert;
+use crate::engine::attr::number;
 use crate::engine::error::StoreError;
 use crate::engine::table::Table;
 use crate::engine::write::change;
@@ -11,7 +12,10 @@ use crate::keys;
 use crate::ledger::persist::Persist;
 use crate::payments::items::{gateway_ref, topup, unpaid, webhook_event};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::payments::state::PaymentWrite;
+use domain::payments::state::{Listing, PaymentWrite};
+
+/// Seconds for which it is known that a payment was credited because its gateway was polled.
+const POLLED_SECONDS: i64 = 7 * 86_400;
 
 impl Persist for PaymentWrite {
     fn items(&self, table: &Table) -> Result<Vec<TransactWriteItem>, StoreError> {
@@ -29,7 +33,13 @@ impl Persist for PaymentWrite {
             Self::Unpaid { unpaid, was } => change(unpaid::to_update(name, unpaid, *was)?),
             Self::DropRef { key, was } => table.versioned_delete(&keys::gateway_ref(key), *was)?,
             Self::Alert(alert) => table.any_put(alert::to_item(alert))?,
-            Self::List(listing) => table.any_put(keys::listing(listing).attributes())?,
+            Self::List(listing) => {
+                let mut item = keys::listing(listing).attributes();
+                if let Listing::Polled { at, .. } = listing {
+                    item.insert("purge_at".to_owned(), number(at.millis() / 1_000 + POLLED_SECONDS));
+                }
+                table.any_put(item)?
+            }
             Self::Unlist(listing) => table.any_delete(&keys::listing(listing))?,
         }])
     }

@@ -10,10 +10,19 @@ use crate::engine::read::{PageRange, read_error};
 use crate::keys::{self, Key};
 use crate::payments::items::webhook_event;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use domain::ids::EventId;
+use domain::ids::{EventId, Gateway};
 use domain::payments::topup::TopUp;
 use domain::payments::webhook_event::{EventStatus, WebhookEvent};
+use domain::time::Timestamp;
 use std::collections::HashMap;
+
+/// Reports of a list that are looked at together.
+const REPORTS_AT_ONCE: usize = 100;
+
+/// Returns the instant with which a place in a list begins.
+fn instant(place: &str) -> Option<Timestamp> {
+    Timestamp::parse(place.split_once('#')?.0).ok()
+}
 
 /// Page of reports.
 #[derive(Debug)]
@@ -60,6 +69,35 @@ impl Payments {
         let keys: Vec<Key> = topups.iter().flat_map(|topup| &topup.events).map(keys::event).collect();
         let found = self.table.with_retry(|| self.table.batch(&keys)).await?;
         found.values().map(webhook_event::from_item).collect()
+    }
+
+    /// Returns when the newest `count` payments of a gateway were credited because it was polled, newest first.
+    pub async fn polled(&self, gateway: Gateway, count: usize) -> Result<Vec<Timestamp>, StoreError> {
+        let places = self.places(&keys::polled_list(gateway), None, count).await?;
+        Ok(places.iter().filter_map(|place| instant(place)).collect())
+    }
+
+    /// Returns true if a gateway has reported anything since then that was read.
+    pub async fn has_reported(&self, gateway: Gateway, since: Timestamp) -> Result<bool, StoreError> {
+        let of_gateway = format!("{}:", gateway.as_str());
+        let lists = [EventStatus::Processed, EventStatus::Ignored].into_iter().flat_map(keys::event_lists);
+        for list in lists {
+            let mut before = None;
+            loop {
+                let places = self.places(&list, before.as_deref(), REPORTS_AT_ONCE).await?;
+                let recent = places.iter().filter(|place| instant(place).is_some_and(|at| at >= since));
+                let mut ids = recent.filter_map(|place| place.split_once('#'));
+                if ids.any(|(_, id)| id.starts_with(&of_gateway)) {
+                    return Ok(true);
+                }
+                let last = places.last().filter(|_| places.len() >= REPORTS_AT_ONCE);
+                let Some(last) = last.filter(|last| instant(last).is_some_and(|at| at >= since)) else {
+                    break;
+                };
+                before = Some(last.clone());
+            }
+        }
+        Ok(false)
     }
 
     /// Counts the reports of this status; None above the limit.

@@ -15,7 +15,7 @@ use crate::ledger::points::PointsMove;
 use crate::ledger::posting::{Draft, Posting};
 use crate::money::Money;
 use crate::payments::gateway_report::{GatewayReport, PaymentFact};
-use crate::payments::state::{PaymentState, PaymentWrite, begin, put_ref};
+use crate::payments::state::{Listing, PaymentState, PaymentWrite, begin, put_ref};
 use crate::payments::topup::{Credited, TopUp};
 use crate::payments::webhook_event::{EventStatus, RefTarget, UnmatchedPayment, reasons};
 use crate::rejection::Rejection;
@@ -172,6 +172,10 @@ fn credit(
         gateway_ref(command, &GatewayKey::of(report.gateway, id), &to, state, &mut verdict);
     }
     verdict.writes.extend(settled_writes(posting)?);
+    if command.record_only_failures {
+        let polled = Listing::Polled { gateway: report.gateway, id: topup.id.clone(), at: entry.at };
+        verdict.writes.push(PaymentWrite::List(polled));
+    }
     verdict.writes.push(PaymentWrite::TopUp { topup, was });
     Ok(verdict)
 }
