@@ -81,6 +81,7 @@ mod budgets_api {
     mod files;
     mod gathers;
     mod guesses;
+    mod hot;
     mod late_cards;
     mod many_children;
     mod one_code;

@@ -41,6 +41,8 @@ pub struct AccountBody {
     pub funded_by: Option<String>,
     pub low_credit_threshold: Option<Number>,
     pub slices: u8,
+    /// Whether the monitor may raise the number of slices.
+    pub auto_slices: bool,
     /// For an agency: the brands that it may use; null for all.
     pub brands: Option<Vec<String>>,
     /// For the platform: credit issued, minus what was reclaimed.
@@ -82,6 +84,7 @@ pub(crate) fn account(account: &BudgetAccount, figures: &AccountFigures) -> Acco
         funded_by: account.is_shared().then(|| account.charged().to_string()),
         low_credit_threshold: account.low_credit_threshold.map(money),
         slices: account.slices,
+        auto_slices: account.auto_slices,
         brands: account.brands.as_ref().map(|brands| brands.iter().map(ToString::to_string).collect()),
         issued: (kind == BudgetKind::Platform).then(|| money(figures.allocated)),
         estimated_redemptions_remaining: figures.cards_remaining(price),
@@ -98,6 +101,7 @@ pub(crate) fn opened(account: &BudgetAccount) -> AccountBody {
     first.low_credit_threshold = account.opened.low_credit_threshold;
     first.mode = account.opened.mode;
     first.slices = account.opened.slices;
+    first.auto_slices = true;
     first.updated_at = account.created_at;
     first.card_price = None;
     first.brands = account.opened.brands.clone();

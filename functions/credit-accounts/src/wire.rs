@@ -102,6 +102,8 @@ request! {
         budget_mode: Option<Mode>,
         /// Number of slices; must not be lower than before.
         slices: Option<NumberInput<Slices>>,
+        /// Whether the monitor may raise the number of slices while many spend at once; true unless it was set.
+        auto_slices: Option<bool>,
         /// For agencies only: the brands that the agency may use; null allows all. Only admins may
         /// set it.
         brands: Clearable<Brands>,
@@ -136,6 +138,7 @@ pub(crate) fn change(request: &ApiRequest, currency: Currency) -> Result<ChangeA
         status: sent.status.map(|status| status.0),
         mode: sent.budget_mode,
         slices: sent.slices.map(|NumberInput(slices)| slices.0),
+        auto_slices: sent.auto_slices,
         brands: sent.brands.0.map(|brands| brands.map(|brands| BTreeSet::from_iter(brands.0))),
     })
 }

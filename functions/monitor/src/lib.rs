@@ -11,6 +11,7 @@
 mod budgets;
 mod dead;
 mod handled;
+mod hot;
 mod jobs;
 mod parked;
 mod silent;
@@ -27,6 +28,7 @@ use edge::seal::SealKeys;
 use edge::sweep::{Bounds, Sweep, in_turns};
 use edge::telemetry;
 use gateways::{GatewayError, Gateways};
+pub use hot::HotRules;
 use issuing::Issuer;
 use lambda_runtime::LambdaEvent;
 use queues::Queues;
@@ -63,6 +65,8 @@ pub struct MonitorTools {
     pub issuer: Issuer,
     /// Where messages about parts of jobs are sent.
     pub queues: Queues,
+    /// When slices of budgets are raised.
+    pub hot: HotRules,
 }
 
 /// State of the handler.
@@ -115,6 +119,8 @@ pub struct Breakdown {
     pub refilled: u32,
     /// Jobs whose messages were sent again.
     pub jobs_requeued: u32,
+    /// Accounts whose slices were raised.
+    pub slices_raised: u32,
     /// Queues of dead letters that have messages.
     pub queues_dead: u32,
     /// Items of any kind that could not be processed; due items among them are postponed.
@@ -168,6 +174,7 @@ pub async fn run(
     let mut summary = MonitorSummary::default();
     payments(services, wanted.limit, started, &context, &mut summary).await?;
     budgets::run(services, wanted.limit, &context, &mut summary).await?;
+    hot::run(services, &context, &mut summary).await?;
     parked::run(services, wanted.limit, &context, &mut summary).await?;
     jobs::run(services, wanted.limit, &context, &mut summary).await?;
     dead::run(services, &context, &mut summary).await?;

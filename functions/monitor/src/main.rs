@@ -4,7 +4,7 @@ use edge::{Services, scheduled, wiring};
 use gateways::Gateways;
 use gateways::suppliers::Suppliers;
 use issuing::Issuer;
-use monitor::MonitorTools;
+use monitor::{HotRules, MonitorTools};
 use queues::{Queues, Settings};
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,7 +17,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let issuer = Issuer { store: app.store.clone(), vault, suppliers };
         let settings = Settings::read(wiring::credentials()?, wiring::required, wiring::optional)?;
         let queues = Queues::connect(settings, store::https()?);
-        let tools = MonitorTools { gateways, seal: configuration.seal_keys()?, issuer, queues };
+        let conflicts = wiring::number("SCRIP_HOT_BUDGET_CONFLICTS")?;
+        let hot = HotRules::new(conflicts, wiring::number("SCRIP_MAX_SLICES")?);
+        let tools = MonitorTools { gateways, seal: configuration.seal_keys()?, issuer, queues, hot };
         Ok(Services { app, tools })
     };
     scheduled::run("monitor", build, async |services, event| monitor::handle(&services, event).await).await

@@ -148,7 +148,8 @@ impl LocalServices {
     /// Returns the services that the monitor uses.
     pub fn monitor(&self) -> edge::Services<monitor::MonitorTools> {
         let Self { app, gateways, seal, queues, .. } = self.clone();
-        let tools = monitor::MonitorTools { gateways, seal, issuer: self.issuer(), queues };
+        let hot = monitor::HotRules::new(None, None);
+        let tools = monitor::MonitorTools { gateways, seal, issuer: self.issuer(), queues, hot };
         edge::Services { app, tools }
     }
 }

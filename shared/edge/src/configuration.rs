@@ -22,6 +22,8 @@
 //! | `SCRIP_REDEEM_PER_CAMPAIGN` | limit of redemptions per campaign in a minute | 60000 |
 //! | `SCRIP_SECRETS` | ids of secrets in Secrets Manager, comma-separated | none |
 //! | `SCRIP_SECRETS_SECONDS` | seconds after which secrets are read again | 300 |
+//! | `SCRIP_HOT_BUDGET_CONFLICTS` | spends of an account that meet contention in five minutes, above which its slices are doubled | 60 |
+//! | `SCRIP_MAX_SLICES` | the most slices that the monitor gives an account | 64 |
 //! | `SCRIP_JOBS_QUEUE_URL`, `SCRIP_BOOKS_QUEUE_URL` | the queues of parts and steps of jobs | required by functions that send to them |
 //! | `SCRIP_DEAD_QUEUE_URLS` | queues of dead letters that the monitor looks at, comma-separated | none |
 //! | `SCRIP_FILES_BUCKET` | the bucket of uploads and exports | required by functions that use files |

@@ -21,6 +21,12 @@ use store::{Retry, StoreError};
 impl Issuer {
     /// Issues the card for a code, exactly once.
     pub async fn provision(&self, issue: &IssueRequest, context: &Context) -> Result<Issued, StoreError> {
+        let issued = self.issue(issue, context).await;
+        self.store.budgets().note_heat(context.now).await;
+        issued
+    }
+
+    async fn issue(&self, issue: &IssueRequest, context: &Context) -> Result<Issued, StoreError> {
         let mut retry = self.store.retry();
         let mut doubted = false;
         loop {

@@ -103,6 +103,7 @@ impl OpenAccount {
             mode,
             was_shared: shared,
             slices: self.slices,
+            auto_slices: true,
             low_credit_threshold: threshold,
             brands: self.brands.clone(),
             card_price: None,
@@ -136,6 +137,8 @@ pub struct ChangeAccount {
     pub mode: Option<Mode>,
     /// New number of slices, up to 64; never fewer than before.
     pub slices: Option<u8>,
+    /// Whether the monitor may raise the number of slices.
+    pub auto_slices: Option<bool>,
     /// New brands that an agency may use; `Some(None)` allows all.
     pub brands: Option<Option<BTreeSet<BrandId>>>,
 }
@@ -158,7 +161,8 @@ fn many_slices(slices: Option<u8>) -> Option<BudgetAction> {
 impl ChangeAccount {
     /// Returns what the caller needs to be permitted in addition to [`BudgetAction::Change`].
     pub fn requires(&self) -> Vec<BudgetAction> {
-        let controls = self.status.is_some() || self.mode.is_some() || self.slices.is_some();
+        let slices = self.slices.is_some() || self.auto_slices.is_some();
+        let controls = self.status.is_some() || self.mode.is_some() || slices;
         let control = controls.then_some(BudgetAction::Control);
         let brands = self.brands.as_ref().map(|_| BudgetAction::GrantBrands);
         [control, brands, many_slices(self.slices)].into_iter().flatten().collect()
@@ -193,6 +197,7 @@ impl ChangeAccount {
             }
             account.slices = slices;
         }
+        account.auto_slices = self.auto_slices.unwrap_or(account.auto_slices);
         if let Some(mode) = self.mode.filter(|mode| *mode != account.mode) {
             if !sliced.available().is_zero() || preconditions.reserved {
                 return Err(Rejection::AccountNotEmpty);

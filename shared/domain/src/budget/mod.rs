@@ -203,6 +203,8 @@ pub struct BudgetAccount {
     pub was_shared: bool,
     /// Number of slices, 1 to 64.
     pub slices: u8,
+    /// True if the monitor may raise the number of slices.
+    pub auto_slices: bool,
     /// Available credit below which an alert is raised.
     pub low_credit_threshold: Option<Money>,
     /// Brands that an agency may use; None means all.
@@ -292,6 +294,7 @@ impl BudgetAccount {
             mode: Mode::Isolated,
             was_shared: false,
             slices: 1,
+            auto_slices: true,
             low_credit_threshold: None,
             brands: None,
             card_price: None,

@@ -14,6 +14,7 @@ mod children;
 mod closing;
 mod conditions;
 mod gather;
+mod heat;
 mod history;
 pub(crate) mod items;
 mod reserve;
@@ -35,6 +36,7 @@ use crate::engine::cache::TtlCache;
 use crate::engine::table::Table;
 use domain::budget::BudgetAccount;
 use domain::ids::budget::AccountId;
+use heat::Heat;
 use settle::Settlements;
 use std::sync::Arc;
 
@@ -44,11 +46,12 @@ pub struct Budgets {
     pub(crate) table: Table,
     accounts: Arc<TtlCache<AccountId, BudgetAccount>>,
     settlements: Arc<Settlements>,
+    heat: Arc<Heat>,
 }
 
 impl Budgets {
     pub(crate) fn new(table: Table) -> Self {
-        Self { table, accounts: Arc::default(), settlements: Arc::default() }
+        Self { table, accounts: Arc::default(), settlements: Arc::default(), heat: Arc::default() }
     }
 
     pub(crate) fn over(self, table: Table) -> Self {

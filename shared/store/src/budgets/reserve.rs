@@ -109,13 +109,22 @@ impl Budgets {
             other => other,
         };
         self.settlements.put_back(&what.account, slice, done);
-        Ok(match sent? {
+        let sent = sent?;
+        let is_full = |found: &Slice| found.pending.len() >= MAX_PENDING;
+        Ok(match sent {
             Sent::Refused(None) | Sent::Done(_) => Reserve::Stopped,
             Sent::Refused(Some(item)) => {
                 let found = budget::slice_from_item(&item, slice)?;
+                if is_full(&found) {
+                    self.heat.add(&what.account);
+                }
                 if found.stops(&what.campaign) { Reserve::Stopped } else { Reserve::Short }
             }
-            Sent::Busy(what) | Sent::Unsent(what) => Reserve::Busy(what),
+            Sent::Busy(why) => {
+                self.heat.add(&what.account);
+                Reserve::Busy(why)
+            }
+            Sent::Unsent(why) => Reserve::Busy(why),
             Sent::Unknown(what) => Reserve::Unknown(what),
         })
     }

@@ -13,6 +13,7 @@
 //! | registered redemption code | `X#<code>` | `X` | |
 //! | request that minted codes | `V#<campaign>` | `<cause>` | |
 //! | counter of tries | `T#<what>` | `T` | |
+//! | contention of budgets in five minutes | `T#heat:<instant>#<0–7>`; `…#8` once it was looked at | `T` | `purge_at` |
 //! | refill of a pool | `J#<pool>` | `<number, 8 digits>` | |
 //! | open refill in the list of its pool | `J#<pool>` | `O#<number, 8 digits>` | |
 //! | brand in the list of brands | `L#brands` | `<instant>#<brand>` | |
@@ -132,6 +133,11 @@ pub fn minting(campaign: &AccountId, cause: &Cause) -> Key {
 /// Returns the key of a counter of tries.
 pub fn tries(what: &str) -> Key {
     Key::new(format!("T#{what}"), "T")
+}
+
+/// Returns the key of counts of contention in a window; the last shard says that they were looked at.
+pub fn heat(window: Timestamp, shard: u8) -> Key {
+    tries(&format!("heat:{window}#{shard}"))
 }
 
 /// Returns the key of a refill.

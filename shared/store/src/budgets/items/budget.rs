@@ -34,6 +34,7 @@ pub(crate) fn changing(account: &BudgetAccount) -> Attributes {
         .text("mode", account.mode.as_str())
         .with("was_shared", AttributeValue::Bool(account.was_shared))
         .number("slices", account.slices)
+        .with("auto_slices", AttributeValue::Bool(account.auto_slices))
         .text("updated_at", account.updated_at)
         .number("version", account.version);
     let set = match account.low_credit_threshold {
@@ -226,6 +227,7 @@ pub(crate) fn from_item(item: &Item) -> Result<BudgetAccount, StoreError> {
         mode: reader.parse("mode", Mode::parse)?,
         was_shared,
         slices: small(&reader, "slices")?,
+        auto_slices: !reader.has("auto_slices") || reader.flag("auto_slices")?,
         low_credit_threshold: maybe_money(&reader, "low_credit_threshold")?,
         brands: brands(&reader)?,
         card_price: maybe_money(&reader, "card_price")?,
