@@ -172,6 +172,115 @@ async fn a_row_below_an_account_here_and_one_that_names_an_account_here_are_in_i
     assert_eq!(account(&world, &found[2].1).await["available"], 7.0);
     let alone = import(&world, "", &format!("m1,campaign,{client},New,7,,isolated,,\n")).await;
     assert_eq!(accounts(&world, &alone).await[0].1, found[2].1, "its id follows from its parent");
+    // An account here that the file puts elsewhere is not opened again; what is not here is no parent.
+    let issued = account(&world, "platform").await["issued"].clone();
+    let rows = format!(
+        "a9,agency,,Other,,,,,\n{client},client,a9,The client,500,,,,\n{agency},client,a9,The agency,,,,,\n\
+         c9,client,acct_a00000000000000000000,None,,,,,\nm9,campaign,c9,Below,3,,isolated,,\n"
+    );
+    let expected =
+        ["created", "exists_differently", "exists_differently", "parent_not_found", "parent_not_found"];
+    for query in ["&dry_run=true", ""] {
+        assert_eq!(codes(&world, &import(&world, query, &rows).await).await, expected, "{query}");
+    }
+    assert_eq!(account(&world, "platform").await["issued"], issued);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_of_accounts_says_what_a_parent_here_refuses() {
+    let world = World::new().await;
+    let agency = open(&world, "agency", "platform", "").await;
+    let path = format!("/api/credit/accounts/{agency}");
+    world.patch(&admin(), &path, r#"{"status":"closing"}"#).await.expect(200);
+    let rows = format!("c1,client,{agency},Late,,,,,\n");
+    let tried = codes(&world, &import(&world, "&dry_run=true", &rows).await).await;
+    assert_eq!(codes(&world, &import(&world, "", &rows).await).await, tried);
+    assert_ne!(tried, ["created"]);
+    let rows: String = (0..1_001).map(|n| format!("a{n},agency,,Agency,,,,,\n")).collect();
+    let refused = try_import(&world, "", &rows).await.expect_problem(400, "invalid_request");
+    assert_eq!(refused.offending(), ["/lines/1002/parent_external_id"]);
+    world.prove().await;
+}
+
+/// Credit that cannot arrive any more ends its row with a difference; what was handed down waits above.
+#[tokio::test]
+async fn a_row_whose_account_was_closed_before_its_credit_arrived_ends_with_a_difference() {
+    let world = Arc::new(World::new().await);
+    let agency = open(&world, "agency", "platform", "").await;
+    let client = open(&world, "client", &agency, "").await;
+    let rows =
+        format!("m1,campaign,{client},Spring,20,,isolated,,\nm2,campaign,{client},Summer,5,,isolated,,\n");
+    let made = try_import(&world, "", &rows).await.expect(202).text("/job_id");
+    // Opened, and 20 handed to the agency; the outcome of the step to the client is unknown when the client is paused
+    // and closed by somebody else, who also takes what the agency has.
+    let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    world.faults.plan("TransactWriteItems", 2, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("TransactWriteItems", 1, Fault::Answer(500, json!({})));
+    let (machine, event) = (world.clone(), step(&made, "apply", 0));
+    let other = world.another_machine(world.clock.clone());
+    world.faults.plan("BatchGetItem", 3, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("BatchGetItem", 1, Fault::Wait(arrived.clone(), go.clone()));
+    let process = tokio::spawn(async move { run_steps(&machine, &event, "slow").await });
+    arrived.notified().await;
+    let taken = format!(r#"{{"account_id":"{agency}"}}"#);
+    other.post(&admin(), "/api/credit/reclaim", &taken).await.expect(201);
+    go.notify_one();
+    assert_eq!(process.await.unwrap(), json!({"batchItemFailures": []}));
+    assert_eq!(standing(&world, &made).await, ("completed".into(), [2, 0, 0, 0]));
+    let done = job(&world, &made).await;
+    let reconciled = &done["reconciliation"];
+    assert_eq!((&reconciled["agrees"], &reconciled["differences"][0]["line"]), (&json!(false), &json!(2)));
+    let found = accounts(&world, &done).await;
+    assert_eq!(account(&world, &found[0].1).await["available"], 0.0);
+    assert_eq!(account(&world, &found[1].1).await["available"], 5.0);
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_import_of_accounts_cancels_what_comes_after_a_part_that_cannot_be_read() {
+    let world = World::new().await;
+    let rows: String = (0..1_060).map(|n| format!("a{},agency,,Agency,,,,,\n", n % 900)).collect();
+    let id = upload(&world, "import_accounts", &format!("{HEADER}{rows}")).await;
+    let body = format!(r#"{{"kind":"accounts","upload_id":"{id}","on_invalid":"skip"}}"#);
+    let made = world.post(&admin(), "/api/imports", &body).await.expect(202).text("/job_id");
+    run_steps(&world, &step(&made, "split", 0), "split").await;
+    world.poison(&store::keys::part(&domain::ids::JobId::parse(&made).unwrap(), 0), "rows").await;
+    work(&world).await;
+    assert_eq!(standing(&world, &made).await.1, [0, 0, 0, 1_060], "rows after it wait");
+    world.post(&admin(), &format!("/api/jobs/{made}/cancel"), "").await.expect(200);
+    world.post(&admin(), &format!("/api/jobs/{made}/resume"), "").await.expect(200);
+    work(&world).await;
+    let (status, [_, failed, cancelled, pending]) = standing(&world, &made).await;
+    assert_eq!((status.as_str(), failed + cancelled, pending), ("cancelling", 1_035, 25));
+    world.prove().await;
+}
+
+#[tokio::test]
+async fn a_row_that_is_applied_again_pauses_no_account_that_its_owners_have_changed() {
+    let world = Arc::new(World::new().await);
+    let made = try_import(&world, "", "a1,agency,,North,,,,,paused\na2,agency,,South,7,,,,\n").await;
+    let made = made.expect(202).text("/job_id");
+    // Opened a1, paused it, opened a2; then the process stops.
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("TransactWriteItems", 2, Fault::Rewrite(Arc::new(|body| body)));
+    world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
+    let (machine, event) = (world.clone(), step(&made, "apply", 0));
+    let process = tokio::spawn(async move { run_steps(&machine, &event, "killed").await });
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.unwrap_err().is_cancelled());
+    world.faults.clear();
+    let listed = world.get(&admin(), "/api/credit/accounts/platform/children").await.expect(200).json();
+    let north = listed["children"].as_array().unwrap().iter().find(|child| child["name"] == "North").unwrap();
+    let id = north["account_id"].as_str().unwrap().to_owned();
+    assert_eq!(north["status"], "paused");
+    let path = format!("/api/credit/accounts/{id}");
+    world.patch(&admin(), &path, r#"{"status":"active"}"#).await.expect(200);
+    world.clock.advance(Duration::from_secs(46));
+    work(&world).await;
+    assert_eq!(standing(&world, &made).await, ("completed".into(), [2, 0, 0, 0]));
+    assert_eq!(account(&world, &id).await["status"], "active");
     world.prove().await;
 }
 

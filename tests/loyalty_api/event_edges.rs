@@ -192,19 +192,55 @@ async fn a_refund_that_failed_under_one_id_counts_for_nothing_under_the_other() 
     }
 }
 
+/// A booking that points pay whole: its lock is confirmed by the API, or by the payment of nothing.
 #[tokio::test]
-async fn a_refund_of_a_payment_of_nothing_gives_back_the_points_that_paid_its_booking() {
-    let world = World::new().await;
+async fn refunds_of_a_payment_of_nothing_give_back_the_points_that_paid_in_any_order() {
     let tiers = r#""tiers":[{"name":"BRONZE","multiplier":1,"max_points_per_booking":1000,"max_share":1}]"#;
-    world.change_program(1, tiers).await;
-    world.give("a", 100, "").await;
-    let token = world.redeem("a", 100, "b1", "100").await;
-    let data = json!({"payment_id": "p1", "booking_id": "b1", "user_id": "a", "amount": 0, "redemption_token": token});
+    let refund = |ids: Value| {
+        let mut data = ids;
+        (data["refund_id"], data["amount"], data["points_back"]) = (json!("r1"), json!(0), json!(100));
+        event("payment.refunded", data)
+    };
+    for (about, order) in [
+        (json!({"payment_id": "p1"}), ["pay", "refund"]),
+        (json!({"payment_id": "p1"}), ["refund", "pay"]),
+        (json!({"booking_id": "b1"}), ["refund", "pay"]),
+        (json!({"payment_id": "p1"}), ["confirm refund", "pay without token"]),
+    ] {
+        let world = World::new().await;
+        world.change_program(1, tiers).await;
+        world.give("a", 100, "").await;
+        let token = world.redeem("a", 100, "b1", "100").await;
+        for step in order {
+            if step.starts_with("confirm") {
+                world.close(&token, "confirm", "{}").await.expect(200);
+            }
+            if step.ends_with("refund") {
+                apply(&world, refund(about.clone())).await;
+                continue;
+            }
+            let mut data = json!({"payment_id": "p1", "booking_id": "b1", "user_id": "a", "amount": 0});
+            if step == "pay" {
+                data["redemption_token"] = json!(token);
+            }
+            apply(&world, event("payment.succeeded", data)).await;
+        }
+        assert_eq!(world.standing("a").await, [100, 0, 0, 0], "{about} {order:?}");
+        world.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_that_was_booked_is_not_undone_by_what_a_join_brings() {
+    let world = World::new().await;
+    apply(&world, confirmed("b1", 1000)).await;
+    apply(&world, event("booking.cancelled", json!({"booking_id": "b1", "user_id": "a"}))).await;
+    apply(&world, event("payment.refunded", json!({"payment_id": "p1", "refund_id": "r1", "amount": 100})))
+        .await;
+    let data = json!({"payment_id": "p1", "booking_id": "b1", "user_id": "a", "amount": 1000});
     apply(&world, event("payment.succeeded", data)).await;
+    assert_eq!(world.point_types("a").await, ["EARN", "REVERSAL"]);
     assert_eq!(world.standing("a").await, [0, 0, 0, 0]);
-    let data = json!({"payment_id": "p1", "refund_id": "r1", "amount": 0, "points_back": 100});
-    apply(&world, event("payment.refunded", data)).await;
-    assert_eq!(world.standing("a").await, [100, 0, 0, 0]);
     world.prove().await;
 }
 

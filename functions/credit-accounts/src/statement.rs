@@ -10,10 +10,10 @@ use domain::budget::entry::{BudgetEntry, MoveType};
 use domain::budget::permit::BudgetAction;
 use domain::budget::statement::{BudgetLine, BudgetStatement, BudgetTotals, sum};
 use domain::currency::Currency;
-use domain::ids::budget::BudgetKind;
+use domain::ids::budget::{AccountId, BudgetKind};
 use domain::language::Language;
 use domain::rejection::Rejection;
-use domain::time::{Period, Timestamp};
+use domain::time::{Date, Period, Timestamp};
 use edge::budget::permitted;
 use edge::json::Number;
 use edge::paths::AccountPath;
@@ -22,10 +22,17 @@ use edge::statement_page::{PageLine, StatementPage};
 use edge::{ApiRequest, App, Problem};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use store::StoreError;
 use utoipa::ToSchema;
 
-/// The most entries that are read for a statement.
+/// The most entries of a statement.
+const MAX_LINES: usize = 10_000;
+
+/// The most other entries that are read for its opening balance.
 const MAX_ENTRIES: usize = 30_000;
+
+/// Tries to read entries while nothing moves.
+const MAX_READS: u32 = 3;
 
 /// Sums of a statement.
 #[derive(Serialize, ToSchema)]
@@ -56,7 +63,8 @@ pub(crate) struct AccountStatementView {
     /// The balance after the last line.
     closing: Number,
     totals: AccountTotals,
-    /// Oldest first. What is reserved for a card that is not issued yet is no line.
+    /// Oldest first. What is reserved for a card that is not issued yet is no line; what a campaign spends of its client's
+    /// credit is in the statement of its client.
     lines: Vec<Line>,
     /// Always empty: credit of accounts does not expire.
     expiring: Vec<ExpiringSum>,
@@ -149,34 +157,46 @@ fn page(
     .render()
 }
 
-/// Returns the balance at the beginning of a statement, and its entries, oldest first; `None` if there are too many.
-async fn read(
-    app: &App,
-    sliced: &SlicedAccount,
-    dates: Dates,
-) -> Result<Option<(Decimal, Vec<BudgetEntry>)>, Problem> {
-    let (budgets, account) = (app.store.budgets(), &sliced.account);
-    let day = |date| Timestamp::start_of(date);
-    let (from, until) = (day(dates.from), Timestamp::end_of(dates.to));
-    let before = Period { from: account.created_at.min(from), until: from };
-    let before = budgets.entries_in(&account.id, before, MAX_ENTRIES).await?;
-    let Some(mut entries) = budgets.entries_in(&account.id, Period { from, until }, MAX_ENTRIES).await?
-    else {
-        return Ok(None);
-    };
-    entries.sort_by(|a, b| (a.at, a.id().as_str()).cmp(&(b.at, b.id().as_str())));
-    if let Some(before) = before {
-        return Ok(Some((sum(&before)?, entries)));
+/// Returns what an account has itself; the platform, less what it has issued.
+async fn own(app: &App, sliced: &SlicedAccount) -> Result<Decimal, Problem> {
+    if sliced.account.kind() == BudgetKind::Platform {
+        return Ok(-sliced.balance().value());
     }
-    let later = Period { from, until: Timestamp::LAST };
-    let Some(later) = budgets.entries_in(&account.id, later, MAX_ENTRIES).await? else { return Ok(None) };
-    let now = if account.kind() == BudgetKind::Platform {
-        -sliced.balance().value()
-    } else {
-        budgets.own_credit(sliced).await?.value()
+    Ok(app.store.budgets().own_credit(sliced).await?.value())
+}
+
+/// Returns the opening balance of an account with many entries: what it has now, without what came later.
+async fn opening_from_now(app: &App, id: &AccountId, dates: Dates) -> Result<Decimal, Problem> {
+    let budgets = app.store.budgets();
+    let period = Period { from: Timestamp::start_of(dates.from), until: Timestamp::LAST };
+    for _ in 0..MAX_READS {
+        let before = budgets.load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
+        let later = budgets.entries_in(id, period, MAX_ENTRIES).await?.ok_or_else(|| dates.too_long())?;
+        let after = budgets.load_sliced(id).await?.ok_or(Rejection::AccountNotFound)?;
+        // Nothing has moved while the entries were read.
+        let (now, still) = (own(app, &before).await?, own(app, &after).await?);
+        let same = before.slices().eq(after.slices());
+        if same && now == still {
+            return now.checked_sub(sum(&later)?).ok_or_else(Problem::internal);
+        }
+    }
+    let busy = "the account is being spent from; try again".to_owned();
+    Err(StoreError::Contention(busy).into())
+}
+
+/// Returns the balance at the beginning of a statement, and its entries, oldest first.
+async fn read(app: &App, id: &AccountId, dates: Dates) -> Result<(Decimal, Vec<BudgetEntry>), Problem> {
+    let budgets = app.store.budgets();
+    let (from, until) = (Timestamp::start_of(dates.from), Timestamp::end_of(dates.to));
+    let entries = budgets.entries_in(id, Period { from, until }, MAX_LINES).await?;
+    let mut entries = entries.ok_or_else(|| dates.too_long())?;
+    entries.sort_by(|a, b| (a.at, a.id().as_str()).cmp(&(b.at, b.id().as_str())));
+    let before = Period { from: Timestamp::start_of(Date::MIN), until: from };
+    let opening = match budgets.entries_in(id, before, MAX_ENTRIES).await? {
+        Some(before) => sum(&before)?,
+        None => opening_from_now(app, id, dates).await?,
     };
-    let opening = now.checked_sub(sum(&later)?).ok_or_else(Problem::internal)?;
-    Ok(Some((opening, entries)))
+    Ok((opening, entries))
 }
 
 /// Returns what has changed an account's balance within some dates; also as `text/csv`, or as a page to print
@@ -189,7 +209,7 @@ pub(crate) async fn statement(State(app): State<App>, request: ApiRequest) -> Re
     let dates = Dates::of(&request, app.clock.now().date())?;
     permitted(&app, &request, &id, BudgetAction::Read).await?;
     let sliced = app.store.budgets().load_sliced(&id).await?.ok_or(Rejection::AccountNotFound)?;
-    let (opening, entries) = read(&app, &sliced, dates).await?.ok_or_else(|| dates.too_long())?;
+    let (opening, entries) = read(&app, &id, dates).await?;
     let statement = BudgetStatement::of(opening, &entries)?;
     let currency = sliced.account.currency;
     let [allocated_in, allocated_out, reclaimed_in, reclaimed_out, spent] =

@@ -113,8 +113,11 @@ pub(crate) async fn bulk_points(
 
 /// Brings accounts of another system.
 ///
-/// The rows come as a CSV file with `kind` and the options as query parameters, or are in an upload. Every row is one
-/// transaction, and the finished job compares the file with what is in the table.
+/// The rows come as a CSV file with `kind` and the options as query parameters, or are in an upload. A wallet, or an
+/// account of points, is one transaction; a budget is opened, and then its credit is handed down by allocations. The
+/// finished job compares the file with what is in the table. The columns shown are those of wallets; those of points are
+/// `user_id,points,lots,qualifying,tier,tier_until,status`, those of budgets
+/// `external_id,kind,parent_external_id,name,credit,low_credit_threshold,budget_mode,slices,status`.
 #[utoipa::path(post, path = "/api/imports", tag = "jobs", params(ImportQuery),
     request_body(content((ImportRequest = "application/json"), (WalletsFile = "text/csv"))),
     responses((status = 202, body = AcceptedJob)))]

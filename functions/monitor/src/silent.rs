@@ -1,7 +1,7 @@
 //! Watches whether gateways report: payments are credited without their reports too, because they are polled.
 //!
 //! **Invariant:** a gateway is silent if its last five payments were credited because it was polled, and it has reported
-//! nothing since the first of these.
+//! nothing since the first of these. Where that is not known, nothing is raised or closed.
 
 use crate::{MonitorSummary, Services, raise};
 use domain::alert::NewAlert;
@@ -27,20 +27,23 @@ pub(crate) async fn run(
                 "its last {IN_A_ROW} payments were credited because it was polled; it reports nothing"
             ),
         };
-        if is_silent(services, gateway).await? {
-            raise(services, alert, context.now, summary).await?;
-        } else {
-            services.app.store.alerts().found_over(&alert.id(), context.now).await?;
+        let alerts = services.app.store.alerts();
+        let known = alerts.alert(&alert.id()).await?.filter(|known| known.closed_at.is_none());
+        let polled = services.app.store.payments().polled(gateway, IN_A_ROW).await?;
+        let is_row = polled.len() >= IN_A_ROW;
+        // An open alert stays until the gateway reports, however few payments there are.
+        let Some(since) =
+            polled.last().copied().filter(|_| is_row).or(known.as_ref().map(|known| known.opened_at))
+        else {
+            continue;
+        };
+        match services.app.store.payments().has_reported(gateway, since).await? {
+            Some(true) if known.is_some() => {
+                alerts.found_over(&alert.id(), context.now).await?;
+            }
+            Some(false) if is_row => raise(services, alert, context.now, summary).await?,
+            Some(_) | None => {}
         }
     }
     Ok(())
-}
-
-async fn is_silent(services: &Services, gateway: Gateway) -> Result<bool, StoreError> {
-    let payments = services.app.store.payments();
-    let polled = payments.polled(gateway, IN_A_ROW).await?;
-    match polled.last().filter(|_| polled.len() >= IN_A_ROW) {
-        Some(first) => Ok(!payments.has_reported(gateway, *first).await?),
-        None => Ok(false),
-    }
 }

@@ -14,6 +14,7 @@ use aws::Bucket;
 use domain::ids::{JobId, RequestId};
 use domain::jobs::job::Job;
 use domain::jobs::part::{PARTS_OF_SEGMENT, PartState};
+use domain::jobs::status::JobStatus;
 use edge::batch::{Batch, Failures, each};
 use edge::{App, Services, telemetry};
 use lambda_runtime::LambdaEvent;
@@ -106,7 +107,8 @@ async fn apply(
     if job.status.is_taken() || first >= last {
         return Err(Failed::Unreadable("the job has no such segment yet"));
     }
-    let in_order = job.terms.kind.is_in_order();
+    // What is cancelled needs nothing before it.
+    let in_order = job.terms.kind.is_in_order() && job.status != JobStatus::Cancelling;
     if in_order && first > 0 {
         // The rows before must have an outcome; the message of their segment sends for this one.
         let before = services.app.store.jobs().parts(&job.terms.id, first - 1, first).await?;

@@ -2,14 +2,15 @@
 //!
 //! **Invariant:** credit reaches an account by allocations from the platform down, each under a cause of its own, so a row
 //! that was broken off goes on where it stopped: what is missing waits at an account above.
-//! **Invariant:** a row fails only as long as nothing of it was done; afterwards it has no outcome until it is complete.
+//! **Invariant:** a row fails only as long as nothing of it was done. Afterwards it succeeds: with a difference, if its
+//! credit cannot arrive any more because somebody has changed an account on the way.
 
 use crate::applied::Applied;
 use crate::imports::{code, figures_of_credit};
-use domain::budget::BudgetAccount;
-use domain::budget::BudgetStatus;
 use domain::budget::allocate::{BudgetTransfer, Direction};
 use domain::budget::change::ChangeAccount;
+use domain::budget::slice::Slice;
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::cause::Cause;
 use domain::context::Context;
 use domain::ids::budget::{AccountId, BudgetKind};
@@ -31,34 +32,51 @@ struct Place {
     id: AccountId,
 }
 
-/// Returns the place of a row's account; `None` if an account here that it names is not there.
-async fn place(app: &App, row: &BudgetRow) -> Result<Option<Place>, StoreError> {
+fn refused(why: ImportRejection) -> StoreError {
+    StoreError::Rejected(Rejection::Import(why))
+}
+
+/// Returns the place of a row's account. A name that is the id of an account here is that account; another one is an
+/// account whose id follows from its parent's.
+async fn place(app: &App, row: &BudgetRow) -> Result<Place, StoreError> {
+    let unknown_parent = || refused(ImportRejection::ParentNotFound);
     let mut kinds = vec![row.kind];
     while kinds.len() <= row.above.len() {
-        let Some(kind) = kinds.last().and_then(|kind| kind.parent()) else { return Ok(None) };
+        let Some(kind) = kinds.last().and_then(|kind| kind.parent()) else { return Err(unknown_parent()) };
         kinds.push(kind);
     }
     kinds.reverse();
     let is_whole = kinds.first() == Some(&BudgetKind::Agency);
     let mut parent = is_whole.then(AccountId::platform);
     let mut place = None;
-    for (name, kind) in row.above.iter().chain([&row.external_id]).zip(kinds) {
-        let named = AccountId::parse(name.as_str()).ok().filter(|id| id.kind() == kind);
-        let here = match &named {
-            Some(id) => app.store.budgets().cached_account(id).await?,
-            None => None,
+    let names = row.above.iter().chain([&row.external_id]).zip(kinds).enumerate();
+    for (at, (name, kind)) in names {
+        let is_own = at == row.above.len();
+        let here = match AccountId::parse(name.as_str()) {
+            Ok(id) => app.store.budgets().cached_account(&id).await?,
+            Err(_) => None,
         };
-        let here =
-            here.filter(|here| parent.as_ref().is_none_or(|parent| here.parent.as_ref() == Some(parent)));
+        if let Some(here) = &here {
+            let is_elsewhere = parent.as_ref().is_some_and(|parent| here.parent.as_ref() != Some(parent));
+            if here.kind() != kind || is_elsewhere {
+                return Err(if is_own {
+                    refused(ImportRejection::ExistsDifferently)
+                } else {
+                    unknown_parent()
+                });
+            }
+        } else if at == 0 && row.is_below_here {
+            return Err(unknown_parent());
+        }
         let id = match (&here, &parent) {
             (Some(here), _) => here.id.clone(),
             (None, Some(parent)) => AccountId::imported(kind, parent, name),
-            (None, None) => return Ok(None),
+            (None, None) => return Err(unknown_parent()),
         };
         place = parent.take().map(|parent| Place { parent, id: id.clone() });
         parent = Some(id);
     }
-    Ok(place)
+    place.ok_or_else(unknown_parent)
 }
 
 /// Imports an account with its credit.
@@ -69,29 +87,34 @@ pub(crate) async fn account(
     (line, row): (u64, &BudgetRow),
 ) -> Result<Applied, StoreError> {
     let budgets = app.store.budgets();
-    let unknown_parent = || StoreError::Rejected(Rejection::Import(ImportRejection::ParentNotFound));
-    let Some(Place { parent, id }) = place(app, row).await? else { return Err(unknown_parent()) };
-    let above = budgets.cached_account(&parent).await?;
-    if above.is_some_and(|above| above.currency != row.currency) {
+    let Place { parent, id } = place(app, row).await?;
+    let above = budgets.load_sliced(&parent).await?;
+    if above.as_ref().is_some_and(|above| above.account.currency != row.currency) {
         return Err(Rejection::CurrencyMismatch.into());
     }
+    let opening = row.opening(&parent).map_err(|_| corrupt())?;
     let known = budgets.account(&id).await?;
     if terms.options.dry_run {
-        let existed = match &known {
-            Some(account) => is_like(app, row, (account, &parent)).await?,
-            None => false,
-        };
-        return Ok(outcome(row, (code(existed), id, Money::ZERO), None));
+        match (&known, &above) {
+            (Some(account), _) => is_like(app, row, (account, &parent)).await?,
+            (None, Some(above)) => {
+                opening.decide(above, context)?;
+            }
+            // An earlier row brings its parent.
+            (None, None) => {}
+        }
+        return Ok(outcome(row, (code(known.is_some()), id, Money::ZERO), None));
     }
     let mark = BudgetRow::mark(&terms.id, line);
     let account = if let Some(account) = known {
         account
     } else {
-        let open = row.opening(&parent).map_err(|_| StoreError::Corrupt("a row of a job".to_owned()))?;
         let marked = Context { request: mark.clone(), ..context.clone() };
-        match budgets.open_account(&open, &marked).await {
+        match budgets.open_account(&opening, &marked).await {
             Ok((account, _)) => account,
-            Err(StoreError::Rejected(Rejection::AccountNotFound)) => return Err(unknown_parent()),
+            Err(StoreError::Rejected(Rejection::AccountNotFound)) => {
+                return Err(refused(ImportRejection::ParentNotFound));
+            }
             Err(error) => return Err(error),
         }
     };
@@ -99,14 +122,37 @@ pub(crate) async fn account(
         is_like(app, row, (&account, &parent)).await?;
         return Ok(outcome(row, (code(true), id, Money::ZERO), Some(row.credit)));
     }
-    let added = match complete(app, (terms, line), context, (row, &account)).await {
-        Err(StoreError::Rejected(why)) => {
-            return Err(StoreError::Contention(format!("an imported account waits: {why}")));
-        }
-        added => added?,
+    let stopped = complete(app, (terms, line), context, (row, &account)).await?;
+    let arrival = last_step(terms, line, &account);
+    let added = match &arrival {
+        Some(cause) => budgets.moved_by(&account.id, cause).await?,
+        None => Money::ZERO,
     };
-    let difference = (added != row.credit).then(|| "its credit is not as the row says".to_owned());
+    let difference = match stopped {
+        Some(why) => Some(format!("its credit has not arrived whole: {why}")),
+        None => (added != row.credit).then(|| "its credit is not as the row says".to_owned()),
+    };
     Ok(Applied { difference, ..outcome(row, (code(false), id, added), Some(added)) })
+}
+
+fn corrupt() -> StoreError {
+    StoreError::Corrupt("a row of a job".to_owned())
+}
+
+/// Returns the accounts through which credit reaches an account, the platform first and the account last.
+fn path(account: &BudgetAccount) -> Vec<AccountId> {
+    let mut path = vec![AccountId::platform()];
+    path.extend(account.ancestors.iter().cloned());
+    path.push(account.id.clone());
+    path
+}
+
+/// Returns the cause of the entry by which credit arrives at an account.
+fn last_step(terms: &JobTerms, line: u64, account: &BudgetAccount) -> Option<Cause> {
+    let path = path(account);
+    let from = path.iter().rev().nth(1)?;
+    let sent = Cause::imported(&terms.id, line, path.len() - 1);
+    Some(Cause::counterpart("budget", from.as_str(), &sent))
 }
 
 /// Checks that an account which the job has not opened is as the row says.
@@ -114,51 +160,53 @@ async fn is_like(
     app: &App,
     row: &BudgetRow,
     (account, parent): (&BudgetAccount, &AccountId),
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     let sliced = app.store.budgets().load_sliced(&account.id).await?;
     let sliced = sliced.ok_or_else(|| StoreError::Corrupt(format!("account {}", account.id)))?;
     let own = app.store.budgets().own_credit(&sliced).await?;
     if row.is_like(&sliced.account, parent, own) {
-        return Ok(true);
+        return Ok(());
     }
-    Err(StoreError::Rejected(Rejection::Import(ImportRejection::ExistsDifferently)))
+    Err(refused(ImportRejection::ExistsDifferently))
 }
 
-/// Gives an account its credit and its status; returns the credit that has arrived, as it is in the table.
+/// Gives an account its credit and its status. Returns why that is not possible any more, if somebody has changed an
+/// account on the way meanwhile: what has been handed down waits where it is.
 async fn complete(
     app: &App,
     (terms, line): (&JobTerms, u64),
     context: &Context,
     (row, account): (&BudgetRow, &BudgetAccount),
-) -> Result<Money, StoreError> {
+) -> Result<Option<Rejection>, StoreError> {
     let budgets = app.store.budgets();
-    let corrupt = || StoreError::Corrupt("a row of a job".to_owned());
-    let mut path = vec![AccountId::platform()];
-    path.extend(account.ancestors.iter().cloned());
-    path.push(account.id.clone());
-    let mut arrival = None;
+    let path = path(account);
     for (at, pair) in path.windows(2).enumerate().filter(|_| !row.credit.is_zero()) {
         let [from, to] = pair else { return Err(corrupt()) };
-        let cause = Cause::imported(&terms.id, line, at + 1);
         let transfer = BudgetTransfer {
             direction: Direction::Imported,
             from: from.clone(),
             to: to.clone(),
             amount: Some(Amount::parse(&row.credit.to_string()).map_err(|_| corrupt())?),
             notes: Some(FreeText::parse(NOTES).map_err(|_| corrupt())?),
-            cause,
+            cause: Cause::imported(&terms.id, line, at + 1),
         };
-        let receipt = budgets.transfer(&transfer, context).await?;
-        arrival = Some(receipt.arrival.cause);
+        match budgets.transfer(&transfer, context).await {
+            Ok(_) => {}
+            Err(StoreError::Rejected(why)) => return Ok(Some(why)),
+            Err(error) => return Err(error),
+        }
     }
-    if row.is_paused {
+    // A row that is applied again does not pause an account that its owners have changed meanwhile.
+    let is_new = account.first.status_version == Slice::new(0).status_version;
+    if row.is_paused && is_new {
         let change = ChangeAccount { status: Some(BudgetStatus::Paused), ..ChangeAccount::default() };
-        budgets.change_account(&account.id, &change, context).await?;
+        match budgets.change_account(&account.id, &change, context).await {
+            Ok(_) => {}
+            Err(StoreError::Rejected(why)) => return Ok(Some(why)),
+            Err(error) => return Err(error),
+        }
     }
-    match arrival {
-        Some(cause) => budgets.moved_by(&account.id, &cause).await,
-        None => Ok(Money::ZERO),
-    }
+    Ok(None)
 }
 
 fn outcome(row: &BudgetRow, (code, id, added): (String, AccountId, Money), books: Option<Money>) -> Applied {

@@ -77,7 +77,7 @@ impl<'a> Applying<'a> {
         let mut outcomes = vec![];
         for (at, row) in rows {
             self.keep().await?;
-            outcomes.push((at, self.apply(row).await?));
+            outcomes.push((at, Box::pin(self.apply(row)).await?));
         }
         Ok(outcomes)
     }

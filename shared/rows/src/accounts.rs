@@ -3,7 +3,7 @@
 //! **Invariant:** the parent of a row is in a valid row before it, or is an account here.
 
 use crate::cells::{Cells, Named, RefusedRow, amount};
-use crate::known::KnownAccounts;
+use crate::known::{Above, KnownAccounts};
 use domain::budget::{MAX_SLICES, Mode};
 use domain::currency::Currency;
 use domain::ids::budget::{BudgetKind, ExternalId};
@@ -51,10 +51,13 @@ pub(crate) fn read(
     let above = match (kind.and_then(BudgetKind::parent), &parent) {
         (Some(of), Some(parent)) => known.above(parent, of).unwrap_or_else(|| {
             cells.refuse("parent_external_id", ImportRejection::ParentNotFound);
-            vec![]
+            Above::default()
         }),
-        _ => vec![],
+        _ => Above::default(),
     };
+    if kind.is_some() && known.is_full(parent.as_ref()) {
+        cells.offend("parent_external_id", "has more than 1000 children");
+    }
     let name = cells.exact("name", |text| NonBlankText::parse(text).map(|name| name.0));
     let digits = currency.digits();
     let credit = cells.optional("credit", |text| amount(text, digits));
@@ -77,7 +80,8 @@ pub(crate) fn read(
             return Ok(BudgetRow {
                 external_id,
                 kind,
-                above,
+                above: above.ids,
+                is_below_here: above.is_here,
                 name,
                 currency,
                 credit: amount,

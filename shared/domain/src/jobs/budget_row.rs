@@ -26,6 +26,9 @@ pub struct BudgetRow {
     /// The accounts above it, the highest first; that may be an account here.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub above: Vec<ExternalId>,
+    /// True if the first of these is in no row of the file: it must be an account here.
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_below_here: bool,
     /// Display name.
     #[serde(rename = "n")]
     pub name: FreeText,

@@ -161,7 +161,7 @@ impl Command for ConfirmRedemption {
         record.charge_after = Some(charge_after);
         record.version = was + 1;
         // Points that pay for what is refunded already come back at once.
-        if record.refunds.refunded(record.amount()) > Money::ZERO || record.is_cancelled() {
+        if record.refunds.count() {
             settle(&mut member, &mut record, state, &setting, Some(Occasion::default()))?;
         }
         member.finish(outcome, vec![LoyaltyWrite::Purchase { record: Box::new(record), was, earns: false }])

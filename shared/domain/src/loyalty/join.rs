@@ -65,7 +65,7 @@ impl Command for JoinPayment {
         let was = record.version;
         record.user = Some(self.user.clone());
         record.payment_id = record.payment_id.or(Some(self.payment_id.clone()));
-        if record.booked.is_some() && has_more_reports {
+        if has_more_reports && (record.booked.is_some() || record.redemption.is_some()) {
             book_kept(&mut member, &mut record, state, &setting)?;
         }
         record.version = was + 1;

@@ -118,7 +118,9 @@ pub(super) fn book_kept(
     let mut left: Vec<String> = all.by_id.keys().filter(is_new).filter(stands).cloned().collect();
     let mut more = left.split_off(left.len().min(MAX_SEPARATE));
     more.extend(left.iter().cloned());
-    record.refunds.amount_kept = None;
+    if record.cancelled_at.is_none() {
+        record.refunds.amount_kept = None;
+    }
     record.refunds.by_id.retain(|id, _| !more.contains(id));
     for id in &left {
         let Some(report) = all.by_id.get(id) else { continue };

@@ -165,7 +165,7 @@ pub enum Listing {
     },
     /// In a list of alerts.
     Alert(AlertListing),
-    /// In the list of a gateway's payments that were credited because the gateway was polled; it is kept for a week.
+    /// In the list of a gateway's payments that were credited because the gateway was polled; it is kept for 90 days.
     Polled {
         /// The gateway.
         gateway: Gateway,

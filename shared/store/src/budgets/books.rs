@@ -7,9 +7,9 @@ use crate::budgets::items::budget_entry;
 use crate::engine::error::StoreError;
 use crate::engine::read::PageRange;
 use crate::keys;
-use domain::budget::BudgetStatus;
 use domain::budget::allocate::SlicedAccount;
 use domain::budget::key::KeyState;
+use domain::budget::{BudgetAccount, BudgetStatus};
 use domain::cause::Cause;
 use domain::ids::budget::{AccountId, BudgetKind};
 use domain::money::Money;
@@ -43,8 +43,11 @@ impl Budgets {
         let mut open = page.accounts;
         open.retain(|account| account.status() != BudgetStatus::Closed);
         let ids: Vec<AccountId> = open.iter().map(|account| account.id.clone()).collect();
-        let below = ids.iter().filter(|id| id.kind() != BudgetKind::Campaign);
-        place.0.extend(below.map(|id| (id.clone(), None)));
+        // An account of an earlier version has no count.
+        let has_children =
+            |account: &&BudgetAccount| account.children.is_none_or(|children| children.total > 0);
+        let parents = open.iter().filter(|account| account.kind() != BudgetKind::Campaign);
+        place.0.extend(parents.filter(has_children).map(|account| (account.id.clone(), None)));
         let mut sliced = self.with_slices(open).await?;
         let mut found = vec![];
         for sliced in ids.iter().filter_map(|id| sliced.remove(id)) {

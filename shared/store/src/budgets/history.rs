@@ -15,6 +15,7 @@ use domain::budget::BudgetAccount;
 use domain::budget::entry::BudgetEntry;
 use domain::ids::budget::AccountId;
 use domain::time::Period;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Number of pages of a client's partition that one request searches for the spends of one
 /// campaign.
@@ -81,13 +82,14 @@ impl Budgets {
         Ok(self.entries_in(account, period, usize::MAX).await?.unwrap_or_default())
     }
 
-    /// Returns the entries of an account in a period likewise, if they are not more than `most` in a partition.
+    /// Returns the entries of an account in a period likewise; `None` if they are more than `most`.
     pub async fn entries_in(
         &self,
         account: &AccountId,
         period: Period,
         most: usize,
     ) -> Result<Option<Vec<BudgetEntry>>, StoreError> {
+        let count = &AtomicUsize::new(0);
         let reads = keys::budget_partitions(account).into_iter().map(|partition| async move {
             let (mut entries, mut start) = (Vec::new(), None);
             loop {
@@ -100,13 +102,15 @@ impl Budgets {
                         query.send().await.map_err(|error| read_error(&error))
                     })
                     .await?;
-                for item in output.items.unwrap_or_default() {
+                let items = output.items.unwrap_or_default();
+                let before = count.fetch_add(items.len(), Ordering::Relaxed);
+                if before.saturating_add(items.len()) > most {
+                    return Ok::<_, StoreError>(None);
+                }
+                for item in items {
                     entries.push(budget_entry::from_item(&item)?);
                 }
                 start = output.last_evaluated_key;
-                if entries.len() > most {
-                    return Ok::<_, StoreError>(None);
-                }
                 if start.is_none() {
                     return Ok(Some(entries));
                 }

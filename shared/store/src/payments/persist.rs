@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::payments::state::{Listing, PaymentWrite};
 
 /// Seconds for which it is known that a payment was credited because its gateway was polled.
-const POLLED_SECONDS: i64 = 7 * 86_400;
+const POLLED_SECONDS: i64 = 90 * 86_400;
 
 impl Persist for PaymentWrite {
     fn items(&self, table: &Table) -> Result<Vec<TransactWriteItem>, StoreError> {

@@ -19,6 +19,9 @@ use std::collections::HashMap;
 /// Reports of a list that are looked at together.
 const REPORTS_AT_ONCE: usize = 100;
 
+/// Pages of a list that are looked at.
+const REPORT_PAGES: u32 = 5;
+
 /// Returns the instant with which a place in a list begins.
 fn instant(place: &str) -> Option<Timestamp> {
     Timestamp::parse(place.split_once('#')?.0).ok()
@@ -77,27 +80,33 @@ impl Payments {
         Ok(places.iter().filter_map(|place| instant(place)).collect())
     }
 
-    /// Returns true if a gateway has reported anything since then that was read.
-    pub async fn has_reported(&self, gateway: Gateway, since: Timestamp) -> Result<bool, StoreError> {
+    /// Returns whether a gateway has reported anything since then that was read; `None` if that is not known within
+    /// some pages, because other gateways report much.
+    pub async fn has_reported(&self, gateway: Gateway, since: Timestamp) -> Result<Option<bool>, StoreError> {
         let of_gateway = format!("{}:", gateway.as_str());
         let lists = [EventStatus::Processed, EventStatus::Ignored].into_iter().flat_map(keys::event_lists);
+        let mut is_known = true;
         for list in lists {
             let mut before = None;
-            loop {
+            for page in 1.. {
                 let places = self.places(&list, before.as_deref(), REPORTS_AT_ONCE).await?;
                 let recent = places.iter().filter(|place| instant(place).is_some_and(|at| at >= since));
                 let mut ids = recent.filter_map(|place| place.split_once('#'));
                 if ids.any(|(_, id)| id.starts_with(&of_gateway)) {
-                    return Ok(true);
+                    return Ok(Some(true));
                 }
                 let last = places.last().filter(|_| places.len() >= REPORTS_AT_ONCE);
                 let Some(last) = last.filter(|last| instant(last).is_some_and(|at| at >= since)) else {
                     break;
                 };
+                if page >= REPORT_PAGES {
+                    is_known = false;
+                    break;
+                }
                 before = Some(last.clone());
             }
         }
-        Ok(false)
+        Ok(is_known.then_some(false))
     }
 
     /// Counts the reports of this status; None above the limit.
