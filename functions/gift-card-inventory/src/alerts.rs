@@ -20,7 +20,7 @@ pub struct AlertBody {
     /// low_stock, low_credit, budget_depleted, provision_failed, payment_quarantined, …
     #[schema(examples("low_stock"))]
     kind: String,
-    /// warning or critical
+    /// info, warning or critical
     #[schema(examples("warning"))]
     severity: String,
     /// What the alert is about, such as the id of a pool, an account, a redemption or a report.

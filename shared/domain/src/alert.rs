@@ -55,7 +55,7 @@ pub struct Alert {
     pub id: AlertId,
     /// The kind, such as `low_credit`.
     pub kind: String,
-    /// `warning` or `critical`.
+    /// `info`, `warning` or `critical`.
     pub severity: String,
     /// What the alert is about, such as the id of an account, pool or redemption.
     pub subject: String,
@@ -91,7 +91,7 @@ pub struct AlertListing {
 pub struct NewAlert {
     /// The kind, such as `low_credit`.
     pub kind: &'static str,
-    /// `warning` or `critical`.
+    /// `info`, `warning` or `critical`.
     pub severity: &'static str,
     /// What the alert is about; together with `kind` it identifies the alert.
     pub subject: String,
