@@ -29,9 +29,7 @@ async fn stop_before_commit(agency: &Arc<Agency>, code: &str) {
     agency.world().faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
     let (machine, code) = (agency.clone(), code.to_owned());
     let process = tokio::spawn(async move { machine.provision(&code).await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
 }
 
 #[tokio::test]

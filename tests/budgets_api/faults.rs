@@ -41,9 +41,7 @@ async fn crashed(
     faults.plan(operation, 1, fault(arrived.clone()));
     let machine = agency.clone();
     let process = tokio::spawn(async move { machine.provision("CODE").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     assert_eq!(faults.fired(), before + passed + 1);
 }
 

@@ -350,9 +350,7 @@ async fn a_rejected_order_of_a_stopped_process_is_resolved_without_the_monitor()
     world.faults.plan("TransactWriteItems", 1, Fault::StopAfter(arrived.clone()));
     let machine = agency.clone();
     let process = tokio::spawn(async move { machine.provision("REFUSED").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     fakes.supply("reloadly", Switch::Well);
     world.clock.advance(Duration::from_secs(60));

@@ -41,9 +41,7 @@ async fn a_mode_that_cannot_change_leaves_nothing_of_its_request() {
     world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
     let machine = agency.clone();
     let process = tokio::spawn(async move { machine.provision("CUT-SHORT").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     world.clock.advance(Duration::from_secs(61));
     let all = r#"{"budget_mode":"shared","status":"closing","name":"Another"}"#;
@@ -308,9 +306,7 @@ async fn an_attempt_of_a_killed_process_is_resolved_by_a_repetition_without_the_
         world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
         let machine = agency.clone();
         let process = tokio::spawn(async move { machine.provision(code).await });
-        arrived.notified().await;
-        process.abort();
-        assert!(process.await.unwrap_err().is_cancelled());
+        tests::stopped(process, &arrived).await;
         assert_eq!(agency.figures(&agency.campaign).await, ["0.00", "25.00", "0.00"]);
     };
     stop_before_commit("CODE-1").await;
@@ -329,9 +325,7 @@ async fn an_attempt_that_has_timed_out_is_resolved_for_any_other_request() {
     world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
     let machine = agency.clone();
     let process = tokio::spawn(async move { machine.provision("CODE-1").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.clock.advance(Duration::from_secs(60));
     agency.provision("CODE-2").await.expect(201);
     agency.provision("CODE-1").await.expect_problem(402, "insufficient_funds");

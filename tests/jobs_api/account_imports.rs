@@ -267,9 +267,7 @@ async fn a_row_that_is_applied_again_pauses_no_account_that_its_owners_have_chan
     world.faults.plan("TransactWriteItems", 1, Fault::StopBefore(arrived.clone()));
     let (machine, event) = (world.clone(), step(&made, "apply", 0));
     let process = tokio::spawn(async move { run_steps(&machine, &event, "killed").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.faults.clear();
     let listed = world.get(&admin(), "/api/credit/accounts/platform/children").await.expect(200).json();
     let north = listed["children"].as_array().unwrap().iter().find(|child| child["name"] == "North").unwrap();
@@ -332,9 +330,7 @@ async fn an_import_of_accounts_that_is_killed_between_two_allocations_goes_on_by
     world.faults.plan("TransactWriteItems", 1, Fault::StopAfter(arrived.clone()));
     let (machine, event) = (world.clone(), step(&made, "apply", 0));
     let process = tokio::spawn(async move { run_steps(&machine, &event, "killed").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.faults.clear();
     world.prove().await;
     world.clock.advance(Duration::from_secs(46));

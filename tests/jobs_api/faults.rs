@@ -18,9 +18,7 @@ async fn stopped(world: &Arc<World>, id: &str, after: u64, fault: fn(Arc<Notify>
     world.faults.plan("TransactWriteItems", 1, fault(arrived.clone()));
     let (machine, event) = (world.clone(), message(id, 0));
     let process = tokio::spawn(async move { run_parts(&machine, &event, "stopped").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.faults.clear();
 }
 
@@ -172,9 +170,7 @@ async fn a_job_whose_maker_stops_is_made_once_by_the_same_request_and_never_in_p
             work(&world).await;
             continue;
         }
-        arrived.notified().await;
-        process.abort();
-        assert!(process.await.unwrap_err().is_cancelled());
+        tests::stopped(process, &arrived).await;
         world.faults.clear();
         // Somebody sends a message although the job is not stored whole.
         let id = first_job(&world, &key).await;
@@ -191,6 +187,16 @@ async fn a_job_whose_maker_stops_is_made_once_by_the_same_request_and_never_in_p
     world.prove().await;
 }
 
+/// Makes a job with the key `k`; the process stops when all rows are stored, before the job is let go.
+async fn make_and_stop(world: &Arc<World>, body: &str) {
+    let arrived = Arc::new(Notify::new());
+    world.faults.plan("UpdateItem", 1, Fault::StopBefore(arrived.clone()));
+    let (machine, sent) = (world.clone(), body.to_owned());
+    let process = tokio::spawn(async move { machine.post_keyed(&admin(), "k", BULK, &sent).await });
+    tests::stopped(process, &arrived).await;
+    world.faults.clear();
+}
+
 /// Returns the id of the job that this key makes.
 async fn first_job(_: &World, key: &str) -> String {
     let key = domain::ids::IdempotencyKey::parse(key).unwrap();
@@ -203,14 +209,7 @@ async fn first_job(_: &World, key: &str) -> String {
 async fn a_job_that_was_never_stored_whole_fails_after_a_quarter_of_an_hour_and_can_be_made_again() {
     let (world, names) = with_wallets(30).await;
     let body = format!(r#"{{"credits":{}}}"#, credits(&names, 7));
-    let arrived = Arc::new(Notify::new());
-    world.faults.plan("UpdateItem", 1, Fault::StopBefore(arrived.clone()));
-    let (machine, sent) = (world.clone(), body.clone());
-    let process = tokio::spawn(async move { machine.post_keyed(&admin(), "k", BULK, &sent).await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
-    world.faults.clear();
+    make_and_stop(&world, &body).await;
     let id = first_job(&world, "k").await;
     for change in ["cancel", "resume"] {
         world
@@ -235,13 +234,7 @@ async fn a_job_that_was_never_stored_whole_fails_after_a_quarter_of_an_hour_and_
 async fn a_job_that_is_made_again_while_its_failure_is_written_down_keeps_its_rows() {
     let (world, names) = with_wallets(3).await;
     let body = format!(r#"{{"credits":{}}}"#, credits(&names, 7));
-    let arrived = Arc::new(Notify::new());
-    world.faults.plan("UpdateItem", 1, Fault::StopBefore(arrived.clone()));
-    let (machine, sent) = (world.clone(), body.clone());
-    let process = tokio::spawn(async move { machine.post_keyed(&admin(), "k", BULK, &sent).await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    make_and_stop(&world, &body).await;
     let id = first_job(&world, "k").await;
     world.clock.advance(Duration::from_secs(15 * 60));
     // It has failed, and its rows are about to be forgotten when it is made again.

@@ -224,9 +224,7 @@ async fn an_import_that_is_killed_goes_on_as_the_same_job_and_as_another_one() {
     world.faults.plan("TransactWriteItems", 1, Fault::StopAfter(arrived.clone()));
     let (machine, event) = (world.clone(), step(&made, "apply", 0));
     let process = tokio::spawn(async move { run_steps(&machine, &event, "killed").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.faults.clear();
     // A wallet that the killed process had opened changes before its row is applied again.
     let mut last = 399;

@@ -288,9 +288,7 @@ async fn a_process_that_stops_while_it_reads_or_stores_a_file_is_followed_by_ano
             world.faults.plan(operation, 1, fault(arrived.clone()));
             let (machine, event) = (world.clone(), step(&made, "split", 0));
             let process = tokio::spawn(async move { run_steps(&machine, &event, "stopped").await });
-            arrived.notified().await;
-            process.abort();
-            assert!(process.await.unwrap_err().is_cancelled());
+            tests::stopped(process, &arrived).await;
             world.faults.clear();
             let (status, _) = standing(&world, &made).await;
             assert!(["validating", "queued"].contains(&status.as_str()), "{status}");
@@ -312,9 +310,7 @@ async fn a_replaced_file_is_never_read_as_the_one_that_was_valid() {
     world.faults.plan("PutItem", 1, Fault::StopBefore(arrived.clone()));
     let (machine, event) = (world.clone(), step(&made, "split", 0));
     let process = tokio::spawn(async move { run_steps(&machine, &event, "stopped").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.faults.clear();
     let key = domain::jobs::upload::object(&domain::ids::UploadId::parse(&id).unwrap());
     world.parts.files.put(&key, "text/csv", file(&names, 9).into_bytes()).await.unwrap();

@@ -216,9 +216,7 @@ async fn a_job_whose_rows_were_not_stored_in_time_raises_an_alert_and_its_rows_a
     world.faults.plan("UpdateItem", 1, Fault::StopBefore(arrived.clone()));
     let (machine, list) = (world.clone(), credits(&names, 7));
     let process = tokio::spawn(async move { try_bulk(&machine, &list, "").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.clock.advance(Duration::from_secs(899));
     world.run("monitor").await;
     assert_eq!(alerts(&world).await, []);

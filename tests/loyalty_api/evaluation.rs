@@ -158,9 +158,7 @@ async fn a_run_that_is_killed_and_none_for_a_year_end_as_if_it_had_run_every_nig
     world.faults.plan("TransactWriteItems", 1, Fault::StopAfter(arrived.clone()));
     let machine = world.clone();
     let process = tokio::spawn(async move { nightly(&machine).await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.prove().await;
     let rest = nightly(&world).await;
     assert_eq!((rest.success, rest.remaining), (true, 0), "{rest:?}");

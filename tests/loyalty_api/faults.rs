@@ -22,9 +22,7 @@ async fn crashed(
     world.faults.plan("TransactWriteItems", 1, fault(arrived.clone()));
     let machine = world.clone();
     let process = tokio::spawn(async move { machine.post(&backend(), path, body).await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
 }
 
 #[tokio::test]

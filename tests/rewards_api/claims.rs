@@ -134,9 +134,7 @@ async fn claims_of_processes_that_stop_before_or_after_their_send_are_made_once(
             world.faults.plan("TransactWriteItems", 1, fault(arrived.clone()));
             let (machine, id) = (world.clone(), id.clone());
             let process = tokio::spawn(async move { try_claim(&machine, &format!("c{n}"), &id, "").await });
-            arrived.notified().await;
-            process.abort();
-            assert!(process.await.unwrap_err().is_cancelled());
+            tests::stopped(process, &arrived).await;
         }
         let answer = try_claim(&world, &format!("c{n}"), &id, "").await;
         assert_eq!(answer.status, if n < 6 { 201 } else { 409 }, "{n} {}", answer.body);
@@ -240,9 +238,7 @@ async fn a_use_that_a_claim_was_about_to_take_is_free_for_others_and_no_claim_an
         world.faults.plan("TransactWriteItems", 1, fault(arrived.clone()));
         let (machine, id) = (world.clone(), id.clone());
         let process = tokio::spawn(async move { try_claim(&machine, name, &id, "").await });
-        arrived.notified().await;
-        process.abort();
-        assert!(process.await.unwrap_err().is_cancelled());
+        tests::stopped(process, &arrived).await;
     }
     for name in ["c2", "c3"] {
         claim(&world, name, &id, "").await;

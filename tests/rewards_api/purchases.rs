@@ -106,9 +106,7 @@ async fn many_claims_of_one_order_are_taken_back_also_after_the_refund_was_inter
     let machine = world.clone();
     let path = "/api/integration/order/refund-to-wallet";
     let process = tokio::spawn(async move { machine.post(&admin(), path, pay).await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     world.expect_available("a", "190.00").await;
     // Without a key the repetition is one refund too many, and completes the first.
     world.post(&admin(), path, pay).await.expect_problem(409, "refund_exceeds_payment");

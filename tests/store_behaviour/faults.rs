@@ -40,9 +40,7 @@ async fn crashed(world: &Arc<World>, fault: impl Fn(Arc<Notify>) -> Fault) {
     world.faults.plan("TransactWriteItems", 1, fault(arrived.clone()));
     let machine = world.clone();
     let process = tokio::spawn(async move { debit(&machine, "k").await });
-    arrived.notified().await;
-    process.abort();
-    assert!(process.await.unwrap_err().is_cancelled());
+    tests::stopped(process, &arrived).await;
     assert_eq!(world.faults.fired(), 1);
 }
 

@@ -213,3 +213,10 @@ fn reply(status: u16, body: &Value) -> HttpResponse {
     reply.headers_mut().insert("content-type", "application/x-amz-json-1.0");
     reply
 }
+
+/// Stops a process that has arrived at a planned fault.
+pub async fn stopped<T>(process: tokio::task::JoinHandle<T>, arrived: &Notify) {
+    arrived.notified().await;
+    process.abort();
+    assert!(process.await.is_err_and(|error| error.is_cancelled()));
+}

@@ -34,7 +34,7 @@ pub use agency::Agency;
 pub use answer::Answer;
 pub use caller::{Caller, acts_for, admin, customer, service, service_named, staff};
 pub use deployed::unique;
-pub use faults::{Fault, Faults};
+pub use faults::{Fault, Faults, stopped};
 pub use shop::{Outage, Shop};
 pub use timing::patient;
 pub use world::{ManualClock, World};

@@ -17,16 +17,13 @@ use domain::time::{Date, Period, Timestamp};
 use edge::budget::permitted;
 use edge::json::Number;
 use edge::paths::AccountPath;
-use edge::statement::{Dates, ExpiringSum, Line, Seal, StatementQuery, answer};
+use edge::statement::{Dates, ExpiringSum, Line, MAX_LINES, Seal, StatementQuery, answer};
 use edge::statement_page::{PageLine, StatementPage};
 use edge::{ApiRequest, App, Problem};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
-
-/// The most entries of a statement.
-const MAX_LINES: usize = 10_000;
 
 /// The most other entries that are read for its opening balance.
 const MAX_ENTRIES: usize = 30_000;

@@ -52,7 +52,7 @@ pub(crate) async fn export(
     let jobs = services.app.store.jobs();
     let made = jobs.make(&new, (new.terms.created_at, request.id())).await?;
     let made = made.map_err(|_| Problem::from(Rejection::KeyReused))?;
-    if made.is_stored_now && services.tools.queues.send_work(&made.job.terms, 0..count).await.is_err() {
+    if made.is_stored_now && services.tools.queues.send_work(&made.job, 0..count).await.is_err() {
         tracing::error!(job = %made.job.terms.id, "messages of a job were not sent");
     }
     answer(&services, &made).await.map_err(Problem::after_effect)

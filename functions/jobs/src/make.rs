@@ -12,7 +12,7 @@ use crate::wire::{
 use crate::wire_files::{ImportQuery, ImportRequest, import_options};
 use axum::extract::State;
 use axum::response::Response;
-use domain::jobs::job::{Job, JobTerms};
+use domain::jobs::job::Job;
 use domain::jobs::kind::JobKind;
 use domain::jobs::options::OnInvalid;
 use domain::jobs::part::Part;
@@ -201,14 +201,14 @@ async fn make(services: &JobsServices, request: &ApiRequest, mut sent: Sent) -> 
         }
     })?;
     if made.is_stored_now {
-        send(services, &made.job.terms).await;
+        send(services, &made.job).await;
     }
     answer(services, &made).await.map_err(Problem::after_effect)
 }
 
 /// Sends the messages of all parts. If that fails, the monitor sends them later.
-async fn send(services: &JobsServices, terms: &JobTerms) {
-    if let Err(unsent) = services.tools.queues.send_work(terms, 0..terms.parts).await {
-        tracing::error!(job = %terms.id, unsent = unsent.0, "messages of a job were not sent");
+async fn send(services: &JobsServices, job: &Job) {
+    if let Err(unsent) = services.tools.queues.send_work(job, 0..job.terms.parts).await {
+        tracing::error!(job = %job.terms.id, unsent = unsent.0, "messages of a job were not sent");
     }
 }

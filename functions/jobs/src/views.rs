@@ -298,26 +298,19 @@ pub(crate) fn columns(terms: &JobTerms) -> [&'static str; 7] {
 
 /// Renders a row.
 pub(crate) fn row(terms: &JobTerms, row: &Row) -> AnyRow {
-    let (code, detail, transaction_id) = match &row.outcome {
-        RowOutcome::Failed(code, detail) => (Some(code.clone()), Some(detail.clone()), None),
-        RowOutcome::Succeeded(transaction) => (None, None, transaction.clone()),
-        RowOutcome::Imported(code, _) | RowOutcome::ImportedAccount(code, ..) => {
-            (Some(code.clone()), None, None)
+    let (mut code, mut detail, mut transaction_id, mut account_id) = (None, None, None, None);
+    match &row.outcome {
+        RowOutcome::Failed(why, text) => (code, detail) = (Some(why.clone()), Some(text.clone())),
+        RowOutcome::Succeeded(transaction) => transaction_id.clone_from(transaction),
+        RowOutcome::Imported(how, _) => code = Some(how.clone()),
+        RowOutcome::ImportedAccount(how, id, _) => {
+            (code, account_id) = (Some(how.clone()), Some(id.to_string()));
         }
-        RowOutcome::Pending | RowOutcome::Exported(_) | RowOutcome::Cancelled => (None, None, None),
-    };
+        RowOutcome::Pending | RowOutcome::Exported(_) | RowOutcome::Cancelled => {}
+    }
     let (line, status) = (row.line, row.outcome.word());
     if terms.kind == JobKind::ImportAccounts {
         let external_id = row.external_id().map(ToString::to_string);
-        let account_id = match &row.outcome {
-            RowOutcome::ImportedAccount(_, id, _) => Some(id.to_string()),
-            RowOutcome::Pending
-            | RowOutcome::Succeeded(_)
-            | RowOutcome::Imported(..)
-            | RowOutcome::Exported(_)
-            | RowOutcome::Failed(..)
-            | RowOutcome::Cancelled => None,
-        };
         let shown = BudgetRowView { line, external_id, account_id, status, code, detail, transaction_id };
         return AnyRow::Budget(shown);
     }

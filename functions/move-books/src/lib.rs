@@ -14,7 +14,6 @@ use aws::Bucket;
 use domain::ids::{JobId, RequestId};
 use domain::jobs::job::Job;
 use domain::jobs::part::{PARTS_OF_SEGMENT, PartState};
-use domain::jobs::status::JobStatus;
 use edge::batch::{Batch, Failures, each};
 use edge::{App, Services, telemetry};
 use lambda_runtime::LambdaEvent;
@@ -107,9 +106,7 @@ async fn apply(
     if job.status.is_taken() || first >= last {
         return Err(Failed::Unreadable("the job has no such segment yet"));
     }
-    // What is cancelled needs nothing before it.
-    let in_order = job.terms.kind.is_in_order() && job.status != JobStatus::Cancelling;
-    if in_order && first > 0 {
+    if job.is_in_order() && first > 0 {
         // The rows before must have an outcome; the message of their segment sends for this one.
         let before = services.app.store.jobs().parts(&job.terms.id, first - 1, first).await?;
         if before.iter().all(|part| part.state != PartState::Done) {
@@ -119,14 +116,14 @@ async fn apply(
     let mut failed = None;
     for part in first..last {
         if invocation.started.elapsed() >= invocation.take_within {
-            let rest = services.tools.queues.send_work(&job.terms, part..last).await;
+            let rest = services.tools.queues.send_work(job, part..last).await;
             return rest.map_err(|_| Failed::Unreadable("the rest of the segment was not sent"));
         }
         // A part that fails stops no other; the message comes again for it.
         if let Err(error) = parts::apply(&services.app, &job.terms.id, part, invocation).await {
             tracing::warn!(job = %job.terms.id, part, %error, "a part of an import was not applied");
             failed = failed.or(Some(error));
-            if in_order {
+            if job.is_in_order() {
                 break;
             }
         }
@@ -134,8 +131,8 @@ async fn apply(
     if let Some(error) = failed {
         return Err(error.into());
     }
-    if in_order && last < job.terms.parts {
-        let rest = services.tools.queues.send_work(&job.terms, last..job.terms.parts).await;
+    if job.is_in_order() && last < job.terms.parts {
+        let rest = services.tools.queues.send_work(job, last..job.terms.parts).await;
         return rest.map_err(|_| Failed::Unreadable("the next segment was not sent"));
     }
     Ok(())

@@ -62,10 +62,9 @@ pub(crate) async fn split(services: &Services<MoveTools>, job: Job) -> Result<()
         return Ok(());
     }
     let left = jobs.unfinished_parts(&job).await?;
-    let in_order = job.terms.kind.is_in_order() && job.status != JobStatus::Cancelling;
-    let most = if in_order { 1 } else { usize::MAX };
+    let most = if job.is_in_order() { 1 } else { usize::MAX };
     for some in left.chunks(MESSAGES_AT_ONCE).take(most) {
-        if let Err(unsent) = services.tools.queues.send_parts_of(&job, some.iter().copied()).await {
+        if let Err(unsent) = services.tools.queues.send_work(&job, some.iter().copied()).await {
             tracing::error!(job = %job.terms.id, unsent = unsent.0, "messages of a job are left to the monitor");
         }
     }

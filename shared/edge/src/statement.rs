@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// The most lines of a statement.
-const MAX_LINES: usize = 10_000;
+pub const MAX_LINES: usize = 10_000;
 
 /// The most bytes of a statement.
 const MAX_BYTES: usize = 5_000_000;

@@ -18,6 +18,7 @@ use domain::wallet::credit::AddCredits;
 use domain::wallet::settle::Settle;
 use edge::field_errors::FieldError;
 use edge::{App, Problem};
+use futures::FutureExt;
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
@@ -77,7 +78,7 @@ impl<'a> Applying<'a> {
         let mut outcomes = vec![];
         for (at, row) in rows {
             self.keep().await?;
-            outcomes.push((at, Box::pin(self.apply(row)).await?));
+            outcomes.push((at, self.apply(row).boxed().await?));
         }
         Ok(outcomes)
     }

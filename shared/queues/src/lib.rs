@@ -16,9 +16,8 @@ use aws_sdk_sqs::config::{BehaviorVersion, Region, StalledStreamProtectionConfig
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use domain::ids::JobId;
-use domain::jobs::job::{Job, JobTerms};
+use domain::jobs::job::Job;
 use domain::jobs::part::PARTS_OF_SEGMENT;
-use domain::jobs::status::JobStatus;
 use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -176,30 +175,12 @@ impl Queues {
             return Ok(self.send_steps(&[BooksMessage::new(&job.terms.id, Step::Split, 0)]).await);
         }
         let left = jobs.unfinished_parts(job).await?;
-        Ok(self.send_parts_of(job, left).await)
+        Ok(self.send_work(job, left).await)
     }
 
     /// Sends the messages that have parts of a job applied, or cancelled.
-    pub async fn send_parts_of(&self, job: &Job, parts: impl IntoIterator<Item = u32>) -> Result<(), Unsent> {
-        let in_order = job.terms.kind.is_in_order() && job.status != JobStatus::Cancelling;
-        self.send(&job.terms, in_order, parts).await
-    }
-
-    /// Sends the messages that have parts of a job applied.
-    pub async fn send_work(
-        &self,
-        terms: &JobTerms,
-        parts: impl IntoIterator<Item = u32>,
-    ) -> Result<(), Unsent> {
-        self.send(terms, terms.kind.is_in_order(), parts).await
-    }
-
-    async fn send(
-        &self,
-        terms: &JobTerms,
-        in_order: bool,
-        parts: impl IntoIterator<Item = u32>,
-    ) -> Result<(), Unsent> {
+    pub async fn send_work(&self, job: &Job, parts: impl IntoIterator<Item = u32>) -> Result<(), Unsent> {
+        let terms = &job.terms;
         if terms.kind.is_bulk() {
             return self.send_parts(&terms.id, parts).await;
         }
@@ -209,7 +190,7 @@ impl Queues {
         }
         let segments: BTreeSet<u32> = parts.into_iter().map(|part| part / PARTS_OF_SEGMENT).collect();
         // The end of each segment sends for the next one.
-        let most = if in_order { 1 } else { segments.len() };
+        let most = if job.is_in_order() { 1 } else { segments.len() };
         let segments = segments.into_iter().take(most);
         let message = |segment| BooksMessage::new(&terms.id, Step::Apply, segment);
         self.send_steps(&segments.map(message).collect::<Vec<_>>()).await
@@ -218,15 +199,15 @@ impl Queues {
     /// Sends messages about parts of a job; returns how many were not sent within some seconds.
     async fn send_parts(&self, job: &JobId, parts: impl IntoIterator<Item = u32>) -> Result<(), Unsent> {
         let messages: Vec<PartMessage> = parts.into_iter().map(|part| PartMessage::new(job, part)).collect();
-        self.send_bodies(&self.jobs, &messages).await
+        self.send(&self.jobs, &messages).await
     }
 
     /// Sends messages about steps; returns how many were not sent within some seconds.
     pub async fn send_steps(&self, messages: &[BooksMessage]) -> Result<(), Unsent> {
-        self.send_bodies(&self.books, messages).await
+        self.send(&self.books, messages).await
     }
 
-    async fn send_bodies(&self, url: &str, messages: &[impl Serialize]) -> Result<(), Unsent> {
+    async fn send(&self, url: &str, messages: &[impl Serialize]) -> Result<(), Unsent> {
         let bodies: Vec<String> =
             messages.iter().filter_map(|message| serde_json::to_string(message).ok()).collect();
         let started = Instant::now();

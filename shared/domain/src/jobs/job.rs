@@ -166,6 +166,11 @@ impl Job {
         self.terms.upload.is_some() && self.status.is_taken()
     }
 
+    /// Returns true if its rows are applied in the order of their lines; what is cancelled needs nothing before it.
+    pub fn is_in_order(&self) -> bool {
+        self.terms.kind.is_in_order() && self.status != JobStatus::Cancelling
+    }
+
     /// Returns true if messages carry it out.
     pub fn is_carried_out(&self) -> bool {
         self.status.is_open() || self.is_to_be_split()

@@ -5,6 +5,7 @@
 use super::Budgets;
 use crate::engine::attr::{Attributes, number};
 use crate::engine::error::StoreError;
+use crate::engine::retry::Certain;
 use crate::engine::sent::Sent;
 use crate::keys;
 use domain::ids::budget::AccountId;
@@ -89,14 +90,10 @@ impl Budgets {
         let mut retry = self.table.retry();
         loop {
             let sent = self.table.put_new(item.clone()).await?;
-            match sent {
-                Sent::Done(()) => return Ok(true),
-                Sent::Refused(()) => return Ok(false),
-                Sent::Busy(why) | Sent::Unsent(why) | Sent::Unknown(why) => {
-                    if !retry.backoff().await {
-                        return Err(StoreError::Unavailable(why));
-                    }
-                }
+            match retry.settled(sent).await? {
+                Some(Certain::Done(())) => return Ok(true),
+                Some(Certain::Refused(())) => return Ok(false),
+                None => {}
             }
         }
     }

@@ -196,7 +196,7 @@ impl Jobs {
     }
 
     /// Removes what says that a job has these rows, if it still has this status: a job that has failed may be made
-    /// again at this moment. `None` stands for a job that is gone.
+    /// again at this moment. `None` stands for a job that does not exist.
     pub(super) async fn forget_rows(
         &self,
         digest: &str,
